@@ -1,0 +1,106 @@
+"""The API key as a row."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.keys.errors import ApiKeyRevokedError
+from server.kit.db import Base, Identified, Timestamped, Versioned
+
+
+class ApiKey(Identified, Timestamped, Versioned, Base):
+    """A credential of an organization's program. Of its secret only keyed hashes are kept."""
+
+    __tablename__ = "api_keys"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    created_by: Mapped[UUID | None]
+    name: Mapped[str] = mapped_column(String(100))
+    prefix: Mapped[str] = mapped_column(String(32))
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    # The secret from before the last rotation, while it overlaps.
+    previous_secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    previous_secret_expires_at: Mapped[datetime | None]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    limit_per_minute: Mapped[int | None]
+    limit_per_hour: Mapped[int | None]
+    limit_per_day: Mapped[int | None]
+    limit_per_month: Mapped[int | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    rotated_at: Mapped[datetime | None]
+
+    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __table_args__ = (
+        Index("uq_api_keys_secret_hash", "secret_hash", unique=True),
+        Index(
+            "uq_api_keys_previous_secret_hash",
+            "previous_secret_hash",
+            unique=True,
+            postgresql_where=text("previous_secret_hash is not null"),
+        ),
+        Index("ix_api_keys_organization_id_id", "organization_id", "id"),
+        CheckConstraint("cardinality(scopes) > 0", name="has_scopes"),
+    )
+
+    def status(self, now: datetime) -> str:
+        """ "active", "expired" or "revoked"."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "expired"
+        return "active"
+
+    def accepts(self, secret_hash: bytes, now: datetime) -> bool:
+        """Whether the key is active and the hash is of its secret, or of its last one in time."""
+        if self.status(now) != "active":
+            return False
+        if secret_hash == self.secret_hash:
+            return True
+        until = self.previous_secret_expires_at
+        return secret_hash == self.previous_secret_hash and until is not None and now < until
+
+    def accepted_until(self, secret_hash: bytes, latest: datetime) -> datetime:
+        """Until when an accepted secret stays good, `latest` at the latest."""
+        ends = [latest]
+        if self.expires_at is not None:
+            ends.append(self.expires_at)
+        if secret_hash != self.secret_hash and self.previous_secret_expires_at is not None:
+            ends.append(self.previous_secret_expires_at)
+        return min(ends)
+
+    def revoke(self, now: datetime) -> None:
+        """Ends the key, for good.
+
+        Raises:
+            ApiKeyRevokedError: if it has ended before.
+        """
+        self.require_not_revoked()
+        self.revoked_at = now
+
+    def rotate(self, secret_hash: bytes, prefix: str, overlap: timedelta, now: datetime) -> None:
+        """Puts a new secret in the place of the old one, which stays good for the overlap.
+
+        Raises:
+            ApiKeyRevokedError: if the key is revoked.
+        """
+        self.require_not_revoked()
+        overlaps = overlap > timedelta(0)
+        self.previous_secret_hash = self.secret_hash if overlaps else None
+        self.previous_secret_expires_at = now + overlap if overlaps else None
+        self.secret_hash = secret_hash
+        self.prefix = prefix
+        self.rotated_at = now
+
+    def require_not_revoked(self) -> None:
+        """Refuses any change of a revoked key.
+
+        Raises:
+            ApiKeyRevokedError: if it is revoked.
+        """
+        if self.revoked_at is not None:
+            raise ApiKeyRevokedError

@@ -1,0 +1,201 @@
+"""API keys: the verbs. Each looks, decides and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from portico.keys.v1 import api_key_service_pb2 as pb
+from portico.keys.v1.api_key_pb2 import ApiKey as ApiKeyMessage
+from server.organizations.tenants import Tenants
+
+from server.keys import wire
+from server.keys.errors import (
+    ApiKeyInvalidError,
+    ApiKeyNotFoundError,
+    ScopeNotGrantableError,
+    ScopeUnknownError,
+)
+from server.keys.models import ApiKey
+from server.keys.repository import ApiKeyRepository
+from server.kit.announce import Announcer
+from server.kit.call import Call
+from server.kit.clock import moment, timestamp
+from server.kit.contract import organization_permissions
+from server.kit.ids import new_id, parse_id
+from server.kit.jwt import TokenIssuer
+from server.kit.paging import Cursors
+from server.kit.secrets import Secrets
+from server.kit.tokens import api_key_prefix, new_api_key, parse_api_key
+
+PURPOSE = "api-key"
+# How long the edge may keep an answer. A change of the key drops it earlier.
+VERIFIED_FOR = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyService:
+    """Serves portico.keys.v1.ApiKeyService.
+
+    Attributes:
+        environment: "live" or "test"; stands in every new key.
+    """
+
+    secrets: Secrets
+    cursors: Cursors
+    announcer: Announcer
+    issuer: TokenIssuer
+    tenants: Tenants
+    environment: str
+
+    async def CreateApiKey(
+        self, request: pb.CreateApiKeyRequest, call: Call
+    ) -> pb.CreateApiKeyResponse:
+        organization_id = parse_id(request.organization_id)
+        _require_grantable(request.scopes, organization_id, call)
+        secret = new_api_key(self.environment)
+        key = self._new_key(request, secret, call)
+        ApiKeyRepository(call.db).add(key)
+        await call.db.flush()
+        shown = wire.api_key(key, call.now)
+        call.record("key.created", organization_id=organization_id, target_id=key.id, data=shown)
+        call.location(f"/api/v1/api-keys/{key.id}")
+        return pb.CreateApiKeyResponse(api_key=shown, secret=secret)
+
+    async def ListApiKeys(
+        self, request: pb.ListApiKeysRequest, call: Call
+    ) -> pb.ListApiKeysResponse:
+        paging = self.cursors.paging(request)
+        organization_id = parse_id(request.organization_id)
+        page = await ApiKeyRepository(call.db).list(organization_id, paging, self.cursors)
+        return pb.ListApiKeysResponse(
+            api_keys=[wire.api_key(key, call.now) for key in page.rows],
+            next_cursor=page.next_cursor,
+            has_more=page.has_more,
+        )
+
+    async def GetApiKey(self, request: pb.GetApiKeyRequest, call: Call) -> pb.GetApiKeyResponse:
+        key = await _find(request.api_key_id, call)
+        call.etag(key.version)
+        return pb.GetApiKeyResponse(api_key=wire.api_key(key, call.now))
+
+    async def UpdateApiKey(
+        self, request: pb.UpdateApiKeyRequest, call: Call
+    ) -> pb.UpdateApiKeyResponse:
+        key = await _find_to_change(request.api_key_id, call)
+        key.require_not_revoked()
+        _require_grantable(request.scopes, key.organization_id, call)
+        _apply(request, key)
+        return pb.UpdateApiKeyResponse(api_key=await self._changed("key.updated", key, call))
+
+    async def RevokeApiKey(
+        self, request: pb.RevokeApiKeyRequest, call: Call
+    ) -> pb.RevokeApiKeyResponse:
+        key = await _find_to_change(request.api_key_id, call)
+        key.revoke(call.now)
+        return pb.RevokeApiKeyResponse(api_key=await self._changed("key.revoked", key, call))
+
+    async def RotateApiKey(
+        self, request: pb.RotateApiKeyRequest, call: Call
+    ) -> pb.RotateApiKeyResponse:
+        key = await _find_to_change(request.api_key_id, call)
+        secret = new_api_key(self.environment)
+        overlap = timedelta(seconds=request.overlap_seconds)
+        key.rotate(self._hash(secret), api_key_prefix(secret), overlap, call.now)
+        shown = await self._changed("key.rotated", key, call)
+        return pb.RotateApiKeyResponse(api_key=shown, secret=secret)
+
+    async def VerifyApiKey(
+        self, request: pb.VerifyApiKeyRequest, call: Call
+    ) -> pb.VerifyApiKeyResponse:
+        if parse_api_key(request.secret) is None:
+            raise ApiKeyInvalidError
+        secret_hash = self._hash(request.secret)
+        key = await ApiKeyRepository(call.db).find_by_hash(secret_hash)
+        if key is None or not key.accepts(secret_hash, call.now):
+            raise ApiKeyInvalidError
+        tier = await self.tenants.tier(call.db, key.organization_id)
+        if tier is None:
+            raise ApiKeyInvalidError
+        until = key.accepted_until(secret_hash, call.now + VERIFIED_FOR)
+        return pb.VerifyApiKeyResponse(
+            api_key=wire.api_key(key, call.now),
+            access_token=self._token(key, tier, until - call.now),
+            expires_at=timestamp(until),
+            tier=tier,
+        )
+
+    def _hash(self, secret: str) -> bytes:
+        """What is kept of a secret. It is random, so a fast keyed hash is as good as a slow one."""
+        return self.secrets.mac(PURPOSE, secret)
+
+    def _new_key(self, request: pb.CreateApiKeyRequest, secret: str, call: Call) -> ApiKey:
+        key = ApiKey(
+            id=new_id(),
+            organization_id=parse_id(request.organization_id),
+            created_by=call.principal.id if call.principal.kind == "user" else None,
+            name=request.name,
+            prefix=api_key_prefix(secret),
+            secret_hash=self._hash(secret),
+            scopes=sorted(request.scopes),
+            expires_at=moment(request.expires_at) if request.HasField("expires_at") else None,
+        )
+        wire.apply_limits(key, request.limits)
+        return key
+
+    def _token(self, key: ApiKey, tier: str, lifetime: timedelta) -> str:
+        return self.issuer.issue(
+            kind="key",
+            subject=key.id,
+            organization_id=key.organization_id,
+            tier=tier,
+            lifetime=lifetime,
+        )
+
+    async def _changed(self, action: str, key: ApiKey, call: Call) -> ApiKeyMessage:
+        """Records a change and lets the edge know once it is committed."""
+        await call.db.flush()
+        await call.db.refresh(key)
+        shown = wire.api_key(key, call.now)
+        call.record(action, organization_id=key.organization_id, target_id=key.id, data=shown)
+        call.after_commit.append(lambda: self.announcer.key_changed(key.id))
+        call.etag(key.version)
+        return shown
+
+
+async def _find(key_id: str, call: Call) -> ApiKey:
+    """The key, if it exists for the caller and the caller may do this to it."""
+    key = await ApiKeyRepository(call.db).find(parse_id(key_id), call.tenants)
+    if key is None:
+        raise ApiKeyNotFoundError
+    call.authorize(key.organization_id)
+    return key
+
+
+async def _find_to_change(key_id: str, call: Call) -> ApiKey:
+    key = await _find(key_id, call)
+    call.expect(key.version)
+    return key
+
+
+def _require_grantable(scopes: Iterable[str], organization_id: UUID, call: Call) -> None:
+    wanted = frozenset(scopes)
+    unknown = wanted - organization_permissions()
+    if unknown:
+        raise ScopeUnknownError(scopes=" ".join(sorted(unknown)))
+    lacking = wanted - call.permissions(organization_id)
+    if lacking:
+        raise ScopeNotGrantableError(scopes=" ".join(sorted(lacking)))
+
+
+def _apply(request: pb.UpdateApiKeyRequest, key: ApiKey) -> None:
+    if request.HasField("name"):
+        key.name = request.name
+    if request.scopes:
+        key.scopes = sorted(request.scopes)
+    if request.HasField("expires_at"):
+        key.expires_at = moment(request.expires_at)
+    if request.HasField("limits"):
+        wire.apply_limits(key, request.limits)

@@ -1,0 +1,48 @@
+"""The API key as the contract shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from portico.keys.v1 import api_key_pb2 as pb
+
+from server.keys.models import ApiKey
+from server.kit.clock import timestamp
+
+
+def api_key(key: ApiKey, now: datetime) -> pb.ApiKey:
+    """The message for a row; `now` decides whether it has expired."""
+    return pb.ApiKey(
+        id=str(key.id),
+        organization_id=str(key.organization_id),
+        name=key.name,
+        prefix=key.prefix,
+        scopes=sorted(key.scopes),
+        status=key.status(now),
+        limits=limits(key),
+        created_by=str(key.created_by or ""),
+        created_at=timestamp(key.created_at),
+        updated_at=timestamp(key.updated_at),
+        expires_at=timestamp(key.expires_at),
+        revoked_at=timestamp(key.revoked_at),
+        rotated_at=timestamp(key.rotated_at),
+        previous_secret_expires_at=timestamp(key.previous_secret_expires_at),
+    )
+
+
+def limits(key: ApiKey) -> pb.ApiKeyLimits:
+    """The key's own limits; what is None stays unset."""
+    return pb.ApiKeyLimits(
+        per_minute=key.limit_per_minute,
+        per_hour=key.limit_per_hour,
+        per_day=key.limit_per_day,
+        per_month=key.limit_per_month,
+    )
+
+
+def apply_limits(key: ApiKey, message: pb.ApiKeyLimits) -> None:
+    """Replaces the key's limits by those of a request."""
+    key.limit_per_minute = message.per_minute if message.HasField("per_minute") else None
+    key.limit_per_hour = message.per_hour if message.HasField("per_hour") else None
+    key.limit_per_day = message.per_day if message.HasField("per_day") else None
+    key.limit_per_month = message.per_month if message.HasField("per_month") else None

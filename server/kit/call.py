@@ -1,0 +1,182 @@
+"""The call: what a service is handed beside the request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from google.protobuf.message import Message
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.kit.audit import AuditEntry
+from server.kit.contract import Method, as_json, redacted
+from server.kit.errors import (
+    EtagMismatchError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from server.kit.outbox import EVENT_TASK, Event
+
+PrincipalKind = Literal["anonymous", "user", "key", "service"]
+AfterCommit = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls.
+
+    Attributes:
+        id: the user or the API key; None for others.
+        organization_id: the active organization of the credential.
+    """
+
+    kind: PrincipalKind = "anonymous"
+    id: UUID | None = None
+    session_id: UUID | None = None
+    organization_id: UUID | None = None
+
+
+ANONYMOUS = Principal()
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a call comes from, as far as we know."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call: who, from where, with which rights, in which transaction.
+
+    `db` is set by the transaction interceptor, `principal` and `grants` by the
+    access interceptor; services only read them.
+    """
+
+    method: Method
+    metadata: Mapping[str, str]
+    client: Client
+    request_id: str
+    now: datetime
+    principal: Principal = ANONYMOUS
+    # The caller's permissions in each organization it belongs to.
+    grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    db: AsyncSession = field(init=False, repr=False)
+    reply_metadata: dict[str, str] = field(default_factory=dict)
+    authorized: bool = False
+    after_commit: list[AfterCommit] = field(default_factory=list)
+    # The workers' tasks that shall run once this call is committed.
+    wakes: set[str] = field(default_factory=set)
+
+    @property
+    def user_id(self) -> UUID:
+        """The person who calls.
+
+        Raises:
+            UnauthenticatedError: if no person does.
+        """
+        if self.principal.kind != "user" or self.principal.id is None:
+            raise UnauthenticatedError
+        return self.principal.id
+
+    @property
+    def tenants(self) -> frozenset[UUID]:
+        """The organizations whose resources exist for the caller."""
+        return frozenset(self.grants)
+
+    def authorize(self, organization_id: UUID) -> None:
+        """Holds the method's permission against the caller's rights in an organization.
+
+        Each method with a permission calls it once it knows the organization
+        that owns the resource; the access interceptor refuses an answer from
+        one that did not.
+
+        Raises:
+            NotFoundError: if the organization does not exist for the caller.
+            PermissionDeniedError: if the permission is missing.
+        """
+        held = self.grants.get(organization_id)
+        if held is None:
+            raise NotFoundError
+        if self.method.permission not in held:
+            raise PermissionDeniedError(permission=self.method.permission)
+        self.authorized = True
+
+    def permissions(self, organization_id: UUID) -> frozenset[str]:
+        """What the caller may do in an organization."""
+        return self.grants.get(organization_id, frozenset())
+
+    def etag(self, version: int) -> None:
+        """Tells the caller the version of the resource in the answer (RFC 9110, section 8.8.3)."""
+        tag = f'"{version}"'
+        self.reply_metadata["etag"] = tag
+        if self.method.reads and tag in _tags(self.metadata.get("if-none-match", "")):
+            self.reply_metadata["x-http-code"] = "304"
+
+    def expect(self, version: int) -> None:
+        """Holds a resource's version against If-Match, if the caller sent it.
+
+        Raises:
+            EtagMismatchError: if the resource has changed since.
+        """
+        expected = self.metadata.get("if-match")
+        if expected is not None and not {"*", f'"{version}"'} & _tags(expected):
+            raise EtagMismatchError
+
+    def location(self, path: str) -> None:
+        """Tells where the created resource is, as a path below the base address."""
+        self.reply_metadata["location"] = path
+
+    def record(
+        self,
+        action: str,
+        *,
+        organization_id: UUID | None = None,
+        target_id: UUID | None = None,
+        data: Message | None = None,
+        actor: Principal | None = None,
+    ) -> None:
+        """Writes the audit log, and the event if the contract says that the method emits it.
+
+        Both are rows of this call's transaction.
+
+        Args:
+            action: what was done, "key.revoked".
+            target_id: what it was done to.
+            data: the resource as the contract shows it; the audit log leaves
+                out its sensitive fields.
+            actor: who did it, if it is not the call's principal (a sign-in).
+        """
+        who = actor or self.principal
+        self.db.add(
+            AuditEntry(
+                organization_id=organization_id,
+                actor_kind=who.kind,
+                actor_id=who.id,
+                action=action,
+                target_id=target_id,
+                details=redacted(data) if data is not None else {},
+                client_address=self.client.address,
+                request_id=self.request_id,
+            )
+        )
+        if action in self.method.emits and organization_id is not None:
+            self.emit(action, organization_id, as_json(data) if data is not None else {})
+
+    def emit(self, event_type: str, organization_id: UUID, data: dict[str, Any]) -> Event:
+        """Puts an event into the outbox of this call's transaction."""
+        event = Event(organization_id=organization_id, type=event_type, data=data)
+        self.db.add(event)
+        self.wakes.add(EVENT_TASK)
+        return event
+
+
+def _tags(header: str) -> set[str]:
+    """The entity tags in a header; a weak one counts, for compression weakens ours on the way."""
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}

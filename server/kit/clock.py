@@ -1,0 +1,29 @@
+"""The time, handed in by the constructor so that tests bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Now, with the time zone UTC."""
+    return datetime.now(UTC)
+
+
+def timestamp(moment: datetime | None) -> Timestamp | None:
+    """The wire form of a moment; None stays None, which leaves a field unset."""
+    if moment is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(moment)
+    return message
+
+
+def moment(message: Timestamp) -> datetime:
+    """The moment that a wire timestamp names, in UTC."""
+    return message.ToDatetime(tzinfo=UTC)

@@ -1,0 +1,114 @@
+"""The database: base of all models, engine and sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import errors as pg
+from sqlalchemy import DateTime, Integer, MetaData, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import Uuid
+
+from server.kit.errors import DomainError
+from server.kit.ids import new_id
+
+# Predictable names, so that a violated constraint can be told by its name.
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+CONNECT_TIMEOUT = 2  # seconds
+STATEMENT_TIMEOUT = 10_000  # milliseconds
+POOL_TIMEOUT = 2  # seconds
+
+
+class Base(DeclarativeBase):
+    """What every table has in common: named constraints, UTC times, UUID ids."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: Mapping[Any, Any] = {
+        datetime: DateTime(timezone=True),
+        UUID: Uuid(),
+        dict[str, Any]: JSONB(),
+    }
+
+
+class Identified:
+    """A row with an id of its own."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+
+
+class Timestamped:
+    """A row that knows when it was made and last changed."""
+
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class Versioned:
+    """A row whose every change counts up, so that two writers cannot overwrite each other.
+
+    A model that uses it sets `__mapper_args__ = {"version_id_col": version}` by
+    way of `versioned`; its ETag is the version.
+    """
+
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+
+def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
+    """The engine for a `postgresql://` address, with bounded waits everywhere.
+
+    Args:
+        url: the address, in libpq form.
+        pool_size: how many connections are kept open.
+    """
+    return create_async_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=POOL_TIMEOUT,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT,
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC",
+        },
+    )
+
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+def sessions(engine: AsyncEngine) -> Sessions:
+    """The factory of sessions; rows stay readable after the commit."""
+    return async_sessionmaker(engine, expire_on_commit=False)
+
+
+ConstraintErrors = Mapping[str, type[DomainError]]
+
+
+def refusal(error: IntegrityError, known: ConstraintErrors) -> DomainError | None:
+    """The refusal that a violated constraint stands for, if it is a known one.
+
+    This is what makes "is it taken?" exact when two callers ask at once: the
+    look before the insert is a courtesy, the constraint decides.
+    """
+    cause = error.orig
+    if not isinstance(cause, pg.IntegrityError):
+        return None
+    found = known.get(cause.diag.constraint_name or "")
+    return found() if found else None

@@ -1,0 +1,133 @@
+"""Refusals: what a service raises, and what a caller is told.
+
+A feature's errors.py derives from `DomainError`, one class a refusal. The class
+docstring is the message; `reason` and `code` stand beside it. Only the errors
+interceptor turns them into a gRPC status.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+
+from grpc import StatusCode
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One field of a request that breaks a rule.
+
+    Attributes:
+        field: the path of the field, in the contract's names ("limits.per_minute").
+        reason: the rule, in capitals ("TOO_SHORT").
+        description: the rule as a sentence.
+    """
+
+    field: str
+    reason: str
+    description: str
+
+
+class DomainError(Exception):
+    """The request was refused."""
+
+    code: ClassVar[StatusCode] = StatusCode.FAILED_PRECONDITION
+    reason: ClassVar[str] = "REFUSED"
+
+    def __init__(
+        self,
+        *,
+        violations: tuple[FieldViolation, ...] = (),
+        retry_after: timedelta | None = None,
+        **metadata: str,
+    ) -> None:
+        """Takes what belongs to this occurrence.
+
+        Args:
+            violations: the fields that are to blame.
+            retry_after: when it makes sense to try again.
+            metadata: facts for machines; they go out in ErrorInfo.metadata.
+        """
+        super().__init__(self.message)
+        self.violations = violations
+        self.retry_after = retry_after
+        self.metadata = metadata
+
+    @property
+    def message(self) -> str:
+        """The class docstring's first paragraph, on one line."""
+        text = inspect.cleandoc(type(self).__doc__ or "").split("\n\n")[0]
+        return " ".join(text.split())
+
+
+class NotFoundError(DomainError):
+    """There is no such resource."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "NOT_FOUND"
+
+
+class UnauthenticatedError(DomainError):
+    """A valid credential is needed."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
+
+
+class TokenExpiredError(DomainError):
+    """The access token has expired."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "TOKEN_EXPIRED"
+
+
+class PermissionDeniedError(DomainError):
+    """The credential does not allow this."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "PERMISSION_DENIED"
+
+
+class InvalidRequestError(DomainError):
+    """The request is not valid."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "VALIDATION_ERROR"
+
+
+class ConcurrentUpdateError(DomainError):
+    """Somebody else changed the resource at the same moment; read it again."""
+
+    code = StatusCode.ABORTED
+    reason = "CONCURRENT_UPDATE"
+
+
+class EtagMismatchError(DomainError):
+    """The resource has changed since the version named in If-Match."""
+
+    code = StatusCode.ABORTED
+    reason = "ETAG_MISMATCH"
+
+
+class UnavailableError(DomainError):
+    """A part of the platform does not answer; try again soon."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "UNAVAILABLE"
+
+    def __init__(self, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
+        super().__init__(retry_after=retry_after)
+
+
+class InternalError(DomainError):
+    """Something went wrong on our side."""
+
+    code = StatusCode.INTERNAL
+    reason = "INTERNAL"
+
+
+def invalid(field: str, reason: str, description: str) -> InvalidRequestError:
+    """The refusal of a request for one field."""
+    return InvalidRequestError(violations=(FieldViolation(field, reason, description),))

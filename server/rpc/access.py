@@ -1,0 +1,136 @@
+"""Third: who calls, and may they? What the contract says of the method is held against the token.
+
+The token says who; what they may do is looked up, so that a role that was
+taken, a session that was ended or a key that was revoked counts at the very
+next call.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from google.protobuf.message import Message
+
+from server.kit.call import Call, Principal
+from server.kit.errors import PermissionDeniedError, UnauthenticatedError
+from server.kit.ids import parse_id
+from server.kit.jwt import Claims, TokenVerifier
+from server.rpc.pipeline import Proceed
+
+BEARER = "Bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGrant:
+    """What a live API key may do, and where."""
+
+    organization_id: UUID
+    scopes: frozenset[str]
+
+
+class Authority(Protocol):
+    """Looks up what holds now. The features answer; see `wiring`."""
+
+    async def session_lives(self, session_id: UUID) -> bool:
+        """Whether the session holds and its person's account is active."""
+        ...
+
+    async def key_grant(self, key_id: UUID) -> KeyGrant | None:
+        """What the key may do, or None if it is refused."""
+        ...
+
+    async def memberships(self, user_id: UUID) -> Mapping[UUID, frozenset[str]]:
+        """The permissions of a person in each of their organizations."""
+        ...
+
+    async def platform_permissions(self, user_id: UUID) -> frozenset[str]:
+        """The permissions of a person on the whole platform."""
+        ...
+
+
+class Access:
+    """Lets in who may come in."""
+
+    def __init__(self, verifier: TokenVerifier, authority: Authority, internal_token: str) -> None:
+        """Takes the secret that our own services present, besides what verifies tokens."""
+        self._verifier = verifier
+        self._authority = authority
+        self._internal_token = internal_token.encode()
+
+    async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
+        """Proceeds if the caller may call the method.
+
+        Raises:
+            UnauthenticatedError: without a valid credential.
+            PermissionDeniedError: with one that does not allow it.
+        """
+        match call.method.access:
+            case "public":
+                pass
+            case "internal":
+                self._admit_service(call)
+            case "signed_in":
+                await self._admit_person(call)
+            case "platform_permission":
+                await self._admit_administrator(call)
+            case "permission":
+                await self._admit_member(request, call)
+        response = await proceed(request, call)
+        self._check_authorized(call)
+        return response
+
+    def _admit_service(self, call: Call) -> None:
+        if not hmac.compare_digest(_bearer(call).encode(), self._internal_token):
+            raise UnauthenticatedError
+        call.principal = Principal(kind="service")
+
+    async def _admit_person(self, call: Call) -> None:
+        claims = await self._verifier.verify(_bearer(call))
+        if claims.kind != "user":
+            raise PermissionDeniedError(needed="user")
+        await self._admit_session(call, claims)
+
+    async def _admit_session(self, call: Call, claims: Claims) -> None:
+        session_id = claims.session_id
+        if session_id is None or not await self._authority.session_lives(session_id):
+            raise UnauthenticatedError
+        call.principal = Principal("user", claims.subject, session_id, claims.organization_id)
+
+    async def _admit_administrator(self, call: Call) -> None:
+        await self._admit_person(call)
+        held = await self._authority.platform_permissions(call.user_id)
+        if call.method.permission not in held:
+            raise PermissionDeniedError(permission=call.method.permission)
+
+    async def _admit_member(self, request: Any, call: Call) -> None:
+        claims = await self._verifier.verify(_bearer(call))
+        if claims.kind == "user":
+            await self._admit_session(call, claims)
+            call.grants = await self._authority.memberships(claims.subject)
+        else:
+            await self._admit_key(call, claims)
+        if call.method.names_organization:
+            call.authorize(parse_id(request.organization_id))
+
+    async def _admit_key(self, call: Call, claims: Claims) -> None:
+        grant = await self._authority.key_grant(claims.subject)
+        if grant is None:
+            raise UnauthenticatedError
+        call.principal = Principal("key", claims.subject, None, grant.organization_id)
+        call.grants = {grant.organization_id: grant.scopes}
+
+    def _check_authorized(self, call: Call) -> None:
+        """A service that forgot to authorize must fail loudly, before anything is committed."""
+        if call.method.access == "permission" and not call.authorized:
+            raise RuntimeError(f"{call.method.path} answered without authorizing the caller")
+
+
+def _bearer(call: Call) -> str:
+    header = call.metadata.get("authorization", "")
+    if not header.startswith(BEARER):
+        raise UnauthenticatedError
+    return header.removeprefix(BEARER)
