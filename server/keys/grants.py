@@ -1,0 +1,37 @@
+"""What a live API key may do: asked at every call, in one query for all who ask at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from server.organizations.tenants import Tenants
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.keys.models import ApiKey
+from server.keys.repository import find_keys
+from server.kit.batching import BatchLoader
+from server.kit.clock import Clock
+from server.rpc.access import KeyGrant
+
+
+class KeyGrants:
+    """Answers the access interceptor."""
+
+    def __init__(self, engine: AsyncEngine, tenants: Tenants, clock: Clock) -> None:
+        self._engine = engine
+        self._tenants = tenants
+        self._clock = clock
+        self._keys: BatchLoader[UUID, ApiKey] = BatchLoader(self._fetch)
+
+    async def find(self, key_id: UUID) -> KeyGrant | None:
+        """What the key may do; None if it is revoked, expired or its organization is gone."""
+        key = await self._keys.load(key_id)
+        if key is None or key.status(self._clock()) != "active":
+            return None
+        if not await self._tenants.alive(key.organization_id):
+            return None
+        return KeyGrant(key.organization_id, frozenset(key.scopes))
+
+    async def _fetch(self, key_ids: Sequence[UUID]) -> Mapping[UUID, ApiKey]:
+        return await find_keys(self._engine, key_ids)

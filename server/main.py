@@ -1,0 +1,71 @@
+"""`portico core`: the gRPC core as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import structlog
+import uvloop
+from prometheus_client import start_http_server
+from pydantic import ValidationError
+
+from server.kit.logs import configure
+from server.serve import Server
+from server.settings import Settings
+from server.wiring import build
+
+log = structlog.get_logger("core")
+
+
+def main() -> None:
+    """Runs the core until SIGTERM or SIGINT; a wrong setting is one clear line."""
+    settings = read_settings()
+    configure("core", settings.log_level)
+    uvloop.run(serve(settings))
+
+
+def read_settings() -> Settings:
+    """The settings from the environment, or an exit with code 2 that names what is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"PORTICO_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        )
+        sys.exit(f"portico: {wrong}")
+
+
+async def serve(settings: Settings) -> None:
+    """Starts, waits for a signal, stops: calls under way get a few seconds to finish."""
+    core = build(settings)
+    server = Server(settings.grpc_engine, core.pipeline, core.features)
+    stop = stop_signal()
+    try:
+        await core.signing_keys.load()
+        settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await server.listen_unix(settings.sockets / "core.sock")
+        port = await server.listen_tcp(settings.grpc_host, settings.grpc_port)
+        if settings.metrics_port is not None:
+            start_http_server(settings.metrics_port, addr="127.0.0.1")
+        log.info("started", grpc_port=port, engine=settings.grpc_engine)
+        fresh = asyncio.create_task(core.signing_keys.keep_fresh())
+        await stop.wait()
+        fresh.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await fresh
+        await server.stop()
+        log.info("stopped")
+    finally:
+        await core.close()
+
+
+def stop_signal() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,33 @@
+"""The database's history: `upgrade` brings any older state to the newest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+FOLDER = Path(__file__).parent
+
+
+def config(url: str) -> Config:
+    """Alembic's configuration for a database.
+
+    Args:
+        url: the database, in libpq form.
+    """
+    configuration = Config()
+    configuration.set_main_option("script_location", str(FOLDER))
+    configuration.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    configuration.attributes["url"] = url
+    return configuration
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Brings the database to a revision, the newest unless one is named."""
+    command.upgrade(config(url), revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Takes the database back to a revision; "base" is the empty one."""
+    command.downgrade(config(url), revision)

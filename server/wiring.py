@@ -1,0 +1,196 @@
+"""Builds the core: the one place where objects are made. It reads like a parts list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from uuid import UUID
+
+from grpc import aio
+from portico.auth.v1 import auth_service_pb2
+from portico.health.v1 import health_service_pb2
+from portico.keys.v1 import api_key_service_pb2
+from portico.organizations.v1 import organization_service_pb2
+from portico.users.v1 import user_service_pb2
+from portico.webhooks.v1 import webhook_service_pb2
+from redis.asyncio import Redis
+from server.auth.models import CONSTRAINT_ERRORS as AUTH_CONSTRAINTS
+from server.auth.service import AuthService
+from server.auth.sessions import Sessions
+from server.auth.signing_keys import SigningKeys
+from server.organizations.models import CONSTRAINT_ERRORS as ORGANIZATION_CONSTRAINTS
+from server.organizations.service import OrganizationService
+from server.organizations.tenants import Tenants
+from server.users.accounts import Accounts
+from server.users.models import CONSTRAINT_ERRORS as USER_CONSTRAINTS
+from server.users.passwords import Passwords
+from server.users.service import UserService
+from server.webhooks.addresses import AddressPolicy
+from server.webhooks.service import WebhookService
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.health.probes import probes
+from server.health.service import HealthService
+from server.keys.grants import KeyGrants
+from server.keys.service import ApiKeyService
+from server.kit.announce import Announcer
+from server.kit.clock import Clock, utc_now
+from server.kit.db import create_engine
+from server.kit.jwt import TokenIssuer, TokenVerifier
+from server.kit.limiter import Limiter
+from server.kit.mail import Mailer
+from server.kit.paging import Cursors
+from server.kit.wake import CeleryWaker, Waker
+from server.rpc.access import Access, KeyGrant
+from server.rpc.errors import Errors
+from server.rpc.idempotency import Idempotency
+from server.rpc.pipeline import Feature, Pipeline
+from server.rpc.telemetry import Telemetry
+from server.rpc.transaction import Transaction
+from server.rpc.validation import Validation
+from server.settings import Settings
+
+
+@dataclass(slots=True)
+class Core:
+    """The parts of a running core, and what has to be started and closed."""
+
+    pipeline: Pipeline
+    features: list[Feature]
+    signing_keys: SigningKeys
+    engine: AsyncEngine
+    redis: Redis
+    channels: list[aio.Channel] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """Lets every connection go."""
+        for channel in self.channels:
+            await channel.close()
+        await self.redis.aclose()
+        await self.engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """What the access interceptor asks of the features."""
+
+    sessions: Sessions
+    keys: KeyGrants
+    tenants: Tenants
+    accounts: Accounts
+
+    async def session_lives(self, session_id: UUID) -> bool:
+        return await self.sessions.lives(session_id)
+
+    async def key_grant(self, key_id: UUID) -> KeyGrant | None:
+        return await self.keys.find(key_id)
+
+    async def memberships(self, user_id: UUID) -> Mapping[UUID, frozenset[str]]:
+        return await self.tenants.memberships(user_id)
+
+    async def platform_permissions(self, user_id: UUID) -> frozenset[str]:
+        return await self.accounts.platform_permissions(user_id)
+
+
+def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = None) -> Core:
+    """Builds everything; nothing is connected before it is used."""
+    secrets = settings.secrets
+    engine = create_engine(settings.database_url, pool_size=settings.database_pool_size)
+    redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1, socket_timeout=2)
+    authorize = aio.insecure_channel(f"unix:{settings.sockets}/authorize.sock")
+    ratelimit = aio.insecure_channel(f"unix:{settings.sockets}/ratelimit.sock")
+
+    cursors = Cursors(secrets)
+    mailer = Mailer(secrets)
+    announcer = Announcer(redis)
+    signing_keys = SigningKeys(engine, secrets, clock)
+    issuer = TokenIssuer(signing_keys, settings.issuer, clock)
+    verifier = TokenVerifier(signing_keys, settings.issuer, clock)
+
+    accounts = Accounts(engine)
+    passwords = Passwords(settings.bcrypt_rounds)
+    sessions = Sessions(engine, clock)
+    tenants = Tenants(engine)
+    key_grants = KeyGrants(engine, tenants, clock)
+
+    features = [
+        Feature(
+            auth_service_pb2.DESCRIPTOR.services_by_name["AuthService"],
+            AuthService(
+                accounts=accounts,
+                passwords=passwords,
+                sessions=sessions,
+                signing_keys=signing_keys,
+                issuer=issuer,
+                tenants=tenants,
+                mailer=mailer,
+                limiter=Limiter(ratelimit, secrets),
+                secrets=secrets,
+                cursors=cursors,
+            ),
+        ),
+        Feature(
+            user_service_pb2.DESCRIPTOR.services_by_name["UserService"],
+            UserService(
+                accounts=accounts,
+                passwords=passwords,
+                sessions=sessions,
+                ownerships=tenants,
+                mailer=mailer,
+                cursors=cursors,
+            ),
+        ),
+        Feature(
+            organization_service_pb2.DESCRIPTOR.services_by_name["OrganizationService"],
+            OrganizationService(
+                tenants=tenants,
+                accounts=accounts,
+                mailer=mailer,
+                announcer=announcer,
+                secrets=secrets,
+                cursors=cursors,
+            ),
+        ),
+        Feature(
+            api_key_service_pb2.DESCRIPTOR.services_by_name["ApiKeyService"],
+            ApiKeyService(
+                secrets=secrets,
+                cursors=cursors,
+                announcer=announcer,
+                issuer=issuer,
+                tenants=tenants,
+                environment=settings.key_environment,
+            ),
+        ),
+        Feature(
+            webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"],
+            WebhookService(
+                secrets=secrets,
+                cursors=cursors,
+                addresses=AddressPolicy(allow_loopback=settings.webhook_allow_loopback),
+            ),
+        ),
+        Feature(
+            health_service_pb2.DESCRIPTOR.services_by_name["HealthService"],
+            HealthService(version("portico"), probes(engine, redis, authorize, ratelimit)),
+        ),
+    ]
+
+    lookups = Lookups(sessions, key_grants, tenants, accounts)
+    internal_token = settings.internal_token.get_secret_value()
+    pipeline = Pipeline(
+        errors=Errors({**AUTH_CONSTRAINTS, **USER_CONSTRAINTS, **ORGANIZATION_CONSTRAINTS}),
+        # Outermost first. Who calls is settled before anything else is looked at;
+        # a request is valid before a transaction begins; an answer is replayed in
+        # the transaction that the first one would have used.
+        interceptors=[
+            Telemetry(),
+            Access(verifier, lookups, internal_token),
+            Validation(),
+            Transaction(engine, waker or CeleryWaker(settings.redis_url)),
+            Idempotency(secrets),
+        ],
+        clock=clock,
+    )
+    return Core(pipeline, features, signing_keys, engine, redis, [authorize, ratelimit])
