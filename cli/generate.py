@@ -95,8 +95,8 @@ def write_python(root: Path, rules: Path) -> None:
 
 def has_service(root: Path, stub: Path) -> bool:
     name = stub.relative_to(root / "generated" / "python").as_posix()
-    source = root / "proto" / name.replace("_pb2_grpc.pyi", ".proto").replace(
-        "_pb2_grpc.py", ".proto"
+    source = (
+        root / "proto" / name.replace("_pb2_grpc.pyi", ".proto").replace("_pb2_grpc.py", ".proto")
     )
     return source.exists() and "\nservice " in source.read_text()
 

@@ -36,9 +36,9 @@ class Server:
     async def listen_unix(self, path: Path) -> None:
         """Listens on a unix socket, for the gateway. Whoever may open it is trusted with
         what it says of the client's address, so its folder must be ours alone."""
-        path.unlink(missing_ok=True)
+        await asyncio.to_thread(path.unlink, missing_ok=True)
         await self._listen(f"unix:{path}", behind_gateway=True)
-        path.chmod(0o600)
+        await asyncio.to_thread(path.chmod, 0o600)
 
     async def listen_tcp(self, host: str, port: int) -> int:
         """Listens for internal callers and gives the port; 0 takes a free one.

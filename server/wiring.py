@@ -35,6 +35,7 @@ from server.health.service import HealthService
 from server.keys.grants import KeyGrants
 from server.keys.service import ApiKeyService
 from server.kit.announce import Announcer
+from server.kit.call import KeyGrant
 from server.kit.clock import Clock, utc_now
 from server.kit.db import create_engine
 from server.kit.jwt import TokenIssuer, TokenVerifier
@@ -42,7 +43,7 @@ from server.kit.limiter import Limiter
 from server.kit.mail import Mailer
 from server.kit.paging import Cursors
 from server.kit.wake import CeleryWaker, Waker
-from server.rpc.access import Access, KeyGrant
+from server.rpc.access import Access
 from server.rpc.errors import Errors
 from server.rpc.idempotency import Idempotency
 from server.rpc.pipeline import Feature, Pipeline

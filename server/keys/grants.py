@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from server.keys.models import ApiKey
 from server.keys.repository import find_keys
 from server.kit.batching import BatchLoader
+from server.kit.call import KeyGrant
 from server.kit.clock import Clock
-from server.rpc.access import KeyGrant
 
 
 class KeyGrants:

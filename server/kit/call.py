@@ -44,6 +44,14 @@ ANONYMOUS = Principal()
 
 
 @dataclass(frozen=True, slots=True)
+class KeyGrant:
+    """What a live API key may do, and where."""
+
+    organization_id: UUID
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """Where a call comes from, as far as we know."""
 

@@ -9,27 +9,18 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
 from google.protobuf.message import Message
 
-from server.kit.call import Call, Principal
+from server.kit.call import Call, KeyGrant, Principal
 from server.kit.errors import PermissionDeniedError, UnauthenticatedError
 from server.kit.ids import parse_id
 from server.kit.jwt import Claims, TokenVerifier
 from server.rpc.pipeline import Proceed
 
 BEARER = "Bearer "
-
-
-@dataclass(frozen=True, slots=True)
-class KeyGrant:
-    """What a live API key may do, and where."""
-
-    organization_id: UUID
-    scopes: frozenset[str]
 
 
 class Authority(Protocol):
