@@ -1,0 +1,83 @@
+"""Runs an edge service: one unix socket, gRPC health, a clean stop on SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import structlog
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from edge.settings import Engine
+from edge.surprises import Surprises
+
+GRACE_SECONDS = 5.0
+
+log = structlog.get_logger("edge")
+
+Register = Callable[[grpc.aio.Server], None]
+
+
+def run(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+    """Keeps a service open until the process is told to stop.
+
+    Args:
+        service: opens the service; it serves as long as its context is entered.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_stopped(service))
+
+
+async def _until_stopped(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with service():
+        log.info("serving")
+        await stopped.wait()
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def serving(name: str, path: Path, engine: Engine, register: Register) -> AsyncIterator[None]:
+    """Serves gRPC on a unix socket while the context is entered.
+
+    Args:
+        name: the full name of the gRPC service, for health checks.
+        path: the socket; a file left there by an earlier process is replaced.
+        engine: what speaks HTTP/2 for us.
+        register: adds the servicers.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    server = _new_server(engine)
+    register(server)
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    server.add_insecure_port(f"unix:{path}")
+    await server.start()
+    # Whoever reaches this socket is believed, so nobody else may.
+    os.chmod(path, 0o600)
+    await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield
+    finally:
+        await checks.enter_graceful_shutdown()
+        await server.stop(GRACE_SECONDS)
+
+
+def _new_server(engine: Engine) -> grpc.aio.Server:
+    interceptors: Sequence[Any] = (Surprises(),)
+    if engine == "grpcio":
+        return grpc.aio.server(interceptors=interceptors)
+    # Imported here, for there is not a wheel for every platform.
+    import pygrpc_native.aio
+
+    server: grpc.aio.Server = pygrpc_native.aio.server(interceptors=interceptors)
+    return server

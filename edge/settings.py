@@ -1,0 +1,67 @@
+"""What the edge services are told by their environment (`PORTICO_*`)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Engine = Literal["pygrpc-native", "grpcio"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+BAD_SETTING = 2  # the exit code
+
+
+class EdgeSettings(BaseSettings):
+    """What every edge service needs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PORTICO_", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    state_dir: Path = Path(".portico")
+    # The folder of the unix sockets; only our own processes may enter it.
+    runtime_dir: Path = Field(default_factory=lambda given: given["state_dir"] / "run")
+    # Valkey or Redis: redis://host:port/db or unix:///path.
+    redis_url: str = Field(pattern=r"^(rediss?|unix)://")
+    grpc_engine: Engine = "pygrpc-native"
+    log_level: LogLevel = "info"
+
+    @property
+    def core_socket(self) -> Path:
+        """Where the core listens."""
+        return self.runtime_dir / "core.sock"
+
+    @property
+    def authorize_socket(self) -> Path:
+        """Where the authorization service listens."""
+        return self.runtime_dir / "authorize.sock"
+
+    @property
+    def ratelimit_socket(self) -> Path:
+        """Where the rate limit service listens."""
+        return self.runtime_dir / "ratelimit.sock"
+
+
+class AuthorizeSettings(EdgeSettings):
+    """What the authorization service needs beside that."""
+
+    # The bearer secret of internal callers, shared with the core.
+    internal_token: SecretStr = Field(min_length=16)
+
+
+Settings = TypeVar("Settings", bound=EdgeSettings)
+
+
+def load(kind: type[Settings]) -> Settings:
+    """Reads the settings, or ends the process with a line for each that is wrong."""
+    try:
+        return kind()  # type: ignore[call-arg]  # the environment has the rest
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            print(f"PORTICO_{name}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(BAD_SETTING) from None

@@ -1,0 +1,115 @@
+"""What the tests of the rate limit service share: a clock to turn, and a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
+from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest, RateLimitResponse
+from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceStub
+from google.protobuf.wrappers_pb2 import UInt64Value
+
+# The start of an hour, a minute and a burst span, in the middle of a month.
+NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
+
+_numbers = count(1)
+
+
+def somebody() -> str:
+    """A caller that nobody has seen before."""
+    return f"caller-{next(_numbers)}"
+
+
+class Clock:
+    """A clock that stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def set(self, moment: datetime) -> None:
+        self.now = moment
+
+    def turn(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Envoy is told."""
+
+    response: RateLimitResponse
+
+    @property
+    def admitted(self) -> bool:
+        return bool(self.response.overall_code == RateLimitResponse.OK)
+
+    @property
+    def status(self) -> RateLimitResponse.DescriptorStatus:
+        return self.response.statuses[0]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {header.key: header.value for header in self.response.response_headers_to_add}
+
+    @property
+    def left(self) -> dict[str, int]:
+        """What remains, by window, as the RateLimit header tells it."""
+        return self._parameters("ratelimit", "r")
+
+    @property
+    def quotas(self) -> dict[str, int]:
+        """The limits, by window, as the RateLimit-Policy header tells them."""
+        return self._parameters("ratelimit-policy", "q")
+
+    def _parameters(self, header: str, name: str) -> dict[str, int]:
+        found = {}
+        for item in self.headers[header].split(", "):
+            window, *parameters = item.split(";")
+            values = dict(parameter.split("=") for parameter in parameters)
+            found[window.strip('"')] = int(values[name])
+        return found
+
+
+def descriptor(own_cost: int | None = None, **entries: str) -> RateLimitDescriptor:
+    """A descriptor as the gateway makes it."""
+    made = RateLimitDescriptor(
+        entries=[RateLimitDescriptor.Entry(key=key, value=value) for key, value in entries.items()]
+    )
+    if own_cost is not None:
+        made.hits_addend.CopyFrom(UInt64Value(value=own_cost))
+    return made
+
+
+class Gateway:
+    """Asks as Envoy does."""
+
+    def __init__(self, stub: RateLimitServiceStub) -> None:
+        self._stub = stub
+
+    async def ask(self, *, cost: int = 0, own_cost: int | None = None, **entries: str) -> Answer:
+        """One request with one descriptor; a subject is on the free tier and reads, if not told.
+
+        Args:
+            cost: the request's hits_addend.
+            own_cost: the descriptor's hits_addend.
+        """
+        if "subject" in entries:
+            entries = {"tier": "free", "category": "read", **entries}
+        return await self.send([descriptor(own_cost, **entries)], cost=cost)
+
+    async def send(
+        self, descriptors: Iterable[RateLimitDescriptor], *, cost: int = 0, domain: str = "portico"
+    ) -> Answer:
+        """One request with any descriptors."""
+        request = RateLimitRequest(domain=domain, descriptors=descriptors, hits_addend=cost)
+        return Answer(await self._stub.ShouldRateLimit(request, timeout=5))
+
+    async def admitted(self, times: int, **entries: str) -> int:
+        """How many of so many requests are admitted."""
+        return sum([(await self.ask(**entries)).admitted for _ in range(times)])
