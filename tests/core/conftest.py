@@ -1,0 +1,98 @@
+"""A running core for the tests: the real pipeline on a real database, on both engines."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+import pytest
+from grpc import aio
+from pydantic import SecretStr
+
+from edge.ratelimit.main import ratelimit
+from edge.settings import EdgeSettings
+from server.serve import Server
+from server.settings import Settings
+from server.wiring import build
+from tests.core.world import (
+    INTERNAL_TOKEN,
+    DrivenClock,
+    Person,
+    RecordingWaker,
+    Refusal,
+    World,
+    refusal,
+)
+
+
+@pytest.fixture(scope="session", params=["pygrpc-native", "grpcio"])
+async def world(
+    request: pytest.FixtureRequest, database_url: str, valkey_url: str
+) -> AsyncIterator[World]:
+    """A core that listens on a free port, with the real rate limit service beside it."""
+    async with AsyncExitStack() as parts:
+        sockets = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="portico")))
+        settings = Settings(
+            runtime_dir=sockets,
+            database_url=database_url,
+            redis_url=valkey_url,
+            secret_key=SecretStr(base64.b64encode(os.urandom(32)).decode()),
+            internal_token=SecretStr(INTERNAL_TOKEN),
+            grpc_engine=cast("Any", request.param),
+            bcrypt_rounds=4,
+            webhook_allow_loopback=True,
+        )
+        edge = EdgeSettings(runtime_dir=sockets, redis_url=valkey_url)
+        await parts.enter_async_context(ratelimit(edge))
+        clock, waker = DrivenClock(), RecordingWaker()
+        core = build(settings, clock=clock, waker=waker)
+        parts.push_async_callback(core.close)
+        await core.signing_keys.load()
+        server = Server(settings.grpc_engine, core.pipeline, core.features)
+        parts.push_async_callback(server.stop)
+        port = await server.listen_tcp("127.0.0.1", 0)
+        channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
+        yield World(channel, core.engine, settings.secrets, clock, waker)
+
+
+Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]
+
+
+@pytest.fixture
+def refused() -> Refused:
+    """Asserts that a call is refused with a code and a reason, and gives the whole refusal."""
+
+    async def check(call: Awaitable[Any], code: grpc.StatusCode, reason: str) -> Refusal:
+        with pytest.raises(aio.AioRpcError) as caught:
+            await call
+        found = refusal(caught.value)
+        assert (found.code, found.reason) == (code, reason), found
+        return found
+
+    return check
+
+
+@pytest.fixture
+async def owner(world: World) -> Person:
+    """Somebody with an account and no organization yet."""
+    return await world.new_person()
+
+
+@pytest.fixture
+async def organization_id(world: World, owner: Person) -> str:
+    """An organization of the owner."""
+    return await world.new_organization(owner)
+
+
+@pytest.fixture
+async def stranger(world: World) -> Person:
+    """The owner of another organization."""
+    person = await world.new_person()
+    await world.new_organization(person)
+    return person

@@ -1,0 +1,238 @@
+"""What the tests of the core share: a running core, its clock, and people who use it.
+
+Everything goes through the public door, a gRPC stub. Only what arrives by mail
+is read from the outbox, where the worker would find it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from grpc import aio
+from portico.auth.v1 import auth_service_pb2 as auth
+from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from portico.keys.v1 import api_key_service_pb2 as keys
+from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
+from portico.organizations.v1 import organization_service_pb2 as organizations
+from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
+from portico.users.v1.user_service_pb2_grpc import UserServiceStub
+from portico.webhooks.v1.webhook_service_pb2_grpc import WebhookServiceStub
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from server.kit.clock import utc_now
+from server.kit.outbox import EMAIL_PURPOSE, Email
+from server.kit.secrets import Secrets
+
+PASSWORD = "correct horse battery"
+INTERNAL_TOKEN = "an internal token for the tests only"
+
+_numbers = itertools.count(1)
+
+Stub = TypeVar("Stub")
+
+
+class DrivenClock:
+    """The real time, moved by as much as a test says."""
+
+    def __init__(self) -> None:
+        self._offset = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return utc_now() + self._offset
+
+    @contextmanager
+    def later(self, by: timedelta) -> Iterator[None]:
+        """Inside, it is later by so much."""
+        before = self._offset
+        self._offset = before + by
+        try:
+            yield
+        finally:
+            self._offset = before
+
+
+@dataclass
+class RecordingWaker:
+    """Remembers which tasks the workers were asked for."""
+
+    tasks: list[str] = field(default_factory=list)
+
+    def wake(self, task: str) -> None:
+        self.tasks.append(task)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account, signed in."""
+
+    id: str
+    email: str
+    access_token: str
+    refresh_token: str
+    password: str = PASSWORD
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What a call of this person carries."""
+        return bearer(self.access_token)
+
+
+@dataclass
+class World:
+    """A running core and the ways to use it."""
+
+    channel: aio.Channel
+    engine: AsyncEngine
+    secrets: Secrets
+    clock: DrivenClock
+    waker: RecordingWaker
+
+    @property
+    def auth(self) -> AuthServiceStub:
+        return AuthServiceStub(self.channel)
+
+    @property
+    def users(self) -> UserServiceStub:
+        return UserServiceStub(self.channel)
+
+    @property
+    def organizations(self) -> OrganizationServiceStub:
+        return OrganizationServiceStub(self.channel)
+
+    @property
+    def keys(self) -> ApiKeyServiceStub:
+        return ApiKeyServiceStub(self.channel)
+
+    @property
+    def webhooks(self) -> WebhookServiceStub:
+        return WebhookServiceStub(self.channel)
+
+    async def new_person(self, email: str | None = None) -> Person:
+        """Registers, verifies and signs in somebody."""
+        email = email or new_email()
+        await self.auth.Register(
+            auth.RegisterRequest(
+                email=email, password=PASSWORD, display_name="Ada", accepted_terms=True
+            )
+        )
+        token = (await self.mail(email, "verify_email"))["token"]
+        await self.auth.VerifyEmail(auth.VerifyEmailRequest(token=token))
+        return await self.sign_in(email)
+
+    async def sign_in(self, email: str, password: str = PASSWORD) -> Person:
+        """A new session of somebody who has an account."""
+        answer = await self.auth.Login(auth.LoginRequest(email=email, password=password))
+        return Person(answer.user.id, email, answer.access_token, answer.refresh_token, password)
+
+    async def new_organization(self, owner: Person) -> str:
+        """Creates an organization and gives its id."""
+        answer = await self.organizations.CreateOrganization(
+            organizations.CreateOrganizationRequest(name=f"Tenant {next(_numbers)}"),
+            metadata=owner.metadata,
+        )
+        return answer.organization.id
+
+    async def new_member(self, organization_id: str, owner: Person, role: str) -> Person:
+        """Invites somebody new, who accepts."""
+        person = await self.new_person()
+        await self.organizations.CreateInvitation(
+            organizations.CreateInvitationRequest(
+                organization_id=organization_id, email=person.email, role=role
+            ),
+            metadata=owner.metadata,
+        )
+        token = (await self.mail(person.email, "invitation"))["token"]
+        await self.organizations.AcceptInvitation(
+            organizations.AcceptInvitationRequest(token=token), metadata=person.metadata
+        )
+        return person
+
+    async def new_key(
+        self, organization_id: str, owner: Person, *scopes: str, **fields: Any
+    ) -> keys.CreateApiKeyResponse:
+        """Creates an API key, by default one that may read the organization."""
+        request = keys.CreateApiKeyRequest(
+            organization_id=organization_id,
+            name="a key",
+            scopes=scopes or ("organization:read",),
+            **fields,
+        )
+        return await self.keys.CreateApiKey(request, metadata=owner.metadata)
+
+    async def key_metadata(self, secret: str) -> tuple[tuple[str, str], ...]:
+        """What the gateway sends on for a caller with this API key."""
+        answer = await self.keys.VerifyApiKey(
+            keys.VerifyApiKeyRequest(secret=secret), metadata=bearer(INTERNAL_TOKEN)
+        )
+        return bearer(answer.access_token)
+
+    async def mail(self, recipient: str, template: str) -> dict[str, str]:
+        """What the newest mail of this kind to an address says."""
+        mails = await self.mails(recipient, template)
+        assert mails, f"no {template} for {recipient}"
+        return mails[-1]
+
+    async def mails(self, recipient: str, template: str) -> list[dict[str, str]]:
+        """What all the mails of this kind to an address say, oldest first."""
+        query = (
+            select(Email)
+            .where(Email.recipient == recipient, Email.template == template)
+            .order_by(Email.id)
+        )
+        async with AsyncSession(self.engine) as db:
+            found = await db.scalars(query)
+            sealed = [mail.sealed_variables for mail in found if mail.sealed_variables]
+        return [json.loads(self.secrets.unseal(EMAIL_PURPOSE, one)) for one in sealed]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """How a call was refused."""
+
+    code: grpc.StatusCode
+    reason: str
+    message: str
+    metadata: dict[str, str]
+    fields: tuple[str, ...]
+    retry_after: float | None
+
+
+def refusal(error: aio.AioRpcError) -> Refusal:
+    """Reads a refusal's google.rpc.Status."""
+    trailing = dict(error.trailing_metadata() or ())
+    status = status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
+    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    retry, retry_after = error_details_pb2.RetryInfo(), None
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad_request)
+        if detail.Unpack(retry):
+            retry_after = retry.retry_delay.ToTimedelta().total_seconds()
+    return Refusal(
+        error.code(),
+        info.reason,
+        status.message,
+        dict(info.metadata),
+        tuple(violation.field for violation in bad_request.field_violations),
+        retry_after,
+    )
+
+
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    """The metadata of a bearer credential."""
+    return (("authorization", f"Bearer {token}"),)
+
+
+def new_email() -> str:
+    """An address that nobody has."""
+    return f"ada.{uuid4().hex[:12]}@example.com"
