@@ -1,0 +1,28 @@
+"""What can be refused about webhooks and their deliveries."""
+
+from __future__ import annotations
+
+from grpc import StatusCode
+
+from server.kit.errors import DomainError
+
+
+class WebhookNotFoundError(DomainError):
+    """There is no such webhook."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "WEBHOOK_NOT_FOUND"
+
+
+class DeliveryNotFoundError(DomainError):
+    """There is no such delivery."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "DELIVERY_NOT_FOUND"
+
+
+class DeliveryPendingError(DomainError):
+    """The delivery is still on its way."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "DELIVERY_PENDING"
