@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from server.organizations.tenants import Tenants
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.keys.models import ApiKey
@@ -13,6 +12,7 @@ from server.keys.repository import find_keys
 from server.kit.batching import BatchLoader
 from server.kit.call import KeyGrant
 from server.kit.clock import Clock
+from server.organizations.tenants import Tenants
 
 
 class KeyGrants:

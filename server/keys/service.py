@@ -9,7 +9,6 @@ from uuid import UUID
 
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_pb2 import ApiKey as ApiKeyMessage
-from server.organizations.tenants import Tenants
 
 from server.keys import wire
 from server.keys.errors import (
@@ -29,6 +28,7 @@ from server.kit.jwt import TokenIssuer
 from server.kit.paging import Cursors
 from server.kit.secrets import Secrets
 from server.kit.tokens import api_key_prefix, new_api_key, parse_api_key
+from server.organizations.tenants import Tenants
 
 PURPOSE = "api-key"
 # How long the edge may keep an answer. A change of the key drops it earlier.

@@ -1,0 +1,1 @@
+"""The gRPC core: one folder a feature, the same file names in each."""

@@ -1,0 +1,1 @@
+"""Whether the platform lives and can work."""

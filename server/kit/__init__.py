@@ -1,0 +1,1 @@
+"""What the features share and that knows none of them."""

@@ -1,0 +1,1 @@
+"""The way of every call: interceptors, composed once, in an order that is stated once."""

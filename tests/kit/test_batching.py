@@ -1,0 +1,62 @@
+"""Those who ask in the same tick share a query, and none of them can spoil it for the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from server.kit.batching import BatchLoader
+
+
+class Shelf:
+    """Answers look-ups and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+        self.broken = False
+
+    async def fetch(self, keys: Sequence[int]) -> Mapping[int, str]:
+        self.asked.append(list(keys))
+        await asyncio.sleep(0)
+        if self.broken:
+            raise ConnectionError("the shelf fell")
+        return {key: f"book {key}" for key in keys if key < 100}
+
+
+async def test_one_tick_is_one_query() -> None:
+    shelf = Shelf()
+    loader = BatchLoader(shelf.fetch)
+    found = await asyncio.gather(loader.load(1), loader.load(2), loader.load(1), loader.load(100))
+    assert found == ["book 1", "book 2", "book 1", None]
+    assert shelf.asked == [[1, 2, 100]]
+
+
+async def test_the_next_tick_asks_anew() -> None:
+    shelf = Shelf()
+    loader = BatchLoader(shelf.fetch)
+    await loader.load(1)
+    await loader.load(1)
+    assert shelf.asked == [[1], [1]]
+
+
+async def test_a_failed_query_fails_for_all_and_the_next_one_works() -> None:
+    shelf = Shelf()
+    loader = BatchLoader(shelf.fetch)
+    shelf.broken = True
+    results = await asyncio.gather(loader.load(1), loader.load(2), return_exceptions=True)
+    assert [type(result) for result in results] == [ConnectionError, ConnectionError]
+    shelf.broken = False
+    assert await loader.load(1) == "book 1"
+
+
+async def test_one_who_gives_up_does_not_take_the_answer_from_the_others() -> None:
+    shelf = Shelf()
+    loader = BatchLoader(shelf.fetch)
+    first, second = (asyncio.create_task(loader.load(1)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second == "book 1"
+    with pytest.raises(asyncio.CancelledError):
+        await first
