@@ -1,0 +1,37 @@
+# Each target works from a bare checkout: Python 3.11 or newer is all that it asks for.
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --group build --extra embedded pyproject.toml
+
+.PHONY: run demo test check generate lock install install-dev
+
+run: install ## Start the whole platform.
+	@$(BIN)/portico run
+
+demo: install-dev ## Play the tour against the running platform.
+	@$(BIN)/portico demo
+
+test: install-dev ## Run every test.
+	$(BIN)/pytest
+
+check: install-dev ## Check style, types, imports and the contract.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint generated/descriptor.binpb --path portico
+	.ci/breaking
+	$(BIN)/portico generate --check
+
+generate: install-dev ## Write everything that is made from proto/.
+	$(BIN)/portico generate
+
+lock: install-dev ## Choose the newest versions that pyproject.toml allows.
+	$(LOCK) --upgrade --output-file requirements.lock
+	$(LOCK) --upgrade --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+
+install:
+	@.ci/install requirements.lock
+
+install-dev:
+	@.ci/install requirements.lock requirements-dev.lock

@@ -1,0 +1,1 @@
+"""The `portico` command: starts, shows and maintains the platform."""

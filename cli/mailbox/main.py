@@ -1,0 +1,107 @@
+"""`portico mailbox`: an SMTP sink with a page and a JSON API, on loopback, for development."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import structlog
+from aiohttp import web
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from cli.mailbox.page import POLICY, render
+from cli.mailbox.store import Mailbox
+from cli.run.errors import RunError
+from cli.run.settings import Settings, read_settings
+from server.kit.logs import configure
+
+MAX_MAIL_BYTES = 5_000_000
+
+log = structlog.get_logger()
+
+
+def main() -> int:
+    """Serves the mailbox until SIGTERM or SIGINT.
+
+    Returns:
+        0 after a signal; 1, with a line that says why, if it cannot serve.
+    """
+    configure("mailbox", os.environ.get("PORTICO_LOG_LEVEL", "info"))
+    try:
+        settings = read_settings(os.environ)
+        if not settings.development:
+            raise RunError("the mailbox is for development only: set PORTICO_SMTP_URL instead")
+        asyncio.run(serve(settings))
+    except (RunError, OSError) as error:
+        print(f"portico mailbox: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    """Takes mail on the SMTP port and shows it on the mailbox port."""
+    mailbox = Mailbox()
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    smtp = await loop.create_server(
+        lambda: SMTP(Sink(mailbox), data_size_limit=MAX_MAIL_BYTES, enable_SMTPUTF8=True),
+        "127.0.0.1",
+        settings.smtp_port,
+    )
+    runner = web.AppRunner(application(mailbox), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", settings.mailbox_port).start()
+        log.info("mailbox.ready", smtp_port=settings.smtp_port, port=settings.mailbox_port)
+        await stop.wait()
+    finally:
+        smtp.close()
+        await runner.cleanup()
+
+
+class Sink:
+    """Accepts every mail for anybody. The method's name is aiosmtpd's."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Keeps the mail and says so."""
+        content = envelope.original_content or b""
+        message = self._mailbox.take(envelope.mail_from or "", list(envelope.rcpt_tos), content)
+        log.info("mailbox.taken", id=message.id)
+        return "250 Message accepted for delivery"
+
+
+def application(mailbox: Mailbox) -> web.Application:
+    """The page and the JSON API over a mailbox."""
+
+    async def page(request: web.Request) -> web.Response:
+        headers = {"content-security-policy": POLICY, "referrer-policy": "no-referrer"}
+        return web.Response(
+            text=render(mailbox.all()), content_type="text/html", charset="utf-8", headers=headers
+        )
+
+    async def messages(request: web.Request) -> web.Response:
+        return web.json_response({"messages": [each.to_json() for each in mailbox.all()]})
+
+    async def message(request: web.Request) -> web.Response:
+        found = mailbox.find(request.match_info["id"])
+        if found is None:
+            return web.json_response({"error": "no such message"}, status=404)
+        return web.json_response(found.to_json())
+
+    async def clear(request: web.Request) -> web.Response:
+        mailbox.clear()
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_get("/", page)
+    app.router.add_get("/messages", messages)
+    app.router.add_delete("/messages", clear)
+    app.router.add_get("/messages/{id}", message)
+    return app

@@ -1,0 +1,126 @@
+"""`portico`: one command for each process and each chore.
+
+A room is imported by the command that needs it, so that every process loads
+only its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="portico",
+    help="Accounts, organizations, API keys, rate limits and webhooks behind one contract.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def run() -> None:
+    """Start the whole platform, with PostgreSQL and Valkey of its own if none are set."""
+    from cli.run.main import main as start
+
+    sys.exit(start())
+
+
+@app.command()
+def demo() -> None:
+    """Play the tour against the running platform and say whether each answer was right."""
+    from cli.demo.main import main as play
+
+    sys.exit(play())
+
+
+@app.command()
+def core() -> None:
+    """Run the gRPC core."""
+    from server.main import main as serve
+
+    serve()
+
+
+@app.command()
+def authorize() -> None:
+    """Run the service that turns API keys into principals for Envoy."""
+    from edge.authorize.main import main as serve
+
+    serve()
+
+
+@app.command()
+def ratelimit() -> None:
+    """Run the rate limit service for Envoy."""
+    from edge.ratelimit.main import main as serve
+
+    serve()
+
+
+@app.command()
+def gateway() -> None:
+    """Render the Envoy configuration and become Envoy."""
+    from edge.gateway.main import main as serve
+
+    serve()
+
+
+@app.command()
+def worker() -> None:
+    """Run the Celery worker that sends webhooks and mails."""
+    from workers.main import worker as work
+
+    work()
+
+
+@app.command()
+def beat() -> None:
+    """Run the Celery clock that starts sweeps and housekeeping."""
+    from workers.main import beat as tick
+
+    tick()
+
+
+@app.command()
+def mailbox() -> None:
+    """Run the development mailbox: it takes every mail and shows it on a page."""
+    from cli.mailbox.main import main as serve
+
+    sys.exit(serve())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest revision."""
+    from server.migrations import upgrade
+
+    upgrade()
+
+
+@app.command()
+def generate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; fail if something would change.")
+    ] = False,
+) -> None:
+    """Write everything that is made from proto/."""
+    from cli.generate import GenerationError
+    from cli.generate import generate as write
+
+    if check:
+        from cli.drift import main as compare
+
+        sys.exit(compare())
+    try:
+        write()
+    except GenerationError as error:
+        sys.exit(f"portico generate: {error}")
+
+
+def main() -> None:
+    """Entry point of the `portico` command."""
+    app()

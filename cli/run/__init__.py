@@ -1,0 +1,1 @@
+"""`portico run`: every process of the platform as a child of one supervisor."""

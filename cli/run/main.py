@@ -1,0 +1,111 @@
+"""`portico run`: starts everything, waits for a signal or a death, stops everything."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from cli.run import console
+from cli.run.envoy import drain
+from cli.run.errors import RunError
+from cli.run.plan import make_plan
+from cli.run.probes import request, require_free
+from cli.run.settings import Settings, read_settings
+from cli.run.state import load_secrets, owned_state
+from cli.run.supervisor import Supervisor
+from cli.run.watchdog import Watchdog
+
+READY_PATH = "/api/v1/health/ready"
+READY_SECONDS = 60.0
+POLL_SECONDS = 0.05
+
+
+def main() -> int:
+    """Runs the platform until it is told to stop.
+
+    Returns:
+        0 after a signal, 1 if something failed.
+    """
+    try:
+        settings = read_settings(os.environ)
+        with owned_state(settings) as lock, Watchdog(holds=(lock,)) as watchdog:
+            for variable, port in settings.listeners().items():
+                require_free(port, variable)
+            asyncio.run(supervise(settings, watchdog))
+    except RunError as error:
+        console.failure(error)
+        return 1
+    return 0
+
+
+async def supervise(settings: Settings, watchdog: Watchdog) -> None:
+    """Starts the platform and keeps it until SIGINT, SIGTERM or SIGHUP.
+
+    A second signal ends the children without waiting for them.
+    """
+    steps = make_plan(settings, load_secrets(settings.state_dir), os.environ)
+    supervisor = Supervisor(
+        steps,
+        watchdog,
+        report=console.step_done,
+        drain=lambda: drain(settings.runtime_dir / "envoy-admin.sock"),
+    )
+    signals = Signals()
+    try:
+        await signals.interrupt(serve(settings, supervisor))
+    finally:
+        console.say("Stopping.")
+        await signals.interrupt(supervisor.stop())
+        await supervisor.kill()
+
+
+async def serve(settings: Settings, supervisor: Supervisor) -> None:
+    """Starts everything, says so, and stays until a child dies."""
+    began = time.monotonic()
+    console.say(f"Starting Portico in {settings.state_dir}")
+    await supervisor.guard(supervisor.start())
+    await supervisor.guard(answer_ready(settings))
+    console.addresses(settings, time.monotonic() - began)
+    await supervisor.guard(asyncio.Event().wait())
+
+
+async def answer_ready(settings: Settings) -> None:
+    """Waits until the platform calls itself ready, through the front door."""
+    deadline = time.monotonic() + READY_SECONDS
+    while True:
+        status, body = await asyncio.to_thread(request, settings.rest_port, "GET", READY_PATH)
+        if status == 200:
+            return
+        if time.monotonic() > deadline:
+            raise RunError(
+                f"the platform was not ready after {READY_SECONDS:.0f} s: see {settings.logs_dir}",
+                (f"GET {READY_PATH}: {status} {body}",),
+            )
+        await asyncio.sleep(POLL_SECONDS)
+
+
+class Signals:
+    """Turns the signals that ask to stop into the end of whatever is being done."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._asked.set)
+
+    async def interrupt(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does `work` until it is done or the next signal comes, whichever is first."""
+        self._asked.clear()
+        task = asyncio.ensure_future(work)
+        asked = asyncio.ensure_future(self._asked.wait())
+        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()

@@ -1,0 +1,72 @@
+"""Our processes: what each needs, how it shows that it works, and who stops before whom.
+
+The one list that `portico run`, the tests and docker-compose.yml agree on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DATABASE = "PORTICO_DATABASE_URL"
+VALKEY = "PORTICO_REDIS_URL"
+SECRET_KEY = "PORTICO_SECRET_KEY"  # noqa: S105 - the name of a variable
+INTERNAL_TOKEN = "PORTICO_INTERNAL_TOKEN"  # noqa: S105 - the name of a variable
+CREDENTIALS = (DATABASE, VALKEY, SECRET_KEY, INTERNAL_TOKEN)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of our processes.
+
+    Args:
+        name: its `portico` command.
+        after: what must be ready before it starts.
+        trusted_with: the variables out of CREDENTIALS that it is told; no other part sees them.
+        socket: the unix socket that it listens on, if it does.
+        once: whether it does its work and ends, instead of serving.
+    """
+
+    name: str
+    after: tuple[str, ...] = ()
+    trusted_with: tuple[str, ...] = ()
+    socket: str | None = None
+    once: bool = False
+
+
+PARTS = (
+    Part("migrate", after=("postgres",), trusted_with=(DATABASE,), once=True),
+    Part(
+        "core",
+        after=("migrate", "valkey"),
+        trusted_with=CREDENTIALS,
+        socket="core.sock",
+    ),
+    Part(
+        "authorize",
+        after=("valkey",),
+        trusted_with=(VALKEY, INTERNAL_TOKEN),
+        socket="authorize.sock",
+    ),
+    Part(
+        "ratelimit",
+        after=("valkey",),
+        trusted_with=(VALKEY, INTERNAL_TOKEN),
+        socket="ratelimit.sock",
+    ),
+    Part("worker", after=("migrate", "valkey"), trusted_with=(DATABASE, VALKEY, SECRET_KEY)),
+    Part("beat", after=("migrate", "valkey"), trusted_with=(DATABASE, VALKEY, SECRET_KEY)),
+    Part("mailbox"),
+    Part("gateway"),
+)
+
+# Each stage stops together, and only when the stage before has stopped: requests
+# in flight, jobs in hand and mails on their way all still find what they need.
+STOP_ORDER = (
+    ("gateway",),
+    ("authorize", "ratelimit"),
+    ("core",),
+    ("worker", "beat"),
+    ("mailbox",),
+    ("valkey",),
+    ("postgres",),
+)

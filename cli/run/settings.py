@@ -1,0 +1,120 @@
+"""What `portico run` reads from the environment, and what its children are told.
+
+Plain dataclasses, not pydantic-settings: the supervisor lives as long as the
+platform does and should weigh next to nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cli.run.errors import RunError
+
+# The kernel refuses longer addresses of unix sockets (108 bytes on Linux, 104 on macOS).
+MAX_SOCKET_PATH = 100
+LONGEST_SOCKET = "run/envoy-admin.sock"
+ENVIRONMENTS = ("development", "production")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the platform lives, what it listens on, and which servers it brings along.
+
+    A `database_url` or `redis_url` of None means: start an embedded server.
+    """
+
+    environment: str
+    state_dir: Path
+    sockets_dir: Path
+    runtime_dir: Path
+    database_url: str | None
+    redis_url: str | None
+    rest_port: int
+    grpc_port: int
+    mailbox_port: int
+    smtp_url: str
+
+    @property
+    def development(self) -> bool:
+        """Whether this is a developer's machine."""
+        return self.environment == "development"
+
+    @property
+    def mailbox(self) -> bool:
+        """Whether mail goes to the mailbox: only in development, unless it is sent elsewhere."""
+        return self.development and urlsplit(self.smtp_url).hostname in ("127.0.0.1", "localhost")
+
+    @property
+    def smtp_port(self) -> int:
+        """The port on which mail is handed over."""
+        return urlsplit(self.smtp_url).port or 25
+
+    @property
+    def logs_dir(self) -> Path:
+        """The folder with one log per process."""
+        return self.state_dir / "logs"
+
+    @property
+    def base_url(self) -> str:
+        """Where the REST edge answers on this machine."""
+        return f"http://127.0.0.1:{self.rest_port}"
+
+    def listeners(self) -> dict[str, int]:
+        """The TCP ports that must be free, by the variable that moves them."""
+        ports = {"PORTICO_REST_PORT": self.rest_port, "PORTICO_GRPC_PORT": self.grpc_port}
+        if self.mailbox:
+            ports["PORTICO_MAILBOX_PORT"] = self.mailbox_port
+            ports["PORTICO_SMTP_URL"] = self.smtp_port
+        return ports
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Reads PORTICO_* from `environ`.
+
+    Raises:
+        RunError: if a value makes no sense.
+    """
+    state_dir = Path(environ.get("PORTICO_STATE_DIR") or ".portico").absolute()
+    sockets_dir = short_folder(state_dir)
+    return Settings(
+        environment=choice(environ, "PORTICO_ENVIRONMENT", ENVIRONMENTS),
+        state_dir=state_dir,
+        sockets_dir=sockets_dir,
+        runtime_dir=Path(environ.get("PORTICO_RUNTIME_DIR") or sockets_dir / "run").absolute(),
+        database_url=environ.get("PORTICO_DATABASE_URL") or None,
+        redis_url=environ.get("PORTICO_REDIS_URL") or None,
+        rest_port=port(environ, "PORTICO_REST_PORT", 8080),
+        grpc_port=port(environ, "PORTICO_GRPC_PORT", 9090),
+        mailbox_port=port(environ, "PORTICO_MAILBOX_PORT", 8025),
+        smtp_url=environ.get("PORTICO_SMTP_URL") or "smtp://127.0.0.1:1025",
+    )
+
+
+def short_folder(state_dir: Path) -> Path:
+    """The state folder or, where its path is too long for sockets, one in the temporary folder."""
+    if len(os.fsencode(state_dir / LONGEST_SOCKET)) <= MAX_SOCKET_PATH:
+        return state_dir
+    mark = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"portico-{os.getuid()}-{mark}"
+
+
+def port(environ: Mapping[str, str], name: str, default: int) -> int:
+    """A TCP port from the environment."""
+    value = environ.get(name) or str(default)
+    if not value.isdecimal() or not 1 <= int(value) <= 65535:
+        raise RunError(f"{name} is {value!r}: give a port from 1 to 65535")
+    return int(value)
+
+
+def choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    """One of the allowed words; the first if nothing is set."""
+    value = environ.get(name) or allowed[0]
+    if value not in allowed:
+        raise RunError(f"{name} is {value!r}: give one of {', '.join(allowed)}")
+    return value

@@ -1,0 +1,158 @@
+"""Starts the steps of a plan as soon as each may, notices a death, stops all in order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from cli.run.errors import RunError
+from cli.run.parts import STOP_ORDER
+from cli.run.plan import Step
+from cli.run.process import Child, spawn
+from cli.run.watchdog import Watchdog
+
+T = TypeVar("T")
+
+READY_SECONDS = 60.0
+PROBE_INTERVAL = 0.02
+
+Report = Callable[[str, float], None]
+Drain = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Supervisor:
+    """The running children of one platform.
+
+    Args:
+        steps: what to start.
+        watchdog: the guard that ends the children if we cannot.
+        report: told the name of each step that is ready and the seconds it took.
+        drain: run before the gateway is stopped.
+    """
+
+    def __init__(
+        self,
+        steps: Iterable[Step],
+        watchdog: Watchdog,
+        report: Report = lambda name, seconds: None,
+        drain: Drain | None = None,
+    ) -> None:
+        self.children: dict[str, Child] = {}
+        self._steps = {step.name: step for step in steps}
+        self._up = {name: asyncio.Event() for name in self._steps}
+        self._watchdog = watchdog
+        self._report = report
+        self._drain = drain
+        self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def start(self, *names: str) -> None:
+        """Starts the named steps, or all, each when what it needs is ready.
+
+        Raises:
+            RunError: if one of them cannot be started, dies or is not ready in time.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name in names or self._steps:
+                    group.create_task(self._bring_up(self._steps[name]))
+        except* RunError as errors:
+            raise first(errors) from None
+
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+        """Does `work`, unless a child dies before it is done.
+
+        Raises:
+            RunError: if a child dies.
+        """
+        task = asyncio.ensure_future(work)
+        either: set[asyncio.Future[Any]] = {task, self._failure}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if self._failure.done():
+                self._failure.result()
+            return await task
+        finally:
+            task.cancel()
+
+    async def stop(self, *names: str) -> None:
+        """Stops the named children, or all: stage by stage, each stage at once."""
+        for stage in STOP_ORDER:
+            wanted = [name for name in stage if name in (names or self.children)]
+            await asyncio.gather(*(self._stop_one(name) for name in wanted))
+
+    async def kill(self, *names: str) -> None:
+        """Ends the named children, or all, without asking."""
+        children = [self._forget(name) for name in names or tuple(self.children)]
+        await asyncio.gather(*(child.kill() for child in children if child))
+
+    async def _bring_up(self, step: Step) -> None:
+        for name in step.after:
+            if name in self._up:
+                await self._up[name].wait()
+        began = time.monotonic()
+        if step.prepare:
+            await step.prepare()
+        child = await spawn(step.command(), self._watchdog)
+        if step.once:
+            await finish(child)
+        else:
+            self._keep(step.name, child)
+            await self.guard(become_ready(step, child))
+        self._report(step.name, time.monotonic() - began)
+        self._up[step.name].set()
+
+    def _keep(self, name: str, child: Child) -> None:
+        self.children[name] = child
+        self._watchers[name] = asyncio.create_task(self._watch(child))
+
+    async def _watch(self, child: Child) -> None:
+        await child.wait()
+        if not self._failure.done():
+            self._failure.set_exception(child.death())
+
+    def _forget(self, name: str) -> Child | None:
+        """From now on the child's end is no failure."""
+        self._up[name].clear()
+        if watcher := self._watchers.pop(name, None):
+            watcher.cancel()
+        return self.children.pop(name, None)
+
+    async def _stop_one(self, name: str) -> None:
+        if name == "gateway" and self._drain:
+            await self._drain()
+        if child := self._forget(name):
+            await child.stop()
+
+
+async def become_ready(step: Step, child: Child) -> None:
+    """Waits until a step's probe says yes."""
+    if step.ready is None:
+        return
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            while not await step.ready():  # noqa: ASYNC110 - another process cannot set an event
+                await asyncio.sleep(PROBE_INTERVAL)
+    except TimeoutError:
+        raise child.silence(READY_SECONDS) from None
+
+
+async def finish(child: Child) -> None:
+    """Waits until a child has done its work; a cancelled wait ends the child."""
+    try:
+        if await child.wait() != 0:
+            raise child.death()
+    except asyncio.CancelledError:
+        await child.kill()
+        raise
+
+
+def first(errors: BaseExceptionGroup[RunError]) -> RunError:
+    """The first error of a group, however deep it lies."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, RunError)
+    return error
