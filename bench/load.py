@@ -1,0 +1,82 @@
+"""A bounded load of HTTP/1.1 requests over kept-alive connections, and its latencies."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Result:
+    """What the clients saw.
+
+    Attributes:
+        seconds: how long the load lasted.
+        latencies: of each request, in seconds, sorted.
+        statuses: how often each HTTP status came.
+    """
+
+    seconds: float
+    latencies: list[float]
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def requests(self) -> int:
+        """How many requests were answered."""
+        return len(self.latencies)
+
+    @property
+    def errors(self) -> int:
+        """How many answers were not a success."""
+        return sum(count for status, count in self.statuses.items() if status >= 400)
+
+    def percentile(self, share: float) -> float:
+        """The latency that this share of the requests stayed below, in milliseconds."""
+        index = min(int(len(self.latencies) * share), len(self.latencies) - 1)
+        return self.latencies[index] * 1000
+
+
+async def run(
+    host: str, port: int, path: str, headers: dict[str, str], *, requests: int, concurrency: int
+) -> Result:
+    """Sends so many GET requests over so many connections, each one request at a time."""
+    message = _message(host, port, path, headers)
+    left = iter(range(requests))
+    statuses: Counter[int] = Counter()
+
+    async def client() -> list[float]:
+        reader, writer = await asyncio.open_connection(host, port)
+        latencies = []
+        for _ in left:
+            started = time.perf_counter()
+            writer.write(message)
+            statuses[await _answer(reader)] += 1
+            latencies.append(time.perf_counter() - started)
+        writer.close()
+        return latencies
+
+    began = time.perf_counter()
+    parts = await asyncio.gather(*(client() for _ in range(concurrency)))
+    took = time.perf_counter() - began
+    return Result(took, sorted(latency for part in parts for latency in part), statuses)
+
+
+def _message(host: str, port: int, path: str, headers: dict[str, str]) -> bytes:
+    lines = [f"GET {path} HTTP/1.1", f"host: {host}:{port}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def _answer(reader: asyncio.StreamReader) -> int:
+    """Reads one answer with a content-length and gives its status."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    status = int(head[9:12])
+    length = 0
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    await reader.readexactly(length)
+    return status
