@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
 
 import structlog
 import uvloop
 from prometheus_client import start_http_server
-from pydantic import ValidationError
 
 from server.kit.logs import configure
 from server.serve import Server
-from server.settings import Settings
+from server.settings import Settings, read
 from server.wiring import build
 
 log = structlog.get_logger("core")
@@ -22,20 +20,9 @@ log = structlog.get_logger("core")
 
 def main() -> None:
     """Runs the core until SIGTERM or SIGINT; a wrong setting is one clear line."""
-    settings = read_settings()
+    settings = read(Settings)
     configure("core", settings.log_level)
     uvloop.run(serve(settings))
-
-
-def read_settings() -> Settings:
-    """The settings from the environment, or an exit with code 2 that names what is wrong."""
-    try:
-        return Settings()
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"PORTICO_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
-        )
-        sys.exit(f"portico: {wrong}")
 
 
 async def serve(settings: Settings) -> None:

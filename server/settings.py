@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.kit.secrets import Secrets
 
 
-class Settings(BaseSettings):
-    """What can be set. Each field is read from PORTICO_<FIELD>."""
+class SharedSettings(BaseSettings):
+    """What the core and the workers are both told. Each field is read from PORTICO_<FIELD>."""
 
-    model_config = SettingsConfigDict(env_prefix="PORTICO_")
+    # What was set may be a secret: an error message does not repeat it.
+    model_config = SettingsConfigDict(env_prefix="PORTICO_", hide_input_in_errors=True)
 
     environment: Literal["development", "production"] = "development"
     state_dir: Path = Path(".portico")
@@ -25,22 +27,9 @@ class Settings(BaseSettings):
     redis_url: str = Field(pattern=r"^(rediss?|unix)://")
     # 32 random bytes as base64; everything secret is derived from it.
     secret_key: SecretStr
-    # What our own services present to call internal methods.
-    internal_token: SecretStr = Field(min_length=32)
-    grpc_port: int = Field(default=9090, ge=0, le=65535)
-    # The address that internal callers reach the core at; loopback unless said otherwise.
-    grpc_host: str = "127.0.0.1"
-    grpc_engine: Literal["pygrpc-native", "grpcio"] = "pygrpc-native"
     public_url: str = "http://127.0.0.1:8080"
-    issuer: str = "portico"
-    smtp_url: str = "smtp://127.0.0.1:1025"
-    mail_from: str = "Portico <no-reply@portico.localhost>"
     # Development only: webhooks may point to this machine.
     webhook_allow_loopback: bool = False
-    bcrypt_rounds: int = Field(default=12, ge=4, le=20)
-    database_pool_size: int = Field(default=10, ge=1, le=100)
-    # Where Prometheus reads the core's metrics; none if not set.
-    metrics_port: int | None = Field(default=None, ge=0, le=65535)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("secret_key")
@@ -54,6 +43,22 @@ class Settings(BaseSettings):
         """The keys derived from the secret key."""
         return Secrets.from_base64(self.secret_key.get_secret_value())
 
+
+class Settings(SharedSettings):
+    """What the core is told beside that."""
+
+    # What our own services present to call internal methods.
+    internal_token: SecretStr = Field(min_length=32)
+    grpc_port: int = Field(default=9090, ge=0, le=65535)
+    # The address that internal callers reach the core at; loopback unless said otherwise.
+    grpc_host: str = "127.0.0.1"
+    grpc_engine: Literal["pygrpc-native", "grpcio"] = "pygrpc-native"
+    issuer: str = "portico"
+    bcrypt_rounds: int = Field(default=12, ge=4, le=20)
+    database_pool_size: int = Field(default=10, ge=1, le=100)
+    # Where Prometheus reads the core's metrics; none if not set.
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+
     @property
     def sockets(self) -> Path:
         """The folder of the unix sockets."""
@@ -63,3 +68,17 @@ class Settings(BaseSettings):
     def key_environment(self) -> str:
         """What stands in the API keys made here: "live" or "test"."""
         return "live" if self.environment == "production" else "test"
+
+
+AnySettings = TypeVar("AnySettings", bound=SharedSettings)
+
+
+def read(kind: type[AnySettings]) -> AnySettings:
+    """The settings from the environment, or an exit that names what is wrong in one line."""
+    try:
+        return kind()  # type: ignore[call-arg]  # the environment has them
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"PORTICO_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        )
+        sys.exit(f"portico: {wrong}")
