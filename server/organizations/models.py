@@ -1,0 +1,185 @@
+"""Organizations, their members and invitations, and the roles that they name, as rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.kit.db import Base, ConstraintErrors, Identified, Timestamped, Versioned
+from server.organizations.errors import (
+    AlreadyMemberError,
+    InvitationAlreadyUsedError,
+    InvitationExpiredError,
+    InvitationForAnotherAddressError,
+    InvitationPendingError,
+    InvitationRevokedError,
+    SlugTakenError,
+)
+
+PENDING = "pending"
+ACCEPTED = "accepted"
+REVOKED = "revoked"
+EXPIRED = "expired"
+
+
+class Role(Base):
+    """A role that a member can have. Kept in agreement with rules.py, which decides."""
+
+    __tablename__ = "roles"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+
+
+class Permission(Base):
+    """Something that a role can allow."""
+
+    __tablename__ = "permissions"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+
+
+class RolePermission(Base):
+    """What a role allows, for whoever reads the database without our code."""
+
+    __tablename__ = "role_permissions"
+
+    role: Mapped[str] = mapped_column(ForeignKey("roles.name"), primary_key=True)
+    permission: Mapped[str] = mapped_column(ForeignKey("permissions.name"), primary_key=True)
+
+
+class Organization(Identified, Timestamped, Versioned, Base):
+    """A tenant. Deleting it keeps the row and frees the slug."""
+
+    __tablename__ = "organizations"
+
+    name: Mapped[str] = mapped_column(String(100))
+    slug: Mapped[str] = mapped_column(String(50))
+    tier: Mapped[str] = mapped_column(String(16), default="free")
+    deleted_at: Mapped[datetime | None]
+
+    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __table_args__ = (
+        Index(
+            "uq_organizations_slug",
+            "slug",
+            unique=True,
+            postgresql_where=text("deleted_at is null"),
+        ),
+        CheckConstraint("tier in ('free', 'basic', 'pro', 'enterprise')", name="tier_is_known"),
+    )
+
+
+class Membership(Identified, Timestamped, Versioned, Base):
+    """A person's part in an organization; made at the moment of joining."""
+
+    __tablename__ = "memberships"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    role: Mapped[str] = mapped_column(ForeignKey("roles.name"))
+
+    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __table_args__ = (
+        UniqueConstraint("organization_id", "user_id"),
+        Index("ix_memberships_organization_id_id", "organization_id", "id"),
+        Index("ix_memberships_user_id_id", "user_id", "id"),
+    )
+
+
+class Invitation(Identified, Timestamped, Versioned, Base):
+    """An offer to join. Of its token only a keyed hash is kept."""
+
+    __tablename__ = "invitations"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    email: Mapped[str] = mapped_column(String(254))
+    role: Mapped[str] = mapped_column(ForeignKey("roles.name"))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    # None when an API key invited.
+    invited_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    # Time alone does not change it: "pending" may have expired, see `status_at`.
+    status: Mapped[str] = mapped_column(String(16), default=PENDING)
+    expires_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __table_args__ = (
+        Index(
+            "uq_invitations_pending",
+            "organization_id",
+            "email",
+            unique=True,
+            postgresql_where=text("status = 'pending'"),
+        ),
+        Index("ix_invitations_organization_id_id", "organization_id", "id"),
+        CheckConstraint(
+            "status in ('pending', 'accepted', 'revoked', 'expired')", name="status_is_known"
+        ),
+        CheckConstraint(
+            "(status = 'accepted') = (accepted_at is not null)", name="accepted_has_time"
+        ),
+        CheckConstraint("(status = 'revoked') = (revoked_at is not null)", name="revoked_has_time"),
+    )
+
+    def status_at(self, now: datetime) -> str:
+        """ "pending", "accepted", "revoked" or "expired"."""
+        return EXPIRED if self.status == PENDING and self.expires_at <= now else self.status
+
+    def require_for(self, email: str) -> None:
+        """Holds the invitation against the address of the person who brings it.
+
+        Raises:
+            InvitationForAnotherAddressError: if it was sent to another one.
+        """
+        if self.email != email:
+            raise InvitationForAnotherAddressError
+
+    def accept(self, now: datetime) -> None:
+        """Uses the invitation up.
+
+        Raises:
+            InvitationAlreadyUsedError: if it was accepted before.
+            InvitationRevokedError: if it was taken back.
+            InvitationExpiredError: if its time is over.
+        """
+        self._require_pending(now)
+        self.status, self.accepted_at = ACCEPTED, now
+
+    def revoke(self, now: datetime) -> None:
+        """Takes the invitation back.
+
+        Raises:
+            InvitationAlreadyUsedError: if it was accepted before.
+            InvitationRevokedError: if it was taken back.
+            InvitationExpiredError: if its time is over.
+        """
+        self._require_pending(now)
+        self.status, self.revoked_at = REVOKED, now
+
+    def _require_pending(self, now: datetime) -> None:
+        match self.status_at(now):
+            case "accepted":
+                raise InvitationAlreadyUsedError
+            case "revoked":
+                raise InvitationRevokedError
+            case "expired":
+                raise InvitationExpiredError
+
+
+CONSTRAINT_ERRORS: ConstraintErrors = {
+    "uq_organizations_slug": SlugTakenError,
+    "uq_memberships_organization_id_user_id": AlreadyMemberError,
+    "uq_invitations_pending": InvitationPendingError,
+}

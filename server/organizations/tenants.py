@@ -1,0 +1,104 @@
+"""What other features and the access interceptor ask about organizations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import Select, delete, exists, select
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import aliased
+
+from server.kit.batching import BatchLoader
+from server.organizations.models import Membership, Organization
+from server.organizations.rules import OWNER, ROLES
+
+Rights = Mapping[UUID, frozenset[str]]
+
+_ALIVE = Organization.deleted_at.is_(None)
+
+
+class Tenants:
+    """Answers about organizations that are not deleted.
+
+    What takes a `db` runs in the caller's transaction; the rest runs on its own,
+    in one query for all who ask at the same moment.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._rights: BatchLoader[UUID, Rights] = BatchLoader(self._fetch_rights)
+        self._alive: BatchLoader[UUID, bool] = BatchLoader(self._fetch_alive)
+
+    async def memberships(self, user_id: UUID) -> Rights:
+        """A person's permissions in each of their organizations."""
+        return await self._rights.load(user_id) or {}
+
+    async def alive(self, organization_id: UUID) -> bool:
+        """Whether there is such an organization."""
+        return await self._alive.load(organization_id) is not None
+
+    async def tier(self, db: AsyncSession, organization_id: UUID) -> str | None:
+        """How much an organization may use, or None if there is none."""
+        return await db.scalar(
+            select(Organization.tier).where(Organization.id == organization_id, _ALIVE)
+        )
+
+    async def default_organization(self, db: AsyncSession, user_id: UUID) -> UUID | None:
+        """The organization that a person joined first, or None if they are in none."""
+        return await db.scalar(
+            select(Membership.organization_id)
+            .join(Organization, Organization.id == Membership.organization_id)
+            .where(Membership.user_id == user_id, _ALIVE)
+            .order_by(Membership.id)
+            .limit(1)
+        )
+
+    async def is_last_owner(self, db: AsyncSession, user_id: UUID) -> bool:
+        """Whether some organization would be without an owner if the person left.
+
+        Locks the person's organizations, so that the answer holds until the
+        caller's transaction ends.
+        """
+        owned = (
+            select(Organization.id)
+            .join(Membership, Membership.organization_id == Organization.id)
+            .where(Membership.user_id == user_id, Membership.role == OWNER, _ALIVE)
+            .order_by(Organization.id)
+            .with_for_update(of=Organization, key_share=True)
+        )
+        organizations = (await db.scalars(owned)).all()
+        return bool(organizations) and bool(await db.scalar(_any_without(user_id, organizations)))
+
+    async def end_memberships(self, db: AsyncSession, user_id: UUID) -> None:
+        """Takes a person out of all organizations; for the deletion of an account."""
+        await db.execute(delete(Membership).where(Membership.user_id == user_id))
+
+    async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Rights]:
+        query = (
+            select(Membership.user_id, Membership.organization_id, Membership.role)
+            .join(Organization, Organization.id == Membership.organization_id)
+            .where(Membership.user_id.in_(user_ids), _ALIVE)
+        )
+        found: defaultdict[UUID, dict[UUID, frozenset[str]]] = defaultdict(dict)
+        async with self._engine.connect() as connection:
+            for user_id, organization_id, role in await connection.execute(query):
+                found[user_id][organization_id] = ROLES[role]
+        return found
+
+    async def _fetch_alive(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, bool]:
+        query = select(Organization.id).where(Organization.id.in_(organization_ids), _ALIVE)
+        async with self._engine.connect() as connection:
+            return dict.fromkeys((await connection.scalars(query)).all(), True)
+
+
+def _any_without(user_id: UUID, organizations: Sequence[UUID]) -> Select[tuple[bool]]:
+    """Whether one of the organizations has no owner but this person."""
+    other = aliased(Membership)
+    has_other_owner = exists().where(
+        other.organization_id == Organization.id,
+        other.user_id != user_id,
+        other.role == OWNER,
+    )
+    return select(exists().where(Organization.id.in_(organizations), ~has_other_owner))
