@@ -6,6 +6,7 @@ only its own.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -98,7 +99,10 @@ def migrate() -> None:
     """Bring the database to the newest revision."""
     from server.migrations import upgrade
 
-    upgrade()
+    url = os.environ.get("PORTICO_DATABASE_URL")
+    if not url:
+        sys.exit("portico migrate: set PORTICO_DATABASE_URL to the database to migrate")
+    upgrade(url)
 
 
 @app.command()

@@ -50,7 +50,7 @@ PARTS = (
     Part(
         "ratelimit",
         after=("valkey",),
-        trusted_with=(VALKEY, INTERNAL_TOKEN),
+        trusted_with=(VALKEY,),
         socket="ratelimit.sock",
     ),
     Part("worker", after=("migrate", "valkey"), trusted_with=(DATABASE, VALKEY, SECRET_KEY)),

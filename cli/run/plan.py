@@ -37,7 +37,7 @@ class Step:
     once: bool = False
 
 
-def embedded_postgres(settings: Settings) -> Postgres:
+def embedded_postgres(settings: Settings, *, durable: bool = True) -> Postgres:
     """The embedded PostgreSQL of a platform."""
     home = settings.state_dir / "postgres"
     near = settings.sockets_dir == settings.state_dir
@@ -45,6 +45,7 @@ def embedded_postgres(settings: Settings) -> Postgres:
         home=home,
         sockets=home if near else settings.sockets_dir / "postgres",
         log=settings.logs_dir / "postgres.log",
+        durable=durable,
     )
 
 
@@ -58,7 +59,11 @@ def embedded_valkey(settings: Settings) -> Valkey:
 
 
 def make_plan(
-    settings: Settings, secrets: Mapping[str, str], environ: Mapping[str, str]
+    settings: Settings,
+    secrets: Mapping[str, str],
+    environ: Mapping[str, str],
+    *,
+    durable: bool = True,
 ) -> tuple[Step, ...]:
     """Every step of a start with these settings.
 
@@ -66,11 +71,12 @@ def make_plan(
         settings: the settings.
         secrets: the secrets of this platform; `environ` goes first.
         environ: the environment of the supervisor, which the parts inherit.
+        durable: whether the embedded PostgreSQL survives a crash of the machine.
     """
     steps: list[Step] = []
     variables = {**secrets, **environ, **shared_variables(settings, environ)}
     if settings.database_url is None:
-        postgres = embedded_postgres(settings)
+        postgres = embedded_postgres(settings, durable=durable)
         variables[DATABASE] = postgres.url
         steps.append(server_step("postgres", postgres))
     if settings.redis_url is None:

@@ -1,0 +1,230 @@
+"""The real parts for tests: PostgreSQL, Valkey, and the whole platform.
+
+Everything is started by the code that `portico run` is made of, in a temporary
+folder and on free ports, and ends with the tests, however they end. The
+fixtures that hand these out are in conftest.py:
+
+    postgres_url   the admin database of a PostgreSQL server (session)
+    database_url   a fresh, migrated database (function); for a module or a
+                   session of your own use `postgres.fresh_database()`
+    valkey_url     a Valkey server (session); take keys of your own or FLUSHDB
+    stack          every process of the platform (session)
+
+    async def test_something(stack: Stack) -> None:
+        async with stack.rest() as rest:        # an aiohttp session with an address of its own,
+            answer = await rest.get("/api/v1/health")    # so that no other test uses up its limits
+        async with stack.channel() as channel:  # the gRPC core
+            ...
+        await stack.kill("worker")              # SIGKILL, nothing else is disturbed
+        await stack.start("worker")
+        await stack.restart("core")
+
+A test that breaks a process brings it back before it ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import aiohttp
+import grpc.aio
+import psycopg
+from psycopg import sql
+
+from cli.run.envoy import drain
+from cli.run.errors import RunError
+from cli.run.main import answer_ready
+from cli.run.plan import Step, make_plan, server_step
+from cli.run.postgres import Postgres
+from cli.run.settings import Settings, read_settings
+from cli.run.state import load_secrets, prepare_folders
+from cli.run.supervisor import Supervisor
+from cli.run.valkey import Valkey
+from cli.run.watchdog import Watchdog
+from server.migrations import upgrade
+
+TEMPLATE = "migrated"
+# Fast, and open to what tests do: cheap passwords, receivers on loopback, and clients
+# that name their own address.
+TEST_VARIABLES = {
+    "PORTICO_BCRYPT_ROUNDS": "4",
+    "PORTICO_WEBHOOK_ALLOW_LOOPBACK": "true",
+    "PORTICO_TRUSTED_HOPS": "1",
+}
+
+_addresses = itertools.count(1)
+_databases = itertools.count(1)
+
+
+class PostgresServer:
+    """A PostgreSQL server from which databases are handed out.
+
+    Args:
+        server: the running server.
+    """
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+
+    @property
+    def url(self) -> str:
+        """The database from which others are made and dropped."""
+        return self._server.url_of("postgres")
+
+    def make_template(self) -> None:
+        """Makes the migrated database that all others are copies of."""
+        self._execute("CREATE DATABASE {}", TEMPLATE)
+        upgrade(self._server.url_of(TEMPLATE))
+
+    @contextmanager
+    def fresh_database(self) -> Iterator[str]:
+        """Gives the address of a migrated database that nobody else uses, and drops it after."""
+        name = f"test_{next(_databases)}"
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, TEMPLATE)
+        try:
+            yield self._server.url_of(name)
+        finally:
+            self._execute("DROP DATABASE {} WITH (FORCE)", name)
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@asynccontextmanager
+async def running_postgres(folder: Path, watchdog: Watchdog) -> AsyncIterator[PostgresServer]:
+    """A PostgreSQL server with a migrated template, in a folder of its own."""
+    home = folder / "postgres"
+    server = Postgres(home, sockets=home, log=folder / "postgres.log", durable=False)
+    async with running(server_step("postgres", server), watchdog):
+        yield PostgresServer(server)
+
+
+@asynccontextmanager
+async def running_valkey(folder: Path, watchdog: Watchdog) -> AsyncIterator[str]:
+    """A Valkey server in a folder of its own; gives its address."""
+    server = Valkey(folder, folder / "valkey.sock", folder / "valkey.log", durable=False)
+    async with running(server_step("valkey", server), watchdog):
+        yield server.url
+
+
+@asynccontextmanager
+async def running(step: Step, watchdog: Watchdog) -> AsyncIterator[None]:
+    """One step, up as long as the block lasts."""
+    supervisor = Supervisor([step], watchdog)
+    try:
+        await legible(supervisor.guard(supervisor.start()))
+        yield
+    finally:
+        await supervisor.stop()
+
+
+class Stack:
+    """Every process of the platform.
+
+    Args:
+        folder: where its state, sockets and logs go; its path should be short.
+        watchdog: the guard over its processes.
+        variables: PORTICO_* settings beside those that tests always use.
+    """
+
+    def __init__(
+        self, folder: Path, watchdog: Watchdog, variables: Mapping[str, str] | None = None
+    ) -> None:
+        self.environment = environment_for(folder, variables or {})
+        self.settings: Settings = read_settings(self.environment)
+        prepare_folders(self.settings)
+        self._supervisor = Supervisor(
+            make_plan(self.settings, load_secrets(folder), self.environment, durable=False),
+            watchdog,
+            drain=lambda: drain(self.settings.runtime_dir / "envoy-admin.sock"),
+        )
+
+    @property
+    def base_url(self) -> str:
+        """Where the REST edge answers, without a path."""
+        return self.settings.base_url
+
+    @property
+    def grpc_address(self) -> str:
+        """Where the core answers gRPC."""
+        return f"127.0.0.1:{self.settings.grpc_port}"
+
+    @property
+    def mailbox_url(self) -> str:
+        """Where the mailbox shows the mails that were sent."""
+        return f"http://127.0.0.1:{self.settings.mailbox_port}"
+
+    def pid(self, name: str) -> int:
+        """The process id of a part, for example "core" or "postgres"."""
+        return self._supervisor.children[name].pid
+
+    def log(self, name: str) -> str:
+        """What a part has logged since it was started."""
+        return (self.settings.logs_dir / f"{name}.log").read_text(errors="replace")
+
+    async def start(self, *names: str) -> None:
+        """Starts the named parts, or all, and waits until the platform is ready."""
+        await legible(self._supervisor.start(*names))
+        await legible(answer_ready(self.settings))
+
+    async def stop(self, *names: str) -> None:
+        """Stops the named parts, or all, as `portico run` does."""
+        await self._supervisor.stop(*names)
+
+    async def kill(self, *names: str) -> None:
+        """Ends the named parts with SIGKILL."""
+        await self._supervisor.kill(*names)
+
+    async def restart(self, *names: str) -> None:
+        """Stops and starts the named parts."""
+        await self.stop(*names)
+        await self.start(*names)
+
+    def rest(self) -> aiohttp.ClientSession:
+        """A client of the REST edge with an IP address that no other client has had."""
+        number = next(_addresses)
+        address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        return aiohttp.ClientSession(self.base_url, headers={"x-forwarded-for": address})
+
+    def channel(self) -> grpc.aio.Channel:
+        """A channel to the core."""
+        return grpc.aio.insecure_channel(self.grpc_address)
+
+
+def environment_for(folder: Path, variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a platform under test: nothing of the person's own PORTICO_* settings."""
+    ports = free_ports(4)
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PORTICO_")}
+    return {
+        **inherited,
+        **TEST_VARIABLES,
+        "PORTICO_STATE_DIR": str(folder),
+        "PORTICO_REST_PORT": str(ports[0]),
+        "PORTICO_GRPC_PORT": str(ports[1]),
+        "PORTICO_MAILBOX_PORT": str(ports[2]),
+        "PORTICO_SMTP_URL": f"smtp://127.0.0.1:{ports[3]}",
+        **variables,
+    }
+
+
+def free_ports(count: int) -> list[int]:
+    """TCP ports of the loopback address that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+async def legible(work: Awaitable[None]) -> None:
+    """Does `work`; if a process fails, the end of its log is in the error."""
+    try:
+        await work
+    except RunError as error:
+        raise AssertionError("\n".join((str(error), *error.details))) from error
