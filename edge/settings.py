@@ -50,18 +50,20 @@ class AuthorizeSettings(EdgeSettings):
     """What the authorization service needs beside that."""
 
     # The bearer secret of internal callers, shared with the core.
-    internal_token: SecretStr = Field(min_length=16)
+    internal_token: SecretStr = Field(min_length=32)
 
 
-Settings = TypeVar("Settings", bound=EdgeSettings)
+Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def load(kind: type[Settings]) -> Settings:
-    """Reads the settings, or ends the process with a line for each that is wrong."""
+    """Reads the settings, or ends the process with one line that says what is wrong."""
     try:
         return kind()  # type: ignore[call-arg]  # the environment has the rest
     except ValidationError as error:
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            print(f"PORTICO_{name}: {problem['msg']}", file=sys.stderr)  # noqa: T201
+        wrong = "; ".join(
+            f"PORTICO_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        print(f"portico: {wrong}", file=sys.stderr)  # noqa: T201
         raise SystemExit(BAD_SETTING) from None

@@ -110,6 +110,6 @@ class Gateway:
         request = RateLimitRequest(domain=domain, descriptors=descriptors, hits_addend=cost)
         return Answer(await self._stub.ShouldRateLimit(request, timeout=5))
 
-    async def admitted(self, times: int, **entries: str) -> int:
-        """How many of so many requests are admitted."""
-        return sum([(await self.ask(**entries)).admitted for _ in range(times)])
+    async def admitted(self, times: int, *, subject: str) -> int:
+        """How many of so many requests of a caller are admitted."""
+        return sum([(await self.ask(subject=subject)).admitted for _ in range(times)])

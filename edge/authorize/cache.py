@@ -1,0 +1,103 @@
+"""What is remembered of secrets: bounded, for a short time, and by digest only.
+
+A secret in memory is a secret in a core dump, so entries are found by SHA-256
+of the secret. Its 190 random bits make a salt unnecessary.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from edge.authorize.principal import Principal, Refused
+from server.kit.clock import Clock
+
+PRINCIPAL_TTL = timedelta(minutes=5)
+# Long enough to take the weight off the core, too short to notice.
+REFUSED_TTL = timedelta(seconds=10)
+# A token must outlive the request that it is given to.
+TOKEN_MARGIN = timedelta(seconds=10)
+CAPACITY = 10_000  # of each kind
+
+Digest = bytes
+
+
+def digest(secret: str) -> Digest:
+    """The name of a secret in memory."""
+    return sha256(secret.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    known: Principal | Refused
+    until: datetime
+
+
+class Cache:
+    """Least recently used entries go first; made-up keys cannot push out real ones."""
+
+    def __init__(self, clock: Clock, capacity: int = CAPACITY) -> None:
+        self._clock = clock
+        self._capacity = capacity
+        self._principals: OrderedDict[Digest, _Entry] = OrderedDict()
+        self._refused: OrderedDict[Digest, _Entry] = OrderedDict()
+        # The digests that a change of a key, or of an organization, makes stale.
+        self._owned: defaultdict[str, set[Digest]] = defaultdict(set)
+
+    def get(self, name: Digest) -> Principal | Refused | None:
+        """What is known of a secret, if anything."""
+        for entries in (self._principals, self._refused):
+            entry = entries.get(name)
+            if entry is None:
+                continue
+            if entry.until <= self._clock():
+                self._remove(name)
+                return None
+            entries.move_to_end(name)
+            return entry.known
+        return None
+
+    def put(self, name: Digest, known: Principal | Refused) -> None:
+        """Remembers the answer of the core, for as long as it may be kept."""
+        self._remove(name)
+        now = self._clock()
+        if isinstance(known, Refused):
+            self._insert(self._refused, name, _Entry(known, now + REFUSED_TTL))
+            return
+        until = min(now + PRINCIPAL_TTL, known.expires_at - TOKEN_MARGIN)
+        if until > now:
+            self._insert(self._principals, name, _Entry(known, until))
+            self._owned[known.key_id].add(name)
+            self._owned[known.organization_id].add(name)
+
+    def drop(self, owner: str) -> None:
+        """Forgets the secrets of a key, or of all keys of an organization."""
+        for name in list(self._owned.get(owner, ())):
+            self._remove(name)
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._principals.clear()
+        self._refused.clear()
+        self._owned.clear()
+
+    def __len__(self) -> int:
+        return len(self._principals) + len(self._refused)
+
+    def _insert(self, entries: OrderedDict[Digest, _Entry], name: Digest, entry: _Entry) -> None:
+        if len(entries) >= self._capacity:
+            self._remove(next(iter(entries)))
+        entries[name] = entry
+
+    def _remove(self, name: Digest) -> None:
+        self._refused.pop(name, None)
+        entry = self._principals.pop(name, None)
+        if entry is None or isinstance(entry.known, Refused):
+            return
+        for owner in (entry.known.key_id, entry.known.organization_id):
+            owned = self._owned[owner]
+            owned.discard(name)
+            if not owned:
+                del self._owned[owner]

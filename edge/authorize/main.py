@@ -1,0 +1,55 @@
+"""The authorization service as a process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
+
+from edge.authorize.cache import Cache
+from edge.authorize.changes import Changes
+from edge.authorize.core import Core, connect
+from edge.authorize.directory import Directory
+from edge.authorize.service import AuthorizeService
+from edge.serve import run, serving
+from edge.settings import AuthorizeSettings, load
+from edge.valkey import connect as connect_valkey
+from server.kit import logs
+from server.kit.clock import Clock, utc_now
+
+NAME = "envoy.service.auth.v3.Authorization"
+VALKEY_TIMEOUT_SECONDS = 1.0
+
+
+def main() -> None:
+    """Serves until SIGTERM or SIGINT."""
+    settings = load(AuthorizeSettings)
+    logs.configure("authorize", settings.log_level)
+    run(lambda: authorize(settings))
+
+
+@asynccontextmanager
+async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> AsyncIterator[None]:
+    """Builds the parts and serves while the context is entered."""
+    valkey = connect_valkey(settings.redis_url, VALKEY_TIMEOUT_SECONDS)
+    channel = connect(settings.core_socket)
+    core = Core(channel, settings.internal_token.get_secret_value())
+    directory = Directory(core, Cache(clock))
+    service = AuthorizeService(directory)
+    following = asyncio.create_task(Changes(valkey, directory).follow())
+    try:
+        async with serving(
+            NAME,
+            settings.authorize_socket,
+            settings.grpc_engine,
+            lambda server: add_AuthorizationServicer_to_server(service, server),
+        ):
+            yield
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        await channel.close()
+        await valkey.aclose()

@@ -1,0 +1,66 @@
+"""Whom an API key stands for, and the other two things that a look-up can end with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portico.keys.v1.api_key_pb2 import ApiKeyLimits
+from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyResponse
+
+from server.kit.clock import moment
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An organization's program, as the core knows it by one of its secrets.
+
+    Attributes:
+        tier: of the organization.
+        scopes: what the key may do.
+        limits: the key's own limits for the rate limit service, or "".
+        access_token: the internal token that stands for the key.
+        expires_at: until when all of this holds, unless a change is announced.
+    """
+
+    key_id: str
+    organization_id: str
+    tier: str
+    scopes: frozenset[str]
+    limits: str
+    access_token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The key is not valid; a stranger is not told why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Whose key it is cannot be found out at this moment."""
+
+
+Outcome = Principal | Refused | Unavailable
+
+
+def principal(response: VerifyApiKeyResponse) -> Principal:
+    """Reads the core's answer."""
+    key = response.api_key
+    return Principal(
+        key_id=key.id,
+        organization_id=key.organization_id,
+        tier=response.tier,
+        scopes=frozenset(key.scopes),
+        limits=_limits(key.limits),
+        access_token=response.access_token,
+        expires_at=moment(response.expires_at),
+    )
+
+
+def _limits(limits: ApiKeyLimits) -> str:
+    """The limits that are set, as "minute=60,day=1000"."""
+    return ",".join(
+        f"{field.name.removeprefix('per_')}={value}" for field, value in limits.ListFields()
+    )

@@ -1,0 +1,42 @@
+"""The gRPC face: reads Envoy's request, has it decided, renders the decision."""
+
+from __future__ import annotations
+
+import grpc
+import structlog
+from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
+from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationServicer
+
+from edge.authorize.decision import Admitted, Decision, decide
+from edge.authorize.directory import Directory
+from edge.authorize.render import KEY_HEADER, render
+
+log = structlog.get_logger("authorize")
+
+
+class AuthorizeService(AuthorizationServicer):  # type: ignore[misc]
+    """envoy.service.auth.v3.Authorization."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def Check(  # noqa: N802
+        self, request: CheckRequest, context: grpc.aio.ServicerContext[CheckRequest, CheckResponse]
+    ) -> CheckResponse:
+        """Lets a request with an API key pass in the name of the key, or refuses it."""
+        secret = request.attributes.request.http.headers.get(KEY_HEADER, "")
+        permission = request.attributes.context_extensions.get("permission", "")
+        decision = decide(await self._directory.find(secret), permission)
+        if not isinstance(decision, Admitted):
+            _tell(decision, request)
+        return render(decision)
+
+
+def _tell(decision: Decision, request: CheckRequest) -> None:
+    """Logs a refusal; the secret is not in it."""
+    log.info(
+        "refused",
+        decision=type(decision).__name__,
+        rpc=request.attributes.context_extensions.get("rpc", ""),
+        request_id=request.attributes.request.http.headers.get("x-request-id", ""),
+    )

@@ -1,0 +1,196 @@
+"""What the tests of the authorization service share: a small core, and a gateway that asks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import grpc
+from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
+from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
+from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
+from google.protobuf.any_pb2 import Any
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from portico.keys.v1.api_key_pb2 import ApiKey, ApiKeyLimits
+from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyRequest, VerifyApiKeyResponse
+
+from server.kit.clock import timestamp
+from server.kit.ids import new_id
+from server.kit.tokens import new_api_key
+
+INTERNAL_TOKEN = "the-secret-that-internal-callers-share"
+NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
+
+Context = grpc.aio.ServicerContext[VerifyApiKeyRequest, VerifyApiKeyResponse]
+
+
+class Clock:
+    """A clock that stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def turn(self, **how_far: float) -> None:
+        self.now += timedelta(**how_far)
+
+
+@dataclass
+class Key:
+    """A key that the core knows."""
+
+    scopes: list[str] = field(default_factory=lambda: ["webhooks:read"])
+    limits: ApiKeyLimits | None = None
+    tier: str = "pro"
+    organization_id: str = field(default_factory=lambda: str(new_id()))
+    id: str = field(default_factory=lambda: str(new_id()))
+    secret: str = field(default_factory=lambda: new_api_key("test"))
+    expires_at: datetime = NOON + timedelta(minutes=5)
+
+
+class FakeCore:
+    """Verifies keys from memory. It listens on the core's socket between `start` and `stop`."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._server: grpc.aio.Server | None = None
+        self._keys: dict[str, Key] = {}
+        self.asked = 0
+        # Cleared while the core shall not answer.
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    def add(self, key: Key) -> Key:
+        self._keys[key.secret] = key
+        return key
+
+    def revoke(self, key: Key) -> None:
+        del self._keys[key.secret]
+
+    async def start(self) -> None:
+        self._server = grpc.aio.server()
+        verify = grpc.unary_unary_rpc_method_handler(
+            self._verify,
+            request_deserializer=VerifyApiKeyRequest.FromString,
+            response_serializer=VerifyApiKeyResponse.SerializeToString,
+        )
+        handler = grpc.method_handlers_generic_handler(
+            "portico.keys.v1.ApiKeyService", {"VerifyApiKey": verify}
+        )
+        self._server.add_generic_rpc_handlers((handler,))
+        self._server.add_insecure_port(f"unix:{self._socket}")
+        await self._server.start()
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            await self._server.stop(None)
+            self._server = None
+
+    async def _verify(self, request: VerifyApiKeyRequest, context: Context) -> VerifyApiKeyResponse:
+        self.asked += 1
+        key = self._keys.get(request.secret)
+        await self.answers.wait()
+        presented = dict(context.invocation_metadata() or ()).get("authorization")
+        if presented != f"Bearer {INTERNAL_TOKEN}":
+            await _abort(context, "UNAUTHENTICATED")
+        if key is None:
+            await _abort(context, "API_KEY_INVALID")
+        assert key is not None
+        return VerifyApiKeyResponse(
+            api_key=ApiKey(
+                id=key.id,
+                organization_id=key.organization_id,
+                scopes=key.scopes,
+                limits=key.limits,
+            ),
+            access_token=f"token-for-{key.id}",
+            expires_at=timestamp(key.expires_at),
+            tier=key.tier,
+        )
+
+
+async def _abort(context: Context, reason: str) -> None:
+    detail = Any()
+    detail.Pack(ErrorInfo(reason=reason, domain="portico"))
+    status = Status(code=grpc.StatusCode.UNAUTHENTICATED.value[0], details=[detail])
+    details = ("grpc-status-details-bin", status.SerializeToString())
+    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no", trailing_metadata=(details,))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What Envoy is told."""
+
+    response: CheckResponse
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of a refusal, or 200."""
+        denied = self.response.HasField("denied_response")
+        return int(self.response.denied_response.status.code) if denied else 200
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of the request that goes on, or of the refusal."""
+        answer = self.response.ok_response if self.status == 200 else self.response.denied_response
+        return {option.header.key: option.header.value for option in answer.headers}
+
+    @property
+    def removed(self) -> list[str]:
+        return list(self.response.ok_response.headers_to_remove)
+
+    @property
+    def message(self) -> str:
+        return str(self.response.denied_response.body)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The service, its core, and how Envoy asks it."""
+
+    stub: AuthorizationStub
+    core: FakeCore
+    clock: Clock
+
+    async def check(self, secret: str, permission: str = "") -> Verdict:
+        """One request with an API key, to a method that needs a permission."""
+        http = AttributeContext.HttpRequest(headers={"x-api-key": secret})
+        request = CheckRequest(
+            attributes=AttributeContext(
+                request=AttributeContext.Request(http=http),
+                context_extensions={"permission": permission, "rpc": "/a.B/C"},
+            )
+        )
+        return Verdict(await self.stub.Check(request, timeout=5))
+
+    async def status(self, secret: str) -> int:
+        """The HTTP status of one request."""
+        return (await self.check(secret)).status
+
+    async def remembers(self, secret: str) -> bool:
+        """Whether a request is answered without asking the core."""
+        before = self.core.asked
+        await self.check(secret)
+        return self.core.asked == before
+
+    async def settle(self) -> None:
+        """Waits until the service hears of changes, and so remembers keys at all."""
+        key = self.core.add(Key())
+        await until(lambda: self.remembers(key.secret))
+        self.core.asked = 0
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> float:
+    """Waits until something holds, and says how many seconds it took."""
+    started = time.monotonic()
+    while not await condition():
+        assert time.monotonic() - started < seconds, "it never came true"
+        await asyncio.sleep(0.01)
+    return time.monotonic() - started

