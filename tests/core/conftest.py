@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,14 @@ from tests.core.world import (
     World,
     refusal,
 )
+from tests.stack import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres: PostgresServer) -> Iterator[str]:
+    """One migrated database for all of the core's tests: each makes people of its own."""
+    with postgres.fresh_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session", params=["pygrpc-native", "grpcio"])
