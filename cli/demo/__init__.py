@@ -1,0 +1,1 @@
+"""`portico demo`: the tour of the platform, played against the running one."""
