@@ -57,9 +57,9 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def load(kind: type[Settings]) -> Settings:
-    """Reads the settings, or ends the process with one line that says what is wrong."""
+    """Reads the environment, or ends the process with one line that says what is wrong."""
     try:
-        return kind()  # type: ignore[call-arg]  # the environment has the rest
+        return kind.model_validate({})
     except ValidationError as error:
         wrong = "; ".join(
             f"PORTICO_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"

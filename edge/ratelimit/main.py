@@ -29,10 +29,12 @@ def main() -> None:
 
 
 @asynccontextmanager
-async def ratelimit(settings: EdgeSettings, clock: Clock = utc_now) -> AsyncIterator[None]:
+async def ratelimit(
+    settings: EdgeSettings, clock: Clock = utc_now, patience: float = TIMEOUT_SECONDS
+) -> AsyncIterator[None]:
     """Builds the parts and serves while the context is entered."""
-    client = connect(settings.redis_url, TIMEOUT_SECONDS)
-    service = RateLimitService(Counters(client), clock, TIMEOUT_SECONDS)
+    client = connect(settings.redis_url, patience)
+    service = RateLimitService(Counters(client), clock, patience)
     try:
         async with serving(
             NAME,

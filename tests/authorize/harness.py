@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -19,27 +20,16 @@ from google.rpc.status_pb2 import Status
 from portico.keys.v1.api_key_pb2 import ApiKey, ApiKeyLimits
 from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyRequest, VerifyApiKeyResponse
 
+from edge.authorize.main import authorize
+from edge.settings import AuthorizeSettings
 from server.kit.clock import timestamp
 from server.kit.ids import new_id
 from server.kit.tokens import new_api_key
+from tests.ratelimit.harness import NOON, Clock
 
 INTERNAL_TOKEN = "the-secret-that-internal-callers-share"
-NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
 
 Context = grpc.aio.ServicerContext[VerifyApiKeyRequest, VerifyApiKeyResponse]
-
-
-class Clock:
-    """A clock that stands still until it is turned."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def turn(self, **how_far: float) -> None:
-        self.now += timedelta(**how_far)
 
 
 @dataclass
@@ -185,6 +175,17 @@ class Edge:
         key = self.core.add(Key())
         await until(lambda: self.remembers(key.secret))
         self.core.asked = 0
+
+
+@asynccontextmanager
+async def running_edge(settings: AuthorizeSettings, core: FakeCore) -> AsyncIterator[Edge]:
+    """The service, up as long as the block lasts."""
+    clock = Clock()
+    async with (
+        authorize(settings, clock),
+        grpc.aio.insecure_channel(f"unix:{settings.authorize_socket}") as channel,
+    ):
+        yield Edge(AuthorizationStub(channel), core, clock)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> float:

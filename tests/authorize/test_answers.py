@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import time
 
-import grpc
 import pytest
-from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 from pydantic import SecretStr
 
-from edge.authorize.main import authorize
 from edge.settings import AuthorizeSettings
 from server.kit.tokens import new_api_key
-from tests.authorize.harness import Clock, Edge, FakeCore, Key, until
+from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
 
 
 def mistyped(secret: str) -> str:
@@ -114,11 +111,7 @@ async def test_a_wrong_internal_token_is_our_fault_and_not_the_clients(
     settings: AuthorizeSettings, core: FakeCore
 ) -> None:
     misled = settings.model_copy(update={"internal_token": SecretStr("another-secret" * 3)})
-    async with (
-        authorize(misled, Clock()),
-        grpc.aio.insecure_channel(f"unix:{settings.authorize_socket}") as channel,
-    ):
-        edge = Edge(AuthorizationStub(channel), core, Clock())
+    async with running_edge(misled, core) as edge:
         assert await edge.status(core.add(Key()).secret) == 503
 
 

