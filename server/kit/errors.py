@@ -35,6 +35,9 @@ class DomainError(Exception):
 
     code: ClassVar[StatusCode] = StatusCode.FAILED_PRECONDITION
     reason: ClassVar[str] = "REFUSED"
+    # Whether what the call wrote before it was refused is committed all the same: a
+    # refused sign-in in the audit log, the end of a session whose token was stolen.
+    keeps_changes: ClassVar[bool] = False
 
     def __init__(
         self,

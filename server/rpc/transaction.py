@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.kit.call import Call
 from server.kit.db import sessions
+from server.kit.errors import DomainError
 from server.kit.wake import Waker
 from server.rpc.pipeline import Proceed
 
@@ -29,14 +30,19 @@ class Transaction:
         self._waker = waker
 
     async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
-        """Proceeds inside a transaction; an error rolls everything back."""
+        """Proceeds inside a transaction; an error rolls everything back.
+
+        Only a refusal that says `keeps_changes` is committed, and raised after that.
+        """
         open_session = self._reads if call.method.reads else self._writes
         async with open_session() as db, db.begin():
             call.db = db
-            response = await proceed(request, call)
+            outcome = await _outcome(request, call, proceed)
         if not call.method.reads:
             await self._follow_up(call)
-        return response
+        if isinstance(outcome, DomainError):
+            raise outcome
+        return outcome
 
     async def _follow_up(self, call: Call) -> None:
         """The commit has happened: a failure here must not look like a failed call."""
@@ -47,3 +53,13 @@ class Transaction:
                 log.exception("after_commit_failed", rpc=call.method.path)
         for task in call.wakes:
             self._waker.wake(task)
+
+
+async def _outcome(request: Any, call: Call, proceed: Proceed) -> Message | DomainError:
+    """The answer, or the refusal for which the transaction is committed."""
+    try:
+        return await proceed(request, call)
+    except DomainError as error:
+        if not error.keeps_changes:
+            raise
+        return error

@@ -1,0 +1,182 @@
+"""Accounts for other features: what they may know and do, without seeing a row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from portico.users.v1.user_pb2 import User as UserMessage
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from server.kit.batching import BatchLoader
+from server.kit.db import sessions
+from server.kit.ids import new_id
+from server.users import wire
+from server.users.models import User, UserProfile
+from server.users.repository import UserRepository, session_may_hold
+from server.users.rules import ROLE_PERMISSIONS, normal_email
+
+__all__ = ["Account", "Accounts", "Contact", "session_may_hold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How a person is named and reached."""
+
+    id: UUID
+    email: str
+    display_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as it was when it was read.
+
+    Attributes:
+        password_hash: None if the person has chosen none yet.
+        active: whether the person may sign in.
+        verified: whether the person has shown that the address is theirs.
+        permissions: what the person may do on the whole platform.
+        version: counts changes; the ETag.
+        message: the account as the contract shows it.
+    """
+
+    id: UUID
+    email: str
+    display_name: str
+    password_hash: str | None = field(repr=False)
+    active: bool
+    verified: bool
+    permissions: frozenset[str]
+    version: int
+    message: UserMessage = field(repr=False)
+
+
+class Accounts:
+    """Reads and changes accounts for other features.
+
+    What takes no `db` reads outside of the call's transaction, and holds a
+    connection for that moment only: a caller may hash a password afterwards
+    without keeping one.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._reads = sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
+        self._by_id: BatchLoader[UUID, Account] = BatchLoader(self._fetch)
+
+    async def load(self, user_id: UUID) -> Account | None:
+        """The account; those who ask at the same moment share a query."""
+        return await self._by_id.load(user_id)
+
+    async def find_by_email(self, email: str) -> Account | None:
+        """The account with this address, however it is written."""
+        async with self._reads() as db:
+            user = await UserRepository(db).find_by_email(normal_email(email))
+            return _account(user) if user else None
+
+    async def platform_permissions(self, user_id: UUID) -> frozenset[str]:
+        """What the person may do on the whole platform."""
+        account = await self.load(user_id)
+        return account.permissions if account else frozenset()
+
+    async def contacts(
+        self, db: AsyncSession, user_ids: Collection[UUID]
+    ) -> Mapping[UUID, Contact]:
+        """How the people are named and reached, by id; who has no account any more is left out."""
+        found = await UserRepository(db).find_many(user_ids)
+        return {user.id: Contact(user.id, user.email, user.display_name) for user in found.values()}
+
+    async def create(
+        self,
+        db: AsyncSession,
+        *,
+        email: str,
+        display_name: str,
+        role: str = "user",
+        password_hash: str | None = None,
+        accepted_terms_at: datetime | None = None,
+    ) -> Account:
+        """Creates an account.
+
+        Raises:
+            IntegrityError: if the address has one; the constraint becomes EMAIL_TAKEN.
+        """
+        user = User(
+            id=new_id(),
+            email=normal_email(email),
+            password_hash=password_hash,
+            role=role,
+            accepted_terms_at=accepted_terms_at,
+            profile=UserProfile(display_name=display_name),
+        )
+        UserRepository(db).add(user)
+        await db.flush()
+        return _account(user)
+
+    async def lock(self, db: AsyncSession, user_id: UUID) -> Account | None:
+        """The account as it is now; no other call changes it before this one ends."""
+        user = await UserRepository(db).find_to_change(user_id)
+        return _account(user) if user else None
+
+    async def sign_in(
+        self, db: AsyncSession, account: Account, now: datetime, new_hash: str | None
+    ) -> Account | None:
+        """Notes a sign-in.
+
+        Args:
+            account: as it was when its password was checked.
+            new_hash: replaces the hash of the same password, if it is not None.
+
+        Returns:
+            The account as it is now, or None if its password has changed since.
+        """
+        user = await UserRepository(db).find_to_change(account.id)
+        if user is None or user.password_hash != account.password_hash:
+            return None
+        user.last_login_at = now
+        user.password_hash = new_hash or user.password_hash
+        await db.flush()
+        return _account(user)
+
+    async def verify(self, db: AsyncSession, user_id: UUID, now: datetime) -> Account | None:
+        """Notes that the person has shown that the address is theirs."""
+        user = await UserRepository(db).find_to_change(user_id)
+        if user is None:
+            return None
+        user.verify(now)
+        await db.flush()
+        return _account(user)
+
+    async def reset_password(
+        self, db: AsyncSession, user_id: UUID, password_hash: str, now: datetime
+    ) -> Account | None:
+        """Sets a password for somebody who has read the mail we sent, which shows the address."""
+        user = await UserRepository(db).find_to_change(user_id)
+        if user is None:
+            return None
+        user.choose_password(password_hash, now)
+        user.verify(now)
+        user.sessions_valid_after = now
+        await db.flush()
+        return _account(user)
+
+    async def _fetch(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
+        async with self._reads() as db:
+            found = await UserRepository(db).find_many(user_ids)
+            return {user.id: _account(user) for user in found.values()}
+
+
+def _account(user: User) -> Account:
+    return Account(
+        id=user.id,
+        email=user.email,
+        display_name=user.display_name,
+        password_hash=user.password_hash,
+        active=user.status == "active",
+        verified=user.email_verified_at is not None,
+        permissions=ROLE_PERMISSIONS[user.role] if user.status == "active" else frozenset(),
+        version=user.version,
+        message=wire.user(user),
+    )

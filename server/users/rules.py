@@ -1,0 +1,16 @@
+"""Pure rules about accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# What each part on the platform allows, beyond what everyone may do.
+ROLE_PERMISSIONS: Mapping[str, frozenset[str]] = {
+    "user": frozenset(),
+    "administrator": frozenset({"users:read", "users:write"}),
+}
+
+
+def normal_email(address: str) -> str:
+    """An address as it is stored and compared: without spaces around it, in lower case."""
+    return address.strip().lower()

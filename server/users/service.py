@@ -1,0 +1,181 @@
+"""Accounts: the verbs. Each looks, decides and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico.users.v1 import user_service_pb2 as pb
+from portico.users.v1.user_pb2 import User as UserMessage
+
+from server.kit.call import Call
+from server.kit.errors import FieldViolation
+from server.kit.ids import parse_id
+from server.kit.mail import Mailer
+from server.kit.paging import Cursors
+from server.users import wire
+from server.users.accounts import Account, Accounts
+from server.users.errors import (
+    CurrentPasswordWrongError,
+    LastAdministratorError,
+    LastOwnerError,
+    UserNotFoundError,
+)
+from server.users.models import User
+from server.users.password_policy import require_acceptable
+from server.users.passwords import Passwords
+from server.users.ports import Ownerships, PasswordTokens, SessionEnder
+from server.users.repository import UserFilter, UserRepository, order
+
+
+@dataclass(frozen=True, slots=True)
+class UserService:
+    """Serves portico.users.v1.UserService."""
+
+    accounts: Accounts
+    passwords: Passwords
+    sessions: SessionEnder
+    ownerships: Ownerships
+    tokens: PasswordTokens
+    mailer: Mailer
+    cursors: Cursors
+
+    async def GetMe(self, request: pb.GetMeRequest, call: Call) -> pb.GetMeResponse:
+        account = await self._load(call.user_id)
+        call.etag(account.version)
+        return pb.GetMeResponse(user=account.message)
+
+    async def UpdateMe(self, request: pb.UpdateMeRequest, call: Call) -> pb.UpdateMeResponse:
+        user = await _find_to_change(call.user_id, call)
+        _apply_profile(request, user)
+        user.change(call.now)
+        return pb.UpdateMeResponse(user=await _changed("user.updated", user, call))
+
+    async def ChangePassword(
+        self, request: pb.ChangePasswordRequest, call: Call
+    ) -> pb.ChangePasswordResponse:
+        account = await self._load(call.user_id)
+        await self._require_current(request.current_password, account)
+        require_acceptable(request.new_password, account.email, "new_password")
+        password_hash = await self.passwords.hash(request.new_password)
+        user = await _find_to_change(account.id, call)
+        if user.password_hash != account.password_hash:
+            raise _current_password_wrong()
+        user.choose_password(password_hash, call.now)
+        await self.sessions.end_all(call.db, user.id, call.now, call.principal.session_id)
+        call.record("user.password_changed", target_id=user.id)
+        return pb.ChangePasswordResponse()
+
+    async def ListUsers(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
+        page = await UserRepository(call.db).list(
+            UserFilter(request.search, request.status, request.role),
+            order(request.sort_by, request.sort_order),
+            self.cursors.paging(request),
+            self.cursors,
+        )
+        return pb.ListUsersResponse(
+            users=[wire.user(user) for user in page.rows],
+            next_cursor=page.next_cursor,
+            has_more=page.has_more,
+        )
+
+    async def CreateUser(self, request: pb.CreateUserRequest, call: Call) -> pb.CreateUserResponse:
+        account = await self.accounts.create(
+            call.db,
+            email=request.email,
+            display_name=request.display_name,
+            role=request.role or "user",
+        )
+        token = await self.tokens.issue(call.db, account.id, "reset_password", call.now)
+        self.mailer.send(
+            call, account.email, "choose_password", token=token, display_name=account.display_name
+        )
+        call.record("user.created", target_id=account.id, data=account.message)
+        call.location(f"/api/v1/users/{account.id}")
+        return pb.CreateUserResponse(user=account.message)
+
+    async def GetUser(self, request: pb.GetUserRequest, call: Call) -> pb.GetUserResponse:
+        user = await UserRepository(call.db).find(parse_id(request.user_id))
+        if user is None:
+            raise UserNotFoundError
+        call.etag(user.version)
+        return pb.GetUserResponse(user=wire.user(user))
+
+    async def UpdateUser(self, request: pb.UpdateUserRequest, call: Call) -> pb.UpdateUserResponse:
+        await UserRepository(call.db).lock_administrators()
+        user = await _find_to_change(parse_id(request.user_id), call)
+        if request.status == "suspended" or request.role == "user":
+            await _require_other_administrator(user, call)
+        _apply(request, user, call)
+        if request.status == "suspended":
+            await self.sessions.end_all(call.db, user.id, call.now)
+        return pb.UpdateUserResponse(user=await _changed("user.updated", user, call))
+
+    async def DeleteUser(self, request: pb.DeleteUserRequest, call: Call) -> pb.DeleteUserResponse:
+        await UserRepository(call.db).lock_administrators()
+        user = await _find_to_change(parse_id(request.user_id), call)
+        await _require_other_administrator(user, call)
+        if await self.ownerships.is_last_owner(call.db, user.id):
+            raise LastOwnerError
+        user.delete(call.now)
+        await self.sessions.end_all(call.db, user.id, call.now)
+        await _changed("user.deleted", user, call)
+        return pb.DeleteUserResponse()
+
+    async def _load(self, user_id: UUID) -> Account:
+        account = await self.accounts.load(user_id)
+        if account is None:
+            raise UserNotFoundError
+        return account
+
+    async def _require_current(self, password: str, account: Account) -> None:
+        stored = account.password_hash
+        if stored is None or not await self.passwords.verify(password, stored):
+            raise _current_password_wrong()
+
+
+def _current_password_wrong() -> CurrentPasswordWrongError:
+    violation = FieldViolation("current_password", "WRONG", "is not the current password")
+    return CurrentPasswordWrongError(violations=(violation,))
+
+
+async def _find_to_change(user_id: UUID, call: Call) -> User:
+    user = await UserRepository(call.db).find_to_change(user_id)
+    if user is None:
+        raise UserNotFoundError
+    call.expect(user.version)
+    return user
+
+
+async def _require_other_administrator(user: User, call: Call) -> None:
+    """Refuses to take away an administrator if there is no other one."""
+    if user.administers and not await UserRepository(call.db).has_administrator_besides(user.id):
+        raise LastAdministratorError
+
+
+def _apply_profile(request: pb.UpdateMeRequest, user: User) -> None:
+    profile = user.profile
+    if request.HasField("display_name"):
+        profile.display_name = request.display_name
+    if request.HasField("avatar_url"):
+        profile.avatar_url = request.avatar_url
+    if request.HasField("bio"):
+        profile.bio = request.bio
+    if request.HasField("preferences"):
+        profile.preferences = wire.merged_preferences(profile.preferences, request.preferences)
+
+
+def _apply(request: pb.UpdateUserRequest, user: User, call: Call) -> None:
+    if request.HasField("display_name"):
+        user.profile.display_name = request.display_name
+    given = {name: getattr(request, name) for name in ("status", "role") if request.HasField(name)}
+    user.change(call.now, **given)
+
+
+async def _changed(action: str, user: User, call: Call) -> UserMessage:
+    """Records a change and shows the account as it is now."""
+    await call.db.flush()
+    shown = wire.user(user)
+    call.record(action, target_id=user.id, data=shown)
+    call.etag(user.version)
+    return shown

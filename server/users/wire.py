@@ -1,0 +1,37 @@
+"""The account as the contract shows it, and preferences as they are stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from portico.users.v1 import user_pb2 as pb
+
+from server.kit.clock import timestamp
+from server.users.models import User
+
+
+def user(row: User) -> pb.User:
+    """The message for a row whose profile is loaded."""
+    profile = row.profile
+    return pb.User(
+        id=str(row.id),
+        email=row.email,
+        email_verified=row.email_verified_at is not None,
+        display_name=profile.display_name,
+        avatar_url=profile.avatar_url,
+        bio=profile.bio,
+        preferences=pb.Preferences(**profile.preferences),
+        status=row.status,
+        role=row.role,
+        created_at=timestamp(row.created_at),
+        updated_at=timestamp(row.updated_at),
+        last_login_at=timestamp(row.last_login_at),
+    )
+
+
+def merged_preferences(stored: dict[str, Any], change: pb.Preferences) -> dict[str, Any]:
+    """The stored preferences after a change; what the change does not set stays."""
+    preferences = pb.Preferences(**stored)
+    preferences.MergeFrom(change)
+    return MessageToDict(preferences, preserving_proto_field_name=True)
