@@ -6,7 +6,6 @@ only its own.
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -97,12 +96,13 @@ def mailbox() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest revision."""
-    from server.migrations import upgrade
+    from cli.migrate import main as upgrade
+    from cli.run.errors import RunError
 
-    url = os.environ.get("PORTICO_DATABASE_URL")
-    if not url:
-        sys.exit("portico migrate: set PORTICO_DATABASE_URL to the database to migrate")
-    upgrade(url)
+    try:
+        upgrade()
+    except RunError as error:
+        sys.exit(f"portico migrate: {error}")
 
 
 @app.command()

@@ -1,0 +1,128 @@
+"""`portico run`: it says what is wrong, leaves nothing behind, and forgets nothing."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import psycopg
+
+from cli.run.parts import CREDENTIALS, PARTS
+from cli.run.plan import visible
+from cli.run.settings import read_settings
+from cli.run.state import load_secrets
+from tests.cli.conftest import Launch
+from tests.cli.running import all_gone, eventually
+
+
+def test_a_port_that_is_taken_is_named_with_the_setting_that_moves_it(launch: Launch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run = launch("run", PORTICO_REST_PORT=str(port))
+        assert run.wait() == 1
+    assert f"port {port} is taken" in run.output
+    assert "PORTICO_REST_PORT" in run.output
+
+
+def test_a_setting_that_makes_no_sense_is_named(launch: Launch) -> None:
+    run = launch("run", PORTICO_GRPC_PORT="ninety")
+    assert run.wait() == 1
+    assert run.output.strip() == (
+        "portico: PORTICO_GRPC_PORT is 'ninety': give a port from 1 to 65535"
+    )
+
+
+def test_a_child_that_dies_at_the_start_ends_the_run_with_its_last_words(launch: Launch) -> None:
+    run = launch("run", PORTICO_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    eventually(lambda: run.ended or run.family(), 10)
+    family = [] if run.ended else run.family()
+    assert run.wait() == 1
+    assert "portico: migrate ended with exit code 1: see" in run.output
+    assert "127.0.0.1" in run.output
+    assert all_gone(family, 0)
+
+
+def test_a_child_that_dies_later_ends_everything(launch: Launch) -> None:
+    run = launch("run")
+    run.wait_ready()
+    family = run.family()
+    run.member("core").kill()
+    assert run.wait() == 1
+    assert "portico: core ended with signal 9: see" in run.output
+    assert all_gone(family, 0)
+
+
+def test_a_second_start_finds_what_the_first_one_left(launch: Launch, home: Path) -> None:
+    first = launch("run")
+    first.wait_ready()
+    with psycopg.connect(embedded_database(home)) as connection:
+        connection.execute("CREATE TABLE left_behind AS SELECT 42 AS answer")
+    secrets = load_secrets(home)
+    family = first.family()
+    first.send(signal.SIGINT)
+    assert first.wait() == 0, first.output
+    assert all_gone(family, 0)
+
+    second = launch("run")
+    second.wait_ready()
+    with psycopg.connect(embedded_database(home)) as connection:
+        assert connection.execute("SELECT answer FROM left_behind").fetchone() == (42,)
+    assert load_secrets(home) == secrets
+
+
+def test_nobody_survives_a_killed_supervisor(launch: Launch, home: Path) -> None:
+    run = launch("run")
+    run.wait_ready()
+    family = run.family()
+    run.send(signal.SIGKILL)
+    run.wait()
+    assert all_gone(family, 15)
+
+    again = launch("run")
+    again.wait_ready()
+
+
+def test_two_runs_do_not_share_a_state_folder(launch: Launch, home: Path) -> None:
+    first = launch("run")
+    eventually((home / "secrets.env").exists, 10)
+    second = launch("run")
+    assert second.wait() == 1
+    assert f"uses {home}: stop it or set PORTICO_STATE_DIR" in second.output
+    assert not first.ended
+
+
+def test_secrets_are_made_once_and_only_for_their_owner(home: Path) -> None:
+    home.mkdir()
+    made = load_secrets(home)
+    assert load_secrets(home) == made
+    assert len(set(made.values())) == 2
+    assert stat.S_IMODE((home / "secrets.env").stat().st_mode) == 0o600
+
+
+def test_the_folders_of_sockets_and_logs_are_private(launch: Launch, home: Path) -> None:
+    launch("run")
+    eventually((home / "secrets.env").exists, 10)
+    for name in ("run", "logs"):
+        assert stat.S_IMODE((home / name).stat().st_mode) == 0o700
+
+
+def test_a_part_sees_only_the_credentials_it_is_trusted_with() -> None:
+    everything = dict.fromkeys((*CREDENTIALS, "PORTICO_ISSUER"), "x")
+    seen = {part.name: set(visible(part, everything)) for part in PARTS}
+    assert seen["gateway"] == seen["mailbox"] == {"PORTICO_ISSUER"}
+    assert "PORTICO_DATABASE_URL" not in seen["authorize"] | seen["ratelimit"]
+    assert seen["core"] == set(everything)
+
+
+def test_sockets_move_to_a_short_folder_when_the_path_is_too_long(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 90)
+    settings = read_settings({"PORTICO_STATE_DIR": str(deep)})
+    assert settings.state_dir == deep
+    assert len(str(settings.runtime_dir / "envoy-admin.sock")) <= 100
+
+
+def embedded_database(home: Path) -> str:
+    """The address of the platform's database."""
+    return f"postgresql://portico@/portico?host={home / 'postgres'}"
