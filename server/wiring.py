@@ -15,21 +15,12 @@ from portico.organizations.v1 import organization_service_pb2
 from portico.users.v1 import user_service_pb2
 from portico.webhooks.v1 import webhook_service_pb2
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from server.auth.models import CONSTRAINT_ERRORS as AUTH_CONSTRAINTS
 from server.auth.service import AuthService
 from server.auth.sessions import Sessions
 from server.auth.signing_keys import SigningKeys
-from server.organizations.models import CONSTRAINT_ERRORS as ORGANIZATION_CONSTRAINTS
-from server.organizations.service import OrganizationService
-from server.organizations.tenants import Tenants
-from server.users.accounts import Accounts
-from server.users.models import CONSTRAINT_ERRORS as USER_CONSTRAINTS
-from server.users.passwords import Passwords
-from server.users.service import UserService
-from server.webhooks.addresses import AddressPolicy
-from server.webhooks.service import WebhookService
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from server.health.probes import probes
 from server.health.service import HealthService
 from server.keys.grants import KeyGrants
@@ -43,6 +34,10 @@ from server.kit.limiter import Limiter
 from server.kit.mail import Mailer
 from server.kit.paging import Cursors
 from server.kit.wake import CeleryWaker, Waker
+from server.organizations.invitations import Invitations
+from server.organizations.models import CONSTRAINT_ERRORS as ORGANIZATION_CONSTRAINTS
+from server.organizations.service import OrganizationService
+from server.organizations.tenants import Tenants
 from server.rpc.access import Access
 from server.rpc.errors import Errors
 from server.rpc.idempotency import Idempotency
@@ -51,6 +46,12 @@ from server.rpc.telemetry import Telemetry
 from server.rpc.transaction import Transaction
 from server.rpc.validation import Validation
 from server.settings import Settings
+from server.users.accounts import Accounts
+from server.users.models import CONSTRAINT_ERRORS as USER_CONSTRAINTS
+from server.users.passwords import Passwords
+from server.users.service import UserService
+from server.webhooks.addresses import AddressPolicy
+from server.webhooks.service import WebhookService
 
 
 @dataclass(slots=True)
@@ -145,11 +146,9 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         Feature(
             organization_service_pb2.DESCRIPTOR.services_by_name["OrganizationService"],
             OrganizationService(
-                tenants=tenants,
                 accounts=accounts,
-                mailer=mailer,
+                invitations=Invitations(accounts, mailer, secrets),
                 announcer=announcer,
-                secrets=secrets,
                 cursors=cursors,
             ),
         ),

@@ -21,7 +21,6 @@ from server.organizations.errors import (
     AlreadyMemberError,
     InvitationAlreadyUsedError,
     InvitationExpiredError,
-    InvitationForAnotherAddressError,
     InvitationPendingError,
     InvitationRevokedError,
     SlugTakenError,
@@ -136,15 +135,6 @@ class Invitation(Identified, Timestamped, Versioned, Base):
     def status_at(self, now: datetime) -> str:
         """ "pending", "accepted", "revoked" or "expired"."""
         return EXPIRED if self.status == PENDING and self.expires_at <= now else self.status
-
-    def require_for(self, email: str) -> None:
-        """Holds the invitation against the address of the person who brings it.
-
-        Raises:
-            InvitationForAnotherAddressError: if it was sent to another one.
-        """
-        if self.email != email:
-            raise InvitationForAnotherAddressError
 
     def accept(self, now: datetime) -> None:
         """Uses the invitation up.

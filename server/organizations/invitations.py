@@ -1,0 +1,110 @@
+"""How an invitation is issued and mailed, and how it is found again by who received it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico.organizations.v1 import organization_service_pb2 as pb
+
+from server.kit.call import Call
+from server.kit.ids import new_id
+from server.kit.mail import Mailer
+from server.kit.secrets import Secrets
+from server.kit.tokens import new_token
+from server.organizations.errors import (
+    AlreadyMemberError,
+    InvitationForAnotherAddressError,
+    InvitationNotFoundError,
+)
+from server.organizations.models import Invitation, Organization
+from server.organizations.repository import InvitationRepository, MembershipRepository
+from server.organizations.rules import INVITATION_LIFETIME
+from server.users.accounts import Accounts, Contact, normal_email
+
+PURPOSE = "one-time-token"
+
+
+@dataclass(frozen=True, slots=True)
+class Invitations:
+    """Issues invitations and takes them back in."""
+
+    accounts: Accounts
+    mailer: Mailer
+    secrets: Secrets
+
+    async def issue(
+        self, request: pb.CreateInvitationRequest, organization: Organization, call: Call
+    ) -> Invitation:
+        """A new invitation, with its mail on the way.
+
+        Raises:
+            AlreadyMemberError: if the address is a member's.
+            IntegrityError: if it has a pending invitation; the constraint
+                becomes INVITATION_PENDING.
+        """
+        email = normal_email(request.email)
+        await self._require_no_member(organization.id, email, call)
+        token = new_token()
+        invitation = Invitation(
+            id=new_id(),
+            organization_id=organization.id,
+            email=email,
+            role=request.role,
+            token_hash=self._hash(token),
+            invited_by=call.principal.id if call.principal.kind == "user" else None,
+            expires_at=call.now + INVITATION_LIFETIME,
+        )
+        repository = InvitationRepository(call.db)
+        await repository.close_expired(organization.id, email, call.now)
+        repository.add(invitation)
+        await call.db.flush()
+        await self._mail(invitation, organization, token, call)
+        return invitation
+
+    async def find_by_token(self, token: str, call: Call) -> Invitation:
+        """The invitation with this token, locked.
+
+        Raises:
+            InvitationNotFoundError: if there is none.
+        """
+        invitation = await InvitationRepository(call.db).find_by_token(self._hash(token))
+        if invitation is None:
+            raise InvitationNotFoundError
+        return invitation
+
+    async def addressee(self, invitation: Invitation, call: Call) -> Contact:
+        """The caller, if the invitation is for the address that they have shown to be theirs.
+
+        Raises:
+            InvitationForAnotherAddressError: if it is not.
+        """
+        account = await self.accounts.load(call.user_id)
+        if account is None or not account.verified or account.email != invitation.email:
+            raise InvitationForAnotherAddressError
+        return Contact(account.id, account.email, account.display_name)
+
+    def _hash(self, token: str) -> bytes:
+        return self.secrets.mac(PURPOSE, token)
+
+    async def _require_no_member(self, organization_id: UUID, email: str, call: Call) -> None:
+        account = await self.accounts.find_by_email(email)
+        if account is None:
+            return
+        if await MembershipRepository(call.db).find(organization_id, account.id) is not None:
+            raise AlreadyMemberError
+
+    async def _mail(
+        self, invitation: Invitation, organization: Organization, token: str, call: Call
+    ) -> None:
+        """Mails the token, in the name of who invited; an API key does so in the organization's."""
+        inviter = await self.accounts.load(invitation.invited_by) if invitation.invited_by else None
+        self.mailer.send(
+            call,
+            invitation.email,
+            "invitation",
+            token=token,
+            organization_name=organization.name,
+            inviter_name=inviter.display_name if inviter else organization.name,
+            role=invitation.role,
+        )

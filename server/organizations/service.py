@@ -1,0 +1,248 @@
+"""Organizations, members and invitations: the verbs. Each looks, decides and answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico.organizations.v1 import organization_service_pb2 as pb
+from portico.organizations.v1.organization_pb2 import Invitation as InvitationMessage
+from portico.organizations.v1.organization_pb2 import Member as MemberMessage
+from portico.organizations.v1.organization_pb2 import Organization as OrganizationMessage
+
+from server.kit.announce import Announcer
+from server.kit.call import Call
+from server.kit.errors import NotFoundError
+from server.kit.ids import parse_id
+from server.kit.paging import Cursors
+from server.organizations import members, wire
+from server.organizations.errors import (
+    InvitationNotFoundError,
+    MemberNotFoundError,
+    SlugTakenError,
+)
+from server.organizations.invitations import Invitations
+from server.organizations.models import Invitation, Membership, Organization
+from server.organizations.repository import (
+    InvitationRepository,
+    MembershipRepository,
+    OrganizationRepository,
+)
+from server.organizations.rules import OWNER, require_grantable, slug_candidates
+from server.users.accounts import Accounts, Contact
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationService:
+    """Serves portico.organizations.v1.OrganizationService."""
+
+    accounts: Accounts
+    invitations: Invitations
+    announcer: Announcer
+    cursors: Cursors
+
+    async def CreateOrganization(
+        self, request: pb.CreateOrganizationRequest, call: Call
+    ) -> pb.CreateOrganizationResponse:
+        organization = await _create(request, call)
+        _new_member(organization, call.user_id, OWNER, call)
+        _record("organization.created", organization, call)
+        call.location(f"/api/v1/organizations/{organization.id}")
+        return pb.CreateOrganizationResponse(organization=wire.organization(organization, OWNER))
+
+    async def ListOrganizations(
+        self, request: pb.ListOrganizationsRequest, call: Call
+    ) -> pb.ListOrganizationsResponse:
+        paging = self.cursors.paging(request, call.user_id)
+        page = await OrganizationRepository(call.db).list_of(call.user_id, paging, self.cursors)
+        ids = [organization.id for organization in page.rows]
+        roles = await MembershipRepository(call.db).roles(call.user_id, ids)
+        return pb.ListOrganizationsResponse(
+            organizations=[wire.organization(row, roles.get(row.id, "")) for row in page.rows],
+            next_cursor=page.next_cursor,
+            has_more=page.has_more,
+        )
+
+    async def GetOrganization(
+        self, request: pb.GetOrganizationRequest, call: Call
+    ) -> pb.GetOrganizationResponse:
+        organization = await _find(request.organization_id, call)
+        return pb.GetOrganizationResponse(organization=await _shown(organization, call))
+
+    async def UpdateOrganization(
+        self, request: pb.UpdateOrganizationRequest, call: Call
+    ) -> pb.UpdateOrganizationResponse:
+        organization = await _find(request.organization_id, call)
+        call.expect(organization.version)
+        if request.HasField("name"):
+            organization.name = request.name
+        if request.HasField("slug"):
+            organization.slug = request.slug
+        await call.db.flush()
+        await call.db.refresh(organization)
+        _record("organization.updated", organization, call)
+        return pb.UpdateOrganizationResponse(organization=await _shown(organization, call))
+
+    async def DeleteOrganization(
+        self, request: pb.DeleteOrganizationRequest, call: Call
+    ) -> pb.DeleteOrganizationResponse:
+        organization = await _find(request.organization_id, call)
+        call.expect(organization.version)
+        organization.deleted_at = call.now
+        _record("organization.deleted", organization, call)
+        call.after_commit.append(lambda: self.announcer.organization_changed(organization.id))
+        return pb.DeleteOrganizationResponse()
+
+    async def ListMembers(
+        self, request: pb.ListMembersRequest, call: Call
+    ) -> pb.ListMembersResponse:
+        paging = self.cursors.paging(request)
+        organization_id = parse_id(request.organization_id)
+        page = await MembershipRepository(call.db).list(organization_id, paging, self.cursors)
+        contacts = await self.accounts.contacts(call.db, [row.user_id for row in page.rows])
+        found = [(row, contacts.get(row.user_id)) for row in page.rows]
+        return pb.ListMembersResponse(
+            members=[wire.member(row, contact) for row, contact in found if contact],
+            next_cursor=page.next_cursor,
+            has_more=page.has_more,
+        )
+
+    async def UpdateMember(
+        self, request: pb.UpdateMemberRequest, call: Call
+    ) -> pb.UpdateMemberResponse:
+        organization_id = parse_id(request.organization_id)
+        member = await members.find_to_change(organization_id, parse_id(request.user_id), call)
+        require_grantable(request.role, call.permissions(organization_id))
+        if request.role != OWNER:
+            await members.require_other_owner(member, call)
+        member.role = request.role
+        await call.db.flush()
+        await call.db.refresh(member)
+        shown = wire.member(member, await self._contact(member, call))
+        _record_member("member.updated", member, shown, call)
+        call.etag(member.version)
+        return pb.UpdateMemberResponse(member=shown)
+
+    async def RemoveMember(
+        self, request: pb.RemoveMemberRequest, call: Call
+    ) -> pb.RemoveMemberResponse:
+        organization_id = parse_id(request.organization_id)
+        member = await members.find_to_change(organization_id, parse_id(request.user_id), call)
+        await members.require_other_owner(member, call)
+        shown = wire.member(member, await self._contact(member, call))
+        await call.db.delete(member)
+        _record_member("member.removed", member, shown, call)
+        return pb.RemoveMemberResponse()
+
+    async def CreateInvitation(
+        self, request: pb.CreateInvitationRequest, call: Call
+    ) -> pb.CreateInvitationResponse:
+        organization = await _find(request.organization_id, call)
+        require_grantable(request.role, call.permissions(organization.id))
+        invitation = await self.invitations.issue(request, organization, call)
+        shown = wire.invitation(invitation, call.now)
+        _record_invitation("invitation.created", invitation, shown, call)
+        call.location(f"/api/v1/invitations/{invitation.id}")
+        return pb.CreateInvitationResponse(invitation=shown)
+
+    async def ListInvitations(
+        self, request: pb.ListInvitationsRequest, call: Call
+    ) -> pb.ListInvitationsResponse:
+        paging = self.cursors.paging(request)
+        organization_id = parse_id(request.organization_id)
+        page = await InvitationRepository(call.db).list(organization_id, paging, self.cursors)
+        return pb.ListInvitationsResponse(
+            invitations=[wire.invitation(row, call.now) for row in page.rows],
+            next_cursor=page.next_cursor,
+            has_more=page.has_more,
+        )
+
+    async def RevokeInvitation(
+        self, request: pb.RevokeInvitationRequest, call: Call
+    ) -> pb.RevokeInvitationResponse:
+        repository = InvitationRepository(call.db)
+        invitation = await repository.find_to_change(parse_id(request.invitation_id), call.tenants)
+        if invitation is None:
+            raise InvitationNotFoundError
+        call.authorize(invitation.organization_id)
+        call.expect(invitation.version)
+        invitation.revoke(call.now)
+        shown = wire.invitation(invitation, call.now)
+        _record_invitation("invitation.revoked", invitation, shown, call)
+        return pb.RevokeInvitationResponse()
+
+    async def AcceptInvitation(
+        self, request: pb.AcceptInvitationRequest, call: Call
+    ) -> pb.AcceptInvitationResponse:
+        invitation = await self.invitations.find_by_token(request.token, call)
+        organization = await OrganizationRepository(call.db).find(invitation.organization_id)
+        if organization is None:
+            raise InvitationNotFoundError
+        addressee = await self.invitations.addressee(invitation, call)
+        invitation.accept(call.now)
+        member = _new_member(organization, call.user_id, invitation.role, call)
+        await call.db.flush()
+        _record_member("member.added", member, wire.member(member, addressee), call)
+        shown = wire.organization(organization, member.role)
+        return pb.AcceptInvitationResponse(organization=shown)
+
+    async def _contact(self, member: Membership, call: Call) -> Contact:
+        """How the member is named; who has no account any more is no member either."""
+        found = await self.accounts.contacts(call.db, [member.user_id])
+        if member.user_id not in found:
+            raise MemberNotFoundError
+        return found[member.user_id]
+
+
+async def _create(request: pb.CreateOrganizationRequest, call: Call) -> Organization:
+    """A new organization with the slug that was asked for, or with one made from its name."""
+    slugs = [request.slug] if request.slug else slug_candidates(request.name)
+    for slug in slugs:
+        organization = await OrganizationRepository(call.db).create(request.name, slug)
+        if organization is not None:
+            return organization
+    raise SlugTakenError
+
+
+def _new_member(organization: Organization, user_id: UUID, role: str, call: Call) -> Membership:
+    member = Membership(organization_id=organization.id, user_id=user_id, role=role)
+    MembershipRepository(call.db).add(member)
+    return member
+
+
+async def _find(organization_id: str, call: Call) -> Organization:
+    """The organization; the access interceptor has authorized the caller for it."""
+    organization = await OrganizationRepository(call.db).find(parse_id(organization_id))
+    if organization is None:
+        raise NotFoundError
+    return organization
+
+
+async def _shown(organization: Organization, call: Call) -> OrganizationMessage:
+    """The organization as the caller sees it, with its version."""
+    role = ""
+    if call.principal.kind == "user":
+        roles = await MembershipRepository(call.db).roles(call.user_id, [organization.id])
+        role = roles.get(organization.id, "")
+    call.etag(organization.version)
+    return wire.organization(organization, role)
+
+
+def _record(action: str, organization: Organization, call: Call) -> None:
+    """Records a change; without a role, for the event is told to more than the caller."""
+    shown = wire.organization(organization, "")
+    call.record(action, organization_id=organization.id, target_id=organization.id, data=shown)
+
+
+def _record_member(action: str, member: Membership, shown: MemberMessage, call: Call) -> None:
+    call.record(
+        action, organization_id=member.organization_id, target_id=member.user_id, data=shown
+    )
+
+
+def _record_invitation(
+    action: str, invitation: Invitation, shown: InvitationMessage, call: Call
+) -> None:
+    call.record(
+        action, organization_id=invitation.organization_id, target_id=invitation.id, data=shown
+    )

@@ -1,0 +1,49 @@
+"""Organizations, members and invitations as the contract shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from portico.organizations.v1 import organization_pb2 as pb
+
+from server.kit.clock import timestamp
+from server.organizations.models import Invitation, Membership, Organization
+from server.users.accounts import Contact
+
+
+def organization(row: Organization, role: str) -> pb.Organization:
+    """The message for a row; `role` is the caller's, "" for an API key."""
+    return pb.Organization(
+        id=str(row.id),
+        name=row.name,
+        slug=row.slug,
+        tier=row.tier,
+        role=role,
+        created_at=timestamp(row.created_at),
+        updated_at=timestamp(row.updated_at),
+    )
+
+
+def member(row: Membership, contact: Contact) -> pb.Member:
+    """The message for a member and how they are named."""
+    return pb.Member(
+        user_id=str(row.user_id),
+        email=contact.email,
+        display_name=contact.display_name,
+        role=row.role,
+        joined_at=timestamp(row.created_at),
+    )
+
+
+def invitation(row: Invitation, now: datetime) -> pb.Invitation:
+    """The message for an invitation; `now` decides whether it has expired."""
+    return pb.Invitation(
+        id=str(row.id),
+        organization_id=str(row.organization_id),
+        email=row.email,
+        role=row.role,
+        status=row.status_at(now),
+        invited_by=str(row.invited_by or ""),
+        created_at=timestamp(row.created_at),
+        expires_at=timestamp(row.expires_at),
+    )
