@@ -1,4 +1,4 @@
-"""`portico generate`: everything that is made from proto/, written to generated/ and envoy/."""
+"""What protoc makes of the contract: the descriptor set and the Python stubs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import importlib.resources
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from google.protobuf import (
@@ -17,27 +16,11 @@ from google.protobuf import (
 )
 from protovalidate._gen.buf.validate import validate_pb
 
-ROOT = Path(__file__).resolve().parent.parent
-PROTO = ROOT / "proto"
-GENERATED = ROOT / "generated"
 VALIDATE_PROTO = "buf/validate/validate.proto"
 
 
 class GenerationError(Exception):
     """A generator refused its input; the message is what it said."""
-
-
-def generate(root: Path = ROOT) -> None:
-    """Writes stubs, descriptor set, gateway, OpenAPI and TypeScript below `root`.
-
-    Raises:
-        GenerationError: if a compiler refuses the contract.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        rules = Path(scratch) / "rules.binpb"
-        rules.write_bytes(validation_rules())
-        write_descriptor_set(root, rules)
-        write_python(root, rules)
 
 
 def validation_rules() -> bytes:
@@ -49,9 +32,14 @@ def validation_rules() -> bytes:
     return files.SerializeToString()
 
 
+def descriptor_set(root: Path) -> Path:
+    """Where the contract lies as a descriptor set."""
+    return root / "generated" / "descriptor.binpb"
+
+
 def write_descriptor_set(root: Path, rules: Path) -> None:
     """The contract with its imports and comments: gateway, docs and server read it."""
-    out = root / "generated" / "descriptor.binpb"
+    out = descriptor_set(root)
     out.parent.mkdir(parents=True, exist_ok=True)
     protoc(
         root,
@@ -94,6 +82,7 @@ def write_python(root: Path, rules: Path) -> None:
 
 
 def has_service(root: Path, stub: Path) -> bool:
+    """Whether the contract has a service where protoc wrote a service stub."""
     name = stub.relative_to(root / "generated" / "python").as_posix()
     source = (
         root / "proto" / name.replace("_pb2_grpc.pyi", ".proto").replace("_pb2_grpc.py", ".proto")
@@ -108,6 +97,7 @@ def contract(root: Path) -> list[str]:
 
 
 def protoc(root: Path, rules: Path, *arguments: str) -> None:
+    """Runs protoc on the contract, with every import taken from the installed packages."""
     googleapis = Path(str(importlib.resources.files("google.api"))).parent.parent
     wellknown = Path(str(importlib.resources.files("grpc_tools"))) / "_proto"
     run(
@@ -124,7 +114,12 @@ def protoc(root: Path, rules: Path, *arguments: str) -> None:
     )
 
 
-def run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def run(command: list[str], cwd: Path | None = None) -> None:
+    """Runs a tool.
+
+    Raises:
+        GenerationError: with what it said, if it failed.
+    """
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise GenerationError(done.stderr.strip() or done.stdout.strip())

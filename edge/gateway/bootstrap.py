@@ -1,0 +1,57 @@
+"""The complete Envoy bootstrap."""
+
+from __future__ import annotations
+
+from edge.gateway.clusters import clusters
+from edge.gateway.contract import Contract
+from edge.gateway.listeners import listeners
+from edge.gateway.settings import GatewaySettings
+from edge.gateway.typed import Json, extension
+
+_MAX_HEAP_BYTES = 512 * 1024 * 1024
+_MAX_CONNECTIONS = 10_000
+_HEAP = "envoy.resource_monitors.fixed_heap"
+_CONNECTIONS = "envoy.resource_monitors.global_downstream_max_connections"
+
+
+def render(contract: Contract, settings: GatewaySettings) -> Json:
+    """The configuration with which Envoy is Portico's public edge."""
+    methods = contract.routed
+    admin = {"pipe": {"path": str(settings.runtime_dir / "envoy-admin.sock"), "mode": 0o600}}
+    return {
+        "node": {"id": "portico-gateway", "cluster": "portico"},
+        "admin": {"address": admin},
+        "static_resources": {
+            "listeners": listeners(methods, settings),
+            "clusters": clusters(settings),
+        },
+        "overload_manager": overload_manager(),
+    }
+
+
+def overload_manager() -> Json:
+    """Sheds load before memory or descriptors run out."""
+    return {
+        "refresh_interval": "0.25s",
+        "resource_monitors": [
+            extension(
+                _HEAP,
+                "extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+                max_heap_size_bytes=_MAX_HEAP_BYTES,
+            ),
+            extension(
+                _CONNECTIONS,
+                "extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                max_active_downstream_connections=_MAX_CONNECTIONS,
+            ),
+        ],
+        "actions": [
+            _action("shrink_heap", 0.90),
+            _action("stop_accepting_requests", 0.95),
+        ],
+    }
+
+
+def _action(name: str, threshold: float) -> Json:
+    trigger = {"name": _HEAP, "threshold": {"value": threshold}}
+    return {"name": f"envoy.overload_actions.{name}", "triggers": [trigger]}

@@ -1,0 +1,74 @@
+"""Whom Envoy calls: the core, the two edge services, and itself for the published keys."""
+
+from __future__ import annotations
+
+from edge.gateway.settings import GatewaySettings
+from edge.gateway.typed import Json, typed
+
+_CONNECT_TIMEOUT = "0.5s"
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def clusters(settings: GatewaySettings) -> list[Json]:
+    """Every upstream; all of them are unix sockets in the runtime folder."""
+    return [
+        {**_grpc("core", settings), **_core_protection()},
+        _grpc("authorize", settings),
+        _grpc("ratelimit", settings),
+        _cluster("jwks", settings),
+    ]
+
+
+def _cluster(name: str, settings: GatewaySettings) -> Json:
+    endpoint = {"address": {"pipe": {"path": str(settings.runtime_dir / f"{name}.sock")}}}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": _CONNECT_TIMEOUT,
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}],
+        },
+    }
+
+
+def _grpc(name: str, settings: GatewaySettings) -> Json:
+    """An upstream that speaks HTTP/2; a dead connection is noticed by its missing pongs."""
+    http2 = {"connection_keepalive": {"interval": "30s", "timeout": "5s"}}
+    options = typed(
+        _HTTP_OPTIONS.removeprefix("envoy."),
+        explicit_http_config={"http2_protocol_options": http2},
+    )
+    return {
+        **_cluster(name, settings),
+        "typed_extension_protocol_options": {_HTTP_OPTIONS: options},
+    }
+
+
+def _core_protection() -> Json:
+    """Refuses at once what the core could not serve anyway, and notices when it hangs."""
+    return {
+        "circuit_breakers": {
+            "thresholds": [
+                {
+                    "max_connections": 64,
+                    "max_pending_requests": 512,
+                    "max_requests": 1024,
+                    "max_retries": 8,
+                }
+            ]
+        },
+        "health_checks": [
+            {
+                "timeout": "2s",
+                "interval": "2s",
+                "no_traffic_interval": "2s",
+                "unhealthy_interval": "1s",
+                "unhealthy_threshold": 3,
+                "healthy_threshold": 1,
+                "grpc_health_check": {},
+            }
+        ],
+        # With one core, "mostly unhealthy" means down: do not send it traffic in panic.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+    }

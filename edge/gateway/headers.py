@@ -1,0 +1,146 @@
+"""Headers at the edge: what is stripped from clients, what every answer carries, CORS."""
+
+from __future__ import annotations
+
+from edge.gateway.settings import GatewaySettings
+from edge.gateway.typed import Json, default_header, extension, set_header, typed
+
+# Names a client has no business sending: the edge itself says these things.
+FORGEABLE_PREFIXES = ("x-auth-", "x-edge-", "x-envoy-")
+
+# Told by the edge to itself on the way back; never shown to a client.
+INTERNAL_RESPONSE_HEADERS = (
+    "x-edge-fault",
+    "x-edge-path",
+    "x-error-code",
+    "x-http-code",
+    "x-envoy-upstream-service-time",
+    "grpc-accept-encoding",
+)
+
+SECURITY_HEADERS = {
+    "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "x-xss-protection": "0",
+    "x-dns-prefetch-control": "off",
+    "referrer-policy": "strict-origin-when-cross-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+EXPOSED_HEADERS = (
+    "x-request-id",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "etag",
+    "location",
+    "idempotent-replayed",
+    "www-authenticate",
+    "deprecation",
+    "sunset",
+    "grpc-status",
+    "grpc-message",
+    "grpc-status-details-bin",
+)
+
+ALLOWED_HEADERS = (
+    "authorization",
+    "content-type",
+    "x-api-key",
+    "x-request-id",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-grpc-web",
+    "x-user-agent",
+    "grpc-timeout",
+)
+
+_WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
+
+# The request's id; where the connection manager refuses a request before it has one, a new one.
+REQUEST_ID = (
+    '%COALESCE({"operators":['
+    '{"command":"REQ","param":"X-REQUEST-ID","max_length":128},"UNIQUE_ID"]})%'
+)
+# The same in the answer: once chosen it is read back, for a second look would give another.
+ANSWERED_REQUEST_ID = "%RESP(X-REQUEST-ID)%"
+
+
+def strip_forged() -> Json:
+    """Removes headers of ours from a request before anything else reads it."""
+    return extension(
+        "strip_forged",
+        "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        mutations=[
+            {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
+            for prefix in FORGEABLE_PREFIXES
+        ],
+    )
+
+
+def request_id_filter() -> Json:
+    """Replaces a request id that is too long or strange: it ends up in logs and answers."""
+    replace = typed(
+        "extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={"request_mutations": [{"append": set_header("x-request-id", "%UNIQUE_ID%")}]},
+    )
+    return skip_when("request_id", header_matches("x-request-id", _WELL_FORMED_ID), replace)
+
+
+def header_matches(name: str, regex: str) -> Json:
+    """True for requests with a header whose value the RE2 pattern fits."""
+    header = extension(name, "type.matcher.v3.HttpRequestHeaderMatchInput", header_name=name)
+    pattern = {"safe_regex": {"google_re2": {}, "regex": regex}}
+    return {"single_predicate": {"input": header, "value_match": pattern}}
+
+
+def skip_when(name: str, predicate: Json, config: Json) -> Json:
+    """A filter that steps aside for requests that match."""
+    skip = extension("skip", "extensions.filters.common.matcher.action.v3.SkipFilter")
+    return extension(
+        name,
+        "extensions.common.matching.v3.ExtensionWithMatcher",
+        extension_config={"name": name, "typed_config": config},
+        xds_matcher={
+            "matcher_list": {"matchers": [{"predicate": predicate, "on_match": {"action": skip}}]}
+        },
+    )
+
+
+def response_headers_filter() -> Json:
+    """What every answer carries, and what none shows; stands first to see each of them."""
+    return extension(
+        "response_headers",
+        "extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={
+            "response_mutations": [
+                *({"append": header} for header in security_headers()),
+                *({"remove": name} for name in INTERNAL_RESPONSE_HEADERS),
+            ]
+        },
+    )
+
+
+def security_headers() -> list[Json]:
+    """The security headers; answers are not stored unless the answer itself allows it."""
+    fixed = [set_header(name, value) for name, value in SECURITY_HEADERS.items()]
+    return [*fixed, default_header("cache-control", "no-store")]
+
+
+def cors_policy(settings: GatewaySettings) -> Json:
+    """Lets the pages of the listed origins call us, with credentials."""
+    return typed(
+        "extensions.filters.http.cors.v3.CorsPolicy",
+        allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
+        allow_methods="GET, POST, PATCH, DELETE, OPTIONS",
+        allow_headers=", ".join(ALLOWED_HEADERS),
+        expose_headers=", ".join(EXPOSED_HEADERS),
+        max_age="600",
+        allow_credentials=True,
+        forward_not_matching_preflights=False,
+    )

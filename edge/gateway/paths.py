@@ -1,0 +1,65 @@
+"""Path templates: their variables, and which verbs a path answers to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from edge.gateway.contract import Binding, Method
+
+_VARIABLE = re.compile(r"\{([a-z_.]+)\}")
+_LUA_MAGIC = re.compile(r"([\^$()%.\[\]*+\-?])")
+
+
+def camel(name: str) -> str:
+    """A proto field path as the public JSON spells it: "per_minute" is "perMinute"."""
+    return re.sub(r"_([a-z])", lambda match: match.group(1).upper(), name)
+
+
+def variables(template: str) -> list[str]:
+    """The variables of a path template, in order, as fields of the request."""
+    return _VARIABLE.findall(template)
+
+
+def bindings(methods: Iterable[Method]) -> list[Binding]:
+    """The REST forms of those methods that have one."""
+    return [method.rest for method in methods if method.rest is not None]
+
+
+def shadowing_parameters(methods: Iterable[Method]) -> list[str]:
+    """The query parameters that could overrule a path variable, in both spellings.
+
+    The transcoder lets `/users/1?userId=2` name user 2, so every one of them
+    has to be ignored.
+    """
+    names = {name for binding in bindings(methods) for name in variables(binding.template)}
+    return sorted(names | {camel(name) for name in names})
+
+
+def path_table(forms: Iterable[Binding]) -> list[dict[str, str]]:
+    """For each path a Lua pattern and the value of the Allow header, literal paths first."""
+    verbs: dict[str, set[str]] = {}
+    for form in forms:
+        verbs.setdefault(form.template, set()).add(form.verb)
+    ordered = sorted(verbs, key=lambda template: (len(variables(template)), template))
+    return [
+        {"pattern": _lua_pattern(template), "allow": ", ".join(sorted(_answers(template, verbs)))}
+        for template in ordered
+    ]
+
+
+def _answers(template: str, verbs: dict[str, set[str]]) -> set[str]:
+    """The verbs of every template that a path of this one matches: /users/me is a /users/{id}."""
+    path = _VARIABLE.sub("0", template)
+    return {
+        verb
+        for other, allowed in verbs.items()
+        if re.fullmatch(_VARIABLE.sub("[^/]+", other), path)
+        for verb in allowed
+    }
+
+
+def _lua_pattern(template: str) -> str:
+    parts = _VARIABLE.split(template)
+    literals = [_LUA_MAGIC.sub(r"%\1", part) for part in parts[::2]]
+    return f"^{'[^/]+'.join(literals)}$"

@@ -1,0 +1,144 @@
+"""Routes: one exact path for each RPC, which carries its whole policy.
+
+A REST call first matches a carrier, is transcoded, and then matches the route
+of its RPC. Internal methods have no route, so for the outside they are not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge.gateway.contract import Binding, Category, Method
+from edge.gateway.credentials import credential_policy, unguarded
+from edge.gateway.headers import cors_policy
+from edge.gateway.limits import limit_policy
+from edge.gateway.paths import bindings, path_table
+from edge.gateway.settings import GatewaySettings
+from edge.gateway.transcoding import untranscoded
+from edge.gateway.typed import Json, default_header, seconds, set_header
+
+OPENAPI_PATH = "/api/v1/openapi.json"
+LUA = "envoy.filters.http.lua"
+
+_OPENAPI = Binding(verb="GET", template=OPENAPI_PATH, has_body=False, response_field="")
+_OPENAPI_MAX_BYTES = 4 * 1024 * 1024
+
+
+def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
+    """Every route of the public listener, the most exact first."""
+    return {
+        "name": "public",
+        "max_direct_response_body_size_bytes": _OPENAPI_MAX_BYTES,
+        # Exchanged for a token by now; a secret goes no further than it must.
+        "request_headers_to_remove": ["x-api-key"],
+        "virtual_hosts": [
+            {
+                "name": "public",
+                "domains": ["*"],
+                "typed_per_filter_config": {"envoy.filters.http.cors": cors_policy(settings)},
+                "routes": [
+                    _openapi(settings),
+                    *(rpc_route(method, settings) for method in methods),
+                    *_carriers(methods),
+                    _not_found(settings),
+                ],
+            }
+        ],
+    }
+
+
+def rpc_route(method: Method, settings: GatewaySettings) -> Json:
+    """The route of one RPC."""
+    timeout = seconds(settings.request_timeout)
+    action: Json = {
+        "cluster": "core",
+        "timeout": timeout,
+        # A caller may ask for less time, not for more.
+        "max_stream_duration": {"grpc_timeout_header_max": timeout},
+    }
+    if method.category is Category.READ:
+        action["retry_policy"] = {
+            "retry_on": "connect-failure,reset-before-request,unavailable",
+            "num_retries": 1,
+        }
+    return {
+        "name": method.full_name,
+        # By path alone: a match on gRPC would hide the route from gRPC-Web.
+        "match": {"path": method.path},
+        "route": action,
+        # REST callers name no deadline; the core must not work for one who has gone.
+        "request_headers_to_add": [default_header("grpc-timeout", _milliseconds(settings))],
+        "metadata": {"filter_metadata": {LUA: envelope(method)}},
+        "typed_per_filter_config": {**credential_policy(method), **limit_policy(method)},
+    }
+
+
+def _milliseconds(settings: GatewaySettings) -> str:
+    return f"{round(settings.request_timeout * 1000)}m"
+
+
+def envelope(method: Method) -> Json:
+    """What envelope.lua needs to know of a method."""
+    if not method.enveloped:
+        return {"raw": True}
+    shape: Json = {"status": method.status}
+    if method.list_field:
+        shape["list"] = _json_name(method, method.list_field)
+    if method.rest is not None and method.rest.response_field:
+        shape["field"] = _json_name(method, method.rest.response_field)
+    return shape
+
+
+def _json_name(method: Method, field: str) -> str:
+    return str(method.response.fields_by_name[field].json_name)
+
+
+def _carriers(methods: Sequence[Method]) -> list[Json]:
+    """What REST calls match before transcoding; real routes, so that CORS works.
+
+    gRPC is kept out: it would reach the core under a path without a policy.
+    """
+    table = path_table([*bindings(methods), _OPENAPI])
+    prefixes = sorted({f"/{form.template.split('/')[1]}/" for form in bindings(methods)})
+    not_grpc = {
+        "name": "content-type",
+        "string_match": {"prefix": "application/grpc"},
+        "invert_match": True,
+        "treat_missing_header_as_empty": True,
+    }
+    return [
+        {
+            "name": f"rest{prefix}",
+            "match": {"prefix": prefix, "headers": [not_grpc]},
+            "route": {"cluster": "core"},
+            "metadata": {"filter_metadata": {LUA: {"paths": table}}},
+        }
+        for prefix in prefixes
+    ]
+
+
+def _openapi(settings: GatewaySettings) -> Json:
+    """The description of the API, for anyone, from any page, and to be kept for a while."""
+    return {
+        "name": "openapi",
+        "match": {
+            "path": OPENAPI_PATH,
+            "headers": [{"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}],
+        },
+        "direct_response": {"status": 200, "body": {"filename": str(settings.openapi_file)}},
+        "response_headers_to_add": [
+            set_header("content-type", "application/json"),
+            set_header("cache-control", "public, max-age=300"),
+            set_header("access-control-allow-origin", "*"),
+        ],
+        "typed_per_filter_config": {**unguarded(), **untranscoded(settings)},
+    }
+
+
+def _not_found(settings: GatewaySettings) -> Json:
+    return {
+        "name": "not_found",
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 404},
+        "typed_per_filter_config": {**unguarded(), **untranscoded(settings)},
+    }

@@ -1,0 +1,93 @@
+"""What the gateway can be told: where things are, and how generous it is."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CONTRACT_FILE = ROOT / "generated" / "descriptor.binpb"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class GatewaySettings(BaseModel):
+    """The settings that shape the Envoy configuration.
+
+    Attributes:
+        runtime_dir: the folder of the unix sockets.
+        transcoder_file: the descriptor set that the transcoder reads.
+        lua_file: the script that wraps answers in the envelope.
+        openapi_file: the document served at /api/v1/openapi.json.
+        access_log: where the JSON access log goes.
+        rest_host: the address to listen on.
+        concurrency: the number of Envoy's worker threads.
+        issuer: the iss claim that tokens must carry.
+        cors_origins: the origins whose pages may call the API.
+        trusted_hops: how many proxies in front of us may name the client's address.
+        address_rate: requests a second that one client address may make before
+            anything else is looked at; bursts of twice as many pass.
+        request_timeout: how long a call may take, in seconds.
+        jwks_cache: how long published keys are kept, in seconds.
+    """
+
+    runtime_dir: Path
+    transcoder_file: Path
+    lua_file: Path
+    openapi_file: Path
+    access_log: Path = Path("/dev/stdout")
+    rest_host: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
+    rest_port: Port = 8080
+    concurrency: int = Field(default=1, ge=1, le=256)
+    issuer: str = Field(default="portico", min_length=1)
+    cors_origins: tuple[str, ...] = ()
+    trusted_hops: int = Field(default=0, ge=0, le=10)
+    address_rate: int = Field(default=500, ge=1)
+    request_timeout: float = Field(default=10, gt=0, le=300)
+    jwks_cache: float = Field(default=30, gt=0)
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Takes a comma-separated list, as an environment variable gives it."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _no_wildcard(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuses "*": with credentials allowed it would hand every page the API."""
+        for origin in origins:
+            if not origin.startswith(("https://", "http://")) or origin.endswith("/"):
+                raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
+        return origins
+
+
+class EnvironmentSettings(GatewaySettings, BaseSettings):
+    """The settings of a gateway started by hand or by `portico run`: PORTICO_* variables."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTICO_", env_ignore_empty=True, extra="ignore")
+
+    state_dir: Path = Path(".portico")
+    runtime_dir: Path = Field(default_factory=lambda data: data["state_dir"] / "run")
+    transcoder_file: Path = ROOT / "envoy" / "transcoder.binpb"
+    lua_file: Path = ROOT / "envoy" / "envelope.lua"
+    openapi_file: Path = ROOT / "generated" / "openapi.json"
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+
+def container_settings() -> GatewaySettings:
+    """The settings of the committed envoy.yaml, for the official Envoy image."""
+    files = Path("/etc/portico")
+    return GatewaySettings(
+        runtime_dir=Path("/run/portico"),
+        transcoder_file=files / "transcoder.binpb",
+        lua_file=files / "envelope.lua",
+        openapi_file=files / "openapi.json",
+        rest_host=IPv4Address("0.0.0.0"),  # noqa: S104 (inside a container)
+    )
