@@ -11,9 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.health.service import Probe
-
-# The workers set it again and again; it expires soon after they stop.
-WORKERS_ALIVE = "portico:workers:alive"
+from server.kit.wake import WORKERS_ALIVE
 
 
 def probes(

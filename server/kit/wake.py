@@ -15,6 +15,11 @@ from celery import Celery
 
 log = structlog.get_logger("wake")
 
+# Before all of Celery's own keys, so that the database can be shared.
+KEY_PREFIX = "portico:celery:"
+# The workers set it again and again; it expires soon after they stop.
+WORKERS_ALIVE = "portico:workers:alive"
+
 
 class Waker(Protocol):
     """Tells the workers that there is something to do."""
@@ -56,12 +61,22 @@ class CeleryWaker:
 
 def celery_client(broker_url: str) -> Celery:
     """A Celery client that gives up soon when the broker is down."""
-    url = broker_url.replace("unix://", "redis+socket://", 1)
-    app = Celery("portico", broker=url)
+    app = Celery("portico", broker=_kombu_url(broker_url), set_as_current=False)
     app.conf.update(
         broker_connection_timeout=1,
         broker_connection_retry=False,
-        broker_transport_options={"socket_connect_timeout": 1, "socket_timeout": 2},
+        broker_transport_options={
+            "global_keyprefix": KEY_PREFIX,
+            "socket_connect_timeout": 1,
+            "socket_timeout": 2,
+        },
         task_ignore_result=True,
     )
     return app
+
+
+def _kombu_url(url: str) -> str:
+    """A Redis address as Celery spells it: sockets have a scheme and a database of their own."""
+    if not url.startswith("unix://"):
+        return url
+    return url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=", 1)

@@ -13,6 +13,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from server.webhooks.models import DELIVERED, FAILED, PENDING, Attempt, Delivery, Webhook
 
+# The worker's task that sends what is due, and what a webhook's secret is sealed for.
+DELIVERY_TASK = "portico.webhooks.deliver_due"
+SECRET_PURPOSE = "webhook-secret"  # noqa: S105  # a name, no secret
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
