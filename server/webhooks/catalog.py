@@ -1,0 +1,47 @@
+"""What the event types of the contract mean, for those who subscribe to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from server.kit.contract import event_types
+from server.kit.errors import FieldViolation, InvalidRequestError
+from server.webhooks.models import ALL_EVENTS
+
+TEST_EVENT = "webhook.test"
+
+# Generated descriptors carry no comments, so what an event means stands here. A test
+# holds this table against the contract: an event without a description fails it.
+DESCRIPTIONS: Mapping[str, str] = {
+    "invitation.created": "Somebody was invited to the organization.",
+    "invitation.revoked": "An invitation was taken back.",
+    "key.created": "An API key was created.",
+    "key.revoked": "An API key was revoked; it is refused from now on.",
+    "key.rotated": "An API key got a new secret.",
+    "key.updated": "The name, scopes, limits or expiry of an API key changed.",
+    "member.added": "Somebody joined the organization.",
+    "member.removed": "Somebody is no longer a member of the organization.",
+    "member.updated": "A member got another role.",
+    "organization.created": "The organization was created.",
+    "organization.updated": "The name or slug of the organization changed.",
+    "webhook.created": "A webhook was created.",
+    "webhook.deleted": "A webhook was deleted.",
+    "webhook.test": "A test that was asked for; sent to one webhook, whatever it subscribes to.",
+    "webhook.updated": "A webhook was changed.",
+}
+
+
+def require_known(wanted: Iterable[str]) -> None:
+    """Refuses event types that the contract does not know.
+
+    Raises:
+        InvalidRequestError: naming each of them by its place in the list.
+    """
+    known = {ALL_EVENTS, *event_types()}
+    violations = tuple(
+        FieldViolation(f"event_types[{place}]", "EVENT_TYPE_UNKNOWN", "is not an event type")
+        for place, name in enumerate(wanted)
+        if name not in known
+    )
+    if violations:
+        raise InvalidRequestError(violations=violations)

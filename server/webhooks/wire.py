@@ -1,0 +1,59 @@
+"""Webhooks, deliveries and attempts as the contract shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from portico.webhooks.v1 import webhook_pb2 as pb
+
+from server.kit.clock import timestamp
+from server.webhooks.models import Attempt, Delivery, Webhook
+
+
+def webhook(row: Webhook) -> pb.Webhook:
+    """The message for a webhook."""
+    return pb.Webhook(
+        id=str(row.id),
+        organization_id=str(row.organization_id),
+        url=row.url,
+        event_types=row.event_types,
+        description=row.description,
+        enabled=row.enabled,
+        created_at=timestamp(row.created_at),
+        updated_at=timestamp(row.updated_at),
+    )
+
+
+def delivery(row: Delivery) -> pb.Delivery:
+    """The message for a delivery as lists show it."""
+    return pb.Delivery(
+        id=str(row.id),
+        webhook_id=str(row.webhook_id),
+        event_id=str(row.event_id),
+        event_type=row.event_type,
+        status=row.status,
+        attempt_count=row.attempt_count,
+        next_attempt_at=timestamp(row.next_attempt_at),
+        created_at=timestamp(row.created_at),
+        delivered_at=timestamp(row.delivered_at),
+    )
+
+
+def whole_delivery(row: Delivery, attempts: Sequence[Attempt]) -> pb.Delivery:
+    """The message for a delivery with what was posted and what came of it."""
+    message = delivery(row)
+    message.payload = row.payload
+    message.attempts.extend(attempt(one) for one in attempts)
+    return message
+
+
+def attempt(row: Attempt) -> pb.Attempt:
+    """The message for an attempt."""
+    return pb.Attempt(
+        number=row.number,
+        started_at=timestamp(row.started_at),
+        duration_ms=row.duration_ms,
+        response_status=row.response_status or 0,
+        response_body=row.response_body,
+        error=row.error,
+    )
