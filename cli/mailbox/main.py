@@ -1,4 +1,4 @@
-"""`portico mailbox`: an SMTP sink with a page and a JSON API, on loopback, for development."""
+"""`portico mailbox`: an SMTP sink with a page and a JSON API, for development."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ async def serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     smtp = await loop.create_server(
         lambda: SMTP(Sink(mailbox), data_size_limit=MAX_MAIL_BYTES, enable_SMTPUTF8=True),
-        "127.0.0.1",
+        settings.mailbox_host,
         settings.smtp_port,
     )
     runner = web.AppRunner(application(mailbox), access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", settings.mailbox_port).start()
+        await web.TCPSite(runner, settings.mailbox_host, settings.mailbox_port).start()
         log.info("mailbox.ready", smtp_port=settings.smtp_port, port=settings.mailbox_port)
         await stop.wait()
     finally:

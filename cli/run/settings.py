@@ -37,6 +37,7 @@ class Settings:
     redis_url: str | None
     rest_port: int
     grpc_port: int
+    mailbox_host: str
     mailbox_port: int
     smtp_url: str
 
@@ -91,6 +92,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         redis_url=environ.get("PORTICO_REDIS_URL") or None,
         rest_port=port(environ, "PORTICO_REST_PORT", 8080),
         grpc_port=port(environ, "PORTICO_GRPC_PORT", 9090),
+        mailbox_host=environ.get("PORTICO_MAILBOX_HOST") or "127.0.0.1",
         mailbox_port=port(environ, "PORTICO_MAILBOX_PORT", 8025),
         smtp_url=environ.get("PORTICO_SMTP_URL") or "smtp://127.0.0.1:1025",
     )

@@ -1,0 +1,68 @@
+"""docker-compose.yml runs the same processes as `portico run`, and trusts them with no more."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.run.parts import CREDENTIALS, PARTS, Part
+from edge.gateway.main import envoy_arguments
+from edge.gateway.settings import container_settings
+
+ROOT = Path(__file__).parent.parent.parent
+TEXT = (ROOT / "docker-compose.yml").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+OURS = [part for part in PARTS if part.name != "gateway"]
+
+
+def test_every_process_and_no_other_is_a_service() -> None:
+    assert set(SERVICES) == {part.name for part in PARTS} | {"postgres", "valkey"}
+
+
+@pytest.mark.parametrize("part", OURS, ids=lambda part: part.name)
+def test_a_service_runs_the_command_that_portico_run_runs(part: Part) -> None:
+    assert SERVICES[part.name]["command"] == ["portico", part.name]
+
+
+def test_the_gateway_is_the_official_envoy_with_the_arguments_of_ours() -> None:
+    gateway = SERVICES["gateway"]
+    config = Path("/etc/portico/envoy.yaml")
+    assert gateway["image"].startswith("envoyproxy/envoy:v1.40")
+    assert gateway["command"] == ["envoy", *envoy_arguments(container_settings(), config)]
+
+
+def test_every_file_that_the_gateway_reads_is_mounted() -> None:
+    settings = container_settings()
+    files = (settings.transcoder_file, settings.lua_file, settings.openapi_file)
+    mounts = {
+        volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES["gateway"]["volumes"]
+    }
+    for file in (Path("/etc/portico/envoy.yaml"), *files):
+        assert (ROOT / mounts[str(file)]).is_file()
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_a_service_sees_only_the_credentials_it_is_trusted_with(part: Part) -> None:
+    seen = set(SERVICES[part.name].get("environment", {}))
+    assert seen & set(CREDENTIALS) == set(part.trusted_with)
+
+
+def test_no_secret_has_a_default() -> None:
+    variables = dict(re.findall(r"\$\{(\w+)([^}]*)\}", TEXT))
+    for name in ("POSTGRES_PASSWORD", "PORTICO_SECRET_KEY", "PORTICO_INTERNAL_TOKEN"):
+        assert variables[name].startswith(":?")
+
+
+def test_no_service_of_ours_runs_as_root() -> None:
+    for part in PARTS:
+        assert SERVICES[part.name]["user"] == "10001:10001"
+
+
+def test_the_example_env_names_every_variable_that_must_be_set() -> None:
+    required = set(re.findall(r"\$\{(\w+):\?", TEXT))
+    example = (ROOT / "deploy" / "example.env").read_text()
+    assert required == set(re.findall(r"^(\w+)=$", example, re.MULTILINE))
