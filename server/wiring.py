@@ -17,10 +17,11 @@ from portico.webhooks.v1 import webhook_service_pb2
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from server.auth.models import CONSTRAINT_ERRORS as AUTH_CONSTRAINTS
+from server.auth.one_time_tokens import OneTimeTokens
 from server.auth.service import AuthService
 from server.auth.sessions import Sessions
 from server.auth.signing_keys import SigningKeys
+from server.auth.token_pairs import TokenPairs
 from server.health.probes import probes
 from server.health.service import HealthService
 from server.keys.grants import KeyGrants
@@ -113,6 +114,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     accounts = Accounts(engine)
     passwords = Passwords(settings.bcrypt_rounds)
     sessions = Sessions(engine, clock)
+    one_time_tokens = OneTimeTokens(engine, secrets)
     tenants = Tenants(engine)
     key_grants = KeyGrants(engine, tenants, clock)
 
@@ -124,11 +126,10 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
                 passwords=passwords,
                 sessions=sessions,
                 signing_keys=signing_keys,
-                issuer=issuer,
-                tenants=tenants,
+                pairs=TokenPairs(issuer, tenants, secrets),
+                tokens=one_time_tokens,
                 mailer=mailer,
                 limiter=Limiter(ratelimit, secrets),
-                secrets=secrets,
                 cursors=cursors,
             ),
         ),
@@ -139,6 +140,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
                 passwords=passwords,
                 sessions=sessions,
                 ownerships=tenants,
+                tokens=one_time_tokens,
                 mailer=mailer,
                 cursors=cursors,
             ),
@@ -180,7 +182,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     lookups = Lookups(sessions, key_grants, tenants, accounts)
     internal_token = settings.internal_token.get_secret_value()
     pipeline = Pipeline(
-        errors=Errors({**AUTH_CONSTRAINTS, **USER_CONSTRAINTS, **ORGANIZATION_CONSTRAINTS}),
+        errors=Errors({**USER_CONSTRAINTS, **ORGANIZATION_CONSTRAINTS}),
         # Outermost first. Who calls is settled before anything else is looked at;
         # a request is valid before a transaction begins; an answer is replayed in
         # the transaction that the first one would have used.

@@ -45,6 +45,17 @@ class Tenants:
             select(Organization.tier).where(Organization.id == organization_id, _ALIVE)
         )
 
+    async def member_tier(
+        self, db: AsyncSession, organization_id: UUID, user_id: UUID
+    ) -> str | None:
+        """How much a person may use of an organization, or None if they are no member."""
+        member = exists().where(
+            Membership.organization_id == Organization.id, Membership.user_id == user_id
+        )
+        return await db.scalar(
+            select(Organization.tier).where(Organization.id == organization_id, _ALIVE, member)
+        )
+
     async def default_organization(self, db: AsyncSession, user_id: UUID) -> UUID | None:
         """The organization that a person joined first, or None if they are in none."""
         return await db.scalar(

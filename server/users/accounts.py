@@ -18,7 +18,7 @@ from server.users.models import User, UserProfile
 from server.users.repository import UserRepository, session_may_hold
 from server.users.rules import ROLE_PERMISSIONS, normal_email
 
-__all__ = ["Account", "Accounts", "Contact", "session_may_hold"]
+__all__ = ["Account", "Accounts", "Contact", "normal_email", "session_may_hold"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,12 @@ class PasswordTokens(Protocol):
 
 
 class Ownerships(Protocol):
-    """Knows who owns what; the organizations feature does."""
+    """Knows who belongs where and owns what; the organizations feature does."""
 
     async def is_last_owner(self, db: AsyncSession, user_id: UUID) -> bool:
         """Whether an organization would be left without an owner."""
+        ...
+
+    async def end_memberships(self, db: AsyncSession, user_id: UUID) -> None:
+        """Takes a person out of every organization."""
         ...

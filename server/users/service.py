@@ -117,6 +117,7 @@ class UserService:
         await _require_other_administrator(user, call)
         if await self.ownerships.is_last_owner(call.db, user.id):
             raise LastOwnerError
+        await self.ownerships.end_memberships(call.db, user.id)
         user.delete(call.now)
         await self.sessions.end_all(call.db, user.id, call.now)
         await _changed("user.deleted", user, call)
