@@ -81,5 +81,5 @@ def _new_server(engine: str) -> aio.Server:
     # Imported here: the other engine must start where this one has no wheel.
     from pygrpc_native import aio as native
 
-    server: Any = native.server(options=OPTIONS, io_threads=1)
+    server: Any = native.Server(options=OPTIONS, io_threads=1)
     return server  # type: ignore[no-any-return]

@@ -26,6 +26,11 @@ class NotReadyError(DomainError):
     code = StatusCode.UNAVAILABLE
     reason = "NOT_READY"
 
+    def __init__(self, down: Mapping[str, str]) -> None:
+        """Takes the state of each dependency that does not answer, by its name."""
+        super().__init__(retry_after=timedelta(seconds=1))
+        self.metadata.update(down)
+
 
 @dataclass(frozen=True, slots=True)
 class HealthService:
@@ -45,9 +50,9 @@ class HealthService:
         self, request: pb.GetReadinessRequest, call: Call
     ) -> pb.GetReadinessResponse:
         tried = await asyncio.gather(*(_try(name, p) for name, p in self.probes.items()))
-        down = {dependency.name: dependency.status for dependency in tried if _is_down(dependency)}
+        down = {one.name: one.status for one in tried if one.status != "ok"}
         if down:
-            raise NotReadyError(retry_after=timedelta(seconds=1), **down)
+            raise NotReadyError(down)
         return pb.GetReadinessResponse(status="ok", dependencies=tried)
 
 
@@ -59,7 +64,3 @@ async def _try(name: str, probe: Probe) -> pb.Dependency:
         status = "unavailable"
     milliseconds = round((time.perf_counter() - started) * 1000, 2)
     return pb.Dependency(name=name, status=status, latency_ms=milliseconds)
-
-
-def _is_down(dependency: pb.Dependency) -> bool:
-    return dependency.status != "ok"
