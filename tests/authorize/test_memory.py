@@ -133,12 +133,25 @@ async def test_an_answer_that_a_revocation_overtook_is_not_remembered(
     edge.core.revoke(key)
     await valkey.publish("portico:keys:changed", key.id)
     await asyncio.sleep(0.1)
+    edge.core.answers.set()
+    assert await waiting == 200
+    assert await edge.status(key.secret) == 401
+
+
+async def test_who_asks_after_a_revocation_does_not_get_an_older_answer(
+    edge: Edge, valkey: Redis
+) -> None:
+    key = edge.core.add(Key())
+    edge.core.answers.clear()
+    early = asyncio.create_task(edge.status(key.secret))
+    await asyncio.sleep(0.05)
+    edge.core.revoke(key)
+    await valkey.publish("portico:keys:changed", key.id)
+    await asyncio.sleep(0.1)
     late = asyncio.create_task(edge.status(key.secret))
     await asyncio.sleep(0.05)
     edge.core.answers.set()
-    assert await waiting == 200
-    assert await late == 401
-    assert await edge.status(key.secret) == 401
+    assert [await early, await late] == [200, 401]
 
 
 async def test_a_broken_subscription_empties_the_memory_and_heals(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import time
+from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -81,6 +84,26 @@ async def test_a_lost_connection_is_replaced_without_a_failed_call(
     assert (await gateway.ask(subject=somebody())).admitted
 
 
+async def test_a_request_whose_answer_was_lost_is_not_charged_twice(short_folder: Path) -> None:
+    charged = []
+
+    async def lose_the_answer(reader: StreamReader, writer: StreamWriter) -> None:
+        while b"EVALSHA" not in (sent := await reader.read(65536)) and sent:
+            writer.write(b"+OK\r\n" * len(re.findall(rb"\*\d+\r\n", sent)))
+        if sent:
+            charged.append(sent)
+        writer.close()
+
+    path = short_folder / "forgetful.sock"
+    settings = EdgeSettings(redis_url=f"unix://{path}", runtime_dir=short_folder / "forgetful")
+    async with (
+        await asyncio.start_unix_server(lose_the_answer, path),
+        running_limiter(settings, Clock()) as gateway,
+    ):
+        assert await refusal(gateway) is grpc.StatusCode.UNAVAILABLE
+    assert len(charged) == 1
+
+
 @pytest.mark.parametrize("domain", ["", "another"])
 async def test_only_our_own_domain_is_served(gateway: Gateway, domain: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -102,6 +125,13 @@ async def test_everything_in_valkey_expires_by_itself(gateway: Gateway, valkey: 
     assert all(0 < life <= 17 * 86400 for life in lives)
 
 
+async def test_a_count_is_kept_until_it_has_faded(gateway: Gateway, valkey: Redis) -> None:
+    await gateway.ask(address="192.0.2.9", category="login")
+    (key,) = await valkey.keys("*")
+    # It is noon: what is charged in this hour counts, less and less, until two.
+    assert 7190 <= await valkey.ttl(key) <= 7200
+
+
 async def test_all_counts_of_a_caller_are_on_one_node_of_a_cluster(
     gateway: Gateway, valkey: Redis
 ) -> None:
@@ -110,7 +140,7 @@ async def test_all_counts_of_a_caller_are_on_one_node_of_a_cluster(
         await gateway.ask(subject=caller, category=category, limits="minute=9")
     keys = await valkey.keys("*")
     assert len(keys) == 4
-    assert len({key_slot(key.encode()) for key in keys}) == 1
+    assert len({key_slot(str(key).encode()) for key in keys}) == 1
 
 
 async def test_a_caller_takes_little_room(gateway: Gateway, valkey: Redis) -> None:
