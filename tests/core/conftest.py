@@ -32,6 +32,10 @@ from tests.core.world import (
 from tests.stack import PostgresServer
 
 
+# One for both engines: they share the database, and with it the sealed signing key.
+SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())
+
+
 @pytest.fixture(scope="session")
 def database_url(postgres: PostgresServer) -> Iterator[str]:
     """One migrated database for all of the core's tests: each makes people of its own."""
@@ -50,7 +54,7 @@ async def world(
             runtime_dir=sockets,
             database_url=database_url,
             redis_url=valkey_url,
-            secret_key=SecretStr(base64.b64encode(os.urandom(32)).decode()),
+            secret_key=SECRET_KEY,
             internal_token=SecretStr(INTERNAL_TOKEN),
             grpc_engine=cast("Any", request.param),
             bcrypt_rounds=4,
