@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import errors as pg
-from sqlalchemy import DateTime, Integer, MetaData, func
+from sqlalchemy import ColumnElement, DateTime, Integer, MetaData, delete, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import (
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
     create_async_engine,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import Uuid
 
 from server.kit.errors import DomainError
@@ -96,6 +96,28 @@ Sessions = async_sessionmaker[AsyncSession]
 def sessions(engine: AsyncEngine) -> Sessions:
     """The factory of sessions; rows stay readable after the commit."""
     return async_sessionmaker(engine, expire_on_commit=False)
+
+
+async def delete_batch(
+    db: AsyncSession, key: InstrumentedAttribute[Any], condition: ColumnElement[bool], limit: int
+) -> int:
+    """Deletes some of the rows that fulfil a condition, and says how many.
+
+    A batch holds its locks only shortly; a row that somebody else holds is left
+    to the next one.
+
+    Args:
+        key: the primary key of the table.
+        limit: how many at the most.
+    """
+    chosen = select(key).where(condition).limit(limit).with_for_update(skip_locked=True)
+    gone = await db.scalars(
+        delete(key.class_)
+        .where(key.in_(chosen))
+        .returning(key)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())
 
 
 ConstraintErrors = Mapping[str, type[DomainError]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -15,3 +16,8 @@ def new_id() -> UUID:
 def parse_id(text: str) -> UUID:
     """The id that `text` spells; the contract's rules have checked its form before."""
     return UUID(text)
+
+
+def earliest_id(moment: datetime) -> UUID:
+    """Sorts before every id made at or after a moment, and after those made before."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

@@ -11,11 +11,12 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from server.kit.db import delete_batch
+from server.kit.ids import earliest_id
 from server.webhooks.models import DELIVERED, FAILED, PENDING, Attempt, Delivery, Webhook
 
-# The worker's task that sends what is due, and what a webhook's secret is sealed for.
+# The workers' task that sends what is due.
 DELIVERY_TASK = "portico.webhooks.deliver_due"
-SECRET_PURPOSE = "webhook-secret"  # noqa: S105  # a name, no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,20 @@ async def record_attempt(
         )
     )
     return True
+
+
+async def delete_ended(db: AsyncSession, before: datetime, limit: int) -> int:
+    """Deletes deliveries, and their attempts, that are older than `before` and have ended.
+
+    Args:
+        limit: how many at the most.
+
+    Returns:
+        How many there were.
+    """
+    # Ids begin with the time they were made at, so the primary key answers "older than".
+    ended = (Delivery.id < earliest_id(before)) & (Delivery.status != PENDING)
+    return await delete_batch(db, Delivery.id, ended, limit)
 
 
 def _settle(claim: Claim, result: AttemptResult, retry_at: datetime | None) -> ReturningUpdate[int]:

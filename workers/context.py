@@ -1,0 +1,79 @@
+"""What the tasks of a worker process work with, built once. It reads like a parts list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.auth.signing_keys import SigningKeys
+from server.kit.clock import Clock, utc_now
+from server.kit.db import create_engine, sessions
+from server.kit.outbox import EMAIL_TASK, EVENT_TASK
+from server.webhooks.addresses import AddressPolicy
+from server.webhooks.deliveries import DELIVERY_TASK
+from workers.app import Job
+from workers.coalesced import Coalesced
+from workers.emails.sender import EmailSender
+from workers.emails.smtp import SmtpTransport
+from workers.events import EventFanOut
+from workers.housekeeping import Housekeeping
+from workers.schedule import EXPIRED_TASK, SIGNING_KEYS_TASK
+from workers.settings import WorkerSettings
+from workers.webhooks.deliverer import Deliverer
+from workers.webhooks.http import WebhookClient
+
+# A delivery's record is one short transaction; a few connections serve many deliveries.
+POOL_SIZE = 4
+# How long deliveries under way may take to finish, in seconds, when a worker stops.
+PATIENCE = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of a worker, and what has to be closed."""
+
+    jobs: Mapping[str, Job]
+    deliverer: Deliverer
+    client: WebhookClient
+    redis: Redis
+    engine: AsyncEngine
+
+    async def close(self) -> None:
+        """Lets deliveries under way finish, and every connection go."""
+        await self.deliverer.close(PATIENCE)
+        await self.client.close()
+        await self.redis.aclose()
+        await self.engine.dispose()
+
+
+async def build(settings: WorkerSettings, clock: Clock = utc_now) -> Context:
+    """Builds everything, on the event loop that will run it; nothing is connected yet."""
+    engine = create_engine(settings.database_url, pool_size=POOL_SIZE)
+    redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1, socket_timeout=2)
+    database, secrets = sessions(engine), settings.secrets
+
+    policy = AddressPolicy(allow_loopback=settings.webhook_allow_loopback)
+    client = WebhookClient(policy, clock, f"Portico-Webhooks/{version('portico')}")
+    deliverer = Deliverer(database, client, secrets, clock)
+    emails = EmailSender(
+        sessions=database,
+        transport=SmtpTransport.from_url(settings.smtp_url),
+        secrets=secrets,
+        clock=clock,
+        sender=settings.mail_from,
+        public_url=settings.public_url,
+    )
+    housekeeping = Housekeeping(database, SigningKeys(engine, secrets, clock), clock)
+    jobs: Mapping[str, Job] = {
+        EVENT_TASK: EventFanOut(database, clock, deliverer.deliver_due),
+        DELIVERY_TASK: deliverer.deliver_due,
+        EMAIL_TASK: emails,
+        EXPIRED_TASK: housekeeping.delete_expired,
+        SIGNING_KEYS_TASK: housekeeping.rotate_signing_keys,
+    }
+    coalesced = {name: Coalesced(job) for name, job in jobs.items()}
+    return Context(coalesced, deliverer, client, redis, engine)

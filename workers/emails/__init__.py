@@ -1,0 +1,1 @@
+"""Sending mails: templates, messages, SMTP."""

@@ -1,0 +1,45 @@
+"""Celery's own log lines, in the one form that all of our logs have."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import structlog
+from celery.signals import setup_logging
+
+from server.kit import logs
+
+# Celery tells of every task that comes and goes; our own lines say what was done.
+QUIET = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "kombu", "aiohttp")
+
+
+class StructlogHandler(logging.Handler):
+    """Hands records of the standard library's logging to structlog."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Logs one record."""
+        facts: dict[str, Any] = {"logger": record.name}
+        if record.exc_info:
+            facts["exc_info"] = record.exc_info
+        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), **facts)
+
+
+def configure(process: str, level: str) -> None:
+    """Sets up logging for a Celery process, and keeps Celery from doing it its own way.
+
+    Args:
+        process: its name, in every line.
+        level: "debug", "info", "warning" or "error".
+    """
+    logs.configure(process, level)
+    logging.basicConfig(handlers=[StructlogHandler()], level=level.upper(), force=True)
+    logging.captureWarnings(True)
+    if level != "debug":
+        for name in QUIET:
+            logging.getLogger(name).setLevel(logging.WARNING)
+    setup_logging.connect(_leave_as_it_is, weak=False)
+
+
+def _leave_as_it_is(**_: Any) -> None:
+    """Celery sets up nothing where somebody listens to this signal."""

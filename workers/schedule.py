@@ -1,0 +1,59 @@
+"""What beat asks for, and how often.
+
+The sweeps find what a lost wake-up has left lying, and retries when they are
+due: they decide how late something can be at the most.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from celery.beat import PersistentScheduler, ScheduleEntry
+
+from server.kit.outbox import EMAIL_TASK, EVENT_TASK
+from server.webhooks.deliveries import DELIVERY_TASK
+from workers.consumer import connect_patiently
+
+log = structlog.get_logger("beat")
+
+EXPIRED_TASK = "portico.housekeeping.delete_expired"
+SIGNING_KEYS_TASK = "portico.housekeeping.rotate_signing_keys"
+
+SWEEP = timedelta(seconds=5)
+HOUSEKEEPING = timedelta(hours=1)
+
+# A wake-up that nobody took is worth nothing once the next ones have been sent. Far
+# longer than the sweep, for sender and worker may not agree about the time.
+WORTHLESS_AFTER = 60  # seconds
+
+
+def _every(interval: timedelta, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": interval, "options": {"expires": WORTHLESS_AFTER}}
+
+
+SCHEDULE = {
+    task: _every(interval, task)
+    for task, interval in {
+        EVENT_TASK: SWEEP,
+        DELIVERY_TASK: SWEEP,
+        EMAIL_TASK: SWEEP,
+        EXPIRED_TASK: HOUSEKEEPING,
+        SIGNING_KEYS_TASK: HOUSEKEEPING,
+    }.items()
+}
+
+
+class PatientScheduler(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
+    """Celery's scheduler, for a broker that may be away at any time and for however long."""
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        """Sends one task; one that cannot be sent is left to its next turn."""
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+        except Exception as error:
+            log.warning("wake_failed", task=entry.task, error=str(error)[:200])
+
+    def _ensure_connected(self) -> Any:
+        return connect_patiently(self.connection)

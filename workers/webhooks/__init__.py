@@ -1,0 +1,1 @@
+"""Sending deliveries to the webhooks of our customers."""
