@@ -1,0 +1,1 @@
+"""What the gateway asks, and what makes its configuration."""

@@ -1,0 +1,1 @@
+"""Who calls: an API key becomes a principal (envoy.service.auth.v3)."""
