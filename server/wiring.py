@@ -20,8 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from server.auth.one_time_tokens import OneTimeTokens
 from server.auth.service import AuthService
 from server.auth.sessions import Sessions
+from server.auth.sign_in import SignIn
 from server.auth.signing_keys import SigningKeys
 from server.auth.token_pairs import TokenPairs
+from server.auth.verification import Verification
 from server.health.probes import probes
 from server.health.service import HealthService
 from server.keys.grants import KeyGrants
@@ -115,6 +117,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     passwords = Passwords(settings.bcrypt_rounds)
     sessions = Sessions(engine, clock)
     one_time_tokens = OneTimeTokens(engine, secrets)
+    verification = Verification(accounts, one_time_tokens, mailer)
     tenants = Tenants(engine)
     key_grants = KeyGrants(engine, tenants, clock)
 
@@ -124,10 +127,13 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
             AuthService(
                 accounts=accounts,
                 passwords=passwords,
+                sign_in=SignIn(accounts, passwords, verification),
+                verification=verification,
                 sessions=sessions,
                 signing_keys=signing_keys,
                 pairs=TokenPairs(issuer, tenants, secrets),
                 tokens=one_time_tokens,
+                tenants=tenants,
                 mailer=mailer,
                 limiter=Limiter(ratelimit, secrets),
                 cursors=cursors,

@@ -7,17 +7,13 @@ that nobody keeps a connection for the quarter of a second that it takes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from portico.auth.v1 import auth_service_pb2 as pb
 
 from server.auth import wire
 from server.auth.errors import (
-    AccountSuspendedError,
     ActiveOrganizationNotFoundError,
-    EmailNotVerifiedError,
-    InvalidCredentialsError,
     OneTimeTokenInvalidError,
     RefreshTokenInvalidError,
     RefreshTokenReusedError,
@@ -27,19 +23,19 @@ from server.auth.models import Session
 from server.auth.one_time_tokens import OneTimeTokens
 from server.auth.repository import SessionRepository
 from server.auth.sessions import Sessions
+from server.auth.sign_in import SignIn
 from server.auth.signing_keys import SigningKeys
 from server.auth.token_pairs import TokenPairs
+from server.auth.verification import Verification
 from server.kit.call import Call, Principal
 from server.kit.ids import new_id, parse_id
 from server.kit.limiter import Limiter
 from server.kit.mail import Mailer
 from server.kit.paging import Cursors
-from server.users.accounts import Account, Accounts, normal_email
+from server.organizations.tenants import Tenants
+from server.users.accounts import Accounts, normal_email
 from server.users.password_policy import require_acceptable
 from server.users.passwords import Passwords
-
-# A sign-in with an address that is not verified mails a link; not more often than this.
-LINK_INTERVAL = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +44,13 @@ class AuthService:
 
     accounts: Accounts
     passwords: Passwords
+    sign_in: SignIn
+    verification: Verification
     sessions: Sessions
     signing_keys: SigningKeys
     pairs: TokenPairs
     tokens: OneTimeTokens
+    tenants: Tenants
     mailer: Mailer
     limiter: Limiter
     cursors: Cursors
@@ -65,28 +64,19 @@ class AuthService:
             password_hash=await self.passwords.hash(request.password),
             accepted_terms_at=call.now,
         )
-        await self._mail_link(account, call)
-        call.record(
-            "user.registered",
-            target_id=account.id,
-            data=account.message,
-            actor=_person(account.id),
-        )
+        await self.verification.mail(account, call)
+        actor = _person(account.id)
+        call.record("user.registered", target_id=account.id, data=account.message, actor=actor)
         call.location("/api/v1/users/me")
         return pb.RegisterResponse(user=account.message)
 
     async def Login(self, request: pb.LoginRequest, call: Call) -> pb.LoginResponse:
-        account = await self._check_password(request, call)
-        await self._require_may_sign_in(account, call)
-        new_hash = await self._new_hash(request.password, account)
-        signed_in = await self.accounts.sign_in(call.db, account, call.now, new_hash)
-        if signed_in is None:
-            raise _failed(InvalidCredentialsError(), account.id, call)
+        account = await self.sign_in.check(request.email, request.password, call)
         session = await _begin(account.id, call)
         pair = await self.pairs.issue(call.db, session, call.now)
         actor = _person(account.id, session.id)
         call.record("login.succeeded", target_id=session.id, actor=actor)
-        return pb.LoginResponse(user=signed_in.message, **wire.token_fields(pair))
+        return pb.LoginResponse(user=account.message, **wire.token_fields(pair))
 
     async def RefreshToken(
         self, request: pb.RefreshTokenRequest, call: Call
@@ -106,7 +96,7 @@ class AuthService:
         self, request: pb.SwitchOrganizationRequest, call: Call
     ) -> pb.SwitchOrganizationResponse:
         organization_id = parse_id(request.organization_id)
-        if await self.pairs.tier(call.db, organization_id, call.user_id) is None:
+        if await self.tenants.member_tier(call.db, organization_id, call.user_id) is None:
             raise ActiveOrganizationNotFoundError
         session = await _find(call.principal.session_id, call)
         session.organization_id = organization_id
@@ -186,43 +176,6 @@ class AuthService:
         keys = [wire.json_web_key(key) for key in self.signing_keys.published()]
         return pb.GetJsonWebKeySetResponse(keys=keys)
 
-    async def _check_password(self, request: pb.LoginRequest, call: Call) -> Account:
-        """The account whose address and password these are; an unknown one costs the same time."""
-        account = await self.accounts.find_by_email(request.email)
-        if account is None or account.password_hash is None:
-            await self.passwords.verify_nothing(request.password)
-        elif await self.passwords.verify(request.password, account.password_hash):
-            return account
-        raise _failed(InvalidCredentialsError(), account.id if account else None, call)
-
-    async def _require_may_sign_in(self, account: Account, call: Call) -> None:
-        """Refuses, only after the right password, whoever may not sign in."""
-        if not account.active:
-            raise _failed(AccountSuspendedError(), account.id, call)
-        if not account.verified:
-            await self._mail_link_again(account, call)
-            raise _failed(EmailNotVerifiedError(), account.id, call)
-
-    async def _mail_link_again(self, account: Account, call: Call) -> None:
-        # The lock makes two sign-ins at once send one mail.
-        await self.accounts.lock(call.db, account.id)
-        lately = call.now - LINK_INTERVAL
-        if not await self.tokens.issued_since(call.db, account.id, "verify_email", lately):
-            await self._mail_link(account, call)
-
-    async def _mail_link(self, account: Account, call: Call) -> None:
-        token = await self.tokens.issue(call.db, account.id, "verify_email", call.now)
-        self.mailer.send(
-            call, account.email, "verify_email", token=token, display_name=account.display_name
-        )
-
-    async def _new_hash(self, password: str, account: Account) -> str | None:
-        """The password hashed anew, if the cost that is set has changed since it was."""
-        stored = account.password_hash
-        if stored is None or not self.passwords.needs_rehash(stored):
-            return None
-        return await self.passwords.hash(password)
-
     async def _use_refresh_token(self, refresh_token: str, call: Call) -> Session:
         """The session of a refresh token, which is used up; ends it if the token was stolen."""
         found = await SessionRepository(call.db).find_by_refresh_token(
@@ -237,12 +190,6 @@ class AuthService:
             call.record("session.refresh_token_reused", target_id=found.session.id)
             raise
         return found.session
-
-
-def _failed(error: Exception, user_id: UUID | None, call: Call) -> Exception:
-    """Records a refused sign-in; for `raise`."""
-    call.record("login.failed", target_id=user_id)
-    return error
 
 
 def _person(user_id: UUID, session_id: UUID | None = None) -> Principal:

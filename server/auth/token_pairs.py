@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -49,10 +48,6 @@ class TokenPairs:
         )
         return TokenPair(access_token, self._add_refresh_token(db, session, now))
 
-    async def tier(self, db: AsyncSession, organization_id: UUID, user_id: UUID) -> str | None:
-        """What a person may use of an organization; None if they are no member."""
-        return await self._tenants.member_tier(db, organization_id, user_id)
-
     def hash(self, refresh_token: str) -> bytes:
         """What is kept of a refresh token. It is random, so a fast keyed hash is enough."""
         return self._secrets.mac(PURPOSE, refresh_token)
@@ -60,7 +55,7 @@ class TokenPairs:
     async def _settle(self, db: AsyncSession, session: Session) -> str:
         """The tier of the session's organization; of the person's first one if they left it."""
         if session.organization_id is not None:
-            tier = await self.tier(db, session.organization_id, session.user_id)
+            tier = await self._tenants.member_tier(db, session.organization_id, session.user_id)
             if tier is not None:
                 return tier
         session.organization_id = await self._tenants.default_organization(db, session.user_id)

@@ -1,0 +1,38 @@
+"""The mails with which a person shows that an address is theirs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from server.auth.one_time_tokens import OneTimeTokens
+from server.kit.call import Call
+from server.kit.mail import Mailer
+from server.users.accounts import Account, Accounts
+
+# A sign-in with an address that is not verified mails a link; not more often than this.
+INTERVAL = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Mails links that verify addresses."""
+
+    accounts: Accounts
+    tokens: OneTimeTokens
+    mailer: Mailer
+
+    async def mail(self, account: Account, call: Call) -> None:
+        """Mails a link."""
+        token = await self.tokens.issue(call.db, account.id, "verify_email", call.now)
+        self.mailer.send(
+            call, account.email, "verify_email", token=token, display_name=account.display_name
+        )
+
+    async def mail_again(self, account: Account, call: Call) -> None:
+        """Mails a link, unless one went out just now."""
+        # The lock makes two sign-ins at once send one mail.
+        await self.accounts.lock(call.db, account.id)
+        lately = call.now - INTERVAL
+        if not await self.tokens.issued_since(call.db, account.id, "verify_email", lately):
+            await self.mail(account, call)
