@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -79,7 +78,7 @@ def _new_server(engine: str) -> aio.Server:
     if engine == "grpcio":
         return aio.server(options=OPTIONS)
     # Imported here: the other engine must start where this one has no wheel.
-    from pygrpc_native import aio as native
+    import pygrpc_native.aio as native
 
-    server: Any = native.Server(options=OPTIONS, io_threads=1)
-    return server  # type: ignore[no-any-return]
+    server: aio.Server = native.Server(options=OPTIONS, io_threads=1)
+    return server
