@@ -79,5 +79,6 @@ def _new_server(engine: Engine) -> grpc.aio.Server:
     # Imported here, for there is not a wheel for every platform.
     import pygrpc_native.aio
 
-    server: grpc.aio.Server = pygrpc_native.aio.server(interceptors=interceptors)
+    # One thread for HTTP/2 carries far more than one Python thread can answer.
+    server: grpc.aio.Server = pygrpc_native.aio.Server(interceptors=interceptors, io_threads=1)
     return server
