@@ -39,7 +39,7 @@ from psycopg import sql
 from cli.run.envoy import drain
 from cli.run.errors import RunError
 from cli.run.main import answer_ready
-from cli.run.plan import Step, make_plan, server_step
+from cli.run.plan import Step, embedded_postgres, make_plan, server_step
 from cli.run.postgres import Postgres
 from cli.run.settings import Settings, read_settings
 from cli.run.state import load_secrets, prepare_folders
@@ -159,6 +159,11 @@ class Stack:
     def mailbox_url(self) -> str:
         """Where the mailbox shows the mails that were sent."""
         return f"http://127.0.0.1:{self.settings.mailbox_port}"
+
+    @property
+    def database_url(self) -> str:
+        """The platform's database, for what no method of the contract changes."""
+        return embedded_postgres(self.settings).url
 
     def pid(self, name: str) -> int:
         """The process id of a part, for example "core" or "postgres"."""

@@ -1,0 +1,152 @@
+"""Another tenant's resources are not there: in any method, over REST, gRPC and gRPC-Web."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from edge.gateway.contract import AccessRule, Method, load
+from edge.gateway.paths import variables
+from edge.gateway.settings import CONTRACT_FILE
+from tests.gateway.gateway import Gateway, settings_for
+from tests.platform.conftest import Tenant
+from tests.stack import Stack
+
+NAMED = (
+    "organization_id",
+    "user_id",
+    "api_key_id",
+    "invitation_id",
+    "webhook_id",
+    "delivery_id",
+    "session_id",
+)
+METHODS = [
+    method
+    for method in load(CONTRACT_FILE).routed
+    if set(NAMED) & set(GetMessageClass(method.request).DESCRIPTOR.fields_by_name)
+]
+# What a request needs beside ids to be a valid one.
+FILLED: Mapping[str, Mapping[str, Any]] = {
+    "CreateApiKey": {"name": "a key", "scopes": ["organization:read"]},
+    "CreateInvitation": {"email": "eve@example.com", "role": "viewer"},
+    "CreateWebhook": {"url": "http://127.0.0.1:9/hook", "eventTypes": ["*"]},
+    "UpdateMember": {"role": "viewer"},
+}
+
+
+@pytest.fixture(scope="module")
+async def theirs(tenant: Tenant) -> Mapping[str, str]:
+    """The ids of one of everything that a tenant can have."""
+    client, here = tenant.client, f"/organizations/{tenant.organization_id}"
+    key = await client.call("POST", f"{here}/api-keys", _body("CreateApiKey"), expect=201)
+    invitation = await client.call(
+        "POST", f"{here}/invitations", _body("CreateInvitation"), expect=201
+    )
+    webhook = await client.call("POST", f"{here}/webhooks", _body("CreateWebhook"), expect=201)
+    webhook_id = webhook["webhook"]["id"]
+    delivery = await client.call("POST", f"/webhooks/{webhook_id}/test", {}, expect=202)
+    sessions = await client.call("GET", "/auth/sessions", expect=200)
+    return {
+        "organization_id": tenant.organization_id,
+        "user_id": client.user["id"],
+        "api_key_id": key["apiKey"]["id"],
+        "invitation_id": invitation["id"],
+        "webhook_id": webhook_id,
+        "delivery_id": delivery["id"],
+        "session_id": sessions[0]["id"],
+    }
+
+
+@pytest.fixture(scope="module")
+async def door(stack: Stack, stranger: Tenant) -> AsyncIterator[Gateway]:
+    """The platform's public port, for every protocol."""
+    settings = settings_for(stack.settings.runtime_dir, rest_port=stack.settings.rest_port)
+    target = f"127.0.0.1:{settings.rest_port}"
+    async with grpc.aio.insecure_channel(target) as channel:
+        yield Gateway(settings, stranger.client.http, channel)
+
+
+def named(methods: list[Method]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("method", methods, ids=lambda method: method.name)
+
+
+@named(METHODS)
+async def test_over_rest(
+    door: Gateway, theirs: Mapping[str, str], stranger: Tenant, method: Method
+) -> None:
+    assert method.rest is not None
+    message = request(method, theirs)
+    path, body = method.rest.template, MessageToDict(message)
+    for name in variables(path):
+        path = path.replace(f"{{{name}}}", getattr(message, name))
+        body.pop(_camel(name))
+    sent = None if method.rest.verb in {"GET", "DELETE"} else json.dumps(body).encode()
+    answer = await door.call(method.rest.verb, path, token=stranger.client.token, data=sent)
+    assert answer.status == (403 if administers(method) else 404), answer.body
+
+
+@named(METHODS)
+async def test_over_grpc(
+    door: Gateway, theirs: Mapping[str, str], stranger: Tenant, method: Method
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await door.native(
+            method.path,
+            request(method, theirs),
+            GetMessageClass(method.response),
+            token=stranger.client.token,
+        )
+    assert refusal.value.code() is expected(method)
+
+
+@named(METHODS)
+async def test_over_grpc_web(
+    door: Gateway, theirs: Mapping[str, str], stranger: Tenant, method: Method
+) -> None:
+    answer = await door.web(method.path, request(method, theirs), token=stranger.client.token)
+    assert answer.grpc_status == expected(method).value[0]
+
+
+@named([method for method in METHODS if "Member" in method.name and "user_id" in str(method.rest)])
+async def test_a_foreign_id_inside_ones_own_organization(
+    door: Gateway, theirs: Mapping[str, str], stranger: Tenant, method: Method
+) -> None:
+    mixed = {**theirs, "organization_id": stranger.organization_id}
+    answer = await door.web(method.path, request(method, mixed), token=stranger.client.token)
+    assert answer.grpc_status == grpc.StatusCode.NOT_FOUND.value[0]
+
+
+def request(method: Method, ids: Mapping[str, str]) -> Message:
+    """A valid request for a method, about these ids."""
+    message = ParseDict(_body(method.name), GetMessageClass(method.request)())
+    for name in set(NAMED) & set(message.DESCRIPTOR.fields_by_name):
+        setattr(message, name, ids[name])
+    return message
+
+
+def administers(method: Method) -> bool:
+    """Whether only administrators of the platform may call it, who see every account."""
+    return method.access is AccessRule.PLATFORM_PERMISSION
+
+
+def expected(method: Method) -> grpc.StatusCode:
+    if administers(method):
+        return grpc.StatusCode.PERMISSION_DENIED
+    return grpc.StatusCode.NOT_FOUND
+
+
+def _body(name: str) -> dict[str, Any]:
+    return dict(FILLED.get(name, {}))
+
+
+def _camel(name: str) -> str:
+    head, *tail = name.split("_")
+    return head + "".join(part.title() for part in tail)
