@@ -12,10 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from server.auth.signing_keys import SigningKeys
 from server.kit.clock import Clock, utc_now
 from server.kit.db import create_engine, sessions
-from server.kit.outbox import EMAIL_TASK, EVENT_TASK
+from server.kit.tasks import DELIVERY_TASK, EMAIL_TASK, EVENT_TASK
 from server.webhooks.addresses import AddressPolicy
-from server.webhooks.deliveries import DELIVERY_TASK
-from workers.app import Job
 from workers.coalesced import Coalesced
 from workers.emails.sender import EmailSender
 from workers.emails.smtp import SmtpTransport
@@ -23,6 +21,7 @@ from workers.events import EventFanOut
 from workers.housekeeping import Housekeeping
 from workers.schedule import EXPIRED_TASK, SIGNING_KEYS_TASK
 from workers.settings import WorkerSettings
+from workers.tasks import Job
 from workers.webhooks.deliverer import Deliverer
 from workers.webhooks.http import WebhookClient
 

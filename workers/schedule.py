@@ -9,14 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import structlog
-from celery.beat import PersistentScheduler, ScheduleEntry
-
-from server.kit.outbox import EMAIL_TASK, EVENT_TASK
-from server.webhooks.deliveries import DELIVERY_TASK
-from workers.consumer import connect_patiently
-
-log = structlog.get_logger("beat")
+from server.kit.tasks import DELIVERY_TASK, EMAIL_TASK, EVENT_TASK
 
 EXPIRED_TASK = "portico.housekeeping.delete_expired"
 SIGNING_KEYS_TASK = "portico.housekeeping.rotate_signing_keys"
@@ -43,17 +36,3 @@ SCHEDULE = {
         SIGNING_KEYS_TASK: HOUSEKEEPING,
     }.items()
 }
-
-
-class PatientScheduler(PersistentScheduler):  # type: ignore[misc]  # Celery has no types
-    """Celery's scheduler, for a broker that may be away at any time and for however long."""
-
-    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
-        """Sends one task; one that cannot be sent is left to its next turn."""
-        try:
-            self.apply_async(entry, producer=producer, advance=False)
-        except Exception as error:
-            log.warning("wake_failed", task=entry.task, error=str(error)[:200])
-
-    def _ensure_connected(self) -> Any:
-        return connect_patiently(self.connection)

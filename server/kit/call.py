@@ -19,7 +19,8 @@ from server.kit.errors import (
     PermissionDeniedError,
     UnauthenticatedError,
 )
-from server.kit.outbox import EVENT_TASK, Event
+from server.kit.outbox import Event
+from server.kit.tasks import EVENT_TASK
 
 PrincipalKind = Literal["anonymous", "user", "key", "service"]
 AfterCommit = Callable[[], Awaitable[None]]

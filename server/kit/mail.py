@@ -6,8 +6,9 @@ import json
 from typing import Literal
 
 from server.kit.call import Call
-from server.kit.outbox import EMAIL_PURPOSE, EMAIL_TASK, Email
+from server.kit.outbox import EMAIL_PURPOSE, Email
 from server.kit.secrets import Secrets
+from server.kit.tasks import EMAIL_TASK
 
 Template = Literal["verify_email", "reset_password", "choose_password", "invitation"]
 

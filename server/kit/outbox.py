@@ -59,5 +59,3 @@ class Email(Identified, Base):
 
 
 EMAIL_PURPOSE = "email"
-EVENT_TASK = "portico.events.fan_out"
-EMAIL_TASK = "portico.emails.send_due"

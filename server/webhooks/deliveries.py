@@ -15,9 +15,6 @@ from server.kit.db import delete_batch
 from server.kit.ids import earliest_id
 from server.webhooks.models import DELIVERED, FAILED, PENDING, Attempt, Delivery, Webhook
 
-# The workers' task that sends what is due.
-DELIVERY_TASK = "portico.webhooks.deliver_due"
-
 
 @dataclass(frozen=True, slots=True)
 class Claim:

@@ -15,6 +15,7 @@ from server.kit.ids import new_id, parse_id
 from server.kit.outbox import Event
 from server.kit.paging import Cursors
 from server.kit.secrets import Secrets
+from server.kit.tasks import DELIVERY_TASK
 from server.webhooks import wire
 from server.webhooks.addresses import AddressPolicy
 from server.webhooks.catalog import DESCRIPTIONS, TEST_EVENT, require_known
@@ -23,8 +24,6 @@ from server.webhooks.fanout import event_payload
 from server.webhooks.models import Delivery, Webhook
 from server.webhooks.repository import DeliveryRepository, WebhookRepository
 from server.webhooks.secret import new_secret, seal
-
-DELIVERY_TASK = "portico.webhooks.deliver_due"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,29 @@
+"""From jobs to Celery tasks: each runs on the shared event loop, and fails quietly."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from celery import Celery
+
+from workers.failures import quiet_failure
+from workers.loop import LoopThread
+
+Job = Callable[[], Awaitable[None]]
+
+
+def add_tasks(app: Celery, jobs: Mapping[str, Job], loop: LoopThread) -> None:
+    """Makes each job a task, by its name."""
+    for name, job in jobs.items():
+        app.task(_task(name, job, loop), name=name)
+
+
+def _task(name: str, job: Job, loop: LoopThread) -> Callable[[], None]:
+    async def run() -> None:
+        with quiet_failure("task_failed", task=name):
+            await job()
+
+    def task() -> None:
+        loop.run(run())
+
+    return task

@@ -1,0 +1,73 @@
+"""The worker process: Celery's threads receive, one event loop does the work."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import structlog
+from celery.apps.worker import Worker
+from celery.worker import state
+from celery.worker.consumer import Consumer
+
+from workers.app import create_app
+from workers.broker import connect_patiently
+from workers.context import build
+from workers.heartbeat import add_heartbeat
+from workers.loop import LoopThread
+from workers.settings import WorkerSettings
+from workers.tasks import add_tasks
+
+log = structlog.get_logger("worker")
+
+
+class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery has no types
+    """Celery's consumer, for a broker that may be away at any time and for however long."""
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Waits until the broker answers; a stop of the worker ends the waiting."""
+        self.first_connection_attempt = False
+        return connect_patiently(conn, state.maybe_shutdown)
+
+
+class PlainWorker(Worker):  # type: ignore[misc]  # Celery has no types
+    """Celery's worker with the two signals that all of our processes know."""
+
+    def install_platform_tweaks(self, worker: Any) -> None:
+        """Lets SIGTERM and SIGINT end the worker once the tasks in hand are done."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _stop)
+
+
+def _stop(*_: object) -> None:
+    state.should_stop = 0  # the exit code
+
+
+def work(settings: WorkerSettings) -> int:
+    """Works until SIGTERM or SIGINT; what is under way then gets a few seconds to finish.
+
+    Returns:
+        The exit code.
+    """
+    loop = LoopThread()
+    context = loop.run(build(settings))
+    app = create_app(settings.redis_url)
+    app.conf.worker_consumer = PatientConsumer
+    add_tasks(app, context.jobs, loop)
+    add_heartbeat(app, context.redis, loop)
+    worker = PlainWorker(
+        app=app,
+        # Threads only wait for the event loop.
+        pool="threads",
+        concurrency=settings.worker_concurrency,
+        without_mingle=True,
+        without_gossip=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    log.info("started", concurrency=settings.worker_concurrency)
+    worker.start()
+    loop.run(context.close())
+    loop.stop()
+    log.info("stopped")
+    return int(worker.exitcode or 0)
