@@ -81,7 +81,7 @@ class MembershipRepository:
         query = select(Membership.organization_id, Membership.role).where(
             Membership.user_id == user_id, Membership.organization_id.in_(organization_ids)
         )
-        return dict((await self._db.execute(query)).tuples().all())
+        return dict((await self._db.execute(query)).all())
 
     async def count_owners(self, organization_id: UUID) -> int:
         """How many owners an organization has."""

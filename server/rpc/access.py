@@ -15,7 +15,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from server.kit.call import Call, KeyGrant, Principal
-from server.kit.errors import PermissionDeniedError, UnauthenticatedError
+from server.kit.errors import PermissionDeniedError, UnauthenticatedError, invalid
 from server.kit.ids import parse_id
 from server.kit.jwt import Claims, TokenVerifier
 from server.rpc.pipeline import Proceed
@@ -105,7 +105,7 @@ class Access:
         else:
             await self._admit_key(call, claims)
         if call.method.names_organization:
-            call.authorize(parse_id(request.organization_id))
+            call.authorize(_organization_id(request))
 
     async def _admit_key(self, call: Call, claims: Claims) -> None:
         grant = await self._authority.key_grant(claims.subject)
@@ -118,6 +118,14 @@ class Access:
         """A service that forgot to authorize must fail loudly, before anything is committed."""
         if call.method.access == "permission" and not call.authorized:
             raise RuntimeError(f"{call.method.path} answered without authorizing the caller")
+
+
+def _organization_id(request: Any) -> UUID:
+    """The organization that a request names. Its form is not validated yet, so it may be none."""
+    try:
+        return parse_id(request.organization_id)
+    except ValueError:
+        raise invalid("organization_id", "STRING_UUID", "must be a valid UUID") from None
 
 
 def _bearer(call: Call) -> str:

@@ -21,6 +21,7 @@ from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from portico.keys.v1 import api_key_service_pb2 as keys
+from portico.keys.v1.api_key_service_pb2 import CreateApiKeyResponse
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
@@ -159,7 +160,7 @@ class World:
 
     async def new_key(
         self, organization_id: str, owner: Person, *scopes: str, **fields: Any
-    ) -> keys.CreateApiKeyResponse:
+    ) -> CreateApiKeyResponse:
         """Creates an API key, by default one that may read the organization."""
         request = keys.CreateApiKeyRequest(
             organization_id=organization_id,

@@ -1,0 +1,53 @@
+"""Small steps that tests of calls share: what came beside an answer, and who won a race."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from grpc import aio
+
+from tests.core.world import Person, refusal
+
+Response = TypeVar("Response")
+
+
+async def headers(call: Any) -> Mapping[str, str]:
+    """The initial metadata of a call that has answered."""
+    return dict(await call.initial_metadata())
+
+
+def if_match(person: Person, tag: str) -> tuple[tuple[str, str], ...]:
+    """What a call of this person carries that expects a version."""
+    return (*person.metadata, ("if-match", tag))
+
+
+async def race(*calls: Awaitable[Response]) -> tuple[list[Response], list[str]]:
+    """Makes the calls at once: the answers, and the reasons of those that were refused."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    reasons = [refusal(result).reason for result in results if isinstance(result, aio.AioRpcError)]
+    answers = [result for result in results if not isinstance(result, BaseException)]
+    assert len(answers) + len(reasons) == len(results), results
+    return answers, reasons
+
+
+async def pages(read: Callable[[str], Awaitable[Any]], *, at_most: int = 20) -> list[Any]:
+    """Every page of a list, from the first to the one that says it is the last.
+
+    Args:
+        read: gives the page for a cursor.
+        at_most: more pages than this are a failure, for a list must end.
+    """
+    found = [await read("")]
+    while found[-1].has_more:
+        assert len(found) < at_most, "the list does not end"
+        found.append(await read(found[-1].next_cursor))
+    assert found[-1].next_cursor == ""
+    return found
+
+
+def new_slug() -> str:
+    """A slug that no organization has."""
+    return f"slug-{uuid4().hex}"

@@ -1,0 +1,136 @@
+"""Who may do what: every role against every method, and nobody beyond their organization."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+import pytest
+from grpc import aio
+
+from tests.core.conftest import Refused
+from tests.core.organizations.estate import GUARDED, Estate, build_estate, invoke
+from tests.core.world import Person, World, refusal
+
+ALL = {"owner", "admin", "member", "viewer"}
+CONTRIBUTORS = {"owner", "admin", "member"}
+MANAGERS = {"owner", "admin"}
+
+# In an order in which each call finds what it needs: what ends something comes last.
+MATRIX = {
+    "GetOrganization": ALL,
+    "ListMembers": ALL,
+    "ListInvitations": ALL,
+    "ListApiKeys": ALL,
+    "GetApiKey": ALL,
+    "ListWebhooks": ALL,
+    "GetWebhook": ALL,
+    "ListDeliveries": ALL,
+    "GetDelivery": ALL,
+    "CreateApiKey": CONTRIBUTORS,
+    "UpdateApiKey": CONTRIBUTORS,
+    "RotateApiKey": CONTRIBUTORS,
+    "RevokeApiKey": CONTRIBUTORS,
+    "CreateWebhook": CONTRIBUTORS,
+    "UpdateWebhook": CONTRIBUTORS,
+    "RotateWebhookSecret": CONTRIBUTORS,
+    "TestWebhook": CONTRIBUTORS,
+    "RedeliverDelivery": CONTRIBUTORS,
+    "DeleteWebhook": CONTRIBUTORS,
+    "CreateInvitation": MANAGERS,
+    "RevokeInvitation": MANAGERS,
+    "UpdateMember": MANAGERS,
+    "RemoveMember": MANAGERS,
+    "UpdateOrganization": MANAGERS,
+    "DeleteOrganization": {"owner"},
+}
+# Allowed, but not in the state in which the estate has it: its delivery is on its way.
+REFUSED_FOR_ITS_STATE = {"RedeliverDelivery": "DELIVERY_PENDING"}
+
+
+def test_the_matrix_names_every_method_that_asks_for_a_permission() -> None:
+    assert set(MATRIX) == set(GUARDED)
+
+
+@pytest.mark.parametrize("role", sorted(ALL))
+async def test_a_role_may_call_its_methods_and_no_others(
+    world: World, owner: Person, role: str
+) -> None:
+    estate = await build_estate(world, owner)
+    caller = await world.new_member(estate.ids["organization_id"], owner, role)
+    outcomes = {name: await outcome(world, name, estate, caller) for name in MATRIX}
+    expected = {
+        name: REFUSED_FOR_ITS_STATE.get(name, "OK") if role in roles else "PERMISSION_DENIED"
+        for name, roles in MATRIX.items()
+    }
+    assert outcomes == expected
+
+
+async def outcome(world: World, name: str, estate: Estate, caller: Person) -> str:
+    """The reason with which a call was refused, or "OK"."""
+    try:
+        await invoke(world, GUARDED[name], estate.request(GUARDED[name]), caller)
+    except aio.AioRpcError as error:
+        return refusal(error).reason
+    return "OK"
+
+
+@pytest.fixture(scope="module")
+async def foreign_estate(world: World) -> Estate:
+    """What an organization has that the caller does not belong to."""
+    return await build_estate(world, await world.new_person())
+
+
+@pytest.mark.parametrize("name", sorted(GUARDED))
+async def test_what_another_organization_has_does_not_exist(
+    world: World, stranger: Person, foreign_estate: Estate, name: str
+) -> None:
+    request = foreign_estate.request(GUARDED[name])
+    with pytest.raises(aio.AioRpcError) as caught:
+        await invoke(world, GUARDED[name], request, stranger)
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("name", sorted(GUARDED))
+async def test_what_nobody_has_does_not_exist_in_the_same_words(
+    world: World, stranger: Person, foreign_estate: Estate, name: str
+) -> None:
+    """Else the difference would tell which ids exist."""
+    nothing = Estate(dict.fromkeys(foreign_estate.ids, "01890a5d-ac96-774b-bcce-b302099a8057"))
+    refusals = []
+    for estate in (foreign_estate, nothing):
+        with pytest.raises(aio.AioRpcError) as caught:
+            await invoke(world, GUARDED[name], estate.request(GUARDED[name]), stranger)
+        refusals.append(refusal(caught.value))
+    assert refusals[0] == refusals[1]
+
+
+async def test_a_role_that_is_taken_counts_at_the_next_call(
+    world: World, owner: Person, organization_id: str, refused: Refused
+) -> None:
+    estate = await build_estate(world, owner)
+    admin = await world.new_member(estate.ids["organization_id"], owner, "admin")
+    create = GUARDED["CreateInvitation"]
+    await invoke(world, create, estate.request(create), admin)
+    demote = GUARDED["UpdateMember"]
+    request = demote.request(
+        organization_id=estate.ids["organization_id"], user_id=admin.id, role="viewer"
+    )
+    await invoke(world, demote, request, owner)
+    attempt = invoke(world, create, estate.request(create), admin)
+    await refused(attempt, grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+
+
+async def test_many_callers_at_once_each_get_their_own_rights(world: World) -> None:
+    owners = [await world.new_person() for _ in range(4)]
+    organizations = [await world.new_organization(person) for person in owners]
+    answers = await asyncio.gather(
+        *(
+            outcome(world, "GetOrganization", Estate({"organization_id": organization}), person)
+            for person in owners
+            for organization in organizations
+        )
+    )
+    assert answers == [
+        "OK" if mine == theirs else "NOT_FOUND" for mine in range(4) for theirs in range(4)
+    ]
