@@ -82,9 +82,9 @@ class Deliverer:
         await self._fill()
 
     async def settle(self) -> None:
-        """Waits until nothing is under way."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
+        """Waits until nothing is under way and nothing waits for a slot."""
+        while pending := {*self._under_way, *self._refills}:
+            await asyncio.wait(pending)
 
     async def close(self, patience: float) -> None:
         """Claims nothing more and lets what is under way finish.
@@ -100,15 +100,17 @@ class Deliverer:
     async def _fill_slots(self) -> None:
         self._more_is_due = False
         while not self._closing:
-            free = self._capacity.slots - len(self._under_way)
-            limit = min(free, self._capacity.batch)
+            limit = min(self._capacity.slots - len(self._under_way), self._capacity.batch)
             busy = self._busy_webhooks()
             claims = await self._claim(limit, busy) if limit else []
             for claim in claims:
                 self._start(claim)
-            if len(claims) < self._capacity.batch:
-                # Either nothing more is due, or it waits for a slot or for its share.
-                self._more_is_due = limit < self._capacity.batch or bool(busy)
+            if claims and len(claims) == limit:
+                continue
+            # What is still due waits for a slot or for its share, and so for one of those
+            # under way. Should they have finished in the meantime, nobody is to wait for.
+            self._more_is_due = limit == 0 or bool(busy)
+            if self._under_way or not self._more_is_due:
                 return
 
     def _busy_webhooks(self) -> list[UUID]:

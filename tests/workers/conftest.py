@@ -1,0 +1,79 @@
+"""What the tests of the workers can ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.kit.db import create_engine
+from server.kit.secrets import Secrets
+from server.webhooks.addresses import AddressPolicy
+from tests.workers.harness import DrivenClock, Receiver, Tenants, receiving
+from workers.events import EventFanOut
+from workers.webhooks.deliverer import Capacity, Deliverer
+from workers.webhooks.http import WebhookClient
+
+
+@pytest.fixture(scope="session")
+def secrets() -> Secrets:
+    """The keys of the platform under test."""
+    return Secrets(os.urandom(32))
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A database of the test's own."""
+    engine = create_engine(database_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def tenants(engine: AsyncEngine, secrets: Secrets) -> Tenants:
+    """The tenants of the platform under test."""
+    return Tenants(engine, secrets)
+
+
+@pytest.fixture
+def clock() -> DrivenClock:
+    """The time, which a test can move on."""
+    return DrivenClock()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A customer's endpoint that accepts everything."""
+    async with receiving() as receiver:
+        yield receiver
+
+
+NewDeliverer = Callable[..., Awaitable[Deliverer]]
+
+
+@pytest.fixture
+async def new_deliverer(tenants: Tenants, clock: DrivenClock) -> AsyncIterator[NewDeliverer]:
+    """Makes a deliverer, as each worker process has one."""
+    async with AsyncExitStack() as stack:
+
+        async def make(capacity: Capacity | None = None, seconds: float = 5.0) -> Deliverer:
+            client = WebhookClient(AddressPolicy(allow_loopback=True), clock, "test", seconds)
+            stack.push_async_callback(client.close)
+            return Deliverer(tenants.sessions, client, tenants.secrets, clock, capacity=capacity)
+
+        yield make
+
+
+@pytest.fixture
+async def deliverer(new_deliverer: NewDeliverer) -> Deliverer:
+    """The deliverer of a worker."""
+    return await new_deliverer()
+
+
+@pytest.fixture
+def tell(tenants: Tenants, clock: DrivenClock, deliverer: Deliverer) -> EventFanOut:
+    """Tells all pending events; `await deliverer.settle()` waits for the receivers."""
+    return EventFanOut(tenants.sessions, clock, deliverer.deliver_due)
