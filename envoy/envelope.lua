@@ -191,7 +191,8 @@ local function send_empty(handle, status)
   headers:replace(":status", tostring(status))
   headers:remove("content-type")
   headers:remove("content-length")
-  handle:body(true):setBytes("")
+  local body = handle:body()
+  if body then body:setBytes("") end
 end
 
 local function read_body(handle)
@@ -236,46 +237,60 @@ local function on_success(handle, shape, request_id)
   send(handle, status, success(answer, shape, handle:headers(), request_id))
 end
 
--- The transcoder cannot tell an unknown path from a wrong verb; the path table can.
+-- A request that the transcoder refused, told by its path or by the transcoder's message.
+
+-- It cannot tell an unknown path from a wrong verb; the path table can.
 local function on_unknown_path(handle, verb, path, request_id)
+  local status, code, message = 404, "NOT_FOUND", "There is no such resource."
   for _, known in ipairs(handle:metadata():get("paths") or {}) do
     if string.find(path, known.pattern) then
       handle:headers():replace("allow", known.allow)
-      local message = verb .. " is not allowed here."
-      return send(handle, 405, failure("METHOD_NOT_ALLOWED", message, {}, request_id))
+      status, code, message = 405, "METHOD_NOT_ALLOWED", verb .. " is not allowed here."
+      break
     end
   end
-  send(handle, 404, failure("NOT_FOUND", "There is no such resource.", {}, request_id))
+  -- The answer to HEAD has no body. No method of ours is bound to HEAD.
+  if verb == "HEAD" then return send_empty(handle, status) end
+  send(handle, status, failure(code, message, {}, request_id))
 end
 
--- A request that does not fit the contract; the message is the transcoder's own.
-local function on_misfit(handle, message, request_id)
-  local path, found = string.match(message, "^([%w_.]*): invalid value (.*)$")
-  if path == "" then path = string.match(found, "for type ([%w_]+)$") or "" end
+-- The field and what is wrong with it; nothing if the request is not even JSON.
+local function find_misfit(message)
   local unknown = string.match(message, '^Could not find field "(.-)"')
-  local problem
-  if path then
-    problem = detail(camel(path), "INVALID_TYPE", "The value does not fit the type of the field.")
-  elseif unknown then
-    problem = detail(unknown, "UNKNOWN_PARAMETER", "There is no such parameter.")
-  elseif string.find(message, "Root element must be a message", 1, true) then
-    problem = detail("", "INVALID_TYPE", "The body must be a JSON object.")
-  else
-    local text = "The request is malformed: its body must be JSON in UTF-8."
-    return send(handle, 400, failure("MALFORMED_REQUEST", text, {}, request_id))
+    or string.match(message, '^Encountered a non%-leaf field "(.-)"')
+  if unknown then return unknown, "UNKNOWN_PARAMETER", "There is no such parameter." end
+  local path, found = string.match(message, "^([%w_.%[%]]*): invalid value (.*)$")
+  if path == "" then
+    path = string.match(found, "Cannot set '([%w_]+)'") or string.match(found, "([%w_]+)$") or ""
   end
-  send(handle, 422, failure("VALIDATION_ERROR", "The request is not valid.", { problem }, request_id))
+  if path then
+    -- The transcoder does not count the items of a list: its index is always 0.
+    path = string.gsub(path, "%[%d+%]", "")
+    return path, "INVALID_TYPE", "The value does not fit the type of the field."
+  end
+  if string.find(message, "not repeating", 1, true) then
+    return "", "INVALID_TYPE", "A list stands where the field holds one value."
+  end
+  if string.find(message, "Root element must be", 1, true) then
+    return "", "INVALID_TYPE", "The body must be a JSON object."
+  end
 end
 
 local function on_transcoder_failure(handle, verb, request_id)
   local path = string.match(handle:headers():get("x-edge-path") or "", "^[^?]*")
-  -- The answer to HEAD has no body, so no message; no method of ours is bound to HEAD.
   if verb == "HEAD" then return on_unknown_path(handle, verb, path, request_id) end
   local message = read_body(handle)
   if string.find(message, "^Could not resolve") then
     return on_unknown_path(handle, verb, path, request_id)
   end
-  on_misfit(handle, message, request_id)
+  local field, code, problem = find_misfit(message)
+  if field then
+    local details = { detail(camel(field), code, problem) }
+    local text = "The request is not valid."
+    return send(handle, 422, failure("VALIDATION_ERROR", text, details, request_id))
+  end
+  local text = "The request is malformed: its body must be JSON in UTF-8."
+  send(handle, 400, failure("MALFORMED_REQUEST", text, {}, request_id))
 end
 
 -- What is not from the core has its shape already; what is not JSON is for gRPC callers.
@@ -300,8 +315,25 @@ local function on_response(handle)
   if not route:get("raw") then on_success(handle, shape, request_id) end
 end
 
+-- RFC 3629, longest sequences first; a space keeps what is left from joining.
+local UTF8_SEQUENCES = {
+  "\240[\144-\191][\128-\191][\128-\191]", "[\241-\243][\128-\191][\128-\191][\128-\191]",
+  "\244[\128-\143][\128-\191][\128-\191]", "\224[\160-\191][\128-\191]",
+  "[\225-\236\238\239][\128-\191][\128-\191]", "\237[\128-\159][\128-\191]",
+  "[\194-\223][\128-\191]",
+}
+
+-- Protobuf text is UTF-8; the core could not even read a message with anything else.
+local function is_utf8(path)
+  if not string.find(path, "%%[89A-Fa-f]") then return true end
+  local text = string.gsub(path, "%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+  for _, sequence in ipairs(UTF8_SEQUENCES) do text = string.gsub(text, sequence, " ") end
+  return not string.find(text, "[\128-\255]")
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
+  if not is_utf8(headers:get(":path")) then return handle:respond({ [":status"] = "400" }, "") end
   handle:streamInfo():dynamicMetadata():set(STATE, "request_id", headers:get("x-request-id"))
   local scheme, credential = string.match(headers:get("authorization") or "", "^(%a+) +(.+)$")
   if not scheme or string.lower(scheme) ~= "bearer" then return end

@@ -12,6 +12,10 @@ _MAX_HEAP_BYTES = 512 * 1024 * 1024
 _MAX_CONNECTIONS = 10_000
 _HEAP = "envoy.resource_monitors.fixed_heap"
 _CONNECTIONS = "envoy.resource_monitors.global_downstream_max_connections"
+# Off by default in 1.40: without it a descriptor carries an operator as text, not its value.
+_FEATURES = {
+    "envoy.reloadable_features.enable_formatter_for_ratelimit_action_descriptor_value": True
+}
 
 
 def render(contract: Contract, settings: GatewaySettings) -> Json:
@@ -26,6 +30,7 @@ def render(contract: Contract, settings: GatewaySettings) -> Json:
             "clusters": clusters(settings),
         },
         "overload_manager": overload_manager(),
+        "layered_runtime": {"layers": [{"name": "portico", "static_layer": _FEATURES}]},
     }
 
 

@@ -138,7 +138,7 @@ def read(files: FileDescriptorSet) -> Contract:
     """Reads a descriptor set that is already in memory; see `load`."""
     pool = DescriptorPool()
     for file in files.file:
-        pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
+        pool.AddSerializedFile(file.SerializeToString())
     ours = [file for file in files.file if file.package.startswith(PACKAGE)]
     methods = tuple(
         _method(service, method)

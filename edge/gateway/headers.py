@@ -63,10 +63,7 @@ ALLOWED_HEADERS = (
 _WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
 
 # The request's id; where the connection manager refuses a request before it has one, a new one.
-REQUEST_ID = (
-    '%COALESCE({"operators":['
-    '{"command":"REQ","param":"X-REQUEST-ID","max_length":128},"UNIQUE_ID"]})%'
-)
+REQUEST_ID = '%COALESCE({"operators":[{"command":"REQ","param":"X-REQUEST-ID"},"UNIQUE_ID"]})%'
 # The same in the answer: once chosen it is read back, for a second look would give another.
 ANSWERED_REQUEST_ID = "%RESP(X-REQUEST-ID)%"
 

@@ -17,7 +17,7 @@ from edge.gateway.transcoding import MAX_REQUEST_BYTES, transcoder_filter
 from edge.gateway.typed import Json, extension
 
 _FILTERS = "extensions.filters.http."
-_COMPRESSORS = {
+_COMPRESSORS: dict[str, tuple[str, Json]] = {
     "gzip": ("gzip.compressor.v3.Gzip", {"compression_level": "COMPRESSION_LEVEL_4"}),
     "brotli": ("brotli.compressor.v3.Brotli", {"quality": 4}),
     "zstd": ("zstd.compressor.v3.Zstd", {"compression_level": 3}),

@@ -71,6 +71,9 @@ def envoy_arguments(settings: GatewaySettings, config: Path) -> list[str]:
         "--disable-hot-restart",
         "--log-level",
         "warning",
+        # The access log is at most so far behind.
+        "--file-flush-interval-msec",
+        "1000",
         "--log-format",
         '{"time":"%Y-%m-%dT%T.%e%z","level":"%l","logger":"envoy.%n","event":"%j"}',
     ]

@@ -62,4 +62,5 @@ def _answers(template: str, verbs: dict[str, set[str]]) -> set[str]:
 def _lua_pattern(template: str) -> str:
     parts = _VARIABLE.split(template)
     literals = [_LUA_MAGIC.sub(r"%\1", part) for part in parts[::2]]
-    return f"^{'[^/]+'.join(literals)}$"
+    # The transcoder does not mind a slash at the end.
+    return f"^{'[^/]+'.join(literals)}/?$"

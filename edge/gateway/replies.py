@@ -1,14 +1,16 @@
 """Answers that Envoy makes itself, in the one error shape.
 
-Envoy takes the first entry that matches. A native gRPC or gRPC-Web caller gets
-a status without a body; what the transcoder refuses is left to envelope.lua,
-which reads the field out of its message.
+Envoy takes the first entry that matches. REST callers get the shape; native
+gRPC and gRPC-Web callers a status and a message. What the transcoder refuses
+is left to envelope.lua, which reads the field out of its message.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+from grpc import StatusCode
 
 from edge.gateway.headers import ANSWERED_REQUEST_ID, REQUEST_ID, security_headers
 from edge.gateway.typed import Json, default_header, extension, set_header
@@ -26,9 +28,7 @@ _NATIVE = (
 _NO_CREDENTIAL = 'response.code_details.startsWith("rbac_access_denied")'
 _WRONG_AUDIENCE = 'response.code_details.contains("Audience")'
 _EXPIRED = 'response.code_details.contains("Jwt_is_expired")'
-_AUTHORIZER = (
-    'response.code_details.startsWith("ext_authz_denied") && "x-error-code" in response.headers'
-)
+_AUTHORIZER = '"x-error-code" in response.headers'
 _TRANSCODER = 'response.code_details.contains("grpc_json_transcode_failure") && response.code < 413'
 
 
@@ -37,68 +37,119 @@ class Reply:
     """One kind of refusal.
 
     Attributes:
-        when: a CEL expression, or the status that Envoy chose.
+        status: the HTTP status that Envoy chose.
         code: error.code.
-        message: error.message.
-        status: the status to send instead of Envoy's.
+        message: error.message, and the message of the gRPC status.
+        grpc: the gRPC status.
+        because: a CEL expression that must hold, too.
+        instead: the HTTP status to send in place of Envoy's.
         challenge: the WWW-Authenticate header of a 401.
+        retry_after: the Retry-After header where there is none yet, in seconds.
     """
 
-    when: str | int
+    status: int
     code: str
     message: str
-    status: int | None = None
+    grpc: StatusCode
+    because: str | None = None
+    instead: int | None = None
     challenge: str | None = None
     retry_after: str | None = None
 
 
 _CREDENTIAL = "A valid credential is needed."
 _UNAVAILABLE = "A part of the platform does not answer; try again soon."
+_TOO_LARGE = StatusCode.RESOURCE_EXHAUSTED
+_NO_CALLER = StatusCode.UNAUTHENTICATED
 
 REPLIES = (
-    # edge/authorize says itself what was wrong with a key.
-    Reply(_AUTHORIZER, "%RESP(X-ERROR-CODE)%", "%LOCAL_REPLY_BODY%"),
-    Reply(_NO_CREDENTIAL, "UNAUTHENTICATED", _CREDENTIAL, 401, REALM),
-    Reply(_EXPIRED, "TOKEN_EXPIRED", "The access token has expired.", 401, INVALID_TOKEN),
+    Reply(
+        403,
+        "UNAUTHENTICATED",
+        _CREDENTIAL,
+        _NO_CALLER,
+        because=_NO_CREDENTIAL,
+        instead=401,
+        challenge=REALM,
+    ),
     # A token for somebody else says nothing about rights here: 401, not Envoy's 403.
-    Reply(_WRONG_AUDIENCE, "UNAUTHENTICATED", _CREDENTIAL, 401, INVALID_TOKEN),
-    Reply(401, "UNAUTHENTICATED", _CREDENTIAL, challenge=INVALID_TOKEN),
-    Reply(403, "PERMISSION_DENIED", "The credential does not allow this."),
-    Reply(404, "NOT_FOUND", "There is no such resource."),
-    Reply(408, "TIMEOUT", "The request took too long to arrive."),
-    Reply(413, "PAYLOAD_TOO_LARGE", "The request body is too large."),
-    Reply(429, "RATE_LIMIT_EXCEEDED", "Too many requests.", retry_after=RETRY_AFTER),
-    Reply(431, "HEADERS_TOO_LARGE", "The request headers are too large."),
-    Reply(502, "UNAVAILABLE", _UNAVAILABLE, 503, retry_after=RETRY_AFTER),
-    Reply(503, "UNAVAILABLE", _UNAVAILABLE, retry_after=RETRY_AFTER),
-    Reply(504, "TIMEOUT", "The answer took too long."),
+    Reply(
+        403,
+        "UNAUTHENTICATED",
+        _CREDENTIAL,
+        _NO_CALLER,
+        because=_WRONG_AUDIENCE,
+        instead=401,
+        challenge=INVALID_TOKEN,
+    ),
+    Reply(
+        401,
+        "TOKEN_EXPIRED",
+        "The access token has expired.",
+        _NO_CALLER,
+        because=_EXPIRED,
+        challenge=INVALID_TOKEN,
+    ),
+    Reply(401, "UNAUTHENTICATED", _CREDENTIAL, _NO_CALLER, challenge=INVALID_TOKEN),
+    Reply(
+        403,
+        "PERMISSION_DENIED",
+        "The credential does not allow this.",
+        StatusCode.PERMISSION_DENIED,
+    ),
+    Reply(404, "NOT_FOUND", "There is no such resource.", StatusCode.UNIMPLEMENTED),
+    Reply(408, "TIMEOUT", "The request took too long.", StatusCode.DEADLINE_EXCEEDED),
+    Reply(413, "PAYLOAD_TOO_LARGE", "The request body is too large.", _TOO_LARGE),
+    Reply(
+        429,
+        "RATE_LIMIT_EXCEEDED",
+        "Too many requests.",
+        StatusCode.RESOURCE_EXHAUSTED,
+        retry_after=RETRY_AFTER,
+    ),
+    Reply(431, "HEADERS_TOO_LARGE", "The request headers are too large.", _TOO_LARGE),
+    Reply(
+        502,
+        "UNAVAILABLE",
+        _UNAVAILABLE,
+        StatusCode.UNAVAILABLE,
+        instead=503,
+        retry_after=RETRY_AFTER,
+    ),
+    Reply(503, "UNAVAILABLE", _UNAVAILABLE, StatusCode.UNAVAILABLE, retry_after=RETRY_AFTER),
+    Reply(504, "TIMEOUT", "The answer took too long.", StatusCode.DEADLINE_EXCEEDED),
 )
-_OTHER_FAILURE = Reply(500, "INTERNAL", "Something went wrong on our side.")
-_OTHER_REFUSAL = Reply(400, "MALFORMED_REQUEST", "The request is malformed.")
+_OTHER_FAILURE = Reply(500, "INTERNAL", "Something went wrong on our side.", StatusCode.INTERNAL)
+_OTHER_REFUSAL = Reply(
+    400, "MALFORMED_REQUEST", "The request is malformed.", StatusCode.INVALID_ARGUMENT
+)
 
 
 def local_reply_config() -> Json:
     """The whole of Envoy's own answers."""
-    return {
-        "mappers": [
-            _native_unauthenticated(),
-            {"filter": _cel(_NATIVE)},
-            _transcoder_failure(),
-            *(_mapper(reply, _matches(reply.when)) for reply in REPLIES),
-            _mapper(_OTHER_FAILURE, _status("GE", 500)),
-            _mapper(_OTHER_REFUSAL, _status("GE", 400)),
-        ]
-    }
+    mappers = [*_authorizer_refusals(), _transcoder_failure()]
+    for reply in REPLIES:
+        mappers += _mappers(reply, "EQ")
+    mappers += _mappers(_OTHER_FAILURE, "GE")
+    mappers += _mappers(_OTHER_REFUSAL, "GE")
+    return {"mappers": mappers}
 
 
-def _native_unauthenticated() -> Json:
-    """UNAUTHENTICATED, where Envoy would say PERMISSION_DENIED."""
-    why = _cel(f"{_NO_CREDENTIAL} || {_WRONG_AUDIENCE}")
-    return {
-        "filter": {"and_filter": {"filters": [_cel(_NATIVE), why]}},
-        "status_code": 401,
-        "body": {"inline_string": _CREDENTIAL},
-    }
+def _authorizer_refusals() -> list[Json]:
+    """What edge/authorize says is wrong with a key, in its own words."""
+    told = _cel(_AUTHORIZER)
+    body = _error_shape("%RESP(X-ERROR-CODE)%", "%LOCAL_REPLY_BODY%")
+    common = _common_headers()
+    challenge = set_header("www-authenticate", INVALID_TOKEN)
+    return [
+        {"filter": _all(told, _cel(_NATIVE))},
+        {
+            "filter": _all(told, _status("EQ", 401)),
+            "headers_to_add": [challenge, *common],
+            "body_format_override": body,
+        },
+        {"filter": told, "headers_to_add": common, "body_format_override": body},
+    ]
 
 
 def _transcoder_failure() -> Json:
@@ -112,24 +163,39 @@ def _transcoder_failure() -> Json:
     }
 
 
-def _mapper(reply: Reply, condition: Json) -> Json:
-    """One entry: the reply in the error shape, whatever it matches."""
-    mapper: Json = {
-        "filter": condition,
-        "headers_to_add": [*_reply_headers(reply), *security_headers()],
-        "body_format_override": {
-            "json_format": error_body(reply.code, reply.message),
-            "json_format_options": {"sort_properties": False},
-            "content_type": "application/json",
+def _mappers(reply: Reply, operator: str) -> list[Json]:
+    """The reply for native callers, then for everybody else. The cheap condition comes first."""
+    conditions = [_status(operator, reply.status)]
+    if reply.because is not None:
+        conditions.append(_cel(reply.because))
+    status = {} if reply.instead is None else {"status_code": reply.instead}
+    headers = [*_reply_headers(reply), *_common_headers()]
+    return [
+        {
+            "filter": _all(*conditions, _cel(_NATIVE)),
+            "headers_to_add": [*_grpc_status(reply), *headers],
+            "body": {"inline_string": ""},
+            **status,
         },
-    }
-    if reply.status is not None:
-        mapper["status_code"] = reply.status
-    return mapper
+        {
+            "filter": _all(*conditions),
+            "headers_to_add": headers,
+            "body_format_override": _error_shape(reply.code, reply.message),
+            **status,
+        },
+    ]
+
+
+def _grpc_status(reply: Reply) -> list[Json]:
+    """Said in headers, with no body: gRPC-Web would guess a status for an answer with a body."""
+    return [
+        set_header("grpc-status", str(reply.grpc.value[0])),
+        set_header("grpc-message", reply.message),
+    ]
 
 
 def _reply_headers(reply: Reply) -> list[Json]:
-    headers = [set_header("x-request-id", REQUEST_ID)]
+    headers = []
     if reply.challenge is not None:
         headers.append(set_header("www-authenticate", reply.challenge))
     if reply.retry_after is not None:
@@ -137,21 +203,30 @@ def _reply_headers(reply: Reply) -> list[Json]:
     return headers
 
 
-def error_body(code: str, message: str) -> dict[str, Any]:
+def _common_headers() -> list[Json]:
+    """What no filter adds where a request is refused before it has met one."""
+    return [set_header("x-request-id", REQUEST_ID), *security_headers()]
+
+
+def _error_shape(code: str, message: str) -> Json:
     """The error shape of the public API, for Envoy to fill in the request id."""
+    error: dict[str, Any] = {
+        "code": code,
+        "message": message,
+        "details": [],
+        "requestId": ANSWERED_REQUEST_ID,
+    }
     return {
-        "success": False,
-        "error": {
-            "code": code,
-            "message": message,
-            "details": [],
-            "requestId": ANSWERED_REQUEST_ID,
-        },
+        "json_format": {"success": False, "error": error},
+        "json_format_options": {"sort_properties": False},
+        "content_type": "application/json",
     }
 
 
-def _matches(when: str | int) -> Json:
-    return _cel(when) if isinstance(when, str) else _status("EQ", when)
+def _all(*conditions: Json) -> Json:
+    if len(conditions) == 1:
+        return conditions[0]
+    return {"and_filter": {"filters": list(conditions)}}
 
 
 def _cel(expression: str) -> Json:

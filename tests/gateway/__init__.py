@@ -1,0 +1,1 @@
+"""The gateway: what is generated, and how real Envoy behaves with it."""

@@ -1,0 +1,128 @@
+"""No route stands open by mistake: the one promise that everything else rests on."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+from google.protobuf.message_factory import GetMessageClass
+
+from edge.gateway.contract import AccessRule, Method, load
+from edge.gateway.paths import variables
+from edge.gateway.settings import CONTRACT_FILE
+from tests.gateway.backends import Backends
+from tests.gateway.gateway import Gateway
+
+CONTRACT = load(CONTRACT_FILE)
+GUARDED = [m for m in CONTRACT.routed if m.access is not AccessRule.PUBLIC]
+PUBLIC = [m for m in CONTRACT.routed if m.access is AccessRule.PUBLIC]
+INTERNAL = [m for m in CONTRACT.methods if m.access is AccessRule.INTERNAL]
+
+UUID = "0195d1a0-0000-7000-8000-000000000001"
+
+
+def named(methods: list[Method]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("method", methods, ids=lambda method: method.name)
+
+
+def rest_path(method: Method) -> str:
+    assert method.rest is not None
+    path = method.rest.template
+    for name in variables(path):
+        path = path.replace(f"{{{name}}}", UUID)
+    return path
+
+
+@named(GUARDED)
+async def test_rest_demands_a_credential(
+    gateway: Gateway, backends: Backends, method: Method
+) -> None:
+    assert method.rest is not None
+    answer = await gateway.call(method.rest.verb, rest_path(method))
+    assert answer.status == 401
+    assert answer.error["code"] == "UNAUTHENTICATED"
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert backends.calls == []
+
+
+@named(GUARDED)
+async def test_grpc_demands_a_credential(
+    gateway: Gateway, backends: Backends, method: Method
+) -> None:
+    request, response = GetMessageClass(method.request)(), GetMessageClass(method.response)
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await gateway.native(method.path, request, response)
+    assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert backends.calls == []
+
+
+@named(GUARDED)
+async def test_grpc_web_demands_a_credential(
+    gateway: Gateway, backends: Backends, method: Method
+) -> None:
+    answer = await gateway.web(method.path, GetMessageClass(method.request)())
+    assert answer.grpc_status == grpc.StatusCode.UNAUTHENTICATED.value[0]
+    assert backends.calls == []
+
+
+@named(GUARDED)
+async def test_rest_opens_with_a_token(
+    gateway: Gateway, backends: Backends, method: Method, token: str
+) -> None:
+    assert method.rest is not None
+    answer = await gateway.call(method.rest.verb, rest_path(method), token=token)
+    assert answer.status == method.status
+    [call] = backends.calls
+    assert call.path == method.path
+
+
+@named(PUBLIC)
+async def test_public_methods_ignore_a_bad_credential(gateway: Gateway, method: Method) -> None:
+    assert method.rest is not None
+    headers = {"Authorization": "Bearer not-a-token", "X-API-Key": "pk_test_wrong"}
+    answer = await gateway.call(method.rest.verb, rest_path(method), headers=headers)
+    assert answer.status == method.status
+
+
+@named(INTERNAL)
+async def test_internal_methods_are_not_there(
+    gateway: Gateway, backends: Backends, method: Method, token: str
+) -> None:
+    request, response = GetMessageClass(method.request)(), GetMessageClass(method.response)
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await gateway.native(method.path, request, response, token=token)
+    assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert (await gateway.web(method.path, request, token=token)).status == 404
+    assert (await gateway.call("POST", method.path, token=token, json={})).status == 404
+    assert backends.calls == []
+
+
+@pytest.mark.parametrize("service", ["grpc.health.v1.Health/Check", "grpc.reflection.v1.S/X"])
+async def test_the_cores_own_services_are_not_there(
+    gateway: Gateway, token: str, service: str
+) -> None:
+    method = PUBLIC[0]
+    request, response = GetMessageClass(method.request)(), GetMessageClass(method.response)
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await gateway.native(f"/{service}", request, response, token=token)
+    assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_grpc_cannot_slip_through_under_a_rest_path(
+    gateway: Gateway, backends: Backends
+) -> None:
+    method = GUARDED[0]
+    request, response = GetMessageClass(method.request)(), GetMessageClass(method.response)
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await gateway.native(rest_path(method), request, response)
+    assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert backends.calls == []
+
+
+async def test_json_cannot_name_an_rpc_by_its_grpc_path(
+    gateway: Gateway, backends: Backends, token: str
+) -> None:
+    for method in GUARDED[:3]:
+        answer = await gateway.call("POST", method.path, token=token, json={})
+        assert answer.status == 404
+        assert answer.error["code"] == "NOT_FOUND"
+    assert backends.calls == []

@@ -1,0 +1,68 @@
+"""What callers see while a part behind the gateway is down, and after it is back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from portico.users.v1.user_service_pb2 import GetMeRequest, GetMeResponse
+
+from tests.gateway.backends import GOOD_KEY, Backends
+from tests.gateway.gateway import Answer, Gateway, running, settings_for
+from tests.gateway.tokens import Signer
+
+HEALTH = "/api/v1/health"
+LIMITED = "/api/v1/event-types"
+GUARDED = "/api/v1/users/me"
+RECOVERY_SECONDS = 8.0
+
+
+@pytest.fixture
+async def alone(short_folder: Path, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A gateway with nothing behind it."""
+    folder = short_folder / f"alone-{tmp_path.name[-12:]}"
+    folder.mkdir()
+    async with running(settings_for(folder, jwks_cache=1)) as gateway:
+        yield gateway
+
+
+def assert_unavailable(answer: Answer) -> None:
+    assert answer.status == 503
+    assert answer.error["code"] == "UNAVAILABLE"
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_everything_down_is_503_and_comes_back_by_itself(
+    alone: Gateway, signer: Signer
+) -> None:
+    assert_unavailable(await alone.get(HEALTH))
+    assert_unavailable(await alone.get(LIMITED))
+    assert_unavailable(await alone.get(GUARDED, headers={"X-API-Key": GOOD_KEY}))
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await alone.native(
+            "/portico.health.v1.HealthService/GetHealth", GetMeRequest(), GetMeResponse
+        )
+    assert refusal.value.code() is grpc.StatusCode.UNAVAILABLE
+    backends = Backends(alone.settings.runtime_dir, keys=[signer.public])
+    await backends.start()
+    try:
+        await alone.becomes(200, HEALTH, seconds=RECOVERY_SECONDS)
+        await alone.becomes(200, LIMITED, seconds=RECOVERY_SECONDS)
+        await alone.becomes(200, GUARDED, token=signer.token(), seconds=RECOVERY_SECONDS)
+    finally:
+        await backends.stop()
+
+
+async def test_without_the_limiter_nothing_limited_is_served(
+    alone: Gateway, signer: Signer
+) -> None:
+    backends = Backends(alone.settings.runtime_dir, keys=[signer.public])
+    await backends.start_core()
+    try:
+        await alone.becomes(200, HEALTH, seconds=RECOVERY_SECONDS)
+        assert_unavailable(await alone.get(LIMITED))
+        assert backends.calls[-1].path.endswith("GetHealth")
+    finally:
+        await backends.stop()
