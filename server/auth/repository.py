@@ -56,7 +56,7 @@ class SessionRepository:
             .with_for_update(of=[RefreshToken, Session])
         )
         found = (await self._db.execute(query)).one_or_none()
-        return PresentedToken(*found.tuple()) if found else None
+        return PresentedToken(*found) if found else None
 
     async def last_organization(self, user_id: UUID) -> UUID | None:
         """The organization in which the person worked in their newest session."""

@@ -1,0 +1,67 @@
+"""What has expired is deleted, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from portico.auth.v1 import auth_service_pb2 as pb
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.auth.housekeeping import delete_expired
+from tests.core.world import Person, World
+
+DAY = timedelta(days=1)
+
+LEFT = {
+    "sessions": "select count(*) from sessions where user_id = :id",
+    "refresh_tokens": "select count(*) from refresh_tokens r "
+    "join sessions s on s.id = r.session_id where s.user_id = :id",
+    "one_time_tokens": "select count(*) from one_time_tokens where user_id = :id",
+}
+
+
+@pytest.fixture
+async def db(world: World) -> AsyncIterator[AsyncSession]:
+    """A transaction that is taken back: other tests share the database."""
+    async with AsyncSession(world.engine) as db:
+        yield db
+
+
+async def left(db: AsyncSession, person: Person) -> dict[str, int]:
+    return {
+        name: (await db.execute(text(query), {"id": person.id})).scalar_one()
+        for name, query in LEFT.items()
+    }
+
+
+async def test_what_has_expired_is_deleted(world: World, owner: Person, db: AsyncSession) -> None:
+    await world.sign_in(owner.email)
+    with world.clock.later(5 * DAY):
+        request = pb.RefreshTokenRequest(refresh_token=owner.refresh_token)
+        await world.auth.RefreshToken(request)
+        await world.auth.ForgotPassword(pb.ForgotPasswordRequest(email=owner.email))
+    before = {"sessions": 2, "refresh_tokens": 3, "one_time_tokens": 2}
+    assert await left(db, owner) == before
+
+    # The link to verify the address is over; the sessions are not.
+    await delete_expired(db, world.clock() + 2 * DAY)
+    assert await left(db, owner) == before | {"one_time_tokens": 1}
+
+    # The session that was not used is over, and so is the token that was used up.
+    deleted = await delete_expired(db, world.clock() + 8 * DAY)
+    assert await left(db, owner) == {"sessions": 1, "refresh_tokens": 1, "one_time_tokens": 0}
+    assert all(deleted[name] >= 1 for name in before)
+
+    await delete_expired(db, world.clock() + 13 * DAY)
+    assert await left(db, owner) == {"sessions": 0, "refresh_tokens": 0, "one_time_tokens": 0}
+
+
+async def test_a_second_time_there_is_nothing_left_to_delete(
+    world: World, owner: Person, db: AsyncSession
+) -> None:
+    late = world.clock() + 40 * DAY
+    assert (await delete_expired(db, late))["sessions"] >= 1
+    assert set((await delete_expired(db, late)).values()) == {0}

@@ -1,0 +1,199 @@
+"""Login: tokens for the right password, and a refusal that tells nothing for any other."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import bcrypt
+import grpc
+import pytest
+from grpc import aio
+from portico.auth.v1 import auth_service_pb2 as pb
+from portico.organizations.v1 import organization_service_pb2 as organizations
+from portico.users.v1 import user_service_pb2 as users
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.kit.audit import AuditEntry
+from server.users.passwords import Passwords
+from tests.core.auth.conftest import Audited, claims
+from tests.core.conftest import Refused
+from tests.core.world import PASSWORD, Person, World, new_email
+
+UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
+DENIED = grpc.StatusCode.PERMISSION_DENIED
+
+
+def login(
+    world: World, email: str, password: str = PASSWORD
+) -> aio.UnaryUnaryCall[pb.LoginRequest, pb.LoginResponse]:
+    return world.auth.Login(pb.LoginRequest(email=email, password=password))
+
+
+async def execute(world: World, statement: str, **values: object) -> None:
+    async with world.engine.begin() as connection:
+        await connection.execute(text(statement), values)
+
+
+async def test_the_right_password_gives_tokens_for_a_session(
+    world: World, owner: Person, audited: Audited
+) -> None:
+    answer = await login(world, owner.email)
+    assert (answer.token_type, answer.expires_in) == ("Bearer", 900)
+    assert answer.user.id == owner.id
+    assert answer.user.HasField("last_login_at")
+    said = claims(answer.access_token)
+    assert (said["sub"], said["kind"], said["aud"]) == (owner.id, "user", "portico")
+    assert (said["tier"], "org" in said) == ("free", False)
+    assert await audited(str(said["sid"])) == ["login.succeeded"]
+
+
+async def test_an_address_may_be_written_in_any_case(world: World, owner: Person) -> None:
+    assert (await login(world, owner.email.upper())).user.id == owner.id
+
+
+async def test_a_wrong_password_and_an_unknown_address_look_the_same(
+    world: World, owner: Person, refused: Refused
+) -> None:
+    wrong = await refused(
+        login(world, owner.email, "not the password"), UNAUTHENTICATED, "INVALID_CREDENTIALS"
+    )
+    unknown = await refused(login(world, new_email()), UNAUTHENTICATED, "INVALID_CREDENTIALS")
+    assert wrong == unknown
+
+
+@pytest.mark.parametrize("fields", [{}, {"email": "no address", "password": "x"}])
+async def test_a_malformed_request_is_refused(
+    world: World, fields: dict[str, str], refused: Refused
+) -> None:
+    attempt = world.auth.Login(pb.LoginRequest(**fields))
+    await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+
+
+async def test_a_refused_sign_in_stands_in_the_audit_log(
+    world: World, owner: Person, refused: Refused, audited: Audited
+) -> None:
+    before = await audited(owner.id)
+    await refused(login(world, owner.email, "wrong"), UNAUTHENTICATED, "INVALID_CREDENTIALS")
+    assert await audited(owner.id) == [*before, "login.failed"]
+
+
+async def test_an_attempt_at_an_unknown_address_stands_there_without_the_address(
+    world: World, refused: Refused
+) -> None:
+    email = new_email()
+    metadata = (("x-request-id", email.partition("@")[0]),)
+    attempt = world.auth.Login(pb.LoginRequest(email=email, password="x"), metadata=metadata)
+    await refused(attempt, UNAUTHENTICATED, "INVALID_CREDENTIALS")
+    query = select(AuditEntry).where(AuditEntry.request_id == metadata[0][1])
+    async with AsyncSession(world.engine) as db:
+        entry = (await db.scalars(query)).one()
+    assert (entry.action, entry.target_id, entry.details) == ("login.failed", None, {})
+
+
+async def test_a_suspended_person_hears_of_it_only_with_the_right_password(
+    world: World, owner: Person, refused: Refused
+) -> None:
+    await execute(world, "update users set status = 'suspended' where id = :id", id=owner.id)
+    wrong = login(world, owner.email, "wrong")
+    await refused(wrong, UNAUTHENTICATED, "INVALID_CREDENTIALS")
+    await refused(login(world, owner.email), DENIED, "ACCOUNT_SUSPENDED")
+
+
+async def test_an_unverified_person_is_mailed_a_link_at_most_every_five_minutes(
+    world: World, unverified: pb.RegisterResponse, refused: Refused
+) -> None:
+    email = unverified.user.email
+
+    async def mails_after(later: timedelta) -> int:
+        with world.clock.later(later):
+            await refused(login(world, email), DENIED, "EMAIL_NOT_VERIFIED")
+        return len(await world.mails(email, "verify_email"))
+
+    assert await mails_after(timedelta(minutes=4)) == 1
+    assert await mails_after(timedelta(minutes=6)) == 2
+    assert await mails_after(timedelta(minutes=10)) == 2
+    newest = await world.mail(email, "verify_email")
+    await world.auth.VerifyEmail(pb.VerifyEmailRequest(token=newest["token"]))
+    assert (await login(world, email)).user.email_verified
+
+
+async def test_two_sign_ins_at_once_mail_one_link(
+    world: World, unverified: pb.RegisterResponse
+) -> None:
+    email = unverified.user.email
+    with world.clock.later(timedelta(minutes=6)):
+        attempts = (login(world, email) for _ in range(3))
+        await asyncio.gather(*attempts, return_exceptions=True)
+    assert len(await world.mails(email, "verify_email")) == 2
+
+
+async def test_a_wrong_password_mails_no_link(
+    world: World, unverified: pb.RegisterResponse, refused: Refused
+) -> None:
+    with world.clock.later(timedelta(minutes=6)):
+        attempt = login(world, unverified.user.email, "wrong")
+        await refused(attempt, UNAUTHENTICATED, "INVALID_CREDENTIALS")
+    assert len(await world.mails(unverified.user.email, "verify_email")) == 1
+
+
+async def test_a_hash_of_another_cost_is_made_anew(world: World, owner: Person) -> None:
+    costly = await Passwords(5).hash(PASSWORD)
+    assert costly.split("$")[2] == "05"
+    await execute(
+        world, "update users set password_hash = :hash where id = :id", hash=costly, id=owner.id
+    )
+    await login(world, owner.email)
+    async with world.engine.connect() as connection:
+        query = text("select password_hash from users where id = :id")
+        stored: str = (await connection.execute(query, {"id": owner.id})).scalar_one()
+    assert stored.split("$")[2] == "04"
+    assert (await login(world, owner.email)).user.id == owner.id
+
+
+async def test_a_bare_bcrypt_hash_of_the_password_is_none_of_ours(
+    world: World, owner: Person, refused: Refused
+) -> None:
+    bare = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    await execute(
+        world, "update users set password_hash = :hash where id = :id", hash=bare, id=owner.id
+    )
+    await refused(login(world, owner.email), UNAUTHENTICATED, "INVALID_CREDENTIALS")
+
+
+async def test_a_person_works_first_in_the_organization_they_joined_first(
+    world: World, owner: Person
+) -> None:
+    first = await world.new_organization(owner)
+    await world.new_organization(owner)
+    assert claims((await login(world, owner.email)).access_token)["org"] == first
+
+
+async def test_a_new_session_works_where_the_last_one_did(world: World, owner: Person) -> None:
+    await world.new_organization(owner)
+    second = await world.new_organization(owner)
+    await world.auth.SwitchOrganization(
+        pb.SwitchOrganizationRequest(organization_id=second), metadata=owner.metadata
+    )
+    assert claims((await login(world, owner.email)).access_token)["org"] == second
+
+
+async def test_nobody_works_in_an_organization_they_left(
+    world: World, owner: Person, organization_id: str
+) -> None:
+    member = await world.new_member(organization_id, owner, "member")
+    assert claims((await login(world, member.email)).access_token)["org"] == organization_id
+    await world.organizations.RemoveMember(
+        organizations.RemoveMemberRequest(organization_id=organization_id, user_id=member.id),
+        metadata=owner.metadata,
+    )
+    assert "org" not in claims((await login(world, member.email)).access_token)
+
+
+async def test_many_at_once_each_get_a_session(world: World, owner: Person) -> None:
+    answers = await asyncio.gather(*(login(world, owner.email) for _ in range(8)))
+    assert len({claims(answer.access_token)["sid"] for answer in answers}) == 8
+    for answer in answers:
+        metadata = (("authorization", f"Bearer {answer.access_token}"),)
+        assert (await world.users.GetMe(users.GetMeRequest(), metadata=metadata)).user.id

@@ -1,0 +1,186 @@
+"""The keys that sign: made once, known before they sign, and retired after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.auth.signing_keys import SealedOtherwiseError, SigningKeys
+from server.kit.db import create_engine
+from server.kit.errors import UnauthenticatedError
+from server.kit.ids import new_id
+from server.kit.jwt import TokenIssuer, TokenVerifier
+from server.kit.secrets import Secrets
+from tests.stack import PostgresServer
+
+SECRETS = Secrets(b"s" * 32)
+START = datetime(2030, 1, 1, tzinfo=UTC)
+MONTH = timedelta(days=30)
+MINUTE = timedelta(minutes=1)
+
+
+class Clock:
+    """A time that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+async def engine(postgres: PostgresServer) -> AsyncIterator[AsyncEngine]:
+    """A database in which no key was made yet."""
+    with postgres.fresh_database() as url:
+        engine = create_engine(url)
+        yield engine
+        await engine.dispose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def keys(engine: AsyncEngine, clock: Clock) -> SigningKeys:
+    """The keys of a core that has started."""
+    keys = SigningKeys(engine, SECRETS, clock)
+    await keys.load()
+    return keys
+
+
+def token(keys: SigningKeys, clock: Clock) -> str:
+    issuer = TokenIssuer(keys, "portico", clock)
+    return issuer.issue(
+        kind="user", subject=new_id(), session_id=new_id(), organization_id=None, tier="free"
+    )
+
+
+async def rotate(keys: SigningKeys, clock: Clock) -> None:
+    clock.now += MONTH
+    assert await keys.rotate(clock.now)
+    await keys.refresh()
+
+
+async def test_cores_that_start_at_once_make_one_key(engine: AsyncEngine, clock: Clock) -> None:
+    cores = [SigningKeys(engine, SECRETS, clock) for _ in range(4)]
+    await asyncio.gather(*(core.load() for core in cores))
+    assert len({core.signing_key().kid for core in cores}) == 1
+
+
+async def test_a_core_that_starts_again_signs_with_the_same_key(
+    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+) -> None:
+    again = SigningKeys(engine, SECRETS, clock)
+    await again.load()
+    assert again.signing_key().kid == keys.signing_key().kid
+    signed = token(keys, clock)
+    assert await TokenVerifier(again, "portico", clock).verify(signed)
+
+
+async def test_the_private_half_is_stored_sealed(engine: AsyncEngine, keys: SigningKeys) -> None:
+    async with engine.connect() as connection:
+        query = text("select sealed_private_key from signing_keys")
+        sealed: bytes = (await connection.execute(query)).scalar_one()
+    assert b"PRIVATE KEY" not in sealed
+
+
+async def test_another_secret_key_is_told_so(
+    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+) -> None:
+    with pytest.raises(SealedOtherwiseError, match="PORTICO_SECRET_KEY"):
+        await SigningKeys(engine, Secrets(b"x" * 32), clock).load()
+
+
+async def test_a_young_key_is_not_rotated(clock: Clock, keys: SigningKeys) -> None:
+    clock.now += MONTH - MINUTE
+    assert not await keys.rotate(clock.now)
+
+
+async def test_two_that_rotate_at_once_make_one_key(
+    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+) -> None:
+    clock.now += MONTH
+    others = [SigningKeys(engine, SECRETS, clock) for _ in range(3)]
+    assert sorted(await asyncio.gather(*(o.rotate(clock.now) for o in others))) == [
+        False,
+        False,
+        True,
+    ]
+
+
+async def test_the_next_key_is_published_before_it_signs(clock: Clock, keys: SigningKeys) -> None:
+    old = keys.signing_key().kid
+    await rotate(keys, clock)
+    published = [key.kid for key in keys.published()]
+    assert (len(published), published[0], keys.signing_key().kid) == (2, old, old)
+    clock.now += 10 * MINUTE
+    new = keys.signing_key().kid
+    assert new == published[1]
+    assert [key.kid for key in keys.published()] == [new, old]
+
+
+async def test_no_token_is_refused_for_the_change_of_keys(clock: Clock, keys: SigningKeys) -> None:
+    verifier = TokenVerifier(keys, "portico", clock)
+    await rotate(keys, clock)
+    clock.now += 10 * MINUTE - timedelta(seconds=1)
+    last_of_the_old = token(keys, clock)
+    clock.now += MINUTE
+    assert await verifier.verify(token(keys, clock))
+    clock.now += 13 * MINUTE
+    assert await verifier.verify(last_of_the_old)
+
+
+async def test_an_old_key_is_retired_an_hour_after_the_new_one_signs(
+    clock: Clock, keys: SigningKeys
+) -> None:
+    old = keys.signing_key().kid
+    await rotate(keys, clock)
+    clock.now += 69 * MINUTE
+    assert await keys.public_key(old) is not None
+    clock.now += MINUTE
+    assert await keys.public_key(old) is None
+    assert old not in {key.kid for key in keys.published()}
+
+
+async def test_a_retired_key_opens_nothing_even_for_a_token_seen_before(
+    clock: Clock, keys: SigningKeys
+) -> None:
+    verifier = TokenVerifier(keys, "portico", clock)
+    issuer = TokenIssuer(keys, "portico", clock)
+    long_lived = issuer.issue(
+        kind="key", subject=new_id(), organization_id=None, tier="free", lifetime=2 * MONTH
+    )
+    assert await verifier.verify(long_lived)
+    await rotate(keys, clock)
+    clock.now += 70 * MINUTE
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(long_lived)
+
+
+async def test_a_key_that_another_core_made_is_found_by_its_first_token(
+    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+) -> None:
+    other = SigningKeys(engine, SECRETS, clock)
+    await other.load()
+    await rotate(other, clock)
+    clock.now += 10 * MINUTE
+    assert await TokenVerifier(keys, "portico", clock).verify(token(other, clock))
+
+
+async def test_made_up_keys_do_not_make_us_ask_the_database_each_time(
+    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+) -> None:
+    other = SigningKeys(engine, SECRETS, clock)
+    await other.load()
+    assert await keys.public_key("made up") is None
+    await rotate(other, clock)
+    clock.now += 10 * MINUTE
+    assert await keys.public_key(other.signing_key().kid) is None
