@@ -40,7 +40,7 @@ OPTIONS = {
 }
 
 # For data that nobody will miss: many times faster, and a killed process still loses nothing.
-HASTY_OPTIONS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+HASTY_OPTIONS = {"fsync": "off", "full_page_writes": "off"}
 
 
 @dataclass(frozen=True)
