@@ -9,6 +9,9 @@ from importlib.metadata import version
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+# Every table must be known, not only those used here: rows are written in the order of
+# their foreign keys, which reach into other features.
+import server.migrations.models  # noqa: F401
 from server.auth.signing_keys import SigningKeys
 from server.kit.clock import Clock, utc_now
 from server.kit.db import create_engine, sessions
