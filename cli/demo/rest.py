@@ -84,9 +84,7 @@ class Rest:
         if answer.status == TOO_MANY_REQUESTS != expect:
             await self._be_patient(answer)
             answer = await self.attempt(method, path, body, credential=credential)
-        self._console.check(
-            answer.status == expect, f"{method} {path} answers {expect}, not {answer.status}"
-        )
+        self._console.check(answer.status == expect, f"the status is {expect}")
         return answer
 
     async def attempt(
@@ -115,5 +113,5 @@ class Rest:
             raise WrongAnswer(
                 f"a limit of this address is used up for {seconds} s: play the tour again then"
             )
-        self._console.note(f"The tour was played a moment ago; waiting {seconds} s for the limit.")
+        self._console.note(f"The tour goes faster than its limit allows; waiting {seconds} s.")
         await asyncio.sleep(seconds)
