@@ -9,14 +9,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
+from uuid import UUID
 
 import grpc
 import pytest
 from grpc import aio
 from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import EdgeSettings
+from server.kit.audit import AuditEntry
 from server.serve import Server
 from server.settings import Settings
 from server.wiring import build
@@ -30,7 +34,6 @@ from tests.core.world import (
     refusal,
 )
 from tests.stack import PostgresServer
-
 
 # One for both engines: they share the database, and with it the sealed signing key.
 SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())
@@ -88,6 +91,21 @@ def refused() -> Refused:
         return found
 
     return check
+
+
+Audited = Callable[[str], Awaitable[list[str]]]
+
+
+@pytest.fixture
+def audited(world: World) -> Audited:
+    """The actions that the audit log holds on a target, oldest first."""
+
+    async def read(target_id: str) -> list[str]:
+        query = select(AuditEntry.action).where(AuditEntry.target_id == UUID(target_id))
+        async with AsyncSession(world.engine) as db:
+            return list(await db.scalars(query.order_by(AuditEntry.id)))
+
+    return read
 
 
 @pytest.fixture

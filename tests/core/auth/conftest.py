@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from uuid import UUID
-
 import jwt
 import pytest
 from portico.auth.v1 import auth_service_pb2 as pb
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.kit.audit import AuditEntry
 from tests.core.world import PASSWORD, World, new_email
-
-Audited = Callable[[str], Awaitable[list[str]]]
-
-
-@pytest.fixture
-def audited(world: World) -> Audited:
-    """The actions that the audit log holds on a target, oldest first."""
-
-    async def read(target_id: str) -> list[str]:
-        query = select(AuditEntry.action).where(AuditEntry.target_id == UUID(target_id))
-        async with AsyncSession(world.engine) as db:
-            return list(await db.scalars(query.order_by(AuditEntry.id)))
-
-    return read
 
 
 def claims(access_token: str) -> dict[str, object]:

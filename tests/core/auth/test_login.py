@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.audit import AuditEntry
 from server.users.passwords import Passwords
-from tests.core.auth.conftest import Audited, claims
-from tests.core.conftest import Refused
+from tests.core.auth.conftest import claims
+from tests.core.conftest import Audited, Refused
 from tests.core.world import PASSWORD, Person, World, new_email
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED

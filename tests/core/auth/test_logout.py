@@ -6,8 +6,8 @@ import grpc
 from portico.auth.v1 import auth_service_pb2 as pb
 from portico.users.v1 import user_service_pb2 as users
 
-from tests.core.auth.conftest import Audited, claims
-from tests.core.conftest import Refused
+from tests.core.auth.conftest import claims
+from tests.core.conftest import Audited, Refused
 from tests.core.world import Person, World
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED

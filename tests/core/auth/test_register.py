@@ -9,8 +9,8 @@ import pytest
 from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as pb
 
-from tests.core.auth.conftest import Audited, registration
-from tests.core.conftest import Refused
+from tests.core.auth.conftest import registration
+from tests.core.conftest import Audited, Refused
 from tests.core.world import PASSWORD, Person, World, new_email, refusal
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

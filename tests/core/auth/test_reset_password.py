@@ -11,8 +11,7 @@ from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as pb
 from portico.users.v1 import user_service_pb2 as users
 
-from tests.core.auth.conftest import Audited
-from tests.core.conftest import Refused
+from tests.core.conftest import Audited, Refused
 from tests.core.world import Person, World, refusal
 
 NEW_PASSWORD = "a different long sentence"

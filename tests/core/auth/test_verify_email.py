@@ -9,8 +9,7 @@ import grpc
 from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as pb
 
-from tests.core.auth.conftest import Audited
-from tests.core.conftest import Refused
+from tests.core.conftest import Audited, Refused
 from tests.core.world import World, refusal
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

@@ -1,0 +1,79 @@
+"""One call, one transaction: what is refused leaves nothing behind, unless it says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from portico.auth.v1 import auth_service_pb2 as auth
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.kit.audit import AuditEntry
+from server.kit.call import Call, Client
+from server.kit.clock import utc_now
+from server.kit.contract import methods
+from server.kit.errors import DomainError
+from server.kit.ids import new_id
+from server.rpc.pipeline import Proceed
+from server.rpc.transaction import Transaction
+from tests.core.world import RecordingWaker, World
+
+(LOGOUT,) = (
+    method
+    for method in methods(auth.DESCRIPTOR.services_by_name["AuthService"])
+    if method.name == "Logout"
+)
+
+
+class PlainRefusalError(DomainError):
+    """No."""
+
+
+class LastingRefusalError(DomainError):
+    """No, and this shall be remembered."""
+
+    keeps_changes = True
+
+
+def writing_and_raising(error: Exception | None) -> Proceed:
+    """A service that writes a row, wakes a worker, and ends in this way."""
+
+    async def proceed(request: Any, call: Call) -> Message:
+        call.record("tested")
+        call.wakes.add("a.task")
+        if error is not None:
+            raise error
+        return auth.LogoutResponse()
+
+    return proceed
+
+
+async def run(world: World, error: Exception | None) -> tuple[int, list[str]]:
+    """How many rows are left, and which workers were woken."""
+    call = Call(LOGOUT, {}, Client(), request_id=str(new_id()), now=utc_now())
+    waker = RecordingWaker()
+    transaction = Transaction(world.engine, waker)
+    attempt = transaction(auth.LogoutRequest(), call, writing_and_raising(error))
+    if error is None:
+        assert await attempt == auth.LogoutResponse()
+    else:
+        with pytest.raises(type(error)):
+            await attempt
+    query = select(func.count()).where(AuditEntry.request_id == call.request_id)
+    async with AsyncSession(world.engine) as db:
+        return (await db.execute(query)).scalar_one(), waker.tasks
+
+
+async def test_an_answer_commits_and_wakes(world: World) -> None:
+    assert await run(world, None) == (1, ["a.task"])
+
+
+@pytest.mark.parametrize("error", [PlainRefusalError(), RuntimeError("a surprise")])
+async def test_an_error_takes_everything_back(world: World, error: Exception) -> None:
+    assert await run(world, error) == (0, [])
+
+
+async def test_a_refusal_that_keeps_changes_commits_and_wakes(world: World) -> None:
+    assert await run(world, LastingRefusalError()) == (1, ["a.task"])
