@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import web
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook as Verifier
 
@@ -231,6 +231,16 @@ class Tenants:
         """Asks for a delivery once more."""
         async with self.sessions.begin() as db:
             (await db.get_one(Delivery, delivery.id)).redeliver(now)
+
+    async def change(self, webhook: Subscription, **fields: Any) -> None:
+        """Changes a webhook."""
+        async with self.sessions.begin() as db:
+            await db.execute(update(Webhook).where(Webhook.id == webhook.id).values(**fields))
+
+    async def delete(self, webhook: Subscription) -> None:
+        """Deletes a webhook."""
+        async with self.sessions.begin() as db:
+            await db.execute(delete(Webhook).where(Webhook.id == webhook.id))
 
     async def let_claims_run_out(self) -> None:
         """What waiting for half a minute does."""

@@ -1,0 +1,135 @@
+"""Promises about what is cleared away, and above all about what is not."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.auth.models import StoredSigningKey
+from server.auth.signing_keys import MAX_AGE, SigningKeys
+from server.kit.clock import utc_now
+from server.kit.idempotency import IdempotentAnswer
+from server.kit.ids import earliest_id, new_id
+from server.kit.outbox import Email, Event
+from server.webhooks.models import Attempt, Delivery
+from tests.workers.harness import DrivenClock, Receiver, Tenants
+from workers import housekeeping
+from workers.events import EventFanOut
+from workers.housekeeping import KEPT, Housekeeping
+from workers.webhooks.deliverer import Deliverer
+
+
+@pytest.fixture
+async def keeper(tenants: Tenants, engine: AsyncEngine, clock: DrivenClock) -> Housekeeping:
+    """The housekeeping of a worker."""
+    return Housekeeping(tenants.sessions, SigningKeys(engine, tenants.secrets, clock), clock)
+
+
+async def count(tenants: Tenants, model: Any) -> int:
+    """How many rows a table has."""
+    async with tenants.sessions() as db:
+        return await db.scalar(select(func.count()).select_from(model)) or 0
+
+
+async def remember_answer(tenants: Tenants, scope: bytes, expires_at: datetime) -> None:
+    """Puts down the answer of a write that had an Idempotency-Key."""
+    async with tenants.sessions.begin() as db:
+        db.add(
+            IdempotentAnswer(
+                scope=scope,
+                request_digest=b"",
+                method="/a/Method",
+                sealed_answer=b"",
+                expires_at=expires_at,
+            )
+        )
+
+
+async def test_answers_are_forgotten_when_their_key_holds_no_longer(
+    tenants: Tenants, keeper: Housekeeping, clock: DrivenClock
+) -> None:
+    await remember_answer(tenants, b"over", clock() - timedelta(seconds=1))
+    await remember_answer(tenants, b"holds", clock() + timedelta(hours=1))
+    await keeper.delete_expired()
+    async with tenants.sessions() as db:
+        assert list(await db.scalars(select(IdempotentAnswer.scope))) == [b"holds"]
+
+
+async def test_more_rows_than_one_batch_are_all_deleted(
+    tenants: Tenants, keeper: Housekeeping, clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "BATCH", 2)
+    for number in range(7):
+        await remember_answer(tenants, bytes([number]), clock())
+    await keeper.delete_expired()
+    assert await count(tenants, IdempotentAnswer) == 0
+
+
+async def test_what_was_told_and_sent_is_kept_for_30_days(
+    tenants: Tenants,
+    keeper: Housekeeping,
+    receiver: Receiver,
+    clock: DrivenClock,
+    tell: EventFanOut,
+    deliverer: Deliverer,
+) -> None:
+    organization = await tenants.organization()
+    await tenants.webhook(organization, receiver.url)
+    await tenants.event(organization)
+    await tell()
+    await deliverer.settle()
+    clock.advance(KEPT - timedelta(hours=1))
+    await keeper.delete_expired()
+    kept = [await count(tenants, model) for model in (Event, Delivery, Attempt)]
+    clock.advance(timedelta(hours=2))
+    await keeper.delete_expired()
+    assert kept == [1, 1, 1]
+    assert [await count(tenants, model) for model in (Event, Delivery, Attempt)] == [0, 0, 0]
+
+
+async def test_what_is_still_to_be_told_or_sent_is_never_deleted(
+    tenants: Tenants, keeper: Housekeeping, receiver: Receiver, clock: DrivenClock
+) -> None:
+    organization = await tenants.organization()
+    webhook = await tenants.webhook(organization, receiver.url)
+    await tenants.event(organization)
+    await tenants.email("verify_email")
+    async with tenants.sessions.begin() as db:
+        db.add(_pending_delivery(organization, webhook.id, clock()))
+    clock.advance(KEPT * 2)
+    await keeper.delete_expired()
+    assert [await count(tenants, model) for model in (Event, Delivery, Email)] == [1, 1, 1]
+
+
+def _pending_delivery(organization_id: UUID, webhook_id: UUID, now: datetime) -> Delivery:
+    return Delivery(
+        organization_id=organization_id,
+        webhook_id=webhook_id,
+        event_id=new_id(),
+        event_type="key.created",
+        payload="{}",
+        next_attempt_at=now,
+    )
+
+
+async def test_the_signing_key_is_followed_by_another_when_it_is_old(
+    tenants: Tenants, keeper: Housekeeping, clock: DrivenClock
+) -> None:
+    await keeper.rotate_signing_keys()
+    await keeper.rotate_signing_keys()
+    assert await count(tenants, StoredSigningKey) == 1
+    clock.advance(MAX_AGE)
+    await keeper.rotate_signing_keys()
+    assert await count(tenants, StoredSigningKey) == 2
+
+
+def test_the_earliest_id_of_a_moment_parts_older_ids_from_newer_ones() -> None:
+    older = new_id()
+    moment = utc_now() + timedelta(milliseconds=5)
+    assert older < earliest_id(moment)
+    assert earliest_id(moment - timedelta(seconds=1)) < older
