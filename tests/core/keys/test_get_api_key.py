@@ -1,0 +1,49 @@
+"""Showing a key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import grpc
+from portico.keys.v1 import api_key_service_pb2 as pb
+
+from tests.core.calls import headers
+from tests.core.conftest import Refused
+from tests.core.keys.conftest import KeyRing
+from tests.core.world import World
+
+
+async def test_a_key_is_shown_as_it_was_created(ring: KeyRing) -> None:
+    created = await ring.create("keys:read", "members:read")
+    assert (await ring.get(created.api_key.id)).api_key == created.api_key
+
+
+async def test_a_key_says_when_its_time_is_over(ring: KeyRing, world: World) -> None:
+    expires_at = datetime.now(UTC) + timedelta(hours=1)
+    key = (await ring.create(expires_at=expires_at)).api_key
+    assert (await ring.get(key.id)).api_key.status == "active"
+    with world.clock.later(timedelta(hours=1)):
+        assert (await ring.get(key.id)).api_key.status == "expired"
+
+
+async def test_what_the_client_has_already_is_said_to_be_unchanged(
+    ring: KeyRing, world: World
+) -> None:
+    key = (await ring.create()).api_key
+    request = pb.GetApiKeyRequest(api_key_id=key.id)
+    for known, code in (('"1"', "304"), ('W/"1"', "304"), ('"2"', None)):
+        metadata = (*ring.owner.metadata, ("if-none-match", known))
+        call = world.keys.GetApiKey(request, metadata=metadata)
+        await call
+        assert (await headers(call)).get("etag") == '"1"'
+        assert (await headers(call)).get("x-http-code") == code
+
+
+async def test_a_key_that_nobody_has_is_not_found(ring: KeyRing, refused: Refused) -> None:
+    attempt = ring.get("01890a5d-ac96-774b-bcce-b302099a8057")
+    await refused(attempt, grpc.StatusCode.NOT_FOUND, "API_KEY_NOT_FOUND")
+
+
+async def test_a_malformed_id_is_named(ring: KeyRing, refused: Refused) -> None:
+    found = await refused(ring.get("1"), grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert found.fields == ("api_key_id",)

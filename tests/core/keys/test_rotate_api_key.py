@@ -1,0 +1,79 @@
+"""Rotating a key: a new secret, and the old one for as long as its users need to change."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import grpc
+
+from tests.core.conftest import Refused
+from tests.core.keys.conftest import KeyRing, announced
+from tests.core.records import event
+from tests.core.world import World
+
+REFUSED = (grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID")
+
+
+async def test_without_an_overlap_the_old_secret_is_refused_at_once(
+    ring: KeyRing, refused: Refused
+) -> None:
+    key = await ring.create()
+    rotated = await ring.rotate(key.api_key.id)
+    assert rotated.secret != key.secret
+    assert rotated.secret.startswith(rotated.api_key.prefix)
+    assert not rotated.api_key.HasField("previous_secret_expires_at")
+    await refused(ring.verify(key.secret), *REFUSED)
+    assert (await ring.verify(rotated.secret)).api_key == rotated.api_key
+
+
+async def test_within_the_overlap_both_secrets_are_good(
+    ring: KeyRing, world: World, refused: Refused
+) -> None:
+    key = await ring.create()
+    rotated = await ring.rotate(key.api_key.id, 3600)
+    for secret in (key.secret, rotated.secret):
+        assert (await ring.verify(secret)).api_key.id == key.api_key.id
+    with world.clock.later(timedelta(hours=1)):
+        await refused(ring.verify(key.secret), *REFUSED)
+        await ring.verify(rotated.secret)
+
+
+async def test_the_edge_keeps_an_old_secret_no_longer_than_the_overlap(ring: KeyRing) -> None:
+    key = await ring.create()
+    rotated = (await ring.rotate(key.api_key.id, 30)).api_key
+    verified = await ring.verify(key.secret)
+    assert verified.expires_at == rotated.previous_secret_expires_at
+
+
+async def test_of_old_secrets_only_the_last_overlaps(ring: KeyRing, refused: Refused) -> None:
+    first = await ring.create()
+    second = await ring.rotate(first.api_key.id, 3600)
+    third = await ring.rotate(first.api_key.id, 3600)
+    await refused(ring.verify(first.secret), *REFUSED)
+    for secret in (second.secret, third.secret):
+        await ring.verify(secret)
+
+
+async def test_the_change_is_told_without_the_secret_and_the_edge_forgets_the_key(
+    ring: KeyRing, world: World, valkey_url: str
+) -> None:
+    key = (await ring.create()).api_key
+    async with announced(valkey_url, key.id):
+        rotated = await ring.rotate(key.id)
+    told = await event(world, ring.organization_id, "key.rotated")
+    assert told.data["prefix"] == rotated.api_key.prefix
+    assert rotated.secret not in str(told.data)
+
+
+async def test_a_revoked_key_gets_no_new_secret(ring: KeyRing, refused: Refused) -> None:
+    key = (await ring.create()).api_key
+    await ring.revoke(key.id)
+    attempt = ring.rotate(key.id)
+    await refused(attempt, grpc.StatusCode.FAILED_PRECONDITION, "API_KEY_REVOKED")
+
+
+async def test_an_overlap_of_more_than_a_week_is_refused(ring: KeyRing, refused: Refused) -> None:
+    key = (await ring.create()).api_key
+    attempt = ring.rotate(key.id, 604_801)
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert found.fields == ("overlap_seconds",)

@@ -1,0 +1,84 @@
+"""Verifying a key for the edge: whose it is, what it may use, and for how long that holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import grpc
+import jwt
+import pytest
+from portico.keys.v1 import api_key_service_pb2 as pb
+from portico.keys.v1.api_key_pb2 import ApiKeyLimits
+
+from server.kit.tokens import new_api_key
+from tests.core.conftest import Refused
+from tests.core.keys.conftest import KeyRing
+from tests.core.world import World
+
+REFUSED = (grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID")
+
+
+async def test_the_answer_says_whose_the_key_is(ring: KeyRing) -> None:
+    key = await ring.create("keys:read", limits=ApiKeyLimits(per_minute=7))
+    verified = await ring.verify(key.secret)
+    assert verified.api_key == key.api_key
+    assert verified.tier == "free"
+    claims = jwt.decode(verified.access_token, options={"verify_signature": False})
+    assert (claims["sub"], claims["kind"]) == (key.api_key.id, "key")
+    assert (claims["org"], claims["tier"]) == (ring.organization_id, "free")
+    # Envoy accepts tokens for "portico" from anyone; this one must not pass there.
+    assert claims["aud"] == "portico-internal"
+    assert claims["exp"] <= verified.expires_at.seconds
+
+
+async def test_the_answer_holds_for_five_minutes(ring: KeyRing) -> None:
+    key = await ring.create()
+    before = datetime.now(UTC)
+    lifetime = (await ring.verify(key.secret)).expires_at.ToDatetime(tzinfo=UTC) - before
+    assert abs(lifetime - timedelta(minutes=5)) < timedelta(seconds=5)
+
+
+async def test_it_holds_no_longer_than_the_key(
+    ring: KeyRing, world: World, refused: Refused
+) -> None:
+    key = await ring.create(expires_at=datetime.now(UTC) + timedelta(minutes=1))
+    assert (await ring.verify(key.secret)).expires_at == key.api_key.expires_at
+    with world.clock.later(timedelta(minutes=1)):
+        await refused(ring.verify(key.secret), *REFUSED)
+
+
+def swapped(secret: str) -> str:
+    """With two neighbours in the wrong order, as people mistype."""
+    for at in range(10, len(secret)):
+        if secret[at] != secret[at - 1]:
+            return secret[: at - 1] + secret[at] + secret[at - 1] + secret[at + 1 :]
+    raise AssertionError(secret)
+
+
+@pytest.mark.parametrize(
+    "made_up",
+    [
+        pytest.param(lambda _: new_api_key("test"), id="well formed, but nobody's"),
+        pytest.param(lambda secret: secret.replace("pk_test", "pk_live"), id="other environment"),
+        pytest.param(swapped, id="mistyped"),
+        pytest.param(lambda secret: secret[:-1], id="cut off"),
+        pytest.param(lambda secret: secret + "0", id="too long"),
+        pytest.param(lambda _: "pk_test_", id="empty"),
+        pytest.param(lambda _: "nonsense", id="nonsense"),
+    ],
+)
+async def test_whatever_is_wrong_with_a_secret_the_answer_is_the_same(
+    ring: KeyRing, made_up: Callable[[str], str], refused: Refused
+) -> None:
+    key = await ring.create()
+    found = await refused(ring.verify(made_up(key.secret)), *REFUSED)
+    assert found.metadata == {}
+
+
+async def test_only_our_own_services_may_ask(ring: KeyRing, world: World, refused: Refused) -> None:
+    key = await ring.create()
+    request = pb.VerifyApiKeyRequest(secret=key.secret)
+    for metadata in (ring.owner.metadata, await world.key_metadata(key.secret)):
+        attempt = world.keys.VerifyApiKey(request, metadata=metadata)
+        await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
