@@ -64,6 +64,7 @@ def _provider(settings: GatewaySettings) -> Json:
         "audiences": [AUDIENCE],
         "require_expiration": True,
         "clock_skew_seconds": _CLOCK_SKEW_SECONDS,
+        # No jwt_cache_config: it goes on accepting tokens of a key that was taken back.
         # The core verifies the token again: it trusts nothing that we say of it.
         "forward": True,
         "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],

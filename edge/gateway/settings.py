@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONTRACT_FILE = ROOT / "generated" / "descriptor.binpb"
+
+LONGEST_SOCKET = "envoy-admin.sock"
+SOCKET_PATH_BYTES = 107  # what the kernel takes
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -50,6 +54,13 @@ class GatewaySettings(BaseModel):
     request_timeout: float = Field(default=10, gt=0, le=300)
     jwks_cache: float = Field(default=30, gt=0)
 
+    @field_validator("runtime_dir")
+    @classmethod
+    def _room_for_sockets(cls, folder: Path) -> Path:
+        if len(os.fsencode(folder / LONGEST_SOCKET)) > SOCKET_PATH_BYTES:
+            raise ValueError(f"the path is too long for unix sockets: {folder}")
+        return folder
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -68,12 +79,17 @@ class GatewaySettings(BaseModel):
         return origins
 
 
-class EnvironmentSettings(GatewaySettings, BaseSettings):
+class _StateSettings(BaseSettings):
+    """Where Portico keeps its state; read first, for other settings follow from it."""
+
+    state_dir: Path = Path(".portico")
+
+
+class EnvironmentSettings(GatewaySettings, _StateSettings):
     """The settings of a gateway started by hand or by `portico run`: PORTICO_* variables."""
 
     model_config = SettingsConfigDict(env_prefix="PORTICO_", env_ignore_empty=True, extra="ignore")
 
-    state_dir: Path = Path(".portico")
     runtime_dir: Path = Field(default_factory=lambda data: data["state_dir"] / "run")
     transcoder_file: Path = ROOT / "envoy" / "transcoder.binpb"
     lua_file: Path = ROOT / "envoy" / "envelope.lua"

@@ -1,0 +1,180 @@
+"""Promises of the generated configuration that no single request can show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cli.generate.gateway import write_gateway
+from edge.gateway.bootstrap import render
+from edge.gateway.contract import AccessRule, Category, Contract
+from edge.gateway.paths import camel, path_table, variables
+from edge.gateway.settings import ROOT, GatewaySettings, container_settings
+
+GENERATED = (
+    "envoy/envoy.yaml",
+    "envoy/transcoder.binpb",
+    "generated/openapi.json",
+    "generated/openapi.yaml",
+)
+HTTP = "envoy.filters.http."
+
+
+@pytest.fixture(scope="module")
+def config(contract: Contract) -> dict[str, Any]:
+    return render(contract, container_settings())
+
+
+def everything(node: Any) -> Iterator[Any]:
+    """Every node of a tree."""
+    yield node
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from everything(child)
+
+
+def routes(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The routes of the public listener, by name."""
+    manager = public(config)["filter_chains"][0]["filters"][0]["typed_config"]
+    [host] = manager["route_config"]["virtual_hosts"]
+    return {route["name"]: route for route in host["routes"]}
+
+
+def public(config: dict[str, Any]) -> dict[str, Any]:
+    listener: dict[str, Any] = config["static_resources"]["listeners"][0]
+    return listener
+
+
+def filters(config: dict[str, Any]) -> list[dict[str, Any]]:
+    manager = public(config)["filter_chains"][0]["filters"][0]["typed_config"]
+    chain: list[dict[str, Any]] = manager["http_filters"]
+    return chain
+
+
+def test_no_filter_is_switched_off_by_the_general_switch(config: dict[str, Any]) -> None:
+    kinds = {
+        node["@type"] for node in everything(config) if isinstance(node, dict) and "@type" in node
+    }
+    assert not [kind for kind in kinds if kind.endswith("route.v3.FilterConfig")]
+
+
+def test_every_rpc_has_one_exact_route(config: dict[str, Any], contract: Contract) -> None:
+    paths = {name: route["match"] for name, route in routes(config).items()}
+    for method in contract.routed:
+        assert paths[method.full_name] == {"path": method.path}
+
+
+def test_an_internal_method_has_no_route(config: dict[str, Any], contract: Contract) -> None:
+    internal = [m for m in contract.methods if m.access is AccessRule.INTERNAL]
+    assert internal
+    for method in internal:
+        assert method.full_name not in routes(config)
+        assert method.path not in json.dumps(config)
+
+
+def test_only_public_methods_open_a_door(config: dict[str, Any], contract: Contract) -> None:
+    for method in contract.routed:
+        policy = routes(config)[method.full_name]["typed_per_filter_config"]
+        opened = f"{HTTP}rbac" in policy
+        assert opened == (method.access is AccessRule.PUBLIC)
+        requirement = policy[f"{HTTP}jwt_authn"]["requirement_name"]
+        assert requirement == ("welcome" if opened else "demanded")
+
+
+def test_every_limited_method_sends_what_it_costs(
+    config: dict[str, Any], contract: Contract
+) -> None:
+    for method in contract.routed:
+        policy = routes(config)[method.full_name]["typed_per_filter_config"]
+        limited = f"{HTTP}ratelimit" in policy
+        assert limited == (method.category is not Category.UNLIMITED)
+        if limited:
+            for descriptor in policy[f"{HTTP}ratelimit"]["rate_limits"]:
+                assert descriptor["hits_addend"] == {"number": method.cost}
+
+
+def test_only_reads_are_tried_again(config: dict[str, Any], contract: Contract) -> None:
+    for method in contract.routed:
+        retried = "retry_policy" in routes(config)[method.full_name]["route"]
+        assert retried == (method.category is Category.READ)
+
+
+def test_no_path_variable_can_come_from_the_query(
+    config: dict[str, Any], contract: Contract
+) -> None:
+    [transcoder] = [f for f in filters(config) if f["name"] == f"{HTTP}grpc_json_transcoder"]
+    ignored = set(transcoder["typed_config"]["ignored_query_parameters"])
+    names = {name for m in contract.routed if m.rest for name in variables(m.rest.template)}
+    assert names
+    assert ignored == names | {camel(name) for name in names}
+
+
+def test_the_filters_stand_in_their_order(config: dict[str, Any]) -> None:
+    assert [filter_["name"].removeprefix(HTTP) for filter_ in filters(config)] == [
+        "cors",
+        "response_headers",
+        "request_id",
+        "compress_gzip",
+        "compress_brotli",
+        "compress_zstd",
+        "lua",
+        "local_ratelimit",
+        "grpc_web",
+        "grpc_json_transcoder",
+        "jwt_authn",
+        "rbac",
+        "ext_authz",
+        "ratelimit",
+        "router",
+    ]
+
+
+def test_administration_is_a_private_socket(config: dict[str, Any]) -> None:
+    assert config["admin"]["address"] == {
+        "pipe": {"path": "/run/portico/envoy-admin.sock", "mode": 0o600}
+    }
+
+
+def test_no_secret_is_in_the_configuration(config: dict[str, Any]) -> None:
+    text = json.dumps(config).lower()
+    for word in ("internal_token", "secret_key", "private"):
+        assert word not in text
+
+
+def test_a_path_answers_to_the_verbs_of_every_template_it_matches(contract: Contract) -> None:
+    table = {row["pattern"]: row["allow"] for row in path_table(_forms(contract))}
+    assert table["^/api/v1/users/me/?$"] == "DELETE, GET, PATCH"
+    assert table["^/api/v1/api%-keys/[^/]+/revoke/?$"] == "POST"
+    literal_first = ["[" in pattern for pattern in table]
+    assert literal_first == sorted(literal_first)
+
+
+def _forms(contract: Contract) -> list[Any]:
+    return [method.rest for method in contract.routed if method.rest is not None]
+
+
+def test_what_is_committed_is_what_the_contract_gives(tmp_path: Path) -> None:
+    for name in ("generated/descriptor.binpb", "pyproject.toml"):
+        copy = tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "envoy").mkdir()
+    write_gateway(tmp_path)
+    for name in GENERATED:
+        assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes(), name
+
+
+def test_the_committed_yaml_is_the_rendered_configuration(config: dict[str, Any]) -> None:
+    assert yaml.safe_load((ROOT / "envoy" / "envoy.yaml").read_text()) == config
+
+
+@pytest.mark.parametrize("origin", ["*", "app.example.com", "https://app.example.com/"])
+def test_a_careless_origin_is_refused(origin: str) -> None:
+    values = container_settings().model_dump()
+    with pytest.raises(ValueError, match="is not an origin"):
+        GatewaySettings.model_validate({**values, "cors_origins": origin})

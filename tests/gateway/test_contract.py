@@ -1,0 +1,76 @@
+"""What the generator refuses: a contract that leaves its policy open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from google.api import annotations_pb2
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodDescriptorProto
+from portico.type.v1 import options_pb2
+
+from edge.gateway.contract import Contract, ContractError, read
+from edge.gateway.settings import CONTRACT_FILE
+
+VERIFY = "portico.keys.v1.ApiKeyService.VerifyApiKey"
+GET = "portico.keys.v1.ApiKeyService.GetApiKey"
+
+
+def changed(name: str, change: Callable[[MethodDescriptorProto], None]) -> FileDescriptorSet:
+    """The contract with one method changed."""
+    files = FileDescriptorSet.FromString(CONTRACT_FILE.read_bytes())
+    for file in files.file:
+        for service in file.service:
+            for method in service.method:
+                if f"{file.package}.{service.name}.{method.name}" == name:
+                    change(method)
+    return files
+
+
+def refused(name: str, change: Callable[[MethodDescriptorProto], None]) -> str:
+    with pytest.raises(ContractError) as refusal:
+        read(changed(name, change))
+    return str(refusal.value)
+
+
+def test_a_method_that_does_not_say_who_may_call_it_is_refused() -> None:
+    message = refused(GET, lambda method: method.options.ClearExtension(options_pb2.access))
+    assert message == f"{GET} does not say who may call it (access)"
+
+
+def test_a_method_that_does_not_say_what_it_costs_is_refused() -> None:
+    message = refused(GET, lambda method: method.options.ClearExtension(options_pb2.limit))
+    assert message == f"{GET} does not say what a call costs (limit)"
+
+
+def test_an_internal_method_with_a_url_is_refused() -> None:
+    def expose(method: MethodDescriptorProto) -> None:
+        method.options.Extensions[annotations_pb2.http].get = "/api/v1/verify"
+
+    assert refused(VERIFY, expose) == f"{VERIFY} is internal and must not have a URL"
+
+
+def test_a_second_url_is_refused() -> None:
+    def add(method: MethodDescriptorProto) -> None:
+        method.options.Extensions[annotations_pb2.http].additional_bindings.add().get = "/x"
+
+    assert GET in refused(GET, add)
+
+
+def test_pages_are_known_by_their_shape(contract: Contract) -> None:
+    pages = {method.name for method in contract.methods if method.list_field}
+    named = {
+        method.name
+        for method in contract.methods
+        if "next_cursor" in method.response.fields_by_name
+    }
+    assert pages == named
+    assert "ListApiKeys" in pages
+
+
+def test_every_element_of_the_api_has_a_comment(contract: Contract) -> None:
+    for method in contract.methods:
+        assert contract.comments[method.service]
+        assert contract.comments[method.full_name]
+        for field in (*method.request.fields, *method.response.fields):
+            assert contract.comments[field.full_name]

@@ -1,0 +1,162 @@
+"""The OpenAPI document: valid, complete, and exact about fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from edge.gateway.contract import Contract
+from edge.gateway.openapi.document import build
+from edge.gateway.settings import ROOT
+
+
+@pytest.fixture(scope="module")
+def document(contract: Contract) -> dict[str, Any]:
+    return build(contract, "1.2.3")
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for verb, operation in item.items():
+            yield path, verb, operation
+
+
+def operation(document: dict[str, Any], operation_id: str) -> dict[str, Any]:
+    [found] = [o for _, _, o in operations(document) if o["operationId"] == operation_id]
+    return found
+
+
+def schema(document: dict[str, Any], name: str) -> dict[str, Any]:
+    found: dict[str, Any] = document["components"]["schemas"][name]
+    return found
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for child in node.values():
+            yield from references(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from references(child)
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    for reference in references(document):
+        node: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+def test_every_method_with_a_url_is_described(document: dict[str, Any], contract: Contract) -> None:
+    described = {operation["operationId"] for _, _, operation in operations(document)}
+    bound = [method.name for method in contract.routed if method.rest is not None]
+    assert described == {name[0].lower() + name[1:] for name in bound}
+    assert len(bound) == len(described)
+
+
+def test_every_operation_says_what_it_does(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    for _, _, described in operations(document):
+        assert described["summary"]
+        assert set(described["tags"]) <= tags
+
+
+def test_all_variables_of_a_path_are_parameters(document: dict[str, Any]) -> None:
+    for path, _, described in operations(document):
+        named = {p["name"] for p in described["parameters"] if p.get("in") == "path"}
+        assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
+
+
+def test_limits_of_fields_come_from_the_rules(document: dict[str, Any]) -> None:
+    body = schema(document, "CreateApiKeyRequest")
+    assert body["required"] == ["name", "scopes"]
+    assert "organizationId" not in body["properties"]
+    name, scopes = body["properties"]["name"], body["properties"]["scopes"]
+    assert (name["minLength"], name["maxLength"]) == (1, 100)
+    assert (scopes["minItems"], scopes["maxItems"], scopes["uniqueItems"]) == (1, 50, True)
+    assert scopes["items"] == {
+        "type": "string",
+        "pattern": "^[a-z]+:[a-z]+$",
+        "maxLength": 64,
+    }
+    assert body["properties"]["expiresAt"]["format"] == "date-time"
+    per_minute = schema(document, "ApiKeyLimits")["properties"]["perMinute"]
+    assert (per_minute["minimum"], per_minute["maximum"]) == (1, 1_000_000)
+
+
+def test_what_must_be_sent_is_required(document: dict[str, Any]) -> None:
+    register = schema(document, "RegisterRequest")
+    assert register["required"] == ["email", "password", "displayName", "acceptedTerms"]
+    assert register["properties"]["email"]["format"] == "email"
+    assert register["properties"]["acceptedTerms"]["const"] is True
+    # An empty slug means "make one"; fields of a change are all optional.
+    assert schema(document, "CreateOrganizationRequest")["required"] == ["name"]
+    assert "required" not in schema(document, "UpdateApiKeyRequest")
+
+
+def test_what_is_always_printed_is_required(document: dict[str, Any]) -> None:
+    key = schema(document, "ApiKey")
+    assert set(key["required"]) == {
+        "id",
+        "organizationId",
+        "name",
+        "prefix",
+        "scopes",
+        "status",
+        "createdBy",
+    }
+    assert "required" not in schema(document, "ApiKeyLimits")
+
+
+def test_the_envelope_is_described(document: dict[str, Any]) -> None:
+    answer = operation(document, "listApiKeys")["responses"]["200"]
+    body = answer["content"]["application/json"]["schema"]
+    assert body["required"] == ["success", "data", "meta"]
+    assert body["properties"]["data"]["items"] == {"$ref": "#/components/schemas/ApiKey"}
+    assert body["properties"]["meta"] == {"$ref": "#/components/schemas/PageMeta"}
+    bare = operation(document, "getJsonWebKeySet")["responses"]["200"]
+    assert bare["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/GetJsonWebKeySetResponse"
+    }
+
+
+def test_statuses_are_those_of_the_contract(document: dict[str, Any], contract: Contract) -> None:
+    for method in contract.routed:
+        described = operation(document, method.name[0].lower() + method.name[1:])
+        success = [status for status in described["responses"] if status < "400"]
+        assert success == [str(method.status)]
+        if method.status == 204:
+            assert "content" not in described["responses"]["204"]
+
+
+def test_security_follows_the_access_rule(document: dict[str, Any]) -> None:
+    assert operation(document, "login")["security"] == []
+    assert operation(document, "getMe")["security"] == [{"accessToken": []}]
+    assert operation(document, "listApiKeys")["security"] == [{"accessToken": []}, {"apiKey": []}]
+    assert operation(document, "listApiKeys")["x-permission"] == "keys:read"
+
+
+def test_all_errors_have_one_shape(document: dict[str, Any]) -> None:
+    for response in document["components"]["responses"].values():
+        body = response["content"]["application/json"]["schema"]
+        assert body == {"$ref": "#/components/schemas/Error"}
+
+
+def test_header_parameters_stand_where_they_apply(document: dict[str, Any]) -> None:
+    for _, verb, described in operations(document):
+        names = {p["$ref"].rpartition("/")[2] for p in described["parameters"] if "$ref" in p}
+        assert ("Idempotency-Key" in names) == (verb != "get")
+        assert ("If-Match" in names) == (verb in {"patch", "delete"})
+        assert "X-Request-ID" in names
+
+
+def test_the_product_version_is_told(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert document["info"]["version"] == "1.2.3"
+    committed = json.loads((ROOT / "generated" / "openapi.json").read_text())
+    assert committed["info"]["title"] == document["info"]["title"]
