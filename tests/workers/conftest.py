@@ -5,23 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cli.run.watchdog import Watchdog
 from server.kit.db import create_engine
 from server.kit.secrets import Secrets
 from server.webhooks.addresses import AddressPolicy
 from tests.workers.harness import DrivenClock, Receiver, Tenants, receiving
+from tests.workers.processes import Platform
 from workers.events import EventFanOut
 from workers.webhooks.deliverer import Capacity, Deliverer
 from workers.webhooks.http import WebhookClient
+
+MASTER_KEY = os.urandom(32)
 
 
 @pytest.fixture(scope="session")
 def secrets() -> Secrets:
     """The keys of the platform under test."""
-    return Secrets(os.urandom(32))
+    return Secrets(MASTER_KEY)
 
 
 @pytest.fixture
@@ -77,3 +82,9 @@ async def deliverer(new_deliverer: NewDeliverer) -> Deliverer:
 def tell(tenants: Tenants, clock: DrivenClock, deliverer: Deliverer) -> EventFanOut:
     """Tells all pending events; `await deliverer.settle()` waits for the receivers."""
     return EventFanOut(tenants.sessions, clock, deliverer.deliver_due)
+
+
+@pytest.fixture
+def platform(tmp_path: Path, watchdog: Watchdog, database_url: str, valkey_url: str) -> Platform:
+    """Where workers run as processes."""
+    return Platform(tmp_path, watchdog, database_url, valkey_url, MASTER_KEY)

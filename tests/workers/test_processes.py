@@ -1,0 +1,192 @@
+"""Promises about the processes: whatever is killed, and whenever, no event is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from redis.asyncio import Redis
+
+from cli.run.process import Child
+from server.kit.tasks import DELIVERY_TASK, EVENT_TASK
+from server.kit.wake import WORKERS_ALIVE
+from tests.stack import running_valkey
+from tests.workers.harness import Receiver, Subscription, Tenants, accept, eventually
+from tests.workers.processes import Platform
+
+
+@pytest.fixture
+async def webhook(tenants: Tenants, receiver: Receiver) -> Subscription:
+    """A webhook for everything that happens in an organization, where something just did."""
+    organization = await tenants.organization()
+    webhook = await tenants.webhook(organization, receiver.url)
+    await tenants.event(organization)
+    return webhook
+
+
+@contextmanager
+def holding(receiver: Receiver) -> Iterator[asyncio.Event]:
+    """The receiver gives no answer until the event is set, or the block ends."""
+    release = asyncio.Event()
+
+    async def hold(_request: web.Request) -> web.Response:
+        await release.wait()
+        return web.Response()
+
+    receiver.handler = hold
+    try:
+        yield release
+    finally:
+        release.set()
+        receiver.handler = accept
+
+
+async def delivered(tenants: Tenants, webhook: Subscription, within: float = 10.0) -> None:
+    """Waits until the only delivery has arrived."""
+
+    async def arrived() -> bool:
+        return [each.status for each in await tenants.deliveries(webhook)] == ["delivered"]
+
+    await eventually(arrived, within)
+
+
+async def stop(child: Child) -> int:
+    """Asks a process to end, and gives its exit code."""
+    child.send(signal.SIGTERM)
+    async with asyncio.timeout(10):
+        return await child.wait()
+
+
+async def test_an_event_arrives_at_once_when_the_core_wakes_the_worker(
+    platform: Platform, tenants: Tenants, webhook: Subscription, receiver: Receiver
+) -> None:
+    async with platform.worker() as worker:
+        waker = platform.waker()
+        waker.wake(EVENT_TASK)
+        (request,) = await receiver.got(1, within=2)
+        request.verified_by(webhook.secret)
+        assert request.headers["user-agent"].startswith("Portico-Webhooks/")
+        await delivered(tenants, webhook)
+        await asyncio.to_thread(waker.close)
+        assert await stop(worker) == 0
+    assert platform.log("worker")[-1]["event"] == "stopped"
+
+
+async def test_an_event_whose_wake_up_was_lost_is_found_by_the_sweep(
+    platform: Platform, webhook: Subscription, receiver: Receiver
+) -> None:
+    async with platform.worker(), platform.running("beat") as (beat,):
+        (request,) = await receiver.got(1, within=15)
+        request.verified_by(webhook.secret)
+        assert await stop(beat) == 0
+
+
+async def test_a_worker_shows_that_it_is_alive_for_as_long_as_it_is(platform: Platform) -> None:
+    async with Redis.from_url(platform.valkey_url) as valkey:
+        async with platform.worker() as worker:
+            await platform.alive(within=6)
+            await worker.kill()
+        assert 0 < await valkey.pttl(WORKERS_ALIVE) <= 15_000, "it will expire"
+
+
+async def test_a_worker_killed_in_the_middle_of_a_delivery_loses_nothing(
+    platform: Platform, tenants: Tenants, webhook: Subscription, receiver: Receiver
+) -> None:
+    waker = platform.waker()
+    with holding(receiver):
+        async with platform.worker() as worker:
+            waker.wake(EVENT_TASK)
+            await receiver.got(1)
+            await worker.kill()
+    assert (await tenants.delivery(webhook)).status == "pending"
+    async with platform.worker():
+        waker.wake(DELIVERY_TASK)
+        await asyncio.sleep(0.5)
+        assert len(receiver.requests) == 1, "the claim of the dead worker has not run out"
+        await tenants.let_claims_run_out()
+        waker.wake(DELIVERY_TASK)
+        await delivered(tenants, webhook)
+    await asyncio.to_thread(waker.close)
+    first, second = receiver.requests
+    assert first.webhook_id == second.webhook_id
+    second.verified_by(webhook.secret)
+
+
+async def test_a_worker_killed_among_many_deliveries_loses_none(
+    platform: Platform, tenants: Tenants, receiver: Receiver
+) -> None:
+    organization = await tenants.organization()
+    webhook = await tenants.webhook(organization, receiver.url)
+    await tenants.events(organization, 300)
+    waker = platform.waker()
+    async with platform.worker() as worker:
+        waker.wake(EVENT_TASK)
+        await eventually(lambda: len(receiver.requests) > 50)
+        await worker.kill()
+    async with platform.worker():
+        await tenants.let_claims_run_out()
+        waker.wake(EVENT_TASK)
+        waker.wake(DELIVERY_TASK)
+
+        async def all_arrived() -> bool:
+            deliveries = await tenants.deliveries(webhook)
+            return len(deliveries) == 300 and {d.status for d in deliveries} == {"delivered"}
+
+        await eventually(all_arrived, within=20, every=0.2)
+    await asyncio.to_thread(waker.close)
+    ids = {str(delivery.id) for delivery in await tenants.deliveries(webhook)}
+    assert {request.webhook_id for request in receiver.requests} == ids
+
+
+async def test_a_worker_that_is_asked_to_stop_finishes_the_delivery_under_way(
+    platform: Platform, tenants: Tenants, webhook: Subscription, receiver: Receiver
+) -> None:
+    waker = platform.waker()
+    with holding(receiver) as release:
+        async with platform.worker() as worker:
+            waker.wake(EVENT_TASK)
+            await receiver.got(1)
+            worker.send(signal.SIGTERM)
+            await asyncio.sleep(1)
+            release.set()
+            assert await worker.wait() == 0
+    await asyncio.to_thread(waker.close)
+    assert (await tenants.delivery(webhook)).status == "delivered"
+
+
+async def test_valkey_may_be_away_at_the_start_and_at_any_time_later(
+    platform: Platform,
+    tenants: Tenants,
+    webhook: Subscription,
+    receiver: Receiver,
+    short_folder: Path,
+) -> None:
+    folder = short_folder / "broker"
+    alone = replace(platform, valkey_url=f"unix://{folder}/valkey.sock")
+    async with alone.running("worker", "beat") as children:
+        await asyncio.sleep(2.5)
+        async with running_valkey(folder, platform.watchdog):
+            await receiver.got(1, within=15)
+        await tenants.event((await tenants.delivery(webhook)).organization_id)
+        await asyncio.sleep(1)
+        async with running_valkey(folder, platform.watchdog):
+            await receiver.got(2, within=15)
+        assert [child.exit_code for child in children] == [None, None]
+        assert [await stop(child) for child in children] == [0, 0]
+    events = [line["event"] for line in alone.log("worker")]
+    assert events.count("broker_away") <= 2, "an outage is one line"
+    assert events.count("broker_back") >= 1
+
+
+@pytest.mark.parametrize("name", ["worker", "beat"])
+async def test_a_wrong_setting_is_one_line_that_names_it(platform: Platform, name: str) -> None:
+    async with platform.running(name, PORTICO_SECRET_KEY="short") as (child,):
+        assert await child.wait() == 1
+    (line,) = (platform.folder / f"{name}.log").read_text().splitlines()
+    assert "PORTICO_SECRET_KEY" in line
