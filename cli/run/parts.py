@@ -56,7 +56,8 @@ PARTS = (
     Part("worker", after=("migrate", "valkey"), trusted_with=(DATABASE, VALKEY, SECRET_KEY)),
     Part("beat", after=("migrate", "valkey"), trusted_with=(DATABASE, VALKEY, SECRET_KEY)),
     Part("mailbox"),
-    Part("gateway"),
+    # Last: Envoy looks at the core once at the start, and then only every other second.
+    Part("gateway", after=("core", "authorize", "ratelimit")),
 )
 
 # Each stage stops together, and only when the stage before has stopped: requests
