@@ -1,0 +1,80 @@
+"""What the tests of webhooks share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from portico.webhooks.v1 import webhook_service_pb2 as pb
+from portico.webhooks.v1.webhook_pb2 import Delivery, Webhook
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.webhooks.deliveries import AttemptResult, claim_due, record_attempt
+from tests.core.world import Person, World
+
+URL = "https://example.com/hook"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The webhooks of an organization, as its owner and the worker see them."""
+
+    world: World
+    organization_id: str
+    owner: Person
+
+    async def create(self, *event_types: str, **fields: Any) -> pb.CreateWebhookResponse:
+        """A new webhook, by default for all events."""
+        request = pb.CreateWebhookRequest(
+            organization_id=self.organization_id,
+            event_types=event_types or ("*",),
+            **{"url": URL, **fields},
+        )
+        return await self.world.webhooks.CreateWebhook(request, metadata=self.owner.metadata)
+
+    async def get(self, webhook_id: str) -> Webhook:
+        """The webhook as the owner sees it."""
+        request = pb.GetWebhookRequest(webhook_id=webhook_id)
+        answer = await self.world.webhooks.GetWebhook(request, metadata=self.owner.metadata)
+        return answer.webhook
+
+    async def update(self, webhook_id: str, **fields: Any) -> pb.UpdateWebhookResponse:
+        """The owner changes a webhook."""
+        request = pb.UpdateWebhookRequest(webhook_id=webhook_id, **fields)
+        return await self.world.webhooks.UpdateWebhook(request, metadata=self.owner.metadata)
+
+    async def test(self, webhook_id: str) -> Delivery:
+        """The owner asks for a test event."""
+        request = pb.TestWebhookRequest(webhook_id=webhook_id)
+        answer = await self.world.webhooks.TestWebhook(request, metadata=self.owner.metadata)
+        return answer.delivery
+
+    async def delivery(self, delivery_id: str) -> Delivery:
+        """The delivery with its attempts."""
+        request = pb.GetDeliveryRequest(delivery_id=delivery_id)
+        answer = await self.world.webhooks.GetDelivery(request, metadata=self.owner.metadata)
+        return answer.delivery
+
+    async def redeliver(self, delivery_id: str) -> pb.RedeliverDeliveryResponse:
+        """The owner has a delivery sent once more."""
+        request = pb.RedeliverDeliveryRequest(delivery_id=delivery_id)
+        return await self.world.webhooks.RedeliverDelivery(request, metadata=self.owner.metadata)
+
+    async def attempt(
+        self, delivery_id: str, status: int | None, *, body: str = "", error: str = ""
+    ) -> None:
+        """What the worker does: claims what is due and writes down an attempt, the last one."""
+        now = self.world.clock()
+        async with AsyncSession(self.world.engine) as db, db.begin():
+            claims = await claim_due(db, now=now, until=now + timedelta(seconds=30), limit=10_000)
+            (claim,) = [one for one in claims if str(one.delivery_id) == delivery_id]
+            result = AttemptResult(now, 12, status, body, error)
+            assert await record_attempt(db, claim, result, retry_at=None)
+
+
+@pytest.fixture
+async def desk(world: World, owner: Person, organization_id: str) -> Desk:
+    """The webhooks of the owner's organization."""
+    return Desk(world, organization_id, owner)

@@ -1,0 +1,83 @@
+"""Creating webhooks: public addresses, known events, and a secret that is shown once."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import grpc
+import pytest
+from portico.webhooks.v1 import webhook_service_pb2 as pb
+from sqlalchemy import text
+from standardwebhooks import Webhook as Verifier
+
+from server.webhooks.secret import unseal
+from tests.core.calls import headers
+from tests.core.conftest import Refused
+from tests.core.records import audit_entry, event
+from tests.core.webhooks.conftest import URL, Desk
+from tests.core.world import World
+
+
+async def test_the_answer_shows_the_webhook_and_its_secret(desk: Desk, world: World) -> None:
+    call = world.webhooks.CreateWebhook(
+        pb.CreateWebhookRequest(
+            organization_id=desk.organization_id,
+            url=URL,
+            event_types=["key.revoked", "key.created"],
+            description="Our ledger",
+        ),
+        metadata=desk.owner.metadata,
+    )
+    answer = await call
+    webhook = answer.webhook
+    assert (webhook.url, webhook.description, webhook.enabled) == (URL, "Our ledger", True)
+    assert list(webhook.event_types) == ["key.created", "key.revoked"]
+    assert (await headers(call))["location"] == f"/api/v1/webhooks/{webhook.id}"
+    assert await desk.get(webhook.id) == webhook
+
+
+async def test_the_secret_is_one_of_standard_webhooks(desk: Desk) -> None:
+    secret = (await desk.create()).secret
+    assert secret.startswith("whsec_")
+    # The specification asks for 24 to 64 bytes.
+    assert 24 <= len(base64.b64decode(secret.removeprefix("whsec_"))) <= 64
+    Verifier(secret)
+
+
+async def test_the_secret_is_stored_sealed_and_told_to_nobody(desk: Desk, world: World) -> None:
+    answer = await desk.create()
+    told = await event(world, desk.organization_id, "webhook.created")
+    entry = await audit_entry(world, desk.organization_id, "webhook.created")
+    async with world.engine.connect() as connection:
+        query = text("select sealed_secret from webhooks where id = :id")
+        sealed = (await connection.execute(query, {"id": answer.webhook.id})).scalar_one()
+    assert answer.secret not in f"{told.data} {entry.details}"
+    assert answer.secret.encode() not in sealed
+    assert unseal(world.secrets, sealed) == answer.secret
+
+
+@pytest.mark.parametrize(
+    ("fields", "blamed"),
+    [
+        ({"url": ""}, {"url"}),
+        ({"url": "ftp://example.com"}, {"url"}),
+        ({"url": "https://exa mple.com"}, {"url"}),
+        ({"url": "https://example.com/" + "a" * 2000}, {"url"}),
+        ({"url": "https://10.0.0.1/"}, {"url"}),
+        ({"url": "https://ada:secret@example.com/"}, {"url"}),
+        ({"event_types": []}, {"event_types"}),
+        ({"event_types": ["*", "*"]}, {"event_types"}),
+        ({"event_types": ["key.created", "nonsense"]}, {"event_types[1]"}),
+        ({"event_types": ["moon.rose", "*", "sun.set"]}, {"event_types[0]", "event_types[2]"}),
+        ({"description": "d" * 501}, {"description"}),
+    ],
+)
+async def test_what_is_wrong_is_named(
+    desk: Desk, world: World, fields: dict[str, Any], blamed: set[str], refused: Refused
+) -> None:
+    values: dict[str, Any] = {"url": URL, "event_types": ["*"], **fields}
+    request = pb.CreateWebhookRequest(organization_id=desk.organization_id, **values)
+    attempt = world.webhooks.CreateWebhook(request, metadata=desk.owner.metadata)
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert set(found.fields) == blamed

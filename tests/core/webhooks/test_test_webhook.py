@@ -1,0 +1,48 @@
+"""Testing a webhook: one event, to this webhook alone, whatever it subscribes to."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pytest
+
+from server.kit.tasks import DELIVERY_TASK
+from tests.core.records import audit_entry, event
+from tests.core.webhooks.conftest import Desk
+from tests.core.world import World
+
+
+@pytest.mark.parametrize("subscribed", ["key.created", "*"])
+async def test_a_delivery_is_on_its_way_at_once(desk: Desk, world: World, subscribed: str) -> None:
+    webhook = (await desk.create(subscribed)).webhook
+    world.waker.tasks.clear()
+    delivery = await desk.test(webhook.id)
+    assert (delivery.webhook_id, delivery.event_type) == (webhook.id, "webhook.test")
+    assert (delivery.status, delivery.attempt_count) == ("pending", 0)
+    assert delivery.HasField("next_attempt_at")
+    assert DELIVERY_TASK in world.waker.tasks
+
+
+async def test_what_is_posted_says_what_happened_when_and_where(desk: Desk) -> None:
+    webhook = (await desk.create()).webhook
+    delivery = await desk.delivery((await desk.test(webhook.id)).id)
+    payload = json.loads(delivery.payload)
+    assert (payload["type"], payload["id"]) == ("webhook.test", delivery.event_id)
+    assert payload["organizationId"] == desk.organization_id
+    assert (payload["data"]["id"], payload["data"]["url"]) == (webhook.id, webhook.url)
+    assert datetime.fromisoformat(payload["timestamp"]).tzinfo is not None
+
+
+async def test_no_other_webhook_is_told(desk: Desk, world: World) -> None:
+    webhook = (await desk.create()).webhook
+    await desk.create("*")
+    await desk.test(webhook.id)
+    told = await event(world, desk.organization_id, "webhook.test")
+    assert told.fanned_out_at is not None
+
+
+async def test_it_is_written_down_who_asked(desk: Desk, world: World) -> None:
+    delivery = await desk.test((await desk.create()).webhook.id)
+    entry = await audit_entry(world, desk.organization_id, "webhook.tested")
+    assert (str(entry.actor_id), str(entry.target_id)) == (desk.owner.id, delivery.id)

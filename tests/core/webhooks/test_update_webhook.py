@@ -1,0 +1,64 @@
+"""Changing a webhook: only what is given, by the rules of its creation."""
+
+from __future__ import annotations
+
+import grpc
+from portico.webhooks.v1 import webhook_service_pb2 as pb
+
+from tests.core.calls import headers, if_match, race
+from tests.core.conftest import Refused
+from tests.core.records import event
+from tests.core.webhooks.conftest import URL, Desk
+from tests.core.world import World
+
+
+async def test_only_the_given_fields_change(desk: Desk) -> None:
+    webhook = (await desk.create("key.created", description="Before")).webhook
+    await desk.update(webhook.id, enabled=False)
+    await desk.update(webhook.id, description="")
+    changed = (await desk.update(webhook.id, event_types=["key.revoked", "key.created"])).webhook
+    assert (changed.url, changed.description, changed.enabled) == (URL, "", False)
+    assert list(changed.event_types) == ["key.created", "key.revoked"]
+    assert await desk.get(webhook.id) == changed
+
+
+async def test_the_change_is_told(desk: Desk, world: World) -> None:
+    webhook = (await desk.create()).webhook
+    await desk.update(webhook.id, url="https://example.org/")
+    told = await event(world, desk.organization_id, "webhook.updated")
+    assert (told.data["id"], told.data["url"]) == (webhook.id, "https://example.org/")
+
+
+async def test_it_is_not_moved_to_where_it_could_not_be_created(
+    desk: Desk, refused: Refused
+) -> None:
+    webhook = (await desk.create()).webhook
+    attempt = desk.update(webhook.id, url="https://169.254.169.254/")
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert found.fields == ("url",)
+
+
+async def test_an_unknown_event_type_is_named(desk: Desk, refused: Refused) -> None:
+    webhook = (await desk.create()).webhook
+    attempt = desk.update(webhook.id, event_types=["key.created", "moon.rose"])
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert found.fields == ("event_types[1]",)
+
+
+async def test_of_changes_at_once_to_one_version_one_is_made(desk: Desk, world: World) -> None:
+    webhook = (await desk.create()).webhook
+    answers, reasons = await race(
+        *(
+            world.webhooks.UpdateWebhook(
+                pb.UpdateWebhookRequest(webhook_id=webhook.id, description=f"Version {n}"),
+                metadata=if_match(desk.owner, '"1"'),
+            )
+            for n in range(4)
+        )
+    )
+    assert (len(answers), reasons) == (1, ["ETAG_MISMATCH"] * 3)
+    shown = world.webhooks.GetWebhook(
+        pb.GetWebhookRequest(webhook_id=webhook.id), metadata=desk.owner.metadata
+    )
+    assert (await shown).webhook == answers[0].webhook
+    assert (await headers(shown))["etag"] == '"2"'
