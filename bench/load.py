@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -38,18 +40,30 @@ class Result:
         return self.latencies[index] * 1000
 
 
+@dataclass(frozen=True)
+class Get:
+    """A GET request."""
+
+    path: str
+    headers: dict[str, str]
+
+
 async def run(
-    host: str, port: int, path: str, headers: dict[str, str], *, requests: int, concurrency: int
+    host: str, port: int, gets: Sequence[Get], *, requests: int, concurrency: int
 ) -> Result:
-    """Sends so many GET requests over so many connections, each one request at a time."""
-    message = _message(host, port, path, headers)
-    left = iter(range(requests))
+    """Sends so many requests over so many connections, each one request at a time.
+
+    Args:
+        gets: the requests to send, in turn.
+    """
+    messages = [_message(host, port, get) for get in gets]
+    left = itertools.islice(itertools.cycle(messages), requests)
     statuses: Counter[int] = Counter()
 
     async def client() -> list[float]:
         reader, writer = await asyncio.open_connection(host, port)
         latencies = []
-        for _ in left:
+        for message in left:
             started = time.perf_counter()
             writer.write(message)
             statuses[await _answer(reader)] += 1
@@ -63,9 +77,9 @@ async def run(
     return Result(took, sorted(latency for part in parts for latency in part), statuses)
 
 
-def _message(host: str, port: int, path: str, headers: dict[str, str]) -> bytes:
-    lines = [f"GET {path} HTTP/1.1", f"host: {host}:{port}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+def _message(host: str, port: int, get: Get) -> bytes:
+    lines = [f"GET {get.path} HTTP/1.1", f"host: {host}:{port}"]
+    lines += [f"{name}: {value}" for name, value in get.headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 

@@ -1,0 +1,345 @@
+"""The service that a Python team would otherwise write: FastAPI, SQLAlchemy, PyJWT, Redis.
+
+It does for GET /api/v1/users/me and GET /api/v1/organizations/{id} what the
+platform does: credential, live session or key, rate limit over the same
+windows, one read, the same envelope and headers. Written as the libraries'
+documents teach: dependencies, async sessions, typed rows, response models,
+one Redis script, uvicorn with uvloop and httptools. It reads the platform's
+own tables, so both read the same rows with the same indexes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID, uuid4
+
+import jwt
+from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
+from fastapi.middleware.gzip import GZipMiddleware
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from redis.asyncio import Redis
+from sqlalchemy import JSON, ForeignKey, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship
+from sqlalchemy.types import DateTime, LargeBinary, String, Uuid
+
+# One atomic step for all windows: all are charged or none is.
+LIMIT = """
+local refused = 0
+local counts = {}
+for i, key in ipairs(KEYS) do
+  local limit, length, now = tonumber(ARGV[i * 2 - 1]), tonumber(ARGV[i * 2]), tonumber(ARGV[#ARGV])
+  local slot = math.floor(now / length)
+  local current = tonumber(redis.call('HGET', key, slot) or '0')
+  local previous = tonumber(redis.call('HGET', key, slot - 1) or '0')
+  local faded = previous * (1 - (now % length) / length)
+  counts[i] = limit - current - math.ceil(faded)
+  if counts[i] < 1 then refused = i end
+end
+if refused == 0 then
+  for i, key in ipairs(KEYS) do
+    local length, now = tonumber(ARGV[i * 2]), tonumber(ARGV[#ARGV])
+    redis.call('HINCRBY', key, math.floor(now / length), 1)
+    redis.call('EXPIRE', key, length * 2)
+    counts[i] = counts[i] - 1
+  end
+end
+table.insert(counts, 1, refused)
+return counts
+"""
+TIERS = {"free": (30, 500), "basic": (60, 2000), "pro": (120, 5000), "enterprise": (300, 20000)}
+# The bench must not run into a limit; the work to decide is the same.
+SCALE = int(os.environ["BENCH_LIMIT_SCALE"])
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {  # noqa: RUF012
+        datetime: DateTime(timezone=True),
+        UUID: Uuid(),
+        dict[str, Any]: JSON(),
+        list[str]: ARRAY(String),
+        bytes: LargeBinary(),
+    }
+
+
+class Profile(Base):
+    __tablename__ = "user_profiles"
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    display_name: Mapped[str]
+    avatar_url: Mapped[str]
+    bio: Mapped[str]
+    preferences: Mapped[dict[str, Any]]
+
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    email_verified_at: Mapped[datetime | None]
+    status: Mapped[str]
+    role: Mapped[str]
+    version: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    last_login_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    profile: Mapped[Profile] = relationship()
+
+
+class Session(Base):
+    __tablename__ = "sessions"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    revoked_at: Mapped[datetime | None]
+    user: Mapped[User] = relationship()
+
+
+class Organization(Base):
+    __tablename__ = "organizations"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    slug: Mapped[str]
+    tier: Mapped[str]
+    version: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    deleted_at: Mapped[datetime | None]
+
+
+class ApiKey(Base):
+    __tablename__ = "api_keys"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    secret_hash: Mapped[bytes]
+    scopes: Mapped[list[str]]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    organization: Mapped[Organization] = relationship()
+
+
+class Shown(BaseModel):
+    """Camel case outside, snake case inside."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class UserShown(Shown):
+    id: UUID
+    email: str
+    email_verified: bool
+    display_name: str
+    avatar_url: str
+    bio: str
+    preferences: dict[str, Any]
+    status: str
+    role: str
+    created_at: datetime
+    updated_at: datetime
+    last_login_at: datetime | None
+
+
+class OrganizationShown(Shown):
+    id: UUID
+    name: str
+    slug: str
+    tier: str
+    role: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class RateLimitShown(Shown):
+    limit: int
+    remaining: int
+    reset_at: datetime
+
+
+class Meta(Shown):
+    rate_limit: RateLimitShown
+    request_id: str
+
+
+Data = TypeVar("Data")
+
+
+class Envelope(Shown, Generic[Data]):
+    success: bool = True
+    data: Data
+    meta: Meta
+
+
+@dataclass
+class Principal:
+    """Who calls: a person with their account, or a key with its organization."""
+
+    subject: str
+    tier: str
+    user: User | None = None
+    key: ApiKey | None = None
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    url = os.environ["PORTICO_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_async_engine(url, pool_size=10, max_overflow=10)
+    app.state.sessions = async_sessionmaker(engine, expire_on_commit=False)
+    app.state.redis = Redis.from_url(os.environ["PORTICO_REDIS_URL"])
+    app.state.limit = app.state.redis.register_script(LIMIT)
+    app.state.public_key = jwt.PyJWK.from_json(os.environ["BENCH_PUBLIC_KEY"]).key
+    app.state.pepper = bytes.fromhex(os.environ["BENCH_PEPPER"])
+    yield
+    await app.state.redis.aclose()
+    await engine.dispose()
+
+
+app = FastAPI(lifespan=lifespan)
+app.add_middleware(GZipMiddleware, minimum_size=512)
+
+
+async def database(request: Request) -> AsyncIterator[AsyncSession]:
+    async with request.app.state.sessions() as session:
+        yield session
+
+
+Database = Annotated[AsyncSession, Depends(database)]
+
+
+async def principal(
+    request: Request,
+    db: Database,
+    authorization: Annotated[str | None, Header()] = None,
+    x_api_key: Annotated[str | None, Header()] = None,
+) -> Principal:
+    if x_api_key is not None:
+        return await principal_of_key(request, db, x_api_key)
+    if authorization is None or not authorization.startswith("Bearer "):
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    try:
+        claims = jwt.decode(
+            authorization.removeprefix("Bearer "),
+            request.app.state.public_key,
+            algorithms=["ES256"],
+            audience="portico",
+            issuer="portico",
+        )
+    except jwt.InvalidTokenError as error:
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"}) from error
+    query = (
+        select(Session)
+        .where(Session.id == UUID(claims["sid"]), Session.revoked_at.is_(None))
+        .options(joinedload(Session.user).joinedload(User.profile))
+    )
+    session = await db.scalar(query)
+    if session is None or session.user.status != "active":
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    return Principal(claims["sub"], claims["tier"], user=session.user)
+
+
+async def principal_of_key(request: Request, db: AsyncSession, secret: str) -> Principal:
+    digest = hmac.new(request.app.state.pepper, secret.encode(), hashlib.sha256).digest()
+    query = (
+        select(ApiKey)
+        .where(ApiKey.secret_hash == digest, ApiKey.revoked_at.is_(None))
+        .options(joinedload(ApiKey.organization))
+    )
+    key = await db.scalar(query)
+    if key is None or (key.expires_at is not None and key.expires_at < datetime.now(UTC)):
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    return Principal(str(key.id), key.organization.tier, key=key)
+
+
+Caller = Annotated[Principal, Depends(principal)]
+
+
+async def rate_limit(request: Request, response: Response, caller: Caller) -> RateLimitShown:
+    minute, hour = (limit * SCALE for limit in TIERS[caller.tier])
+    windows = {"burst": (minute // 3, 10), "minute": (minute, 60), "hour": (hour, 3600)}
+    now = time.time()
+    left = await request.app.state.limit(
+        keys=[f"bench:{caller.subject}:{name}" for name in windows],
+        args=[number for window in windows.values() for number in window] + [now],
+    )
+    limit, length = windows["minute"]
+    reset = int(now - now % length + length)
+    response.headers["X-RateLimit-Limit"] = str(limit)
+    response.headers["X-RateLimit-Remaining"] = str(left[2])
+    response.headers["X-RateLimit-Reset"] = str(reset)
+    if left[0]:
+        raise HTTPException(429, headers={"Retry-After": str(max(1, int(reset - now)))})
+    return RateLimitShown(
+        limit=limit, remaining=left[2], reset_at=datetime.fromtimestamp(reset, UTC)
+    )
+
+
+Limit = Annotated[RateLimitShown, Depends(rate_limit)]
+
+
+@app.get("/api/v1/users/me")
+async def get_me(
+    request: Request, response: Response, caller: Caller, limit: Limit
+) -> Envelope[UserShown]:
+    user = caller.user
+    if user is None:
+        raise HTTPException(403)
+    shown = UserShown(
+        id=user.id,
+        email=user.email,
+        email_verified=user.email_verified_at is not None,
+        display_name=user.profile.display_name,
+        avatar_url=user.profile.avatar_url,
+        bio=user.profile.bio,
+        preferences=user.profile.preferences,
+        status=user.status,
+        role=user.role,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+        last_login_at=user.last_login_at,
+    )
+    response.headers["ETag"] = f'"{user.version}"'
+    return Envelope(data=shown, meta=meta(request, response, limit))
+
+
+@app.get("/api/v1/organizations/{organization_id}")
+async def get_organization(
+    organization_id: UUID,
+    request: Request,
+    response: Response,
+    caller: Caller,
+    limit: Limit,
+    db: Database,
+) -> Envelope[OrganizationShown]:
+    key = caller.key
+    if key is None or key.organization_id != organization_id:
+        raise HTTPException(404)
+    if "organization:read" not in key.scopes:
+        raise HTTPException(403)
+    organization = await db.get(Organization, organization_id)
+    if organization is None or organization.deleted_at is not None:
+        raise HTTPException(404)
+    shown = OrganizationShown(
+        id=organization.id,
+        name=organization.name,
+        slug=organization.slug,
+        tier=organization.tier,
+        role="",
+        created_at=organization.created_at,
+        updated_at=organization.updated_at,
+    )
+    response.headers["ETag"] = f'"{organization.version}"'
+    return Envelope(data=shown, meta=meta(request, response, limit))
+
+
+def meta(request: Request, response: Response, limit: RateLimitShown) -> Meta:
+    request_id = request.headers.get("x-request-id") or str(uuid4())
+    response.headers["X-Request-ID"] = request_id
+    return Meta(rate_limit=limit, request_id=request_id)
