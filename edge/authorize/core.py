@@ -8,10 +8,10 @@ import grpc
 import structlog
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
-from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyRequest
+from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyRequest, VerifyApiKeyResponse
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
 
-from edge.authorize.principal import Outcome, Refused, Unavailable, principal
+from edge.authorize.principal import Refused, Unavailable
 
 # Less than the gateway waits for us, so that our answer is the one that is seen.
 TIMEOUT_SECONDS = 0.4
@@ -40,17 +40,17 @@ class Core:
         self._stub = ApiKeyServiceStub(channel)
         self._metadata = (("authorization", f"Bearer {internal_token}"),)
 
-    async def verify(self, secret: str) -> Outcome:
+    async def ask(self, secret: str) -> VerifyApiKeyResponse | Refused | Unavailable:
         """Says whom a secret stands for. Never raises."""
         try:
-            response = await self._stub.VerifyApiKey(
+            response: VerifyApiKeyResponse = await self._stub.VerifyApiKey(
                 VerifyApiKeyRequest(secret=secret),
                 metadata=self._metadata,
                 timeout=TIMEOUT_SECONDS,
             )
         except grpc.aio.AioRpcError as error:
             return _failure(error)
-        return principal(response)
+        return response
 
 
 def _failure(error: grpc.aio.AioRpcError) -> Refused | Unavailable:

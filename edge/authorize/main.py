@@ -12,7 +12,9 @@ from edge.authorize.cache import Cache
 from edge.authorize.changes import Changes
 from edge.authorize.core import Core, connect
 from edge.authorize.directory import Directory
+from edge.authorize.seals import Seals
 from edge.authorize.service import AuthorizeService
+from edge.authorize.shared import Shared
 from edge.serve import run, serving
 from edge.settings import AuthorizeSettings, load
 from edge.valkey import connect as connect_valkey
@@ -21,6 +23,8 @@ from server.kit.clock import Clock, utc_now
 
 NAME = "envoy.service.auth.v3.Authorization"
 VALKEY_TIMEOUT_SECONDS = 1.0
+# A request waits for what is shared, and for the core after it, before the gateway gives up.
+SHARED_TIMEOUT_SECONDS = 0.05
 
 
 def main() -> None:
@@ -34,9 +38,12 @@ def main() -> None:
 async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> AsyncIterator[None]:
     """Builds the parts and serves while the context is entered."""
     valkey = connect_valkey(settings.redis_url, VALKEY_TIMEOUT_SECONDS)
+    quick_valkey = connect_valkey(settings.redis_url, SHARED_TIMEOUT_SECONDS)
     channel = connect(settings.core_socket)
-    core = Core(channel, settings.internal_token.get_secret_value())
-    directory = Directory(core, Cache(clock))
+    internal_token = settings.internal_token.get_secret_value()
+    core = Core(channel, internal_token)
+    shared = Shared(core, quick_valkey, Seals(internal_token), clock)
+    directory = Directory(shared, Cache(clock))
     service = AuthorizeService(directory)
     following = asyncio.create_task(Changes(valkey, directory).follow())
     try:
@@ -51,5 +58,7 @@ async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> Asyn
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
+        await shared.close()
         await channel.close()
+        await quick_valkey.aclose()
         await valkey.aclose()

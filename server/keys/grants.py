@@ -25,13 +25,14 @@ class KeyGrants:
         self._keys: BatchLoader[UUID, ApiKey] = BatchLoader(self._fetch)
 
     async def find(self, key_id: UUID) -> KeyGrant | None:
-        """What the key may do; None if it is revoked, expired or its organization is gone."""
+        """What the key may do; None if none of its secrets is good or its organization is gone."""
         key = await self._keys.load(key_id)
-        if key is None or key.status(self._clock()) != "active":
+        secret_ids = key.secret_ids(self._clock()) if key else frozenset()
+        if key is None or not secret_ids:
             return None
         if not await self._tenants.alive(key.organization_id):
             return None
-        return KeyGrant(key.organization_id, frozenset(key.scopes))
+        return KeyGrant(key.organization_id, frozenset(key.scopes), secret_ids)
 
     async def _fetch(self, key_ids: Sequence[UUID]) -> Mapping[UUID, ApiKey]:
         return await find_keys(self._engine, key_ids)

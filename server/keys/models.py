@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from server.keys.errors import ApiKeyRevokedError
 from server.kit.db import Base, Identified, Timestamped, Versioned
 
+SECRET_ID_BYTES = 8
+
 
 class ApiKey(Identified, Timestamped, Versioned, Base):
     """A credential of an organization's program. Of its secret only keyed hashes are kept."""
@@ -64,6 +66,11 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
         until = self.previous_secret_expires_at
         return secret_hash == self.previous_secret_hash and until is not None and now < until
 
+    def secret_ids(self, now: datetime) -> frozenset[str]:
+        """The names of the secrets that are good now, as tokens carry them; none if none is."""
+        hashes = [self.secret_hash, self.previous_secret_hash]
+        return frozenset(secret_id(each) for each in hashes if each and self.accepts(each, now))
+
     def accepted_until(self, secret_hash: bytes, latest: datetime) -> datetime:
         """Until when an accepted secret stays good, `latest` at the latest."""
         ends = [latest]
@@ -104,3 +111,8 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
         """
         if self.revoked_at is not None:
             raise ApiKeyRevokedError
+
+
+def secret_id(secret_hash: bytes) -> str:
+    """What a token calls the secret that it was given for; of no use to find the secret."""
+    return secret_hash[:SECRET_ID_BYTES].hex()

@@ -17,7 +17,7 @@ from server.keys.errors import (
     ScopeNotGrantableError,
     ScopeUnknownError,
 )
-from server.keys.models import ApiKey
+from server.keys.models import ApiKey, secret_id
 from server.keys.repository import ApiKeyRepository
 from server.kit.announce import Announcer
 from server.kit.call import Call
@@ -122,7 +122,7 @@ class ApiKeyService:
         until = key.accepted_until(secret_hash, call.now + VERIFIED_FOR)
         return pb.VerifyApiKeyResponse(
             api_key=wire.api_key(key, call.now),
-            access_token=self._token(key, tier, until - call.now),
+            access_token=self._token(key, secret_hash, tier, until - call.now),
             expires_at=timestamp(until),
             tier=tier,
         )
@@ -145,11 +145,12 @@ class ApiKeyService:
         wire.apply_limits(key, request.limits)
         return key
 
-    def _token(self, key: ApiKey, tier: str, lifetime: timedelta) -> str:
+    def _token(self, key: ApiKey, secret_hash: bytes, tier: str, lifetime: timedelta) -> str:
         return self.issuer.issue(
             kind="key",
             subject=key.id,
             organization_id=key.organization_id,
+            secret_id=secret_id(secret_hash),
             tier=tier,
             lifetime=lifetime,
         )

@@ -46,10 +46,15 @@ ANONYMOUS = Principal()
 
 @dataclass(frozen=True, slots=True)
 class KeyGrant:
-    """What a live API key may do, and where."""
+    """What a live API key may do, and where.
+
+    Attributes:
+        secret_ids: the names of the key's secrets that are good now.
+    """
 
     organization_id: UUID
     scopes: frozenset[str]
+    secret_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Claims:
         subject: the user or the API key.
         session_id: the user's session; None for an API key.
         organization_id: the active organization, if there is one.
+        secret_id: which of an API key's secrets was presented; "" for a user.
         tier: what the rate limits go by.
     """
 
@@ -62,6 +63,7 @@ class Claims:
     subject: UUID
     session_id: UUID | None
     organization_id: UUID | None
+    secret_id: str
     tier: str
     expires_at: datetime
 
@@ -81,6 +83,7 @@ class TokenIssuer:
         subject: UUID,
         session_id: UUID | None = None,
         organization_id: UUID | None,
+        secret_id: str = "",
         tier: str,
         lifetime: timedelta = ACCESS_TOKEN_LIFETIME,
     ) -> str:
@@ -93,6 +96,7 @@ class TokenIssuer:
             "kind": kind,
             "sid": str(session_id) if session_id else None,
             "org": str(organization_id) if organization_id else None,
+            "sec": secret_id or None,
             "tier": tier,
             "iat": int(now.timestamp()),
             "exp": int((now + lifetime).timestamp()),
@@ -176,6 +180,7 @@ def _claims(payload: dict[str, object]) -> Claims:
         subject=UUID(str(payload["sub"])),
         session_id=UUID(str(payload["sid"])) if kind == "user" else None,
         organization_id=UUID(str(payload["org"])) if "org" in payload else None,
+        secret_id=str(payload.get("sec", "")),
         tier=str(payload["tier"]),
         expires_at=datetime.fromtimestamp(int(str(payload["exp"])), UTC),
     )

@@ -56,6 +56,8 @@ class FakeCore:
         # Cleared while the core shall not answer.
         self.answers = asyncio.Event()
         self.answers.set()
+        # What happens between the core's look and its answer.
+        self.after_look: Callable[[], Awaitable[None]] | None = None
 
     def add(self, key: Key) -> Key:
         self._keys[key.secret] = key
@@ -87,6 +89,8 @@ class FakeCore:
         self.asked += 1
         key = self._keys.get(request.secret)
         await self.answers.wait()
+        if self.after_look is not None:
+            await self.after_look()
         presented = dict(context.invocation_metadata() or ()).get("authorization")
         if presented != f"Bearer {INTERNAL_TOKEN}":
             await _abort(context, "UNAUTHENTICATED")

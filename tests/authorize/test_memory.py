@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from cli.run.watchdog import Watchdog
 from edge.settings import AuthorizeSettings
 from server.kit.announce import Announcer
+from server.kit.ids import new_id
 from server.kit.tokens import new_api_key
 from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
 from tests.ratelimit.harness import NOON
@@ -88,7 +89,7 @@ async def test_a_revoked_key_is_refused_within_a_second(edge: Edge, valkey: Redi
     key = edge.core.add(Key())
     assert await edge.status(key.secret) == 200
     edge.core.revoke(key)
-    await valkey.publish("portico:keys:changed", key.id)
+    await Announcer(valkey).key_changed(UUID(key.id))
 
     async def refused() -> bool:
         return await edge.status(key.secret) == 401
@@ -108,11 +109,12 @@ async def test_the_cores_own_announcement_is_understood(edge: Edge, valkey: Redi
 
 
 async def test_a_change_of_an_organization_drops_all_of_its_keys(edge: Edge, valkey: Redis) -> None:
-    keys = [edge.core.add(Key(organization_id="0199-acme")) for _ in range(3)]
+    organization_id = str(new_id())
+    keys = [edge.core.add(Key(organization_id=organization_id)) for _ in range(3)]
     other = edge.core.add(Key())
     for key in [*keys, other]:
         await edge.check(key.secret)
-    await valkey.publish("portico:organizations:changed", "0199-acme")
+    await Announcer(valkey).organization_changed(UUID(organization_id))
 
     async def forgotten() -> bool:
         return not await edge.remembers(keys[0].secret)
@@ -131,7 +133,7 @@ async def test_an_answer_that_a_revocation_overtook_is_not_remembered(
     waiting = asyncio.create_task(edge.status(key.secret))
     await asyncio.sleep(0.05)  # the core has looked, and has not answered yet
     edge.core.revoke(key)
-    await valkey.publish("portico:keys:changed", key.id)
+    await Announcer(valkey).key_changed(UUID(key.id))
     await asyncio.sleep(0.1)
     edge.core.answers.set()
     assert await waiting == 200
@@ -146,7 +148,7 @@ async def test_who_asks_after_a_revocation_does_not_get_an_older_answer(
     early = asyncio.create_task(edge.status(key.secret))
     await asyncio.sleep(0.05)
     edge.core.revoke(key)
-    await valkey.publish("portico:keys:changed", key.id)
+    await Announcer(valkey).key_changed(UUID(key.id))
     await asyncio.sleep(0.1)
     late = asyncio.create_task(edge.status(key.secret))
     await asyncio.sleep(0.05)
@@ -159,8 +161,9 @@ async def test_a_broken_subscription_empties_the_memory_and_heals(
 ) -> None:
     key = edge.core.add(Key())
     await edge.check(key.secret)
+    edge.core.revoke(key)
     await valkey.client_kill_filter(_type="pubsub")
-    edge.core.revoke(key)  # nobody is told
+    await Announcer(valkey).key_changed(UUID(key.id))  # nobody listens
 
     async def refused() -> bool:
         return await edge.status(key.secret) == 401

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import grpc
+from portico.organizations.v1.organization_service_pb2 import GetOrganizationRequest
 
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyRing, announced
@@ -77,3 +78,17 @@ async def test_an_overlap_of_more_than_a_week_is_refused(ring: KeyRing, refused:
     attempt = ring.rotate(key.id, 604_801)
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
     assert found.fields == ("overlap_seconds",)
+
+
+async def test_a_token_for_the_old_secret_ends_with_it_though_the_edge_still_has_it(
+    ring: KeyRing, world: World, refused: Refused
+) -> None:
+    key = await ring.create()
+    old = await world.key_metadata(key.secret)
+    request = GetOrganizationRequest(organization_id=ring.organization_id)
+    rotated = await ring.rotate(key.api_key.id, 60)
+    await world.organizations.GetOrganization(request, metadata=old)
+    await ring.rotate(key.api_key.id)
+    attempt = world.organizations.GetOrganization(request, metadata=old)
+    await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+    await refused(ring.verify(rotated.secret), *REFUSED)

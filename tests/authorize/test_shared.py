@@ -1,0 +1,140 @@
+"""Promises about what edge processes share, and about how it is taken away from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from redis.asyncio import Redis
+
+from edge.authorize.seals import Seals
+from edge.settings import AuthorizeSettings
+from server.kit.announce import Announcer, verified
+from server.kit.tokens import new_api_key
+from tests.authorize.harness import INTERNAL_TOKEN, Edge, FakeCore, Key, running_edge, until
+from tests.ratelimit.harness import NOON
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Two edge processes, their common core, and a way to start a third."""
+
+    first: Edge
+    second: Edge
+    core: FakeCore
+    valkey: Redis
+
+    async def share(self, key: Key) -> None:
+        """Has the first process verify a key and leave it where the second finds it."""
+        assert await self.first.status(key.secret) == 200
+        name = verified(Seals(INTERNAL_TOKEN).name(key.secret))
+
+        async def written() -> bool:
+            return bool(await self.valkey.exists(name))
+
+        await until(written)
+        self.core.asked = 0
+
+
+@pytest.fixture
+async def fleet(
+    settings: AuthorizeSettings, core: FakeCore, edge: Edge, valkey: Redis, runtime_dir: Path
+) -> AsyncIterator[Fleet]:
+    """A second process beside the first: its own socket, the same core and Valkey."""
+    async with AsyncExitStack() as stack:
+        folder = runtime_dir / "b"
+        folder.mkdir()
+        (folder / "core.sock").symlink_to(settings.core_socket)
+        beside = settings.model_copy(update={"runtime_dir": folder})
+        second = await stack.enter_async_context(running_edge(beside, core))
+        await second.settle()
+        yield Fleet(edge, second, core, valkey)
+
+
+async def test_what_one_process_has_verified_the_next_does_not_ask(fleet: Fleet) -> None:
+    key = fleet.core.add(Key(scopes=["keys:read"], tier="basic"))
+    await fleet.share(key)
+    verdict = await fleet.second.check(key.secret, "keys:read")
+    assert verdict.headers == (await fleet.first.check(key.secret, "keys:read")).headers
+    assert fleet.core.asked == 0
+
+
+async def test_a_revoked_key_is_refused_by_every_process_within_a_second(fleet: Fleet) -> None:
+    key = fleet.core.add(Key())
+    await fleet.share(key)
+    assert await fleet.second.status(key.secret) == 200
+    fleet.core.revoke(key)
+    await Announcer(fleet.valkey).key_changed(UUID(key.id))
+
+    async def refused() -> bool:
+        answers = [await edge.status(key.secret) for edge in (fleet.first, fleet.second)]
+        return answers == [401, 401]
+
+    assert await until(refused) < 1
+
+
+async def test_a_revoked_key_is_refused_by_a_process_that_never_saw_it(fleet: Fleet) -> None:
+    key = fleet.core.add(Key())
+    await fleet.share(key)
+    fleet.core.revoke(key)
+    await Announcer(fleet.valkey).key_changed(UUID(key.id))
+    assert await fleet.second.status(key.secret) == 401
+
+
+async def test_a_change_of_an_organization_takes_its_keys_from_the_shared_memory(
+    fleet: Fleet,
+) -> None:
+    key = fleet.core.add(Key())
+    await fleet.share(key)
+    await Announcer(fleet.valkey).organization_changed(UUID(key.organization_id))
+    assert not await fleet.second.remembers(key.secret)
+
+
+async def test_what_a_change_overtook_is_not_shared(fleet: Fleet) -> None:
+    key = fleet.core.add(Key())
+    fleet.core.after_look = lambda: Announcer(fleet.valkey).key_changed(UUID(key.id))
+    assert await fleet.first.status(key.secret) == 200
+    fleet.core.after_look = None
+    assert await fleet.valkey.exists(verified(Seals(INTERNAL_TOKEN).name(key.secret))) == 0
+    assert not await fleet.second.remembers(key.secret)
+
+
+async def test_what_is_shared_ends_by_itself_after_a_minute(fleet: Fleet) -> None:
+    key = fleet.core.add(Key(expires_at=NOON + timedelta(hours=1)))
+    await fleet.share(key)
+    assert 0 < await fleet.valkey.pttl(verified(Seals(INTERNAL_TOKEN).name(key.secret))) <= 60_000
+    fleet.second.clock.turn(60)
+    assert not await fleet.second.remembers(key.secret)
+
+
+async def test_nothing_of_a_key_can_be_read_in_valkey(fleet: Fleet) -> None:
+    key = fleet.core.add(Key())
+    await fleet.share(key)
+    entry = await fleet.valkey.get(verified(Seals(INTERNAL_TOKEN).name(key.secret)))
+    assert isinstance(entry, bytes)
+    for told in (key.secret, key.id, f"token-for-{key.id}"):
+        assert told.encode() not in entry
+    # Neither the secret alone nor our own token alone opens it.
+    assert Seals("another-token" * 3).open(key.secret, entry) is None
+    assert Seals(INTERNAL_TOKEN).open(new_api_key("test"), entry) is None
+    assert Seals(INTERNAL_TOKEN).open(key.secret, entry) is not None
+
+
+@pytest.mark.parametrize("junk", [b"", b"x", b"x" * 200], ids=["empty", "short", "long"])
+async def test_what_somebody_else_wrote_there_is_not_believed(fleet: Fleet, junk: bytes) -> None:
+    key = fleet.core.add(Key())
+    await fleet.valkey.set(verified(Seals(INTERNAL_TOKEN).name(key.secret)), junk)
+    assert await fleet.first.status(key.secret) == 200
+    assert fleet.core.asked == 1
+
+
+async def test_a_made_up_key_leaves_nothing_in_valkey(fleet: Fleet) -> None:
+    before = await fleet.valkey.dbsize()
+    for _ in range(5):
+        assert await fleet.first.status(new_api_key("live")) == 401
+    assert await fleet.valkey.dbsize() == before
