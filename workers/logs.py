@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any
 
 import structlog
+from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging
 
 from server.kit import logs
@@ -35,6 +37,8 @@ def configure(process: str, level: str) -> None:
     logs.configure(process, level)
     logging.basicConfig(handlers=[StructlogHandler()], level=level.upper(), force=True)
     logging.captureWarnings(True)
+    # What Celery fears of a worker that runs as root are pickled arguments; our tasks have none.
+    warnings.simplefilter("ignore", SecurityWarning)
     if level != "debug":
         for name in QUIET:
             logging.getLogger(name).setLevel(logging.WARNING)

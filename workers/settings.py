@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from server.settings import SharedSettings
 
@@ -16,6 +18,21 @@ class WorkerSettings(SharedSettings):
     mail_from: str = "Portico <no-reply@portico.localhost>"
     # How many tasks run at once. Deliveries do not count: they share one event loop.
     worker_concurrency: int = Field(default=8, ge=1, le=64)
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _names_a_host(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("it names no host and port")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if "@" not in parseaddr(value)[1] or not value.isprintable():
+            raise ValueError('it is no address, as in "Portico <no-reply@example.com>"')
+        return value
 
     @property
     def schedule_file(self) -> Path:

@@ -268,7 +268,7 @@ async def test_a_receiver_that_takes_too_long_has_failed(
     await impatient.settle()
     attempt = await tenants.attempt(webhook)
     assert (attempt.response_status, attempt.error) == (None, "There was no answer in time.")
-    assert 200 <= attempt.duration_ms < 1500
+    assert 200 <= attempt.duration_ms < 5000
 
 
 async def test_a_webhook_that_was_disabled_on_the_way_gets_nothing(
@@ -350,17 +350,18 @@ async def test_a_webhook_that_is_deleted_during_a_delivery_takes_it_along(
 async def test_receivers_that_hang_leave_slots_to_the_others(
     tenants: Tenants, receiver: Receiver, new_deliverer: NewDeliverer, clock: DrivenClock
 ) -> None:
+    release = asyncio.Event()
+
     async def hang_or_accept(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(5 if request.path == "/hang" else 0)
+        if request.path == "/hang":
+            await release.wait()
         return web.Response()
 
     receiver.handler = hang_or_accept
-    organization = await tenants.organization()
-    stuck = await tenants.webhook(
-        organization, receiver.url.replace("/hook", "/hang"), "key.created"
-    )
+    organization, hang = await tenants.organization(), receiver.url.replace("/hook", "/hang")
+    stuck = await tenants.webhook(organization, hang, "key.created")
     quick = await tenants.webhook(organization, receiver.url, "key.revoked")
-    few = await new_deliverer(Capacity(slots=4, batch=1, share=2), seconds=0.7)
+    few = await new_deliverer(Capacity(slots=4, batch=1, share=2), seconds=20)
     await tenants.events(organization, 6)
     await tenants.event(organization, "key.revoked")
     await EventFanOut(tenants.sessions, clock, few.deliver_due)()
@@ -368,9 +369,11 @@ async def test_receivers_that_hang_leave_slots_to_the_others(
     async def delivered() -> bool:
         return (await tenants.delivery(quick)).status == "delivered"
 
-    await eventually(delivered, within=0.5)
+    await eventually(delivered)
+    assert {each.status for each in await tenants.deliveries(stuck)} == {"pending"}
+    release.set()
     await few.settle()
-    assert {each.attempt_count for each in await tenants.deliveries(stuck)} == {1}
+    assert {each.status for each in await tenants.deliveries(stuck)} == {"delivered"}
 
 
 async def test_a_worker_that_stops_finishes_what_is_under_way_and_begins_nothing(

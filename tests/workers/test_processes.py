@@ -184,9 +184,19 @@ async def test_valkey_may_be_away_at_the_start_and_at_any_time_later(
     assert events.count("broker_back") >= 1
 
 
-@pytest.mark.parametrize("name", ["worker", "beat"])
-async def test_a_wrong_setting_is_one_line_that_names_it(platform: Platform, name: str) -> None:
-    async with platform.running(name, PORTICO_SECRET_KEY="short") as (child,):
+@pytest.mark.parametrize(
+    ("name", "variable", "value"),
+    [
+        ("worker", "PORTICO_SECRET_KEY", "short"),
+        ("worker", "PORTICO_SMTP_URL", "smtp://:25"),
+        ("worker", "PORTICO_MAIL_FROM", "nobody"),
+        ("beat", "PORTICO_REDIS_URL", "http://127.0.0.1"),
+    ],
+)
+async def test_a_wrong_setting_is_one_line_that_names_it(
+    platform: Platform, name: str, variable: str, value: str
+) -> None:
+    async with platform.running(name, **{variable: value}) as (child,):
         assert await child.wait() == 1
     (line,) = (platform.folder / f"{name}.log").read_text().splitlines()
-    assert "PORTICO_SECRET_KEY" in line
+    assert variable in line

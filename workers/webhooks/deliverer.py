@@ -129,8 +129,9 @@ class Deliverer:
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        del self._under_way[task]
-        if self._more_is_due and not self._closing:
+        webhook_id = self._under_way.pop(task)
+        # While its webhook still has its share, nothing that waits for it can go.
+        if self._more_is_due and webhook_id not in self._busy_webhooks() and not self._closing:
             self._more_is_due = False
             refill = asyncio.create_task(self._refill())
             self._refills.add(refill)
