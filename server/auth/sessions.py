@@ -8,17 +8,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from server.auth.repository import SessionRepository
+from server.auth.repository import SessionRepository, holding
 from server.kit.batching import BatchLoader
 from server.kit.clock import Clock
-from server.kit.db import sessions
 
 
 class Sessions:
     """Answers the access interceptor, at each call of a person."""
 
     def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        self._reads = sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._clock = clock
         self._holding: BatchLoader[UUID, bool] = BatchLoader(self._fetch)
 
@@ -33,6 +32,6 @@ class Sessions:
         await SessionRepository(db).revoke_all(user_id, now, except_session)
 
     async def _fetch(self, session_ids: Sequence[UUID]) -> Mapping[UUID, bool]:
-        async with self._reads() as db:
-            holding = await SessionRepository(db).holding(session_ids, self._clock())
-            return dict.fromkeys(holding, True)
+        async with self._reads.connect() as connection:
+            found = await holding(connection, session_ids, self._clock())
+        return dict.fromkeys(found, True)

@@ -11,11 +11,16 @@ from portico.users.v1.user_pb2 import User as UserMessage
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from server.kit.batching import BatchLoader
-from server.kit.db import sessions
 from server.kit.ids import new_id
 from server.users import wire
 from server.users.models import User, UserProfile
-from server.users.repository import UserRepository, session_may_hold
+from server.users.repository import (
+    UserRepository,
+    UserView,
+    session_may_hold,
+    view_by_email,
+    view_by_ids,
+)
 from server.users.rules import ROLE_PERMISSIONS, normal_email
 
 __all__ = ["Account", "Accounts", "Contact", "normal_email", "session_may_hold"]
@@ -63,7 +68,7 @@ class Accounts:
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._reads = sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._by_id: BatchLoader[UUID, Account] = BatchLoader(self._fetch)
 
     async def load(self, user_id: UUID) -> Account | None:
@@ -72,9 +77,9 @@ class Accounts:
 
     async def find_by_email(self, email: str) -> Account | None:
         """The account with this address, however it is written."""
-        async with self._reads() as db:
-            user = await UserRepository(db).find_by_email(normal_email(email))
-            return _account(user) if user else None
+        async with self._reads.connect() as connection:
+            user = await view_by_email(connection, normal_email(email))
+        return _account(user) if user else None
 
     async def platform_permissions(self, user_id: UUID) -> frozenset[str]:
         """What the person may do on the whole platform."""
@@ -85,8 +90,11 @@ class Accounts:
         self, db: AsyncSession, user_ids: Collection[UUID]
     ) -> Mapping[UUID, Contact]:
         """How the people are named and reached, by id; who has no account any more is left out."""
-        found = await UserRepository(db).find_many(user_ids)
-        return {user.id: Contact(user.id, user.email, user.display_name) for user in found.values()}
+        found = await view_by_ids(await db.connection(), user_ids)
+        return {
+            user_id: Contact(user_id, user.email, user.display_name)
+            for user_id, user in found.items()
+        }
 
     async def create(
         self,
@@ -163,12 +171,12 @@ class Accounts:
         return _account(user)
 
     async def _fetch(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
-        async with self._reads() as db:
-            found = await UserRepository(db).find_many(user_ids)
-            return {user.id: _account(user) for user in found.values()}
+        async with self._reads.connect() as connection:
+            found = await view_by_ids(connection, user_ids)
+        return {user_id: _account(user) for user_id, user in found.items()}
 
 
-def _account(user: User) -> Account:
+def _account(user: User | UserView) -> Account:
     return Account(
         id=user.id,
         email=user.email,

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, text
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server.kit.db import Base, Identified, Timestamped, Versioned
@@ -36,6 +37,10 @@ class User(Identified, Timestamped, Versioned, Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     profile: Mapped[UserProfile] = relationship(lazy="raise")
+    display_name: AssociationProxy[str] = association_proxy("profile", "display_name")
+    avatar_url: AssociationProxy[str] = association_proxy("profile", "avatar_url")
+    bio: AssociationProxy[str] = association_proxy("profile", "bio")
+    preferences: AssociationProxy[dict[str, Any]] = association_proxy("profile", "preferences")
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
     __table_args__ = (
@@ -46,11 +51,6 @@ class User(Identified, Timestamped, Versioned, Base):
         CheckConstraint("status in ('active', 'suspended')", name="status"),
         CheckConstraint("role in ('user', 'administrator')", name="role"),
     )
-
-    @property
-    def display_name(self) -> str:
-        """The name that others see."""
-        return self.profile.display_name
 
     @property
     def administers(self) -> bool:

@@ -8,8 +8,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, exists, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    Uuid,
+    any_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 
 from server.kit.paging import Cursors, Order, Page, Paging, fetch_page
@@ -49,6 +61,26 @@ class UserFilter:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """An account with its profile, to read only; it costs a fraction of a row that can change."""
+
+    id: UUID
+    email: str
+    password_hash: str | None
+    email_verified_at: datetime | None
+    status: str
+    role: str
+    last_login_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    display_name: str
+    avatar_url: str
+    bio: str
+    preferences: dict[str, Any]
+
+
 class UserRepository:
     """Accounts with their profiles, in the caller's transaction."""
 
@@ -63,19 +95,10 @@ class UserRepository:
         """The account."""
         return await self._db.scalar(_with_profile().where(User.id == user_id))
 
-    async def find_by_email(self, email: str) -> User | None:
-        """The account with this address, which is in its normal form."""
-        return await self._db.scalar(_with_profile().where(User.email == email))
-
     async def find_to_change(self, user_id: UUID) -> User | None:
         """The account, locked: whoever else wants to change it waits for this transaction."""
         query = _with_profile().where(User.id == user_id).with_for_update(of=User)
         return await self._db.scalar(query.execution_options(populate_existing=True))
-
-    async def find_many(self, user_ids: Collection[UUID]) -> Mapping[UUID, User]:
-        """Those of the accounts that exist, by id."""
-        found = await self._db.scalars(_with_profile().where(User.id.in_(user_ids)))
-        return {user.id: user for user in found}
 
     async def list(
         self, which: UserFilter, order: Order, paging: Paging, cursors: Cursors
@@ -105,6 +128,20 @@ class UserRepository:
         return bool(await self._db.scalar(select(others)))
 
 
+async def view_by_ids(
+    connection: AsyncConnection, user_ids: Collection[UUID]
+) -> Mapping[UUID, UserView]:
+    """Those of the accounts that exist, by id."""
+    found = await connection.execute(_VIEW_BY_IDS, {"ids": list(user_ids)})
+    return {row.id: UserView(**row._mapping) for row in found}
+
+
+async def view_by_email(connection: AsyncConnection, email: str) -> UserView | None:
+    """The account with this address, which is in its normal form."""
+    row = (await connection.execute(_VIEW_BY_EMAIL, {"email": email})).one_or_none()
+    return UserView(**row._mapping) if row else None
+
+
 def order(sort_by: str, sort_order: str) -> Order:
     """The order that a request names; the newest first if it names none."""
     return Order((SORTS[sort_by or "createdAt"], User.id), descending=sort_order != "asc")
@@ -125,3 +162,28 @@ def session_may_hold(
 def _with_profile() -> Select[User]:
     query = select(User).join(User.profile).options(contains_eager(User.profile))
     return query.where(User.deleted_at.is_(None))
+
+
+# Built once: to build a statement takes longer than to run it.
+_VIEW = (
+    select(
+        User.id,
+        User.email,
+        User.password_hash,
+        User.email_verified_at,
+        User.status,
+        User.role,
+        User.last_login_at,
+        User.created_at,
+        User.updated_at,
+        User.version,
+        UserProfile.display_name,
+        UserProfile.avatar_url,
+        UserProfile.bio,
+        UserProfile.preferences,
+    )
+    .join(UserProfile, UserProfile.user_id == User.id)
+    .where(User.deleted_at.is_(None))
+)
+_VIEW_BY_IDS = _VIEW.where(User.id == any_(bindparam("ids", type_=ARRAY(Uuid()))))
+_VIEW_BY_EMAIL = _VIEW.where(User.email == bindparam("email"))

@@ -155,20 +155,19 @@ async def _require_other_administrator(user: User, call: Call) -> None:
 
 
 def _apply_profile(request: pb.UpdateMeRequest, user: User) -> None:
-    profile = user.profile
     if request.HasField("display_name"):
-        profile.display_name = request.display_name
+        user.display_name = request.display_name
     if request.HasField("avatar_url"):
-        profile.avatar_url = request.avatar_url
+        user.avatar_url = request.avatar_url
     if request.HasField("bio"):
-        profile.bio = request.bio
+        user.bio = request.bio
     if request.HasField("preferences"):
-        profile.preferences = wire.merged_preferences(profile.preferences, request.preferences)
+        user.preferences = wire.merged_preferences(user.preferences, request.preferences)
 
 
 def _apply(request: pb.UpdateUserRequest, user: User, call: Call) -> None:
     if request.HasField("display_name"):
-        user.profile.display_name = request.display_name
+        user.display_name = request.display_name
     given = {name: getattr(request, name) for name in ("status", "role") if request.HasField(name)}
     user.change(call.now, **given)
 

@@ -9,19 +9,19 @@ from portico.users.v1 import user_pb2 as pb
 
 from server.kit.clock import timestamp
 from server.users.models import User
+from server.users.repository import UserView
 
 
-def user(row: User) -> pb.User:
+def user(row: User | UserView) -> pb.User:
     """The message for a row whose profile is loaded."""
-    profile = row.profile
     return pb.User(
         id=str(row.id),
         email=row.email,
         email_verified=row.email_verified_at is not None,
-        display_name=profile.display_name,
-        avatar_url=profile.avatar_url,
-        bio=profile.bio,
-        preferences=pb.Preferences(**profile.preferences),
+        display_name=row.display_name,
+        avatar_url=row.avatar_url,
+        bio=row.bio,
+        preferences=pb.Preferences(**row.preferences),
         status=row.status,
         role=row.role,
         created_at=timestamp(row.created_at),
