@@ -333,8 +333,11 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  if not is_utf8(headers:get(":path")) then return handle:respond({ [":status"] = "400" }, "") end
   handle:streamInfo():dynamicMetadata():set(STATE, "request_id", headers:get("x-request-id"))
+  -- CONNECT has no path.
+  if not is_utf8(headers:get(":path") or "") then
+    return handle:respond({ [":status"] = "400" }, "")
+  end
   local scheme, credential = string.match(headers:get("authorization") or "", "^(%a+) +(.+)$")
   if not scheme or string.lower(scheme) ~= "bearer" then return end
   if string.sub(credential, 1, 3) == "pk_" then

@@ -14,7 +14,7 @@ _HEAP = "envoy.resource_monitors.fixed_heap"
 _CONNECTIONS = "envoy.resource_monitors.global_downstream_max_connections"
 # Off by default in 1.40: without it a descriptor carries an operator as text, not its value.
 _FEATURES = {
-    "envoy.reloadable_features.enable_formatter_for_ratelimit_action_descriptor_value": True
+    "envoy.reloadable_features.enable_formatter_for_ratelimit_action_descriptor_value": True,
 }
 
 

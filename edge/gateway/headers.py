@@ -65,7 +65,9 @@ _WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
 # The request's id; where the connection manager refuses a request before it has one, a new one.
 REQUEST_ID = '%COALESCE({"operators":[{"command":"REQ","param":"X-REQUEST-ID"},"UNIQUE_ID"]})%'
 # The same in the answer: once chosen it is read back, for a second look would give another.
-ANSWERED_REQUEST_ID = "%RESP(X-REQUEST-ID)%"
+ANSWERED_REQUEST_ID = (
+    '%COALESCE({"operators":[{"command":"RESP","param":"X-REQUEST-ID"},"UNIQUE_ID"]})%'
+)
 
 
 def strip_forged() -> Json:

@@ -93,6 +93,8 @@ def _request_limits() -> Json:
             # x_auth_subject could pass for x-auth-subject further in.
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
+        # An unknown verb is answered like a wrong one, with 405.
+        "http_protocol_options": {"allow_custom_methods": True},
         "http2_protocol_options": {
             "max_concurrent_streams": 100,
             "initial_stream_window_size": 65_536,

@@ -38,25 +38,44 @@ def shadowing_parameters(methods: Iterable[Method]) -> list[str]:
 
 def path_table(forms: Iterable[Binding]) -> list[dict[str, str]]:
     """For each path a Lua pattern and the value of the Allow header, literal paths first."""
-    verbs: dict[str, set[str]] = {}
-    for form in forms:
-        verbs.setdefault(form.template, set()).add(form.verb)
+    verbs = verbs_by_template(forms)
     ordered = sorted(verbs, key=lambda template: (len(variables(template)), template))
     return [
-        {"pattern": _lua_pattern(template), "allow": ", ".join(sorted(_answers(template, verbs)))}
-        for template in ordered
+        {"pattern": _lua_pattern(template), "allow": allow(verbs[template])} for template in ordered
     ]
 
 
-def _answers(template: str, verbs: dict[str, set[str]]) -> set[str]:
-    """The verbs of every template that a path of this one matches: /users/me is a /users/{id}."""
-    path = _VARIABLE.sub("0", template)
-    return {
-        verb
-        for other, allowed in verbs.items()
-        if re.fullmatch(_VARIABLE.sub("[^/]+", other), path)
-        for verb in allowed
+def verbs_by_template(forms: Iterable[Binding]) -> dict[str, set[str]]:
+    """The verbs that each path template is bound to."""
+    verbs: dict[str, set[str]] = {}
+    for form in forms:
+        verbs.setdefault(form.template, set()).add(form.verb)
+    return verbs
+
+
+def allow(verbs: Iterable[str]) -> str:
+    """The value of the Allow header."""
+    return ", ".join(sorted(verbs))
+
+
+def shadowed_verbs(forms: Iterable[Binding]) -> dict[str, set[str]]:
+    """For literal paths the verbs that only a template with variables has for them.
+
+    `DELETE /users/me` is not the deletion of a user named "me".
+    """
+    verbs = verbs_by_template(forms)
+    shadowed = {
+        path: {
+            verb
+            for other, bound in verbs.items()
+            if variables(other) and re.fullmatch(_VARIABLE.sub("[^/]+", other), path)
+            for verb in bound
+        }
+        - own
+        for path, own in verbs.items()
+        if not variables(path)
     }
+    return {path: found for path, found in sorted(shadowed.items()) if found}
 
 
 def _lua_pattern(template: str) -> str:

@@ -6,13 +6,14 @@ of its RPC. Internal methods have no route, so for the outside they are not ther
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 from edge.gateway.contract import Binding, Category, Method
 from edge.gateway.credentials import credential_policy, unguarded
 from edge.gateway.headers import cors_policy
 from edge.gateway.limits import limit_policy
-from edge.gateway.paths import bindings, path_table
+from edge.gateway.paths import allow, bindings, path_table, shadowed_verbs, verbs_by_template
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import untranscoded
 from edge.gateway.typed import Json, default_header, seconds, set_header
@@ -39,6 +40,7 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
                 "routes": [
                     _openapi(settings),
                     *(rpc_route(method, settings) for method in methods),
+                    *_literal_paths(methods, settings),
                     *_carriers(methods),
                     _not_found(settings),
                 ],
@@ -93,6 +95,30 @@ def _json_name(method: Method, field: str) -> str:
     return str(method.response.fields_by_name[field].json_name)
 
 
+def _literal_paths(methods: Sequence[Method], settings: GatewaySettings) -> list[Json]:
+    """Keeps verbs from literal paths that the transcoder would give to a template."""
+    forms = bindings(methods)
+    verbs = verbs_by_template(forms)
+    return [
+        {
+            "name": f"not_allowed{path}",
+            "match": {
+                "safe_regex": {"regex": f"{re.escape(path)}/?"},
+                "headers": [_verb_in(shadowed)],
+            },
+            "direct_response": {"status": 405},
+            "response_headers_to_add": [set_header("allow", allow(verbs[path]))],
+            "typed_per_filter_config": {**unguarded(), **untranscoded(settings)},
+        }
+        for path, shadowed in shadowed_verbs(forms).items()
+    ]
+
+
+def _verb_in(verbs: Iterable[str]) -> Json:
+    pattern = "|".join(sorted(verbs))
+    return {"name": ":method", "string_match": {"safe_regex": {"regex": pattern}}}
+
+
 def _carriers(methods: Sequence[Method]) -> list[Json]:
     """What REST calls match before transcoding; real routes, so that CORS works.
 
@@ -123,7 +149,7 @@ def _openapi(settings: GatewaySettings) -> Json:
         "name": "openapi",
         "match": {
             "path": OPENAPI_PATH,
-            "headers": [{"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD"}}}],
+            "headers": [_verb_in(["GET", "HEAD"])],
         },
         "direct_response": {"status": 200, "body": {"filename": str(settings.openapi_file)}},
         "response_headers_to_add": [

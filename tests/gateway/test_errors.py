@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -177,13 +178,17 @@ async def test_an_unknown_path_is_404(gateway: Gateway, path: str) -> None:
 @pytest.mark.parametrize(
     ("verb", "path", "allow"),
     [
-        ("PUT", ME, "DELETE, GET, PATCH"),
+        ("PUT", ME, "GET, PATCH"),
+        ("DELETE", ME, "GET, PATCH"),
+        ("DELETE", f"{ME}/", "GET, PATCH"),
+        ("PROPFIND", ME, "GET, PATCH"),
         ("DELETE", USERS, "GET, POST"),
         ("GET", "/api/v1/auth/login", "POST"),
-        ("GET", "/api/v1/invitations/accept", "DELETE, POST"),
+        ("DELETE", "/api/v1/invitations/accept", "POST"),
+        ("GET", "/api/v1/invitations/1", "DELETE"),
         ("POST", "/api/v1/openapi.json", "GET"),
         ("POST", "/.well-known/jwks.json", "GET"),
-        ("HEAD", ME, "DELETE, GET, PATCH"),
+        ("HEAD", ME, "GET, PATCH"),
     ],
 )
 async def test_a_wrong_verb_is_405_and_says_which_are_right(
@@ -194,6 +199,12 @@ async def test_a_wrong_verb_is_405_and_says_which_are_right(
     assert answer.headers["allow"] == allow
     if verb != "HEAD":
         assert answer.error["code"] == "METHOD_NOT_ALLOWED"
+
+
+async def test_query_is_405_too(gateway: Gateway) -> None:
+    answer = await gateway.call("QUERY", ME)
+    assert answer.status == 405
+    assert answer.error["code"] == "METHOD_NOT_ALLOWED"
 
 
 async def test_a_large_body_is_413(gateway: Gateway, backends: Backends, token: str) -> None:
@@ -294,3 +305,30 @@ async def test_reads_are_tried_twice_and_writes_once(
         "GetMe",
         "UpdateMe",
     ]
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"GET /api/v1/health HTTP/1.1\r\n\r\n",
+        b"GET /api/v1/\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: a\r\nX-Request-ID:\r\n\r\n",
+        b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h3\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ],
+)
+async def test_what_is_hardly_http_still_gets_the_one_shape(
+    gateway: Gateway, request_line: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.settings.rest_port)
+    writer.write(request_line)
+    head = await reader.readuntil(b"\r\n\r\n")
+    status = int(head.split(b" ")[1])
+    rows = dict(row.split(b": ", 1) for row in head.lower().split(b"\r\n")[1:] if row)
+    body = json.loads(await reader.readexactly(int(rows[b"content-length"])))
+    writer.close()
+    assert status in {400, 404}
+    assert set(body["error"]) == {"code", "message", "details", "requestId"}
+    assert body["error"]["requestId"]

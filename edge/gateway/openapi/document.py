@@ -38,10 +38,20 @@ _SECURITY_SCHEMES: Json = {
 _PERSON: list[Json] = [{"accessToken": []}]
 _PERSON_OR_KEY: list[Json] = [*_PERSON, {"apiKey": []}]
 
-_HEADER_PARAMETERS: dict[str, str] = {
-    REQUEST_ID_HEADER: "An id of the caller's own, to find the request again.",
-    "Idempotency-Key": "Makes a repeated request answer like the first one, for 24 hours.",
-    "If-Match": "The ETag that the resource must still have.",
+_ENTITY_TAGS = r'^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$'
+_HEADER_PARAMETERS: dict[str, Json] = {
+    REQUEST_ID_HEADER: {
+        "description": "An id of the caller's own, to find the request again.",
+        "schema": {"type": "string"},
+    },
+    "Idempotency-Key": {
+        "description": "Makes a repeated request answer like the first one, for 24 hours.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+    "If-Match": {
+        "description": "The ETag that the resource must still have.",
+        "schema": {"type": "string", "pattern": _ENTITY_TAGS},
+    },
 }
 
 
@@ -72,8 +82,8 @@ def build(contract: Contract, version: str) -> Json:
 
 def _components(schemas: Schemas) -> Json:
     parameters = {
-        name: {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
-        for name, text in _HEADER_PARAMETERS.items()
+        name: {"name": name, "in": "header", **described}
+        for name, described in _HEADER_PARAMETERS.items()
     }
     return {
         "schemas": {**envelope_schemas(), **schemas.components},
