@@ -71,11 +71,13 @@ class Supervisor:
         either: set[asyncio.Future[Any]] = {task, self._failure}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if self._failure.done():
-                self._failure.result()
-            return await task
         finally:
+            # Whatever happens nothing of the work goes on behind our back.
             task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if self._failure.done():
+            self._failure.result()
+        return task.result()
 
     async def stop(self, *names: str) -> None:
         """Stops the named children, or all: stage by stage, each stage at once."""
