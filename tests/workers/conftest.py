@@ -14,7 +14,7 @@ from cli.run.watchdog import Watchdog
 from server.kit.db import create_engine
 from server.kit.secrets import Secrets
 from server.webhooks.addresses import AddressPolicy
-from tests.workers.harness import DrivenClock, Receiver, Tenants, receiving
+from tests.workers.harness import DrivenClock, Receiver, Subscription, Tenants, receiving
 from tests.workers.processes import Platform
 from workers.events import EventFanOut
 from workers.webhooks.deliverer import Capacity, Deliverer
@@ -54,6 +54,15 @@ async def receiver() -> AsyncIterator[Receiver]:
     """A customer's endpoint that accepts everything."""
     async with receiving() as receiver:
         yield receiver
+
+
+@pytest.fixture
+async def webhook(tenants: Tenants, receiver: Receiver) -> Subscription:
+    """A webhook for everything that happens in an organization, where something just did."""
+    organization = await tenants.organization()
+    webhook = await tenants.webhook(organization, receiver.url)
+    await tenants.event(organization)
+    return webhook
 
 
 NewDeliverer = Callable[..., Awaitable[Deliverer]]

@@ -78,6 +78,16 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Handler:
     return handler
 
 
+def hanging(seconds: float) -> Handler:
+    """A receiver that takes its time."""
+
+    async def handler(_request: web.Request) -> web.Response:
+        await asyncio.sleep(seconds)
+        return web.Response()
+
+    return handler
+
+
 @dataclass
 class Receiver:
     """A customer's endpoint on this machine, which remembers what it got.

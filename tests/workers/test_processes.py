@@ -21,15 +21,6 @@ from tests.workers.harness import Receiver, Subscription, Tenants, accept, event
 from tests.workers.processes import Platform
 
 
-@pytest.fixture
-async def webhook(tenants: Tenants, receiver: Receiver) -> Subscription:
-    """A webhook for everything that happens in an organization, where something just did."""
-    organization = await tenants.organization()
-    webhook = await tenants.webhook(organization, receiver.url)
-    await tenants.event(organization)
-    return webhook
-
-
 @contextmanager
 def holding(receiver: Receiver) -> Iterator[asyncio.Event]:
     """The receiver gives no answer until the event is set, or the block ends."""
