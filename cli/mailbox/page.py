@@ -45,7 +45,7 @@ pre {
   margin: 0; padding: 1rem; border-top: 1px solid var(--line); font: .95rem/1.55 inherit;
   font-family: inherit; white-space: pre-wrap; overflow-wrap: anywhere;
 }
-iframe { display: block; width: 100%; height: 24rem; border: 0; border-top: 1px solid var(--line);
+iframe { display: block; width: 100%; height: 16rem; border: 0; border-top: 1px solid var(--line);
   background: #fff; color-scheme: light; }
 .empty { color: var(--faint); padding: 3rem 1rem; text-align: center; }
 """
