@@ -51,7 +51,7 @@ class Platform:
             await self.alive()
             yield child
 
-    async def alive(self, within: float = 20.0) -> None:
+    async def alive(self, within: float = 60.0) -> None:
         """Waits until a worker shows that it is alive."""
         async with Redis.from_url(self.valkey_url) as valkey:
             await valkey.delete(WORKERS_ALIVE)
