@@ -53,6 +53,15 @@ class AuthorizeSettings(EdgeSettings):
     internal_token: SecretStr = Field(min_length=32)
 
 
+class RateLimitSettings(EdgeSettings):
+    """What the rate limit service can be told beside that."""
+
+    # Seconds after which Valkey counts as unavailable.
+    ratelimit_timeout: float = Field(default=0.04, gt=0, le=10)
+    # Where Prometheus reads the decisions; nowhere if not set.
+    ratelimit_metrics_port: int | None = Field(default=None, ge=0, le=65535)
+
+
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 

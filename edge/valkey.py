@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import redis
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.retry import Retry as BlockingRetry
 
 CONNECTIONS = 32
 
@@ -23,10 +27,21 @@ def connect(url: str, timeout: float) -> Redis:
         url,
         max_connections=CONNECTIONS,
         timeout=timeout,
-        socket_connect_timeout=timeout,
-        socket_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
-        # RESP3 would let the server push notices that nothing here reads.
-        protocol=2,
+        **_options(timeout),
     )
     return Redis.from_pool(pool)
+
+
+def connect_blocking(url: str, timeout: float) -> redis.Redis:
+    """The same for a thread that has nothing else to do while it waits."""
+    return redis.Redis.from_url(url, retry=BlockingRetry(NoBackoff(), 0), **_options(timeout))
+
+
+def _options(timeout: float) -> dict[str, Any]:
+    return {
+        "socket_connect_timeout": timeout,
+        "socket_timeout": timeout,
+        # RESP3 would let the server push notices that nothing here reads.
+        "protocol": 2,
+    }

@@ -2,46 +2,69 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 
-from envoy.service.ratelimit.v3.rls_pb2_grpc import add_RateLimitServiceServicer_to_server
+from prometheus_client import start_http_server
 
 from edge.ratelimit.counters import Counters
+from edge.ratelimit.following import OrganizationLimitsFollower
+from edge.ratelimit.gathered import Gathered
 from edge.ratelimit.service import RateLimitService
 from edge.serve import run, serving
-from edge.settings import EdgeSettings, load
-from edge.valkey import connect
+from edge.settings import RateLimitSettings, load
+from edge.valkey import connect, connect_blocking
 from server.kit import logs
 from server.kit.clock import Clock, utc_now
 
 NAME = "envoy.service.ratelimit.v3.RateLimitService"
-
-# The gateway waits a little longer for a decision, so that it hears of a failure.
-TIMEOUT_SECONDS = 0.1
+METHOD = "ShouldRateLimit"
+FOLLOWER_TIMEOUT_SECONDS = 1.0
 
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    settings = load(EdgeSettings)
+    settings = load(RateLimitSettings)
     logs.configure("ratelimit", settings.log_level)
+    if settings.ratelimit_metrics_port is not None:
+        start_http_server(settings.ratelimit_metrics_port, addr="127.0.0.1")
     run(lambda: ratelimit(settings))
 
 
 @asynccontextmanager
-async def ratelimit(
-    settings: EdgeSettings, clock: Clock = utc_now, patience: float = TIMEOUT_SECONDS
-) -> AsyncIterator[None]:
+async def ratelimit(settings: RateLimitSettings, clock: Clock = utc_now) -> AsyncIterator[None]:
     """Builds the parts and serves while the context is entered."""
-    client = connect(settings.redis_url, patience)
-    service = RateLimitService(Counters(client), clock, patience)
+    counts = connect_blocking(settings.redis_url, settings.ratelimit_timeout)
+    changes = connect(settings.redis_url, FOLLOWER_TIMEOUT_SECONDS)
+    service = RateLimitService(Counters(counts), clock)
+    follower = OrganizationLimitsFollower(changes, service.adopt)
+    following = asyncio.create_task(follower.follow())
     try:
-        async with serving(
-            NAME,
-            settings.ratelimit_socket,
-            settings.grpc_engine,
-            lambda server: add_RateLimitServiceServicer_to_server(service, server),
-        ):
+        async with _serving(settings, service):
             yield
     finally:
-        await client.aclose()
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+        await changes.aclose()
+        counts.close()
+
+
+@asynccontextmanager
+async def _serving(settings: RateLimitSettings, service: RateLimitService) -> AsyncIterator[None]:
+    path = settings.ratelimit_socket
+    if settings.grpc_engine == "pygrpc-native":
+        # Imported here, for there is not a wheel for every platform.
+        from edge.ratelimit.native import serving_batches
+
+        async with serving_batches(path, NAME, METHOD, service.answer):
+            yield
+        return
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        gathered = Gathered(service.answer, executor)
+        async with serving(
+            NAME, path, settings.grpc_engine, lambda server: gathered.register(server, NAME, METHOD)
+        ):
+            yield

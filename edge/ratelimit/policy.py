@@ -1,4 +1,4 @@
-"""Who is charged, and in which windows: a pure function from a descriptor to budgets.
+"""Who is charged, and in which windows: from a descriptor to budgets, without any I/O.
 
 Where a descriptor is not clear the caller gets the smallest budget that fits,
 and the charge carries the doubt so that it can be logged.
@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from edge.ratelimit import rules
-from edge.ratelimit.rules import Category
+from edge.ratelimit.rules import OF_THE_TIER, Category
 from edge.ratelimit.windows import Period, Window
+from server.kit.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
+
+DOMAIN = "portico"
 
 # Whoever cannot be told apart shares one budget.
 UNKNOWN_CALLER = "unknown"
 IPV6_PREFIX = 64  # what one customer of a provider is given
-LARGEST_LIMIT = 1_000_000_000
+LONGEST_TAG = 100  # bytes of a key; what is longer is hashed
+
+Limits = Mapping[str, OrganizationLimits]
+Entries = tuple[tuple[str, str], ...]
 
 
 class Doubt(StrEnum):
@@ -29,6 +36,14 @@ class Doubt(StrEnum):
     UNKNOWN_TIER = "unknown_tier"
     UNKNOWN_CATEGORY = "unknown_category"
     UNREADABLE_LIMITS = "unreadable_limits"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A limit that the asking Envoy brings along."""
+
+    limit: int
+    period: Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,43 +59,71 @@ class Charge:
     """What one descriptor takes, and from which budgets.
 
     Attributes:
+        rule: the name of the rule, for metrics.
         cost: how much is taken from every window.
     """
 
+    rule: str
     budgets: tuple[Budget, ...]
     cost: int
     doubts: tuple[Doubt, ...] = ()
 
 
-def charge_for(entries: Mapping[str, str], cost: int) -> Charge:
-    """Finds the budgets of a descriptor.
+def overridden(domain: str, entries: Entries, override: Override, cost: int) -> Charge:
+    """A descriptor of anyone's that says its limit itself."""
+    name = override.period.name.lower()
+    tag = "|".join([domain, *(f"{key}={value}" for key, value in entries)])
+    if len(tag) > LONGEST_TAG:
+        tag = blake2b(tag.encode(), digest_size=16).hexdigest()
+    window = Window(name, override.period, min(override.limit, LARGEST_LIMIT))
+    return Charge("override", (_budget(tag, name, (window,)),), cost)
+
+
+def unlimited(cost: int) -> Charge:
+    """A descriptor for which there is no rule."""
+    return Charge("none", (), cost)
+
+
+def charge_for(entries: Mapping[str, str], cost: int, limits: Limits) -> Charge:
+    """Finds the budgets of a descriptor of our own gateway.
 
     Args:
         entries: the descriptor: category, and subject with tier, organization
             and limits, or address, or email.
         cost: what the request costs.
+        limits: those of organizations that have some of their own.
     """
     doubts: list[Doubt] = []
     category = _category(entries, doubts)
     if category in rules.SHARES:
-        budgets = _tier_budgets(entries, category, doubts)
+        budgets = _tier_budgets(entries, category, limits, doubts)
     else:
         budgets = (_stranger_budget(entries, category, doubts),)
-    return Charge(budgets, cost, tuple(doubts))
+    return Charge(category.value, budgets, cost, tuple(doubts))
 
 
 def _tier_budgets(
-    entries: Mapping[str, str], category: Category, doubts: list[Doubt]
+    entries: Mapping[str, str], category: Category, limits: Limits, doubts: list[Doubt]
 ) -> tuple[Budget, ...]:
-    """The budget of the caller's tier, and the one of the key's own limits if it has any."""
+    """The budget of the caller, of its organization, and of its own limits if it has any."""
     subject = _subject(entries)
     if subject is None:
         tag = _address(entries, doubts) or _unknown(doubts)
         return (_budget(tag, category, rules.tier_windows(rules.LOWEST_TIER, category)),)
-    windows = rules.tier_windows(_tier(entries, doubts), category)
-    own = _own_windows(entries.get("limits", ""), doubts)
-    budgets = (_budget(subject, category, windows),)
-    return (*budgets, _budget(subject, "own", own)) if own else budgets
+    tier = _tier(entries, doubts)
+    organization = entries.get("organization", "")
+    theirs = limits.get(organization, OF_THE_TIER)
+    own = _own_windows(entries.get("limits", ""), theirs, doubts)
+    # The organization's node of a cluster counts all of its callers, for what is decided
+    # together must lie together.
+    tag, name = (f"org:{organization}", f"{subject}:") if organization else (subject, "")
+    written = theirs.to_json()
+    budgets = [_budget(tag, f"{name}{category}", rules.tier_windows(tier, category, written))]
+    if organization:
+        budgets.append(_budget(tag, "pool", rules.pool_windows(tier, written)))
+    if own:
+        budgets.append(_budget(tag, f"{name}own", own))
+    return tuple(budgets)
 
 
 def _stranger_budget(entries: Mapping[str, str], category: Category, doubts: list[Doubt]) -> Budget:
@@ -93,8 +136,8 @@ def _stranger_budget(entries: Mapping[str, str], category: Category, doubts: lis
 
 
 def _budget(tag: str, name: str, windows: tuple[Window, ...]) -> Budget:
-    """The braces are a hash tag: all budgets of a caller live on one node of a cluster."""
-    return Budget(f"portico:limits:{{{tag}}}:{name}", windows)
+    """The braces are a hash tag: what is decided together lives on one node of a cluster."""
+    return Budget(f"rl:{{{tag}}}:{name}", windows)
 
 
 def _category(entries: Mapping[str, str], doubts: list[Doubt]) -> Category:
@@ -143,26 +186,19 @@ def _unknown(doubts: list[Doubt]) -> str:
     return UNKNOWN_CALLER
 
 
-def _own_windows(text: str, doubts: list[Doubt]) -> tuple[Window, ...]:
+def _own_windows(
+    text: str, organization: OrganizationLimits, doubts: list[Doubt]
+) -> tuple[Window, ...]:
     """The windows in "minute=60,day=1000"; what cannot be read is left out.
 
     These limits come on top of the tier's, so a caller gains nothing by it.
     """
-    windows: dict[Period, Window] = {}
+    rates: dict[str, int] = {}
     for part in filter(None, text.split(",")):
-        window = _own_window(part)
-        if window is None:
-            doubts.append(Doubt.UNREADABLE_LIMITS)
+        name, _, digits = part.partition("=")
+        readable = name in PERIODS and digits.isascii() and digits.isdigit()
+        if readable and 1 <= int(digits) <= LARGEST_LIMIT:
+            rates[name] = int(digits)
         else:
-            windows[window.period] = window
-    return tuple(windows.values())
-
-
-def _own_window(text: str) -> Window | None:
-    name, _, digits = text.partition("=")
-    if name not in (Period.MINUTE, Period.HOUR, Period.DAY, Period.MONTH):
-        return None
-    if not (digits.isascii() and digits.isdigit()):
-        return None
-    limit = int(digits)
-    return Window(f"key-{name}", Period(name), limit) if 1 <= limit <= LARGEST_LIMIT else None
+            doubts.append(Doubt.UNREADABLE_LIMITS)
+    return rules.windows(rates, organization, prefix="key-")

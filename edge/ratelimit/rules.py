@@ -1,14 +1,17 @@
-"""The rules: how much each kind of caller may ask for. A table; nothing is decided here."""
+"""The rules: how much each kind of caller may ask for. A table; nothing is counted here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from enum import StrEnum
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from edge.ratelimit.windows import Period, Window
+from edge.ratelimit.windows import BURST_SECONDS, Period, Window
+from server.kit.limits import LARGEST_LIMIT, OrganizationLimits, Rates
 
 
 class Category(StrEnum):
@@ -48,6 +51,9 @@ SHARES: Mapping[Category, Fraction] = {
     Category.DELETE: Fraction(1, 4),
 }
 
+# All callers of an organization together may use so much of the tier's rate in a minute.
+POOL_FACTOR = 10
+
 # What is guessed at by strangers is counted by the address they come from.
 PER_ADDRESS: Mapping[Category, Rate] = {
     Category.LOGIN: Rate(5, 20),
@@ -57,26 +63,52 @@ PER_ADDRESS: Mapping[Category, Rate] = {
 # How often a mail with a reset link goes to one person.
 PER_EMAIL = (Window("hour", Period.HOUR, 3),)
 
-# In ten seconds, a caller may go at twice the average rate of its minute.
+# For a short while, a caller may go at twice the average rate of its minute.
 BURST_FACTOR = 2
-BURSTS_IN_A_MINUTE = 6
+BURSTS_IN_A_MINUTE = 60 // BURST_SECONDS
+
+OF_THE_TIER = OrganizationLimits()
+PERIODS = {period.name.lower(): period for period in Period}
 
 
-@cache
-def tier_windows(tier: str, category: Category) -> tuple[Window, ...]:
-    """The windows of a tier for reads, writes or deletions.
+@lru_cache(maxsize=4096)
+def tier_windows(
+    tier: str, category: Category, limits: str = OF_THE_TIER.to_json()
+) -> tuple[Window, ...]:
+    """The windows of one caller for reads, writes or deletions.
+
+    Args:
+        limits: those of its organization, as JSON.
 
     Raises:
         KeyError: if there is no such tier, or the category has a rate of its own.
     """
-    rate, share = TIERS[tier], SHARES[category]
-    per_minute = max(1, int(rate.per_minute * share))
-    per_hour = max(1, int(rate.per_hour * share))
-    per_burst = -(-per_minute * BURST_FACTOR // BURSTS_IN_A_MINUTE)
-    return (Window("burst", Period.BURST, per_burst), *_windows(Rate(per_minute, per_hour)))
+    organization = OrganizationLimits.from_json(limits)
+    rate, share = TIERS[tier], SHARES[category] * organization.multiplier_percent / 100
+    rates = {
+        "minute": _part(rate.per_minute, share),
+        "hour": _part(rate.per_hour, share),
+        **organization.overrides.get(category, {}),
+    }
+    burst = -(-rates["minute"] * BURST_FACTOR // BURSTS_IN_A_MINUTE)
+    return windows({"burst": burst, **rates}, organization)
 
 
-@cache
+@lru_cache(maxsize=4096)
+def pool_windows(tier: str, limits: str = OF_THE_TIER.to_json()) -> tuple[Window, ...]:
+    """The windows that all callers of an organization share, whatever they do.
+
+    Args:
+        limits: those of the organization, as JSON.
+    """
+    organization = OrganizationLimits.from_json(limits)
+    share = Fraction(organization.multiplier_percent * POOL_FACTOR, 100)
+    usual = {"minute": _part(TIERS[tier].per_minute, share)}
+    return windows(
+        {**usual, **organization.overrides.get("pool", {})}, organization, prefix="organization-"
+    )
+
+
 def address_windows(category: Category) -> tuple[Window, ...]:
     """The windows of a client address for a category that strangers call.
 
@@ -84,7 +116,8 @@ def address_windows(category: Category) -> tuple[Window, ...]:
     """
     if category is Category.PASSWORD_RESET:
         return tier_windows(LOWEST_TIER, Category.WRITE)
-    return _windows(PER_ADDRESS[category])
+    rate = PER_ADDRESS[category]
+    return windows({"minute": rate.per_minute, "hour": rate.per_hour}, OF_THE_TIER)
 
 
 def email_windows(category: Category) -> tuple[Window, ...]:
@@ -92,8 +125,22 @@ def email_windows(category: Category) -> tuple[Window, ...]:
     return PER_EMAIL if category is Category.PASSWORD_RESET else address_windows(category)
 
 
-def _windows(rate: Rate) -> tuple[Window, ...]:
-    return (
-        Window("minute", Period.MINUTE, rate.per_minute),
-        Window("hour", Period.HOUR, rate.per_hour),
+def windows(rates: Rates, organization: OrganizationLimits, prefix: str = "") -> tuple[Window, ...]:
+    """The windows for limits by period, on the organization's calendar."""
+    zone = zone_of(organization)
+    return tuple(
+        Window(f"{prefix}{name}", PERIODS[name], limit, zone, organization.shadow)
+        for name, limit in rates.items()
     )
+
+
+def zone_of(organization: OrganizationLimits) -> tzinfo:
+    """Its time zone; UTC if this machine does not know it."""
+    try:
+        return ZoneInfo(organization.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+def _part(rate: int, share: Fraction) -> int:
+    return min(LARGEST_LIMIT, max(1, int(rate * share)))

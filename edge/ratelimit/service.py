@@ -1,81 +1,124 @@
-"""The gRPC face: reads Envoy's descriptors, has the request charged, renders the decision."""
+"""Answers questions in batches: from memory where a refusal still holds, else from the counts."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import grpc
 import structlog
-from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
-from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest, RateLimitResponse
-from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceServicer
+from google.protobuf.message import DecodeError
+from grpc import StatusCode
 from redis import RedisError
 
-from edge.ratelimit.counters import Counters
-from edge.ratelimit.policy import Charge, Doubt, charge_for
+from edge.ratelimit import metrics
+from edge.ratelimit.counters import Counters, decision
+from edge.ratelimit.policy import Doubt, Limits
+from edge.ratelimit.question import BadQuestionError, Question, Questions, Refusal
 from edge.ratelimit.render import render
+from edge.ratelimit.windows import milliseconds
 from server.kit.clock import Clock
-
-DOMAIN = "portico"
-LARGEST_COST = 1_000_000_000  # so that the script's numbers stay exact
 
 log = structlog.get_logger("ratelimit")
 
-Context = grpc.aio.ServicerContext[RateLimitRequest, RateLimitResponse]
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call that ends with a status instead of an answer."""
+
+    code: StatusCode
+    message: str
 
 
-class RateLimitService(RateLimitServiceServicer):  # type: ignore[misc]
-    """envoy.service.ratelimit.v3.RateLimitService."""
+UNAVAILABLE = Failure(StatusCode.UNAVAILABLE, "the limits cannot be read")
+MALFORMED = Failure(StatusCode.INVALID_ARGUMENT, "not a rate limit request")
 
-    def __init__(self, counters: Counters, clock: Clock, timeout: float) -> None:
-        """Takes its parts.
+Answer = bytes | Failure
 
-        Args:
-            timeout: seconds after which Valkey counts as unavailable.
-        """
+
+class RateLimitService:
+    """envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit, from bytes to bytes."""
+
+    def __init__(self, counters: Counters, clock: Clock) -> None:
         self._counters = counters
         self._clock = clock
-        self._timeout = timeout
+        self._limits: Limits = {}
+        self._questions = Questions({})
         self._doubts_told: set[Doubt] = set()
 
-    async def ShouldRateLimit(  # noqa: N802
-        self, request: RateLimitRequest, context: Context
-    ) -> RateLimitResponse:
-        """Admits or refuses a request, and charges it if it is admitted."""
-        if request.domain != DOMAIN or not request.descriptors:
-            problem = f"the domain must be {DOMAIN!r} and there must be a descriptor"
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, problem)
-        charges = _charges(request)
-        self._tell_doubts(charges)
+    def adopt(self, limits: Limits) -> None:
+        """Uses these limits of organizations from now on."""
+        self._limits = limits
+        self.forget_refusals()
+
+    def forget_refusals(self) -> None:
+        """Asks for every question again: Valkey may come back empty, or limits have changed."""
+        self._questions = Questions(self._limits)
+
+    def answer(self, requests: Sequence[bytes]) -> list[Answer]:
+        """Answers each request. Those that need the counts share one round trip."""
+        now = milliseconds(self._clock())
+        answers: list[Answer] = [UNAVAILABLE] * len(requests)
+        asked: list[tuple[int, Question]] = []
+        for index, request in enumerate(requests):
+            found = self._understand(request)
+            if isinstance(found, Failure):
+                answers[index] = found
+            elif refusal := _repeated(found, now):
+                answers[index] = refusal
+            else:
+                asked.append((index, found))
+        if asked:
+            decided = self._decide([question for _, question in asked], now)
+            for (index, _), answer in zip(asked, decided, strict=True):
+                answers[index] = answer
+        return answers
+
+    def _understand(self, request: bytes) -> Question | Failure:
         try:
-            async with asyncio.timeout(self._timeout):
-                decision = await self._counters.charge(charges, self._clock())
-        except (RedisError, OSError, TimeoutError) as error:
+            question = self._questions.read(request)
+        except BadQuestionError as error:
+            return Failure(StatusCode.INVALID_ARGUMENT, str(error))
+        except DecodeError:
+            return MALFORMED
+        self._tell_doubts(question)
+        return question
+
+    def _decide(self, questions: Sequence[Question], now: int) -> Sequence[Answer]:
+        try:
+            counted = self._counters.charge(questions, now)
+        except (RedisError, OSError) as error:
+            self.forget_refusals()
+            metrics.count_unavailable(questions)
             log.warning("valkey_unavailable", error=type(error).__name__)
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the limits cannot be read")
-        return render(decision)
+            return [UNAVAILABLE] * len(questions)
+        return [
+            _answer(question, counts, now)
+            for question, counts in zip(questions, counted, strict=True)
+        ]
 
-    def _tell_doubts(self, charges: Sequence[Charge]) -> None:
+    def _tell_doubts(self, question: Question) -> None:
         """Logs each kind of doubt once: it is a mistake in a gateway, not in a request."""
-        for doubt in (doubt for charge in charges for doubt in charge.doubts):
-            if doubt not in self._doubts_told:
-                self._doubts_told.add(doubt)
-                log.warning("unclear_descriptor", doubt=doubt.value)
+        for charge in question.charges:
+            for doubt in charge.doubts:
+                if doubt not in self._doubts_told:
+                    self._doubts_told.add(doubt)
+                    log.warning("unclear_descriptor", doubt=doubt.value)
 
 
-def _charges(request: RateLimitRequest) -> list[Charge]:
-    return [
-        charge_for(
-            {entry.key: entry.value for entry in descriptor.entries},
-            _cost(descriptor, request.hits_addend),
-        )
-        for descriptor in request.descriptors
-    ]
+def _answer(question: Question, counts: bytes, now: int) -> bytes:
+    decided = decision(question, counts, now)
+    metrics.count_decision(question, decided)
+    if not decided.admitted:
+        wait = max(one.reset for one in decided.standings if one.refused)
+        # The counts say nothing of spans that have not begun.
+        until = min(now + wait, question.good.stop)
+        question.refusal = Refusal(counts, now, until)
+    return render(decided)
 
 
-def _cost(descriptor: RateLimitDescriptor, of_request: int) -> int:
-    """What a descriptor costs: its own figure if it has one, else the request's, else 1."""
-    if descriptor.HasField("hits_addend"):
-        return min(int(descriptor.hits_addend.value), LARGEST_COST)
-    return min(of_request or 1, LARGEST_COST)
+def _repeated(question: Question, now: int) -> bytes | None:
+    """The refusal that the question would meet again, without asking."""
+    refusal = question.refusal
+    if refusal is None or not refusal.since <= now < refusal.until:
+        return None
+    return _answer(question, refusal.counts, now)

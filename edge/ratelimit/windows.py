@@ -1,27 +1,37 @@
-"""Windows: stretches of time in which only so many requests are admitted."""
+"""Windows: stretches of time in which only so much is admitted. Times are Unix milliseconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import IntEnum
 
 
-class Period(StrEnum):
-    """How long a window is.
+class Period(IntEnum):
+    """How long a window is. The numbers stand in Valkey and never change their meaning."""
 
-    The short ones slide: the count of the span before fades away over the
-    running one. Day and month are those of the calendar, in UTC.
-    """
-
-    BURST = "burst"
-    MINUTE = "minute"
-    HOUR = "hour"
-    DAY = "day"
-    MONTH = "month"
+    BURST = 1
+    SECOND = 2
+    MINUTE = 3
+    HOUR = 4
+    DAY = 5
+    MONTH = 6
+    YEAR = 7
 
 
-SLIDING_SECONDS = {Period.BURST: 10, Period.MINUTE: 60, Period.HOUR: 3600}
+class Algorithm(IntEnum):
+    """How a window counts. The numbers are known to the script."""
+
+    # A bucket that drips (GCRA): as much as the limit at once, then steadily.
+    DRIPS = 0
+    # The count of the span before fades away over the running one.
+    SLIDES = 1
+    # A stretch of the calendar, counted anew from each start.
+    CALENDAR = 2
+
+
+BURST_SECONDS = 10
+SLIDING_SECONDS = {Period.SECOND: 1, Period.MINUTE: 60, Period.HOUR: 3600}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +39,34 @@ class Window:
     """A limit for a period.
 
     Attributes:
-        name: what callers see in the RateLimit headers; unique among the
-            windows of a request.
+        name: what callers see in the RateLimit headers.
         limit: how much may be charged in the period.
+        zone: whose calendar holds for days, months and years.
+        shadow: counted and reported, but nothing is refused for it.
     """
 
     name: str
     period: Period
     limit: int
+    zone: tzinfo = UTC
+    shadow: bool = False
 
     @property
-    def slides(self) -> bool:
-        """Whether the span before counts too, by the part that still overlaps."""
-        return self.period in SLIDING_SECONDS
+    def algorithm(self) -> Algorithm:
+        """How it counts."""
+        if self.period is Period.BURST:
+            return Algorithm.DRIPS
+        return Algorithm.SLIDES if self.period in SLIDING_SECONDS else Algorithm.CALENDAR
+
+    @property
+    def interval(self) -> int:
+        """Microseconds in which a burst drips by one, rounded up: never more than the limit."""
+        return -(-BURST_SECONDS * 1_000_000 // self.limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The piece of a window's timeline in which a moment lies, in milliseconds."""
+    """The piece of a window's timeline in which a moment lies."""
 
     start: int
     length: int
@@ -62,19 +82,36 @@ def milliseconds(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def span_at(period: Period, now: datetime) -> Span:
-    """The span of a period that holds the moment."""
-    seconds = SLIDING_SECONDS.get(period)
-    if seconds is None:
-        return _calendar_span(period, now.astimezone(UTC))
-    length = seconds * 1000
-    return Span(milliseconds(now) // length * length, length)
+def span_at(window: Window, now: int) -> Span:
+    """The span of a window that holds the moment; spans follow each other without a gap."""
+    if window.algorithm is Algorithm.CALENDAR:
+        return _calendar_span(window.period, window.zone, now)
+    length = SLIDING_SECONDS.get(window.period, BURST_SECONDS) * 1000
+    return Span(now // length * length, length)
 
 
-def _calendar_span(period: Period, now: datetime) -> Span:
-    start = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    end = start + timedelta(days=1)
-    if period is Period.MONTH:
+# The running span of each calendar: it changes once a day, and is asked for at each request.
+_calendar: dict[tuple[Period, tzinfo], Span] = {}
+
+
+def _calendar_span(period: Period, zone: tzinfo, now: int) -> Span:
+    span = _calendar.get((period, zone))
+    if span is None or not span.start <= now < span.end:
+        span = _calendar[period, zone] = _find_calendar_span(period, zone, now)
+    return span
+
+
+def _find_calendar_span(period: Period, zone: tzinfo, now: int) -> Span:
+    """From midnight to midnight on the clocks of the zone, however long that takes."""
+    day = datetime.fromtimestamp(now / 1000, zone).replace(tzinfo=None)
+    start = day.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if period is Period.DAY:
+        end = start + timedelta(days=1)
+    elif period is Period.MONTH:
         start = start.replace(day=1)
         end = (start + timedelta(days=32)).replace(day=1)
-    return Span(milliseconds(start), milliseconds(end) - milliseconds(start))
+    else:
+        start = start.replace(month=1, day=1)
+        end = start.replace(year=start.year + 1)
+    first, last = (milliseconds(moment.replace(tzinfo=zone)) for moment in (start, end))
+    return Span(first, last - first)

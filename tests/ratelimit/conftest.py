@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from edge.settings import EdgeSettings
-from tests.ratelimit.harness import NOON, Clock, Gateway, running_limiter
+from edge.settings import RateLimitSettings
+from tests.ratelimit.harness import NOON, Clock, Gateway, Organizations, running_limiter
 
 # A test machine may stand still for longer than a gateway would wait.
 PATIENT = 10.0
@@ -31,8 +31,10 @@ def clock(the_clock: Clock) -> Clock:
 async def the_gateway(
     valkey_url: str, short_folder: Path, the_clock: Clock
 ) -> AsyncIterator[Gateway]:
-    settings = EdgeSettings(redis_url=valkey_url, runtime_dir=short_folder / "limits")
-    async with running_limiter(settings, the_clock, PATIENT) as gateway:
+    settings = RateLimitSettings(
+        redis_url=valkey_url, runtime_dir=short_folder / "limits", ratelimit_timeout=PATIENT
+    )
+    async with running_limiter(settings, the_clock) as gateway:
         yield gateway
 
 
@@ -48,3 +50,10 @@ async def valkey(valkey_url: str) -> AsyncIterator[Redis]:
     async with Redis.from_url(valkey_url, decode_responses=True) as client:
         await client.flushdb()
         yield client
+
+
+@pytest.fixture(scope="session")
+async def organizations(valkey_url: str, the_gateway: Gateway) -> AsyncIterator[Organizations]:
+    """Organizations with limits of their own."""
+    async with Redis.from_url(valkey_url) as client:
+        yield Organizations(client, the_gateway)

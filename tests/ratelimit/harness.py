@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -13,9 +14,11 @@ from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescript
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest, RateLimitResponse
 from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceStub
 from google.protobuf.wrappers_pb2 import UInt64Value
+from redis.asyncio import Redis
 
-from edge.ratelimit.main import TIMEOUT_SECONDS, ratelimit
-from edge.settings import EdgeSettings
+from edge.ratelimit.main import ratelimit
+from edge.settings import RateLimitSettings
+from server.kit.limits import LIMITS_CHANNEL, LIMITS_HASH, OrganizationLimits
 
 # The start of an hour, a minute and a burst span, in the middle of a month.
 NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
@@ -26,6 +29,12 @@ _numbers = count(1)
 def somebody() -> str:
     """A caller that nobody has seen before."""
     return f"caller-{next(_numbers)}"
+
+
+def somewhere() -> str:
+    """A client address that nobody has called from before."""
+    number = next(_numbers)
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 class Clock:
@@ -120,13 +129,51 @@ class Gateway:
         return sum([(await self.ask(subject=subject)).admitted for _ in range(times)])
 
 
+class Organizations:
+    """Sets the limits of organizations where the core writes them."""
+
+    def __init__(self, valkey: Redis, gateway: Gateway) -> None:
+        self._valkey = valkey
+        self._gateway = gateway
+        self._in_zone: dict[str, str] = {}
+
+    async def set(self, limits: OrganizationLimits, organization: str | None = None) -> str:
+        """Gives an organization these limits, a new one if none is named, and waits for them.
+
+        It is seen by a pool that nobody else has.
+        """
+        name = organization or f"organization-{next(_numbers)}"
+        mark = 1_000_000 + next(_numbers)
+        overrides = {"pool": {"minute": mark}, **limits.overrides}
+        marked = replace(limits, overrides={**overrides, "delete": {"minute": mark}})
+        await self._valkey.hset(LIMITS_HASH, name, marked.to_json())
+        await self._valkey.publish(LIMITS_CHANNEL, name)
+        for _ in range(1000):
+            if await self._told(name) == mark:
+                return name
+            await asyncio.sleep(0.005)
+        raise AssertionError("the limits were never seen")
+
+    async def in_zone(self, zone: str) -> str:
+        """An organization in a time zone."""
+        if zone not in self._in_zone:
+            self._in_zone[zone] = await self.set(OrganizationLimits(time_zone=zone))
+        return self._in_zone[zone]
+
+    async def _told(self, name: str) -> int | None:
+        answer = await self._gateway.ask(
+            subject=somebody(), organization=name, category="delete", own_cost=0
+        )
+        if "ratelimit-policy" not in answer.headers:
+            return int(answer.status.current_limit.requests_per_unit)
+        return answer.quotas.get("minute")
+
+
 @asynccontextmanager
-async def running_limiter(
-    settings: EdgeSettings, clock: Clock, patience: float = TIMEOUT_SECONDS
-) -> AsyncIterator[Gateway]:
+async def running_limiter(settings: RateLimitSettings, clock: Clock) -> AsyncIterator[Gateway]:
     """The service, up as long as the block lasts."""
     async with (
-        ratelimit(settings, clock, patience),
+        ratelimit(settings, clock),
         grpc.aio.insecure_channel(f"unix:{settings.ratelimit_socket}") as channel,
     ):
         yield Gateway(RateLimitServiceStub(channel))

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from fractions import Fraction
 
-# Seconds of each window and its limit, for reads on the free tier.
-SLIDING = {"burst": (10, 10), "minute": (60, 30), "hour": (3600, 500)}
+# Seconds of each sliding window and its limit, for reads on the free tier.
+SLIDING = {"minute": (60, 30), "hour": (3600, 500)}
+# A burst holds ten, and one drips out each second.
+BURST = 10
 
 
 class Model:
-    """One caller on the free tier that reads."""
+    """One caller on the free tier that reads, with limits of its own.
 
-    def __init__(self, own_day: int) -> None:
-        self._own_day = own_day
+    Args:
+        own_day: its limit for a day.
+        own_month: its limit for a month.
+        zone: whose days and months they are.
+    """
+
+    def __init__(self, own_day: int, own_month: int, zone: tzinfo) -> None:
+        self.own_day, self.own_month, self._zone = own_day, own_month, zone
         self._admitted: list[tuple[datetime, int]] = []
+        self._burst, self._burst_at = Fraction(0), datetime.min.replace(tzinfo=zone)
 
     def ask(self, now: datetime, cost: int) -> bool:
         """Whether a request is admitted."""
-        fits = all(self._used(seconds, now) + cost <= limit for seconds, limit in SLIDING.values())
-        if fits and self._used_today(now) + cost <= self._own_day:
-            self._admitted.append((now, cost))
-            return True
-        return False
+        if any(room < cost for room in self._rooms(now).values()):
+            return False
+        self._burst, self._burst_at = self._level(now) + cost, now
+        self._admitted.append((now, cost))
+        return True
 
     def left(self, now: datetime) -> dict[str, int]:
         """What remains of each window."""
-        left = {
-            name: int(limit - self._used(seconds, now))
-            for name, (seconds, limit) in SLIDING.items()
+        return {name: int(room) for name, room in self._rooms(now).items()}
+
+    def _rooms(self, now: datetime) -> dict[str, Fraction]:
+        sliding = {
+            name: limit - self._used(length, now) for name, (length, limit) in SLIDING.items()
         }
-        return {**left, "key-day": self._own_day - self._used_today(now)}
+        return {
+            "burst": BURST - self._level(now),
+            **sliding,
+            "key-day": self.own_day - self._since("%Y-%m-%d", now),
+            "key-month": self.own_month - self._since("%Y-%m", now),
+        }
+
+    def _level(self, now: datetime) -> Fraction:
+        elapsed = round((now - self._burst_at).total_seconds() * 1000)
+        return max(Fraction(0), self._burst - Fraction(elapsed, 1000))
 
     def _used(self, seconds: int, now: datetime) -> Fraction:
         """The running span in full, and the part of the one before that the window overlaps."""
@@ -41,5 +61,8 @@ class Model:
     def _sum(self, seconds: int, span: int) -> int:
         return sum(cost for at, cost in self._admitted if int(at.timestamp()) // seconds == span)
 
-    def _used_today(self, now: datetime) -> int:
-        return sum(cost for at, cost in self._admitted if at.date() == now.date())
+    def _since(self, unit: str, now: datetime) -> Fraction:
+        """What was admitted on the same day, or in the same month, as the zone's clocks show."""
+        today = now.astimezone(self._zone).strftime(unit)
+        same = (c for at, c in self._admitted if at.astimezone(self._zone).strftime(unit) == today)
+        return Fraction(sum(same))

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.crc import key_slot
 
 from cli.run.watchdog import Watchdog
-from edge.settings import EdgeSettings
+from edge.settings import RateLimitSettings
 from tests.ratelimit.harness import Clock, Gateway, descriptor, running_limiter, somebody
 from tests.stack import running_valkey
 
@@ -32,7 +32,7 @@ async def strict(
     request: pytest.FixtureRequest, valkey_url: str, short_folder: Path
 ) -> AsyncIterator[Gateway]:
     """A service, with each engine, that waits no longer than it does in earnest."""
-    settings = EdgeSettings(
+    settings = RateLimitSettings(
         redis_url=valkey_url, runtime_dir=short_folder / "strict", grpc_engine=request.param
     )
     async with running_limiter(settings, Clock()) as gateway:
@@ -43,7 +43,7 @@ async def test_without_valkey_calls_fail_at_once_and_it_recovers_by_itself(
     short_folder: Path, watchdog: Watchdog
 ) -> None:
     folder = short_folder / "mortal"
-    settings = EdgeSettings(
+    settings = RateLimitSettings(
         redis_url=f"unix://{folder}/valkey.sock", runtime_dir=short_folder / "mortal-limits"
     )
     async with running_limiter(settings, Clock()) as gateway:
@@ -63,7 +63,7 @@ async def test_a_slow_valkey_fails_the_call_within_its_time(strict: Gateway, val
     for _ in range(3):
         started = time.monotonic()
         assert await refusal(strict) is grpc.StatusCode.UNAVAILABLE
-        assert 0.05 < time.monotonic() - started < 0.2
+        assert 0.03 < time.monotonic() - started < 0.2
     await valkey.ping()  # answered when the pause is over
     assert (await strict.ask(subject=somebody())).admitted
 
@@ -95,7 +95,7 @@ async def test_a_request_whose_answer_was_lost_is_not_charged_twice(short_folder
         writer.close()
 
     path = short_folder / "forgetful.sock"
-    settings = EdgeSettings(redis_url=f"unix://{path}", runtime_dir=short_folder / "forgetful")
+    settings = RateLimitSettings(redis_url=f"unix://{path}", runtime_dir=short_folder / "forgetful")
     async with (
         await asyncio.start_unix_server(lose_the_answer, path),
         running_limiter(settings, Clock()) as gateway,
@@ -104,10 +104,9 @@ async def test_a_request_whose_answer_was_lost_is_not_charged_twice(short_folder
     assert len(charged) == 1
 
 
-@pytest.mark.parametrize("domain", ["", "another"])
-async def test_only_our_own_domain_is_served(gateway: Gateway, domain: str) -> None:
+async def test_a_request_without_a_domain_is_a_mistake(gateway: Gateway) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await gateway.send([descriptor({"category": "read"})], domain=domain)
+        await gateway.send([descriptor({"category": "read"})], domain="")
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 

@@ -1,0 +1,90 @@
+"""Follows the limits of organizations in Valkey, so that no request has to look them up.
+
+As long as the connection is lost, what was known last holds on: a limit that
+was changed meanwhile is seen when the connection is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
+
+from edge.ratelimit.policy import Limits
+from server.kit.limits import (
+    LIMITS_CHANNEL,
+    LIMITS_HASH,
+    LIMITS_WHOLE,
+    OrganizationLimits,
+)
+
+# A connection can die without a sign, so it is asked to answer from time to time.
+PING_SECONDS = 0.5
+SILENCE_SECONDS = 2.0
+RETRY_SECONDS = 0.25
+
+log = structlog.get_logger("ratelimit")
+
+
+class OrganizationLimitsFollower:
+    """Hands over a new copy of all limits whenever one of them has changed."""
+
+    def __init__(self, client: Redis, adopt: Callable[[Limits], None]) -> None:
+        self._client = client
+        self._adopt = adopt
+        self._known: dict[str, OrganizationLimits] = {}
+
+    async def follow(self) -> None:
+        """Listens, for ever; subscribes again whenever the connection is lost."""
+        while True:
+            try:
+                await self._listen()
+            except Exception as error:  # whatever it was, the next attempt may succeed
+                log.warning("subscription_lost", error=type(error).__name__)
+            # Whatever is remembered of the counts may be gone.
+            self._adopt(self._known)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        """Listens on one connection, and returns only by an exception."""
+        async with self._client.pubsub() as subscription:
+            await subscription.subscribe(LIMITS_CHANNEL)
+            while True:
+                message = await _next(subscription)
+                # At the subscription, too: what was said before it was not heard.
+                if message["type"] in ("message", "subscribe"):
+                    await self._load()
+
+    async def _load(self) -> None:
+        """Reads all limits; while the core fills an emptied Valkey, the known ones hold on."""
+        stored = cast(dict[bytes, bytes], await self._client.hgetall(LIMITS_HASH))
+        whole = stored.pop(LIMITS_WHOLE.encode(), None) is not None
+        found = {name.decode(): limits for name, text in stored.items() if (limits := _read(text))}
+        self._known = found if whole else {**self._known, **found}
+        self._adopt(self._known)
+
+
+def _read(text: bytes) -> OrganizationLimits | None:
+    try:
+        return OrganizationLimits.from_json(text)
+    except ValueError:
+        log.warning("unreadable_limits")
+        return None
+
+
+async def _next(subscription: PubSub) -> dict[str, Any]:
+    """The next message, an answered ping among them.
+
+    Raises:
+        TimeoutError: if the server has been silent for too long.
+    """
+    async with asyncio.timeout(SILENCE_SECONDS):
+        while True:
+            message: dict[str, Any] | None = await subscription.get_message(timeout=PING_SECONDS)
+            if message is not None:
+                return message
+            await subscription.ping()

@@ -1,0 +1,98 @@
+"""Serves with pygrpc-native's front: calls come in batches, as many as have gathered meanwhile.
+
+While one batch is with Valkey the next one gathers, so the busier it is the
+fewer round trips a call takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from threading import Thread
+
+import structlog
+from grpc import StatusCode
+from grpc_health.v1 import health_pb2
+from pygrpc_native import EVENT_CALL, NativeGrpcFront
+
+from edge.ratelimit.service import Answer, Failure
+
+# More at once would keep the first one waiting for the last.
+LARGEST_BATCH = 256
+HEALTH_METHOD = "/grpc.health.v1.Health/Check"
+SURPRISE = Failure(StatusCode.INTERNAL, "internal error")
+
+log = structlog.get_logger("ratelimit")
+
+Service = Callable[[Sequence[bytes]], Sequence[Answer]]
+
+
+@asynccontextmanager
+async def serving_batches(
+    path: Path, name: str, method: str, answer: Service
+) -> AsyncIterator[None]:
+    """Serves a unary method, and gRPC health, on a unix socket while the context is entered.
+
+    Args:
+        path: the socket; a file left there by an earlier process is replaced.
+        name: the full name of the gRPC service.
+        answer: given the serialized requests of a batch; runs in a thread of its own.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    methods = [(f"/{name}/{method}", False), (HEALTH_METHOD, False)]
+    front = NativeGrpcFront(f"unix:{path}", methods, io_threads=1)
+    front.start()
+    # Whoever reaches this socket is believed, so nobody else may.
+    os.chmod(path, 0o600)
+    thread = Thread(target=_serve, args=(front, {"", name}, answer), name="batches")
+    thread.start()
+    try:
+        yield
+    finally:
+        front.close()
+        await asyncio.to_thread(thread.join)
+
+
+def _serve(front: NativeGrpcFront, names: set[str], answer: Service) -> None:
+    """Answers until the front is closed."""
+    while (events := front.recv_batch(LARGEST_BATCH)) is not None:
+        calls, requests = [], []
+        for kind, call, method, payload, _ in events:
+            if kind != EVENT_CALL or payload is None:
+                continue
+            if method == 0:
+                calls.append(call)
+                requests.append(payload)
+            else:
+                _respond(front, call, _health(payload, names))
+        if requests:
+            for call, one in zip(calls, _guarded(answer, requests), strict=True):
+                _respond(front, call, one)
+
+
+def _guarded(answer: Service, requests: Sequence[bytes]) -> Sequence[Answer]:
+    """The answers; a bug is INTERNAL without a word from inside, and the thread lives on."""
+    try:
+        return answer(requests)
+    except Exception:
+        log.exception("unexpected")
+        return [SURPRISE] * len(requests)
+
+
+def _respond(front: NativeGrpcFront, call: int, answer: Answer) -> None:
+    if isinstance(answer, Failure):
+        front.fail(call, answer.code.value[0], answer.message)
+    else:
+        front.respond(call, answer)
+
+
+def _health(payload: bytes, names: set[str]) -> Answer:
+    """What grpc.health.v1 says; the process serves as long as it answers."""
+    if health_pb2.HealthCheckRequest.FromString(payload).service not in names:
+        return Failure(StatusCode.NOT_FOUND, "there is no such service")
+    serving = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+    serialized: bytes = serving.SerializeToString()
+    return serialized
