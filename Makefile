@@ -3,7 +3,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --group build --extra embedded pyproject.toml
 
-.PHONY: run demo test check generate lock install install-dev
+.PHONY: run demo test check generate bench lock install install-dev
 
 run: install ## Start the whole platform.
 	@$(BIN)/portico run
@@ -25,6 +25,9 @@ check: install-dev ## Check style, types, imports and the contract.
 
 generate: install-dev ## Write everything that is made from proto/.
 	$(BIN)/portico generate
+
+bench: install-dev ## Measure, and write bench/results.md.
+	$(BIN)/python -m bench
 
 lock: install-dev ## Choose the newest versions that pyproject.toml allows.
 	$(LOCK) --upgrade --output-file requirements.lock

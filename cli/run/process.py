@@ -73,13 +73,19 @@ class Child:
         return code
 
     async def stop(self, grace: float = GRACE_SECONDS) -> int:
-        """Asks the process to end, and ends its group after `grace` seconds if it does not."""
+        """Asks the process to end, and ends its group after `grace` seconds if it does not.
+
+        Whoever cancels this is in a hurry: the group is ended at once.
+        """
         self.send(self.command.stop_signal)
         try:
             async with asyncio.timeout(grace):
                 return await self.wait()
         except TimeoutError:
             return await self.kill()
+        except asyncio.CancelledError:
+            await self.kill()
+            raise
 
     async def kill(self) -> int:
         """Ends the whole group at once."""

@@ -6,6 +6,7 @@ import base64
 import fcntl
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,15 @@ def prepare_folders(settings: Settings) -> None:
                 f"cannot use the folder {folder} ({error.strerror}): "
                 "make it writable or set PORTICO_STATE_DIR"
             ) from error
+    if settings.sockets_dir != settings.state_dir:
+        require_ours(settings.sockets_dir)
+
+
+def require_ours(folder: Path) -> None:
+    """Refuses a folder that somebody else made: in a shared place its name can be guessed."""
+    facts = folder.lstat()
+    if facts.st_uid != os.geteuid() or not stat.S_ISDIR(facts.st_mode):
+        raise RunError(f"{folder} belongs to somebody else: set PORTICO_RUNTIME_DIR")
 
 
 def take_lock(descriptor: int, state_dir: Path) -> None:

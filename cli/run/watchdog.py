@@ -48,6 +48,7 @@ class Watchdog:
     """
 
     def __init__(self, holds: tuple[int, ...] = ()) -> None:
+        self._groups: set[int] = set()
         self._shell = subprocess.Popen(
             ["/bin/sh", "-c", SCRIPT],
             stdin=subprocess.PIPE,
@@ -58,11 +59,14 @@ class Watchdog:
 
     def guard(self, group: int) -> None:
         """Guards a process group from now on."""
+        self._groups.add(group)
         self._tell(f"+ {group}\n")
 
     def release(self, group: int) -> None:
-        """Forgets a process group that has ended."""
-        self._tell(f"- {group}\n")
+        """Forgets a process group that has ended; to say it twice does no harm."""
+        if group in self._groups:
+            self._groups.remove(group)
+            self._tell(f"- {group}\n")
 
     def close(self) -> None:
         """Lets the guard go; whatever is still registered is stopped."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import stat
+import time
 from pathlib import Path
 
 import psycopg
@@ -52,6 +53,19 @@ def test_a_child_that_dies_later_ends_everything(launch: Launch) -> None:
     assert run.wait() == 1
     assert "portico: core ended with signal 9: see" in run.output
     assert all_gone(family, 0)
+
+
+def test_a_second_signal_ends_everything_without_waiting(launch: Launch) -> None:
+    run = launch("run")
+    run.wait_ready()
+    family = run.family()
+    run.member("worker").suspend()
+    run.send(signal.SIGTERM)
+    eventually(lambda: "Stopping." in run.output, 5)
+    time.sleep(0.5)
+    run.send(signal.SIGTERM)
+    assert all_gone(family, 5)
+    assert run.wait() == 0
 
 
 def test_a_second_start_finds_what_the_first_one_left(launch: Launch, home: Path) -> None:
