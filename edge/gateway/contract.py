@@ -75,6 +75,7 @@ class Method:
         status: the HTTP status of success.
         enveloped: whether the REST answer is wrapped.
         rest: the REST form; None for methods that only gRPC has.
+        emits: the event types it may cause.
     """
 
     service: str
@@ -88,6 +89,7 @@ class Method:
     rest: Binding | None
     request: Descriptor
     response: Descriptor
+    emits: tuple[str, ...]
 
     @property
     def path(self) -> str:
@@ -122,6 +124,15 @@ class Contract:
     def routed(self) -> tuple[Method, ...]:
         """The methods that the outside can reach: all but the internal ones."""
         return tuple(m for m in self.methods if m.access is not AccessRule.INTERNAL)
+
+    def names(self, vocabulary: options_pb2.Vocabulary.ValueType) -> list[str]:
+        """The names that a field with this option can hold; none if it can hold any text."""
+        if vocabulary == options_pb2.VOCABULARY_PERMISSIONS:
+            guarded = [m for m in self.methods if m.access is AccessRule.PERMISSION]
+            return sorted({method.permission for method in guarded})
+        if vocabulary == options_pb2.VOCABULARY_EVENT_TYPES:
+            return ["*", *sorted({event for method in self.methods for event in method.emits})]
+        return []
 
 
 def load(path: Path) -> Contract:
@@ -182,6 +193,7 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
         rest=binding,
         request=method.input_type,
         response=method.output_type,
+        emits=tuple(options.Extensions[options_pb2.emits]),
     )
 
 

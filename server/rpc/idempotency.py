@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from google.protobuf.message import Message
@@ -22,7 +23,8 @@ from server.kit.secrets import Secrets
 from server.rpc.pipeline import Proceed
 
 HEADER = "idempotency-key"
-MAX_LENGTH = 255
+# Visible ASCII: the OpenAPI document says the same.
+_WELL_FORMED = re.compile(r"[!-~]{1,255}")
 
 
 class IdempotencyKeyInUseError(DomainError):
@@ -55,8 +57,9 @@ class Idempotency:
         key = call.metadata.get(HEADER)
         if key is None or call.method.reads:
             return await proceed(request, call)
-        if not 0 < len(key) <= MAX_LENGTH:
-            raise invalid("Idempotency-Key", "INVALID_LENGTH", "must have 1 to 255 characters")
+        if not _WELL_FORMED.fullmatch(key):
+            problem = "must have 1 to 255 visible ASCII characters"
+            raise invalid("Idempotency-Key", "INVALID_FORMAT", problem)
         scope = _digest(call.method.path, call.principal.kind, str(call.principal.id), key)
         await self._lock(call, scope)
         digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()

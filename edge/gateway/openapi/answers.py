@@ -181,7 +181,7 @@ def _success_headers(method: Method) -> list[str]:
 
 def _body(method: Method, schemas: Schemas) -> Json:
     if not method.enveloped:
-        return schemas.reference(method.response, Direction.RESPONSE)
+        return schemas.message(method.response, Direction.RESPONSE)
     meta = "PageMeta" if method.list_field else "Meta"
     return _object({"success": {"const": True}, "data": _data(method, schemas), "meta": _ref(meta)})
 
@@ -190,7 +190,7 @@ def _data(method: Method, schemas: Schemas) -> Json:
     opened = method.list_field or (method.rest.response_field if method.rest else "")
     if opened:
         return schemas.value(method.response.fields_by_name[opened], Direction.RESPONSE)
-    return schemas.reference(method.response, Direction.RESPONSE)
+    return schemas.message(method.response, Direction.RESPONSE)
 
 
 def _header_references(names: list[str] | tuple[str, ...]) -> Json:

@@ -38,7 +38,6 @@ _SECURITY_SCHEMES: Json = {
 _PERSON: list[Json] = [{"accessToken": []}]
 _PERSON_OR_KEY: list[Json] = [*_PERSON, {"apiKey": []}]
 
-_ENTITY_TAGS = r'^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$'
 _HEADER_PARAMETERS: dict[str, Json] = {
     REQUEST_ID_HEADER: {
         "description": "An id of the caller's own, to find the request again.",
@@ -50,7 +49,7 @@ _HEADER_PARAMETERS: dict[str, Json] = {
     },
     "If-Match": {
         "description": "The ETag that the resource must still have.",
-        "schema": {"type": "string", "pattern": _ENTITY_TAGS},
+        "schema": {"type": "string"},
     },
 }
 
@@ -64,7 +63,7 @@ def build(contract: Contract, version: str) -> Json:
     Raises:
         ContractError: if something in the contract cannot be described.
     """
-    schemas = Schemas(contract.comments)
+    schemas = Schemas(contract)
     paths: dict[str, Json] = {}
     for method in contract.routed:
         if method.rest is not None:
@@ -171,7 +170,7 @@ def _request_body(method: Method, binding: Binding, schemas: Schemas) -> Json:
     in_path = variables(binding.template)
     if not binding.has_body or len(method.request.fields) == len(in_path):
         return {}
-    schema = schemas.reference(method.request, Direction.REQUEST, without=in_path)
+    schema = schemas.body(method.request, without=in_path)
     needed = any(is_required(f) for f in method.request.fields if f.name not in in_path)
     content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": needed, "content": content}}

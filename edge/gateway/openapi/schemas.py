@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from enum import Enum
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from portico.type.v1 import options_pb2
 
-from edge.gateway.contract import ContractError
+from edge.gateway.contract import Contract, ContractError
 from edge.gateway.openapi.rules import is_required, item_keywords, keywords, rules_of
 from edge.gateway.typed import Json
 
@@ -42,9 +43,10 @@ class Direction(Enum):
 class Schemas:
     """The named schemas of a document, collected while its operations are described."""
 
-    def __init__(self, comments: dict[str, str]) -> None:
-        """Takes the texts beside the contract's elements, by full name."""
-        self._comments = comments
+    def __init__(self, contract: Contract) -> None:
+        """Takes the contract for the texts beside its elements and the names it makes."""
+        self._contract = contract
+        self._comments = contract.comments
         self._named: dict[str, Json] = {}
         self._owners: dict[str, str] = {}
 
@@ -53,35 +55,39 @@ class Schemas:
         """Every schema that was asked for, by name."""
         return dict(sorted(self._named.items()))
 
-    def reference(
-        self, message: Descriptor, direction: Direction, without: Collection[str] = ()
-    ) -> Json:
-        """A reference to a message's schema, which is added if it is new.
+    def body(self, message: Descriptor, without: Collection[str]) -> Json:
+        """A reference to the schema of a request.
 
         Args:
             without: fields that are not in the JSON, for they are in the path.
+        """
+        schema = self._object(message, Direction.REQUEST, without)
+        return self._reference(message.name, message, schema)
+
+    def message(self, message: Descriptor, direction: Direction) -> Json:
+        """A reference to a message's schema; what must be there depends on the direction."""
+        name = message.name if direction is Direction.RESPONSE else f"{message.name}Input"
+        return self._reference(name, message, self._object(message, direction))
+
+    def _reference(self, name: str, message: Descriptor, schema: Json) -> Json:
+        """Adds a schema under its name.
 
         Raises:
-            ContractError: if two messages claim one name.
+            ContractError: if another message has that name.
         """
-        name = message.name
-        schema = self._object(message, direction, without)
         if self._owners.setdefault(name, message.full_name) != message.full_name:
             raise ContractError(f"{message.full_name} and {self._owners[name]} share a name")
-        if self._named.setdefault(name, schema) != schema:
-            # Asked for in both directions, and they differ.
-            name = f"{name}Input" if direction is Direction.REQUEST else f"{name}Output"
-            self._named[name] = schema
+        self._named[name] = schema
         return {"$ref": f"#/components/schemas/{name}"}
 
     def value(self, field: FieldDescriptor, direction: Direction) -> Json:
         """The schema of one field, with its comment."""
         rules = rules_of(field)
         if field.is_repeated:
-            items = {**self._single(field, direction), **item_keywords(rules)}
+            items = {**self._single(field, direction), **item_keywords(rules), **self._names(field)}
             schema: Json = {"type": "array", "items": items, **keywords(rules)}
         else:
-            schema = {**self._single(field, direction), **keywords(rules)}
+            schema = {**self._single(field, direction), **keywords(rules), **self._names(field)}
         comment = self._comments.get(field.full_name)
         return {**schema, "description": comment} if comment else schema
 
@@ -89,28 +95,46 @@ class Schemas:
         if field.message_type is not None:
             if field.message_type.full_name == TIMESTAMP:
                 return {"type": "string", "format": "date-time"}
-            return self.reference(field.message_type, direction)
+            return self.message(field.message_type, direction)
         if field.enum_type is not None:
             return {"type": "string", "enum": [value.name for value in field.enum_type.values]}
         if field.type not in _SCALARS:
             raise ContractError(f"{field.full_name} has a type that the document cannot describe")
         return dict(_SCALARS[field.type])
 
-    def _object(self, message: Descriptor, direction: Direction, without: Collection[str]) -> Json:
+    def _names(self, field: FieldDescriptor) -> Json:
+        names = self._contract.names(field.GetOptions().Extensions[options_pb2.vocabulary])
+        return {"enum": names} if names else {}
+
+    def _object(
+        self, message: Descriptor, direction: Direction, without: Collection[str] = ()
+    ) -> Json:
         fields = [field for field in message.fields if field.name not in without]
-        schema: Json = {
-            "type": "object",
-            "properties": {field.json_name: self.value(field, direction) for field in fields},
-        }
-        if required := list(_always_there(fields, direction)):
+        required = [field.json_name for field in fields if _is_always_there(field, direction)]
+        properties = {field.json_name: self.value(field, direction) for field in fields}
+        schema: Json = {"type": "object", "properties": properties}
+        if direction is Direction.REQUEST:
+            optional = properties.keys() - set(required)
+            properties |= {name: _or_null(properties[name]) for name in sorted(optional)}
+            # Unknown names are passed over, but an empty one makes a body malformed.
+            schema["propertyNames"] = {"minLength": 1}
+        if required:
             schema["required"] = required
         comment = self._comments.get(message.full_name)
         return {**schema, "description": comment} if comment else schema
 
 
-def _always_there(fields: Iterable[FieldDescriptor], direction: Direction) -> Iterable[str]:
-    """The JSON names of the fields that must be sent, or that are always printed."""
-    for field in fields:
-        needed = is_required(field) if direction is Direction.REQUEST else not field.has_presence
-        if needed:
-            yield field.json_name
+def _is_always_there(field: FieldDescriptor, direction: Direction) -> bool:
+    """Whether a field must be sent, or is always printed."""
+    return is_required(field) if direction is Direction.REQUEST else not field.has_presence
+
+
+def _or_null(schema: Json) -> Json:
+    """The schema of a field that may be left out: null says the same."""
+    if "$ref" in schema:
+        about = {name: text for name, text in schema.items() if name != "$ref"}
+        return {"anyOf": [{"$ref": schema["$ref"]}, {"type": "null"}], **about}
+    nullable = {**schema, "type": [schema["type"], "null"]}
+    if "enum" in schema:
+        nullable["enum"] = [*schema["enum"], None]
+    return nullable

@@ -29,7 +29,7 @@ from portico.keys.v1 import api_key_pb2 as portico_dot_keys_dot_v1_dot_api__key_
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%portico/keys/v1/api_key_service.proto\x12\x0fportico.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/keys/v1/api_key.proto\x1a\x1dportico/type/v1/options.proto\"\xef\x01\n\x13\x43reateApiKeyRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x33\n\x06scopes\x18\x03 \x03(\tB#\xbaH \x92\x01\x1d\x08\x01\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\x12\x38\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02@\x01\x12-\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimits\"V\n\x14\x43reateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"z\n\x12ListApiKeysRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"g\n\x13ListApiKeysResponse\x12)\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"0\n\x10GetApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x11GetApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"\xf6\x01\n\x13UpdateApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64H\x00\x88\x01\x01\x12\x31\n\x06scopes\x18\x03 \x03(\tB!\xbaH\x1e\x92\x01\x1b\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\x12\x38\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02@\x01\x12-\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimitsB\x07\n\x05_name\"@\n\x14UpdateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"3\n\x13RevokeApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x14RevokeApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"W\n\x13RotateApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\"\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$\"V\n\x14RotateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"5\n\x13VerifyApiKeyRequest\x12\x1e\n\x06secret\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"\x9a\x01\n\x14VerifyApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04tier\x18\x04 \x01(\t2\xaa\t\n\rApiKeyService\x12\xc2\x01\n\x0c\x43reateApiKey\x12$.portico.keys.v1.CreateApiKeyRequest\x1a%.portico.keys.v1.CreateApiKeyResponse\"e\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0bkey.created\x82\xd3\xe4\x93\x02\x35\"0/api/v1/organizations/{organization_id}/api-keys:\x01*\x12\xa7\x01\n\x0bListApiKeys\x12#.portico.keys.v1.ListApiKeysRequest\x1a$.portico.keys.v1.ListApiKeysResponse\"M\xca\xf3\x18\x0b\x1a\tkeys:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/organizations/{organization_id}/api-keys\x12\x97\x01\n\tGetApiKey\x12!.portico.keys.v1.GetApiKeyRequest\x1a\".portico.keys.v1.GetApiKeyResponse\"C\xca\xf3\x18\x0b\x1a\tkeys:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/api-keys/{api_key_id}b\x07\x61pi_key\x12\xb3\x01\n\x0cUpdateApiKey\x12$.portico.keys.v1.UpdateApiKeyRequest\x1a%.portico.keys.v1.UpdateApiKeyResponse\"V\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.updated\x82\xd3\xe4\x93\x02+2\x1d/api/v1/api-keys/{api_key_id}:\x01*b\x07\x61pi_key\x12\xba\x01\n\x0cRevokeApiKey\x12$.portico.keys.v1.RevokeApiKeyRequest\x1a%.portico.keys.v1.RevokeApiKeyResponse\"]\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.revoked\x82\xd3\xe4\x93\x02\x32\"$/api/v1/api-keys/{api_key_id}/revoke:\x01*b\x07\x61pi_key\x12\xb1\x01\n\x0cRotateApiKey\x12$.portico.keys.v1.RotateApiKeyRequest\x1a%.portico.keys.v1.RotateApiKeyResponse\"T\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.rotated\x82\xd3\xe4\x93\x02)\"$/api/v1/api-keys/{api_key_id}/rotate:\x01*\x12i\n\x0cVerifyApiKey\x12$.portico.keys.v1.VerifyApiKeyRequest\x1a%.portico.keys.v1.VerifyApiKeyResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%portico/keys/v1/api_key_service.proto\x12\x0fportico.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/keys/v1/api_key.proto\x1a\x1dportico/type/v1/options.proto\"\xf3\x01\n\x13\x43reateApiKeyRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x37\n\x06scopes\x18\x03 \x03(\tB\'\xbaH \x92\x01\x1d\x08\x01\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\xd0\xf3\x18\x01\x12\x38\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02@\x01\x12-\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimits\"V\n\x14\x43reateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"z\n\x12ListApiKeysRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"g\n\x13ListApiKeysResponse\x12)\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"0\n\x10GetApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x11GetApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"\xfa\x01\n\x13UpdateApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64H\x00\x88\x01\x01\x12\x35\n\x06scopes\x18\x03 \x03(\tB%\xbaH\x1e\x92\x01\x1b\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\xd0\xf3\x18\x01\x12\x38\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02@\x01\x12-\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimitsB\x07\n\x05_name\"@\n\x14UpdateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"3\n\x13RevokeApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x14RevokeApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"W\n\x13RotateApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\"\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$\"V\n\x14RotateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"5\n\x13VerifyApiKeyRequest\x12\x1e\n\x06secret\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"\x9a\x01\n\x14VerifyApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04tier\x18\x04 \x01(\t2\xaa\t\n\rApiKeyService\x12\xc2\x01\n\x0c\x43reateApiKey\x12$.portico.keys.v1.CreateApiKeyRequest\x1a%.portico.keys.v1.CreateApiKeyResponse\"e\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0bkey.created\x82\xd3\xe4\x93\x02\x35\"0/api/v1/organizations/{organization_id}/api-keys:\x01*\x12\xa7\x01\n\x0bListApiKeys\x12#.portico.keys.v1.ListApiKeysRequest\x1a$.portico.keys.v1.ListApiKeysResponse\"M\xca\xf3\x18\x0b\x1a\tkeys:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/organizations/{organization_id}/api-keys\x12\x97\x01\n\tGetApiKey\x12!.portico.keys.v1.GetApiKeyRequest\x1a\".portico.keys.v1.GetApiKeyResponse\"C\xca\xf3\x18\x0b\x1a\tkeys:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/api-keys/{api_key_id}b\x07\x61pi_key\x12\xb3\x01\n\x0cUpdateApiKey\x12$.portico.keys.v1.UpdateApiKeyRequest\x1a%.portico.keys.v1.UpdateApiKeyResponse\"V\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.updated\x82\xd3\xe4\x93\x02+2\x1d/api/v1/api-keys/{api_key_id}:\x01*b\x07\x61pi_key\x12\xba\x01\n\x0cRevokeApiKey\x12$.portico.keys.v1.RevokeApiKeyRequest\x1a%.portico.keys.v1.RevokeApiKeyResponse\"]\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.revoked\x82\xd3\xe4\x93\x02\x32\"$/api/v1/api-keys/{api_key_id}/revoke:\x01*b\x07\x61pi_key\x12\xb1\x01\n\x0cRotateApiKey\x12$.portico.keys.v1.RotateApiKeyRequest\x1a%.portico.keys.v1.RotateApiKeyResponse\"T\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.rotated\x82\xd3\xe4\x93\x02)\"$/api/v1/api-keys/{api_key_id}/rotate:\x01*\x12i\n\x0cVerifyApiKey\x12$.portico.keys.v1.VerifyApiKeyRequest\x1a%.portico.keys.v1.VerifyApiKeyResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,7 +41,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['scopes']._loaded_options = None
-  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H \222\001\035\010\001\0202\030\001\"\025r\023\030@2\017^[a-z]+:[a-z]+$'
+  _globals['_CREATEAPIKEYREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H \222\001\035\010\001\0202\030\001\"\025r\023\030@2\017^[a-z]+:[a-z]+$\320\363\030\001'
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['expires_at']._loaded_options = None
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['expires_at']._serialized_options = b'\272H\005\262\001\002@\001'
   _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['secret']._loaded_options = None
@@ -59,7 +59,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEAPIKEYREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_UPDATEAPIKEYREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_UPDATEAPIKEYREQUEST'].fields_by_name['scopes']._loaded_options = None
-  _globals['_UPDATEAPIKEYREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H\036\222\001\033\0202\030\001\"\025r\023\030@2\017^[a-z]+:[a-z]+$'
+  _globals['_UPDATEAPIKEYREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H\036\222\001\033\0202\030\001\"\025r\023\030@2\017^[a-z]+:[a-z]+$\320\363\030\001'
   _globals['_UPDATEAPIKEYREQUEST'].fields_by_name['expires_at']._loaded_options = None
   _globals['_UPDATEAPIKEYREQUEST'].fields_by_name['expires_at']._serialized_options = b'\272H\005\262\001\002@\001'
   _globals['_REVOKEAPIKEYREQUEST'].fields_by_name['api_key_id']._loaded_options = None
@@ -89,33 +89,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEYSERVICE'].methods_by_name['VerifyApiKey']._loaded_options = None
   _globals['_APIKEYSERVICE'].methods_by_name['VerifyApiKey']._serialized_options = b'\312\363\030\002(\001\322\363\030\002\010\007'
   _globals['_CREATEAPIKEYREQUEST']._serialized_start=213
-  _globals['_CREATEAPIKEYREQUEST']._serialized_end=452
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=454
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=540
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=542
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=664
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=666
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=769
-  _globals['_GETAPIKEYREQUEST']._serialized_start=771
-  _globals['_GETAPIKEYREQUEST']._serialized_end=819
-  _globals['_GETAPIKEYRESPONSE']._serialized_start=821
-  _globals['_GETAPIKEYRESPONSE']._serialized_end=882
-  _globals['_UPDATEAPIKEYREQUEST']._serialized_start=885
-  _globals['_UPDATEAPIKEYREQUEST']._serialized_end=1131
-  _globals['_UPDATEAPIKEYRESPONSE']._serialized_start=1133
-  _globals['_UPDATEAPIKEYRESPONSE']._serialized_end=1197
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1199
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1250
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1252
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1316
-  _globals['_ROTATEAPIKEYREQUEST']._serialized_start=1318
-  _globals['_ROTATEAPIKEYREQUEST']._serialized_end=1405
-  _globals['_ROTATEAPIKEYRESPONSE']._serialized_start=1407
-  _globals['_ROTATEAPIKEYRESPONSE']._serialized_end=1493
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=1495
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=1548
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_start=1551
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_end=1705
-  _globals['_APIKEYSERVICE']._serialized_start=1708
-  _globals['_APIKEYSERVICE']._serialized_end=2902
+  _globals['_CREATEAPIKEYREQUEST']._serialized_end=456
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_start=458
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=544
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=546
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=668
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=670
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=773
+  _globals['_GETAPIKEYREQUEST']._serialized_start=775
+  _globals['_GETAPIKEYREQUEST']._serialized_end=823
+  _globals['_GETAPIKEYRESPONSE']._serialized_start=825
+  _globals['_GETAPIKEYRESPONSE']._serialized_end=886
+  _globals['_UPDATEAPIKEYREQUEST']._serialized_start=889
+  _globals['_UPDATEAPIKEYREQUEST']._serialized_end=1139
+  _globals['_UPDATEAPIKEYRESPONSE']._serialized_start=1141
+  _globals['_UPDATEAPIKEYRESPONSE']._serialized_end=1205
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1207
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1258
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1260
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1324
+  _globals['_ROTATEAPIKEYREQUEST']._serialized_start=1326
+  _globals['_ROTATEAPIKEYREQUEST']._serialized_end=1413
+  _globals['_ROTATEAPIKEYRESPONSE']._serialized_start=1415
+  _globals['_ROTATEAPIKEYRESPONSE']._serialized_end=1501
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=1503
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=1556
+  _globals['_VERIFYAPIKEYRESPONSE']._serialized_start=1559
+  _globals['_VERIFYAPIKEYRESPONSE']._serialized_end=1713
+  _globals['_APIKEYSERVICE']._serialized_start=1716
+  _globals['_APIKEYSERVICE']._serialized_end=2910
 # @@protoc_insertion_point(module_scope)

@@ -64,6 +64,30 @@ LIMIT_CATEGORY_UNLIMITED: LimitCategory.ValueType  # 7
 """Never limited: health checks and published keys."""
 Global___LimitCategory: _TypeAlias = LimitCategory  # noqa: Y015
 
+class _Vocabulary:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VocabularyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Vocabulary.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VOCABULARY_UNSPECIFIED: _Vocabulary.ValueType  # 0
+    """Any text."""
+    VOCABULARY_PERMISSIONS: _Vocabulary.ValueType  # 1
+    """The permissions that methods ask for in an organization."""
+    VOCABULARY_EVENT_TYPES: _Vocabulary.ValueType  # 2
+    """The event types that methods emit, and "*" for all of them."""
+
+class Vocabulary(_Vocabulary, metaclass=_VocabularyEnumTypeWrapper):
+    """Sets of names that grow with the contract."""
+
+VOCABULARY_UNSPECIFIED: Vocabulary.ValueType  # 0
+"""Any text."""
+VOCABULARY_PERMISSIONS: Vocabulary.ValueType  # 1
+"""The permissions that methods ask for in an organization."""
+VOCABULARY_EVENT_TYPES: Vocabulary.ValueType  # 2
+"""The event types that methods emit, and "*" for all of them."""
+Global___Vocabulary: _TypeAlias = Vocabulary  # noqa: Y015
+
 @_typing.final
 class Access(_message.Message):
     """Says who may call a method. A method without it is refused by the generator
@@ -144,6 +168,7 @@ HTTP_STATUS_FIELD_NUMBER: _builtins.int
 EMITS_FIELD_NUMBER: _builtins.int
 WITHOUT_ENVELOPE_FIELD_NUMBER: _builtins.int
 SENSITIVE_FIELD_NUMBER: _builtins.int
+VOCABULARY_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call the method. Required."""
 limit: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Limit]
@@ -158,3 +183,5 @@ sensitive: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOption
 """The value is a secret or personal: it is never logged and never stored in
 the audit log.
 """
+vocabulary: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Vocabulary.ValueType]
+"""The set whose names the field, or each of its items, has to be one of."""

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/type/v1/options.proto.
  */
 export const file_portico_type_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIoABCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAQgYKBHJ1bGUiRwoFTGltaXQSMAoIY2F0ZWdvcnkYASABKA4yHi5wb3J0aWNvLnR5cGUudjEuTGltaXRDYXRlZ29yeRIMCgRjb3N0GAIgASgNKvUBCg1MaW1pdENhdGVnb3J5Eh4KGkxJTUlUX0NBVEVHT1JZX1VOU1BFQ0lGSUVEEAASFwoTTElNSVRfQ0FURUdPUllfUkVBRBABEhgKFExJTUlUX0NBVEVHT1JZX1dSSVRFEAISGQoVTElNSVRfQ0FURUdPUllfREVMRVRFEAMSGAoUTElNSVRfQ0FURUdPUllfTE9HSU4QBBIbChdMSU1JVF9DQVRFR09SWV9SRUdJU1RFUhAFEiEKHUxJTUlUX0NBVEVHT1JZX1BBU1NXT1JEX1JFU0VUEAYSHAoYTElNSVRfQ0FURUdPUllfVU5MSU1JVEVEEAc6UQoGYWNjZXNzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuY4DIAEoCzIXLnBvcnRpY28udHlwZS52MS5BY2Nlc3NSBmFjY2VzczpOCgVsaW1pdBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLqOAyABKAsyFi5wb3J0aWNvLnR5cGUudjEuTGltaXRSBWxpbWl0OkEKC2h0dHBfc3RhdHVzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYu44DIAEoBVIKaHR0cFN0YXR1czo2CgVlbWl0cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLyOAyADKAlSBWVtaXRzOksKEHdpdGhvdXRfZW52ZWxvcGUSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi9jgMgASgIUg93aXRob3V0RW52ZWxvcGU6PQoJc2Vuc2l0aXZlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi5jgMgASgIUglzZW5zaXRpdmViBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIoABCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAQgYKBHJ1bGUiRwoFTGltaXQSMAoIY2F0ZWdvcnkYASABKA4yHi5wb3J0aWNvLnR5cGUudjEuTGltaXRDYXRlZ29yeRIMCgRjb3N0GAIgASgNKvUBCg1MaW1pdENhdGVnb3J5Eh4KGkxJTUlUX0NBVEVHT1JZX1VOU1BFQ0lGSUVEEAASFwoTTElNSVRfQ0FURUdPUllfUkVBRBABEhgKFExJTUlUX0NBVEVHT1JZX1dSSVRFEAISGQoVTElNSVRfQ0FURUdPUllfREVMRVRFEAMSGAoUTElNSVRfQ0FURUdPUllfTE9HSU4QBBIbChdMSU1JVF9DQVRFR09SWV9SRUdJU1RFUhAFEiEKHUxJTUlUX0NBVEVHT1JZX1BBU1NXT1JEX1JFU0VUEAYSHAoYTElNSVRfQ0FURUdPUllfVU5MSU1JVEVEEAcqYAoKVm9jYWJ1bGFyeRIaChZWT0NBQlVMQVJZX1VOU1BFQ0lGSUVEEAASGgoWVk9DQUJVTEFSWV9QRVJNSVNTSU9OUxABEhoKFlZPQ0FCVUxBUllfRVZFTlRfVFlQRVMQAjpRCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi5jgMgASgLMhcucG9ydGljby50eXBlLnYxLkFjY2Vzc1IGYWNjZXNzOk4KBWxpbWl0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuo4DIAEoCzIWLnBvcnRpY28udHlwZS52MS5MaW1pdFIFbGltaXQ6QQoLaHR0cF9zdGF0dXMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi7jgMgASgFUgpodHRwU3RhdHVzOjYKBWVtaXRzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvI4DIAMoCVIFZW1pdHM6SwoQd2l0aG91dF9lbnZlbG9wZRIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL2OAyABKAhSD3dpdGhvdXRFbnZlbG9wZTo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnliBnByb3RvMw", [file_google_protobuf_descriptor]);
 
 /**
  * Says who may call a method. A method without it is refused by the generator
@@ -177,6 +177,40 @@ export const LimitCategorySchema: GenEnum<LimitCategory> = /*@__PURE__*/
   enumDesc(file_portico_type_v1_options, 0);
 
 /**
+ * Sets of names that grow with the contract.
+ *
+ * @generated from enum portico.type.v1.Vocabulary
+ */
+export enum Vocabulary {
+  /**
+   * Any text.
+   *
+   * @generated from enum value: VOCABULARY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The permissions that methods ask for in an organization.
+   *
+   * @generated from enum value: VOCABULARY_PERMISSIONS = 1;
+   */
+  PERMISSIONS = 1,
+
+  /**
+   * The event types that methods emit, and "*" for all of them.
+   *
+   * @generated from enum value: VOCABULARY_EVENT_TYPES = 2;
+   */
+  EVENT_TYPES = 2,
+}
+
+/**
+ * Describes the enum portico.type.v1.Vocabulary.
+ */
+export const VocabularySchema: GenEnum<Vocabulary> = /*@__PURE__*/
+  enumDesc(file_portico_type_v1_options, 1);
+
+/**
  * Who may call the method. Required.
  *
  * @generated from extension: portico.type.v1.Access access = 51001;
@@ -224,4 +258,12 @@ export const without_envelope: GenExtension<MethodOptions, boolean> = /*@__PURE_
  */
 export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
   extDesc(file_portico_type_v1_options, 5);
+
+/**
+ * The set whose names the field, or each of its items, has to be one of.
+ *
+ * @generated from extension: portico.type.v1.Vocabulary vocabulary = 51002;
+ */
+export const vocabulary: GenExtension<FieldOptions, Vocabulary> = /*@__PURE__*/
+  extDesc(file_portico_type_v1_options, 6);
 
