@@ -26,9 +26,10 @@ def say(line: str = "") -> None:
     print(line, flush=True)
 
 
-def step_done(name: str, seconds: float) -> None:
-    """Says that a step is ready and how long it took."""
-    say(f"  {TITLES.get(name, name):<14}{seconds:6.1f} s")
+def step_done(name: str, seconds: float | None) -> None:
+    """Says that a step is ready and how long it took, or that it was started."""
+    took = " started" if seconds is None else f"{seconds:6.1f} s"
+    say(f"  {TITLES.get(name, name):<14}{took}")
 
 
 def addresses(settings: Settings, seconds: float) -> None:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 READY_SECONDS = 60.0
 PROBE_INTERVAL = 0.02
 
-Report = Callable[[str, float], None]
+Report = Callable[[str, float | None], None]
 Drain = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -28,7 +28,8 @@ class Supervisor:
     Args:
         steps: what to start.
         watchdog: the guard that ends the children if we cannot.
-        report: told the name of each step that is ready and the seconds it took.
+        report: told the name of each step that is ready and the seconds it took;
+            None where nothing shows more than that it was started.
         drain: run before the gateway is stopped.
     """
 
@@ -103,7 +104,8 @@ class Supervisor:
         else:
             self._keep(step.name, child)
             await self.guard(become_ready(step, child))
-        self._report(step.name, time.monotonic() - began)
+        visible = step.once or step.ready
+        self._report(step.name, time.monotonic() - began if visible else None)
         self._up[step.name].set()
 
     def _keep(self, name: str, child: Child) -> None:

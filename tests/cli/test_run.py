@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from cli.run.parts import CREDENTIALS, PARTS
-from cli.run.plan import visible
+from cli.run.plan import make_plan, visible
 from cli.run.settings import read_settings
 from cli.run.state import load_secrets
 from tests.cli.conftest import Launch
@@ -128,6 +128,22 @@ def test_a_part_sees_only_the_credentials_it_is_trusted_with() -> None:
     assert seen["gateway"] == seen["mailbox"] == {"PORTICO_ISSUER"}
     assert "PORTICO_DATABASE_URL" not in seen["authorize"] | seen["ratelimit"]
     assert seen["core"] == set(everything)
+
+
+def test_servers_of_ones_own_replace_the_embedded_ones() -> None:
+    own = {
+        "PORTICO_DATABASE_URL": "postgresql://portico@db.example/portico",
+        "PORTICO_REDIS_URL": "redis://cache.example:6379/0",
+    }
+    steps = {step.name: step for step in make_plan(read_settings(own), {}, own)}
+    assert not {"postgres", "valkey"} & set(steps)
+    assert own.items() <= dict(steps["core"].command().environment).items()
+
+
+def test_mail_goes_to_the_mailbox_only_in_development_and_unless_told_otherwise() -> None:
+    assert read_settings({}).mailbox
+    assert not read_settings({"PORTICO_SMTP_URL": "smtp://mail.example:587"}).mailbox
+    assert not read_settings({"PORTICO_ENVIRONMENT": "production"}).mailbox
 
 
 def test_sockets_move_to_a_short_folder_when_the_path_is_too_long(tmp_path: Path) -> None:
