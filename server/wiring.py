@@ -55,6 +55,7 @@ from server.users.passwords import Passwords
 from server.users.service import UserService
 from server.webhooks.addresses import AddressPolicy
 from server.webhooks.service import WebhookService
+from server.webhooks.subscriptions import Subscriptions
 
 
 @dataclass(slots=True)
@@ -156,6 +157,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
             OrganizationService(
                 accounts=accounts,
                 invitations=Invitations(accounts, mailer, secrets),
+                subscriptions=Subscriptions(),
                 announcer=announcer,
                 cursors=cursors,
             ),

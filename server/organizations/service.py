@@ -23,6 +23,7 @@ from server.organizations.errors import (
 )
 from server.organizations.invitations import Invitations
 from server.organizations.models import Invitation, Membership, Organization
+from server.organizations.ports import Subscriptions
 from server.organizations.repository import (
     InvitationRepository,
     MembershipRepository,
@@ -38,6 +39,7 @@ class OrganizationService:
 
     accounts: Accounts
     invitations: Invitations
+    subscriptions: Subscriptions
     announcer: Announcer
     cursors: Cursors
 
@@ -88,6 +90,7 @@ class OrganizationService:
     ) -> pb.DeleteOrganizationResponse:
         organization = await _find(request.organization_id, call)
         call.expect(organization.version)
+        await self.subscriptions.silence(call.db, organization.id)
         organization.deleted_at = call.now
         _record("organization.deleted", organization, call)
         call.after_commit.append(lambda: self.announcer.organization_changed(organization.id))

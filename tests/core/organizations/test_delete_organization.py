@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from uuid import UUID
 
 import grpc
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as pb
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.announce import ORGANIZATIONS_CHANGED
+from server.webhooks.deliveries import claim_due
+from server.webhooks.fanout import fan_out
 from tests.core.calls import if_match
 from tests.core.conftest import Refused
+from tests.core.organizations.estate import build_estate
 from tests.core.records import audit_entry
 from tests.core.world import INTERNAL_TOKEN, Person, World, bearer, new_email
 
@@ -51,6 +57,22 @@ async def test_its_keys_are_refused_at_once(
         pb.GetOrganizationRequest(organization_id=organization_id), metadata=metadata
     )
     await refused(used, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_its_webhooks_are_silent(world: World, owner: Person) -> None:
+    estate = await build_estate(world, owner)
+    organization_id, now = estate.ids["organization_id"], world.clock()
+    await delete(world, owner, organization_id)
+    async with AsyncSession(world.engine) as db, db.begin():
+        # What a worker finds: nothing new to send, and nothing to go on with.
+        while await fan_out(db, now, limit=1000):
+            pass
+        until = now + timedelta(microseconds=1)
+        claims = await claim_due(db, now=now, until=until, limit=10_000)
+        webhook_id = UUID(estate.ids["webhook_id"])
+        found = [claim for claim in claims if claim.webhook_id == webhook_id]
+    assert [str(claim.delivery_id) for claim in found] == [estate.ids["delivery_id"]]
+    assert not found[0].enabled
 
 
 async def test_its_invitations_lead_nowhere(
