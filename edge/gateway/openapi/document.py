@@ -45,7 +45,7 @@ _HEADER_PARAMETERS: dict[str, Json] = {
     },
     "Idempotency-Key": {
         "description": "Makes a repeated request answer like the first one, for 24 hours.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
     "If-Match": {
         "description": "The ETag that the resource must still have.",
