@@ -29,8 +29,6 @@ _NO_CREDENTIAL = 'response.code_details.startsWith("rbac_access_denied")'
 _WRONG_AUDIENCE = 'response.code_details.contains("Audience")'
 _EXPIRED = 'response.code_details.contains("Jwt_is_expired")'
 _UPGRADE = 'response.code_details == "upgrade_failed"'
-# Envoy looks at QUERY before any route does, so there is no Allow header to give.
-_QUERY = 'response.code_details == "query_missing_content_type"'
 _AUTHORIZER = '"x-error-code" in response.headers'
 _TRANSCODER = 'response.code_details.contains("grpc_json_transcode_failure") && response.code < 413'
 
@@ -109,14 +107,6 @@ REPLIES = (
         StatusCode.PERMISSION_DENIED,
     ),
     Reply(404, "NOT_FOUND", "There is no such resource.", StatusCode.UNIMPLEMENTED),
-    Reply(
-        400,
-        "METHOD_NOT_ALLOWED",
-        "QUERY is not allowed here.",
-        StatusCode.UNIMPLEMENTED,
-        because=_QUERY,
-        instead=405,
-    ),
     Reply(405, "METHOD_NOT_ALLOWED", "The method is not allowed here.", StatusCode.UNIMPLEMENTED),
     Reply(408, "TIMEOUT", "The request took too long.", StatusCode.DEADLINE_EXCEEDED),
     Reply(413, "PAYLOAD_TOO_LARGE", "The request body is too large.", _TOO_LARGE),
