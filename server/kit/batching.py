@@ -1,8 +1,9 @@
-"""One query for all who ask in the same tick of the event loop."""
+"""One query for all who ask at the same moment."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -12,8 +13,14 @@ V = TypeVar("V")
 Fetch = Callable[[Sequence[K]], Awaitable[Mapping[K, V]]]
 
 
+# While so many queries of a loader run, further keys wait and go together: the more
+# there is to do, the less each costs.
+QUERIES_AT_ONCE = 2
+LARGEST_BATCH = 500
+
+
 class BatchLoader(Generic[K, V]):
-    """Collects the keys that are asked for in one tick and fetches them together.
+    """Collects the keys that are asked for in one tick of the loop and fetches them together.
 
     Requests that arrive at the same moment share a query; nothing is kept
     afterwards, so an answer is never older than the question.
@@ -23,6 +30,7 @@ class BatchLoader(Generic[K, V]):
         """Takes the query: it gets distinct keys and gives what it found, by key."""
         self._fetch = fetch
         self._waiting: dict[K, asyncio.Future[V | None]] = {}
+        self._scheduled = False
         self._running: set[asyncio.Task[None]] = set()
 
     async def load(self, key: K) -> V | None:
@@ -33,18 +41,26 @@ class BatchLoader(Generic[K, V]):
         """
         future = self._waiting.get(key)
         if future is None:
-            loop = asyncio.get_running_loop()
-            if not self._waiting:
-                loop.call_soon(self._dispatch)
-            future = self._waiting[key] = loop.create_future()
+            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+            self._schedule()
         # Shielded: one caller that gives up must not take the answer from the others.
         return await asyncio.shield(future)
 
+    def _schedule(self) -> None:
+        if self._waiting and not self._scheduled and len(self._running) < QUERIES_AT_ONCE:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
     def _dispatch(self) -> None:
-        batch, self._waiting = self._waiting, {}
-        task = asyncio.create_task(self._answer(batch))
+        self._scheduled = False
+        keys = list(itertools.islice(self._waiting, LARGEST_BATCH))
+        task = asyncio.create_task(self._answer({key: self._waiting.pop(key) for key in keys}))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._schedule()
 
     async def _answer(self, batch: dict[K, asyncio.Future[V | None]]) -> None:
         try:

@@ -69,8 +69,8 @@ class Client:
 class Call:
     """One call: who, from where, with which rights, in which transaction.
 
-    `db` is set by the transaction interceptor, `principal` and `grants` by the
-    access interceptor; services only read them.
+    `open_db` is set by the transaction interceptor, `principal` and `grants` by
+    the access interceptor; services only read them.
     """
 
     method: Method
@@ -81,12 +81,20 @@ class Call:
     principal: Principal = ANONYMOUS
     # The caller's permissions in each organization it belongs to.
     grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
-    db: AsyncSession = field(init=False, repr=False)
+    open_db: Callable[[], AsyncSession] = field(init=False, repr=False)
+    opened_db: AsyncSession | None = field(default=None, repr=False)
     reply_metadata: dict[str, str] = field(default_factory=dict)
     authorized: bool = False
     after_commit: list[AfterCommit] = field(default_factory=list)
     # The workers' tasks that shall run once this call is committed.
     wakes: set[str] = field(default_factory=set)
+
+    @property
+    def db(self) -> AsyncSession:
+        """The session of this call's one transaction; opened when it is first asked for."""
+        if self.opened_db is None:
+            self.opened_db = self.open_db()
+        return self.opened_db
 
     @property
     def user_id(self) -> UUID:

@@ -35,6 +35,7 @@ NAMING = {
 CONNECT_TIMEOUT = 2  # seconds
 STATEMENT_TIMEOUT = 10_000  # milliseconds
 POOL_TIMEOUT = 2  # seconds
+SERVER_OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC"
 
 
 class Base(DeclarativeBase):
@@ -83,10 +84,7 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=POOL_TIMEOUT,
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC",
-        },
+        connect_args={"connect_timeout": CONNECT_TIMEOUT, "options": SERVER_OPTIONS},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+import psycopg
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
@@ -64,7 +65,7 @@ class Errors:
                 return _lost_race(call)
             case DataError() if "NUL" in str(error.orig):
                 return InvalidRequestError()
-            case OperationalError() | InterfaceError() | PoolTimeout():
+            case OperationalError() | InterfaceError() | PoolTimeout() | psycopg.OperationalError():
                 log.warning("database_unavailable", rpc=call.method.path, error=str(error)[:200])
                 return UnavailableError()
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import structlog
@@ -34,10 +35,15 @@ class Transaction:
 
         Only a refusal that says `keeps_changes` is committed, and raised after that.
         """
-        open_session = self._reads if call.method.reads else self._writes
-        async with open_session() as db, db.begin():
-            call.db = db
+        call.open_db = self._reads if call.method.reads else self._writes
+        try:
             outcome = await _outcome(request, call, proceed)
+            if call.opened_db is not None:
+                await call.opened_db.commit()
+        finally:
+            if call.opened_db is not None:
+                # Shielded: a caller who leaves must not leave a connection behind.
+                await asyncio.shield(call.opened_db.close())
         if not call.method.reads:
             await self._follow_up(call)
         if isinstance(outcome, DomainError):

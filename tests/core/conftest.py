@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from edge.ratelimit.main import ratelimit
-from edge.settings import EdgeSettings
+from edge.settings import RateLimitSettings
 from server.kit.audit import AuditEntry
 from server.serve import Server
 from server.settings import Settings
@@ -63,7 +63,7 @@ async def world(
             bcrypt_rounds=4,
             webhook_allow_loopback=True,
         )
-        edge = EdgeSettings(runtime_dir=sockets, redis_url=valkey_url)
+        edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
         clock, waker = DrivenClock(), RecordingWaker()
         core = build(settings, clock=clock, waker=waker)

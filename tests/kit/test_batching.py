@@ -60,3 +60,25 @@ async def test_one_who_gives_up_does_not_take_the_answer_from_the_others() -> No
     assert await second == "book 1"
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def test_while_queries_run_those_who_come_wait_and_go_together() -> None:
+    shelf = Shelf()
+    loader = BatchLoader(shelf.fetch)
+
+    async def ask(key: int) -> str | None:
+        # Each in a tick of its own.
+        for _ in range(key):
+            await asyncio.sleep(0)
+        return await loader.load(key)
+
+    found = await asyncio.gather(*(ask(key) for key in range(30)))
+    assert found == [f"book {key}" for key in range(30)]
+    assert len(shelf.asked) < 20
+
+
+async def test_a_crowd_is_served_in_batches_of_bounded_size() -> None:
+    shelf = Shelf()
+    loader = BatchLoader(shelf.fetch)
+    await asyncio.gather(*(loader.load(key) for key in range(1200)))
+    assert sorted(len(batch) for batch in shelf.asked) == [200, 500, 500]
