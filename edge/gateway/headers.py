@@ -33,6 +33,8 @@ EXPOSED_HEADERS = (
     "x-ratelimit-limit",
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
+    "x-ratelimit-shadow",
+    "x-ratelimit-status",
     "ratelimit",
     "ratelimit-policy",
     "retry-after",
@@ -136,7 +138,7 @@ def cors_policy(settings: GatewaySettings) -> Json:
     return typed(
         "extensions.filters.http.cors.v3.CorsPolicy",
         allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
-        allow_methods="GET, POST, PATCH, DELETE, OPTIONS",
+        allow_methods="GET, POST, PUT, PATCH, DELETE, OPTIONS",
         allow_headers=", ".join(ALLOWED_HEADERS),
         expose_headers=", ".join(EXPOSED_HEADERS),
         max_age="600",

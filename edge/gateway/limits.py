@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from edge.gateway.contract import Category, Method
+from edge.gateway.headers import header_matches, skip_when
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, set_header, typed
 
-RATE_LIMIT = "envoy.filters.http.ratelimit"
+# The limiter's filter, once for what fails open and once for what fails closed.
+OPEN = "ratelimit.open"
+CLOSED = "ratelimit.closed"
+# Tells callers that nothing was counted.
+NOTICE = "ratelimit.notice"
+STATUS_HEADER = "x-ratelimit-status"
 DOMAIN = "portico"
+
+# The limiter sets it on a request that it has admitted; clients cannot.
+_DECIDED_HEADER = "x-edge-limits"
+_UNCOUNTED_HEADER = "x-edge-uncounted"
 
 _FILTERS = "extensions.filters.http."
 _SERVICE_TIMEOUT = 0.25
@@ -57,20 +67,50 @@ def _bucket(size: int, per_second: int) -> Json:
     return {"max_tokens": size, "tokens_per_fill": per_second, "fill_interval": "1s"}
 
 
-def limiter_filter() -> Json:
-    """Asks edge/ratelimit; it counts, and sets the rate-limit headers of the answer itself."""
+def limiter_filters() -> list[Json]:
+    """Asks edge/ratelimit; it counts, and sets the rate-limit headers of the answer itself.
+
+    The same filter twice: a route uses the one whose way of failing suits it.
+    What strangers guess at is refused when nothing can be counted; the rest is
+    let through, and the last filter says so on the answer.
+    """
+    return [_limiter_filter(OPEN, deny=False), _limiter_filter(CLOSED, deny=True), _notice()]
+
+
+def _limiter_filter(name: str, *, deny: bool) -> Json:
     return extension(
-        RATE_LIMIT,
+        name,
         f"{_FILTERS}ratelimit.v3.RateLimit",
         domain=DOMAIN,
         timeout=seconds(_SERVICE_TIMEOUT),
-        failure_mode_deny=True,
+        failure_mode_deny=deny,
         status_on_error={"code": "ServiceUnavailable"},
         rate_limited_as_resource_exhausted=True,
         disable_x_envoy_ratelimited_header=True,
+        # Counted by Envoy as ratelimit_open.failure_mode_allowed, ratelimit_closed.error, ...
+        stat_prefix=name.replace(".", "_"),
         rate_limit_service={
             "transport_api_version": "V3",
             "grpc_service": {"envoy_grpc": {"cluster_name": "ratelimit"}},
+        },
+    )
+
+
+def _notice() -> Json:
+    """Steps aside once the limiter has marked a request; routes say what it adds otherwise."""
+    nothing = typed(f"{_FILTERS}header_mutation.v3.HeaderMutation")
+    return skip_when(NOTICE, header_matches(_DECIDED_HEADER, ".+"), nothing)
+
+
+def _notice_policy() -> Json:
+    """Answers pass the filter even if their request never came this far; it leaves a mark then."""
+    mark = set_header(_UNCOUNTED_HEADER, "unavailable")
+    told = set_header(STATUS_HEADER, f"%REQ({_UNCOUNTED_HEADER})%")
+    return typed(
+        f"{_FILTERS}header_mutation.v3.HeaderMutationPerRoute",
+        mutations={
+            "request_mutations": [{"append": mark}],
+            "response_mutations": [{"append": told}],
         },
     )
 
@@ -84,7 +124,10 @@ def limit_policy(method: Method) -> dict[str, Json]:
     descriptors = [{**by_address, **cost}]
     if not _charges_address(method):
         descriptors.insert(0, {"actions": [*_caller(), _category(method)], **cost})
-    return {RATE_LIMIT: typed(f"{_FILTERS}ratelimit.v3.RateLimitPerRoute", rate_limits=descriptors)}
+    policy = typed(f"{_FILTERS}ratelimit.v3.RateLimitPerRoute", rate_limits=descriptors)
+    if _charges_address(method):
+        return {CLOSED: policy}
+    return {OPEN: policy, NOTICE: _notice_policy()}
 
 
 def _charges_address(method: Method) -> bool:

@@ -9,7 +9,7 @@ from edge.gateway.access_log import access_log
 from edge.gateway.contract import Method
 from edge.gateway.credentials import JWKS_PATH, credential_filters
 from edge.gateway.headers import request_id_filter, response_headers_filter, strip_forged
-from edge.gateway.limits import address_filter, limiter_filter
+from edge.gateway.limits import address_filter, limiter_filters
 from edge.gateway.replies import local_reply_config
 from edge.gateway.routes import route_config
 from edge.gateway.settings import GatewaySettings
@@ -122,7 +122,7 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
         transcoder_filter(methods, settings),
         *credential_filters(settings),
         # After them: it charges the caller that they found.
-        limiter_filter(),
+        *limiter_filters(),
         extension("envoy.filters.http.router", f"{_FILTERS}router.v3.Router"),
     ]
 

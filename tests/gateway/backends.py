@@ -180,7 +180,9 @@ class _Limiter(RateLimitServiceServicer):  # type: ignore[misc]
 def admitted() -> RateLimitResponse:
     """Admits, with the headers that edge/ratelimit sets."""
     return RateLimitResponse(
-        overall_code=RateLimitResponse.OK, response_headers_to_add=_limit_headers(59)
+        overall_code=RateLimitResponse.OK,
+        response_headers_to_add=_limit_headers(59),
+        request_headers_to_add=[HeaderValue(key="x-edge-limits", value="decided")],
     )
 
 

@@ -91,11 +91,20 @@ def test_every_limited_method_sends_what_it_costs(
 ) -> None:
     for method in contract.routed:
         policy = routes(config)[method.full_name]["typed_per_filter_config"]
-        limited = f"{HTTP}ratelimit" in policy
-        assert limited == (method.category is not Category.UNLIMITED)
-        if limited:
-            for descriptor in policy[f"{HTTP}ratelimit"]["rate_limits"]:
+        found = [policy[name] for name in ("ratelimit.open", "ratelimit.closed") if name in policy]
+        assert len(found) == (method.category is not Category.UNLIMITED)
+        for one in found:
+            for descriptor in one["rate_limits"]:
                 assert descriptor["hits_addend"] == {"number": method.cost}
+
+
+def test_only_what_strangers_guess_at_fails_closed(
+    config: dict[str, Any], contract: Contract
+) -> None:
+    for method in contract.routed:
+        policy = routes(config)[method.full_name]["typed_per_filter_config"]
+        guessed = method.category in {Category.LOGIN, Category.REGISTER, Category.PASSWORD_RESET}
+        assert ("ratelimit.closed" in policy) == guessed
 
 
 def test_only_reads_are_tried_again(config: dict[str, Any], contract: Contract) -> None:
@@ -129,7 +138,9 @@ def test_the_filters_stand_in_their_order(config: dict[str, Any]) -> None:
         "jwt_authn",
         "rbac",
         "ext_authz",
-        "ratelimit",
+        "ratelimit.open",
+        "ratelimit.closed",
+        "ratelimit.notice",
         "router",
     ]
 

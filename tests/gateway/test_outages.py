@@ -55,14 +55,27 @@ async def test_everything_down_is_503_and_comes_back_by_itself(
         await backends.stop()
 
 
-async def test_without_the_limiter_nothing_limited_is_served(
+async def test_without_the_limiter_the_api_is_served_and_says_so_and_guessing_is_not(
     alone: Gateway, signer: Signer
 ) -> None:
     backends = Backends(alone.settings.runtime_dir, keys=[signer.public])
     await backends.start_core()
     try:
         await alone.becomes(200, HEALTH, seconds=RECOVERY_SECONDS)
-        assert_unavailable(await alone.get(LIMITED))
-        assert backends.calls[-1].path.endswith("GetHealth")
+        served = await alone.get(LIMITED)
+        assert (served.status, served.headers["x-ratelimit-status"]) == (200, "unavailable")
+        for action in ("login", "register", "forgot-password"):
+            assert_unavailable(await alone.call("POST", f"/api/v1/auth/{action}", json={}))
+        assert backends.calls[-1].path.endswith("ListEventTypes")
     finally:
         await backends.stop()
+
+
+async def test_a_limiter_that_answers_is_not_said_to_be_unavailable(
+    gateway: Gateway, backends: Backends, token: str
+) -> None:
+    assert "x-ratelimit-status" not in (await gateway.get(GUARDED, token=token)).headers
+    assert "x-ratelimit-status" not in (await gateway.get(GUARDED)).headers
+    forged = {"x-edge-limits": "decided"}
+    await gateway.get(GUARDED, token=token, headers=forged)
+    assert backends.calls

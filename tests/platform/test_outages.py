@@ -22,7 +22,27 @@ async def someone(new_tenant: Any) -> Tenant:
     return made
 
 
-@pytest.mark.parametrize("part", ["postgres", "valkey", "core", "ratelimit"])
+@pytest.mark.parametrize("part", ["valkey", "ratelimit"])
+async def test_without_the_limiter_the_api_is_served_and_guessing_is_not(
+    stack: Stack, someone: Tenant, part: str
+) -> None:
+    await stack.kill(part)
+    try:
+        await _answers_503(someone, "/api/v1/health/ready")
+        async with someone.client.http.get("/api/v1/users/me", headers=_bearer(someone)) as answer:
+            assert answer.status == 200, await answer.text()
+            assert answer.headers["X-RateLimit-Status"] == "unavailable"
+        async with someone.client.http.post("/api/v1/auth/login", json={}) as answer:
+            assert answer.status == 503, await answer.text()
+            assert int(answer.headers["Retry-After"]) >= 1
+    finally:
+        await stack.start(part)
+    await _recovers(someone)
+    async with someone.client.http.get("/api/v1/users/me", headers=_bearer(someone)) as answer:
+        assert "X-RateLimit-Status" not in answer.headers
+
+
+@pytest.mark.parametrize("part", ["postgres", "core"])
 async def test_a_dead_part_is_503_with_retry_after_and_recovers(
     stack: Stack, someone: Tenant, part: str
 ) -> None:
