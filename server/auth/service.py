@@ -98,6 +98,8 @@ class AuthService:
         organization_id = parse_id(request.organization_id)
         if await self.tenants.member_tier(call.db, organization_id, call.user_id) is None:
             raise ActiveOrganizationNotFoundError
+        # The refresh token from before stays good: a client that this answer does not
+        # reach must be able to go on, in the new organization.
         session = await _find(call.principal.session_id, call)
         session.organization_id = organization_id
         session.use(call.now)

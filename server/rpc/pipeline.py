@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -131,8 +132,19 @@ def _client(metadata: Mapping[str, str], context: Context, behind_gateway: bool)
     # Behind the gateway the last address is the one that it saw itself; any before
     # are what the client claimed. A direct caller is known by its connection alone.
     forwarded = metadata.get("x-forwarded-for", "") if behind_gateway else ""
-    address = forwarded.rsplit(",", 1)[-1].strip() or context.peer()
+    address = forwarded.rsplit(",", 1)[-1].strip() or _peer_address(context.peer() or "")
     return Client(address=address[:64], user_agent=metadata.get("user-agent", "")[:400])
+
+
+def _peer_address(peer: str) -> str:
+    """The address in gRPC's name of a connection, "ipv4:192.0.2.1:4711" or "ipv6:%5B::1%5D:4711".
+
+    A unix socket has none.
+    """
+    family, _, place = peer.partition(":")
+    if family not in ("ipv4", "ipv6"):
+        return ""
+    return unquote(place.rpartition(":")[0]).strip("[]")
 
 
 def _request_id(given: str) -> str:

@@ -17,7 +17,7 @@ async def test_a_session_tells_what_it_is(world: World, owner: Person) -> None:
     (session,) = answer.sessions
     assert session.current
     assert "grpc" in session.user_agent
-    assert session.ip_address
+    assert session.ip_address == "127.0.0.1"
     began = moment(session.created_at)
     assert moment(session.last_used_at) == began
     assert moment(session.expires_at) == began + timedelta(days=7)

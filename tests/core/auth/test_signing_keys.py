@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from server.auth import signing_keys
 from server.auth.signing_keys import SealedOtherwiseError, SigningKeys
 from server.kit.db import create_engine
 from server.kit.errors import UnauthenticatedError
@@ -173,6 +174,31 @@ async def test_a_key_that_another_core_made_is_found_by_its_first_token(
     await rotate(other, clock)
     clock.now += 10 * MINUTE
     assert await TokenVerifier(keys, "portico", clock).verify(token(other, clock))
+
+
+async def test_keys_are_kept_fresh_through_a_failure(
+    engine: AsyncEngine, clock: Clock, keys: SigningKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_keys, "REFRESH_INTERVAL", 0.01)
+    fresh = asyncio.create_task(keys.keep_fresh())
+    await _rename(engine, "signing_keys", "away")
+    await asyncio.sleep(0.1)
+    await _rename(engine, "away", "signing_keys")
+    clock.now += MONTH
+    assert await keys.rotate(clock.now)
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if len(keys.published()) == 2:
+            break
+    assert len(keys.published()) == 2
+    fresh.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fresh
+
+
+async def _rename(engine: AsyncEngine, table: str, to: str) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text(f"alter table {table} rename to {to}"))
 
 
 async def test_made_up_keys_do_not_make_us_ask_the_database_each_time(

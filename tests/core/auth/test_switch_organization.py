@@ -46,6 +46,18 @@ async def test_the_session_remembers_it(world: World, owner: Person) -> None:
     assert [session.organization_id for session in listed.sessions] == [second]
 
 
+async def test_a_client_whose_answer_was_lost_goes_on_in_the_new_organization(
+    world: World, owner: Person
+) -> None:
+    await world.new_organization(owner)
+    second = await world.new_organization(owner)
+    await world.auth.SwitchOrganization(switch(second), metadata=owner.metadata)
+    refreshed = await world.auth.RefreshToken(
+        pb.RefreshTokenRequest(refresh_token=owner.refresh_token)
+    )
+    assert claims(refreshed.access_token)["org"] == second
+
+
 async def test_the_organization_of_others_does_not_exist(
     world: World, owner: Person, stranger: Person, refused: Refused
 ) -> None:
