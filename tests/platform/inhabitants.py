@@ -1,0 +1,194 @@
+"""Callers with something of everything, so that requests made up by a machine find what they name.
+
+Limits are counted by caller and by address, and what is deleted is gone: there
+are several callers, and spare things beside those that have to stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+from uuid import uuid4
+
+import aiohttp
+
+from tests.platform.conftest import PASSWORD, Tenant, execute
+from tests.stack import Stack
+
+SPARES = 2
+WEBHOOK_URL = "http://127.0.0.1:9/hook"
+WEBHOOK = {"url": WEBHOOK_URL, "eventTypes": ["*"]}
+MAIL_SECONDS = 30.0
+LATER = "2099-01-01T00:00:00Z"
+# What a key may do: all but ending its organization.
+_SCOPES = [
+    *("organization:read", "organization:write", "members:read", "members:write"),
+    *("keys:read", "keys:write", "webhooks:read", "webhooks:write"),
+]
+
+
+@dataclass
+class Inhabitant:
+    """A caller and what it can name.
+
+    Attributes:
+        token: an access token.
+        api_key: the secret of a key of its organization.
+        administrator: whether it administers the platform.
+        ids: the resources that have to stay, by the name of the path variable.
+        spares: resources that may be used up, by the same names.
+        given: values that bodies can hold, by operation and property; only the last is used
+            more than once.
+        kept: ids that nobody may change, for the caller would lose its credentials.
+        spare_tokens: access tokens of sessions that may end.
+        mailed: addresses of accounts whose password was not chosen yet.
+    """
+
+    token: str
+    administrator: bool
+    api_key: str = ""
+    ids: dict[str, str] = field(default_factory=dict)
+    spares: dict[str, list[str]] = field(default_factory=dict)
+    given: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+    spare_tokens: list[str] = field(default_factory=list)
+    mailed: list[str] = field(default_factory=list)
+
+
+async def settle(
+    stack: Stack, tenants: list[Tenant], administrators: list[Tenant]
+) -> list[Inhabitant]:
+    """Gives every tenant something of everything, and waits for the mails about it."""
+    for each in administrators:
+        await execute(
+            stack, "update users set role = 'administrator' where id = %s", each.client.user["id"]
+        )
+    settled = []
+    for place, tenant in enumerate(tenants):
+        neighbour = tenants[place - 1]
+        chief = administrators[place % len(administrators)]
+        inhabitant = Inhabitant(tenant.client.token, tenant in administrators)
+        await _own(tenant, neighbour, inhabitant)
+        await _sign_in_again(tenant, inhabitant)
+        await _people(stack, tenant, chief, inhabitant)
+        settled.append(inhabitant)
+    await _read_mails(stack, tenants, settled)
+    for inhabitant in settled:
+        # Only what was given up can be sent again, and that takes twenty minutes.
+        await execute(
+            stack,
+            "update deliveries set status = 'failed', next_attempt_at = null where id = %s",
+            inhabitant.ids["deliveryId"],
+        )
+    return settled
+
+
+async def _own(tenant: Tenant, neighbour: Tenant, inhabitant: Inhabitant) -> None:
+    """Keys, webhooks, deliveries, invitations and organizations."""
+    call, here = tenant.client.call, f"/organizations/{tenant.organization_id}"
+    key = {"name": "a key", "scopes": _SCOPES}
+    credential = await call("POST", f"{here}/api-keys", key, expect=201)
+    inhabitant.api_key = credential["secret"]
+    inhabitant.kept += [credential["apiKey"]["id"], tenant.client.user["id"]]
+    inhabitant.ids["organizationId"] = tenant.organization_id
+    for _ in range(1 + SPARES):
+        made = await call("POST", f"{here}/api-keys", key, expect=201)
+        _add(inhabitant, "apiKeyId", made["apiKey"]["id"])
+        made = await call("POST", f"{here}/webhooks", WEBHOOK, expect=201)
+        _add(inhabitant, "webhookId", made["webhook"]["id"])
+        someone = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
+        made = await call("POST", f"{here}/invitations", someone, expect=201)
+        _add(inhabitant, "invitationId", made["id"])
+        made = await call("POST", "/organizations", {"name": "Spare"}, expect=201)
+        _add(inhabitant, "organizationId", made["id"])
+    sent = await call("POST", f"/webhooks/{inhabitant.ids['webhookId']}/test", {}, expect=202)
+    inhabitant.ids["deliveryId"] = sent["id"]
+    invited = {"email": neighbour.email, "role": "viewer"}
+    await call("POST", f"{here}/invitations", invited, expect=201)
+
+
+async def _sign_in_again(tenant: Tenant, inhabitant: Inhabitant) -> None:
+    """Sessions that may end."""
+    login = {"email": tenant.email, "password": PASSWORD}
+    refresh_tokens = []
+    for _ in range(SPARES):
+        signed_in = await tenant.client.call("POST", "/auth/login", login, expect=200)
+        inhabitant.spare_tokens.append(signed_in["accessToken"])
+        refresh_tokens.append(signed_in["refreshToken"])
+    for session in await tenant.client.call("GET", "/auth/sessions", expect=200):
+        if session["current"]:
+            inhabitant.kept.append(session["id"])
+        else:
+            _add(inhabitant, "sessionId", session["id"])
+    # The last one is refreshed, so it must not be among those that are ended.
+    del inhabitant.spares["sessionId"][1:]
+    inhabitant.given = {
+        "register": {
+            "email": [f"{uuid4().hex}@example.com" for _ in range(SPARES)],
+            "password": [PASSWORD],
+        },
+        "login": {"email": [tenant.email], "password": [PASSWORD]},
+        "refreshToken": {"refreshToken": refresh_tokens},
+        "changePassword": {"currentPassword": [PASSWORD]},
+        "switchOrganization": {"organizationId": [tenant.organization_id]},
+        "createApiKey": {"expiresAt": [LATER]},
+        "updateApiKey": {"expiresAt": [LATER]},
+        "createWebhook": {"url": [WEBHOOK_URL]},
+        "updateWebhook": {"url": [WEBHOOK_URL]},
+    }
+
+
+async def _people(stack: Stack, tenant: Tenant, chief: Tenant, inhabitant: Inhabitant) -> None:
+    """Members of the organization, with accounts that an administrator made."""
+    for _ in range(1 + SPARES):
+        person = {"email": f"{uuid4().hex}@example.com", "displayName": "Grace"}
+        made = await chief.client.call("POST", "/users", person, expect=201)
+        _add(inhabitant, "userId", made["id"])
+        await execute(
+            stack,
+            "insert into memberships"
+            " (id, organization_id, user_id, role, version, created_at, updated_at)"
+            " values (gen_random_uuid(), %s, %s, 'viewer', 1, now(), now())",
+            tenant.organization_id,
+            made["id"],
+        )
+        inhabitant.mailed.append(person["email"])
+
+
+async def _read_mails(stack: Stack, tenants: list[Tenant], inhabitants: list[Inhabitant]) -> None:
+    """Hands out the tokens that came by mail."""
+    for tenant, inhabitant in zip(tenants, inhabitants, strict=True):
+        wanted = {
+            "resetPassword": ("/reset-password", inhabitant.mailed),
+            "acceptInvitation": ("/invitations/accept", [tenant.email]),
+            "verifyEmail": ("/verify-email", [tenant.email]),
+        }
+        for operation, (path, addresses) in wanted.items():
+            tokens = [await _mailed(stack, address, path) for address in addresses]
+            inhabitant.given[operation] = {"token": tokens}
+
+
+async def _mailed(stack: Stack, address: str, path: str) -> str:
+    """The token in the mail whose link leads to a path, once it is there."""
+    deadline = time.monotonic() + MAIL_SECONDS
+    async with aiohttp.ClientSession(stack.mailbox_url) as mailbox:
+        while time.monotonic() < deadline:
+            async with mailbox.get("/messages") as answer:
+                mails = (await answer.json())["messages"]
+            for mail in mails:
+                found = re.search(f"{path}[?]token=([^&\\s]+)", mail["text"])
+                if found and address in mail["to"]:
+                    return unquote(found.group(1))
+            await asyncio.sleep(0.2)
+    raise AssertionError(f"no mail to {address} with a link to {path}")
+
+
+def _add(inhabitant: Inhabitant, name: str, value: str) -> None:
+    """The first of a kind has to stay."""
+    if name in inhabitant.ids:
+        inhabitant.spares.setdefault(name, []).append(value)
+    else:
+        inhabitant.ids[name] = value

@@ -1,0 +1,188 @@
+"""What Schemathesis is told of the platform; loaded by its own process.
+
+Gives its requests credentials, addresses and the ids of things that exist, and
+says which refusals of a valid request no schema can foretell.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.openapi.checks import RejectedPositiveData
+
+WORLD = json.loads(Path(os.environ["SCHEMATHESIS_WORLD"]).read_text())
+INHABITANTS: list[dict[str, Any]] = WORLD["inhabitants"]
+ADMINISTRATORS = [each for each in INHABITANTS if each["administrator"]]
+ANSWERS = Path(os.environ["SCHEMATHESIS_ANSWERS"]).open("a", buffering=1)  # noqa: SIM115
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# One request in so many keeps the ids that were made up: 404 has to be seen, too.
+_MADE_UP = 6
+
+# Reasons that lie in the state of the platform, in time or in a secret. Everything
+# else that refuses a valid request is a finding.
+EXCUSED = {
+    "INVALID_CURSOR",  # signed, and bound to its list
+    "TOKEN_INVALID",  # came by mail, or did not
+    "CURRENT_PASSWORD_WRONG",
+    "PASSWORD_TOO_COMMON",  # a list of thousands
+    "PASSWORD_CONTAINS_EMAIL",
+    "TIMESTAMP_GT_NOW",
+    "ETAG_MISMATCH",
+    "IDEMPOTENCY_KEY_REUSED",
+    "URL_INVALID",  # more grammar than a pattern holds
+    "URL_NOT_PUBLIC",
+    "URL_HAS_CREDENTIALS",
+}
+_KEY = re.compile("[!-~]{1,255}")
+_NOBODYS = "01890a5d-ac96-774b-bcce-b302099a8057"
+# Stands where a credential belongs, until it is known who sends the request.
+_SOMEBODY = "Bearer somebody"
+
+_turn = itertools.count()
+_owners: dict[str, dict[str, Any]] = {
+    value: each for each in INHABITANTS for value in (*each["kept"], *each["ids"].values())
+}
+_KEPT = {value for each in INHABITANTS for value in each["kept"]}
+_STAYING = set(_owners)
+
+
+@schemathesis.auth(refresh_interval=None)
+class Credentials:
+    """Says that every request has a credential; `before_call` decides on whose."""
+
+    def get(self, case: Any, context: Any) -> str:
+        """A mark; what Schemathesis makes up itself has to stay as it is."""
+        return _SOMEBODY
+
+    def set(self, case: Any, data: str, context: Any) -> None:
+        """Presents the mark."""
+        case.headers["Authorization"] = data
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
+    """Makes somebody send the request, about things that exist."""
+    turn = next(_turn)
+    inhabitant = _sender(case, turn)
+    case.headers["X-Forwarded-For"] = f"10.77.{turn // 250 % 250}.{turn % 250}"
+    if case.headers.get("Authorization") == _SOMEBODY:
+        _present(case, inhabitant, turn)
+    if case.method == "QUERY":
+        # Without one it is malformed, whatever the path; with one it is a verb like others.
+        case.headers["Content-Type"] = "application/json"
+    if turn % _MADE_UP:
+        _agree_with_the_state(case, turn)
+        _name_what_exists(case, inhabitant)
+        _fill_in(case, inhabitant)
+
+
+@schemathesis.hook
+def after_call(context: Any, case: Any, response: Any) -> None:
+    """Notes who has seen which ids, and what was answered."""
+    sender = next((i for i in INHABITANTS if i["token"] in str(case.headers)), None)
+    if sender is not None and response.status_code < 300:
+        for found in _UUID.findall(response.content.decode(errors="replace")):
+            _owners.setdefault(found, sender)
+    ANSWERS.write(f"{_operation_id(case)} {response.status_code}\n")
+
+
+@schemathesis.hook
+def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
+    """Keeps every finding but a refusal for a reason that no schema can say."""
+    if not isinstance(failure, RejectedPositiveData):
+        return True
+    if any("_" in name for name in case.headers):
+        return False  # refused by choice; no schema can name the headers that must not be there
+    error = response.json()["error"]
+    reasons = {detail["code"] for detail in error["details"]}
+    excused = error["code"] in EXCUSED or (reasons and reasons <= EXCUSED)
+    return not excused
+
+
+def _operation_id(case: Any) -> str:
+    return str(case.operation.definition.raw["operationId"])
+
+
+def _sender(case: Any, turn: int) -> dict[str, Any]:
+    """The next in turn who may send it; in a story, whoever owns what it is about."""
+    if _operation_id(case) in WORLD["administrative"]:
+        return ADMINISTRATORS[turn % len(ADMINISTRATORS)]
+    if _is_told(case):
+        for value in (case.path_parameters or {}).values():
+            if str(value) in _owners:
+                return _owners[str(value)]
+    return INHABITANTS[turn % len(INHABITANTS)]
+
+
+def _is_told(case: Any) -> bool:
+    """Whether the case follows from others, so that its ids come from their answers."""
+    return str(case.meta.phase.name) == "stateful"
+
+
+def _present(case: Any, inhabitant: dict[str, Any], turn: int) -> None:
+    """The caller's token; now and then its key, where one is accepted."""
+    security = case.operation.definition.raw["security"]
+    if _operation_id(case) == "logout":
+        token = inhabitant["spare_tokens"].pop() if inhabitant["spare_tokens"] else "ended"
+        case.headers["Authorization"] = f"Bearer {token}"
+    elif {"apiKey": []} in security and turn % 3 == 0:
+        del case.headers["Authorization"]
+        case.headers["X-API-Key"] = inhabitant["api_key"]
+    else:
+        case.headers["Authorization"] = f"Bearer {inhabitant['token']}"
+
+
+def _agree_with_the_state(case: Any, turn: int) -> None:
+    """Keys, tags and cursors that get the request to its method; others are refused early."""
+    if _KEY.fullmatch(str(case.headers.get("Idempotency-Key", ""))):
+        case.headers["Idempotency-Key"] = f"turn-{turn}"
+    if "If-Match" in case.headers and not case.meta.is_negative_at(ParameterLocation.HEADER):
+        case.headers["If-Match"] = "*"
+    if not case.meta.is_negative_at(ParameterLocation.QUERY):
+        case.query.pop("cursor", None)
+
+
+def _name_what_exists(case: Any, inhabitant: dict[str, Any]) -> None:
+    """Replaces made-up ids in the path; ids that came from an answer stay."""
+    if not case.path_parameters or case.meta.is_negative_at(ParameterLocation.PATH):
+        return
+    names = list(case.path_parameters)
+    for name in names:
+        value = str(case.path_parameters[name])
+        uses_up = name == names[-1] and _uses_up(case)
+        if _is_told(case) and value in _owners and not _is_needed(case, value, uses_up=uses_up):
+            continue
+        spares = inhabitant["spares"].get(name, [])
+        if not uses_up:
+            case.path_parameters[name] = inhabitant["ids"].get(name, value)
+        else:
+            case.path_parameters[name] = spares.pop() if spares else _NOBODYS
+
+
+def _uses_up(case: Any) -> bool:
+    return bool(case.operation.method == "delete" or case.operation.path.endswith("/revoke"))
+
+
+def _is_needed(case: Any, value: str, *, uses_up: bool) -> bool:
+    """Whether the request would take from somebody what they need to go on."""
+    if case.operation.method == "get":
+        return False
+    return value in (_STAYING if uses_up else _KEPT)
+
+
+def _fill_in(case: Any, inhabitant: dict[str, Any]) -> None:
+    """Puts values into the body that are good only because the platform knows them."""
+    given = inhabitant["given"].get(_operation_id(case), {})
+    if not isinstance(case.body, dict) or case.meta.is_negative_at(ParameterLocation.BODY):
+        return
+    for name in given.keys() & case.body.keys():
+        values = given[name]
+        case.body[name] = values.pop() if len(values) > 1 else values[0]
