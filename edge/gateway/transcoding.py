@@ -73,6 +73,8 @@ def transcoder_descriptors(contract: FileDescriptorSet) -> FileDescriptorSet:
             module.DESCRIPTOR.CopyToProto(result.file.add())
     for file in result.file:
         file.ClearField("source_code_info")
+        # For code generators, and not the same in every package that ships such a file.
+        file.ClearField("options")
         for service in file.service:
             _drop_response_body(service)
     return result
