@@ -36,6 +36,7 @@ from server.kit.jwt import TokenIssuer, TokenVerifier
 from server.kit.limiter import Limiter
 from server.kit.mail import Mailer
 from server.kit.paging import Cursors
+from server.kit.reads import Reads
 from server.kit.wake import CeleryWaker, Waker
 from server.organizations.invitations import Invitations
 from server.organizations.models import CONSTRAINT_ERRORS as ORGANIZATION_CONSTRAINTS
@@ -66,6 +67,7 @@ class Core:
     features: list[Feature]
     signing_keys: SigningKeys
     engine: AsyncEngine
+    reads: Reads
     redis: Redis
     channels: list[aio.Channel] = field(default_factory=list)
 
@@ -73,6 +75,7 @@ class Core:
         """Lets every connection go."""
         for channel in self.channels:
             await channel.close()
+        await self.reads.close()
         await self.redis.aclose()
         await self.engine.dispose()
 
@@ -103,6 +106,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     """Builds everything; nothing is connected before it is used."""
     secrets = settings.secrets
     engine = create_engine(settings.database_url, pool_size=settings.database_pool_size)
+    reads = Reads(settings.database_url)
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1, socket_timeout=2)
     authorize = aio.insecure_channel(f"unix:{settings.sockets}/authorize.sock")
     ratelimit = aio.insecure_channel(f"unix:{settings.sockets}/ratelimit.sock")
@@ -114,12 +118,12 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     issuer = TokenIssuer(signing_keys, settings.issuer, clock)
     verifier = TokenVerifier(signing_keys, settings.issuer, clock)
 
-    accounts = Accounts(engine)
+    accounts = Accounts(reads)
     passwords = Passwords(settings.bcrypt_rounds)
-    sessions = Sessions(engine, clock)
+    sessions = Sessions(reads, clock)
     one_time_tokens = OneTimeTokens(engine, secrets)
     verification = Verification(accounts, one_time_tokens, mailer)
-    tenants = Tenants(engine)
+    tenants = Tenants(reads)
     key_grants = KeyGrants(engine, tenants, clock)
 
     features = [
@@ -203,4 +207,4 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         ],
         clock=clock,
     )
-    return Core(pipeline, features, signing_keys, engine, redis, [authorize, ratelimit])
+    return Core(pipeline, features, signing_keys, engine, reads, redis, [authorize, ratelimit])

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    BindParameter,
-    ColumnElement,
-    Uuid,
-    and_,
-    any_,
-    bindparam,
-    select,
-    update,
-)
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.auth.models import RefreshToken, Session
 from server.kit.paging import Cursors, Order, Page, Paging, fetch_page
+from server.kit.reads import keyed_query
 from server.users.accounts import session_may_hold
 
 NEWEST_FIRST = Order((Session.id,))
@@ -90,13 +80,6 @@ class SessionRepository:
         await self._db.execute(ended.values(revoked_at=now))
 
 
-async def holding(
-    connection: AsyncConnection, session_ids: Collection[UUID], now: datetime
-) -> set[UUID]:
-    """Those of the sessions that hold."""
-    return set(await connection.scalars(_HOLDING, {"ids": list(session_ids), "now": now}))
-
-
 def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """`Session.holds`, and that the person's account lets it."""
     return and_(
@@ -106,7 +89,5 @@ def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     )
 
 
-# Built once, for it is run at each call of a person, and to build it takes longer than that.
-_HOLDING = select(Session.id).where(
-    Session.id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _holds(bindparam("now"))
-)
+# Those of the sessions that hold at the moment `now`; asked at each call of a person.
+HOLDING = keyed_query(select(Session.id).where(_holds(bindparam("now"))), Session.id)

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.auth.repository import SessionRepository, holding
+from server.auth.repository import HOLDING, SessionRepository
 from server.kit.batching import BatchLoader
 from server.kit.clock import Clock
+from server.kit.reads import Reads
 
 
 class Sessions:
     """Answers the access interceptor, at each call of a person."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock) -> None:
-        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+    def __init__(self, reads: Reads, clock: Clock) -> None:
+        self._reads = reads
         self._clock = clock
         self._holding: BatchLoader[UUID, bool] = BatchLoader(self._fetch)
 
@@ -32,6 +33,5 @@ class Sessions:
         await SessionRepository(db).revoke_all(user_id, now, except_session)
 
     async def _fetch(self, session_ids: Sequence[UUID]) -> Mapping[UUID, bool]:
-        async with self._reads.connect() as connection:
-            found = await holding(connection, session_ids, self._clock())
-        return dict.fromkeys(found, True)
+        found = await self._reads.fetch(HOLDING, session_ids, now=self._clock())
+        return {row.id: True for row in found}

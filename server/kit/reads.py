@@ -7,7 +7,7 @@ fifth of what a session costs, which matters where every request passes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,9 +24,14 @@ CONNECTIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class KeyedQuery:
-    """A query for many keys at once, as the text that goes to the server."""
+    """A query for many keys at once, as it goes to the server.
+
+    Attributes:
+        constants: the values that stand in the query itself.
+    """
 
     sql: str
+    constants: Mapping[str, Any]
 
 
 def keyed_query(query: Select[*tuple[Any, ...]], key: InstrumentedAttribute[Any]) -> KeyedQuery:
@@ -37,7 +42,8 @@ def keyed_query(query: Select[*tuple[Any, ...]], key: InstrumentedAttribute[Any]
     """
     keys: ColumnElement[Any] = bindparam("keys", type_=ARRAY(key.type))
     compiled = query.where(key == any_(keys)).compile(dialect=dialect())  # type: ignore[no-untyped-call]
-    return KeyedQuery(str(compiled))
+    constants = {name: value for name, value in compiled.params.items() if value is not None}
+    return KeyedQuery(str(compiled), constants)
 
 
 class Reads:
@@ -62,9 +68,8 @@ class Reads:
         connection = await self._idle.get()
         try:
             connection = connection or await self._connect()
-            cursor = await connection.execute(
-                query.sql, {"keys": list(keys), **values}, prepare=True
-            )
+            parameters = {**query.constants, **values, "keys": list(keys)}
+            cursor = await connection.execute(query.sql, parameters, prepare=True)
             return await cursor.fetchall()
         except BaseException:
             # What a broken or interrupted exchange left on the line is not worth finding out.

@@ -7,16 +7,24 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, delete, exists, select
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from server.kit.batching import BatchLoader
+from server.kit.reads import Reads, keyed_query
 from server.organizations.models import Membership, Organization
 from server.organizations.rules import OWNER, ROLES
 
 Rights = Mapping[UUID, frozenset[str]]
 
 _ALIVE = Organization.deleted_at.is_(None)
+_ALIVE_ONES = keyed_query(select(Organization.id).where(_ALIVE), Organization.id)
+_RIGHTS = keyed_query(
+    select(Membership.user_id, Membership.organization_id, Membership.role)
+    .join(Organization, Organization.id == Membership.organization_id)
+    .where(_ALIVE),
+    Membership.user_id,
+)
 
 
 class Tenants:
@@ -26,8 +34,8 @@ class Tenants:
     in one query for all who ask at the same moment.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
         self._rights: BatchLoader[UUID, Rights] = BatchLoader(self._fetch_rights)
         self._alive: BatchLoader[UUID, bool] = BatchLoader(self._fetch_alive)
 
@@ -87,21 +95,13 @@ class Tenants:
         await db.execute(delete(Membership).where(Membership.user_id == user_id))
 
     async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Rights]:
-        query = (
-            select(Membership.user_id, Membership.organization_id, Membership.role)
-            .join(Organization, Organization.id == Membership.organization_id)
-            .where(Membership.user_id.in_(user_ids), _ALIVE)
-        )
         found: defaultdict[UUID, dict[UUID, frozenset[str]]] = defaultdict(dict)
-        async with self._engine.connect() as connection:
-            for user_id, organization_id, role in await connection.execute(query):
-                found[user_id][organization_id] = ROLES[role]
+        for row in await self._reads.fetch(_RIGHTS, user_ids):
+            found[row.user_id][row.organization_id] = ROLES[row.role]
         return found
 
     async def _fetch_alive(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, bool]:
-        query = select(Organization.id).where(Organization.id.in_(organization_ids), _ALIVE)
-        async with self._engine.connect() as connection:
-            return dict.fromkeys((await connection.scalars(query)).all(), True)
+        return {row.id: True for row in await self._reads.fetch(_ALIVE_ONES, organization_ids)}
 
 
 def _any_without(user_id: UUID, organizations: Sequence[UUID]) -> Select[tuple[bool]]:

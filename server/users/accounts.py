@@ -8,18 +8,19 @@ from datetime import datetime
 from uuid import UUID
 
 from portico.users.v1.user_pb2 import User as UserMessage
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.batching import BatchLoader
 from server.kit.ids import new_id
+from server.kit.reads import Reads
 from server.users import wire
 from server.users.models import User, UserProfile
 from server.users.repository import (
+    VIEW_BY_EMAIL,
+    VIEW_BY_ID,
     UserRepository,
     UserView,
     session_may_hold,
-    view_by_email,
-    view_by_ids,
 )
 from server.users.rules import ROLE_PERMISSIONS, normal_email
 
@@ -67,8 +68,8 @@ class Accounts:
     without keeping one.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
         self._by_id: BatchLoader[UUID, Account] = BatchLoader(self._fetch)
 
     async def load(self, user_id: UUID) -> Account | None:
@@ -77,9 +78,8 @@ class Accounts:
 
     async def find_by_email(self, email: str) -> Account | None:
         """The account with this address, however it is written."""
-        async with self._reads.connect() as connection:
-            user = await view_by_email(connection, normal_email(email))
-        return _account(user) if user else None
+        found = await self._reads.fetch(VIEW_BY_EMAIL, [normal_email(email)])
+        return _account(UserView(*found[0])) if found else None
 
     async def platform_permissions(self, user_id: UUID) -> frozenset[str]:
         """What the person may do on the whole platform."""
@@ -90,11 +90,8 @@ class Accounts:
         self, db: AsyncSession, user_ids: Collection[UUID]
     ) -> Mapping[UUID, Contact]:
         """How the people are named and reached, by id; who has no account any more is left out."""
-        found = await view_by_ids(await db.connection(), user_ids)
-        return {
-            user_id: Contact(user_id, user.email, user.display_name)
-            for user_id, user in found.items()
-        }
+        rows = await UserRepository(db).contacts(user_ids)
+        return {row[0]: Contact(*row) for row in rows}
 
     async def create(
         self,
@@ -171,9 +168,8 @@ class Accounts:
         return _account(user)
 
     async def _fetch(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
-        async with self._reads.connect() as connection:
-            found = await view_by_ids(connection, user_ids)
-        return {user_id: _account(user) for user_id, user in found.items()}
+        found = await self._reads.fetch(VIEW_BY_ID, user_ids)
+        return {row.id: _account(UserView(*row)) for row in found}
 
 
 def _account(user: User | UserView) -> Account:
