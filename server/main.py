@@ -38,11 +38,11 @@ async def serve(settings: Settings) -> None:
         if settings.metrics_port is not None:
             start_http_server(settings.metrics_port, addr="127.0.0.1")
         log.info("started", grpc_port=port, engine=settings.grpc_engine)
-        fresh = asyncio.create_task(core.signing_keys.keep_fresh())
+        upkeep = asyncio.gather(core.signing_keys.keep_fresh(), core.limits_copy.keep_whole())
         await stop.wait()
-        fresh.cancel()
+        upkeep.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await fresh
+            await upkeep
         await server.stop()
         log.info("stopped")
     finally:

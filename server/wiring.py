@@ -39,6 +39,7 @@ from server.kit.paging import Cursors
 from server.kit.reads import Reads
 from server.kit.wake import CeleryWaker, Waker
 from server.organizations.invitations import Invitations
+from server.organizations.limits import LimitsCopy
 from server.organizations.models import CONSTRAINT_ERRORS as ORGANIZATION_CONSTRAINTS
 from server.organizations.service import OrganizationService
 from server.organizations.tenants import Tenants
@@ -66,6 +67,7 @@ class Core:
     pipeline: Pipeline
     features: list[Feature]
     signing_keys: SigningKeys
+    limits_copy: LimitsCopy
     engine: AsyncEngine
     reads: Reads
     redis: Redis
@@ -114,6 +116,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     cursors = Cursors(secrets)
     mailer = Mailer(secrets)
     announcer = Announcer(redis)
+    limits_copy = LimitsCopy(engine, redis)
     signing_keys = SigningKeys(engine, secrets, clock)
     issuer = TokenIssuer(signing_keys, settings.issuer, clock)
     verifier = TokenVerifier(signing_keys, settings.issuer, clock)
@@ -163,6 +166,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
                 invitations=Invitations(accounts, mailer, secrets),
                 subscriptions=Subscriptions(),
                 announcer=announcer,
+                limits=limits_copy,
                 cursors=cursors,
             ),
         ),
@@ -207,4 +211,6 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         ],
         clock=clock,
     )
-    return Core(pipeline, features, signing_keys, engine, reads, redis, [authorize, ratelimit])
+    return Core(
+        pipeline, features, signing_keys, limits_copy, engine, reads, redis, [authorize, ratelimit]
+    )

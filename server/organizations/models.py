@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -17,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.kit.db import Base, ConstraintErrors, Identified, Timestamped, Versioned
+from server.kit.errors import ConcurrentUpdateError
 from server.organizations.errors import (
     AlreadyMemberError,
     InvitationAlreadyUsedError,
@@ -96,6 +98,24 @@ class Membership(Identified, Timestamped, Versioned, Base):
     )
 
 
+class OrganizationLimits(Timestamped, Versioned, Base):
+    """What an organization may use beside its tier; most have no such row."""
+
+    __tablename__ = "organization_limits"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    multiplier_percent: Mapped[int] = mapped_column(default=100)
+    # {"read": {"minute": 100}}: by category or "pool", then by period.
+    overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
+    shadow: Mapped[bool] = mapped_column(default=False)
+
+    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __table_args__ = (
+        CheckConstraint("multiplier_percent between 1 and 100000", name="multiplier_in_bounds"),
+    )
+
+
 class Invitation(Identified, Timestamped, Versioned, Base):
     """An offer to join. Of its token only a keyed hash is kept."""
 
@@ -169,6 +189,8 @@ class Invitation(Identified, Timestamped, Versioned, Base):
 
 
 CONSTRAINT_ERRORS: ConstraintErrors = {
+    # Two administrators set the first limits of an organization at once.
+    "pk_organization_limits": ConcurrentUpdateError,
     "uq_organizations_slug": SlugTakenError,
     "uq_memberships_organization_id_user_id": AlreadyMemberError,
     "uq_invitations_pending": InvitationPendingError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,7 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.paging import Cursors, Order, Page, Paging, fetch_page
-from server.organizations.models import EXPIRED, PENDING, Invitation, Membership, Organization
+from server.organizations.models import (
+    EXPIRED,
+    PENDING,
+    Invitation,
+    Membership,
+    Organization,
+    OrganizationLimits,
+)
 from server.organizations.rules import OWNER
 
 NEWEST_FIRST = Order((Organization.id,))
@@ -141,3 +148,26 @@ class InvitationRepository:
         """A page of an organization's invitations, newest first."""
         query = select(Invitation).where(Invitation.organization_id == organization_id)
         return await fetch_page(self._db, query, NEWEST_INVITATION_FIRST, paging, cursors)
+
+
+class LimitsRepository:
+    """The limits of organizations, in the caller's transaction."""
+
+    def __init__(self, db: AsyncSession) -> None:
+        self._db = db
+
+    def add(self, limits: OrganizationLimits) -> None:
+        """Adds the first limits of an organization."""
+        self._db.add(limits)
+
+    async def find(self, organization_id: UUID) -> OrganizationLimits | None:
+        """The limits of an organization, if it has any."""
+        return await self._db.get(OrganizationLimits, organization_id)
+
+    async def find_to_change(self, organization_id: UUID) -> OrganizationLimits | None:
+        """The same; locked."""
+        return await self._db.get(OrganizationLimits, organization_id, with_for_update=True)
+
+    async def list_all(self) -> Sequence[OrganizationLimits]:
+        """Those of every organization that has some, for the edge's copy."""
+        return (await self._db.scalars(select(OrganizationLimits))).all()

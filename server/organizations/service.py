@@ -22,10 +22,17 @@ from server.organizations.errors import (
     SlugTakenError,
 )
 from server.organizations.invitations import Invitations
-from server.organizations.models import Invitation, Membership, Organization
+from server.organizations.limits import LimitsCopy, known_time_zone, unlimited
+from server.organizations.models import (
+    Invitation,
+    Membership,
+    Organization,
+    OrganizationLimits,
+)
 from server.organizations.ports import Subscriptions
 from server.organizations.repository import (
     InvitationRepository,
+    LimitsRepository,
     MembershipRepository,
     OrganizationRepository,
 )
@@ -41,6 +48,7 @@ class OrganizationService:
     invitations: Invitations
     subscriptions: Subscriptions
     announcer: Announcer
+    limits: LimitsCopy
     cursors: Cursors
 
     async def CreateOrganization(
@@ -95,6 +103,36 @@ class OrganizationService:
         _record("organization.deleted", organization, call)
         call.after_commit.append(lambda: self.announcer.organization_changed(organization.id))
         return pb.DeleteOrganizationResponse()
+
+    async def GetOrganizationLimits(
+        self, request: pb.GetOrganizationLimitsRequest, call: Call
+    ) -> pb.GetOrganizationLimitsResponse:
+        organization = await _find(request.organization_id, call)
+        limits = await LimitsRepository(call.db).find(organization.id)
+        limits = limits or unlimited(organization.id)
+        call.etag(limits.version)
+        return pb.GetOrganizationLimitsResponse(limits=wire.limits(limits))
+
+    async def UpdateOrganizationLimits(
+        self, request: pb.UpdateOrganizationLimitsRequest, call: Call
+    ) -> pb.UpdateOrganizationLimitsResponse:
+        organization = await _find(request.organization_id, call)
+        limits = await _find_limits_to_change(organization.id, call)
+        limits.time_zone = known_time_zone(request.time_zone)
+        limits.multiplier_percent = request.multiplier_percent or 100
+        limits.overrides = dict(wire.overrides(request))
+        limits.shadow = request.shadow
+        await call.db.flush()
+        call.etag(limits.version)
+        shown = wire.limits(limits)
+        call.record(
+            "organization.limits_updated",
+            organization_id=organization.id,
+            target_id=organization.id,
+            data=shown,
+        )
+        call.after_commit.append(lambda: self.limits.write(limits))
+        return pb.UpdateOrganizationLimitsResponse(limits=shown)
 
     async def ListMembers(
         self, request: pb.ListMembersRequest, call: Call
@@ -219,6 +257,19 @@ async def _find(organization_id: str, call: Call) -> Organization:
     if organization is None:
         raise NotFoundError
     return organization
+
+
+async def _find_limits_to_change(organization_id: UUID, call: Call) -> OrganizationLimits:
+    """The limits of an organization, locked; its first ones if it has none."""
+    repository = LimitsRepository(call.db)
+    limits = await repository.find_to_change(organization_id)
+    if limits is None:
+        limits = unlimited(organization_id)
+        call.expect(limits.version)
+        repository.add(limits)
+    else:
+        call.expect(limits.version)
+    return limits
 
 
 async def _shown(organization: Organization, call: Call) -> OrganizationMessage:

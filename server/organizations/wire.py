@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from portico.organizations.v1 import organization_pb2 as pb
+from portico.organizations.v1.organization_service_pb2 import UpdateOrganizationLimitsRequest
 
 from server.kit.clock import timestamp
-from server.organizations.models import Invitation, Membership, Organization
+from server.kit.limits import OVERRIDABLE, PERIODS, Rates
+from server.organizations.models import (
+    Invitation,
+    Membership,
+    Organization,
+    OrganizationLimits,
+)
 from server.users.accounts import Contact
 
 
@@ -47,3 +55,32 @@ def invitation(row: Invitation, now: datetime) -> pb.Invitation:
         created_at=timestamp(row.created_at),
         expires_at=timestamp(row.expires_at),
     )
+
+
+def limits(row: OrganizationLimits) -> pb.OrganizationLimits:
+    """The message for an organization's limits."""
+    return pb.OrganizationLimits(
+        organization_id=str(row.organization_id),
+        multiplier_percent=row.multiplier_percent,
+        time_zone=row.time_zone,
+        shadow=row.shadow,
+        **{name: _windows(row.overrides.get(name, {})) for name in OVERRIDABLE},
+    )
+
+
+def overrides(request: UpdateOrganizationLimitsRequest) -> Mapping[str, Rates]:
+    """The limits in a request, by category or "pool", then by period."""
+    found = {name: _rates(getattr(request, name)) for name in OVERRIDABLE}
+    return {name: rates for name, rates in found.items() if rates}
+
+
+def _windows(rates: Rates) -> pb.WindowLimits:
+    return pb.WindowLimits(**{f"per_{period}": limit for period, limit in rates.items()})
+
+
+def _rates(windows: pb.WindowLimits) -> Rates:
+    return {
+        period: getattr(windows, f"per_{period}")
+        for period in PERIODS
+        if windows.HasField(f"per_{period}")  # type: ignore[arg-type]  # one of its four
+    }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 from portico.organizations.v1 import organization_service_pb2 as pb
 
+from tests.core.users.conftest import administrator as administrator
 from tests.core.world import Person, World
 
 

@@ -160,3 +160,114 @@ class Invitation(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Invitation: _TypeAlias = Invitation  # noqa: Y015
+
+@_typing.final
+class OrganizationLimits(_message.Message):
+    """What an organization may use beside what its tier allows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    MULTIPLIER_PERCENT_FIELD_NUMBER: _builtins.int
+    READ_FIELD_NUMBER: _builtins.int
+    WRITE_FIELD_NUMBER: _builtins.int
+    DELETE_FIELD_NUMBER: _builtins.int
+    POOL_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    SHADOW_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization."""
+    multiplier_percent: _builtins.int
+    """What the tier's rates are multiplied with, in hundredths."""
+    time_zone: _builtins.str
+    """The IANA name of the time zone whose days and months count."""
+    shadow: _builtins.bool
+    """Whether limits are only counted and reported, and nothing is refused."""
+    @_builtins.property
+    def read(self) -> Global___WindowLimits:
+        """In place of the rates for reads; no window of it if the tier's hold."""
+
+    @_builtins.property
+    def write(self) -> Global___WindowLimits:
+        """In place of the rates for writes."""
+
+    @_builtins.property
+    def delete(self) -> Global___WindowLimits:
+        """In place of the rates for deletions."""
+
+    @_builtins.property
+    def pool(self) -> Global___WindowLimits:
+        """For all callers of the organization together; ten times the tier's rate
+        in a minute if not set.
+        """
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        multiplier_percent: _builtins.int = ...,
+        read: Global___WindowLimits | None = ...,
+        write: Global___WindowLimits | None = ...,
+        delete: Global___WindowLimits | None = ...,
+        pool: Global___WindowLimits | None = ...,
+        time_zone: _builtins.str = ...,
+        shadow: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delete", b"delete", "pool", b"pool", "read", b"read", "write", b"write"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delete", b"delete", "multiplier_percent", b"multiplier_percent", "organization_id", b"organization_id", "pool", b"pool", "read", b"read", "shadow", b"shadow", "time_zone", b"time_zone", "write", b"write"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrganizationLimits: _TypeAlias = OrganizationLimits  # noqa: Y015
+
+@_typing.final
+class WindowLimits(_message.Message):
+    """How much may be used in each window; a window that is not given has the
+    tier's limit, or none.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PER_MINUTE_FIELD_NUMBER: _builtins.int
+    PER_HOUR_FIELD_NUMBER: _builtins.int
+    PER_DAY_FIELD_NUMBER: _builtins.int
+    PER_MONTH_FIELD_NUMBER: _builtins.int
+    per_minute: _builtins.int
+    """In any 60 seconds."""
+    per_hour: _builtins.int
+    """In any hour."""
+    per_day: _builtins.int
+    """From midnight to midnight in the time zone."""
+    per_month: _builtins.int
+    """In a month of the calendar in the time zone."""
+    def __init__(
+        self,
+        *,
+        per_minute: _builtins.int | None = ...,
+        per_hour: _builtins.int | None = ...,
+        per_day: _builtins.int | None = ...,
+        per_month: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_per_day", b"_per_day", "_per_hour", b"_per_hour", "_per_minute", b"_per_minute", "_per_month", b"_per_month", "per_day", b"per_day", "per_hour", b"per_hour", "per_minute", b"per_minute", "per_month", b"per_month"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_per_day", b"_per_day", "_per_hour", b"_per_hour", "_per_minute", b"_per_minute", "_per_month", b"_per_month", "per_day", b"per_day", "per_hour", b"per_hour", "per_minute", b"per_minute", "per_month", b"per_month"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__per_day: _TypeAlias = _typing.Literal["per_day"]  # noqa: Y015
+    _WhichOneofArgType__per_day: _TypeAlias = _typing.Literal["_per_day", b"_per_day"]  # noqa: Y015
+    _WhichOneofReturnType__per_hour: _TypeAlias = _typing.Literal["per_hour"]  # noqa: Y015
+    _WhichOneofArgType__per_hour: _TypeAlias = _typing.Literal["_per_hour", b"_per_hour"]  # noqa: Y015
+    _WhichOneofReturnType__per_minute: _TypeAlias = _typing.Literal["per_minute"]  # noqa: Y015
+    _WhichOneofArgType__per_minute: _TypeAlias = _typing.Literal["_per_minute", b"_per_minute"]  # noqa: Y015
+    _WhichOneofReturnType__per_month: _TypeAlias = _typing.Literal["per_month"]  # noqa: Y015
+    _WhichOneofArgType__per_month: _TypeAlias = _typing.Literal["_per_month", b"_per_month"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__per_day) -> _WhichOneofReturnType__per_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__per_hour) -> _WhichOneofReturnType__per_hour | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__per_minute) -> _WhichOneofReturnType__per_minute | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__per_month) -> _WhichOneofReturnType__per_month | None: ...
+
+Global___WindowLimits: _TypeAlias = WindowLimits  # noqa: Y015

@@ -278,6 +278,140 @@ class DeleteOrganizationResponse(_message.Message):
 Global___DeleteOrganizationResponse: _TypeAlias = DeleteOrganizationResponse  # noqa: Y015
 
 @_typing.final
+class GetOrganizationLimitsRequest(_message.Message):
+    """Names the organization whose limits to show."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOrganizationLimitsRequest: _TypeAlias = GetOrganizationLimitsRequest  # noqa: Y015
+
+@_typing.final
+class GetOrganizationLimitsResponse(_message.Message):
+    """The limits that were asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def limits(self) -> _organization_pb2.OrganizationLimits:
+        """The limits."""
+
+    def __init__(
+        self,
+        *,
+        limits: _organization_pb2.OrganizationLimits | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetOrganizationLimitsResponse: _TypeAlias = GetOrganizationLimitsResponse  # noqa: Y015
+
+@_typing.final
+class UpdateOrganizationLimitsRequest(_message.Message):
+    """Names an organization and all of its limits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    MULTIPLIER_PERCENT_FIELD_NUMBER: _builtins.int
+    READ_FIELD_NUMBER: _builtins.int
+    WRITE_FIELD_NUMBER: _builtins.int
+    DELETE_FIELD_NUMBER: _builtins.int
+    POOL_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    SHADOW_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization."""
+    multiplier_percent: _builtins.int
+    """What the tier's rates are multiplied with, in hundredths: 1 to 100000;
+    100, which changes nothing, if not given.
+    """
+    time_zone: _builtins.str
+    """The IANA name of the time zone whose days and months count, for example
+    "Europe/Berlin"; "UTC" if not given.
+    """
+    shadow: _builtins.bool
+    """Whether limits are only counted and reported, and nothing is refused."""
+    @_builtins.property
+    def read(self) -> _organization_pb2.WindowLimits:
+        """In place of the rates for reads."""
+
+    @_builtins.property
+    def write(self) -> _organization_pb2.WindowLimits:
+        """In place of the rates for writes."""
+
+    @_builtins.property
+    def delete(self) -> _organization_pb2.WindowLimits:
+        """In place of the rates for deletions."""
+
+    @_builtins.property
+    def pool(self) -> _organization_pb2.WindowLimits:
+        """For all callers of the organization together."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        multiplier_percent: _builtins.int | None = ...,
+        read: _organization_pb2.WindowLimits | None = ...,
+        write: _organization_pb2.WindowLimits | None = ...,
+        delete: _organization_pb2.WindowLimits | None = ...,
+        pool: _organization_pb2.WindowLimits | None = ...,
+        time_zone: _builtins.str = ...,
+        shadow: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_multiplier_percent", b"_multiplier_percent", "delete", b"delete", "multiplier_percent", b"multiplier_percent", "pool", b"pool", "read", b"read", "write", b"write"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_multiplier_percent", b"_multiplier_percent", "delete", b"delete", "multiplier_percent", b"multiplier_percent", "organization_id", b"organization_id", "pool", b"pool", "read", b"read", "shadow", b"shadow", "time_zone", b"time_zone", "write", b"write"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__multiplier_percent: _TypeAlias = _typing.Literal["multiplier_percent"]  # noqa: Y015
+    _WhichOneofArgType__multiplier_percent: _TypeAlias = _typing.Literal["_multiplier_percent", b"_multiplier_percent"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__multiplier_percent) -> _WhichOneofReturnType__multiplier_percent | None: ...
+
+Global___UpdateOrganizationLimitsRequest: _TypeAlias = UpdateOrganizationLimitsRequest  # noqa: Y015
+
+@_typing.final
+class UpdateOrganizationLimitsResponse(_message.Message):
+    """The changed limits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIMITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def limits(self) -> _organization_pb2.OrganizationLimits:
+        """The limits."""
+
+    def __init__(
+        self,
+        *,
+        limits: _organization_pb2.OrganizationLimits | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateOrganizationLimitsResponse: _TypeAlias = UpdateOrganizationLimitsResponse  # noqa: Y015
+
+@_typing.final
 class ListMembersRequest(_message.Message):
     """Asks for a page of an organization's members."""
 

@@ -60,6 +60,16 @@ class OrganizationServiceStub:
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeleteOrganizationRequest.SerializeToString,
                 response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeleteOrganizationResponse.FromString,
                 _registered_method=True)
+        self.GetOrganizationLimits = channel.unary_unary(
+                '/portico.organizations.v1.OrganizationService/GetOrganizationLimits',
+                request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetOrganizationLimitsRequest.SerializeToString,
+                response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetOrganizationLimitsResponse.FromString,
+                _registered_method=True)
+        self.UpdateOrganizationLimits = channel.unary_unary(
+                '/portico.organizations.v1.OrganizationService/UpdateOrganizationLimits',
+                request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsRequest.SerializeToString,
+                response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsResponse.FromString,
+                _registered_method=True)
         self.ListMembers = channel.unary_unary(
                 '/portico.organizations.v1.OrganizationService/ListMembers',
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.ListMembersRequest.SerializeToString,
@@ -133,6 +143,21 @@ class OrganizationServiceServicer:
     def DeleteOrganization(self, request, context):
         """Deletes an organization: it disappears, its keys are refused and its
         webhooks are silent; its row is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOrganizationLimits(self, request, context):
+        """Shows what an organization may use beside what its tier allows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateOrganizationLimits(self, request, context):
+        """Replaces what an organization may use beside what its tier allows. It
+        holds everywhere within a second. What is not given is the tier's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -217,6 +242,16 @@ def add_OrganizationServiceServicer_to_server(servicer, server):
                     servicer.DeleteOrganization,
                     request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeleteOrganizationRequest.FromString,
                     response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeleteOrganizationResponse.SerializeToString,
+            ),
+            'GetOrganizationLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOrganizationLimits,
+                    request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetOrganizationLimitsRequest.FromString,
+                    response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetOrganizationLimitsResponse.SerializeToString,
+            ),
+            'UpdateOrganizationLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateOrganizationLimits,
+                    request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsRequest.FromString,
+                    response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsResponse.SerializeToString,
             ),
             'ListMembers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMembers,
@@ -390,6 +425,60 @@ class OrganizationService:
             '/portico.organizations.v1.OrganizationService/DeleteOrganization',
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeleteOrganizationRequest.SerializeToString,
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeleteOrganizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOrganizationLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.organizations.v1.OrganizationService/GetOrganizationLimits',
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetOrganizationLimitsRequest.SerializeToString,
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetOrganizationLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateOrganizationLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.organizations.v1.OrganizationService/UpdateOrganizationLimits',
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsRequest.SerializeToString,
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,6 +30,12 @@ class OrganizationServiceStub:
     """Deletes an organization: it disappears, its keys are refused and its
     webhooks are silent; its row is kept.
     """
+    GetOrganizationLimits: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.GetOrganizationLimitsRequest, _organization_service_pb2.GetOrganizationLimitsResponse]
+    """Shows what an organization may use beside what its tier allows."""
+    UpdateOrganizationLimits: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateOrganizationLimitsRequest, _organization_service_pb2.UpdateOrganizationLimitsResponse]
+    """Replaces what an organization may use beside what its tier allows. It
+    holds everywhere within a second. What is not given is the tier's.
+    """
     ListMembers: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.ListMembersRequest, _organization_service_pb2.ListMembersResponse]
     """Lists the members of an organization, in the order in which they joined."""
     UpdateMember: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateMemberRequest, _organization_service_pb2.UpdateMemberResponse]
@@ -96,6 +102,24 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_organization_service_pb2.DeleteOrganizationResponse]:
         """Deletes an organization: it disappears, its keys are refused and its
         webhooks are silent; its row is kept.
+        """
+
+    @_abc_1.abstractmethod
+    def GetOrganizationLimits(
+        self,
+        request: _organization_service_pb2.GetOrganizationLimitsRequest,
+        context: _aio.ServicerContext[_organization_service_pb2.GetOrganizationLimitsRequest, _abc.Awaitable[_organization_service_pb2.GetOrganizationLimitsResponse]],
+    ) -> _abc.Awaitable[_organization_service_pb2.GetOrganizationLimitsResponse]:
+        """Shows what an organization may use beside what its tier allows."""
+
+    @_abc_1.abstractmethod
+    def UpdateOrganizationLimits(
+        self,
+        request: _organization_service_pb2.UpdateOrganizationLimitsRequest,
+        context: _aio.ServicerContext[_organization_service_pb2.UpdateOrganizationLimitsRequest, _abc.Awaitable[_organization_service_pb2.UpdateOrganizationLimitsResponse]],
+    ) -> _abc.Awaitable[_organization_service_pb2.UpdateOrganizationLimitsResponse]:
+        """Replaces what an organization may use beside what its tier allows. It
+        holds everywhere within a second. What is not given is the tier's.
         """
 
     @_abc_1.abstractmethod

@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
@@ -13,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/organizations/v1/organization.proto.
  */
 export const file_portico_organizations_v1_organization: GenFile = /*@__PURE__*/
-  fileDesc("Citwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uLnByb3RvEhhwb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEisgEKDE9yZ2FuaXphdGlvbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSDAoEdGllchgEIAEoCRIMCgRyb2xlGAUgASgJEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoEBCgZNZW1iZXISDwoHdXNlcl9pZBgBIAEoCRITCgVlbWFpbBgCIAEoCUIEyPMYARIUCgxkaXNwbGF5X25hbWUYAyABKAkSDAoEcm9sZRgEIAEoCRItCglqb2luZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItgBCgpJbnZpdGF0aW9uEgoKAmlkGAEgASgJEhcKD29yZ2FuaXphdGlvbl9pZBgCIAEoCRITCgVlbWFpbBgDIAEoCUIEyPMYARIMCgRyb2xlGAQgASgJEg4KBnN0YXR1cxgFIAEoCRISCgppbnZpdGVkX2J5GAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_google_protobuf_timestamp, file_portico_type_v1_options]);
+  fileDesc("Citwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uLnByb3RvEhhwb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEisgEKDE9yZ2FuaXphdGlvbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSDAoEdGllchgEIAEoCRIMCgRyb2xlGAUgASgJEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoEBCgZNZW1iZXISDwoHdXNlcl9pZBgBIAEoCRITCgVlbWFpbBgCIAEoCUIEyPMYARIUCgxkaXNwbGF5X25hbWUYAyABKAkSDAoEcm9sZRgEIAEoCRItCglqb2luZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItgBCgpJbnZpdGF0aW9uEgoKAmlkGAEgASgJEhcKD29yZ2FuaXphdGlvbl9pZBgCIAEoCRITCgVlbWFpbBgDIAEoCUIEyPMYARIMCgRyb2xlGAQgASgJEg4KBnN0YXR1cxgFIAEoCRISCgppbnZpdGVkX2J5GAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIscCChJPcmdhbml6YXRpb25MaW1pdHMSFwoPb3JnYW5pemF0aW9uX2lkGAEgASgJEhoKEm11bHRpcGxpZXJfcGVyY2VudBgCIAEoDRI0CgRyZWFkGAMgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI1CgV3cml0ZRgEIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNgoGZGVsZXRlGAUgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI0CgRwb29sGAYgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxIRCgl0aW1lX3pvbmUYByABKAkSDgoGc2hhZG93GAggASgIIt4BCgxXaW5kb3dMaW1pdHMSJgoKcGVyX21pbnV0ZRgBIAEoDUINukgKKggYgJTr3AMoAUgAiAEBEiQKCHBlcl9ob3VyGAIgASgNQg26SAoqCBiAlOvcAygBSAGIAQESIwoHcGVyX2RheRgDIAEoDUINukgKKggYgJTr3AMoAUgCiAEBEiUKCXBlcl9tb250aBgEIAEoDUINukgKKggYgJTr3AMoAUgDiAEBQg0KC19wZXJfbWludXRlQgsKCV9wZXJfaG91ckIKCghfcGVyX2RheUIMCgpfcGVyX21vbnRoYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
  * A customer's team or company: the tenant. It owns keys and webhooks.
@@ -196,4 +197,118 @@ export type Invitation = Message<"portico.organizations.v1.Invitation"> & {
  */
 export const InvitationSchema: GenMessage<Invitation> = /*@__PURE__*/
   messageDesc(file_portico_organizations_v1_organization, 2);
+
+/**
+ * What an organization may use beside what its tier allows.
+ *
+ * @generated from message portico.organizations.v1.OrganizationLimits
+ */
+export type OrganizationLimits = Message<"portico.organizations.v1.OrganizationLimits"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+
+  /**
+   * What the tier's rates are multiplied with, in hundredths.
+   *
+   * @generated from field: uint32 multiplier_percent = 2;
+   */
+  multiplierPercent: number;
+
+  /**
+   * In place of the rates for reads; no window of it if the tier's hold.
+   *
+   * @generated from field: portico.organizations.v1.WindowLimits read = 3;
+   */
+  read?: WindowLimits | undefined;
+
+  /**
+   * In place of the rates for writes.
+   *
+   * @generated from field: portico.organizations.v1.WindowLimits write = 4;
+   */
+  write?: WindowLimits | undefined;
+
+  /**
+   * In place of the rates for deletions.
+   *
+   * @generated from field: portico.organizations.v1.WindowLimits delete = 5;
+   */
+  delete?: WindowLimits | undefined;
+
+  /**
+   * For all callers of the organization together; ten times the tier's rate
+   * in a minute if not set.
+   *
+   * @generated from field: portico.organizations.v1.WindowLimits pool = 6;
+   */
+  pool?: WindowLimits | undefined;
+
+  /**
+   * The IANA name of the time zone whose days and months count.
+   *
+   * @generated from field: string time_zone = 7;
+   */
+  timeZone: string;
+
+  /**
+   * Whether limits are only counted and reported, and nothing is refused.
+   *
+   * @generated from field: bool shadow = 8;
+   */
+  shadow: boolean;
+};
+
+/**
+ * Describes the message portico.organizations.v1.OrganizationLimits.
+ * Use `create(OrganizationLimitsSchema)` to create a new message.
+ */
+export const OrganizationLimitsSchema: GenMessage<OrganizationLimits> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization, 3);
+
+/**
+ * How much may be used in each window; a window that is not given has the
+ * tier's limit, or none.
+ *
+ * @generated from message portico.organizations.v1.WindowLimits
+ */
+export type WindowLimits = Message<"portico.organizations.v1.WindowLimits"> & {
+  /**
+   * In any 60 seconds.
+   *
+   * @generated from field: optional uint32 per_minute = 1;
+   */
+  perMinute?: number | undefined;
+
+  /**
+   * In any hour.
+   *
+   * @generated from field: optional uint32 per_hour = 2;
+   */
+  perHour?: number | undefined;
+
+  /**
+   * From midnight to midnight in the time zone.
+   *
+   * @generated from field: optional uint32 per_day = 3;
+   */
+  perDay?: number | undefined;
+
+  /**
+   * In a month of the calendar in the time zone.
+   *
+   * @generated from field: optional uint32 per_month = 4;
+   */
+  perMonth?: number | undefined;
+};
+
+/**
+ * Describes the message portico.organizations.v1.WindowLimits.
+ * Use `create(WindowLimitsSchema)` to create a new message.
+ */
+export const WindowLimitsSchema: GenMessage<WindowLimits> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization, 4);
 

@@ -6,7 +6,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.js";
-import type { Invitation, Member, Organization } from "./organization_pb.js";
+import type { Invitation, Member, Organization, OrganizationLimits, WindowLimits } from "./organization_pb.js";
 import { file_portico_organizations_v1_organization } from "./organization_pb.js";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/organizations/v1/organization_service.proto.
  */
 export const file_portico_organizations_v1_organization_service: GenFile = /*@__PURE__*/
-  fileDesc("CjNwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uX3NlcnZpY2UucHJvdG8SGHBvcnRpY28ub3JnYW5pemF0aW9ucy52MSJvChlDcmVhdGVPcmdhbml6YXRpb25SZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAIYZBI5CgRzbHVnGAIgASgJQiu6SChyJjIkXihbYS16MC05XVthLXowLTktXXswLDQ4fVthLXowLTldKT8kIloKGkNyZWF0ZU9yZ2FuaXphdGlvblJlc3BvbnNlEjwKDG9yZ2FuaXphdGlvbhgBIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5Pcmdhbml6YXRpb24iXQoYTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0Eh0KBWxpbWl0GAEgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAiABKAlCCLpIBXIDGOgHQggKBl9saW1pdCKBAQoZTGlzdE9yZ2FuaXphdGlvbnNSZXNwb25zZRI9Cg1vcmdhbml6YXRpb25zGAEgAygLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbhITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCI7ChZHZXRPcmdhbml6YXRpb25SZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQEiVwoXR2V0T3JnYW5pemF0aW9uUmVzcG9uc2USPAoMb3JnYW5pemF0aW9uGAEgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbiKrAQoZVXBkYXRlT3JnYW5pemF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhwKBG5hbWUYAiABKAlCCbpIBnIEEAIYZEgAiAEBEjsKBHNsdWcYAyABKAlCKLpIJXIjMiFeW2EtejAtOV1bYS16MC05LV17MCw0OH1bYS16MC05XSRIAYgBAUIHCgVfbmFtZUIHCgVfc2x1ZyJaChpVcGRhdGVPcmdhbml6YXRpb25SZXNwb25zZRI8Cgxvcmdhbml6YXRpb24YASABKAsyJi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuT3JnYW5pemF0aW9uIj4KGURlbGV0ZU9yZ2FuaXphdGlvblJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABASIcChpEZWxldGVPcmdhbml6YXRpb25SZXNwb25zZSJ6ChJMaXN0TWVtYmVyc1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoB0IICgZfbGltaXQibwoTTGlzdE1lbWJlcnNSZXNwb25zZRIxCgdtZW1iZXJzGAEgAygLMiAucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk1lbWJlchITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCKGAQoTVXBkYXRlTWVtYmVyUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBEjEKBHJvbGUYAyABKAlCI7pIIHIeUgVvd25lclIFYWRtaW5SBm1lbWJlclIGdmlld2VyIkgKFFVwZGF0ZU1lbWJlclJlc3BvbnNlEjAKBm1lbWJlchgBIAEoCzIgLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5NZW1iZXIiUwoTUmVtb3ZlTWVtYmVyUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBIhYKFFJlbW92ZU1lbWJlclJlc3BvbnNlIo4BChdDcmVhdGVJbnZpdGF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEh0KBWVtYWlsGAIgASgJQg66SAdyBRj+AWAByPMYARIxCgRyb2xlGAMgASgJQiO6SCByHlIFb3duZXJSBWFkbWluUgZtZW1iZXJSBnZpZXdlciJUChhDcmVhdGVJbnZpdGF0aW9uUmVzcG9uc2USOAoKaW52aXRhdGlvbhgBIAEoCzIkLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5JbnZpdGF0aW9uIn4KFkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoB0IICgZfbGltaXQiewoXTGlzdEludml0YXRpb25zUmVzcG9uc2USOQoLaW52aXRhdGlvbnMYASADKAsyJC5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuSW52aXRhdGlvbhITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCI6ChdSZXZva2VJbnZpdGF0aW9uUmVxdWVzdBIfCg1pbnZpdGF0aW9uX2lkGAEgASgJQgi6SAVyA7ABASIaChhSZXZva2VJbnZpdGF0aW9uUmVzcG9uc2UiOAoXQWNjZXB0SW52aXRhdGlvblJlcXVlc3QSHQoFdG9rZW4YASABKAlCDrpIB3IFEAEYyAHI8xgBIlgKGEFjY2VwdEludml0YXRpb25SZXNwb25zZRI8Cgxvcmdhbml6YXRpb24YASABKAsyJi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuT3JnYW5pemF0aW9uMr4UChNPcmdhbml6YXRpb25TZXJ2aWNlEtgBChJDcmVhdGVPcmdhbml6YXRpb24SMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQ3JlYXRlT3JnYW5pemF0aW9uUmVxdWVzdBo0LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVPcmdhbml6YXRpb25SZXNwb25zZSJXyvMYAhAB0vMYAggC2PMYyQHi8xgUb3JnYW5pemF0aW9uLmNyZWF0ZWSC0+STAigiFS9hcGkvdjEvb3JnYW5pemF0aW9uczoBKmIMb3JnYW5pemF0aW9uEqcBChFMaXN0T3JnYW5pemF0aW9ucxIyLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5MaXN0T3JnYW5pemF0aW9uc1JlcXVlc3QaMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGlzdE9yZ2FuaXphdGlvbnNSZXNwb25zZSIpyvMYAhAB0vMYAggBgtPkkwIXEhUvYXBpL3YxL29yZ2FuaXphdGlvbnMS0gEKD0dldE9yZ2FuaXphdGlvbhIwLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5HZXRPcmdhbml6YXRpb25SZXF1ZXN0GjEucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkdldE9yZ2FuaXphdGlvblJlc3BvbnNlIlrK8xgTGhFvcmdhbml6YXRpb246cmVhZNLzGAIIAYLT5JMCNxInL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9Ygxvcmdhbml6YXRpb24S9wEKElVwZGF0ZU9yZ2FuaXphdGlvbhIzLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5VcGRhdGVPcmdhbml6YXRpb25SZXF1ZXN0GjQucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlVwZGF0ZU9yZ2FuaXphdGlvblJlc3BvbnNlInbK8xgUGhJvcmdhbml6YXRpb246d3JpdGXS8xgCCALi8xgUb3JnYW5pemF0aW9uLnVwZGF0ZWSC0+STAjoyJy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfToBKmIMb3JnYW5pemF0aW9uEtQBChJEZWxldGVPcmdhbml6YXRpb24SMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuRGVsZXRlT3JnYW5pemF0aW9uUmVxdWVzdBo0LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5EZWxldGVPcmdhbml6YXRpb25SZXNwb25zZSJTyvMYFRoTb3JnYW5pemF0aW9uOmRlbGV0ZdLzGAIIA9jzGMwBgtPkkwIpKicvYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH0SuwEKC0xpc3RNZW1iZXJzEiwucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBotLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlIk/K8xgOGgxtZW1iZXJzOnJlYWTS8xgCCAGC0+STAjESLy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9tZW1iZXJzEuYBCgxVcGRhdGVNZW1iZXISLS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuVXBkYXRlTWVtYmVyUmVxdWVzdBouLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5VcGRhdGVNZW1iZXJSZXNwb25zZSJ3yvMYDxoNbWVtYmVyczp3cml0ZdLzGAIIAuLzGA5tZW1iZXIudXBkYXRlZILT5JMCRjI5L2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L21lbWJlcnMve3VzZXJfaWR9OgEqYgZtZW1iZXIS4AEKDFJlbW92ZU1lbWJlchItLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0Gi4ucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlInHK8xgPGg1tZW1iZXJzOndyaXRl0vMYAggD2PMYzAHi8xgObWVtYmVyLnJlbW92ZWSC0+STAjsqOS9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9tZW1iZXJzL3t1c2VyX2lkfRL5AQoQQ3JlYXRlSW52aXRhdGlvbhIxLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVJbnZpdGF0aW9uUmVxdWVzdBoyLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVJbnZpdGF0aW9uUmVzcG9uc2UifsrzGA8aDW1lbWJlcnM6d3JpdGXS8xgCCALY8xjJAeLzGBJpbnZpdGF0aW9uLmNyZWF0ZWSC0+STAkQiMy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9pbnZpdGF0aW9uczoBKmIKaW52aXRhdGlvbhLLAQoPTGlzdEludml0YXRpb25zEjAucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QaMS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGlzdEludml0YXRpb25zUmVzcG9uc2UiU8rzGA4aDG1lbWJlcnM6cmVhZNLzGAIIAYLT5JMCNRIzL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2ludml0YXRpb25zEtoBChBSZXZva2VJbnZpdGF0aW9uEjEucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJldm9rZUludml0YXRpb25SZXF1ZXN0GjIucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJldm9rZUludml0YXRpb25SZXNwb25zZSJfyvMYDxoNbWVtYmVyczp3cml0ZdLzGAIIA9jzGMwB4vMYEmludml0YXRpb24ucmV2b2tlZILT5JMCJSojL2FwaS92MS9pbnZpdGF0aW9ucy97aW52aXRhdGlvbl9pZH0SygEKEEFjY2VwdEludml0YXRpb24SMS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQWNjZXB0SW52aXRhdGlvblJlcXVlc3QaMi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQWNjZXB0SW52aXRhdGlvblJlc3BvbnNlIk/K8xgCEAHS8xgCCALi8xgMbWVtYmVyLmFkZGVkgtPkkwItIhovYXBpL3YxL2ludml0YXRpb25zL2FjY2VwdDoBKmIMb3JnYW5pemF0aW9uYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_portico_organizations_v1_organization, file_portico_type_v1_options]);
+  fileDesc("CjNwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uX3NlcnZpY2UucHJvdG8SGHBvcnRpY28ub3JnYW5pemF0aW9ucy52MSJvChlDcmVhdGVPcmdhbml6YXRpb25SZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAIYZBI5CgRzbHVnGAIgASgJQiu6SChyJjIkXihbYS16MC05XVthLXowLTktXXswLDQ4fVthLXowLTldKT8kIloKGkNyZWF0ZU9yZ2FuaXphdGlvblJlc3BvbnNlEjwKDG9yZ2FuaXphdGlvbhgBIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5Pcmdhbml6YXRpb24iXQoYTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0Eh0KBWxpbWl0GAEgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAiABKAlCCLpIBXIDGOgHQggKBl9saW1pdCKBAQoZTGlzdE9yZ2FuaXphdGlvbnNSZXNwb25zZRI9Cg1vcmdhbml6YXRpb25zGAEgAygLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbhITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCI7ChZHZXRPcmdhbml6YXRpb25SZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQEiVwoXR2V0T3JnYW5pemF0aW9uUmVzcG9uc2USPAoMb3JnYW5pemF0aW9uGAEgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbiKrAQoZVXBkYXRlT3JnYW5pemF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhwKBG5hbWUYAiABKAlCCbpIBnIEEAIYZEgAiAEBEjsKBHNsdWcYAyABKAlCKLpIJXIjMiFeW2EtejAtOV1bYS16MC05LV17MCw0OH1bYS16MC05XSRIAYgBAUIHCgVfbmFtZUIHCgVfc2x1ZyJaChpVcGRhdGVPcmdhbml6YXRpb25SZXNwb25zZRI8Cgxvcmdhbml6YXRpb24YASABKAsyJi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuT3JnYW5pemF0aW9uIj4KGURlbGV0ZU9yZ2FuaXphdGlvblJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABASIcChpEZWxldGVPcmdhbml6YXRpb25SZXNwb25zZSJBChxHZXRPcmdhbml6YXRpb25MaW1pdHNSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQEiXQodR2V0T3JnYW5pemF0aW9uTGltaXRzUmVzcG9uc2USPAoGbGltaXRzGAEgASgLMiwucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbkxpbWl0cyKQAwofVXBkYXRlT3JnYW5pemF0aW9uTGltaXRzUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEiwKEm11bHRpcGxpZXJfcGVyY2VudBgCIAEoDUILukgIKgYYoI0GKAFIAIgBARI0CgRyZWFkGAMgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI1CgV3cml0ZRgEIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNgoGZGVsZXRlGAUgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI0CgRwb29sGAYgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxIaCgl0aW1lX3pvbmUYByABKAlCB7pIBHICGEASDgoGc2hhZG93GAggASgIQhUKE19tdWx0aXBsaWVyX3BlcmNlbnQiYAogVXBkYXRlT3JnYW5pemF0aW9uTGltaXRzUmVzcG9uc2USPAoGbGltaXRzGAEgASgLMiwucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbkxpbWl0cyJ6ChJMaXN0TWVtYmVyc1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoB0IICgZfbGltaXQibwoTTGlzdE1lbWJlcnNSZXNwb25zZRIxCgdtZW1iZXJzGAEgAygLMiAucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk1lbWJlchITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCKGAQoTVXBkYXRlTWVtYmVyUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBEjEKBHJvbGUYAyABKAlCI7pIIHIeUgVvd25lclIFYWRtaW5SBm1lbWJlclIGdmlld2VyIkgKFFVwZGF0ZU1lbWJlclJlc3BvbnNlEjAKBm1lbWJlchgBIAEoCzIgLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5NZW1iZXIiUwoTUmVtb3ZlTWVtYmVyUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBIhYKFFJlbW92ZU1lbWJlclJlc3BvbnNlIo4BChdDcmVhdGVJbnZpdGF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEh0KBWVtYWlsGAIgASgJQg66SAdyBRj+AWAByPMYARIxCgRyb2xlGAMgASgJQiO6SCByHlIFb3duZXJSBWFkbWluUgZtZW1iZXJSBnZpZXdlciJUChhDcmVhdGVJbnZpdGF0aW9uUmVzcG9uc2USOAoKaW52aXRhdGlvbhgBIAEoCzIkLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5JbnZpdGF0aW9uIn4KFkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoB0IICgZfbGltaXQiewoXTGlzdEludml0YXRpb25zUmVzcG9uc2USOQoLaW52aXRhdGlvbnMYASADKAsyJC5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuSW52aXRhdGlvbhITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCI6ChdSZXZva2VJbnZpdGF0aW9uUmVxdWVzdBIfCg1pbnZpdGF0aW9uX2lkGAEgASgJQgi6SAVyA7ABASIaChhSZXZva2VJbnZpdGF0aW9uUmVzcG9uc2UiOAoXQWNjZXB0SW52aXRhdGlvblJlcXVlc3QSHQoFdG9rZW4YASABKAlCDrpIB3IFEAEYyAHI8xgBIlgKGEFjY2VwdEludml0YXRpb25SZXNwb25zZRI8Cgxvcmdhbml6YXRpb24YASABKAsyJi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuT3JnYW5pemF0aW9uMo8YChNPcmdhbml6YXRpb25TZXJ2aWNlEtgBChJDcmVhdGVPcmdhbml6YXRpb24SMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQ3JlYXRlT3JnYW5pemF0aW9uUmVxdWVzdBo0LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVPcmdhbml6YXRpb25SZXNwb25zZSJXyvMYAhAB0vMYAggC2PMYyQHi8xgUb3JnYW5pemF0aW9uLmNyZWF0ZWSC0+STAigiFS9hcGkvdjEvb3JnYW5pemF0aW9uczoBKmIMb3JnYW5pemF0aW9uEqcBChFMaXN0T3JnYW5pemF0aW9ucxIyLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5MaXN0T3JnYW5pemF0aW9uc1JlcXVlc3QaMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGlzdE9yZ2FuaXphdGlvbnNSZXNwb25zZSIpyvMYAhAB0vMYAggBgtPkkwIXEhUvYXBpL3YxL29yZ2FuaXphdGlvbnMS0gEKD0dldE9yZ2FuaXphdGlvbhIwLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5HZXRPcmdhbml6YXRpb25SZXF1ZXN0GjEucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkdldE9yZ2FuaXphdGlvblJlc3BvbnNlIlrK8xgTGhFvcmdhbml6YXRpb246cmVhZNLzGAIIAYLT5JMCNxInL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9Ygxvcmdhbml6YXRpb24S9wEKElVwZGF0ZU9yZ2FuaXphdGlvbhIzLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5VcGRhdGVPcmdhbml6YXRpb25SZXF1ZXN0GjQucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlVwZGF0ZU9yZ2FuaXphdGlvblJlc3BvbnNlInbK8xgUGhJvcmdhbml6YXRpb246d3JpdGXS8xgCCALi8xgUb3JnYW5pemF0aW9uLnVwZGF0ZWSC0+STAjoyJy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfToBKmIMb3JnYW5pemF0aW9uEtQBChJEZWxldGVPcmdhbml6YXRpb24SMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuRGVsZXRlT3JnYW5pemF0aW9uUmVxdWVzdBo0LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5EZWxldGVPcmdhbml6YXRpb25SZXNwb25zZSJTyvMYFRoTb3JnYW5pemF0aW9uOmRlbGV0ZdLzGAIIA9jzGMwBgtPkkwIpKicvYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH0S3wEKFUdldE9yZ2FuaXphdGlvbkxpbWl0cxI2LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5HZXRPcmdhbml6YXRpb25MaW1pdHNSZXF1ZXN0GjcucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkdldE9yZ2FuaXphdGlvbkxpbWl0c1Jlc3BvbnNlIlXK8xgNIgtsaW1pdHM6cmVhZNLzGAIIAYLT5JMCOBIuL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2xpbWl0c2IGbGltaXRzEuwBChhVcGRhdGVPcmdhbml6YXRpb25MaW1pdHMSOS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuVXBkYXRlT3JnYW5pemF0aW9uTGltaXRzUmVxdWVzdBo6LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5VcGRhdGVPcmdhbml6YXRpb25MaW1pdHNSZXNwb25zZSJZyvMYDiIMbGltaXRzOndyaXRl0vMYAggCgtPkkwI7Gi4vYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH0vbGltaXRzOgEqYgZsaW1pdHMSuwEKC0xpc3RNZW1iZXJzEiwucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBotLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlIk/K8xgOGgxtZW1iZXJzOnJlYWTS8xgCCAGC0+STAjESLy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9tZW1iZXJzEuYBCgxVcGRhdGVNZW1iZXISLS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuVXBkYXRlTWVtYmVyUmVxdWVzdBouLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5VcGRhdGVNZW1iZXJSZXNwb25zZSJ3yvMYDxoNbWVtYmVyczp3cml0ZdLzGAIIAuLzGA5tZW1iZXIudXBkYXRlZILT5JMCRjI5L2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L21lbWJlcnMve3VzZXJfaWR9OgEqYgZtZW1iZXIS4AEKDFJlbW92ZU1lbWJlchItLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0Gi4ucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlInHK8xgPGg1tZW1iZXJzOndyaXRl0vMYAggD2PMYzAHi8xgObWVtYmVyLnJlbW92ZWSC0+STAjsqOS9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9tZW1iZXJzL3t1c2VyX2lkfRL5AQoQQ3JlYXRlSW52aXRhdGlvbhIxLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVJbnZpdGF0aW9uUmVxdWVzdBoyLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVJbnZpdGF0aW9uUmVzcG9uc2UifsrzGA8aDW1lbWJlcnM6d3JpdGXS8xgCCALY8xjJAeLzGBJpbnZpdGF0aW9uLmNyZWF0ZWSC0+STAkQiMy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9pbnZpdGF0aW9uczoBKmIKaW52aXRhdGlvbhLLAQoPTGlzdEludml0YXRpb25zEjAucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QaMS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGlzdEludml0YXRpb25zUmVzcG9uc2UiU8rzGA4aDG1lbWJlcnM6cmVhZNLzGAIIAYLT5JMCNRIzL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2ludml0YXRpb25zEtoBChBSZXZva2VJbnZpdGF0aW9uEjEucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJldm9rZUludml0YXRpb25SZXF1ZXN0GjIucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJldm9rZUludml0YXRpb25SZXNwb25zZSJfyvMYDxoNbWVtYmVyczp3cml0ZdLzGAIIA9jzGMwB4vMYEmludml0YXRpb24ucmV2b2tlZILT5JMCJSojL2FwaS92MS9pbnZpdGF0aW9ucy97aW52aXRhdGlvbl9pZH0SygEKEEFjY2VwdEludml0YXRpb24SMS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQWNjZXB0SW52aXRhdGlvblJlcXVlc3QaMi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQWNjZXB0SW52aXRhdGlvblJlc3BvbnNlIk/K8xgCEAHS8xgCCALi8xgMbWVtYmVyLmFkZGVkgtPkkwItIhovYXBpL3YxL2ludml0YXRpb25zL2FjY2VwdDoBKmIMb3JnYW5pemF0aW9uYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_portico_organizations_v1_organization, file_portico_type_v1_options]);
 
 /**
  * Describes the organization to create.
@@ -265,6 +265,141 @@ export const DeleteOrganizationResponseSchema: GenMessage<DeleteOrganizationResp
   messageDesc(file_portico_organizations_v1_organization_service, 9);
 
 /**
+ * Names the organization whose limits to show.
+ *
+ * @generated from message portico.organizations.v1.GetOrganizationLimitsRequest
+ */
+export type GetOrganizationLimitsRequest = Message<"portico.organizations.v1.GetOrganizationLimitsRequest"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+};
+
+/**
+ * Describes the message portico.organizations.v1.GetOrganizationLimitsRequest.
+ * Use `create(GetOrganizationLimitsRequestSchema)` to create a new message.
+ */
+export const GetOrganizationLimitsRequestSchema: GenMessage<GetOrganizationLimitsRequest> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 10);
+
+/**
+ * The limits that were asked for.
+ *
+ * @generated from message portico.organizations.v1.GetOrganizationLimitsResponse
+ */
+export type GetOrganizationLimitsResponse = Message<"portico.organizations.v1.GetOrganizationLimitsResponse"> & {
+  /**
+   * The limits.
+   *
+   * @generated from field: portico.organizations.v1.OrganizationLimits limits = 1;
+   */
+  limits?: OrganizationLimits | undefined;
+};
+
+/**
+ * Describes the message portico.organizations.v1.GetOrganizationLimitsResponse.
+ * Use `create(GetOrganizationLimitsResponseSchema)` to create a new message.
+ */
+export const GetOrganizationLimitsResponseSchema: GenMessage<GetOrganizationLimitsResponse> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 11);
+
+/**
+ * Names an organization and all of its limits.
+ *
+ * @generated from message portico.organizations.v1.UpdateOrganizationLimitsRequest
+ */
+export type UpdateOrganizationLimitsRequest = Message<"portico.organizations.v1.UpdateOrganizationLimitsRequest"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+
+  /**
+   * What the tier's rates are multiplied with, in hundredths: 1 to 100000;
+   * 100, which changes nothing, if not given.
+   *
+   * @generated from field: optional uint32 multiplier_percent = 2;
+   */
+  multiplierPercent?: number | undefined;
+
+  /**
+   * In place of the rates for reads.
+   *
+   * @generated from field: portico.organizations.v1.WindowLimits read = 3;
+   */
+  read?: WindowLimits | undefined;
+
+  /**
+   * In place of the rates for writes.
+   *
+   * @generated from field: portico.organizations.v1.WindowLimits write = 4;
+   */
+  write?: WindowLimits | undefined;
+
+  /**
+   * In place of the rates for deletions.
+   *
+   * @generated from field: portico.organizations.v1.WindowLimits delete = 5;
+   */
+  delete?: WindowLimits | undefined;
+
+  /**
+   * For all callers of the organization together.
+   *
+   * @generated from field: portico.organizations.v1.WindowLimits pool = 6;
+   */
+  pool?: WindowLimits | undefined;
+
+  /**
+   * The IANA name of the time zone whose days and months count, for example
+   * "Europe/Berlin"; "UTC" if not given.
+   *
+   * @generated from field: string time_zone = 7;
+   */
+  timeZone: string;
+
+  /**
+   * Whether limits are only counted and reported, and nothing is refused.
+   *
+   * @generated from field: bool shadow = 8;
+   */
+  shadow: boolean;
+};
+
+/**
+ * Describes the message portico.organizations.v1.UpdateOrganizationLimitsRequest.
+ * Use `create(UpdateOrganizationLimitsRequestSchema)` to create a new message.
+ */
+export const UpdateOrganizationLimitsRequestSchema: GenMessage<UpdateOrganizationLimitsRequest> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 12);
+
+/**
+ * The changed limits.
+ *
+ * @generated from message portico.organizations.v1.UpdateOrganizationLimitsResponse
+ */
+export type UpdateOrganizationLimitsResponse = Message<"portico.organizations.v1.UpdateOrganizationLimitsResponse"> & {
+  /**
+   * The limits.
+   *
+   * @generated from field: portico.organizations.v1.OrganizationLimits limits = 1;
+   */
+  limits?: OrganizationLimits | undefined;
+};
+
+/**
+ * Describes the message portico.organizations.v1.UpdateOrganizationLimitsResponse.
+ * Use `create(UpdateOrganizationLimitsResponseSchema)` to create a new message.
+ */
+export const UpdateOrganizationLimitsResponseSchema: GenMessage<UpdateOrganizationLimitsResponse> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 13);
+
+/**
  * Asks for a page of an organization's members.
  *
  * @generated from message portico.organizations.v1.ListMembersRequest
@@ -297,7 +432,7 @@ export type ListMembersRequest = Message<"portico.organizations.v1.ListMembersRe
  * Use `create(ListMembersRequestSchema)` to create a new message.
  */
 export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 10);
+  messageDesc(file_portico_organizations_v1_organization_service, 14);
 
 /**
  * A page of members.
@@ -332,7 +467,7 @@ export type ListMembersResponse = Message<"portico.organizations.v1.ListMembersR
  * Use `create(ListMembersResponseSchema)` to create a new message.
  */
 export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 11);
+  messageDesc(file_portico_organizations_v1_organization_service, 15);
 
 /**
  * Names a member and the role to give.
@@ -367,7 +502,7 @@ export type UpdateMemberRequest = Message<"portico.organizations.v1.UpdateMember
  * Use `create(UpdateMemberRequestSchema)` to create a new message.
  */
 export const UpdateMemberRequestSchema: GenMessage<UpdateMemberRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 12);
+  messageDesc(file_portico_organizations_v1_organization_service, 16);
 
 /**
  * The changed member.
@@ -388,7 +523,7 @@ export type UpdateMemberResponse = Message<"portico.organizations.v1.UpdateMembe
  * Use `create(UpdateMemberResponseSchema)` to create a new message.
  */
 export const UpdateMemberResponseSchema: GenMessage<UpdateMemberResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 13);
+  messageDesc(file_portico_organizations_v1_organization_service, 17);
 
 /**
  * Names the member to remove.
@@ -416,7 +551,7 @@ export type RemoveMemberRequest = Message<"portico.organizations.v1.RemoveMember
  * Use `create(RemoveMemberRequestSchema)` to create a new message.
  */
 export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 14);
+  messageDesc(file_portico_organizations_v1_organization_service, 18);
 
 /**
  * Says that the member was removed.
@@ -431,7 +566,7 @@ export type RemoveMemberResponse = Message<"portico.organizations.v1.RemoveMembe
  * Use `create(RemoveMemberResponseSchema)` to create a new message.
  */
 export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 15);
+  messageDesc(file_portico_organizations_v1_organization_service, 19);
 
 /**
  * Whom to invite, and as what.
@@ -467,7 +602,7 @@ export type CreateInvitationRequest = Message<"portico.organizations.v1.CreateIn
  * Use `create(CreateInvitationRequestSchema)` to create a new message.
  */
 export const CreateInvitationRequestSchema: GenMessage<CreateInvitationRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 16);
+  messageDesc(file_portico_organizations_v1_organization_service, 20);
 
 /**
  * The new invitation.
@@ -488,7 +623,7 @@ export type CreateInvitationResponse = Message<"portico.organizations.v1.CreateI
  * Use `create(CreateInvitationResponseSchema)` to create a new message.
  */
 export const CreateInvitationResponseSchema: GenMessage<CreateInvitationResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 17);
+  messageDesc(file_portico_organizations_v1_organization_service, 21);
 
 /**
  * Asks for a page of an organization's invitations.
@@ -523,7 +658,7 @@ export type ListInvitationsRequest = Message<"portico.organizations.v1.ListInvit
  * Use `create(ListInvitationsRequestSchema)` to create a new message.
  */
 export const ListInvitationsRequestSchema: GenMessage<ListInvitationsRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 18);
+  messageDesc(file_portico_organizations_v1_organization_service, 22);
 
 /**
  * A page of invitations.
@@ -558,7 +693,7 @@ export type ListInvitationsResponse = Message<"portico.organizations.v1.ListInvi
  * Use `create(ListInvitationsResponseSchema)` to create a new message.
  */
 export const ListInvitationsResponseSchema: GenMessage<ListInvitationsResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 19);
+  messageDesc(file_portico_organizations_v1_organization_service, 23);
 
 /**
  * Names the invitation to take back.
@@ -579,7 +714,7 @@ export type RevokeInvitationRequest = Message<"portico.organizations.v1.RevokeIn
  * Use `create(RevokeInvitationRequestSchema)` to create a new message.
  */
 export const RevokeInvitationRequestSchema: GenMessage<RevokeInvitationRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 20);
+  messageDesc(file_portico_organizations_v1_organization_service, 24);
 
 /**
  * Says that the invitation was taken back.
@@ -594,7 +729,7 @@ export type RevokeInvitationResponse = Message<"portico.organizations.v1.RevokeI
  * Use `create(RevokeInvitationResponseSchema)` to create a new message.
  */
 export const RevokeInvitationResponseSchema: GenMessage<RevokeInvitationResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 21);
+  messageDesc(file_portico_organizations_v1_organization_service, 25);
 
 /**
  * The token from the mail.
@@ -615,7 +750,7 @@ export type AcceptInvitationRequest = Message<"portico.organizations.v1.AcceptIn
  * Use `create(AcceptInvitationRequestSchema)` to create a new message.
  */
 export const AcceptInvitationRequestSchema: GenMessage<AcceptInvitationRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 22);
+  messageDesc(file_portico_organizations_v1_organization_service, 26);
 
 /**
  * The organization that was joined.
@@ -636,7 +771,7 @@ export type AcceptInvitationResponse = Message<"portico.organizations.v1.AcceptI
  * Use `create(AcceptInvitationResponseSchema)` to create a new message.
  */
 export const AcceptInvitationResponseSchema: GenMessage<AcceptInvitationResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 23);
+  messageDesc(file_portico_organizations_v1_organization_service, 27);
 
 /**
  * Creates organizations and keeps their members and invitations.
@@ -695,6 +830,27 @@ export const OrganizationService: GenService<{
     methodKind: "unary";
     input: typeof DeleteOrganizationRequestSchema;
     output: typeof DeleteOrganizationResponseSchema;
+  },
+  /**
+   * Shows what an organization may use beside what its tier allows.
+   *
+   * @generated from rpc portico.organizations.v1.OrganizationService.GetOrganizationLimits
+   */
+  getOrganizationLimits: {
+    methodKind: "unary";
+    input: typeof GetOrganizationLimitsRequestSchema;
+    output: typeof GetOrganizationLimitsResponseSchema;
+  },
+  /**
+   * Replaces what an organization may use beside what its tier allows. It
+   * holds everywhere within a second. What is not given is the tier's.
+   *
+   * @generated from rpc portico.organizations.v1.OrganizationService.UpdateOrganizationLimits
+   */
+  updateOrganizationLimits: {
+    methodKind: "unary";
+    input: typeof UpdateOrganizationLimitsRequestSchema;
+    output: typeof UpdateOrganizationLimitsResponseSchema;
   },
   /**
    * Lists the members of an organization, in the order in which they joined.

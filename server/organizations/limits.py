@@ -1,0 +1,110 @@
+"""The edge's copy of the organizations' limits: written after each change, and kept whole.
+
+PostgreSQL holds the truth. The copy lies in Valkey, which may be away when a
+limit changes, or lose everything; the core then writes it anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+from zoneinfo import available_timezones
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from server.kit import limits as kit
+from server.kit.db import sessions
+from server.kit.errors import invalid
+from server.organizations.models import OrganizationLimits
+from server.organizations.repository import LimitsRepository
+
+CHECK_SECONDS = 1.0
+
+# An older version never takes the place of a newer one, whoever writes last.
+STORE = """
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if held and cjson.decode(held).version >= tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return redis.call('PUBLISH', ARGV[4], ARGV[1])
+"""
+
+log = structlog.get_logger("limits")
+
+
+class LimitsCopy:
+    """Writes limits to where the rate limit service reads them."""
+
+    def __init__(self, engine: AsyncEngine, redis: Redis) -> None:
+        self._sessions = sessions(engine)
+        self._redis = redis
+        self._store = redis.register_script(STORE)
+        # What Valkey held before this process began is not known to be the truth.
+        self._behind = True
+
+    async def write(self, row: OrganizationLimits) -> None:
+        """Writes the limits of an organization; call it after the commit."""
+        copied = kit.OrganizationLimits(
+            version=row.version,
+            multiplier_percent=row.multiplier_percent,
+            overrides=row.overrides,
+            time_zone=row.time_zone,
+            shadow=row.shadow,
+        )
+        name = str(row.organization_id)
+        try:
+            await self._store(
+                keys=[kit.LIMITS_HASH],
+                args=[name, row.version, copied.to_json(), kit.LIMITS_CHANNEL],
+            )
+        except (RedisError, OSError):
+            self._behind = True
+            raise
+
+    async def rebuild(self) -> None:
+        """Writes the limits of all organizations."""
+        async with self._sessions() as db:
+            rows = await LimitsRepository(db).list_all()
+        for row in rows:
+            await self.write(row)
+        await self._redis.hset(kit.LIMITS_HASH, kit.LIMITS_WHOLE, "1")
+        await self._redis.publish(kit.LIMITS_CHANNEL, kit.LIMITS_WHOLE)
+        log.info("copied", organizations=len(rows))
+
+    async def keep_whole(self) -> None:
+        """Writes everything at the start, and again whenever Valkey has lost it."""
+        while True:
+            try:
+                if self._behind or not await self._redis.hexists(kit.LIMITS_HASH, kit.LIMITS_WHOLE):
+                    self._behind = False
+                    await self.rebuild()
+            except Exception as error:  # whatever is away may be back at the next look
+                self._behind = True
+                log.warning("copy_failed", error=type(error).__name__)
+            await asyncio.sleep(CHECK_SECONDS)
+
+
+def unlimited(organization_id: UUID) -> OrganizationLimits:
+    """What holds for an organization that has no limits of its own: those of its tier."""
+    return OrganizationLimits(
+        organization_id=organization_id,
+        multiplier_percent=100,
+        overrides={},
+        time_zone="UTC",
+        shadow=False,
+        version=0,
+    )
+
+
+def known_time_zone(name: str) -> str:
+    """The name, "UTC" if it is empty.
+
+    Raises:
+        InvalidRequestError: if there is no such zone.
+    """
+    zone = name or "UTC"
+    if zone not in available_timezones():
+        raise invalid("time_zone", "UNKNOWN_TIME_ZONE", "is not the IANA name of a time zone")
+    return zone
