@@ -29,7 +29,7 @@ async def test_one_tick_is_one_query() -> None:
     shelf = Shelf()
     loader = BatchLoader(shelf.fetch)
     found = await asyncio.gather(loader.load(1), loader.load(2), loader.load(1), loader.load(100))
-    assert found == ["book 1", "book 2", "book 1", None]
+    assert list(found) == ["book 1", "book 2", "book 1", None]
     assert shelf.asked == [[1, 2, 100]]
 
 

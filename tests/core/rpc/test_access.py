@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import grpc
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.message import Message
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.users.v1 import user_service_pb2 as users
 
@@ -25,11 +25,13 @@ GUARDED = [
 ]
 
 
-def call(world: World, method: Method, metadata: tuple[tuple[str, str], ...] = ()) -> object:
-    invoke = world.channel.unary_unary(
+def call(
+    world: World, method: Method, metadata: tuple[tuple[str, str], ...] = ()
+) -> Awaitable[Message]:
+    invoke: Callable[..., Awaitable[Message]] = world.channel.unary_unary(
         method.path,
-        request_serializer=lambda message: message.SerializeToString(),
-        response_deserializer=GetMessageClass(method.response.DESCRIPTOR).FromString,
+        request_serializer=method.request.SerializeToString,
+        response_deserializer=method.response.FromString,
     )
     return invoke(method.request(), metadata=metadata)
 
@@ -38,7 +40,7 @@ def call(world: World, method: Method, metadata: tuple[tuple[str, str], ...] = (
 async def test_no_guarded_method_answers_without_a_credential(
     world: World, method: Method, refused: Refused
 ) -> None:
-    await refused(call(world, method), UNAUTHENTICATED, "UNAUTHENTICATED")  # type: ignore[arg-type]
+    await refused(call(world, method), UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("method", GUARDED, ids=lambda method: method.name)
@@ -47,7 +49,7 @@ async def test_forged_headers_are_no_credential(
 ) -> None:
     forged = (("x-auth-subject", owner.id), ("x-auth-tier", "enterprise"))
     attempt = call(world, method, forged)
-    await refused(attempt, UNAUTHENTICATED, "UNAUTHENTICATED")  # type: ignore[arg-type]
+    await refused(attempt, UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
 def unsigned(token: str) -> str:
