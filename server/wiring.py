@@ -28,6 +28,7 @@ from server.health.probes import probes
 from server.health.service import HealthService
 from server.keys.grants import KeyGrants
 from server.keys.service import ApiKeyService
+from server.keys.verification import Verification as KeyVerification
 from server.kit.announce import Announcer
 from server.kit.call import KeyGrant
 from server.kit.clock import Clock, utc_now
@@ -173,11 +174,9 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         Feature(
             api_key_service_pb2.DESCRIPTOR.services_by_name["ApiKeyService"],
             ApiKeyService(
-                secrets=secrets,
+                verification=KeyVerification(secrets, issuer, tenants),
                 cursors=cursors,
                 announcer=announcer,
-                issuer=issuer,
-                tenants=tenants,
                 environment=settings.key_environment,
             ),
         ),

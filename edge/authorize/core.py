@@ -8,13 +8,22 @@ import grpc
 import structlog
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
-from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyRequest, VerifyApiKeyResponse
+from portico.keys.v1.api_key_service_pb2 import (
+    ApiKeyUses,
+    RecordApiKeyUsesRequest,
+    VerifyApiKeyRequest,
+    VerifyApiKeyResponse,
+)
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
 
 from edge.authorize.principal import Refused, Unavailable
+from edge.authorize.uses import Batch
+from server.kit.clock import timestamp
 
 # Less than the gateway waits for us, so that our answer is the one that is seen.
 TIMEOUT_SECONDS = 0.4
+# Nobody waits for this one.
+RECORD_TIMEOUT_SECONDS = 5.0
 NOT_VALID = "API_KEY_INVALID"
 STATUS_DETAILS = "grpc-status-details-bin"
 
@@ -51,6 +60,26 @@ class Core:
         except grpc.aio.AioRpcError as error:
             return _failure(error)
         return response
+
+    async def record(self, batch: Batch) -> bool:
+        """Has uses counted, and says whether the batch needs no further attempt. Never raises."""
+        uses = [
+            ApiKeyUses(
+                api_key_id=key_id, count=used.count, last_used_at=timestamp(used.last_used_at)
+            )
+            for key_id, used in batch.uses
+        ]
+        try:
+            await self._stub.RecordApiKeyUses(
+                RecordApiKeyUsesRequest(uses=uses),
+                metadata=(*self._metadata, ("idempotency-key", str(batch.id))),
+                timeout=RECORD_TIMEOUT_SECONDS,
+            )
+        except grpc.aio.AioRpcError as error:
+            log.warning("uses_not_recorded", code=error.code().name, keys=len(uses))
+            # What the core finds wrong it will find wrong again.
+            return bool(error.code() is grpc.StatusCode.INVALID_ARGUMENT)
+        return True
 
 
 def _failure(error: grpc.aio.AioRpcError) -> Refused | Unavailable:

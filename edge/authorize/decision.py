@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.authorize.principal import Outcome, Principal, Refused, Unavailable
+from server.kit.networks import allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +22,27 @@ class MissingScope:
     permission: str
 
 
-Decision = Admitted | MissingScope | Refused | Unavailable
+@dataclass(frozen=True, slots=True)
+class AddressNotAllowed:
+    """The key is valid, but not for a client at this address."""
 
 
-def decide(outcome: Outcome, permission: str) -> Decision:
+Decision = Admitted | AddressNotAllowed | MissingScope | Refused | Unavailable
+
+
+def decide(outcome: Outcome, permission: str, address: str) -> Decision:
     """Decides about a request.
 
     Args:
         outcome: what is known of the key.
         permission: what the method needs, for example "keys:write"; "" if any
             valid key may call it as far as the edge can tell.
+        address: the client's IP address; "" if it is not known.
     """
     if not isinstance(outcome, Principal):
         return outcome
+    if not allows(outcome.allowed_cidrs, address):
+        return AddressNotAllowed()
     if permission and permission not in outcome.scopes:
         return MissingScope(permission)
     return Admitted(outcome)

@@ -15,6 +15,7 @@ from edge.authorize.directory import Directory
 from edge.authorize.seals import Seals
 from edge.authorize.service import AuthorizeService
 from edge.authorize.shared import Shared
+from edge.authorize.uses import Uses
 from edge.serve import run, serving
 from edge.settings import AuthorizeSettings, load
 from edge.valkey import connect as connect_valkey
@@ -44,8 +45,11 @@ async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> Asyn
     core = Core(channel, internal_token)
     shared = Shared(core, quick_valkey, Seals(internal_token), clock)
     directory = Directory(shared, Cache(clock))
-    service = AuthorizeService(directory)
+    uses = Uses(core, clock)
+    service = AuthorizeService(directory, uses)
     following = asyncio.create_task(Changes(valkey, directory).follow())
+    stopped = asyncio.Event()
+    recording = asyncio.create_task(uses.hand_over_regularly(stopped))
     try:
         async with serving(
             NAME,
@@ -58,6 +62,8 @@ async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> Asyn
         following.cancel()
         with suppress(asyncio.CancelledError):
             await following
+        stopped.set()
+        await recording
         await shared.close()
         await channel.close()
         await quick_valkey.aclose()

@@ -19,6 +19,7 @@ class Principal:
         tier: of the organization.
         scopes: what the key may do.
         limits: the key's own limits for the rate limit service, or "".
+        allowed_cidrs: the networks that it may be used from; empty for all.
         access_token: the internal token that stands for the key.
         expires_at: until when all of this holds, unless a change is announced.
     """
@@ -28,6 +29,7 @@ class Principal:
     tier: str
     scopes: frozenset[str]
     limits: str
+    allowed_cidrs: tuple[str, ...]
     access_token: str
     expires_at: datetime
 
@@ -54,6 +56,7 @@ def principal(response: VerifyApiKeyResponse) -> Principal:
         tier=response.tier,
         scopes=frozenset(key.scopes),
         limits=_limits(key.limits),
+        allowed_cidrs=tuple(key.allowed_cidrs),
         access_token=response.access_token,
         expires_at=moment(response.expires_at),
     )

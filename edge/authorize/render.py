@@ -14,7 +14,7 @@ from envoy.type.v3.http_status_pb2 import HttpStatus
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
-from edge.authorize.decision import Admitted, Decision, MissingScope
+from edge.authorize.decision import AddressNotAllowed, Admitted, Decision, MissingScope
 from edge.authorize.principal import Principal, Refused, Unavailable
 
 CHALLENGE = 'Bearer realm="portico"'
@@ -34,6 +34,13 @@ def render(decision: Decision) -> CheckResponse:
                 code_pb2.PERMISSION_DENIED,
                 "PERMISSION_DENIED",
                 f"The API key lacks the scope {permission}.",
+            )
+        case AddressNotAllowed():
+            return _denied(
+                403,
+                code_pb2.PERMISSION_DENIED,
+                "ADDRESS_NOT_ALLOWED",
+                "The API key may not be used from this address.",
             )
         case Refused():
             # One text, whatever was wrong: mistyped, unknown, expired or revoked.

@@ -10,6 +10,10 @@ from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationServicer
 from edge.authorize.decision import Admitted, Decision, decide
 from edge.authorize.directory import Directory
 from edge.authorize.render import KEY_HEADER, render
+from edge.authorize.uses import Uses
+
+# Set by the gateway: the connection's own address would be that of a proxy in front of it.
+ADDRESS_HEADER = "x-edge-address"
 
 log = structlog.get_logger("authorize")
 
@@ -17,17 +21,21 @@ log = structlog.get_logger("authorize")
 class AuthorizeService(AuthorizationServicer):  # type: ignore[misc]
     """envoy.service.auth.v3.Authorization."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, uses: Uses) -> None:
         self._directory = directory
+        self._uses = uses
 
     async def Check(  # noqa: N802
         self, request: CheckRequest, context: grpc.aio.ServicerContext[CheckRequest, CheckResponse]
     ) -> CheckResponse:
         """Lets a request with an API key pass in the name of the key, or refuses it."""
-        secret = request.attributes.request.http.headers.get(KEY_HEADER, "")
+        headers = request.attributes.request.http.headers
+        secret, address = headers.get(KEY_HEADER, ""), headers.get(ADDRESS_HEADER, "")
         permission = request.attributes.context_extensions.get("permission", "")
-        decision = decide(await self._directory.find(secret), permission)
-        if not isinstance(decision, Admitted):
+        decision = decide(await self._directory.find(secret), permission, address)
+        if isinstance(decision, Admitted):
+            self._uses.count(decision.principal.key_id)
+        else:
             _tell(decision, request)
         return render(decision)
 

@@ -9,7 +9,7 @@ a policy of its own a route gets all three: the default is closed.
 from __future__ import annotations
 
 from edge.gateway.contract import AccessRule, Method
-from edge.gateway.headers import header_matches, skip_when
+from edge.gateway.headers import ADDRESS_HEADER, header_matches, skip_when
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, typed
 
@@ -22,6 +22,9 @@ JWKS_PATH = "/.well-known/jwks.json"
 _FILTERS = "extensions.filters.http."
 _AUTHORIZE_TIMEOUT = 0.5
 _CLOCK_SKEW_SECONDS = 15
+
+# What edge/authorize reads of a request.
+_TOLD = ("x-api-key", "x-request-id", ADDRESS_HEADER)
 
 _DEMANDED = "demanded"
 _WELCOME = "welcome"
@@ -115,7 +118,7 @@ def authorize_filter() -> Json:
         # The answer's headers feed the limiter; they must not choose another route.
         clear_route_cache=False,
         validate_mutations=True,
-        allowed_headers={"patterns": [{"exact": "x-api-key"}, {"exact": "x-request-id"}]},
+        allowed_headers={"patterns": [{"exact": name} for name in _TOLD]},
         filter_enabled_metadata={**_VERIFIED_SUBJECT, "invert": True},
     )
     no_key = {"not_matcher": header_matches("x-api-key", ".*")}

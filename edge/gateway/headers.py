@@ -64,6 +64,11 @@ ALLOWED_HEADERS = (
 
 _WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
 
+# The client's address behind the proxies that we trust. Filters and services further
+# in see only the connection itself, so they are told.
+ADDRESS_HEADER = "x-edge-address"
+CLIENT_ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
+
 # The request's id; where the connection manager refuses a request before it has one, a new one.
 REQUEST_ID = '%COALESCE({"operators":[{"command":"REQ","param":"X-REQUEST-ID"},"UNIQUE_ID"]})%'
 # The same in the answer: once chosen it is read back, for a second look would give another.
@@ -113,16 +118,20 @@ def skip_when(name: str, predicate: Json, config: Json) -> Json:
     )
 
 
-def response_headers_filter() -> Json:
-    """What every answer carries, and what none shows; stands first to see each of them."""
+def edge_headers_filter() -> Json:
+    """What every request is told, what every answer carries, and what none shows.
+
+    Stands first to see each of them.
+    """
     return extension(
-        "response_headers",
+        "edge_headers",
         "extensions.filters.http.header_mutation.v3.HeaderMutation",
         mutations={
+            "request_mutations": [{"append": set_header(ADDRESS_HEADER, CLIENT_ADDRESS)}],
             "response_mutations": [
                 *({"append": header} for header in security_headers()),
                 *({"remove": name} for name in INTERNAL_RESPONSE_HEADERS),
-            ]
+            ],
         },
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from edge.gateway.access_log import access_log
 from edge.gateway.contract import Method
 from edge.gateway.credentials import JWKS_PATH, credential_filters
-from edge.gateway.headers import request_id_filter, response_headers_filter, strip_forged
+from edge.gateway.headers import edge_headers_filter, request_id_filter, strip_forged
 from edge.gateway.limits import address_filter, limiter_filters
 from edge.gateway.replies import local_reply_config
 from edge.gateway.routes import route_config
@@ -109,7 +109,7 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
         # First, so that every later answer is readable by an allowed page.
         extension("envoy.filters.http.cors", f"{_FILTERS}cors.v3.Cors"),
         # Sees every answer last, also those that Envoy makes below.
-        response_headers_filter(),
+        edge_headers_filter(),
         request_id_filter(),
         # Above the envelope: what is compressed is what goes out.
         *(compressor(name) for name in _COMPRESSORS),

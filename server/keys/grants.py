@@ -32,7 +32,9 @@ class KeyGrants:
             return None
         if not await self._tenants.alive(key.organization_id):
             return None
-        return KeyGrant(key.organization_id, frozenset(key.scopes), secret_ids)
+        return KeyGrant(
+            key.organization_id, frozenset(key.scopes), secret_ids, tuple(key.allowed_cidrs)
+        )
 
     async def _fetch(self, key_ids: Sequence[UUID]) -> Mapping[UUID, ApiKey]:
         return await find_keys(self._engine, key_ids)

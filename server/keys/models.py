@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.keys.errors import ApiKeyRevokedError
@@ -28,6 +37,10 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
     previous_secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     previous_secret_expires_at: Mapped[datetime | None]
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    # In CIDR form, normalised; empty lets the key be used from anywhere.
+    allowed_cidrs: Mapped[list[str]] = mapped_column(
+        ARRAY(String(64)), default=list, server_default=text("'{}'")
+    )
     limit_per_minute: Mapped[int | None]
     limit_per_hour: Mapped[int | None]
     limit_per_day: Mapped[int | None]
@@ -35,6 +48,9 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     rotated_at: Mapped[datetime | None]
+    # Counted by the edge. A use is no change: version and updated_at stay as they are.
+    last_used_at: Mapped[datetime | None]
+    use_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
     __table_args__ = (

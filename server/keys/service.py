@@ -17,22 +17,17 @@ from server.keys.errors import (
     ScopeNotGrantableError,
     ScopeUnknownError,
 )
-from server.keys.models import ApiKey, secret_id
-from server.keys.repository import ApiKeyRepository
+from server.keys.models import ApiKey
+from server.keys.repository import ApiKeyRepository, Uses
+from server.keys.verification import Verification
 from server.kit.announce import Announcer
 from server.kit.call import Call
-from server.kit.clock import moment, timestamp
+from server.kit.clock import moment
 from server.kit.contract import organization_permissions
 from server.kit.ids import new_id, parse_id
-from server.kit.jwt import TokenIssuer
+from server.kit.networks import normal_cidrs
 from server.kit.paging import Cursors
-from server.kit.secrets import Secrets
-from server.kit.tokens import api_key_prefix, new_api_key, parse_api_key
-from server.organizations.tenants import Tenants
-
-PURPOSE = "api-key"
-# How long the edge may keep an answer. A change of the key drops it earlier.
-VERIFIED_FOR = timedelta(minutes=5)
+from server.kit.tokens import api_key_prefix, new_api_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +38,9 @@ class ApiKeyService:
         environment: "live" or "test"; stands in every new key.
     """
 
-    secrets: Secrets
+    verification: Verification
     cursors: Cursors
     announcer: Announcer
-    issuer: TokenIssuer
-    tenants: Tenants
     environment: str
 
     async def CreateApiKey(
@@ -103,33 +96,36 @@ class ApiKeyService:
         key = await _find_to_change(request.api_key_id, call)
         secret = new_api_key(self.environment)
         overlap = timedelta(seconds=request.overlap_seconds)
-        key.rotate(self._hash(secret), api_key_prefix(secret), overlap, call.now)
+        key.rotate(self.verification.hash(secret), api_key_prefix(secret), overlap, call.now)
         shown = await self._changed("key.rotated", key, call)
         return pb.RotateApiKeyResponse(api_key=shown, secret=secret)
 
     async def VerifyApiKey(
         self, request: pb.VerifyApiKeyRequest, call: Call
     ) -> pb.VerifyApiKeyResponse:
-        if parse_api_key(request.secret) is None:
+        [verified] = await self.verification.verify([request.secret], call)
+        if verified is None:
             raise ApiKeyInvalidError
-        secret_hash = self._hash(request.secret)
-        key = await ApiKeyRepository(call.db).find_by_hash(secret_hash)
-        if key is None or not key.accepts(secret_hash, call.now):
-            raise ApiKeyInvalidError
-        tier = await self.tenants.tier(call.db, key.organization_id)
-        if tier is None:
-            raise ApiKeyInvalidError
-        until = key.accepted_until(secret_hash, call.now + VERIFIED_FOR)
-        return pb.VerifyApiKeyResponse(
-            api_key=wire.api_key(key, call.now),
-            access_token=self._token(key, secret_hash, tier, until - call.now),
-            expires_at=timestamp(until),
-            tier=tier,
+        return verified
+
+    async def BatchVerifyApiKeys(
+        self, request: pb.BatchVerifyApiKeysRequest, call: Call
+    ) -> pb.BatchVerifyApiKeysResponse:
+        answers = await self.verification.verify(request.secrets, call)
+        return pb.BatchVerifyApiKeysResponse(
+            verifications=[wire.verification(answer) for answer in answers]
         )
 
-    def _hash(self, secret: str) -> bytes:
-        """What is kept of a secret. It is random, so a fast keyed hash is as good as a slow one."""
-        return self.secrets.mac(PURPOSE, secret)
+    async def RecordApiKeyUses(
+        self, request: pb.RecordApiKeyUsesRequest, call: Call
+    ) -> pb.RecordApiKeyUsesResponse:
+        await ApiKeyRepository(call.db).add_uses(
+            [
+                Uses(parse_id(uses.api_key_id), uses.count, moment(uses.last_used_at))
+                for uses in request.uses
+            ]
+        )
+        return pb.RecordApiKeyUsesResponse()
 
     def _new_key(self, request: pb.CreateApiKeyRequest, secret: str, call: Call) -> ApiKey:
         key = ApiKey(
@@ -138,22 +134,13 @@ class ApiKeyService:
             created_by=call.principal.id if call.principal.kind == "user" else None,
             name=request.name,
             prefix=api_key_prefix(secret),
-            secret_hash=self._hash(secret),
+            secret_hash=self.verification.hash(secret),
             scopes=sorted(request.scopes),
+            allowed_cidrs=normal_cidrs(request.allowed_cidrs),
             expires_at=moment(request.expires_at) if request.HasField("expires_at") else None,
         )
         wire.apply_limits(key, request.limits)
         return key
-
-    def _token(self, key: ApiKey, secret_hash: bytes, tier: str, lifetime: timedelta) -> str:
-        return self.issuer.issue(
-            kind="key",
-            subject=key.id,
-            organization_id=key.organization_id,
-            secret_id=secret_id(secret_hash),
-            tier=tier,
-            lifetime=lifetime,
-        )
 
     async def _changed(self, action: str, key: ApiKey, call: Call) -> ApiKeyMessage:
         """Records a change and lets the edge know once it is committed."""
@@ -198,5 +185,7 @@ def _apply(request: pb.UpdateApiKeyRequest, key: ApiKey) -> None:
         key.scopes = sorted(request.scopes)
     if request.HasField("expires_at"):
         key.expires_at = moment(request.expires_at)
+    if request.allowed_cidrs:
+        key.allowed_cidrs = normal_cidrs(request.allowed_cidrs)
     if request.HasField("limits"):
         wire.apply_limits(key, request.limits)

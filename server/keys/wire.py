@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from portico.keys.v1 import api_key_pb2 as pb
+from portico.keys.v1 import api_key_service_pb2 as service_pb
 
+from server.keys.errors import ApiKeyInvalidError
 from server.keys.models import ApiKey
 from server.kit.clock import timestamp
 
@@ -27,7 +29,17 @@ def api_key(key: ApiKey, now: datetime) -> pb.ApiKey:
         revoked_at=timestamp(key.revoked_at),
         rotated_at=timestamp(key.rotated_at),
         previous_secret_expires_at=timestamp(key.previous_secret_expires_at),
+        allowed_cidrs=key.allowed_cidrs,
+        last_used_at=timestamp(key.last_used_at),
+        use_count=key.use_count,
     )
+
+
+def verification(verified: service_pb.VerifyApiKeyResponse | None) -> service_pb.ApiKeyVerification:
+    """One of many answers; a refusal does not say what was wrong."""
+    if verified is None:
+        return service_pb.ApiKeyVerification(refused=ApiKeyInvalidError.reason)
+    return service_pb.ApiKeyVerification(verified=verified)
 
 
 def limits(key: ApiKey) -> pb.ApiKeyLimits:

@@ -50,11 +50,13 @@ class KeyGrant:
 
     Attributes:
         secret_ids: the names of the key's secrets that are good now.
+        allowed_cidrs: the networks that it may be used from; empty for all.
     """
 
     organization_id: UUID
     scopes: frozenset[str]
     secret_ids: frozenset[str]
+    allowed_cidrs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,13 @@ class TokenExpiredError(DomainError):
     reason = "TOKEN_EXPIRED"
 
 
+class AddressNotAllowedError(DomainError):
+    """The API key may not be used from this address."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "ADDRESS_NOT_ALLOWED"
+
+
 class PermissionDeniedError(DomainError):
     """The credential does not allow this."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, delete, exists, select
@@ -52,6 +52,17 @@ class Tenants:
         return await db.scalar(
             select(Organization.tier).where(Organization.id == organization_id, _ALIVE)
         )
+
+    async def tiers(
+        self, db: AsyncSession, organization_ids: Collection[UUID]
+    ) -> Mapping[UUID, str]:
+        """How much organizations may use; one that is deleted is not among them."""
+        if not organization_ids:
+            return {}
+        query = select(Organization.id, Organization.tier).where(
+            Organization.id.in_(organization_ids), _ALIVE
+        )
+        return dict((await db.execute(query)).all())
 
     async def member_tier(
         self, db: AsyncSession, organization_id: UUID, user_id: UUID

@@ -15,9 +15,15 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from server.kit.call import Call, KeyGrant, Principal
-from server.kit.errors import PermissionDeniedError, UnauthenticatedError, invalid
+from server.kit.errors import (
+    AddressNotAllowedError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+    invalid,
+)
 from server.kit.ids import parse_id
 from server.kit.jwt import Claims, TokenVerifier
+from server.kit.networks import allows
 from server.rpc.pipeline import Proceed
 
 BEARER = "Bearer "
@@ -112,6 +118,8 @@ class Access:
         # The edge may not have heard yet that the secret was replaced.
         if grant is None or claims.secret_id not in grant.secret_ids:
             raise UnauthenticatedError
+        if not allows(grant.allowed_cidrs, call.client.address):
+            raise AddressNotAllowedError
         call.principal = Principal("key", claims.subject, None, grant.organization_id)
         call.grants = {grant.organization_id: grant.scopes}
 

@@ -129,10 +129,10 @@ def _call(method: Method, context: Context, clock: Clock, behind_gateway: bool) 
 
 
 def _client(metadata: Mapping[str, str], context: Context, behind_gateway: bool) -> Client:
-    # Behind the gateway the last address is the one that it saw itself; any before
-    # are what the client claimed. A direct caller is known by its connection alone.
-    forwarded = metadata.get("x-forwarded-for", "") if behind_gateway else ""
-    address = forwarded.rsplit(",", 1)[-1].strip() or _peer_address(context.peer() or "")
+    # The gateway knows the client behind the proxies that it trusts, and strips the
+    # header from its callers. A direct caller is known by its connection alone.
+    told = metadata.get("x-edge-address", "") if behind_gateway else ""
+    address = told or _peer_address(context.peer() or "")
     return Client(address=address[:64], user_agent=metadata.get("user-agent", "")[:400])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,16 +19,23 @@ from google.protobuf.any_pb2 import Any
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from portico.keys.v1.api_key_pb2 import ApiKey, ApiKeyLimits
-from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyRequest, VerifyApiKeyResponse
+from portico.keys.v1.api_key_service_pb2 import (
+    RecordApiKeyUsesRequest,
+    RecordApiKeyUsesResponse,
+    VerifyApiKeyRequest,
+    VerifyApiKeyResponse,
+)
 
 from edge.authorize.main import authorize
 from edge.settings import AuthorizeSettings
-from server.kit.clock import timestamp
+from server.kit.clock import moment, timestamp
 from server.kit.ids import new_id
 from server.kit.tokens import new_api_key
 from tests.ratelimit.harness import NOON, Clock
 
 INTERNAL_TOKEN = "the-secret-that-internal-callers-share"
+
+HOME = "192.0.2.1"
 
 Context = grpc.aio.ServicerContext[VerifyApiKeyRequest, VerifyApiKeyResponse]
 
@@ -38,6 +46,7 @@ class Key:
 
     scopes: list[str] = field(default_factory=lambda: ["webhooks:read"])
     limits: ApiKeyLimits | None = None
+    allowed_cidrs: list[str] = field(default_factory=list)
     tier: str = "pro"
     organization_id: str = field(default_factory=lambda: str(new_id()))
     id: str = field(default_factory=lambda: str(new_id()))
@@ -58,6 +67,10 @@ class FakeCore:
         self.answers.set()
         # What happens between the core's look and its answer.
         self.after_look: Callable[[], Awaitable[None]] | None = None
+        self.used: Counter[str] = Counter()
+        self.last_used: dict[str, datetime] = {}
+        self.records = True
+        self._batches: set[str] = set()
 
     def add(self, key: Key) -> Key:
         self._keys[key.secret] = key
@@ -73,8 +86,13 @@ class FakeCore:
             request_deserializer=VerifyApiKeyRequest.FromString,
             response_serializer=VerifyApiKeyResponse.SerializeToString,
         )
+        record = grpc.unary_unary_rpc_method_handler(
+            self._record,
+            request_deserializer=RecordApiKeyUsesRequest.FromString,
+            response_serializer=RecordApiKeyUsesResponse.SerializeToString,
+        )
         handler = grpc.method_handlers_generic_handler(
-            "portico.keys.v1.ApiKeyService", {"VerifyApiKey": verify}
+            "portico.keys.v1.ApiKeyService", {"VerifyApiKey": verify, "RecordApiKeyUses": record}
         )
         self._server.add_generic_rpc_handlers((handler,))
         self._server.add_insecure_port(f"unix:{self._socket}")
@@ -103,11 +121,26 @@ class FakeCore:
                 organization_id=key.organization_id,
                 scopes=key.scopes,
                 limits=key.limits,
+                allowed_cidrs=key.allowed_cidrs,
             ),
             access_token=f"token-for-{key.id}",
             expires_at=timestamp(key.expires_at),
             tier=key.tier,
         )
+
+    async def _record(
+        self, request: RecordApiKeyUsesRequest, context: Context
+    ) -> RecordApiKeyUsesResponse:
+        """Counts a batch once, however often it comes. Without `records` the answer is lost."""
+        batch = str(dict(context.invocation_metadata() or ())["idempotency-key"])
+        if batch not in self._batches:
+            self._batches.add(batch)
+            for uses in request.uses:
+                self.used[uses.api_key_id] += uses.count
+                self.last_used[uses.api_key_id] = moment(uses.last_used_at)
+        if not self.records:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the answer is lost")
+        return RecordApiKeyUsesResponse()
 
 
 async def _abort(context: Context, reason: str) -> None:
@@ -153,9 +186,11 @@ class Edge:
     core: FakeCore
     clock: Clock
 
-    async def check(self, secret: str, permission: str = "") -> Verdict:
-        """One request with an API key, to a method that needs a permission."""
-        http = AttributeContext.HttpRequest(headers={"x-api-key": secret})
+    async def check(self, secret: str, permission: str = "", address: str = HOME) -> Verdict:
+        """One request with an API key, from an address, to a method that needs a permission."""
+        http = AttributeContext.HttpRequest(
+            headers={"x-api-key": secret, "x-edge-address": address}
+        )
         request = CheckRequest(
             attributes=AttributeContext(
                 request=AttributeContext.Request(http=http),

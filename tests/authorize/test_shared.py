@@ -12,12 +12,19 @@ from uuid import UUID
 import pytest
 from redis.asyncio import Redis
 
+from edge.authorize import main
 from edge.authorize.seals import Seals
 from edge.settings import AuthorizeSettings
 from server.kit.announce import Announcer, verified
 from server.kit.tokens import new_api_key
 from tests.authorize.harness import INTERNAL_TOKEN, Edge, FakeCore, Key, running_edge, until
 from tests.ratelimit.harness import NOON
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Valkey is waited for, however busy the machine is."""
+    monkeypatch.setattr(main, "SHARED_TIMEOUT_SECONDS", 5.0)
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def test_no_path_variable_can_come_from_the_query(
 def test_the_filters_stand_in_their_order(config: dict[str, Any]) -> None:
     assert [filter_["name"].removeprefix(HTTP) for filter_ in filters(config)] == [
         "cors",
-        "response_headers",
+        "edge_headers",
         "request_id",
         "compress_gzip",
         "compress_brotli",

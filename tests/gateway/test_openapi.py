@@ -135,6 +135,8 @@ def test_what_is_always_printed_is_required(document: dict[str, Any]) -> None:
         "scopes",
         "status",
         "createdBy",
+        "allowedCidrs",
+        "useCount",
     }
     assert "required" not in schema(document, "ApiKeyLimits")
 

@@ -41,6 +41,9 @@ class ApiKey(_message.Message):
     REVOKED_AT_FIELD_NUMBER: _builtins.int
     ROTATED_AT_FIELD_NUMBER: _builtins.int
     PREVIOUS_SECRET_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    ALLOWED_CIDRS_FIELD_NUMBER: _builtins.int
+    LAST_USED_AT_FIELD_NUMBER: _builtins.int
+    USE_COUNT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     organization_id: _builtins.str
@@ -53,6 +56,8 @@ class ApiKey(_message.Message):
     """"active", "expired" or "revoked"."""
     created_by: _builtins.str
     """The person who created the key."""
+    use_count: _builtins.int
+    """How many requests were let in with the key; a few seconds late."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the key may do, for example "webhooks:read"."""
@@ -85,6 +90,16 @@ class ApiKey(_message.Message):
     def previous_secret_expires_at(self) -> _timestamp_pb2.Timestamp:
         """Until when the secret from before the last rotation is still accepted."""
 
+    @_builtins.property
+    def allowed_cidrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The networks that the key may be used from, in CIDR form and normalised:
+        "192.0.2.0/24", "2001:db8::/32". None: from anywhere.
+        """
+
+    @_builtins.property
+    def last_used_at(self) -> _timestamp_pb2.Timestamp:
+        """When the key was last used; a few seconds late."""
+
     def __init__(
         self,
         *,
@@ -102,10 +117,13 @@ class ApiKey(_message.Message):
         revoked_at: _timestamp_pb2.Timestamp | None = ...,
         rotated_at: _timestamp_pb2.Timestamp | None = ...,
         previous_secret_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        allowed_cidrs: _abc.Iterable[_builtins.str] | None = ...,
+        last_used_at: _timestamp_pb2.Timestamp | None = ...,
+        use_count: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "limits", b"limits", "previous_secret_expires_at", b"previous_secret_expires_at", "revoked_at", b"revoked_at", "rotated_at", b"rotated_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "limits", b"limits", "previous_secret_expires_at", b"previous_secret_expires_at", "revoked_at", b"revoked_at", "rotated_at", b"rotated_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "expires_at", b"expires_at", "id", b"id", "limits", b"limits", "name", b"name", "organization_id", b"organization_id", "prefix", b"prefix", "previous_secret_expires_at", b"previous_secret_expires_at", "revoked_at", b"revoked_at", "rotated_at", b"rotated_at", "scopes", b"scopes", "status", b"status", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_cidrs", b"allowed_cidrs", "created_at", b"created_at", "created_by", b"created_by", "expires_at", b"expires_at", "id", b"id", "last_used_at", b"last_used_at", "limits", b"limits", "name", b"name", "organization_id", b"organization_id", "prefix", b"prefix", "previous_secret_expires_at", b"previous_secret_expires_at", "revoked_at", b"revoked_at", "rotated_at", b"rotated_at", "scopes", b"scopes", "status", b"status", "updated_at", b"updated_at", "use_count", b"use_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -70,6 +70,16 @@ class ApiKeyServiceStub:
                 request_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.VerifyApiKeyRequest.SerializeToString,
                 response_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.VerifyApiKeyResponse.FromString,
                 _registered_method=True)
+        self.BatchVerifyApiKeys = channel.unary_unary(
+                '/portico.keys.v1.ApiKeyService/BatchVerifyApiKeys',
+                request_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.BatchVerifyApiKeysRequest.SerializeToString,
+                response_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.BatchVerifyApiKeysResponse.FromString,
+                _registered_method=True)
+        self.RecordApiKeyUses = channel.unary_unary(
+                '/portico.keys.v1.ApiKeyService/RecordApiKeyUses',
+                request_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.RecordApiKeyUsesRequest.SerializeToString,
+                response_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.RecordApiKeyUsesResponse.FromString,
+                _registered_method=True)
 
 
 class ApiKeyServiceServicer:
@@ -127,6 +137,21 @@ class ApiKeyServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchVerifyApiKeys(self, request, context):
+        """Tells a service of ours whose many secrets are, with an answer for each.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordApiKeyUses(self, request, context):
+        """Adds to the use counts of keys. Send an idempotency-key: a batch that is
+        repeated with it counts once. Keys that do not exist are passed over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ApiKeyServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -164,6 +189,16 @@ def add_ApiKeyServiceServicer_to_server(servicer, server):
                     servicer.VerifyApiKey,
                     request_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.VerifyApiKeyRequest.FromString,
                     response_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.VerifyApiKeyResponse.SerializeToString,
+            ),
+            'BatchVerifyApiKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchVerifyApiKeys,
+                    request_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.BatchVerifyApiKeysRequest.FromString,
+                    response_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.BatchVerifyApiKeysResponse.SerializeToString,
+            ),
+            'RecordApiKeyUses': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordApiKeyUses,
+                    request_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.RecordApiKeyUsesRequest.FromString,
+                    response_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.RecordApiKeyUsesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -356,6 +391,60 @@ class ApiKeyService:
             '/portico.keys.v1.ApiKeyService/VerifyApiKey',
             portico_dot_keys_dot_v1_dot_api__key__service__pb2.VerifyApiKeyRequest.SerializeToString,
             portico_dot_keys_dot_v1_dot_api__key__service__pb2.VerifyApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchVerifyApiKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.keys.v1.ApiKeyService/BatchVerifyApiKeys',
+            portico_dot_keys_dot_v1_dot_api__key__service__pb2.BatchVerifyApiKeysRequest.SerializeToString,
+            portico_dot_keys_dot_v1_dot_api__key__service__pb2.BatchVerifyApiKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordApiKeyUses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.keys.v1.ApiKeyService/RecordApiKeyUses',
+            portico_dot_keys_dot_v1_dot_api__key__service__pb2.RecordApiKeyUsesRequest.SerializeToString,
+            portico_dot_keys_dot_v1_dot_api__key__service__pb2.RecordApiKeyUsesResponse.FromString,
             options,
             channel_credentials,
             insecure,

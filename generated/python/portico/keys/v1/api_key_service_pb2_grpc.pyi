@@ -34,6 +34,12 @@ class ApiKeyServiceStub:
     """Tells a service of ours whose a secret is, and gives a short-lived token
     for it. Fails with API_KEY_INVALID, whatever is wrong with the secret.
     """
+    BatchVerifyApiKeys: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.BatchVerifyApiKeysRequest, _api_key_service_pb2.BatchVerifyApiKeysResponse]
+    """Tells a service of ours whose many secrets are, with an answer for each."""
+    RecordApiKeyUses: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.RecordApiKeyUsesRequest, _api_key_service_pb2.RecordApiKeyUsesResponse]
+    """Adds to the use counts of keys. Send an idempotency-key: a batch that is
+    repeated with it counts once. Keys that do not exist are passed over.
+    """
 
 class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
     """Creates, shows, changes and revokes the API keys of an organization."""
@@ -96,6 +102,24 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_api_key_service_pb2.VerifyApiKeyResponse]:
         """Tells a service of ours whose a secret is, and gives a short-lived token
         for it. Fails with API_KEY_INVALID, whatever is wrong with the secret.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchVerifyApiKeys(
+        self,
+        request: _api_key_service_pb2.BatchVerifyApiKeysRequest,
+        context: _aio.ServicerContext[_api_key_service_pb2.BatchVerifyApiKeysRequest, _abc.Awaitable[_api_key_service_pb2.BatchVerifyApiKeysResponse]],
+    ) -> _abc.Awaitable[_api_key_service_pb2.BatchVerifyApiKeysResponse]:
+        """Tells a service of ours whose many secrets are, with an answer for each."""
+
+    @_abc_1.abstractmethod
+    def RecordApiKeyUses(
+        self,
+        request: _api_key_service_pb2.RecordApiKeyUsesRequest,
+        context: _aio.ServicerContext[_api_key_service_pb2.RecordApiKeyUsesRequest, _abc.Awaitable[_api_key_service_pb2.RecordApiKeyUsesResponse]],
+    ) -> _abc.Awaitable[_api_key_service_pb2.RecordApiKeyUsesResponse]:
+        """Adds to the use counts of keys. Send an idempotency-key: a batch that is
+        repeated with it counts once. Keys that do not exist are passed over.
         """
 
 def add_ApiKeyServiceServicer_to_server(servicer: ApiKeyServiceServicer, server: _aio.Server) -> None: ...

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/keys/v1/api_key.proto.
  */
 export const file_portico_keys_v1_api_key: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL2tleXMvdjEvYXBpX2tleS5wcm90bxIPcG9ydGljby5rZXlzLnYxIt4DCgZBcGlLZXkSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGcHJlZml4GAQgASgJEg4KBnNjb3BlcxgFIAMoCRIOCgZzdGF0dXMYBiABKAkSLQoGbGltaXRzGAcgASgLMh0ucG9ydGljby5rZXlzLnYxLkFwaUtleUxpbWl0cxISCgpjcmVhdGVkX2J5GAggASgJEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJvdGF0ZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEj4KGnByZXZpb3VzX3NlY3JldF9leHBpcmVzX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLaAQoMQXBpS2V5TGltaXRzEiQKCnBlcl9taW51dGUYASABKA1CC7pICCoGGMCEPSgBSACIAQESIwoIcGVyX2hvdXIYAiABKA1CDLpICSoHGICt4gQoAUgBiAEBEiIKB3Blcl9kYXkYAyABKA1CDLpICSoHGIDC1y8oAUgCiAEBEiUKCXBlcl9tb250aBgEIAEoDUINukgKKggYgJTr3AMoAUgDiAEBQg0KC19wZXJfbWludXRlQgsKCV9wZXJfaG91ckIKCghfcGVyX2RheUIMCgpfcGVyX21vbnRoYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Ch1wb3J0aWNvL2tleXMvdjEvYXBpX2tleS5wcm90bxIPcG9ydGljby5rZXlzLnYxIroECgZBcGlLZXkSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGcHJlZml4GAQgASgJEg4KBnNjb3BlcxgFIAMoCRIOCgZzdGF0dXMYBiABKAkSLQoGbGltaXRzGAcgASgLMh0ucG9ydGljby5rZXlzLnYxLkFwaUtleUxpbWl0cxISCgpjcmVhdGVkX2J5GAggASgJEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJvdGF0ZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEj4KGnByZXZpb3VzX3NlY3JldF9leHBpcmVzX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1hbGxvd2VkX2NpZHJzGA8gAygJEjAKDGxhc3RfdXNlZF9hdBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJdXNlX2NvdW50GBEgASgDItoBCgxBcGlLZXlMaW1pdHMSJAoKcGVyX21pbnV0ZRgBIAEoDUILukgIKgYYwIQ9KAFIAIgBARIjCghwZXJfaG91chgCIAEoDUIMukgJKgcYgK3iBCgBSAGIAQESIgoHcGVyX2RheRgDIAEoDUIMukgJKgcYgMLXLygBSAKIAQESJQoJcGVyX21vbnRoGAQgASgNQg26SAoqCBiAlOvcAygBSAOIAQFCDQoLX3Blcl9taW51dGVCCwoJX3Blcl9ob3VyQgoKCF9wZXJfZGF5QgwKCl9wZXJfbW9udGhiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * A credential of an organization's program. The secret is shown once, when
@@ -119,6 +119,28 @@ export type ApiKey = Message<"portico.keys.v1.ApiKey"> & {
    * @generated from field: google.protobuf.Timestamp previous_secret_expires_at = 14;
    */
   previousSecretExpiresAt?: Timestamp | undefined;
+
+  /**
+   * The networks that the key may be used from, in CIDR form and normalised:
+   * "192.0.2.0/24", "2001:db8::/32". None: from anywhere.
+   *
+   * @generated from field: repeated string allowed_cidrs = 15;
+   */
+  allowedCidrs: string[];
+
+  /**
+   * When the key was last used; a few seconds late.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 16;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * How many requests were let in with the key; a few seconds late.
+   *
+   * @generated from field: int64 use_count = 17;
+   */
+  useCount: bigint;
 };
 
 /**

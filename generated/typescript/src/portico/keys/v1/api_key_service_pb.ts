@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/keys/v1/api_key_service.proto.
  */
 export const file_portico_keys_v1_api_key_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVwb3J0aWNvL2tleXMvdjEvYXBpX2tleV9zZXJ2aWNlLnByb3RvEg9wb3J0aWNvLmtleXMudjEi8wEKE0NyZWF0ZUFwaUtleVJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIXCgRuYW1lGAIgASgJQgm6SAZyBBABGGQSNwoGc2NvcGVzGAMgAygJQie6SCCSAR0IARAyGAEiFXITGEAyD15bYS16XSs6W2Etel0rJNDzGAESOAoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAkABEi0KBmxpbWl0cxgFIAEoCzIdLnBvcnRpY28ua2V5cy52MS5BcGlLZXlMaW1pdHMiVgoUQ3JlYXRlQXBpS2V5UmVzcG9uc2USKAoHYXBpX2tleRgBIAEoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkSFAoGc2VjcmV0GAIgASgJQgTI8xgBInoKEkxpc3RBcGlLZXlzUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEh0KBWxpbWl0GAIgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAyABKAlCCLpIBXIDGOgHQggKBl9saW1pdCJnChNMaXN0QXBpS2V5c1Jlc3BvbnNlEikKCGFwaV9rZXlzGAEgAygLMhcucG9ydGljby5rZXlzLnYxLkFwaUtleRITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCIwChBHZXRBcGlLZXlSZXF1ZXN0EhwKCmFwaV9rZXlfaWQYASABKAlCCLpIBXIDsAEBIj0KEUdldEFwaUtleVJlc3BvbnNlEigKB2FwaV9rZXkYASABKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5IvoBChNVcGRhdGVBcGlLZXlSZXF1ZXN0EhwKCmFwaV9rZXlfaWQYASABKAlCCLpIBXIDsAEBEhwKBG5hbWUYAiABKAlCCbpIBnIEEAEYZEgAiAEBEjUKBnNjb3BlcxgDIAMoCUIlukgekgEbEDIYASIVchMYQDIPXlthLXpdKzpbYS16XSsk0PMYARI4CgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIIukgFsgECQAESLQoGbGltaXRzGAUgASgLMh0ucG9ydGljby5rZXlzLnYxLkFwaUtleUxpbWl0c0IHCgVfbmFtZSJAChRVcGRhdGVBcGlLZXlSZXNwb25zZRIoCgdhcGlfa2V5GAEgASgLMhcucG9ydGljby5rZXlzLnYxLkFwaUtleSIzChNSZXZva2VBcGlLZXlSZXF1ZXN0EhwKCmFwaV9rZXlfaWQYASABKAlCCLpIBXIDsAEBIkAKFFJldm9rZUFwaUtleVJlc3BvbnNlEigKB2FwaV9rZXkYASABKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5IlcKE1JvdGF0ZUFwaUtleVJlcXVlc3QSHAoKYXBpX2tleV9pZBgBIAEoCUIIukgFcgOwAQESIgoPb3ZlcmxhcF9zZWNvbmRzGAIgASgNQgm6SAYqBBiA9SQiVgoUUm90YXRlQXBpS2V5UmVzcG9uc2USKAoHYXBpX2tleRgBIAEoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkSFAoGc2VjcmV0GAIgASgJQgTI8xgBIjUKE1ZlcmlmeUFwaUtleVJlcXVlc3QSHgoGc2VjcmV0GAEgASgJQg66SAdyBRABGMgByPMYASKaAQoUVmVyaWZ5QXBpS2V5UmVzcG9uc2USKAoHYXBpX2tleRgBIAEoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkSGgoMYWNjZXNzX3Rva2VuGAIgASgJQgTI8xgBEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRpZXIYBCABKAkyqgkKDUFwaUtleVNlcnZpY2USwgEKDENyZWF0ZUFwaUtleRIkLnBvcnRpY28ua2V5cy52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0GiUucG9ydGljby5rZXlzLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlImXK8xgMGgprZXlzOndyaXRl0vMYAggC2PMYyQHi8xgLa2V5LmNyZWF0ZWSC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9hcGkta2V5czoBKhKnAQoLTGlzdEFwaUtleXMSIy5wb3J0aWNvLmtleXMudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiQucG9ydGljby5rZXlzLnYxLkxpc3RBcGlLZXlzUmVzcG9uc2UiTcrzGAsaCWtleXM6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2FwaS1rZXlzEpcBCglHZXRBcGlLZXkSIS5wb3J0aWNvLmtleXMudjEuR2V0QXBpS2V5UmVxdWVzdBoiLnBvcnRpY28ua2V5cy52MS5HZXRBcGlLZXlSZXNwb25zZSJDyvMYCxoJa2V5czpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL2FwaS1rZXlzL3thcGlfa2V5X2lkfWIHYXBpX2tleRKzAQoMVXBkYXRlQXBpS2V5EiQucG9ydGljby5rZXlzLnYxLlVwZGF0ZUFwaUtleVJlcXVlc3QaJS5wb3J0aWNvLmtleXMudjEuVXBkYXRlQXBpS2V5UmVzcG9uc2UiVsrzGAwaCmtleXM6d3JpdGXS8xgCCALi8xgLa2V5LnVwZGF0ZWSC0+STAisyHS9hcGkvdjEvYXBpLWtleXMve2FwaV9rZXlfaWR9OgEqYgdhcGlfa2V5EroBCgxSZXZva2VBcGlLZXkSJC5wb3J0aWNvLmtleXMudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBolLnBvcnRpY28ua2V5cy52MS5SZXZva2VBcGlLZXlSZXNwb25zZSJdyvMYDBoKa2V5czp3cml0ZdLzGAIIAuLzGAtrZXkucmV2b2tlZILT5JMCMiIkL2FwaS92MS9hcGkta2V5cy97YXBpX2tleV9pZH0vcmV2b2tlOgEqYgdhcGlfa2V5ErEBCgxSb3RhdGVBcGlLZXkSJC5wb3J0aWNvLmtleXMudjEuUm90YXRlQXBpS2V5UmVxdWVzdBolLnBvcnRpY28ua2V5cy52MS5Sb3RhdGVBcGlLZXlSZXNwb25zZSJUyvMYDBoKa2V5czp3cml0ZdLzGAIIAuLzGAtrZXkucm90YXRlZILT5JMCKSIkL2FwaS92MS9hcGkta2V5cy97YXBpX2tleV9pZH0vcm90YXRlOgEqEmkKDFZlcmlmeUFwaUtleRIkLnBvcnRpY28ua2V5cy52MS5WZXJpZnlBcGlLZXlSZXF1ZXN0GiUucG9ydGljby5rZXlzLnYxLlZlcmlmeUFwaUtleVJlc3BvbnNlIgzK8xgCKAHS8xgCCAdiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_portico_keys_v1_api_key, file_portico_type_v1_options]);
+  fileDesc("CiVwb3J0aWNvL2tleXMvdjEvYXBpX2tleV9zZXJ2aWNlLnByb3RvEg9wb3J0aWNvLmtleXMudjEinwIKE0NyZWF0ZUFwaUtleVJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIXCgRuYW1lGAIgASgJQgm6SAZyBBABGGQSNwoGc2NvcGVzGAMgAygJQie6SCCSAR0IARAyGAEiFXITGEAyD15bYS16XSs6W2Etel0rJNDzGAESOAoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAkABEi0KBmxpbWl0cxgFIAEoCzIdLnBvcnRpY28ua2V5cy52MS5BcGlLZXlMaW1pdHMSKgoNYWxsb3dlZF9jaWRycxgGIAMoCUITukgQkgENEDIYASIHcgUYQOgBASJWChRDcmVhdGVBcGlLZXlSZXNwb25zZRIoCgdhcGlfa2V5GAEgASgLMhcucG9ydGljby5rZXlzLnYxLkFwaUtleRIUCgZzZWNyZXQYAiABKAlCBMjzGAEiegoSTGlzdEFwaUtleXNSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AdCCAoGX2xpbWl0ImcKE0xpc3RBcGlLZXlzUmVzcG9uc2USKQoIYXBpX2tleXMYASADKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5EhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjAKEEdldEFwaUtleVJlcXVlc3QSHAoKYXBpX2tleV9pZBgBIAEoCUIIukgFcgOwAQEiPQoRR2V0QXBpS2V5UmVzcG9uc2USKAoHYXBpX2tleRgBIAEoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkipgIKE1VwZGF0ZUFwaUtleVJlcXVlc3QSHAoKYXBpX2tleV9pZBgBIAEoCUIIukgFcgOwAQESHAoEbmFtZRgCIAEoCUIJukgGcgQQARhkSACIAQESNQoGc2NvcGVzGAMgAygJQiW6SB6SARsQMhgBIhVyExhAMg9eW2Etel0rOlthLXpdKyTQ8xgBEjgKCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgi6SAWyAQJAARItCgZsaW1pdHMYBSABKAsyHS5wb3J0aWNvLmtleXMudjEuQXBpS2V5TGltaXRzEioKDWFsbG93ZWRfY2lkcnMYBiADKAlCE7pIEJIBDRAyGAEiB3IFGEDoAQFCBwoFX25hbWUiQAoUVXBkYXRlQXBpS2V5UmVzcG9uc2USKAoHYXBpX2tleRgBIAEoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkiMwoTUmV2b2tlQXBpS2V5UmVxdWVzdBIcCgphcGlfa2V5X2lkGAEgASgJQgi6SAVyA7ABASJAChRSZXZva2VBcGlLZXlSZXNwb25zZRIoCgdhcGlfa2V5GAEgASgLMhcucG9ydGljby5rZXlzLnYxLkFwaUtleSJXChNSb3RhdGVBcGlLZXlSZXF1ZXN0EhwKCmFwaV9rZXlfaWQYASABKAlCCLpIBXIDsAEBEiIKD292ZXJsYXBfc2Vjb25kcxgCIAEoDUIJukgGKgQYgPUkIlYKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEigKB2FwaV9rZXkYASABKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5EhQKBnNlY3JldBgCIAEoCUIEyPMYASI1ChNWZXJpZnlBcGlLZXlSZXF1ZXN0Eh4KBnNlY3JldBgBIAEoCUIOukgHcgUQARjIAcjzGAEimgEKFFZlcmlmeUFwaUtleVJlc3BvbnNlEigKB2FwaV9rZXkYASABKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5EhoKDGFjY2Vzc190b2tlbhgCIAEoCUIEyPMYARIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0aWVyGAQgASgJIkUKGUJhdGNoVmVyaWZ5QXBpS2V5c1JlcXVlc3QSKAoHc2VjcmV0cxgBIAMoCUIXukgQkgENCAEQZCIHcgUQARjIAcjzGAEiWAoaQmF0Y2hWZXJpZnlBcGlLZXlzUmVzcG9uc2USOgoNdmVyaWZpY2F0aW9ucxgBIAMoCzIjLnBvcnRpY28ua2V5cy52MS5BcGlLZXlWZXJpZmljYXRpb24ibQoSQXBpS2V5VmVyaWZpY2F0aW9uEjkKCHZlcmlmaWVkGAEgASgLMiUucG9ydGljby5rZXlzLnYxLlZlcmlmeUFwaUtleVJlc3BvbnNlSAASEQoHcmVmdXNlZBgCIAEoCUgAQgkKB291dGNvbWUiUQoXUmVjb3JkQXBpS2V5VXNlc1JlcXVlc3QSNgoEdXNlcxgBIAMoCzIbLnBvcnRpY28ua2V5cy52MS5BcGlLZXlVc2VzQgu6SAiSAQUIARDoByJ8CgpBcGlLZXlVc2VzEhwKCmFwaV9rZXlfaWQYASABKAlCCLpIBXIDsAEBEhYKBWNvdW50GAIgASgDQge6SAQiAigBEjgKDGxhc3RfdXNlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASIaChhSZWNvcmRBcGlLZXlVc2VzUmVzcG9uc2UyngsKDUFwaUtleVNlcnZpY2USwgEKDENyZWF0ZUFwaUtleRIkLnBvcnRpY28ua2V5cy52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0GiUucG9ydGljby5rZXlzLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlImXK8xgMGgprZXlzOndyaXRl0vMYAggC2PMYyQHi8xgLa2V5LmNyZWF0ZWSC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9hcGkta2V5czoBKhKnAQoLTGlzdEFwaUtleXMSIy5wb3J0aWNvLmtleXMudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiQucG9ydGljby5rZXlzLnYxLkxpc3RBcGlLZXlzUmVzcG9uc2UiTcrzGAsaCWtleXM6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2FwaS1rZXlzEpcBCglHZXRBcGlLZXkSIS5wb3J0aWNvLmtleXMudjEuR2V0QXBpS2V5UmVxdWVzdBoiLnBvcnRpY28ua2V5cy52MS5HZXRBcGlLZXlSZXNwb25zZSJDyvMYCxoJa2V5czpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL2FwaS1rZXlzL3thcGlfa2V5X2lkfWIHYXBpX2tleRKzAQoMVXBkYXRlQXBpS2V5EiQucG9ydGljby5rZXlzLnYxLlVwZGF0ZUFwaUtleVJlcXVlc3QaJS5wb3J0aWNvLmtleXMudjEuVXBkYXRlQXBpS2V5UmVzcG9uc2UiVsrzGAwaCmtleXM6d3JpdGXS8xgCCALi8xgLa2V5LnVwZGF0ZWSC0+STAisyHS9hcGkvdjEvYXBpLWtleXMve2FwaV9rZXlfaWR9OgEqYgdhcGlfa2V5EroBCgxSZXZva2VBcGlLZXkSJC5wb3J0aWNvLmtleXMudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBolLnBvcnRpY28ua2V5cy52MS5SZXZva2VBcGlLZXlSZXNwb25zZSJdyvMYDBoKa2V5czp3cml0ZdLzGAIIAuLzGAtrZXkucmV2b2tlZILT5JMCMiIkL2FwaS92MS9hcGkta2V5cy97YXBpX2tleV9pZH0vcmV2b2tlOgEqYgdhcGlfa2V5ErEBCgxSb3RhdGVBcGlLZXkSJC5wb3J0aWNvLmtleXMudjEuUm90YXRlQXBpS2V5UmVxdWVzdBolLnBvcnRpY28ua2V5cy52MS5Sb3RhdGVBcGlLZXlSZXNwb25zZSJUyvMYDBoKa2V5czp3cml0ZdLzGAIIAuLzGAtrZXkucm90YXRlZILT5JMCKSIkL2FwaS92MS9hcGkta2V5cy97YXBpX2tleV9pZH0vcm90YXRlOgEqEmkKDFZlcmlmeUFwaUtleRIkLnBvcnRpY28ua2V5cy52MS5WZXJpZnlBcGlLZXlSZXF1ZXN0GiUucG9ydGljby5rZXlzLnYxLlZlcmlmeUFwaUtleVJlc3BvbnNlIgzK8xgCKAHS8xgCCAcSewoSQmF0Y2hWZXJpZnlBcGlLZXlzEioucG9ydGljby5rZXlzLnYxLkJhdGNoVmVyaWZ5QXBpS2V5c1JlcXVlc3QaKy5wb3J0aWNvLmtleXMudjEuQmF0Y2hWZXJpZnlBcGlLZXlzUmVzcG9uc2UiDMrzGAIoAdLzGAIIBxJ1ChBSZWNvcmRBcGlLZXlVc2VzEigucG9ydGljby5rZXlzLnYxLlJlY29yZEFwaUtleVVzZXNSZXF1ZXN0GikucG9ydGljby5rZXlzLnYxLlJlY29yZEFwaUtleVVzZXNSZXNwb25zZSIMyvMYAigB0vMYAggCYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_portico_keys_v1_api_key, file_portico_type_v1_options]);
 
 /**
  * Describes the key to create.
@@ -59,6 +59,14 @@ export type CreateApiKeyRequest = Message<"portico.keys.v1.CreateApiKeyRequest">
    * @generated from field: portico.keys.v1.ApiKeyLimits limits = 5;
    */
   limits?: ApiKeyLimits | undefined;
+
+  /**
+   * The networks that the key may be used from, at most 50, in CIDR form with
+   * no bits set behind the prefix: "192.0.2.0/24". None: from anywhere.
+   *
+   * @generated from field: repeated string allowed_cidrs = 6;
+   */
+  allowedCidrs: string[];
 };
 
 /**
@@ -248,6 +256,14 @@ export type UpdateApiKeyRequest = Message<"portico.keys.v1.UpdateApiKeyRequest">
    * @generated from field: portico.keys.v1.ApiKeyLimits limits = 5;
    */
   limits?: ApiKeyLimits | undefined;
+
+  /**
+   * The networks that it may be used from, at most 50; they replace the old
+   * ones, and empty leaves those. "0.0.0.0/0" and "::/0" let everyone in.
+   *
+   * @generated from field: repeated string allowed_cidrs = 6;
+   */
+  allowedCidrs: string[];
 };
 
 /**
@@ -440,6 +456,156 @@ export const VerifyApiKeyResponseSchema: GenMessage<VerifyApiKeyResponse> = /*@_
   messageDesc(file_portico_keys_v1_api_key_service, 13);
 
 /**
+ * Carries the secrets to verify.
+ *
+ * @generated from message portico.keys.v1.BatchVerifyApiKeysRequest
+ */
+export type BatchVerifyApiKeysRequest = Message<"portico.keys.v1.BatchVerifyApiKeysRequest"> & {
+  /**
+   * The whole secrets, 1 to 100, as the clients sent them.
+   *
+   * @generated from field: repeated string secrets = 1;
+   */
+  secrets: string[];
+};
+
+/**
+ * Describes the message portico.keys.v1.BatchVerifyApiKeysRequest.
+ * Use `create(BatchVerifyApiKeysRequestSchema)` to create a new message.
+ */
+export const BatchVerifyApiKeysRequestSchema: GenMessage<BatchVerifyApiKeysRequest> = /*@__PURE__*/
+  messageDesc(file_portico_keys_v1_api_key_service, 14);
+
+/**
+ * Says whose the secrets are.
+ *
+ * @generated from message portico.keys.v1.BatchVerifyApiKeysResponse
+ */
+export type BatchVerifyApiKeysResponse = Message<"portico.keys.v1.BatchVerifyApiKeysResponse"> & {
+  /**
+   * An answer for each secret, in the order of the request.
+   *
+   * @generated from field: repeated portico.keys.v1.ApiKeyVerification verifications = 1;
+   */
+  verifications: ApiKeyVerification[];
+};
+
+/**
+ * Describes the message portico.keys.v1.BatchVerifyApiKeysResponse.
+ * Use `create(BatchVerifyApiKeysResponseSchema)` to create a new message.
+ */
+export const BatchVerifyApiKeysResponseSchema: GenMessage<BatchVerifyApiKeysResponse> = /*@__PURE__*/
+  messageDesc(file_portico_keys_v1_api_key_service, 15);
+
+/**
+ * Says whose one of many secrets is, or why nobody's.
+ *
+ * @generated from message portico.keys.v1.ApiKeyVerification
+ */
+export type ApiKeyVerification = Message<"portico.keys.v1.ApiKeyVerification"> & {
+  /**
+   * Exactly one of both is set.
+   *
+   * @generated from oneof portico.keys.v1.ApiKeyVerification.outcome
+   */
+  outcome: {
+    /**
+     * Whose the secret is.
+     *
+     * @generated from field: portico.keys.v1.VerifyApiKeyResponse verified = 1;
+     */
+    value: VerifyApiKeyResponse;
+    case: "verified";
+  } | {
+    /**
+     * Why it is refused: always "API_KEY_INVALID", whatever is wrong with it.
+     *
+     * @generated from field: string refused = 2;
+     */
+    value: string;
+    case: "refused";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message portico.keys.v1.ApiKeyVerification.
+ * Use `create(ApiKeyVerificationSchema)` to create a new message.
+ */
+export const ApiKeyVerificationSchema: GenMessage<ApiKeyVerification> = /*@__PURE__*/
+  messageDesc(file_portico_keys_v1_api_key_service, 16);
+
+/**
+ * Carries how often keys were used since the last batch.
+ *
+ * @generated from message portico.keys.v1.RecordApiKeyUsesRequest
+ */
+export type RecordApiKeyUsesRequest = Message<"portico.keys.v1.RecordApiKeyUsesRequest"> & {
+  /**
+   * What to add, 1 to 1,000 keys.
+   *
+   * @generated from field: repeated portico.keys.v1.ApiKeyUses uses = 1;
+   */
+  uses: ApiKeyUses[];
+};
+
+/**
+ * Describes the message portico.keys.v1.RecordApiKeyUsesRequest.
+ * Use `create(RecordApiKeyUsesRequestSchema)` to create a new message.
+ */
+export const RecordApiKeyUsesRequestSchema: GenMessage<RecordApiKeyUsesRequest> = /*@__PURE__*/
+  messageDesc(file_portico_keys_v1_api_key_service, 17);
+
+/**
+ * The uses of one key.
+ *
+ * @generated from message portico.keys.v1.ApiKeyUses
+ */
+export type ApiKeyUses = Message<"portico.keys.v1.ApiKeyUses"> & {
+  /**
+   * The key.
+   *
+   * @generated from field: string api_key_id = 1;
+   */
+  apiKeyId: string;
+
+  /**
+   * How many requests were let in with it, at least 1.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * When the last of them was.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 3;
+   */
+  lastUsedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portico.keys.v1.ApiKeyUses.
+ * Use `create(ApiKeyUsesSchema)` to create a new message.
+ */
+export const ApiKeyUsesSchema: GenMessage<ApiKeyUses> = /*@__PURE__*/
+  messageDesc(file_portico_keys_v1_api_key_service, 18);
+
+/**
+ * The uses are counted.
+ *
+ * @generated from message portico.keys.v1.RecordApiKeyUsesResponse
+ */
+export type RecordApiKeyUsesResponse = Message<"portico.keys.v1.RecordApiKeyUsesResponse"> & {
+};
+
+/**
+ * Describes the message portico.keys.v1.RecordApiKeyUsesResponse.
+ * Use `create(RecordApiKeyUsesResponseSchema)` to create a new message.
+ */
+export const RecordApiKeyUsesResponseSchema: GenMessage<RecordApiKeyUsesResponse> = /*@__PURE__*/
+  messageDesc(file_portico_keys_v1_api_key_service, 19);
+
+/**
  * Creates, shows, changes and revokes the API keys of an organization.
  *
  * @generated from service portico.keys.v1.ApiKeyService
@@ -516,6 +682,27 @@ export const ApiKeyService: GenService<{
     methodKind: "unary";
     input: typeof VerifyApiKeyRequestSchema;
     output: typeof VerifyApiKeyResponseSchema;
+  },
+  /**
+   * Tells a service of ours whose many secrets are, with an answer for each.
+   *
+   * @generated from rpc portico.keys.v1.ApiKeyService.BatchVerifyApiKeys
+   */
+  batchVerifyApiKeys: {
+    methodKind: "unary";
+    input: typeof BatchVerifyApiKeysRequestSchema;
+    output: typeof BatchVerifyApiKeysResponseSchema;
+  },
+  /**
+   * Adds to the use counts of keys. Send an idempotency-key: a batch that is
+   * repeated with it counts once. Keys that do not exist are passed over.
+   *
+   * @generated from rpc portico.keys.v1.ApiKeyService.RecordApiKeyUses
+   */
+  recordApiKeyUses: {
+    methodKind: "unary";
+    input: typeof RecordApiKeyUsesRequestSchema;
+    output: typeof RecordApiKeyUsesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portico_keys_v1_api_key_service, 0);

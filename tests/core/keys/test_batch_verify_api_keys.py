@@ -1,0 +1,106 @@
+"""Verifying many secrets at once: an answer for each, in their order, in two queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import pytest
+from portico.keys.v1 import api_key_service_pb2 as pb
+from portico.organizations.v1.organization_service_pb2 import GetOrganizationRequest
+from sqlalchemy import event
+
+from server.kit.tokens import new_api_key
+from tests.core.conftest import Refused
+from tests.core.keys.conftest import KeyRing
+from tests.core.world import INTERNAL_TOKEN, World, bearer
+
+
+async def verify(world: World, secrets: Sequence[str]) -> list[pb.ApiKeyVerification]:
+    """A service of ours asks whose secrets are."""
+    request = pb.BatchVerifyApiKeysRequest(secrets=secrets)
+    answer = await world.keys.BatchVerifyApiKeys(request, metadata=bearer(INTERNAL_TOKEN))
+    return list(answer.verifications)
+
+
+@contextmanager
+def queries(world: World) -> Iterator[list[str]]:
+    """The statements that read keys or organizations inside."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "api_keys" in statement or "organizations" in statement:
+            seen.append(statement)
+
+    event.listen(world.engine.sync_engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(world.engine.sync_engine, "before_cursor_execute", note)
+
+
+async def test_each_secret_gets_its_answer_in_order(ring: KeyRing, world: World) -> None:
+    good, revoked = await ring.create("keys:read"), await ring.create()
+    await ring.revoke(revoked.api_key.id)
+    secrets = [revoked.secret, good.secret, new_api_key("test"), "nonsense", good.secret]
+    answers = await verify(world, secrets)
+    assert [answer.WhichOneof("outcome") for answer in answers] == [
+        "refused",
+        "verified",
+        "refused",
+        "refused",
+        "verified",
+    ]
+    assert answers[1].verified.api_key == good.api_key
+    assert {answer.refused for answer in answers} == {"API_KEY_INVALID", ""}
+
+
+async def test_an_answer_is_that_of_a_single_verification(ring: KeyRing, world: World) -> None:
+    key = await ring.create()
+    [answer] = await verify(world, [key.secret])
+    alone = await ring.verify(key.secret)
+    assert (answer.verified.api_key, answer.verified.tier) == (alone.api_key, alone.tier)
+    assert await world.organizations.GetOrganization(
+        _organization(ring), metadata=bearer(answer.verified.access_token)
+    )
+
+
+async def test_both_secrets_of_an_overlap_are_good(ring: KeyRing, world: World) -> None:
+    old = await ring.create()
+    new = await ring.rotate(old.api_key.id, 60)
+    answers = await verify(world, [old.secret, new.secret])
+    assert [answer.verified.api_key.id for answer in answers] == [old.api_key.id] * 2
+
+
+async def test_a_hundred_secrets_take_two_queries(ring: KeyRing, world: World) -> None:
+    keys = [await ring.create() for _ in range(10)]
+    secrets = [key.secret for key in keys] + [new_api_key("test") for _ in range(90)]
+    with queries(world) as seen:
+        answers = await verify(world, secrets)
+    assert sum(answer.HasField("verified") for answer in answers) == 10
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("secrets", "field"),
+    [([], "secrets"), (["x"] * 101, "secrets"), ([""], "secrets[0]")],
+    ids=["none", "too many", "empty"],
+)
+async def test_a_malformed_batch_is_refused(
+    world: World, refused: Refused, secrets: list[str], field: str
+) -> None:
+    attempt = verify(world, secrets)
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert found.fields == (field,)
+
+
+async def test_only_our_own_services_may_ask(ring: KeyRing, world: World, refused: Refused) -> None:
+    key = await ring.create()
+    request = pb.BatchVerifyApiKeysRequest(secrets=[key.secret])
+    for metadata in ((), ring.owner.metadata, await world.key_metadata(key.secret)):
+        attempt = world.keys.BatchVerifyApiKeys(request, metadata=metadata)
+        await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+def _organization(ring: KeyRing) -> GetOrganizationRequest:
+    return GetOrganizationRequest(organization_id=ring.organization_id)

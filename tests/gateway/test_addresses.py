@@ -1,0 +1,66 @@
+"""Whose address counts: what the trusted proxies say, and never what a client says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.gateway.backends import GOOD_KEY, Backends
+from tests.gateway.gateway import Gateway, running, settings_for
+
+KEYS = "/api/v1/organizations/0195d1a0-0000-7000-8000-000000000001/api-keys"
+
+
+@pytest.fixture(scope="module")
+async def behind_a_proxy(all_backends: Backends) -> AsyncIterator[Gateway]:
+    """A gateway that believes one proxy in front of it."""
+    settings = settings_for(all_backends.runtime_dir, trusted_hops=1)
+    # The same sockets, but an access log of its own.
+    log = all_backends.runtime_dir / "proxied.log"
+    async with running(settings.model_copy(update={"access_log": log})) as gateway:
+        await gateway.becomes(401, KEYS)
+        yield gateway
+
+
+async def addresses_told(gateway: Gateway, backends: Backends, **headers: str) -> tuple[str, str]:
+    """The client's address as the authorizer and as the core are told."""
+    backends.reset()
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = await gateway.get(KEYS, headers={"x-api-key": GOOD_KEY, **sent})
+    assert answer.status == 200
+    [check], [call] = backends.checks, backends.calls
+    told = check.attributes.request.http.headers["x-edge-address"]
+    return told, call.metadata["x-edge-address"]
+
+
+async def test_without_a_trusted_proxy_it_is_the_connection(
+    gateway: Gateway, backends: Backends
+) -> None:
+    told = await addresses_told(gateway, backends, x_forwarded_for="192.0.2.1")
+    assert told == ("127.0.0.1", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("10.0.0.9", "10.0.0.9"),
+        # Only the last entry is the proxy's; the first is what the client made up.
+        ("203.0.113.66, 192.0.2.1", "192.0.2.1"),
+    ],
+)
+async def test_behind_a_trusted_proxy_it_is_what_the_proxy_saw(
+    behind_a_proxy: Gateway, backends: Backends, forwarded: str, address: str
+) -> None:
+    told = await addresses_told(behind_a_proxy, backends, x_forwarded_for=forwarded)
+    assert told == (address, address)
+
+
+@pytest.mark.parametrize("name", ["x_edge_address", "x_envoy_external_address"])
+async def test_a_client_cannot_say_it_itself(
+    gateway: Gateway, backends: Backends, name: str
+) -> None:
+    told = await addresses_told(gateway, backends, **{name: "192.0.2.1"})
+    assert told == ("127.0.0.1", "127.0.0.1")
