@@ -106,6 +106,18 @@ def migrate() -> None:
 
 
 @app.command()
+def administrator(email: str) -> None:
+    """Make the person with this address an administrator of the platform."""
+    from cli.administrator import main as appoint
+    from cli.run.errors import RunError
+
+    try:
+        appoint(email)
+    except RunError as error:
+        sys.exit(f"portico administrator: {error}")
+
+
+@app.command()
 def generate(
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; fail if something would change.")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 
 import structlog
 import uvloop
 from prometheus_client import start_http_server
 
+from server.auth.signing_keys import SealedOtherwiseError
 from server.kit.logs import configure
 from server.serve import Server
 from server.settings import Settings, read
@@ -22,7 +24,10 @@ def main() -> None:
     """Runs the core until SIGTERM or SIGINT; a wrong setting is one clear line."""
     settings = read(Settings)
     configure("core", settings.log_level)
-    uvloop.run(serve(settings))
+    try:
+        uvloop.run(serve(settings))
+    except SealedOtherwiseError as error:
+        sys.exit(f"portico core: {error}")
 
 
 async def serve(settings: Settings) -> None:
