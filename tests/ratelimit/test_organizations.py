@@ -1,0 +1,151 @@
+"""Promises about limits of organizations, of other Envoys, and about shadows and refusals."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
+from envoy.service.ratelimit.v3.rls_pb2 import RateLimitResponse
+from envoy.type.v3.ratelimit_unit_pb2 import RateLimitUnit
+from redis.asyncio import Redis
+
+from server.kit.limits import OrganizationLimits
+from tests.ratelimit.harness import Clock, Gateway, Organizations, descriptor, somebody
+
+
+def with_limit(unit: str, limit: int, **entries: str) -> RateLimitDescriptor:
+    """A descriptor that brings its limit along."""
+    made = descriptor(entries)
+    made.limit.unit = RateLimitUnit.Value(unit)
+    made.limit.requests_per_unit = limit
+    return made
+
+
+async def test_a_multiplier_and_overrides_take_the_place_of_the_tiers(
+    gateway: Gateway, organizations: Organizations
+) -> None:
+    name = await organizations.set(
+        OrganizationLimits(multiplier_percent=150, overrides={"read": {"hour": 70, "day": 90}})
+    )
+    quotas = (await gateway.ask(subject=somebody(), organization=name)).quotas
+    assert {key: quotas[key] for key in ("burst", "minute", "hour", "day")} == {
+        "burst": 15,
+        "minute": 45,
+        "hour": 70,
+        "day": 90,
+    }
+    writes = (await gateway.ask(subject=somebody(), organization=name, category="write")).quotas
+    assert (writes["minute"], writes["hour"]) == (22, 375)
+
+
+async def test_all_callers_of_an_organization_share_its_pool(
+    gateway: Gateway, organizations: Organizations
+) -> None:
+    name = await organizations.set(OrganizationLimits())
+    first = await gateway.ask(subject=somebody(), organization=name)
+    second = await gateway.ask(subject=somebody(), organization=name, category="write")
+    key = "organization-minute"
+    assert second.left[key] == first.left[key] - 1
+    assert (second.left["minute"], first.left["minute"]) == (14, 29)
+
+
+async def test_without_limits_of_its_own_an_organization_has_ten_times_its_tier(
+    gateway: Gateway,
+) -> None:
+    answer = await gateway.ask(subject=somebody(), organization=somebody(), tier="basic")
+    assert answer.quotas["organization-minute"] == 600
+
+
+async def test_a_shadow_counts_and_tells_and_never_refuses(
+    gateway: Gateway, organizations: Organizations
+) -> None:
+    name = await organizations.set(OrganizationLimits(shadow=True))
+    caller = somebody()
+    answers = [await gateway.ask(subject=caller, organization=name) for _ in range(12)]
+    assert all(answer.admitted for answer in answers)
+    told = [answer.headers.get("x-ratelimit-shadow") for answer in answers]
+    assert told == [None] * 10 + ['"burst"'] * 2
+
+
+@pytest.mark.parametrize(
+    ("unit", "seconds"),
+    [("SECOND", 2), ("MINUTE", 120), ("HOUR", 7200), ("DAY", 86400), ("MONTH", 31 * 86400)],
+)
+async def test_an_envoy_of_anyone_can_bring_its_limits_along(
+    gateway: Gateway, clock: Clock, unit: str, seconds: int
+) -> None:
+    asked = [with_limit(unit, 2, remote_address="192.0.2.1", path=somebody())]
+    answers = [await gateway.send(asked, domain="another") for _ in range(3)]
+    assert [answer.admitted for answer in answers] == [True, True, False]
+    limit = answers[0].status.current_limit
+    assert (limit.requests_per_unit, limit.unit) == (
+        2,
+        RateLimitResponse.RateLimit.Unit.Value(unit),
+    )
+    assert [answer.status.limit_remaining for answer in answers] == [1, 0, 0]
+    clock.turn(seconds)
+    assert (await gateway.send(asked, domain="another")).admitted
+
+
+async def test_a_descriptor_without_any_rule_is_admitted_and_has_no_limit(
+    gateway: Gateway,
+) -> None:
+    answer = await gateway.send([descriptor({"path": "/"})], domain="another")
+    assert answer.admitted
+    assert not answer.status.HasField("current_limit")
+
+
+async def test_descriptors_are_decided_one_by_one_and_charged_together(gateway: Gateway) -> None:
+    path = somebody()
+    both = [with_limit("HOUR", 1, path=path), with_limit("HOUR", 9, path=f"{path}/other")]
+    first = await gateway.send(both, domain="another")
+    second = await gateway.send(both, domain="another")
+    assert (first.admitted, second.admitted) == (True, False)
+    assert [status.code for status in second.response.statuses] == [2, 1]
+    assert second.response.statuses[1].limit_remaining == 8
+
+
+async def test_a_flood_of_refused_requests_costs_no_round_trip(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    caller = somebody()
+    await gateway.admitted(11, subject=caller)
+    before = (await valkey.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    assert await gateway.admitted(50, subject=caller) == 0
+    after = (await valkey.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    assert after == before
+
+
+async def test_a_remembered_refusal_does_not_outlive_what_caused_it(
+    gateway: Gateway, clock: Clock
+) -> None:
+    caller = somebody()
+    await gateway.admitted(11, subject=caller)
+    clock.turn(0.999)
+    assert not (await gateway.ask(subject=caller)).admitted
+    clock.turn(0.001)
+    assert (await gateway.ask(subject=caller)).admitted
+
+
+async def test_many_clients_of_many_callers_are_each_admitted_exactly_up_to_the_limit(
+    gateway: Gateway,
+) -> None:
+    callers = [somebody() for _ in range(8)]
+    answers = await asyncio.gather(*(gateway.ask(subject=callers[n % 8]) for n in range(400)))
+    admitted = [
+        sum(answer.admitted for n, answer in enumerate(answers) if n % 8 == which)
+        for which in range(8)
+    ]
+    assert admitted == [10] * 8
+
+
+async def test_every_organization_lies_on_one_node_of_a_cluster(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    name = somebody()
+    for _ in range(3):
+        await gateway.ask(subject=somebody(), organization=name, limits="day=5")
+    keys = [key for key in map(str, await valkey.keys("*")) if name in key]
+    assert len(keys) == 7
+    assert all(key.startswith(f"rl:{{org:{name}}}:") for key in keys)
