@@ -117,7 +117,7 @@ def _tier_budgets(
     # The organization's node of a cluster counts all of its callers, for what is decided
     # together must lie together.
     tag, name = (f"org:{organization}", f"{subject}:") if organization else (subject, "")
-    written = theirs.to_json()
+    written = theirs.json
     budgets = [_budget(tag, f"{name}{category}", rules.tier_windows(tier, category, written))]
     if organization:
         budgets.append(_budget(tag, "pool", rules.pool_windows(tier, written)))

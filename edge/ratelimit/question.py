@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -27,7 +26,8 @@ REMEMBERED = 8192  # questions; each takes about two kilobytes
 # A stretch of the calendar is kept a little longer, for callers whose clock is behind.
 SLACK = 3_600_000  # milliseconds
 
-_BUDGET = struct.Struct("<IQB")
+_COST = struct.Struct("<I")
+_WINDOWS = struct.Struct("<QB")
 _WINDOW = struct.Struct("<BBBIQQ")
 
 
@@ -78,24 +78,59 @@ class Question:
     def packed(self, now: int) -> bytes:
         """The question as the script reads it; made anew when a span of it has ended."""
         if now not in self.good:
-            self.spans = tuple(span_at(window, now) for window in self.windows)
-            first = max((span.start for span in self.spans), default=now)
-            last = min((span.end for span in self.spans), default=now)
-            self._packed = b"".join(_parts(self.charges, now))
-            self.good = range(first, last)
+            self._pack(now)
         return self._packed
 
+    def _pack(self, now: int) -> None:
+        parts, spans = [b""], list[Span]()
+        first, last = 0, 2 * now
+        for charge in self.charges:
+            for budget in charge.budgets:
+                running = _running(budget.windows, now)
+                parts += (_COST.pack(charge.cost), running.packed)
+                spans += running.spans
+                first, last = max(first, running.good.start), min(last, running.good.stop)
+        parts[0] = bytes([len(self.keys)])
+        self._packed, self.spans, self.good = b"".join(parts), tuple(spans), range(first, last)
 
-def _parts(charges: tuple[Charge, ...], now: int) -> Iterator[bytes]:
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """The running spans of some windows, and the windows as the script reads them."""
+
+    spans: tuple[Span, ...]
+    packed: bytes
+    good: range
+
+
+# Callers of a tier share their windows, which are made once; so is this, for each minute.
+_known: dict[int, tuple[tuple[Window, ...], _Running]] = {}
+_KNOWN_AT_MOST = 4096
+
+
+def _running(windows: tuple[Window, ...], now: int) -> _Running:
+    """The spans at a moment. Known by identity: to hash the windows would cost more."""
+    windows_and_running = _known.get(id(windows))
+    if windows_and_running is not None:
+        same, running = windows_and_running
+        if same is windows and now in running.good:
+            return running
+    if len(_known) >= _KNOWN_AT_MOST:
+        _known.clear()
+    running = _find_running(windows, now)
+    _known[id(windows)] = (windows, running)
+    return running
+
+
+def _find_running(windows: tuple[Window, ...], now: int) -> _Running:
     """The script's first lines say what stands where."""
-    yield bytes([sum(len(charge.budgets) for charge in charges)])
-    for charge in charges:
-        for budget in charge.budgets:
-            spans = [(window, span_at(window, now)) for window in budget.windows]
-            expires = max(_needed_until(window, span) for window, span in spans)
-            yield _BUDGET.pack(charge.cost, expires, len(spans))
-            for window, span in spans:
-                yield _packed_window(window, span)
+    spans = tuple(span_at(window, now) for window in windows)
+    pairs = list(zip(windows, spans, strict=True))
+    expires = max(_needed_until(window, span) for window, span in pairs)
+    packed = [_WINDOWS.pack(expires, len(windows))]
+    packed += [_packed_window(window, span) for window, span in pairs]
+    good = range(max(span.start for span in spans), min(span.end for span in spans))
+    return _Running(spans, b"".join(packed), good)
 
 
 def _packed_window(window: Window, span: Span) -> bytes:

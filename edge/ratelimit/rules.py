@@ -73,7 +73,7 @@ PERIODS = {period.name.lower(): period for period in Period}
 
 @lru_cache(maxsize=4096)
 def tier_windows(
-    tier: str, category: Category, limits: str = OF_THE_TIER.to_json()
+    tier: str, category: Category, limits: str = OF_THE_TIER.json
 ) -> tuple[Window, ...]:
     """The windows of one caller for reads, writes or deletions.
 
@@ -95,7 +95,7 @@ def tier_windows(
 
 
 @lru_cache(maxsize=4096)
-def pool_windows(tier: str, limits: str = OF_THE_TIER.to_json()) -> tuple[Window, ...]:
+def pool_windows(tier: str, limits: str = OF_THE_TIER.json) -> tuple[Window, ...]:
     """The windows that all callers of an organization share, whatever they do.
 
     Args:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 
 LIMITS_HASH = "portico:organization-limits"
 LIMITS_CHANNEL = "portico:organization-limits:changed"
@@ -23,7 +24,7 @@ OVERRIDABLE = ("read", "write", "delete", "pool")
 Rates = Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OrganizationLimits:
     """The limits of one organization.
 
@@ -41,7 +42,8 @@ class OrganizationLimits:
     time_zone: str = "UTC"
     shadow: bool = False
 
-    def to_json(self) -> str:
+    @cached_property
+    def json(self) -> str:
         """What stands in the hash."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 

@@ -57,7 +57,7 @@ class LimitsCopy:
         try:
             await self._store(
                 keys=[kit.LIMITS_HASH],
-                args=[name, row.version, copied.to_json(), kit.LIMITS_CHANNEL],
+                args=[name, row.version, copied.json, kit.LIMITS_CHANNEL],
             )
         except (RedisError, OSError):
             self._behind = True

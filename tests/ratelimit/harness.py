@@ -146,7 +146,7 @@ class Organizations:
         mark = 1_000_000 + next(_numbers)
         overrides = {"pool": {"minute": mark}, **limits.overrides}
         marked = replace(limits, overrides={**overrides, "delete": {"minute": mark}})
-        await self._valkey.hset(LIMITS_HASH, name, marked.to_json())
+        await self._valkey.hset(LIMITS_HASH, name, marked.json)
         await self._valkey.publish(LIMITS_CHANNEL, name)
         for _ in range(1000):
             if await self._told(name) == -(-mark // 3):
