@@ -105,7 +105,7 @@ async def run(target: str, load: Load, pids: Mapping[str, int]) -> Figures:
     left, latencies, errors = requests(load), list[float](), 0
     pause = load.concurrency / load.rate if load.rate else 0.0
     async with grpc.aio.insecure_channel(target) as channel:
-        call = channel.unary_unary(METHOD)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
 
         async def client(number: int) -> None:
             nonlocal errors
@@ -202,10 +202,9 @@ async def table(
     with redis.Redis(unix_socket_path=str(socket)) as valkey:
         for load in loads:
             valkey.flushall()
-            empty = valkey.info("memory")["used_memory"]
             figures = await run(target, load, pids)
             keys = max(1, valkey.dbsize())
-            room = (valkey.info("memory")["used_memory"] - empty) // keys
+            room = sum(map(valkey.memory_usage, valkey.scan_iter(count=1000))) // keys
             print(f"{figures.row(load)}  {room} bytes a key", flush=True)
 
 
