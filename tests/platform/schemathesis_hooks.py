@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import schemathesis
+from hypothesis import strategies as st
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.openapi.checks import RejectedPositiveData
 
@@ -45,6 +46,11 @@ _KEY = re.compile("[!-~]{1,255}")
 _NOBODYS = "01890a5d-ac96-774b-bcce-b302099a8057"
 # Stands where a credential belongs, until it is known who sends the request.
 _SOMEBODY = "Bearer somebody"
+
+# The network of one address: always one whose host bits are zero.
+schemathesis.openapi.format(
+    "ip-prefix", st.ip_addresses().map(lambda address: f"{address}/{address.max_prefixlen}")
+)
 
 _turn = itertools.count()
 _owners: dict[str, dict[str, Any]] = {

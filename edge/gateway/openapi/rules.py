@@ -11,7 +11,14 @@ from edge.gateway.typed import Json
 
 Rules = validate_pb2.FieldRules
 
-_STRING_FORMATS = {"email": "email", "uuid": "uuid", "uri": "uri", "hostname": "hostname"}
+# "ip-prefix" is no format of JSON Schema's own; it stands for RFC 4632 and RFC 4291 prefixes.
+_STRING_FORMATS = {
+    "email": "email",
+    "uuid": "uuid",
+    "uri": "uri",
+    "hostname": "hostname",
+    "ip_prefix": "ip-prefix",
+}
 _STRING_BOUNDS = {"min_len": "minLength", "max_len": "maxLength", "pattern": "pattern"}
 _NUMBER_BOUNDS = {
     "gt": "exclusiveMinimum",
