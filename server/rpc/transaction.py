@@ -38,17 +38,25 @@ class Transaction:
         call.open_db = self._reads if call.method.reads else self._writes
         try:
             outcome = await _outcome(request, call, proceed)
-            if call.opened_db is not None:
-                await call.opened_db.commit()
-        finally:
-            if call.opened_db is not None:
-                # Shielded: a caller who leaves must not leave a connection behind.
-                await asyncio.shield(call.opened_db.close())
-        if not call.method.reads:
-            await self._follow_up(call)
+        except BaseException:
+            # Shielded: a caller who leaves must not leave a connection behind.
+            await asyncio.shield(_close(call))
+            raise
+        # Shielded: a caller who leaves must not keep from others what is committed.
+        await asyncio.shield(self._complete(call))
         if isinstance(outcome, DomainError):
             raise outcome
         return outcome
+
+    async def _complete(self, call: Call) -> None:
+        """The commit and all that belongs to it."""
+        try:
+            if call.opened_db is not None:
+                await call.opened_db.commit()
+        finally:
+            await _close(call)
+        if not call.method.reads:
+            await self._follow_up(call)
 
     async def _follow_up(self, call: Call) -> None:
         """The commit has happened: a failure here must not look like a failed call."""
@@ -59,6 +67,11 @@ class Transaction:
                 log.exception("after_commit_failed", rpc=call.method.path)
         for task in call.wakes:
             self._waker.wake(task)
+
+
+async def _close(call: Call) -> None:
+    if call.opened_db is not None:
+        await call.opened_db.close()
 
 
 async def _outcome(request: Any, call: Call, proceed: Proceed) -> Message | DomainError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -77,3 +78,26 @@ async def test_an_error_takes_everything_back(world: World, error: Exception) ->
 
 async def test_a_refusal_that_keeps_changes_commits_and_wakes(world: World) -> None:
     assert await run(world, LastingRefusalError()) == (1, ["a.task"])
+
+
+async def test_what_follows_the_commit_happens_though_the_caller_has_left(world: World) -> None:
+    call = Call(LOGOUT, {}, Client(), request_id=str(new_id()), now=utc_now())
+    begun, left, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def tell() -> None:
+        begun.set()
+        await left.wait()
+        told.set()
+
+    call.after_commit.append(tell)
+    transaction = Transaction(world.engine, RecordingWaker())
+    attempt = asyncio.create_task(
+        transaction(auth.LogoutRequest(), call, writing_and_raising(None))
+    )
+    async with asyncio.timeout(5):
+        await begun.wait()
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+        left.set()
+        await told.wait()
