@@ -24,31 +24,32 @@ KEPT = timedelta(days=30)
 BATCH = 1000  # rows in one transaction
 
 
-async def delete_answers(db: AsyncSession, now: datetime) -> int:
+async def delete_answers(db: AsyncSession, now: datetime, limit: int) -> int:
     """Deletes answers whose Idempotency-Key holds no longer."""
     expired = IdempotentAnswer.expires_at <= now
-    return await delete_batch(db, IdempotentAnswer.scope, expired, BATCH)
+    return await delete_batch(db, IdempotentAnswer.scope, expired, limit)
 
 
-async def delete_events(db: AsyncSession, now: datetime) -> int:
+async def delete_events(db: AsyncSession, now: datetime, limit: int) -> int:
     """Deletes old events that were told. One that was not is never lost."""
     told = (Event.id < earliest_id(now - KEPT)) & Event.fanned_out_at.is_not(None)
-    return await delete_batch(db, Event.id, told, BATCH)
+    return await delete_batch(db, Event.id, told, limit)
 
 
-async def delete_emails(db: AsyncSession, now: datetime) -> int:
+async def delete_emails(db: AsyncSession, now: datetime, limit: int) -> int:
     """Deletes old mails that were sent or given up."""
     ended = (Email.id < earliest_id(now - KEPT)) & Email.next_attempt_at.is_(None)
-    return await delete_batch(db, Email.id, ended, BATCH)
+    return await delete_batch(db, Email.id, ended, limit)
 
 
-async def delete_deliveries(db: AsyncSession, now: datetime) -> int:
+async def delete_deliveries(db: AsyncSession, now: datetime, limit: int) -> int:
     """Deletes old deliveries that arrived or were given up."""
-    return await delete_ended(db, now - KEPT, BATCH)
+    return await delete_ended(db, now - KEPT, limit)
 
 
 # Each deletes one batch, and says how many rows that were.
-BATCHES: dict[str, Callable[[AsyncSession, datetime], Awaitable[int]]] = {
+BATCHES: dict[str, Callable[[AsyncSession, datetime, int], Awaitable[int]]] = {
+    **auth.BATCHES,
     "idempotency_keys": delete_answers,
     "events": delete_events,
     "emails": delete_emails,
@@ -66,15 +67,12 @@ class Housekeeping:
 
     async def delete_expired(self) -> None:
         """Deletes every row whose time is over."""
-        now = self.clock()
-        async with self.sessions.begin() as db:
-            deleted = await auth.delete_expired(db, now)
+        now, deleted = self.clock(), dict.fromkeys(BATCHES, 0)
         for table, delete_some in BATCHES.items():
-            deleted[table] = 0
             count = BATCH
             while count == BATCH:
                 async with self.sessions.begin() as db:
-                    count = await delete_some(db, now)
+                    count = await delete_some(db, now, BATCH)
                 deleted[table] += count
         log.info("deleted", **deleted)
 

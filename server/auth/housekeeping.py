@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
-from sqlalchemy import CursorResult, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.auth.models import OneTimeToken, RefreshToken, Session
+from server.kit.db import delete_batch
 
-_TABLES = (RefreshToken, OneTimeToken, Session)
 
+async def delete_refresh_tokens(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes refresh tokens that have expired, and says how many.
 
-async def delete_expired(db: AsyncSession, now: datetime) -> dict[str, int]:
-    """Deletes what has expired, and says how many rows of each table.
+    A used one stays until it would have expired: presented again, it still
+    tells that somebody else has it.
 
-    A used refresh token stays until it would have expired: presented again, it
-    still tells that somebody else has it. The caller commits.
+    Args:
+        limit: how many at the most.
     """
-    deleted = {}
-    for table in _TABLES:
-        result = await db.execute(delete(table).where(table.expires_at <= now))
-        assert isinstance(result, CursorResult)
-        deleted[table.__tablename__] = result.rowcount
-    return deleted
+    return await delete_batch(db, RefreshToken.id, RefreshToken.expires_at <= now, limit)
+
+
+async def delete_one_time_tokens(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes one-time tokens that have expired, and says how many; `limit` at the most."""
+    return await delete_batch(db, OneTimeToken.id, OneTimeToken.expires_at <= now, limit)
+
+
+async def delete_sessions(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes sessions that have expired, and says how many; `limit` at the most."""
+    return await delete_batch(db, Session.id, Session.expires_at <= now, limit)
+
+
+# By table. Tokens go before their sessions.
+BATCHES: Mapping[str, Callable[[AsyncSession, datetime, int], Awaitable[int]]] = {
+    "refresh_tokens": delete_refresh_tokens,
+    "one_time_tokens": delete_one_time_tokens,
+    "sessions": delete_sessions,
+}
