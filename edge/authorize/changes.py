@@ -7,21 +7,15 @@ directory is told that too.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 
 from edge.authorize.directory import Directory
+from edge.subscription import RETRY_SECONDS, next_message
 from server.kit.announce import KEYS_CHANGED, ORGANIZATIONS_CHANGED
 
 CHANNELS = (KEYS_CHANGED, ORGANIZATIONS_CHANGED)
-
-# A connection can die without a sign, so it is asked to answer from time to time.
-PING_SECONDS = 0.5
-SILENCE_SECONDS = 2.0
-RETRY_SECONDS = 0.25
 
 log = structlog.get_logger("authorize")
 
@@ -50,7 +44,7 @@ class Changes:
             await subscription.subscribe(*CHANNELS)
             confirmed = 0
             while True:
-                message = await _next(subscription)
+                message = await next_message(subscription)
                 if message["type"] == "message":
                     self._directory.drop(message["data"].decode(errors="replace"))
                 elif message["type"] == "subscribe":
@@ -58,17 +52,3 @@ class Changes:
                     if confirmed == len(CHANNELS):
                         self._directory.trust()
                         log.info("subscribed")
-
-
-async def _next(subscription: PubSub) -> dict[str, Any]:
-    """The next message, an answered ping among them.
-
-    Raises:
-        TimeoutError: if the server has been silent for too long.
-    """
-    async with asyncio.timeout(SILENCE_SECONDS):
-        while True:
-            message: dict[str, Any] | None = await subscription.get_message(timeout=PING_SECONDS)
-            if message is not None:
-                return message
-            await subscription.ping()

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 
 from edge.ratelimit.policy import Limits
+from edge.subscription import RETRY_SECONDS, next_message
 from server.kit.limits import (
     LIMITS_CHANNEL,
     LIMITS_HASH,
     LIMITS_WHOLE,
     OrganizationLimits,
 )
-
-# A connection can die without a sign, so it is asked to answer from time to time.
-PING_SECONDS = 0.5
-SILENCE_SECONDS = 2.0
-RETRY_SECONDS = 0.25
 
 log = structlog.get_logger("ratelimit")
 
@@ -54,7 +49,7 @@ class OrganizationLimitsFollower:
         async with self._client.pubsub() as subscription:
             await subscription.subscribe(LIMITS_CHANNEL)
             while True:
-                message = await _next(subscription)
+                message = await next_message(subscription)
                 # At the subscription, too: what was said before it was not heard.
                 if message["type"] in ("message", "subscribe"):
                     await self._load()
@@ -74,17 +69,3 @@ def _read(text: bytes) -> OrganizationLimits | None:
     except ValueError:
         log.warning("unreadable_limits")
         return None
-
-
-async def _next(subscription: PubSub) -> dict[str, Any]:
-    """The next message, an answered ping among them.
-
-    Raises:
-        TimeoutError: if the server has been silent for too long.
-    """
-    async with asyncio.timeout(SILENCE_SECONDS):
-        while True:
-            message: dict[str, Any] | None = await subscription.get_message(timeout=PING_SECONDS)
-            if message is not None:
-                return message
-            await subscription.ping()

@@ -1,0 +1,28 @@
+"""Listening to Valkey on a connection that may die without a sign."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from redis.asyncio.client import PubSub
+
+# The server is asked to answer from time to time.
+PING_SECONDS = 0.5
+SILENCE_SECONDS = 2.0
+# How long after a connection was lost the next one is tried.
+RETRY_SECONDS = 0.25
+
+
+async def next_message(subscription: PubSub) -> dict[str, Any]:
+    """The next message, an answered ping among them.
+
+    Raises:
+        TimeoutError: if the server has been silent for too long.
+    """
+    async with asyncio.timeout(SILENCE_SECONDS):
+        while True:
+            message: dict[str, Any] | None = await subscription.get_message(timeout=PING_SECONDS)
+            if message is not None:
+                return message
+            await subscription.ping()
