@@ -35,7 +35,7 @@ class LastAdministratorError(DomainError):
     reason = "LAST_ADMINISTRATOR"
 
 
-class LastOwnerError(DomainError):
+class UserIsLastOwnerError(DomainError):
     """The person is the last owner of an organization, which would be left with none."""
 
     code = StatusCode.FAILED_PRECONDITION

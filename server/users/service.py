@@ -18,7 +18,7 @@ from server.users.accounts import Account, Accounts
 from server.users.errors import (
     CurrentPasswordWrongError,
     LastAdministratorError,
-    LastOwnerError,
+    UserIsLastOwnerError,
     UserNotFoundError,
 )
 from server.users.models import User
@@ -116,7 +116,7 @@ class UserService:
         user = await _find_to_change(parse_id(request.user_id), call)
         await _require_other_administrator(user, call)
         if await self.ownerships.is_last_owner(call.db, user.id):
-            raise LastOwnerError
+            raise UserIsLastOwnerError
         await self.ownerships.end_memberships(call.db, user.id)
         user.delete(call.now)
         await self.sessions.end_all(call.db, user.id, call.now)
