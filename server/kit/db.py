@@ -65,8 +65,8 @@ class Timestamped:
 class Versioned:
     """A row whose every change counts up, so that two writers cannot overwrite each other.
 
-    A model that uses it sets `__mapper_args__ = {"version_id_col": version}` by
-    way of `versioned`; its ETag is the version.
+    A model that uses it sets `__mapper_args__ = {"version_id_col": Versioned.version}`;
+    its ETag is the version.
     """
 
     version: Mapped[int] = mapped_column(Integer, default=1)
