@@ -1,67 +1,91 @@
-"""`make bench`: starts what it needs, measures, and writes results.md."""
+"""`make bench`: starts what it needs, measures, and writes results.md and results.svg."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench.load import Get
-from bench.measure import Measurement, measure
-from bench.population import Inhabitant, populate
-from bench.report import write_report
+from bench import limiter
+from bench.baselines.golang import build_ratelimit
+from bench.chart import Bar, Group, write_chart
+from bench.limiter import Decision, Load
+from bench.measure import Measurement
+from bench.population import populate
+from bench.reads import measure_reads
+from bench.report import Findings, write_report
+from bench.sign_in import ROUNDS, measure_sign_in
+from bench.verification import measure_verification
 from cli.run.watchdog import Watchdog
 from tests.stack import Stack
 
-# The parts that a request passes, in its order.
-PARTS = ("gateway", "authorize", "ratelimit", "core", "postgres", "valkey")
-PEOPLE = 100
-REQUESTS = 4000
-CONCURRENCIES = (1, 8, 32)
+PEOPLE = 24
+# So many at once are drawn; the table has all.
+DRAWN_CONCURRENCY = 32
+DECISIONS = 8000
+HALF_LOAD = 1500  # decisions in a second
 RESULTS = Path(__file__).parent / "results.md"
+CHART = RESULTS.with_suffix(".svg")
+VARIABLES = {"PORTICO_ADDRESS_RATE": "1000000", "PORTICO_BCRYPT_ROUNDS": str(ROUNDS)}
 
 
 async def main() -> None:
     """Measures everything and writes the report."""
-    with tempfile.TemporaryDirectory(prefix="portico-") as folder, Watchdog() as watchdog:
-        stack = Stack(Path(folder) / "s", watchdog, {"PORTICO_ADDRESS_RATE": "1000000"})
+    binary = await build_ratelimit()
+    decisions = await limiter.measure(decision_loads(), binary)
+    with tempfile.TemporaryDirectory(prefix="portico-") as name, Watchdog() as watchdog:
+        folder = Path(name)
+        stack = Stack(folder / "s", watchdog, VARIABLES)
         try:
             await stack.start()
             people = await populate(stack, PEOPLE)
-            found = await measure_reads(stack, people)
+            found = Findings(
+                reads=await measure_reads(stack, people, folder),
+                verifications=await measure_verification(stack, people),
+                decisions=decisions,
+                sign_in=await measure_sign_in(stack, people),
+            )
         finally:
             await stack.stop()
     write_report(RESULTS, found)
+    write_chart(CHART, groups(found))
     sys.stdout.write(RESULTS.read_text())
 
 
-async def measure_reads(stack: Stack, people: list[Inhabitant]) -> list[Measurement]:
-    """The authenticated, limited, database-backed read, with a token and with a key."""
-    pids = {part: stack.pid(part) for part in PARTS}
-    with_token = [
-        Get("/api/v1/users/me", {"authorization": f"Bearer {each.token}"}) for each in people
+def decision_loads() -> list[Load]:
+    """More and more at once, for few callers and for very many, and at half load."""
+    return [
+        *(Load(DECISIONS, concurrency, 1000) for concurrency in (1, 16, 64, 256)),
+        *(Load(DECISIONS, 64, subjects) for subjects in (10, 1_000_000)),
+        Load(DECISIONS // 2, 16, 1000, rate=HALF_LOAD),
     ]
-    with_key = [
-        Get(f"/api/v1/organizations/{each.organization_id}", {"x-api-key": each.api_key})
-        for each in people
+
+
+def groups(found: Findings) -> list[Group]:
+    """What the picture shows."""
+    measured = [*found.reads, *found.verifications]
+    drawn = [
+        Group(work, [Bar(one.service, one.microseconds) for one in _busiest(work, measured)])
+        for work in dict.fromkeys(one.work for one in measured)
     ]
-    found = []
-    for name, gets in (("GET users/me, token", with_token), ("GET organization, key", with_key)):
-        for concurrency in CONCURRENCIES:
-            found.append(
-                await measure(
-                    name,
-                    pids,
-                    stack.settings.rest_port,
-                    gets,
-                    requests=REQUESTS,
-                    concurrency=concurrency,
-                )
-            )
-            # The limits slide over ten seconds; a load that is refused measures refusals.
-            await asyncio.sleep(5)
-    return found
+    busy = [one for one in found.decisions if one.load == decision_loads()[2]]
+    return [*drawn, Group("one limit decision over gRPC", [_decision_bar(one) for one in busy])]
+
+
+def _busiest(work: str, measured: Sequence[Measurement]) -> list[Measurement]:
+    """Each service at the concurrency that is drawn, or the only one that there is."""
+    same = [one for one in measured if one.work == work]
+    return [one for one in same if one.concurrency == DRAWN_CONCURRENCY] or same
+
+
+def _decision_bar(one: Decision) -> Bar:
+    micro, figures = 1e6 / one.load.requests, one.figures
+    return Bar(
+        one.service.removeprefix("envoyproxy/"),
+        {"ratelimit": figures.service * micro, "valkey": figures.valkey * micro},
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def seconds(pid: int) -> float:
-    """User and system time of a process and its living descendants, in seconds."""
+    """User and system time of a process and its descendants, in seconds.
+
+    Those that have ended count with whoever waited for them: a database's process for
+    each connection may come and go within a measurement.
+    """
     return _own(pid) + sum(seconds(child) for child in _children(pid))
 
 
@@ -32,7 +36,7 @@ def _own(pid: int) -> float:
     fields = _read(f"/proc/{pid}/stat").rpartition(") ")[2].split()
     if not fields:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+    return sum(map(int, fields[11:15])) / TICKS_PER_SECOND
 
 
 def _children(pid: int) -> list[int]:

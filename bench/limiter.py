@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import random
 import sys
 import tempfile
@@ -27,12 +26,13 @@ from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescript
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest
 
 from bench import cpu
+from bench.processes import process
 from cli.run import wheels
 from cli.run.valkey import INSTEAD
 
 METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 REQUESTS = 40_000
-START_SECONDS = 15
+BASELINE = "envoyproxy/ratelimit"
 
 # The same windows as ours for a read on the enterprise tier, as far as it knows them.
 BASELINE_CONFIG = """
@@ -71,14 +71,15 @@ class Figures:
     def row(self, load: Load) -> str:
         """One line of the table."""
         micro = 1e6 / load.requests
-        points = "  ".join(f"{self._percentile(p):7.2f}" for p in (0.5, 0.95, 0.99, 0.999))
+        points = "  ".join(f"{self.percentile(p):7.2f}" for p in (0.5, 0.95, 0.99, 0.999))
         return (
             f"{load.concurrency:5} {load.subjects:9,}  {self.service * micro:7.1f}"
             f" {self.valkey * micro:7.1f} {(self.service + self.valkey) * micro:7.1f}"
             f"  {load.requests / self.took:8,.0f}  {points}  {self.errors}"
         )
 
-    def _percentile(self, share: float) -> float:
+    def percentile(self, share: float) -> float:
+        """The latency that this share of the decisions stayed below, in milliseconds."""
         return self.latencies[min(int(len(self.latencies) * share), len(self.latencies) - 1)] * 1000
 
 
@@ -128,22 +129,6 @@ async def run(target: str, load: Load, pids: Mapping[str, int]) -> Figures:
 
 
 @asynccontextmanager
-async def process(*command: str, environment: Mapping[str, str]) -> AsyncIterator[int]:
-    """A process as long as the block lasts; gives its id."""
-    started = await asyncio.create_subprocess_exec(
-        *command,
-        env={**os.environ, **environment},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield started.pid
-    finally:
-        started.terminate()
-        await started.wait()
-
-
-@asynccontextmanager
 async def ours(folder: Path, valkey: str) -> AsyncIterator[tuple[str, int]]:
     """Our service; gives its address and process id."""
     environment = {"PORTICO_REDIS_URL": valkey, "PORTICO_RUNTIME_DIR": str(folder)}
@@ -176,8 +161,23 @@ async def baseline(folder: Path, valkey: str, binary: str) -> AsyncIterator[tupl
         yield "127.0.0.1:18081", pid
 
 
-async def measure(loads: list[Load], binary: str | None) -> None:
-    """Prints a table for ours, and for the baseline if there is one."""
+@dataclass(frozen=True)
+class Decision:
+    """One load on one service.
+
+    Attributes:
+        room: bytes that Valkey needs for a caller.
+    """
+
+    service: str
+    load: Load
+    figures: Figures
+    room: int
+
+
+async def measure(loads: list[Load], binary: str | None) -> list[Decision]:
+    """Prints a table for ours, and for the baseline if there is one; gives all of it."""
+    found: list[Decision] = []
     with tempfile.TemporaryDirectory(prefix="portico-") as name:
         folder = Path(name)
         socket = folder / "valkey.sock"
@@ -185,17 +185,20 @@ async def measure(loads: list[Load], binary: str | None) -> None:
         async with process(valkey_binary(), *command, environment={}) as valkey_pid:
             url = f"unix://{socket}"
             async with ours(folder, url) as (target, pid):
-                await table("ours", target, {"service": pid, "valkey": valkey_pid}, loads, socket)
+                pids = {"service": pid, "valkey": valkey_pid}
+                found += await table("Portico", target, pids, loads, socket)
             if binary:
                 async with baseline(folder, url, binary) as (target, pid):
                     pids = {"service": pid, "valkey": valkey_pid}
-                    await table("envoyproxy/ratelimit", target, pids, loads, socket)
+                    found += await table(BASELINE, target, pids, loads, socket)
+    return found
 
 
 async def table(
     title: str, target: str, pids: Mapping[str, int], loads: list[Load], socket: Path
-) -> None:
+) -> list[Decision]:
     """One service under each load."""
+    found = []
     print(f"\n{title}: CPU us a decision (service, Valkey, both), decisions/s, latency ms")
     print(" conc  subjects  service  valkey    both     per s      p50      p95      p99    p99.9")
     await asyncio.sleep(1)
@@ -206,6 +209,8 @@ async def table(
             keys = max(1, valkey.dbsize())
             room = sum(map(valkey.memory_usage, valkey.scan_iter(count=1000))) // keys
             print(f"{figures.row(load)}  {room} bytes a key", flush=True)
+            found.append(Decision(title, load, figures, room))
+    return found
 
 
 def valkey_binary() -> str:

@@ -48,37 +48,49 @@ class Get:
     headers: dict[str, str]
 
 
-async def run(
-    host: str, port: int, gets: Sequence[Get], *, requests: int, concurrency: int
-) -> Result:
-    """Sends so many requests over so many connections, each one request at a time.
+@dataclass(frozen=True)
+class Target:
+    """Where requests go, and which, in turn."""
+
+    host: str
+    port: int
+    gets: Sequence[Get]
+
+
+async def run(target: Target, requests: int, seconds: float, concurrency: int) -> Result:
+    """Sends requests over so many connections, each one at a time.
 
     Args:
-        gets: the requests to send, in turn.
+        requests: how many at most.
+        seconds: after which no further one is sent.
+        concurrency: the number of connections.
     """
-    messages = [_message(host, port, get) for get in gets]
+    messages = [_message(target, get) for get in target.gets]
     left = itertools.islice(itertools.cycle(messages), requests)
     statuses: Counter[int] = Counter()
+    began = time.perf_counter()
 
     async def client() -> list[float]:
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(target.host, target.port)
         latencies = []
         for message in left:
             started = time.perf_counter()
             writer.write(message)
             statuses[await _answer(reader)] += 1
-            latencies.append(time.perf_counter() - started)
+            ended = time.perf_counter()
+            latencies.append(ended - started)
+            if ended - began > seconds:
+                break
         writer.close()
         return latencies
 
-    began = time.perf_counter()
     parts = await asyncio.gather(*(client() for _ in range(concurrency)))
     took = time.perf_counter() - began
     return Result(took, sorted(latency for part in parts for latency in part), statuses)
 
 
-def _message(host: str, port: int, get: Get) -> bytes:
-    lines = [f"GET {get.path} HTTP/1.1", f"host: {host}:{port}"]
+def _message(target: Target, get: Get) -> bytes:
+    lines = [f"GET {get.path} HTTP/1.1", f"host: {target.host}:{target.port}"]
     lines += [f"{name}: {value}" for name, value in get.headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 

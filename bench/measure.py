@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import uvloop
+
 from bench import cpu, load
 
-WARM_UP_SHARE = 10  # one request in ten is sent before, and not counted
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Service:
+    """Somebody who answers.
+
+    Attributes:
+        name: as the report calls it.
+        port: where it answers, on the loopback address.
+        pids: its processes, by name; their children count with them.
+    """
+
+    name: str
+    port: int
+    pids: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Span:
+    """How long a measurement lasts: until the first of the two.
+
+    Attributes:
+        requests: sent at most.
+        seconds: at most, and as much as a quarter of it for warming up before.
+    """
+
+    requests: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -15,11 +46,13 @@ class Measurement:
     """What a load cost.
 
     Attributes:
-        name: what was measured.
+        work: what was asked for.
+        service: who answered.
         microseconds: CPU time per request of each process, by name.
     """
 
-    name: str
+    work: str
+    service: str
     concurrency: int
     result: load.Result
     microseconds: Mapping[str, float]
@@ -36,24 +69,19 @@ class Measurement:
 
 
 async def measure(
-    name: str,
-    pids: Mapping[str, int],
-    port: int,
-    gets: Sequence[load.Get],
-    *,
-    requests: int,
-    concurrency: int,
+    work: str, service: Service, gets: Sequence[load.Get], span: Span, concurrency: int
 ) -> Measurement:
-    """Sends the load and reads the kernel's accounts before and after it.
+    """Sends the load and reads the kernel's accounts before and after it."""
+    target = load.Target(HOST, service.port, gets)
+    await _send(target, Span(span.requests // 4, span.seconds / 4), concurrency)
+    before = cpu.snapshot(service.pids)
+    result = await _send(target, span, concurrency)
+    after = cpu.snapshot(service.pids)
+    spent = {each: (after[each] - before[each]) / result.requests * 1e6 for each in service.pids}
+    return Measurement(work, service.name, concurrency, result, spent)
 
-    Args:
-        pids: the server processes, by name; their children count with them.
-    """
-    host = "127.0.0.1"
-    warm = max(1, requests // WARM_UP_SHARE)
-    await load.run(host, port, gets, requests=warm, concurrency=concurrency)
-    before = cpu.snapshot(pids)
-    result = await load.run(host, port, gets, requests=requests, concurrency=concurrency)
-    after = cpu.snapshot(pids)
-    spent = {each: (after[each] - before[each]) / requests * 1e6 for each in pids}
-    return Measurement(name, concurrency, result, spent)
+
+async def _send(target: load.Target, span: Span, concurrency: int) -> load.Result:
+    """On a quick loop of its own, so that the clients take little of the machine."""
+    sending = load.run(target, span.requests, span.seconds, concurrency)
+    return await asyncio.to_thread(uvloop.run, sending)

@@ -1,36 +1,144 @@
-"""The report of a run, as a Markdown table."""
+"""The report of a run, in Markdown."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from bench.limiter import BASELINE, Decision
 from bench.measure import Measurement
+from bench.sign_in import SignIn
 
+OURS = "Portico"
+POINTS = (0.5, 0.95, 0.99, 0.999)
 HEAD = """# Measured
 
-CPU time per request in microseconds, from the kernel's accounting, summed over all server
-processes and split by process. Two shared cores, the load from the same machine: read the ratios.
+{date}. CPU time in microseconds, from the kernel's accounting, summed over all server processes
+and split by process. The load comes from the same machine: read the ratios. "Ours beside it" is
+our CPU time as a part of that baseline's at the same concurrency. docs/performance.md says how
+each figure comes about.
 
+![CPU time per request by process](results.svg)
 """
 
 
-def write_report(path: Path, found: Sequence[Measurement]) -> None:
-    """Writes the table to `path`."""
-    parts = list(found[0].microseconds)
-    columns = ["work", "concurrency", "CPU us", *parts, "req/s", "p50 ms", "p95", "p99", "errors"]
-    rows = [columns, ["---"] * len(columns), *(_row(one, parts) for one in found)]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    path.write_text(HEAD + "\n".join(lines) + "\n")
+@dataclass(frozen=True)
+class Findings:
+    """Everything that a run has found."""
+
+    reads: Sequence[Measurement]
+    verifications: Sequence[Measurement]
+    decisions: Sequence[Decision]
+    sign_in: SignIn
 
 
-def _row(one: Measurement, parts: Sequence[str]) -> list[str]:
+def write_report(path: Path, found: Findings) -> None:
+    """Writes all tables to `path`."""
+    sections = [
+        HEAD.format(date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
+        "## Reads\n",
+        _measurements(found.reads),
+        "\n## One API key verification\n\nCold: each key for the first time. Warm: again.\n",
+        _measurements(found.verifications),
+        "\n## One limit decision\n",
+        _decisions(found.decisions),
+        "\n## Sign-in\n",
+        _sign_in(found.sign_in),
+    ]
+    path.write_text("\n".join(sections) + "\n")
+
+
+def ratio(one: Measurement, all_of_them: Sequence[Measurement]) -> float | None:
+    """Our CPU time as a part of this baseline's; None for our own."""
+    for other in all_of_them:
+        same = (other.work, other.concurrency) == (one.work, one.concurrency)
+        if same and other.service == OURS != one.service:
+            return other.total / one.total
+    return None
+
+
+def _measurements(found: Sequence[Measurement]) -> str:
+    columns = ["work", "conc.", "by", "CPU us", "ours beside it", "of which", "req/s"]
+    columns += ["p50 ms", "p95", "p99", "p99.9", "errors"]
+    order = {one.work: None for one in found}
+    rows = [
+        _measurement(one, found)
+        for work in order
+        for one in sorted(
+            (each for each in found if each.work == work), key=lambda each: each.concurrency
+        )
+    ]
+    return _table(columns, rows)
+
+
+def _measurement(one: Measurement, found: Sequence[Measurement]) -> list[str]:
+    beside = ratio(one, found)
     return [
-        one.name,
+        one.work,
         str(one.concurrency),
+        one.service,
         f"{one.total:.0f}",
-        *(f"{one.microseconds[part]:.0f}" for part in parts),
+        "" if beside is None else f"{beside:.2f}x",
+        ", ".join(f"{name} {spent:.0f}" for name, spent in one.microseconds.items()),
         f"{one.rate:.0f}",
-        *(f"{one.result.percentile(share):.1f}" for share in (0.5, 0.95, 0.99)),
+        *(f"{one.result.percentile(share):.1f}" for share in POINTS),
         str(one.result.errors),
     ]
+
+
+def _decisions(found: Sequence[Decision]) -> str:
+    columns = ["conc.", "callers", "by", "CPU us", "ours beside it", "of which", "per s"]
+    columns += ["p50 ms", "p95", "p99", "p99.9", "errors", "bytes a caller"]
+    order = {one.load: None for one in found}
+    rows = [_decision(one, found) for load in order for one in found if one.load == load]
+    note = "" if any(one.service == BASELINE for one in found) else NO_GO
+    return _table(columns, rows) + note
+
+
+NO_GO = "\n\nWithout envoyproxy/ratelimit: it could not be built on this machine.\n"
+
+
+def _decision(one: Decision, found: Sequence[Decision]) -> list[str]:
+    figures, total = one.figures, decision_cost(one)
+    mine = [each for each in found if each.load == one.load and each.service == OURS]
+    micro = 1e6 / one.load.requests
+    return [
+        str(one.load.concurrency) + (f" at {one.load.rate}/s" if one.load.rate else ""),
+        f"{one.load.subjects:,}",
+        one.service,
+        f"{total:.0f}",
+        "" if one.service == OURS else f"{decision_cost(mine[0]) / total:.2f}x",
+        f"service {figures.service * micro:.0f}, valkey {figures.valkey * micro:.0f}",
+        f"{one.load.requests / figures.took:.0f}",
+        *(f"{figures.percentile(share):.1f}" for share in POINTS),
+        str(figures.errors),
+        str(one.room),
+    ]
+
+
+def decision_cost(one: Decision) -> float:
+    """CPU time of a decision in microseconds."""
+    return (one.figures.service + one.figures.valkey) / one.load.requests * 1e6
+
+
+def _sign_in(found: SignIn) -> str:
+    rows = [
+        ["bcrypt alone, all processors", f"{found.hashes:.1f} a second"],
+        ["sign-ins", f"{found.logins:.1f} a second, {found.errors} failed"],
+        ["sign-ins beside bcrypt alone", f"{found.logins / found.hashes:.0%}"],
+        ["CPU time of a sign-in", f"{found.milliseconds:.0f} ms"],
+        ["other requests, nobody signs in", _points(found.idle)],
+        ["other requests, sign-ins fill the machine", _points(found.meanwhile)],
+    ]
+    return _table(["what", "found"], rows)
+
+
+def _points(points: tuple[float, float]) -> str:
+    return f"p50 {points[0]:.1f} ms, p99 {points[1]:.1f} ms"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,109 @@
+"""Sign-in: its rate beside that of bcrypt alone, and what others notice of it meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import bcrypt
+
+from bench import cpu
+from bench.population import PASSWORD, Inhabitant
+from bench.reads import PARTS
+from bench.steady import Client, Seen, reader, signer
+from tests.stack import Stack
+
+ROUNDS = 12
+SECONDS = 6.0
+SIGNING_IN = 8  # clients at once
+READS_A_SECOND = 40.0
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """What was found.
+
+    Attributes:
+        hashes: a second, by bcrypt alone on all processors.
+        logins: a second, by the platform.
+        milliseconds: CPU time of a sign-in.
+        errors: sign-ins that failed.
+        idle: how long other requests took (p50, p99 in ms) while nobody signed in.
+        meanwhile: the same while sign-ins filled the machine.
+    """
+
+    hashes: float
+    logins: float
+    milliseconds: float
+    errors: int
+    idle: tuple[float, float]
+    meanwhile: tuple[float, float]
+
+
+async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
+    """Bcrypt alone, sign-ins alone, reads alone, and reads beside sign-ins."""
+    hashes = await _hash_rate()
+    pids = {part: stack.pid(part) for part in PARTS}
+    before = sum(cpu.snapshot(pids).values())
+    statuses, took = await _sign_in(stack, people)
+    spent = sum(cpu.snapshot(pids).values()) - before
+    idle = await _read(stack, people)
+    meanwhile, _ = await asyncio.gather(_read(stack, people), _sign_in(stack, people))
+    good = statuses.count(200)
+    return SignIn(
+        hashes,
+        good / took,
+        spent / len(statuses) * 1e3,
+        len(statuses) - good,
+        _points(idle),
+        _points(meanwhile),
+    )
+
+
+async def _hash_rate() -> float:
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(ROUNDS))
+    count, deadline = 0, time.perf_counter() + SECONDS / 2
+
+    async def check() -> None:
+        nonlocal count
+        while time.perf_counter() < deadline:
+            # It lets go of the interpreter while it hashes.
+            await asyncio.to_thread(bcrypt.checkpw, PASSWORD.encode(), hashed)
+            count += 1
+
+    began = time.perf_counter()
+    await asyncio.gather(*(check() for _ in range(os.cpu_count() or 1)))
+    return count / (time.perf_counter() - began)
+
+
+async def _sign_in(stack: Stack, people: Sequence[Inhabitant]) -> tuple[list[int], float]:
+    """The statuses of as many sign-ins as the platform can do, and how long they took."""
+    statuses: list[int] = []
+    async with stack.rest() as http:
+        ask = signer(http, [each.email for each in people])
+        began = time.perf_counter()
+
+        async def client() -> None:
+            while time.perf_counter() < began + SECONDS:
+                statuses.append(await ask())
+
+        await asyncio.gather(*(client() for _ in range(SIGNING_IN)))
+        return statuses, time.perf_counter() - began
+
+
+async def _read(stack: Stack, people: Sequence[Inhabitant]) -> list[Seen]:
+    async with stack.rest() as http:
+        headers = {"authorization": f"Bearer {people[0].token}"}
+        client = Client("read", reader(http, "/api/v1/users/me", headers), READS_A_SECOND)
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(SECONDS, stop.set)
+        await client.run(stop)
+    return client.seen
+
+
+def _points(seen: Sequence[Seen]) -> tuple[float, float]:
+    latencies = sorted(each.seconds * 1e3 for each in seen)
+    return latencies[len(latencies) // 2], latencies[int(len(latencies) * 0.99)]
