@@ -66,18 +66,19 @@ def decision_loads() -> list[Load]:
 def groups(found: Findings) -> list[Group]:
     """What the picture shows."""
     measured = [*found.reads, *found.verifications]
-    drawn = [
-        Group(work, [Bar(one.service, one.microseconds) for one in _busiest(work, measured)])
-        for work in dict.fromkeys(one.work for one in measured)
-    ]
-    busy = [one for one in found.decisions if one.load == decision_loads()[2]]
-    return [*drawn, Group("one limit decision over gRPC", [_decision_bar(one) for one in busy])]
+    drawn = [_group(work, measured) for work in dict.fromkeys(one.work for one in measured)]
+    load = decision_loads()[2]
+    busy = [one for one in found.decisions if one.load == load]
+    title = f"one limit decision over gRPC, {load.concurrency} at once"
+    return [*drawn, Group(title, [_decision_bar(one) for one in busy])]
 
 
-def _busiest(work: str, measured: Sequence[Measurement]) -> list[Measurement]:
+def _group(work: str, measured: Sequence[Measurement]) -> Group:
     """Each service at the concurrency that is drawn, or the only one that there is."""
     same = [one for one in measured if one.work == work]
-    return [one for one in same if one.concurrency == DRAWN_CONCURRENCY] or same
+    shown = [one for one in same if one.concurrency == DRAWN_CONCURRENCY] or same
+    title = f"{work}, {shown[0].concurrency} at once"
+    return Group(title, [Bar(one.service, one.microseconds) for one in shown])
 
 
 def _decision_bar(one: Decision) -> Bar:

@@ -29,6 +29,7 @@ from bench import cpu
 from bench.processes import process
 from cli.run import wheels
 from cli.run.valkey import INSTEAD
+from tests.stack import free_ports
 
 METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 REQUESTS = 40_000
@@ -140,6 +141,7 @@ async def ours(folder: Path, valkey: str) -> AsyncIterator[tuple[str, int]]:
 @asynccontextmanager
 async def baseline(folder: Path, valkey: str, binary: str) -> AsyncIterator[tuple[str, int]]:
     """envoyproxy/ratelimit with its default way of talking to Redis."""
+    ports = free_ports(3)
     config = folder / "go" / "portico" / "config"
     config.mkdir(parents=True)
     (config / "portico.yaml").write_text(BASELINE_CONFIG)
@@ -152,13 +154,13 @@ async def baseline(folder: Path, valkey: str, binary: str) -> AsyncIterator[tupl
         "RUNTIME_SUBDIRECTORY": "portico",
         "RUNTIME_WATCH_ROOT": "false",
         "GRPC_HOST": "127.0.0.1",
-        "GRPC_PORT": "18081",
-        "PORT": "18080",
-        "DEBUG_PORT": "16070",
+        "GRPC_PORT": str(ports[0]),
+        "PORT": str(ports[1]),
+        "DEBUG_PORT": str(ports[2]),
         "LIMIT_RESPONSE_HEADERS_ENABLED": "true",
     }
     async with process(binary, environment=environment) as pid:
-        yield "127.0.0.1:18081", pid
+        yield f"127.0.0.1:{ports[0]}", pid
 
 
 @dataclass(frozen=True)

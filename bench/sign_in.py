@@ -27,7 +27,8 @@ class SignIn:
     """What was found.
 
     Attributes:
-        hashes: a second, by bcrypt alone on all processors.
+        hashes: a second, by bcrypt alone on as many processors as the platform gives it.
+        most_hashes: a second, by bcrypt alone on all processors.
         logins: a second, by the platform.
         milliseconds: CPU time of a sign-in.
         errors: sign-ins that failed.
@@ -36,6 +37,7 @@ class SignIn:
     """
 
     hashes: float
+    most_hashes: float
     logins: float
     milliseconds: float
     errors: int
@@ -45,7 +47,10 @@ class SignIn:
 
 async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
     """Bcrypt alone, sign-ins alone, reads alone, and reads beside sign-ins."""
-    hashes = await _hash_rate()
+    processors = os.cpu_count() or 1
+    # The platform keeps one processor for everybody else; see server/users/passwords.py.
+    hashes = await _hash_rate(max(1, processors - 1))
+    most_hashes = await _hash_rate(processors)
     pids = {part: stack.pid(part) for part in PARTS}
     before = sum(cpu.snapshot(pids).values())
     statuses, took = await _sign_in(stack, people)
@@ -55,6 +60,7 @@ async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
     good = statuses.count(200)
     return SignIn(
         hashes,
+        most_hashes,
         good / took,
         spent / len(statuses) * 1e3,
         len(statuses) - good,
@@ -63,7 +69,7 @@ async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
     )
 
 
-async def _hash_rate() -> float:
+async def _hash_rate(threads: int) -> float:
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(ROUNDS))
     count, deadline = 0, time.perf_counter() + SECONDS / 2
 
@@ -75,7 +81,7 @@ async def _hash_rate() -> float:
             count += 1
 
     began = time.perf_counter()
-    await asyncio.gather(*(check() for _ in range(os.cpu_count() or 1)))
+    await asyncio.gather(*(check() for _ in range(threads)))
     return count / (time.perf_counter() - began)
 
 
