@@ -168,7 +168,7 @@ async def _read_mails(stack: Stack, tenants: list[Tenant], inhabitants: list[Inh
         }
         for operation, (path, addresses) in wanted.items():
             tokens = [await _mailed(stack, address, path) for address in addresses]
-            inhabitant.given[operation] = {"token": tokens}
+            inhabitant.given[operation] = {"token": tokens, "newPassword": [PASSWORD]}
 
 
 async def _mailed(stack: Stack, address: str, path: str) -> str:

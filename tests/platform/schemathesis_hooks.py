@@ -41,6 +41,7 @@ EXCUSED = {
     "URL_INVALID",  # more grammar than a pattern holds
     "URL_NOT_PUBLIC",
     "URL_HAS_CREDENTIALS",
+    "UNKNOWN_TIME_ZONE",  # the IANA's list grows
 }
 _KEY = re.compile("[!-~]{1,255}")
 _NOBODYS = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -169,12 +170,21 @@ def _name_what_exists(case: Any, inhabitant: dict[str, Any]) -> None:
         spares = inhabitant["spares"].get(name, [])
         if not uses_up:
             case.path_parameters[name] = inhabitant["ids"].get(name, value)
+        elif _tightens(case) and spares:
+            case.path_parameters[name] = spares[0]
         else:
             case.path_parameters[name] = spares.pop() if spares else _NOBODYS
 
 
 def _uses_up(case: Any) -> bool:
-    return bool(case.operation.method == "delete" or case.operation.path.endswith("/revoke"))
+    """Whether what the request is about cannot be worked with afterwards."""
+    ends = case.operation.method == "delete" or case.operation.path.endswith("/revoke")
+    return bool(ends or _tightens(case))
+
+
+def _tightens(case: Any) -> bool:
+    """Whether it sets limits: of an organization in which nobody works."""
+    return _operation_id(case) == "updateOrganizationLimits"
 
 
 def _is_needed(case: Any, value: str, *, uses_up: bool) -> bool:
