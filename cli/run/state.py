@@ -53,14 +53,15 @@ def prepare_folders(settings: Settings) -> None:
     ):
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if folder == settings.sockets_dir != settings.state_dir:
+                # Before anything is done to it: it could be a link to a folder of ours.
+                require_ours(folder)
             folder.chmod(mode)
         except OSError as error:
             raise RunError(
                 f"cannot use the folder {folder} ({error.strerror}): "
                 "make it writable or set PORTICO_STATE_DIR"
             ) from error
-    if settings.sockets_dir != settings.state_dir:
-        require_ours(settings.sockets_dir)
 
 
 def require_ours(folder: Path) -> None:
