@@ -179,7 +179,7 @@ def test_header_parameters_stand_where_they_apply(document: dict[str, Any]) -> N
     for _, verb, described in operations(document):
         names = {p["$ref"].rpartition("/")[2] for p in described["parameters"] if "$ref" in p}
         assert ("Idempotency-Key" in names) == (verb != "get")
-        assert ("If-Match" in names) == (verb in {"patch", "delete"})
+        assert ("If-Match" in names) == (verb in {"put", "patch", "delete"})
         assert "X-Request-ID" in names
 
 

@@ -24,6 +24,8 @@ _ERROR_TEXTS = {
     503: ("Unavailable", "A part of the platform does not answer; try again soon."),
     504: ("Timeout", "The answer took too long."),
 }
+# The verbs whose requests may carry If-Match.
+CONDITIONAL = frozenset({"PUT", "PATCH", "DELETE"})
 _ALWAYS = (400, 422, 431, 500, 503, 504)
 
 _TEXT: Json = {"type": "string"}
@@ -149,7 +151,7 @@ def _errors(method: Method) -> list[int]:
         403: asks_who,
         404: finds,
         409: method.rest.verb != "GET",
-        412: method.rest.verb in {"PATCH", "DELETE"},
+        412: method.rest.verb in CONDITIONAL,
         413: method.rest.has_body,
         429: method.category is not Category.UNLIMITED,
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from edge.gateway.contract import AccessRule, Binding, Contract, Method
 from edge.gateway.openapi.answers import (
+    CONDITIONAL,
     HEADERS,
     REQUEST_ID_HEADER,
     envelope_schemas,
@@ -161,7 +162,7 @@ def _header_parameters(binding: Binding) -> list[Json]:
     names = [REQUEST_ID_HEADER]
     if binding.verb != "GET":
         names.append("Idempotency-Key")
-    if binding.verb in {"PATCH", "DELETE"}:
+    if binding.verb in CONDITIONAL:
         names.append("If-Match")
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
