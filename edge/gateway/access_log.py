@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.gateway.headers import ANSWERED_REQUEST_ID
+from edge.gateway.headers import ANSWERED_REQUEST_ID, CLIENT_ADDRESS
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension
 
@@ -23,7 +23,7 @@ _FIELDS = {
     "bytes_sent": "%BYTES_SENT%",
     "subject": "%REQ(X-AUTH-SUBJECT)%",
     "organization": "%REQ(X-AUTH-ORGANIZATION)%",
-    "client_address": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "client_address": CLIENT_ADDRESS,
     "user_agent": "%REQ(USER-AGENT):200%",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.gateway.contract import Category, Method
-from edge.gateway.headers import header_matches, skip_when
+from edge.gateway.headers import CLIENT_ADDRESS, header_matches, skip_when
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, set_header, typed
 
@@ -26,8 +26,6 @@ _NEVER_EMPTY = 1_000_000_000
 
 # These budgets belong to an address, whoever is signed in there.
 _BY_ADDRESS = frozenset({Category.LOGIN, Category.REGISTER, Category.PASSWORD_RESET})
-
-_ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 
 
 def address_filter(settings: GatewaySettings) -> Json:
@@ -152,11 +150,11 @@ def _header(name: str) -> Json:
 def _address_of(*, anyone: bool) -> Json:
     """The client's address: of a caller without a verified name, or of anyone."""
     if anyone:
-        return {"generic_key": {"descriptor_key": "address", "descriptor_value": _ADDRESS}}
+        return {"generic_key": {"descriptor_key": "address", "descriptor_value": CLIENT_ADDRESS}}
     return {
         "header_value_match": {
             "descriptor_key": "address",
-            "descriptor_value": _ADDRESS,
+            "descriptor_value": CLIENT_ADDRESS,
             "expect_match": False,
             "headers": [{"name": "x-auth-subject", "present_match": True}],
         }
