@@ -194,7 +194,8 @@ class Principal:
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     url = os.environ["PORTICO_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = create_async_engine(url, pool_size=10, max_overflow=10)
+    # No overflow: a connection that is opened for one request costs more than the request.
+    engine = create_async_engine(url, pool_size=20, max_overflow=0)
     app.state.sessions = async_sessionmaker(engine, expire_on_commit=False)
     app.state.redis = Redis.from_url(os.environ["PORTICO_REDIS_URL"])
     app.state.limit = app.state.redis.register_script(LIMIT)
