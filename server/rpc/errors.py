@@ -24,6 +24,7 @@ from server.kit.errors import (
     InvalidRequestError,
     UnavailableError,
 )
+from server.rpc.nul import nul_violations
 from server.rpc.pipeline import Context, Proceed
 
 DOMAIN = "portico"
@@ -45,18 +46,20 @@ class Errors:
         try:
             return await proceed(request, call)
         except Exception as error:
-            return await _abort(context, self._refusal(error, call))
+            return await _abort(context, self._refusal(error, request, call))
 
-    def _refusal(self, error: Exception, call: Call) -> DomainError:
+    def _refusal(self, error: Exception, request: Message, call: Call) -> DomainError:
         if isinstance(error, DomainError):
             return error
-        known = self._database_refusal(error, call)
+        known = self._database_refusal(error, request, call)
         if known is not None:
             return known
         log.exception("unexpected_error", rpc=call.method.path, request_id=call.request_id)
         return InternalError()
 
-    def _database_refusal(self, error: Exception, call: Call) -> DomainError | None:
+    def _database_refusal(
+        self, error: Exception, request: Message, call: Call
+    ) -> DomainError | None:
         """What the database said, in our words; None if it is a surprise."""
         match error:
             case IntegrityError():
@@ -64,7 +67,7 @@ class Errors:
             case StaleDataError():
                 return _lost_race(call)
             case DataError() if "NUL" in str(error.orig):
-                return InvalidRequestError()
+                return InvalidRequestError(violations=nul_violations(request))
             case OperationalError() | InterfaceError() | PoolTimeout() | psycopg.OperationalError():
                 log.warning("database_unavailable", rpc=call.method.path, error=str(error)[:200])
                 return UnavailableError()
