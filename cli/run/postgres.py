@@ -36,6 +36,8 @@ OPTIONS = {
     "io_method": "sync",
     "jit": "off",
     "log_timezone": "UTC",
+    # The details of an error quote the row: addresses do not belong in a log.
+    "log_error_verbosity": "terse",
     "timezone": "UTC",
 }
 

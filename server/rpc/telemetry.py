@@ -21,6 +21,9 @@ from server.rpc.pipeline import Proceed
 CALLS = Counter("portico_rpc_calls", "Calls, by method and outcome.", ["rpc", "reason"])
 SECONDS = Histogram("portico_rpc_seconds", "The time a call took, in seconds.", ["rpc"])
 
+# A log line must not grow with whatever a caller cares to send.
+MAX_LOGGED_BYTES = 2000
+
 log = structlog.get_logger("rpc")
 
 
@@ -55,5 +58,11 @@ class Telemetry:
             principal=call.principal.kind,
             principal_id=str(call.principal.id or ""),
             request_id=call.request_id,
-            request=redacted(request),
+            request=_shown(request),
         )
+
+
+def _shown(request: Message) -> dict[str, Any]:
+    """What was asked, without sensitive values; of a long request only the size in bytes."""
+    size = request.ByteSize()
+    return redacted(request) if size <= MAX_LOGGED_BYTES else {"bytes": size}
