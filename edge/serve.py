@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from edge.settings import Engine
 from edge.surprises import Surprises
+from server.kit.signals import stop_signal
 
 GRACE_SECONDS = 5.0
 
@@ -36,12 +36,10 @@ def run(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
 
 
 async def _until_stopped(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stop = stop_signal()
     async with service():
         log.info("serving")
-        await stopped.wait()
+        await stop.wait()
         log.info("stopping")
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Engine = Literal["pygrpc-native", "grpcio"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-
-BAD_SETTING = 2  # the exit code
 
 
 class EdgeSettings(BaseSettings):
@@ -60,19 +57,3 @@ class RateLimitSettings(EdgeSettings):
     ratelimit_timeout: float = Field(default=0.04, gt=0, le=10)
     # Where Prometheus reads the decisions; nowhere if not set.
     ratelimit_metrics_port: int | None = Field(default=None, ge=0, le=65535)
-
-
-Settings = TypeVar("Settings", bound=BaseSettings)
-
-
-def load(kind: type[Settings]) -> Settings:
-    """Reads the environment, or ends the process with one line that says what is wrong."""
-    try:
-        return kind.model_validate({})
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"PORTICO_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
-            for problem in error.errors()
-        )
-        print(f"portico: {wrong}", file=sys.stderr)  # noqa: T201
-        raise SystemExit(BAD_SETTING) from None

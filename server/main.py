@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
 
 import structlog
@@ -13,8 +12,10 @@ from prometheus_client import start_http_server
 
 from server.auth.signing_keys import SealedOtherwiseError
 from server.kit.logs import configure
+from server.kit.settings import read
+from server.kit.signals import stop_signal
 from server.serve import Server
-from server.settings import Settings, read
+from server.settings import Settings
 from server.wiring import build
 
 log = structlog.get_logger("core")
@@ -52,12 +53,3 @@ async def serve(settings: Settings) -> None:
         log.info("stopped")
     finally:
         await core.close()
-
-
-def stop_signal() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.kit.secrets import Secrets
@@ -68,17 +67,3 @@ class Settings(SharedSettings):
     def key_environment(self) -> str:
         """What stands in the API keys made here: "live" or "test"."""
         return "live" if self.environment == "production" else "test"
-
-
-AnySettings = TypeVar("AnySettings", bound=SharedSettings)
-
-
-def read(kind: type[AnySettings]) -> AnySettings:
-    """The settings from the environment, or an exit that names what is wrong in one line."""
-    try:
-        return kind()  # type: ignore[call-arg]  # the environment has them
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"PORTICO_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
-        )
-        sys.exit(f"portico: {wrong}")

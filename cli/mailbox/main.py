@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 
 import structlog
@@ -16,6 +15,7 @@ from cli.mailbox.store import Mailbox
 from cli.run.errors import RunError
 from cli.run.settings import Settings, read_settings
 from server.kit.logs import configure
+from server.kit.signals import stop_signal
 
 MAX_MAIL_BYTES = 5_000_000
 
@@ -44,9 +44,7 @@ async def serve(settings: Settings) -> None:
     """Takes mail on the SMTP port and shows it on the mailbox port."""
     mailbox = Mailbox()
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_signal()
     smtp = await loop.create_server(
         lambda: SMTP(Sink(mailbox), data_size_limit=MAX_MAIL_BYTES, enable_SMTPUTF8=True),
         settings.mailbox_host,

@@ -17,10 +17,11 @@ from edge.authorize.service import AuthorizeService
 from edge.authorize.shared import Shared
 from edge.authorize.uses import Uses
 from edge.serve import run, serving
-from edge.settings import AuthorizeSettings, load
+from edge.settings import AuthorizeSettings
 from edge.valkey import connect as connect_valkey
 from server.kit import logs
 from server.kit.clock import Clock, utc_now
+from server.kit.settings import read
 
 NAME = "envoy.service.auth.v3.Authorization"
 VALKEY_TIMEOUT_SECONDS = 1.0
@@ -30,7 +31,7 @@ SHARED_TIMEOUT_SECONDS = 0.05
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    settings = load(AuthorizeSettings)
+    settings = read(AuthorizeSettings)
     logs.configure("authorize", settings.log_level)
     run(lambda: authorize(settings))
 

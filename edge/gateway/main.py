@@ -11,7 +11,7 @@ from typing import NoReturn
 from edge.gateway import contract
 from edge.gateway.bootstrap import render
 from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings, GatewaySettings
-from edge.settings import load
+from server.kit.settings import read
 
 
 class StartError(Exception):
@@ -20,7 +20,7 @@ class StartError(Exception):
 
 def main() -> NoReturn:
     """Replaces this process by Envoy; exits with 1 and one line if that is not possible."""
-    settings = load(EnvironmentSettings)
+    settings = read(EnvironmentSettings)
     try:
         command = [str(find_envoy()), *envoy_arguments(settings, write_config(settings))]
     except StartError as error:

@@ -14,10 +14,11 @@ from edge.ratelimit.following import OrganizationLimitsFollower
 from edge.ratelimit.gathered import Gathered
 from edge.ratelimit.service import RateLimitService
 from edge.serve import run, serving
-from edge.settings import RateLimitSettings, load
+from edge.settings import RateLimitSettings
 from edge.valkey import connect, connect_blocking
 from server.kit import logs
 from server.kit.clock import Clock, utc_now
+from server.kit.settings import read
 
 NAME = "envoy.service.ratelimit.v3.RateLimitService"
 METHOD = "ShouldRateLimit"
@@ -26,7 +27,7 @@ FOLLOWER_TIMEOUT_SECONDS = 1.0
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT."""
-    settings = load(RateLimitSettings)
+    settings = read(RateLimitSettings)
     logs.configure("ratelimit", settings.log_level)
     if settings.ratelimit_metrics_port is not None:
         start_http_server(settings.ratelimit_metrics_port, addr="127.0.0.1")

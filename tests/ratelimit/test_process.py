@@ -84,7 +84,7 @@ async def test_a_wrong_setting_is_one_clear_line(
 ) -> None:
     async with running(service, **settings) as process:
         _, errors = await asyncio.wait_for(process.communicate(), 20)
-    assert process.returncode == 2
+    assert process.returncode == 1
     (line,) = errors.decode().splitlines()
     assert wrong in line
     assert "hunter2" not in line
