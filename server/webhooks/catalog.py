@@ -18,7 +18,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "key.created": "An API key was created.",
     "key.revoked": "An API key was revoked; it is refused from now on.",
     "key.rotated": "An API key got a new secret.",
-    "key.updated": "The name, scopes, limits or expiry of an API key changed.",
+    "key.updated": "The name, scopes, networks, limits or expiry of an API key changed.",
     "member.added": "Somebody joined the organization.",
     "member.removed": "Somebody is no longer a member of the organization.",
     "member.updated": "A member got another role.",
