@@ -54,6 +54,8 @@ def rpc_route(method: Method, settings: GatewaySettings) -> Json:
     timeout = seconds(settings.request_timeout)
     action: Json = {
         "cluster": "core",
+        # The core must not meet what a client calls the host: it refuses an empty one.
+        "host_rewrite_literal": "core",
         "timeout": timeout,
         # A caller may ask for less time, not for more.
         "max_stream_duration": {"grpc_timeout_header_max": timeout},
