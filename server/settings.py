@@ -54,7 +54,7 @@ class Settings(SharedSettings):
     grpc_engine: Literal["pygrpc-native", "grpcio"] = "pygrpc-native"
     issuer: str = "portico"
     bcrypt_rounds: int = Field(default=12, ge=4, le=20)
-    database_pool_size: int = Field(default=10, ge=1, le=100)
+    database_pool_size: int = Field(default=20, ge=1, le=100)
     # Where Prometheus reads the core's metrics; none if not set.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
 

@@ -128,7 +128,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     one_time_tokens = OneTimeTokens(engine, secrets)
     verification = Verification(accounts, one_time_tokens, mailer)
     tenants = Tenants(reads)
-    key_grants = KeyGrants(engine, tenants, clock)
+    key_grants = KeyGrants(reads, tenants, clock)
 
     features = [
         Feature(
@@ -164,6 +164,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
             organization_service_pb2.DESCRIPTOR.services_by_name["OrganizationService"],
             OrganizationService(
                 accounts=accounts,
+                tenants=tenants,
                 invitations=Invitations(accounts, mailer, secrets),
                 subscriptions=Subscriptions(),
                 announcer=announcer,

@@ -29,7 +29,7 @@ from workers.webhooks.deliverer import Deliverer
 from workers.webhooks.http import WebhookClient
 
 # A delivery's record is one short transaction; a few connections serve many deliveries.
-POOL_SIZE = 4
+POOL_SIZE = 20
 # How long deliveries under way may take to finish, in seconds, when a worker stops.
 PATIENCE = 8.0
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from server.keys.models import ApiKey
-from server.keys.repository import find_keys
+from server.keys.repository import GRANTS
 from server.kit.batching import BatchLoader
 from server.kit.call import KeyGrant
 from server.kit.clock import Clock
+from server.kit.reads import Reads
 from server.organizations.tenants import Tenants
 
 
 class KeyGrants:
     """Answers the access interceptor."""
 
-    def __init__(self, engine: AsyncEngine, tenants: Tenants, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, reads: Reads, tenants: Tenants, clock: Clock) -> None:
+        self._reads = reads
         self._tenants = tenants
         self._clock = clock
         self._keys: BatchLoader[UUID, ApiKey] = BatchLoader(self._fetch)
@@ -37,4 +36,5 @@ class KeyGrants:
         )
 
     async def _fetch(self, key_ids: Sequence[UUID]) -> Mapping[UUID, ApiKey]:
-        return await find_keys(self._engine, key_ids)
+        rows = await self._reads.fetch(GRANTS, key_ids)
+        return {row.id: ApiKey(**row._asdict()) for row in rows}

@@ -8,10 +8,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import or_, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.keys.models import ApiKey
 from server.kit.paging import Cursors, Order, Page, Paging, fetch_page
+from server.kit.reads import keyed_query
 
 NEWEST_FIRST = Order((ApiKey.id,))
 
@@ -86,8 +87,18 @@ class ApiKeyRepository:
         )
 
 
-async def find_keys(engine: AsyncEngine, key_ids: Sequence[UUID]) -> Mapping[UUID, ApiKey]:
-    """Many keys at once, by id: for the batching loader, outside of any call's transaction."""
-    async with AsyncSession(engine) as db:
-        found = await db.scalars(select(ApiKey).where(ApiKey.id.in_(key_ids)))
-        return {key.id: key for key in found}
+# What decides whether a key is good, for many keys at once and outside of any call's transaction.
+GRANTS = keyed_query(
+    select(
+        ApiKey.id,
+        ApiKey.organization_id,
+        ApiKey.scopes,
+        ApiKey.allowed_cidrs,
+        ApiKey.secret_hash,
+        ApiKey.previous_secret_hash,
+        ApiKey.previous_secret_expires_at,
+        ApiKey.expires_at,
+        ApiKey.revoked_at,
+    ),
+    ApiKey.id,
+)

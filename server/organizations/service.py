@@ -37,6 +37,8 @@ from server.organizations.repository import (
     OrganizationRepository,
 )
 from server.organizations.rules import OWNER, require_grantable, slug_candidates
+from server.organizations.tenants import Tenants
+from server.organizations.views import OrganizationView
 from server.users.accounts import Accounts, Contact
 
 
@@ -45,6 +47,7 @@ class OrganizationService:
     """Serves portico.organizations.v1.OrganizationService."""
 
     accounts: Accounts
+    tenants: Tenants
     invitations: Invitations
     subscriptions: Subscriptions
     announcer: Announcer
@@ -76,7 +79,9 @@ class OrganizationService:
     async def GetOrganization(
         self, request: pb.GetOrganizationRequest, call: Call
     ) -> pb.GetOrganizationResponse:
-        organization = await _find(request.organization_id, call)
+        organization = await self.tenants.find(parse_id(request.organization_id))
+        if organization is None:
+            raise NotFoundError
         return pb.GetOrganizationResponse(organization=await _shown(organization, call))
 
     async def UpdateOrganization(
@@ -272,7 +277,7 @@ async def _find_limits_to_change(organization_id: UUID, call: Call) -> Organizat
     return limits
 
 
-async def _shown(organization: Organization, call: Call) -> OrganizationMessage:
+async def _shown(organization: Organization | OrganizationView, call: Call) -> OrganizationMessage:
     """The organization as the caller sees it, with its version."""
     role = ""
     if call.principal.kind == "user":

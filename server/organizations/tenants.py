@@ -14,11 +14,24 @@ from server.kit.batching import BatchLoader
 from server.kit.reads import Reads, keyed_query
 from server.organizations.models import Membership, Organization
 from server.organizations.rules import OWNER, ROLES
+from server.organizations.views import OrganizationView
 
 Rights = Mapping[UUID, frozenset[str]]
 
 _ALIVE = Organization.deleted_at.is_(None)
-_ALIVE_ONES = keyed_query(select(Organization.id).where(_ALIVE), Organization.id)
+# Its columns stand in the order of OrganizationView's.
+_VIEW = keyed_query(
+    select(
+        Organization.id,
+        Organization.name,
+        Organization.slug,
+        Organization.tier,
+        Organization.version,
+        Organization.created_at,
+        Organization.updated_at,
+    ).where(_ALIVE),
+    Organization.id,
+)
 _RIGHTS = keyed_query(
     select(Membership.user_id, Membership.organization_id, Membership.role)
     .join(Organization, Organization.id == Membership.organization_id)
@@ -37,15 +50,19 @@ class Tenants:
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
         self._rights: BatchLoader[UUID, Rights] = BatchLoader(self._fetch_rights)
-        self._alive: BatchLoader[UUID, bool] = BatchLoader(self._fetch_alive)
+        self._by_id: BatchLoader[UUID, OrganizationView] = BatchLoader(self._fetch)
 
     async def memberships(self, user_id: UUID) -> Rights:
         """A person's permissions in each of their organizations."""
         return await self._rights.load(user_id) or {}
 
+    async def find(self, organization_id: UUID) -> OrganizationView | None:
+        """The organization, to read only."""
+        return await self._by_id.load(organization_id)
+
     async def alive(self, organization_id: UUID) -> bool:
         """Whether there is such an organization."""
-        return await self._alive.load(organization_id) is not None
+        return await self.find(organization_id) is not None
 
     async def tier(self, db: AsyncSession, organization_id: UUID) -> str | None:
         """How much an organization may use, or None if there is none."""
@@ -111,8 +128,9 @@ class Tenants:
             found[row.user_id][row.organization_id] = ROLES[row.role]
         return found
 
-    async def _fetch_alive(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, bool]:
-        return {row.id: True for row in await self._reads.fetch(_ALIVE_ONES, organization_ids)}
+    async def _fetch(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, OrganizationView]:
+        rows = await self._reads.fetch(_VIEW, organization_ids)
+        return {row.id: OrganizationView(*row) for row in rows}
 
 
 def _any_without(user_id: UUID, organizations: Sequence[UUID]) -> Select[tuple[bool]]:

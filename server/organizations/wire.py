@@ -16,10 +16,11 @@ from server.organizations.models import (
     Organization,
     OrganizationLimits,
 )
+from server.organizations.views import OrganizationView
 from server.users.accounts import Contact
 
 
-def organization(row: Organization, role: str) -> pb.Organization:
+def organization(row: Organization | OrganizationView, role: str) -> pb.Organization:
     """The message for a row; `role` is the caller's, "" for an API key."""
     return pb.Organization(
         id=str(row.id),
