@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.kit.secrets import Secrets
@@ -30,6 +30,13 @@ class SharedSettings(BaseSettings):
     # Development only: webhooks may point to this machine.
     webhook_allow_loopback: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("webhook_allow_loopback")
+    @classmethod
+    def _is_for_development(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("environment") == "production":
+            raise ValueError("webhooks may point to this machine in development only")
+        return value
 
     @field_validator("secret_key")
     @classmethod

@@ -35,7 +35,13 @@ NAMING = {
 CONNECT_TIMEOUT = 2  # seconds
 STATEMENT_TIMEOUT = 10_000  # milliseconds
 POOL_TIMEOUT = 2  # seconds
-SERVER_OPTIONS = f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC"
+# Of every connection. The last one ends a connection whose other side has gone without a
+# word, in milliseconds; nothing else would, for minutes.
+CONNECTION: Mapping[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT,
+    "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC",
+    "tcp_user_timeout": 5_000,
+}
 
 
 class Base(DeclarativeBase):
@@ -85,7 +91,7 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         # Opening a connection costs PostgreSQL more than a request does: none comes and goes.
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT, "options": SERVER_OPTIONS},
+        connect_args=dict(CONNECTION),
     )
 
 

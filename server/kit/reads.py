@@ -17,7 +17,7 @@ from sqlalchemy import ARRAY, ColumnElement, Select, any_, bindparam
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.orm import InstrumentedAttribute
 
-from server.kit.db import CONNECT_TIMEOUT, SERVER_OPTIONS
+from server.kit.db import CONNECTION
 
 CONNECTIONS = 4
 
@@ -92,6 +92,5 @@ class Reads:
             self._url,
             autocommit=True,
             row_factory=namedtuple_row,
-            connect_timeout=CONNECT_TIMEOUT,
-            options=SERVER_OPTIONS,
+            **CONNECTION,
         )
