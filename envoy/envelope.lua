@@ -6,9 +6,8 @@
 -- transcoder, whose message names the field.
 --
 -- What it must know of a method (status, list field) is metadata of the route,
--- generated from the contract. Nothing here names a method.
-
-local STATE = "portico.envelope"
+-- generated from the contract. Nothing here names a method. It has no part in
+-- requests: a coroutine for each of them would cost as much as the envelope does.
 
 -- google.rpc.Code: the HTTP status, and error.code where the core names no reason.
 local STATUS = {
@@ -301,8 +300,8 @@ end
 
 -- Everything is read before the body: waiting for it ends the life of these objects.
 local function on_response(handle)
-  local request_id = (handle:streamInfo():dynamicMetadata():get(STATE) or {}).request_id
   local headers = handle:headers()
+  local request_id = headers:get("x-request-id")
   local fault = headers:get("x-edge-fault")
   if fault then return on_transcoder_failure(handle, fault, request_id) end
   if not is_enveloped(headers) then return end
@@ -313,40 +312,6 @@ local function on_response(handle)
   headers:remove("grpc-message")
   if status >= 400 then return on_error(handle, status, request_id) end
   if not route:get("raw") then on_success(handle, shape, request_id) end
-end
-
--- RFC 3629, longest sequences first; a space keeps what is left from joining.
-local UTF8_SEQUENCES = {
-  "\240[\144-\191][\128-\191][\128-\191]", "[\241-\243][\128-\191][\128-\191][\128-\191]",
-  "\244[\128-\143][\128-\191][\128-\191]", "\224[\160-\191][\128-\191]",
-  "[\225-\236\238\239][\128-\191][\128-\191]", "\237[\128-\159][\128-\191]",
-  "[\194-\223][\128-\191]",
-}
-
--- Protobuf text is UTF-8; the core could not even read a message with anything else.
-local function is_utf8(path)
-  if not string.find(path, "%%[89A-Fa-f]") then return true end
-  local text = string.gsub(path, "%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
-  for _, sequence in ipairs(UTF8_SEQUENCES) do text = string.gsub(text, sequence, " ") end
-  return not string.find(text, "[\128-\255]")
-end
-
-function envoy_on_request(handle)
-  local headers = handle:headers()
-  handle:streamInfo():dynamicMetadata():set(STATE, "request_id", headers:get("x-request-id"))
-  -- CONNECT has no path.
-  if not is_utf8(headers:get(":path") or "") then
-    return handle:respond({ [":status"] = "400" }, "")
-  end
-  local scheme, credential = string.match(headers:get("authorization") or "", "^(%a+) +(.+)$")
-  if not scheme or string.lower(scheme) ~= "bearer" then return end
-  if string.sub(credential, 1, 3) == "pk_" then
-    headers:replace("x-api-key", credential)
-    headers:remove("authorization")
-  elseif scheme ~= "Bearer" then
-    -- RFC 9110: the name of a scheme has no case. The filter that verifies tokens thinks it has.
-    headers:replace("authorization", "Bearer " .. credential)
-  end
 end
 
 -- Fails closed: after a mistake in here the core's answer must not go out as it is.

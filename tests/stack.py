@@ -55,6 +55,7 @@ TEST_VARIABLES = {
     "PORTICO_BCRYPT_ROUNDS": "4",
     "PORTICO_WEBHOOK_ALLOW_LOOPBACK": "true",
     "PORTICO_TRUSTED_HOPS": "1",
+    "PORTICO_JWKS_CACHE": "1",
 }
 
 _addresses = itertools.count(1)

@@ -22,6 +22,7 @@ JWKS_PATH = "/.well-known/jwks.json"
 _FILTERS = "extensions.filters.http."
 _AUTHORIZE_TIMEOUT = 0.5
 _CLOCK_SKEW_SECONDS = 15
+_TOKENS_REMEMBERED = 4096
 
 # What edge/authorize reads of a request.
 _TOLD = ("x-api-key", "x-request-id", ADDRESS_HEADER)
@@ -67,8 +68,10 @@ def _provider(settings: GatewaySettings) -> Json:
         "audiences": [AUDIENCE],
         "require_expiration": True,
         "clock_skew_seconds": _CLOCK_SKEW_SECONDS,
-        # No jwt_cache_config: it goes on accepting tokens of a key that was taken back.
-        # The core verifies the token again: it trusts nothing that we say of it.
+        # A verified token is not verified again, which is a third of what Envoy spends on
+        # a request. So it passes here until it expires, even if its key is taken back
+        # meanwhile; the core, which trusts nothing that we say of it, refuses it then.
+        "jwt_cache_config": {"jwt_cache_size": _TOKENS_REMEMBERED},
         "forward": True,
         "from_headers": [{"name": "Authorization", "value_prefix": "Bearer "}],
         "payload_in_metadata": "jwt",

@@ -8,15 +8,23 @@ from typing import Any
 from edge.gateway.access_log import access_log
 from edge.gateway.contract import Method
 from edge.gateway.credentials import JWKS_PATH, credential_filters
-from edge.gateway.headers import edge_headers_filter, request_id_filter, strip_forged
+from edge.gateway.headers import (
+    edge_headers_filter,
+    header_matches,
+    request_id_filter,
+    skip_when,
+    strip_forged,
+)
 from edge.gateway.limits import address_filter, limiter_filters
 from edge.gateway.replies import local_reply_config
-from edge.gateway.routes import route_config
+from edge.gateway.routes import LUA, route_config
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import MAX_REQUEST_BYTES, transcoder_filter
-from edge.gateway.typed import Json, extension
+from edge.gateway.typed import Json, extension, typed
 
 _FILTERS = "extensions.filters.http."
+# A token in the form in which we issue it: "Bearer", and a header that is a JSON object.
+_TOKEN_PREFIX = "Bearer ey"
 _COMPRESSORS: dict[str, tuple[str, Json]] = {
     "gzip": ("gzip.compressor.v3.Gzip", {"compression_level": "COMPRESSION_LEVEL_4"}),
     "brotli": ("brotli.compressor.v3.Brotli", {"quality": 4}),
@@ -113,6 +121,7 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
         request_id_filter(),
         # Above the envelope: what is compressed is what goes out.
         *(compressor(name) for name in _COMPRESSORS),
+        request_filter(settings),
         # Above the transcoder: on the way back it finds JSON.
         envelope_filter(settings),
         # Before any credential is looked at: guessing them costs the guesser.
@@ -127,13 +136,25 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
     ]
 
 
+def request_filter(settings: GatewaySettings) -> Json:
+    """Brings unusual requests into form; see envoy/request.lua. The usual ones pass beside it."""
+    not_ascii = header_matches(":path", ".*%[89A-Fa-f].*")
+    any_credential = header_matches("authorization", ".*")
+    usual_credential = header_matches("authorization", f"{_TOKEN_PREFIX}.*")
+    usual = {"or_matcher": {"predicate": [{"not_matcher": any_credential}, usual_credential]}}
+    nothing_to_do = {"and_matcher": {"predicate": [{"not_matcher": not_ascii}, usual]}}
+    script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_script(settings, "request"))
+    return skip_when("request", nothing_to_do, script)
+
+
 def envelope_filter(settings: GatewaySettings) -> Json:
     """Wraps JSON answers; see envoy/envelope.lua."""
-    return extension(
-        "envoy.filters.http.lua",
-        f"{_FILTERS}lua.v3.Lua",
-        default_source_code={"filename": str(settings.lua_file)},
-    )
+    source = _script(settings, "envelope")
+    return extension(LUA, f"{_FILTERS}lua.v3.Lua", default_source_code=source)
+
+
+def _script(settings: GatewaySettings, name: str) -> Json:
+    return {"filename": str(settings.lua_dir / f"{name}.lua")}
 
 
 def compressor(name: str) -> Json:

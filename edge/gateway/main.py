@@ -34,7 +34,7 @@ def write_config(settings: GatewaySettings) -> Path:
     Raises:
         StartError: if a file that is needed is missing or the contract is not complete.
     """
-    for file in (CONTRACT_FILE, settings.transcoder_file, settings.lua_file, settings.openapi_file):
+    for file in (CONTRACT_FILE, *settings.files):
         if not file.is_file():
             raise StartError(f"{file} is missing; run `portico generate`")
     try:

@@ -169,6 +169,7 @@ def _transcoder_failure() -> Json:
         "headers_to_add": [
             set_header("x-edge-fault", "%REQ(:METHOD)%"),
             set_header("x-edge-path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"),
+            set_header("x-request-id", REQUEST_ID),
         ],
     }
 

@@ -37,6 +37,8 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
                 "name": "public",
                 "domains": ["*"],
                 "typed_per_filter_config": {"envoy.filters.http.cors": cors_policy(settings)},
+                # The envelope shows it; what the core answers does not know it.
+                "response_headers_to_add": [set_header("x-request-id", "%REQ(X-REQUEST-ID)%")],
                 "routes": [
                     _openapi(settings),
                     *(rpc_route(method, settings) for method in methods),

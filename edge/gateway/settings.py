@@ -25,7 +25,7 @@ class GatewaySettings(BaseModel):
     Attributes:
         runtime_dir: the folder of the unix sockets.
         transcoder_file: the descriptor set that the transcoder reads.
-        lua_file: the script that wraps answers in the envelope.
+        lua_dir: the folder of the scripts: request.lua and envelope.lua.
         openapi_file: the document served at /api/v1/openapi.json.
         access_log: where the JSON access log goes.
         rest_host: the address to listen on.
@@ -41,7 +41,7 @@ class GatewaySettings(BaseModel):
 
     runtime_dir: Path
     transcoder_file: Path
-    lua_file: Path
+    lua_dir: Path
     openapi_file: Path
     access_log: Path = Path("/dev/stdout")
     rest_host: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
@@ -53,6 +53,12 @@ class GatewaySettings(BaseModel):
     address_rate: int = Field(default=500, ge=1)
     request_timeout: float = Field(default=10, gt=0, le=300)
     jwks_cache: float = Field(default=30, gt=0)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What Envoy reads beside its configuration."""
+        scripts = (self.lua_dir / "request.lua", self.lua_dir / "envelope.lua")
+        return (self.transcoder_file, self.openapi_file, *scripts)
 
     @field_validator("runtime_dir")
     @classmethod
@@ -92,7 +98,7 @@ class EnvironmentSettings(GatewaySettings, _StateSettings):
 
     runtime_dir: Path = Field(default_factory=lambda data: data["state_dir"] / "run")
     transcoder_file: Path = ROOT / "envoy" / "transcoder.binpb"
-    lua_file: Path = ROOT / "envoy" / "envelope.lua"
+    lua_dir: Path = ROOT / "envoy"
     openapi_file: Path = ROOT / "generated" / "openapi.json"
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -103,7 +109,7 @@ def container_settings() -> GatewaySettings:
     return GatewaySettings(
         runtime_dir=Path("/run/portico"),
         transcoder_file=files / "transcoder.binpb",
-        lua_file=files / "envelope.lua",
+        lua_dir=files,
         openapi_file=files / "openapi.json",
         rest_host=IPv4Address("0.0.0.0"),  # noqa: S104 (inside a container)
     )

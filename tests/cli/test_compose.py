@@ -37,7 +37,7 @@ def test_the_gateway_is_the_official_envoy_with_the_arguments_of_ours() -> None:
 
 def test_every_file_that_the_gateway_reads_is_mounted() -> None:
     settings = container_settings()
-    files = (settings.transcoder_file, settings.lua_file, settings.openapi_file)
+    files = settings.files
     mounts = {
         volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES["gateway"]["volumes"]
     }

@@ -137,7 +137,7 @@ def settings_for(runtime_dir: Path, **changes: Any) -> GatewaySettings:
         "runtime_dir": runtime_dir,
         "rest_port": free_port(),
         "transcoder_file": ROOT / "envoy" / "transcoder.binpb",
-        "lua_file": ROOT / "envoy" / "envelope.lua",
+        "lua_dir": ROOT / "envoy",
         "openapi_file": ROOT / "generated" / "openapi.json",
         "access_log": runtime_dir / "access.log",
         "cors_origins": ("https://app.example.com",),

@@ -131,6 +131,7 @@ def test_the_filters_stand_in_their_order(config: dict[str, Any]) -> None:
         "compress_gzip",
         "compress_brotli",
         "compress_zstd",
+        "request",
         "lua",
         "local_ratelimit",
         "grpc_web",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import grpc
@@ -16,6 +17,7 @@ ME = "/api/v1/users/me"
 KEYS = "/api/v1/organizations/0195d1a0-0000-7000-8000-000000000001/api-keys"
 GET_ME = "/portico.users.v1.UserService/GetMe"
 ROTATION_SECONDS = 8.0
+CLOCK_SKEW = 15  # seconds
 
 
 async def refuses(gateway: Gateway, token: str, code: str = "UNAUTHENTICATED") -> None:
@@ -175,12 +177,23 @@ async def test_an_underscore_cannot_imitate_a_header(gateway: Gateway, token: st
 async def test_a_removed_signing_key_is_soon_refused(
     gateway: Gateway, backends: Backends, signer: Signer
 ) -> None:
+    """Of a token that it has verified before, the core knows; see tests/platform."""
     rotated = Signer("rotated")
-    token = rotated.token()
     backends.keys.append(rotated.public)
     try:
-        await gateway.becomes(200, ME, token=token, seconds=ROTATION_SECONDS)
+        await gateway.becomes(200, ME, token=rotated.token(), seconds=ROTATION_SECONDS)
     finally:
         backends.keys.remove(rotated.public)
-    await gateway.becomes(401, ME, token=token, seconds=ROTATION_SECONDS)
+    async with asyncio.timeout(ROTATION_SECONDS):
+        while (await gateway.get(ME, token=rotated.token())).status != 401:
+            await asyncio.sleep(0.1)
     assert (await gateway.get(ME, token=signer.token())).status == 200
+
+
+async def test_a_token_that_was_verified_before_is_refused_when_it_has_expired(
+    gateway: Gateway, signer: Signer
+) -> None:
+    # As much later as the clocks of two machines may differ.
+    token = signer.token(exp=int(time.time()) - CLOCK_SKEW + 3)
+    assert (await gateway.get(ME, token=token)).status == 200
+    await gateway.becomes(401, ME, token=token, seconds=5)

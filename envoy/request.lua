@@ -1,0 +1,38 @@
+-- Brings the few requests that need it into the form that the filters below expect.
+--
+-- Envoy runs it only where listeners.py sees a path with bytes that are not
+-- ASCII, or a credential that does not begin as our tokens do: a script for
+-- every request would cost each of them a coroutine.
+
+-- RFC 3629, longest sequences first; a space keeps what is left from joining.
+local UTF8_SEQUENCES = {
+  "\240[\144-\191][\128-\191][\128-\191]", "[\241-\243][\128-\191][\128-\191][\128-\191]",
+  "\244[\128-\143][\128-\191][\128-\191]", "\224[\160-\191][\128-\191]",
+  "[\225-\236\238\239][\128-\191][\128-\191]", "\237[\128-\159][\128-\191]",
+  "[\194-\223][\128-\191]",
+}
+
+-- Protobuf text is UTF-8; the core could not even read a message with anything else.
+local function is_utf8(path)
+  if not string.find(path, "%%[89A-Fa-f]") then return true end
+  local text = string.gsub(path, "%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+  for _, sequence in ipairs(UTF8_SEQUENCES) do text = string.gsub(text, sequence, " ") end
+  return not string.find(text, "[\128-\255]")
+end
+
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  -- CONNECT has no path.
+  if not is_utf8(headers:get(":path") or "") then
+    return handle:respond({ [":status"] = "400" }, "")
+  end
+  local scheme, credential = string.match(headers:get("authorization") or "", "^(%a+) +(.+)$")
+  if not scheme or string.lower(scheme) ~= "bearer" then return end
+  if string.sub(credential, 1, 3) == "pk_" then
+    headers:replace("x-api-key", credential)
+    headers:remove("authorization")
+  elseif scheme ~= "Bearer" then
+    -- RFC 9110: the name of a scheme has no case. The filter that verifies tokens thinks it has.
+    headers:replace("authorization", "Bearer " .. credential)
+  end
+end
