@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from edge.settings import Engine
 from edge.surprises import Surprises
+from server.kit.memory import settle
 from server.kit.signals import stop_signal
 
 GRACE_SECONDS = 5.0
@@ -38,6 +39,7 @@ def run(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
 async def _until_stopped(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
     stop = stop_signal()
     async with service():
+        settle()
         log.info("serving")
         await stop.wait()
         log.info("stopping")

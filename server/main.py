@@ -12,6 +12,7 @@ from prometheus_client import start_http_server
 
 from server.auth.signing_keys import SealedOtherwiseError
 from server.kit.logs import configure
+from server.kit.memory import settle
 from server.kit.settings import read
 from server.kit.signals import stop_signal
 from server.serve import Server
@@ -44,6 +45,7 @@ async def serve(settings: Settings) -> None:
         if settings.metrics_port is not None:
             start_http_server(settings.metrics_port, addr="127.0.0.1")
         log.info("started", grpc_port=port, engine=settings.grpc_engine)
+        settle()
         upkeep = asyncio.gather(core.signing_keys.keep_fresh(), core.limits_copy.keep_whole())
         await stop.wait()
         upkeep.cancel()

@@ -48,6 +48,7 @@ from server.rpc.access import Access
 from server.rpc.errors import Errors
 from server.rpc.idempotency import Idempotency
 from server.rpc.pipeline import Feature, Pipeline
+from server.rpc.refusals import DatabaseRefusals
 from server.rpc.telemetry import Telemetry
 from server.rpc.transaction import Transaction
 from server.rpc.validation import Validation
@@ -198,12 +199,13 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     lookups = Lookups(sessions, key_grants, tenants, accounts)
     internal_token = settings.internal_token.get_secret_value()
     pipeline = Pipeline(
-        errors=Errors({**USER_CONSTRAINTS, **ORGANIZATION_CONSTRAINTS}),
+        errors=Errors(),
         # Outermost first. Who calls is settled before anything else is looked at;
         # a request is valid before a transaction begins; an answer is replayed in
         # the transaction that the first one would have used.
         interceptors=[
             Telemetry(),
+            DatabaseRefusals({**USER_CONSTRAINTS, **ORGANIZATION_CONSTRAINTS}),
             Access(verifier, lookups, internal_token),
             Validation(),
             Transaction(engine, waker or CeleryWaker(settings.redis_url)),

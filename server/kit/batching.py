@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -29,7 +29,7 @@ class BatchLoader(Generic[K, V]):
     def __init__(self, fetch: Fetch[K, V]) -> None:
         """Takes the query: it gets distinct keys and gives what it found, by key."""
         self._fetch = fetch
-        self._waiting: dict[K, asyncio.Future[V | None]] = {}
+        self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
         self._scheduled = False
         self._running: set[asyncio.Task[None]] = set()
 
@@ -39,12 +39,15 @@ class BatchLoader(Generic[K, V]):
         Raises:
             Exception: what the query raised, for everyone who waited for it.
         """
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        # A future for each caller: one that gives up takes the answer from nobody else.
+        future: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            self._waiting[key] = [future]
             self._schedule()
-        # Shielded: one caller that gives up must not take the answer from the others.
-        return await asyncio.shield(future)
+        else:
+            waiting.append(future)
+        return await future
 
     def _schedule(self) -> None:
         if self._waiting and not self._scheduled and len(self._running) < QUERIES_AT_ONCE:
@@ -62,15 +65,20 @@ class BatchLoader(Generic[K, V]):
         self._running.discard(task)
         self._schedule()
 
-    async def _answer(self, batch: dict[K, asyncio.Future[V | None]]) -> None:
+    async def _answer(self, batch: dict[K, list[asyncio.Future[V | None]]]) -> None:
         try:
             found = await self._fetch(list(batch))
         except Exception as error:
-            for future in batch.values():
-                if not future.done():
-                    future.set_exception(error)
-                    future.exception()  # seen, even if everyone who waited has left
+            for future in _unanswered(*batch.values()):
+                future.set_exception(error)
             return
-        for key, future in batch.items():
-            if not future.done():
+        for key, waiting in batch.items():
+            for future in _unanswered(waiting):
                 future.set_result(found.get(key))
+
+
+def _unanswered(
+    *waiting: Sequence[asyncio.Future[V | None]],
+) -> Iterator[asyncio.Future[V | None]]:
+    """The futures of those who still wait."""
+    return (future for futures in waiting for future in futures if not future.done())

@@ -1,4 +1,4 @@
-"""Third: who calls, and may they? What the contract says of the method is held against the token.
+"""Fourth: who calls, and may they? What the contract says of the method is held against the token.
 
 The token says who; what they may do is looked up, so that a role that was
 taken, a session that was ended or a key that was revoked counts at the very

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import psycopg
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm.exc import StaleDataError
 
 from server.kit.call import Call
-from server.kit.db import ConstraintErrors, refusal
-from server.kit.errors import (
-    ConcurrentUpdateError,
-    DomainError,
-    EtagMismatchError,
-    InternalError,
-    InvalidRequestError,
-    UnavailableError,
-)
-from server.rpc.nul import nul_violations
+from server.kit.errors import DomainError, InternalError
 from server.rpc.pipeline import Context, Proceed
 
 DOMAIN = "portico"
@@ -35,48 +22,17 @@ log = structlog.get_logger("rpc")
 class Errors:
     """Turns what a call raises into google.rpc.Status with ErrorInfo, BadRequest and RetryInfo."""
 
-    def __init__(self, constraint_errors: ConstraintErrors) -> None:
-        """Takes the refusals that the features' constraints stand for, by constraint name."""
-        self._constraint_errors = constraint_errors
-
     async def __call__(
         self, request: Any, call: Call, proceed: Proceed, context: Context
     ) -> Message:
         """Answers, or ends the call with a status."""
         try:
             return await proceed(request, call)
-        except Exception as error:
-            return await _abort(context, self._refusal(error, request, call))
-
-    def _refusal(self, error: Exception, request: Message, call: Call) -> DomainError:
-        if isinstance(error, DomainError):
-            return error
-        known = self._database_refusal(error, request, call)
-        if known is not None:
-            return known
-        log.exception("unexpected_error", rpc=call.method.path, request_id=call.request_id)
-        return InternalError()
-
-    def _database_refusal(
-        self, error: Exception, request: Message, call: Call
-    ) -> DomainError | None:
-        """What the database said, in our words; None if it is a surprise."""
-        match error:
-            case IntegrityError():
-                return refusal(error, self._constraint_errors)
-            case StaleDataError():
-                return _lost_race(call)
-            case DataError() if "NUL" in str(error.orig):
-                return InvalidRequestError(violations=nul_violations(request))
-            case OperationalError() | InterfaceError() | PoolTimeout() | psycopg.OperationalError():
-                log.warning("database_unavailable", rpc=call.method.path, error=str(error)[:200])
-                return UnavailableError()
-        return None
-
-
-def _lost_race(call: Call) -> DomainError:
-    """Another call changed the row between this one's look and its write."""
-    return EtagMismatchError() if "if-match" in call.metadata else ConcurrentUpdateError()
+        except DomainError as error:
+            return await _abort(context, error)
+        except Exception:
+            log.exception("unexpected_error", rpc=call.method.path, request_id=call.request_id)
+            return await _abort(context, InternalError())
 
 
 async def _abort(context: Context, error: DomainError) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Sixth, inside the transaction: a write repeated with its Idempotency-Key happens once.
+"""Seventh, inside the transaction: a write repeated with its Idempotency-Key happens once.
 
 The answer is a row of the write's own transaction, so both are there or
 neither is. An advisory lock stands for "still running" and falls with its

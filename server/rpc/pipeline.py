@@ -109,8 +109,9 @@ def _compose(interceptors: Sequence[Interceptor], serve: Proceed) -> Proceed:
 
 
 def _around(interceptor: Interceptor, inner: Proceed) -> Proceed:
-    async def proceed(request: Any, call: Call) -> Message:
-        return await interceptor(request, call, inner)
+    # Not a coroutine of its own: it would only wait for the interceptor's.
+    def proceed(request: Any, call: Call) -> Awaitable[Message]:
+        return interceptor(request, call, inner)
 
     return proceed
 

@@ -6,6 +6,7 @@ at debug only, so that the hot path does not pay for a second one.
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any
 
@@ -27,6 +28,11 @@ MAX_LOGGED_BYTES = 2000
 log = structlog.get_logger("rpc")
 
 
+# Looked up once: a label costs more than counting does.
+_calls = functools.cache(CALLS.labels)
+_seconds = functools.cache(SECONDS.labels)
+
+
 class Telemetry:
     """Watches calls; changes nothing."""
 
@@ -41,8 +47,8 @@ class Telemetry:
             raise
         finally:
             seconds = time.perf_counter() - started
-            CALLS.labels(call.method.path, reason).inc()
-            SECONDS.labels(call.method.path).observe(seconds)
+            _calls(call.method.path, reason).inc()
+            _seconds(call.method.path).observe(seconds)
             self._log(request, call, reason, seconds)
         return response
 

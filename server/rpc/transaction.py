@@ -1,4 +1,4 @@
-"""Fifth: one call, one transaction. What must follow the commit follows it."""
+"""Sixth: one call, one transaction. What must follow the commit follows it."""
 
 from __future__ import annotations
 

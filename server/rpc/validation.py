@@ -1,4 +1,4 @@
-"""Fourth: the rules that stand beside the fields in the contract."""
+"""Fifth: the rules that stand beside the fields in the contract."""
 
 from __future__ import annotations
 
