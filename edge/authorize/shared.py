@@ -31,6 +31,8 @@ from server.kit.clock import Clock, moment
 SHARED_TTL = timedelta(minutes=1)
 # The core is asked without Valkey for so long after it has failed to answer, in seconds.
 REST_SECONDS = 1.0
+# What is to be shared waits so long for more of its kind, in seconds.
+GATHER_SECONDS = 0.02
 
 _UNTIL = struct.Struct(">d")
 
@@ -83,7 +85,7 @@ class _Entry:
 class Shared:
     """Verifies a secret by what another process has found out, else by the core.
 
-    All who ask at the same moment share a round trip, and so do all who write.
+    All who ask at the same moment share a round trip; what is to be shared is gathered.
     """
 
     def __init__(self, core: Asked, client: Redis, seals: Seals, clock: Clock) -> None:
@@ -93,9 +95,9 @@ class Shared:
         self._clock = clock
         self._keep = client.register_script(_KEEP)
         self._reads: BatchLoader[str, _Found] = BatchLoader(self._read)
-        self._writes: BatchLoader[_Entry, None] = BatchLoader(self._write)
         self._resting_until = 0.0
-        self._writing: set[asyncio.Future[None]] = set()
+        self._unwritten: list[_Entry] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def verify(self, secret: str) -> Outcome:
         """Says whom a secret stands for. Never raises."""
@@ -111,7 +113,8 @@ class Shared:
 
     async def close(self) -> None:
         """Waits for what is being written."""
-        await asyncio.gather(*self._writing)
+        if self._writing is not None:
+            await self._writing
 
     async def _read(self, secrets: Sequence[str]) -> Mapping[str, _Found]:
         """What Valkey knows; nothing if it cannot be asked."""
@@ -138,11 +141,21 @@ class Shared:
         names = (verified(self._seals.name(secret)), owned(key.id), owned(key.organization_id))
         plain = _UNTIL.pack(until.timestamp()) + answer.SerializeToString()
         entry = _Entry(names, changes, self._seals.seal(secret, plain), _milliseconds(until - now))
-        writing = asyncio.ensure_future(self._writes.load(entry))
-        self._writing.add(writing)
-        writing.add_done_callback(self._writing.discard)
+        self._unwritten.append(entry)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
 
-    async def _write(self, entries: Sequence[_Entry]) -> Mapping[_Entry, None]:
+    async def _write_all(self) -> None:
+        """Writes what has gathered, until nothing more comes."""
+        try:
+            while self._unwritten:
+                await asyncio.sleep(GATHER_SECONDS)
+                entries, self._unwritten = self._unwritten, []
+                await self._write(entries)
+        finally:
+            self._writing = None
+
+    async def _write(self, entries: Sequence[_Entry]) -> None:
         names = [name for entry in entries for name in entry.names]
         told = [
             value for entry in entries for value in (entry.changes, entry.sealed, entry.lifetime)
@@ -151,7 +164,6 @@ class Shared:
             await self._keep(keys=[CHANGES, *names], args=[_milliseconds(SHARED_TTL), *told])
         except RedisError as error:
             self._rest(error)
-        return {}
 
     def _open(self, secret: str, entry: bytes) -> VerifyApiKeyResponse | None:
         """The entry, if it was sealed for this secret and still holds by our own clock."""
