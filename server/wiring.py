@@ -176,7 +176,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         Feature(
             api_key_service_pb2.DESCRIPTOR.services_by_name["ApiKeyService"],
             ApiKeyService(
-                verification=KeyVerification(secrets, issuer, tenants),
+                verification=KeyVerification(secrets, issuer, reads, tenants),
                 cursors=cursors,
                 announcer=announcer,
                 environment=settings.key_environment,

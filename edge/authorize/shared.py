@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, cast
@@ -19,34 +20,40 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from edge.authorize.cache import TOKEN_MARGIN
-from edge.authorize.principal import Outcome, Refused, Unavailable, principal
+from edge.authorize.core import Answer
+from edge.authorize.principal import Outcome, principal
 from edge.authorize.seals import Seals
 from server.kit.announce import CHANGES, owned, verified
+from server.kit.batching import BatchLoader
 from server.kit.clock import Clock, moment
 
 # Short: should the core die between a commit and its announcement, it ends by itself.
 SHARED_TTL = timedelta(minutes=1)
 # The core is asked without Valkey for so long after it has failed to answer, in seconds.
 REST_SECONDS = 1.0
+# What is to be shared waits so long for more of its kind, in seconds.
+GATHER_SECONDS = 0.02
 
 _UNTIL = struct.Struct(">d")
 
 # Keeps nothing that was asked before the last change. An index outlives its entries.
+# KEYS: the count of changes, then for each entry its name and its two owners' indexes.
+# ARGV: the lifetime of an index, then for each entry the count when it was asked for, what
+# it holds, and its lifetime.
 _KEEP = """
-if (redis.call('get', KEYS[1]) or '') ~= ARGV[1] then
-  return 0
+local changes = redis.call('get', KEYS[1]) or ''
+for at = 2, #KEYS, 3 do
+  if ARGV[at] == changes then
+    redis.call('set', KEYS[at], ARGV[at + 1], 'px', ARGV[at + 2])
+    for owner = at + 1, at + 2 do
+      redis.call('sadd', KEYS[owner], KEYS[at])
+      redis.call('pexpire', KEYS[owner], ARGV[1])
+    end
+  end
 end
-redis.call('set', KEYS[2], ARGV[2], 'px', ARGV[3])
-for i = 3, #KEYS do
-  redis.call('sadd', KEYS[i], KEYS[2])
-  redis.call('pexpire', KEYS[i], ARGV[4])
-end
-return 1
 """
 
 log = structlog.get_logger("authorize")
-
-Answer = VerifyApiKeyResponse | Refused | Unavailable
 
 
 class Asked(Protocol):
@@ -65,8 +72,21 @@ class _Found:
     response: VerifyApiKeyResponse | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What is to be shared: under which names, sealed, for so many milliseconds."""
+
+    names: tuple[str, str, str]
+    changes: bytes
+    sealed: bytes
+    lifetime: int
+
+
 class Shared:
-    """Verifies a secret by what another process has found out, else by the core."""
+    """Verifies a secret by what another process has found out, else by the core.
+
+    All who ask at the same moment share a round trip; what is to be shared is gathered.
+    """
 
     def __init__(self, core: Asked, client: Redis, seals: Seals, clock: Clock) -> None:
         self._core = core
@@ -74,52 +94,74 @@ class Shared:
         self._seals = seals
         self._clock = clock
         self._keep = client.register_script(_KEEP)
+        self._reads: BatchLoader[str, _Found] = BatchLoader(self._read)
         self._resting_until = 0.0
-        self._writing: set[asyncio.Task[None]] = set()
+        self._unwritten: list[_Entry] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def verify(self, secret: str) -> Outcome:
         """Says whom a secret stands for. Never raises."""
-        found = await self._read(secret)
+        found = await self._reads.load(secret)
         if found is not None and found.response is not None:
             return principal(found.response)
         answer = await self._core.ask(secret)
         if not isinstance(answer, VerifyApiKeyResponse):
             return answer
         if found is not None:
-            # Nobody waits for it: the next process profits, not this caller.
-            task = asyncio.create_task(self._write(secret, answer, found.changes))
-            self._writing.add(task)
-            task.add_done_callback(self._writing.discard)
+            self._share(secret, answer, found.changes)
         return principal(answer)
 
     async def close(self) -> None:
         """Waits for what is being written."""
-        await asyncio.gather(*self._writing)
+        if self._writing is not None:
+            await self._writing
 
-    async def _read(self, secret: str) -> _Found | None:
-        """What Valkey knows; None if it cannot be asked."""
+    async def _read(self, secrets: Sequence[str]) -> Mapping[str, _Found]:
+        """What Valkey knows; nothing if it cannot be asked."""
         if time.monotonic() < self._resting_until:
-            return None
-        name = verified(self._seals.name(secret))
+            return {}
+        names = [verified(self._seals.name(secret)) for secret in secrets]
         try:
-            changes, entry = cast("list[bytes | None]", await self._client.mget(CHANGES, name))
+            changes, *entries = cast("list[bytes | None]", await self._client.mget(CHANGES, *names))
         except RedisError as error:
             self._rest(error)
-            return None
-        return _Found(changes or b"", self._open(secret, entry) if entry else None)
+            return {}
+        return {
+            secret: _Found(changes or b"", self._open(secret, entry) if entry else None)
+            for secret, entry in zip(secrets, entries, strict=True)
+        }
 
-    async def _write(self, secret: str, answer: VerifyApiKeyResponse, changes: bytes) -> None:
+    def _share(self, secret: str, answer: VerifyApiKeyResponse, changes: bytes) -> None:
+        """Nobody waits for it: the next process profits, not this caller."""
         now = self._clock()
         until = min(now + SHARED_TTL, moment(answer.expires_at) - TOKEN_MARGIN)
         if until <= now:
             return
-        plain = _UNTIL.pack(until.timestamp()) + answer.SerializeToString()
         key = answer.api_key
-        names = [verified(self._seals.name(secret)), owned(key.id), owned(key.organization_id)]
-        entry = self._seals.seal(secret, plain)
-        lifetimes = [_milliseconds(until - now), _milliseconds(SHARED_TTL)]
+        names = (verified(self._seals.name(secret)), owned(key.id), owned(key.organization_id))
+        plain = _UNTIL.pack(until.timestamp()) + answer.SerializeToString()
+        entry = _Entry(names, changes, self._seals.seal(secret, plain), _milliseconds(until - now))
+        self._unwritten.append(entry)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+
+    async def _write_all(self) -> None:
+        """Writes what has gathered, until nothing more comes."""
         try:
-            await self._keep(keys=[CHANGES, *names], args=[changes, entry, *lifetimes])
+            while self._unwritten:
+                await asyncio.sleep(GATHER_SECONDS)
+                entries, self._unwritten = self._unwritten, []
+                await self._write(entries)
+        finally:
+            self._writing = None
+
+    async def _write(self, entries: Sequence[_Entry]) -> None:
+        names = [name for entry in entries for name in entry.names]
+        told = [
+            value for entry in entries for value in (entry.changes, entry.sealed, entry.lifetime)
+        ]
+        try:
+            await self._keep(keys=[CHANGES, *names], args=[_milliseconds(SHARED_TTL), *told])
         except RedisError as error:
             self._rest(error)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from server.keys.models import ApiKey
 from server.keys.repository import GRANTS
+from server.keys.views import KeyGrantView
 from server.kit.batching import BatchLoader
 from server.kit.call import KeyGrant
 from server.kit.clock import Clock
@@ -21,7 +21,7 @@ class KeyGrants:
         self._reads = reads
         self._tenants = tenants
         self._clock = clock
-        self._keys: BatchLoader[UUID, ApiKey] = BatchLoader(self._fetch)
+        self._keys: BatchLoader[UUID, KeyGrantView] = BatchLoader(self._fetch)
 
     async def find(self, key_id: UUID) -> KeyGrant | None:
         """What the key may do; None if none of its secrets is good or its organization is gone."""
@@ -35,6 +35,6 @@ class KeyGrants:
             key.organization_id, frozenset(key.scopes), secret_ids, tuple(key.allowed_cidrs)
         )
 
-    async def _fetch(self, key_ids: Sequence[UUID]) -> Mapping[UUID, ApiKey]:
+    async def _fetch(self, key_ids: Sequence[UUID]) -> Mapping[UUID, KeyGrantView]:
         rows = await self._reads.fetch(GRANTS, key_ids)
-        return {row.id: ApiKey(**row._asdict()) for row in rows}
+        return {row.id: KeyGrantView(*row) for row in rows}

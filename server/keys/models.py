@@ -18,9 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.keys.errors import ApiKeyRevokedError
+from server.keys.views import status_at
 from server.kit.db import Base, Identified, Timestamped, Versioned
-
-SECRET_ID_BYTES = 8
 
 
 class ApiKey(Identified, Timestamped, Versioned, Base):
@@ -67,34 +66,7 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
 
     def status(self, now: datetime) -> str:
         """ "active", "expired" or "revoked"."""
-        if self.revoked_at is not None:
-            return "revoked"
-        if self.expires_at is not None and self.expires_at <= now:
-            return "expired"
-        return "active"
-
-    def accepts(self, secret_hash: bytes, now: datetime) -> bool:
-        """Whether the key is active and the hash is of its secret, or of its last one in time."""
-        if self.status(now) != "active":
-            return False
-        if secret_hash == self.secret_hash:
-            return True
-        until = self.previous_secret_expires_at
-        return secret_hash == self.previous_secret_hash and until is not None and now < until
-
-    def secret_ids(self, now: datetime) -> frozenset[str]:
-        """The names of the secrets that are good now, as tokens carry them; none if none is."""
-        hashes = [self.secret_hash, self.previous_secret_hash]
-        return frozenset(secret_id(each) for each in hashes if each and self.accepts(each, now))
-
-    def accepted_until(self, secret_hash: bytes, latest: datetime) -> datetime:
-        """Until when an accepted secret stays good, `latest` at the latest."""
-        ends = [latest]
-        if self.expires_at is not None:
-            ends.append(self.expires_at)
-        if secret_hash != self.secret_hash and self.previous_secret_expires_at is not None:
-            ends.append(self.previous_secret_expires_at)
-        return min(ends)
+        return status_at(now, self.revoked_at, self.expires_at)
 
     def revoke(self, now: datetime) -> None:
         """Ends the key, for good.
@@ -127,8 +99,3 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
         """
         if self.revoked_at is not None:
             raise ApiKeyRevokedError
-
-
-def secret_id(secret_hash: bytes) -> str:
-    """What a token calls the secret that it was given for; of no use to find the secret."""
-    return secret_hash[:SECRET_ID_BYTES].hex()

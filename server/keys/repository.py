@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from server.keys.models import ApiKey
+from server.keys.views import KeyGrantView, KeyView
 from server.kit.paging import Cursors, Order, Page, Paging, fetch_page
 from server.kit.reads import keyed_query
 
@@ -57,19 +60,6 @@ class ApiKeyRepository:
         query = select(ApiKey).where(ApiKey.id == key_id, ApiKey.organization_id.in_(organizations))
         return await self._db.scalar(query)
 
-    async def find_by_hashes(self, hashes: Collection[bytes]) -> Mapping[bytes, ApiKey]:
-        """The keys with these secrets, or with these before their last rotation, by hash.
-
-        The one question that cannot be asked inside an organization: it is how
-        the organization becomes known.
-        """
-        if not hashes:
-            return {}
-        matches = or_(ApiKey.secret_hash.in_(hashes), ApiKey.previous_secret_hash.in_(hashes))
-        keys = (await self._db.scalars(select(ApiKey).where(matches))).all()
-        earlier = {key.previous_secret_hash: key for key in keys if key.previous_secret_hash}
-        return {**earlier, **{key.secret_hash: key for key in keys}}
-
     async def list(self, organization_id: UUID, paging: Paging, cursors: Cursors) -> Page[ApiKey]:
         """A page of an organization's keys, newest first."""
         query = select(ApiKey).where(ApiKey.organization_id == organization_id)
@@ -87,18 +77,15 @@ class ApiKeyRepository:
         )
 
 
-# What decides whether a key is good, for many keys at once and outside of any call's transaction.
-GRANTS = keyed_query(
-    select(
-        ApiKey.id,
-        ApiKey.organization_id,
-        ApiKey.scopes,
-        ApiKey.allowed_cidrs,
-        ApiKey.secret_hash,
-        ApiKey.previous_secret_hash,
-        ApiKey.previous_secret_expires_at,
-        ApiKey.expires_at,
-        ApiKey.revoked_at,
-    ),
-    ApiKey.id,
+def _columns(view: type[KeyGrantView]) -> list[InstrumentedAttribute[Any]]:
+    """The columns of a view, in the order of its fields."""
+    return [getattr(ApiKey, field.name) for field in fields(view)]
+
+
+# Asked for many keys at once and outside of any call's transaction.
+GRANTS = keyed_query(select(*_columns(KeyGrantView)), ApiKey.id)
+# The one question that cannot be asked inside an organization: by the hash of a secret, or of
+# the one before the last rotation, the organization becomes known.
+VIEW_BY_HASH = keyed_query(
+    select(*_columns(KeyView)), ApiKey.secret_hash, ApiKey.previous_secret_hash
 )

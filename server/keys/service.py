@@ -103,7 +103,7 @@ class ApiKeyService:
     async def VerifyApiKey(
         self, request: pb.VerifyApiKeyRequest, call: Call
     ) -> pb.VerifyApiKeyResponse:
-        [verified] = await self.verification.verify([request.secret], call)
+        [verified] = await self.verification.verify([request.secret], call.now)
         if verified is None:
             raise ApiKeyInvalidError
         return verified
@@ -111,7 +111,7 @@ class ApiKeyService:
     async def BatchVerifyApiKeys(
         self, request: pb.BatchVerifyApiKeysRequest, call: Call
     ) -> pb.BatchVerifyApiKeysResponse:
-        answers = await self.verification.verify(request.secrets, call)
+        answers = await self.verification.verify(request.secrets, call.now)
         return pb.BatchVerifyApiKeysResponse(
             verifications=[wire.verification(answer) for answer in answers]
         )

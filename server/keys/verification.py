@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from portico.keys.v1 import api_key_service_pb2 as pb
 
 from server.keys import wire
-from server.keys.models import ApiKey, secret_id
-from server.keys.repository import ApiKeyRepository
-from server.kit.call import Call
+from server.keys.repository import VIEW_BY_HASH
+from server.keys.views import KeyView, secret_id
+from server.kit.batching import BatchLoader
 from server.kit.clock import timestamp
 from server.kit.jwt import TokenIssuer
+from server.kit.reads import Reads
 from server.kit.secrets import Secrets
 from server.kit.tokens import parse_api_key
 from server.organizations.tenants import Tenants
@@ -23,52 +23,61 @@ PURPOSE = "api-key"
 VERIFIED_FOR = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
 class Verification:
-    """Verifies secrets, and gives tokens for those that are good."""
+    """Verifies secrets, and gives tokens for those that are good.
 
-    secrets: Secrets
-    issuer: TokenIssuer
-    tenants: Tenants
+    However many secrets are asked about at the same moment: one query for the
+    keys, one for their organizations.
+    """
+
+    def __init__(
+        self, secrets: Secrets, issuer: TokenIssuer, reads: Reads, tenants: Tenants
+    ) -> None:
+        self._secrets = secrets
+        self._issuer = issuer
+        self._reads = reads
+        self._tenants = tenants
+        self._by_hash: BatchLoader[bytes, KeyView] = BatchLoader(self._fetch)
 
     def hash(self, secret: str) -> bytes:
         """What is kept of a secret. It is random, so a fast keyed hash is as good as a slow one."""
-        return self.secrets.mac(PURPOSE, secret)
+        return self._secrets.mac(PURPOSE, secret)
 
     async def verify(
-        self, secrets: Sequence[str], call: Call
+        self, secrets: Sequence[str], now: datetime
     ) -> list[pb.VerifyApiKeyResponse | None]:
-        """An answer for each secret, None for one that is not good.
-
-        However many there are: one query for the keys, one for their organizations.
-        """
-        hashes = [self.hash(secret) for secret in secrets if parse_api_key(secret) is not None]
-        found = await ApiKeyRepository(call.db).find_by_hashes(hashes)
-        good = {digest: key for digest, key in found.items() if key.accepts(digest, call.now)}
-        owners = {key.organization_id for key in good.values()}
-        tiers = await self.tenants.tiers(call.db, owners)
+        """An answer for each secret, None for one that is not good."""
+        hashes = {each: self.hash(each) for each in secrets if parse_api_key(each) is not None}
+        found = await self._by_hash.load_all(hashes.values())
+        good = {digest: key for digest, key in found.items() if key.accepts(digest, now)}
+        tiers = await self._tenants.tiers(key.organization_id for key in good.values())
         answers = {
-            digest: self._answer(key, digest, tiers[key.organization_id], call)
+            digest: self._answer(key, digest, tiers[key.organization_id], now)
             for digest, key in good.items()
             if key.organization_id in tiers
         }
-        return [answers.get(self.hash(secret)) for secret in secrets]
+        return [answers.get(hashes.get(secret, b"")) for secret in secrets]
 
     def _answer(
-        self, key: ApiKey, secret_hash: bytes, tier: str, call: Call
+        self, key: KeyView, secret_hash: bytes, tier: str, now: datetime
     ) -> pb.VerifyApiKeyResponse:
-        until = key.accepted_until(secret_hash, call.now + VERIFIED_FOR)
-        token = self.issuer.issue(
+        until = key.accepted_until(secret_hash, now + VERIFIED_FOR)
+        token = self._issuer.issue(
             kind="key",
             subject=key.id,
             organization_id=key.organization_id,
             secret_id=secret_id(secret_hash),
             tier=tier,
-            lifetime=until - call.now,
+            lifetime=until - now,
         )
         return pb.VerifyApiKeyResponse(
-            api_key=wire.api_key(key, call.now),
+            api_key=wire.api_key(key, now),
             access_token=token,
             expires_at=timestamp(until),
             tier=tier,
         )
+
+    async def _fetch(self, hashes: Sequence[bytes]) -> Mapping[bytes, KeyView]:
+        keys = [KeyView(*row) for row in await self._reads.fetch(VIEW_BY_HASH, hashes)]
+        earlier = {key.previous_secret_hash: key for key in keys if key.previous_secret_hash}
+        return {**earlier, **{key.secret_hash: key for key in keys}}

@@ -9,10 +9,11 @@ from portico.keys.v1 import api_key_service_pb2 as service_pb
 
 from server.keys.errors import ApiKeyInvalidError
 from server.keys.models import ApiKey
+from server.keys.views import KeyView
 from server.kit.clock import timestamp
 
 
-def api_key(key: ApiKey, now: datetime) -> pb.ApiKey:
+def api_key(key: ApiKey | KeyView, now: datetime) -> pb.ApiKey:
     """The message for a row; `now` decides whether it has expired."""
     return pb.ApiKey(
         id=str(key.id),
@@ -42,7 +43,7 @@ def verification(verified: service_pb.VerifyApiKeyResponse | None) -> service_pb
     return service_pb.ApiKeyVerification(verified=verified)
 
 
-def limits(key: ApiKey) -> pb.ApiKeyLimits:
+def limits(key: ApiKey | KeyView) -> pb.ApiKeyLimits:
     """The key's own limits; what is None stays unset."""
     return pb.ApiKeyLimits(
         per_minute=key.limit_per_minute,

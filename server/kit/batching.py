@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -26,9 +26,10 @@ class BatchLoader(Generic[K, V]):
     afterwards, so an answer is never older than the question.
     """
 
-    def __init__(self, fetch: Fetch[K, V]) -> None:
+    def __init__(self, fetch: Fetch[K, V], largest_batch: int = LARGEST_BATCH) -> None:
         """Takes the query: it gets distinct keys and gives what it found, by key."""
         self._fetch = fetch
+        self._largest_batch = largest_batch
         self._waiting: dict[K, list[asyncio.Future[V | None]]] = {}
         self._scheduled = False
         self._running: set[asyncio.Task[None]] = set()
@@ -39,6 +40,19 @@ class BatchLoader(Generic[K, V]):
         Raises:
             Exception: what the query raised, for everyone who waited for it.
         """
+        return await self._answered(key)
+
+    async def load_all(self, keys: Iterable[K]) -> dict[K, V]:
+        """What belongs to the keys; one to which nothing belongs is left out.
+
+        Raises:
+            Exception: what a query raised.
+        """
+        distinct = list(dict.fromkeys(keys))
+        found = await asyncio.gather(*(self._answered(key) for key in distinct))
+        return {key: one for key, one in zip(distinct, found, strict=True) if one is not None}
+
+    def _answered(self, key: K) -> asyncio.Future[V | None]:
         # A future for each caller: one that gives up takes the answer from nobody else.
         future: asyncio.Future[V | None] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.get(key)
@@ -47,7 +61,7 @@ class BatchLoader(Generic[K, V]):
             self._schedule()
         else:
             waiting.append(future)
-        return await future
+        return future
 
     def _schedule(self) -> None:
         if self._waiting and not self._scheduled and len(self._running) < QUERIES_AT_ONCE:
@@ -56,7 +70,7 @@ class BatchLoader(Generic[K, V]):
 
     def _dispatch(self) -> None:
         self._scheduled = False
-        keys = list(itertools.islice(self._waiting, LARGEST_BATCH))
+        keys = list(itertools.islice(self._waiting, self._largest_batch))
         task = asyncio.create_task(self._answer({key: self._waiting.pop(key) for key in keys}))
         self._running.add(task)
         task.add_done_callback(self._finished)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import ARRAY, ColumnElement, Select, any_, bindparam
+from sqlalchemy import ARRAY, ColumnElement, Select, any_, bindparam, or_
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -34,14 +34,15 @@ class KeyedQuery:
     constants: Mapping[str, Any]
 
 
-def keyed_query(query: Select[*tuple[Any, ...]], key: InstrumentedAttribute[Any]) -> KeyedQuery:
-    """Compiles a query for the rows whose `key` is among those that are asked for.
+def keyed_query(query: Select[*tuple[Any, ...]], *keys: InstrumentedAttribute[Any]) -> KeyedQuery:
+    """Compiles a query for the rows of which one of the `keys` is among those that are asked for.
 
     Further parameters of the query are `bindparam`s, given by name to `Reads.fetch`.
     Its columns must have distinct names: a row is a tuple with these names.
     """
-    keys: ColumnElement[Any] = bindparam("keys", type_=ARRAY(key.type))
-    compiled = query.where(key == any_(keys)).compile(dialect=dialect())  # type: ignore[no-untyped-call]
+    asked: ColumnElement[Any] = bindparam("keys", type_=ARRAY(keys[0].type))
+    matches = or_(*(key == any_(asked) for key in keys))
+    compiled = query.where(matches).compile(dialect=dialect())  # type: ignore[no-untyped-call]
     constants = {name: value for name, value in compiled.params.items() if value is not None}
     return KeyedQuery(str(compiled), constants)
 

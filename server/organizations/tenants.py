@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import Select, delete, exists, select
@@ -64,22 +64,16 @@ class Tenants:
         """Whether there is such an organization."""
         return await self.find(organization_id) is not None
 
+    async def tiers(self, organization_ids: Iterable[UUID]) -> Mapping[UUID, str]:
+        """How much organizations may use; one that is deleted is not among them."""
+        found = await self._by_id.load_all(organization_ids)
+        return {organization_id: view.tier for organization_id, view in found.items()}
+
     async def tier(self, db: AsyncSession, organization_id: UUID) -> str | None:
         """How much an organization may use, or None if there is none."""
         return await db.scalar(
             select(Organization.tier).where(Organization.id == organization_id, _ALIVE)
         )
-
-    async def tiers(
-        self, db: AsyncSession, organization_ids: Collection[UUID]
-    ) -> Mapping[UUID, str]:
-        """How much organizations may use; one that is deleted is not among them."""
-        if not organization_ids:
-            return {}
-        query = select(Organization.id, Organization.tier).where(
-            Organization.id.in_(organization_ids), _ALIVE
-        )
-        return dict((await db.execute(query)).all())
 
     async def member_tier(
         self, db: AsyncSession, organization_id: UUID, user_id: UUID

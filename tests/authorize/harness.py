@@ -15,14 +15,14 @@ import grpc
 from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
-from google.protobuf.any_pb2 import Any
-from google.rpc.error_details_pb2 import ErrorInfo
-from google.rpc.status_pb2 import Status
+from google.protobuf.message import Message
 from portico.keys.v1.api_key_pb2 import ApiKey, ApiKeyLimits
 from portico.keys.v1.api_key_service_pb2 import (
+    ApiKeyVerification,
+    BatchVerifyApiKeysRequest,
+    BatchVerifyApiKeysResponse,
     RecordApiKeyUsesRequest,
     RecordApiKeyUsesResponse,
-    VerifyApiKeyRequest,
     VerifyApiKeyResponse,
 )
 
@@ -37,7 +37,7 @@ INTERNAL_TOKEN = "the-secret-that-internal-callers-share"
 
 HOME = "192.0.2.1"
 
-Context = grpc.aio.ServicerContext[VerifyApiKeyRequest, VerifyApiKeyResponse]
+Context = grpc.aio.ServicerContext[Message, Message]
 
 
 @dataclass
@@ -61,7 +61,9 @@ class FakeCore:
         self._socket = socket
         self._server: grpc.aio.Server | None = None
         self._keys: dict[str, Key] = {}
+        # How many secrets were asked about, and in how many calls.
         self.asked = 0
+        self.calls = 0
         # Cleared while the core shall not answer.
         self.answers = asyncio.Event()
         self.answers.set()
@@ -83,8 +85,8 @@ class FakeCore:
         self._server = grpc.aio.server()
         verify = grpc.unary_unary_rpc_method_handler(
             self._verify,
-            request_deserializer=VerifyApiKeyRequest.FromString,
-            response_serializer=VerifyApiKeyResponse.SerializeToString,
+            request_deserializer=BatchVerifyApiKeysRequest.FromString,
+            response_serializer=BatchVerifyApiKeysResponse.SerializeToString,
         )
         record = grpc.unary_unary_rpc_method_handler(
             self._record,
@@ -92,7 +94,8 @@ class FakeCore:
             response_serializer=RecordApiKeyUsesResponse.SerializeToString,
         )
         handler = grpc.method_handlers_generic_handler(
-            "portico.keys.v1.ApiKeyService", {"VerifyApiKey": verify, "RecordApiKeyUses": record}
+            "portico.keys.v1.ApiKeyService",
+            {"BatchVerifyApiKeys": verify, "RecordApiKeyUses": record},
         )
         self._server.add_generic_rpc_handlers((handler,))
         self._server.add_insecure_port(f"unix:{self._socket}")
@@ -103,30 +106,38 @@ class FakeCore:
             await self._server.stop(None)
             self._server = None
 
-    async def _verify(self, request: VerifyApiKeyRequest, context: Context) -> VerifyApiKeyResponse:
-        self.asked += 1
-        key = self._keys.get(request.secret)
+    async def _verify(
+        self, request: BatchVerifyApiKeysRequest, context: Context
+    ) -> BatchVerifyApiKeysResponse:
+        self.asked += len(request.secrets)
+        self.calls += 1
+        answers = [self._answer(secret) for secret in request.secrets]
         await self.answers.wait()
         if self.after_look is not None:
             await self.after_look()
         presented = dict(context.invocation_metadata() or ()).get("authorization")
         if presented != f"Bearer {INTERNAL_TOKEN}":
-            await _abort(context, "UNAUTHENTICATED")
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
+        return BatchVerifyApiKeysResponse(verifications=answers)
+
+    def _answer(self, secret: str) -> ApiKeyVerification:
+        key = self._keys.get(secret)
         if key is None:
-            await _abort(context, "API_KEY_INVALID")
-        assert key is not None
-        return VerifyApiKeyResponse(
-            api_key=ApiKey(
-                id=key.id,
-                organization_id=key.organization_id,
-                scopes=key.scopes,
-                limits=key.limits,
-                allowed_cidrs=key.allowed_cidrs,
-            ),
+            return ApiKeyVerification(refused="API_KEY_INVALID")
+        shown = ApiKey(
+            id=key.id,
+            organization_id=key.organization_id,
+            scopes=key.scopes,
+            limits=key.limits,
+            allowed_cidrs=key.allowed_cidrs,
+        )
+        verified = VerifyApiKeyResponse(
+            api_key=shown,
             access_token=f"token-for-{key.id}",
             expires_at=timestamp(key.expires_at),
             tier=key.tier,
         )
+        return ApiKeyVerification(verified=verified)
 
     async def _record(
         self, request: RecordApiKeyUsesRequest, context: Context
@@ -141,14 +152,6 @@ class FakeCore:
         if not self.records:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the answer is lost")
         return RecordApiKeyUsesResponse()
-
-
-async def _abort(context: Context, reason: str) -> None:
-    detail = Any()
-    detail.Pack(ErrorInfo(reason=reason, domain="portico"))
-    status = Status(code=grpc.StatusCode.UNAUTHENTICATED.value[0], details=[detail])
-    details = ("grpc-status-details-bin", status.SerializeToString())
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no", trailing_metadata=(details,))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -34,6 +35,33 @@ async def test_however_many_wait_the_core_is_asked_once(edge: Edge) -> None:
     edge.core.answers.set()
     assert await asyncio.gather(*waiting) == [200] * 50
     assert edge.core.asked == 1
+
+
+async def test_keys_that_come_at_the_same_time_are_asked_about_together(edge: Edge) -> None:
+    keys = [edge.core.add(Key()) for _ in range(40)]
+    secrets = [key.secret for key in keys] + [new_api_key("test") for _ in range(10)]
+    edge.core.answers.clear()
+    checks = [asyncio.create_task(edge.check(secret)) for secret in secrets]
+    await asyncio.sleep(0.1)
+    edge.core.answers.set()
+    verdicts = await asyncio.gather(*checks)
+    subjects = [verdict.headers.get("x-auth-subject") for verdict in verdicts]
+    # Each its own answer: a stranger's key among them harms nobody.
+    assert subjects == [key.id for key in keys] + [None] * 10
+    assert edge.core.asked == 50
+    assert edge.core.calls < 10
+
+
+async def test_a_core_that_hangs_is_503_in_time_for_those_in_line_too(edge: Edge) -> None:
+    edge.core.answers.clear()
+    waiting = [asyncio.create_task(edge.status(new_api_key("test")))]
+    for _ in range(4):
+        await asyncio.sleep(0.05)
+        waiting.append(asyncio.create_task(edge.status(new_api_key("test"))))
+    began = time.monotonic()
+    assert await asyncio.gather(*waiting) == [503] * 5
+    assert time.monotonic() - began < 1.0
+    edge.core.answers.set()
 
 
 async def test_a_caller_that_hangs_up_does_not_take_the_answer_from_the_others(

@@ -82,3 +82,25 @@ async def test_a_crowd_is_served_in_batches_of_bounded_size() -> None:
     loader = BatchLoader(shelf.fetch)
     await asyncio.gather(*(loader.load(key) for key in range(1200)))
     assert sorted(len(batch) for batch in shelf.asked) == [200, 500, 500]
+
+
+async def test_a_batch_is_no_larger_than_the_loader_was_told() -> None:
+    shelf = Shelf()
+    loader = BatchLoader(shelf.fetch, largest_batch=2)
+    await asyncio.gather(*(loader.load(key) for key in range(5)))
+    assert [len(batch) for batch in shelf.asked] == [2, 2, 1]
+
+
+async def test_many_are_loaded_at_once_and_what_is_not_there_is_left_out() -> None:
+    shelf = Shelf()
+    loader = BatchLoader(shelf.fetch)
+    found, other = await asyncio.gather(loader.load_all([1, 100, 1, 2]), loader.load(2))
+    assert found == {1: "book 1", 2: "book 2"}
+    assert other == "book 2"
+    assert shelf.asked == [[1, 100, 2]]
+
+
+async def test_nothing_is_asked_for_nothing() -> None:
+    shelf = Shelf()
+    assert await BatchLoader(shelf.fetch).load_all([]) == {}
+    assert shelf.asked == []

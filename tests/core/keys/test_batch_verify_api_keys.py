@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import grpc
 import pytest
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.organizations.v1.organization_service_pb2 import GetOrganizationRequest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
+from server.keys.repository import VIEW_BY_HASH
+from server.kit.reads import KeyedQuery, Reads
 from server.kit.tokens import new_api_key
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyRing
@@ -25,14 +26,27 @@ async def verify(world: World, secrets: Sequence[str]) -> list[pb.ApiKeyVerifica
     return list(answer.verifications)
 
 
-@contextmanager
-def queries(world: World) -> Iterator[list[str]]:
-    """The statements that read keys or organizations inside."""
+@pytest.fixture
+def queries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The queries for many keys at once that the core makes from now on."""
+    seen: list[str] = []
+    fetch = Reads.fetch
+
+    async def noted(self: Reads, query: KeyedQuery, keys: Sequence[Any], **values: Any) -> Any:
+        seen.append(query.sql)
+        return await fetch(self, query, keys, **values)
+
+    monkeypatch.setattr(Reads, "fetch", noted)
+    return seen
+
+
+@pytest.fixture
+def sessions(world: World) -> Iterator[list[str]]:
+    """The statements that run in the sessions of calls."""
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        if "api_keys" in statement or "organizations" in statement:
-            seen.append(statement)
+        seen.append(statement)
 
     event.listen(world.engine.sync_engine, "before_cursor_execute", note)
     yield seen
@@ -72,13 +86,35 @@ async def test_both_secrets_of_an_overlap_are_good(ring: KeyRing, world: World) 
     assert [answer.verified.api_key.id for answer in answers] == [old.api_key.id] * 2
 
 
-async def test_a_hundred_secrets_take_two_queries(ring: KeyRing, world: World) -> None:
+async def test_a_hundred_secrets_take_two_queries(
+    ring: KeyRing, world: World, queries: list[str]
+) -> None:
     keys = [await ring.create() for _ in range(10)]
+    queries.clear()
     secrets = [key.secret for key in keys] + [new_api_key("test") for _ in range(90)]
-    with queries(world) as seen:
-        answers = await verify(world, secrets)
+    answers = await verify(world, secrets)
     assert sum(answer.HasField("verified") for answer in answers) == 10
-    assert len(seen) == 2
+    assert len(queries) == 2
+
+
+async def test_no_session_is_opened_for_a_verification(
+    ring: KeyRing, world: World, sessions: list[str]
+) -> None:
+    key = await ring.create()
+    sessions.clear()
+    await ring.verify(key.secret)
+    await verify(world, [key.secret, new_api_key("test")])
+    assert sessions == []
+
+
+async def test_both_hashes_of_a_key_are_found_by_their_indexes(world: World) -> None:
+    explained = f"explain (generic_plan) {VIEW_BY_HASH.sql.replace('%(keys)s', '$1')}"
+    async with world.engine.connect() as connection:
+        await connection.execute(text("set enable_seqscan = off"))
+        plan = "\n".join((await connection.exec_driver_sql(explained)).scalars())
+        await connection.execute(text("reset enable_seqscan"))
+    assert "uq_api_keys_secret_hash" in plan
+    assert "uq_api_keys_previous_secret_hash" in plan
 
 
 @pytest.mark.parametrize(
