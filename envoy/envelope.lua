@@ -292,6 +292,34 @@ local function on_transcoder_failure(handle, verb, request_id)
   send(handle, 400, failure("MALFORMED_REQUEST", text, {}, request_id))
 end
 
+-- google.rpc.Status in protobuf's wire format, for gRPC callers whom Envoy refuses itself. ------
+
+local function varint(value)
+  if value < 0x80 then return string.char(value) end
+  return string.char(0x80 + value % 0x80) .. varint(math.floor(value / 0x80))
+end
+
+local function nested(number, bytes)
+  return varint(number * 8 + 2) .. varint(#bytes) .. bytes
+end
+
+local function packed(kind, message)
+  return nested(3, nested(1, "type.googleapis.com/google.rpc." .. kind) .. nested(2, message))
+end
+
+-- The details of Status: ErrorInfo, and RetryInfo where the refusal says when to come back.
+local function on_refused_call(headers, reason, handle)
+  local status = tonumber(headers:get("grpc-status"))
+  local details = packed("ErrorInfo", nested(1, reason) .. nested(2, "portico"))
+  local seconds = tonumber(headers:get("retry-after") or "")
+  if seconds then
+    details = details .. packed("RetryInfo", nested(1, "\8" .. varint(seconds)))
+  end
+  local message = nested(2, headers:get("grpc-message") or "")
+  local encoded = handle:base64Escape("\8" .. varint(status) .. message .. details)
+  headers:replace("grpc-status-details-bin", encoded)
+end
+
 -- What is not from the core has its shape already; what is not JSON is for gRPC callers.
 local function is_enveloped(headers)
   return headers:get("content-type") == "application/json"
@@ -304,6 +332,8 @@ local function on_response(handle)
   local request_id = headers:get("x-request-id")
   local fault = headers:get("x-edge-fault")
   if fault then return on_transcoder_failure(handle, fault, request_id) end
+  local reason = headers:get("x-error-code")
+  if reason and headers:get("grpc-status") then return on_refused_call(headers, reason, handle) end
   if not is_enveloped(headers) then return end
   local route = handle:metadata()
   local shape = { status = route:get("status"), list = route:get("list"), field = route:get("field") }

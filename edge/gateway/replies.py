@@ -198,10 +198,14 @@ def _mappers(reply: Reply, operator: str) -> list[Json]:
 
 
 def _grpc_status(reply: Reply) -> list[Json]:
-    """Said in headers, with no body: gRPC-Web would guess a status for an answer with a body."""
+    """Said in headers, with no body: gRPC-Web would guess a status for an answer with a body.
+
+    The reason becomes an ErrorInfo in envelope.lua.
+    """
     return [
         set_header("grpc-status", str(reply.grpc.value[0])),
         set_header("grpc-message", reply.message),
+        set_header("x-error-code", reply.code),
     ]
 
 
