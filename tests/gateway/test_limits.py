@@ -55,6 +55,7 @@ async def test_a_key_is_charged_with_its_own_limits(gateway: Gateway, backends: 
         ("/api/v1/auth/refresh", "write"),
         # The core limits resets by email; the address pays for a write.
         ("/api/v1/auth/forgot-password", "write"),
+        ("/api/v1/auth/reset-password", "write"),
     ],
 )
 async def test_a_stranger_is_charged_by_address(

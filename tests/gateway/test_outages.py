@@ -64,7 +64,7 @@ async def test_without_the_limiter_the_api_is_served_and_says_so_and_guessing_is
         await alone.becomes(200, HEALTH, seconds=RECOVERY_SECONDS)
         served = await alone.get(LIMITED)
         assert (served.status, served.headers["x-ratelimit-status"]) == (200, "unavailable")
-        for action in ("login", "register", "forgot-password"):
+        for action in ("login", "register", "forgot-password", "reset-password"):
             assert_unavailable(await alone.call("POST", f"/api/v1/auth/{action}", json={}))
         assert backends.calls[-1].path.endswith("ListEventTypes")
     finally:

@@ -39,7 +39,9 @@ class _LimitCategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitCa
     LIMIT_CATEGORY_REGISTER: _LimitCategory.ValueType  # 5
     """Registration: 3 a minute and 10 an hour for each client address."""
     LIMIT_CATEGORY_PASSWORD_RESET: _LimitCategory.ValueType  # 6
-    """Password reset: 3 an hour for each email address."""
+    """Password reset: 3 mails an hour for each email address, and a write for each step by
+    client address.
+    """
     LIMIT_CATEGORY_UNLIMITED: _LimitCategory.ValueType  # 7
     """Never limited: health checks and published keys."""
 
@@ -59,7 +61,9 @@ LIMIT_CATEGORY_LOGIN: LimitCategory.ValueType  # 4
 LIMIT_CATEGORY_REGISTER: LimitCategory.ValueType  # 5
 """Registration: 3 a minute and 10 an hour for each client address."""
 LIMIT_CATEGORY_PASSWORD_RESET: LimitCategory.ValueType  # 6
-"""Password reset: 3 an hour for each email address."""
+"""Password reset: 3 mails an hour for each email address, and a write for each step by
+client address.
+"""
 LIMIT_CATEGORY_UNLIMITED: LimitCategory.ValueType  # 7
 """Never limited: health checks and published keys."""
 Global___LimitCategory: _TypeAlias = LimitCategory  # noqa: Y015

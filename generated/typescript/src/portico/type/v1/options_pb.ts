@@ -156,7 +156,8 @@ export enum LimitCategory {
   REGISTER = 5,
 
   /**
-   * Password reset: 3 an hour for each email address.
+   * Password reset: 3 mails an hour for each email address, and a write for each step by
+   * client address.
    *
    * @generated from enum value: LIMIT_CATEGORY_PASSWORD_RESET = 6;
    */
