@@ -125,11 +125,9 @@ def decision_cost(one: Decision) -> float:
 
 def _sign_in(found: SignIn) -> str:
     rows = [
-        ["bcrypt alone, all processors", f"{found.most_hashes:.1f} a second"],
-        ["bcrypt alone, all processors but one, as the platform", f"{found.hashes:.1f} a second"],
+        ["bcrypt alone, all processors", f"{found.hashes:.1f} a second"],
         ["sign-ins", f"{found.logins:.1f} a second, {found.errors} failed"],
         ["sign-ins beside that", f"{found.logins / found.hashes:.0%}"],
-        ["sign-ins beside all processors", f"{found.logins / found.most_hashes:.0%}"],
         ["CPU time of a sign-in", f"{found.milliseconds:.0f} ms"],
         ["other requests, nobody signs in", _points(found.idle)],
         ["other requests, sign-ins fill the machine", _points(found.meanwhile)],

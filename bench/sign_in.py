@@ -27,8 +27,7 @@ class SignIn:
     """What was found.
 
     Attributes:
-        hashes: a second, by bcrypt alone on as many processors as the platform gives it.
-        most_hashes: a second, by bcrypt alone on all processors.
+        hashes: a second, by bcrypt alone on all processors.
         logins: a second, by the platform.
         milliseconds: CPU time of a sign-in.
         errors: sign-ins that failed.
@@ -37,7 +36,6 @@ class SignIn:
     """
 
     hashes: float
-    most_hashes: float
     logins: float
     milliseconds: float
     errors: int
@@ -47,10 +45,7 @@ class SignIn:
 
 async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
     """Bcrypt alone, sign-ins alone, reads alone, and reads beside sign-ins."""
-    processors = os.cpu_count() or 1
-    # The platform keeps one processor for everybody else; see server/users/passwords.py.
-    hashes = await _hash_rate(max(1, processors - 1))
-    most_hashes = await _hash_rate(processors)
+    hashes = await _hash_rate(os.cpu_count() or 1)
     pids = {part: stack.pid(part) for part in PARTS}
     before = sum(cpu.snapshot(pids).values())
     statuses, took = await _sign_in(stack, people)
@@ -60,7 +55,6 @@ async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
     good = statuses.count(200)
     return SignIn(
         hashes,
-        most_hashes,
         good / took,
         spent / len(statuses) * 1e3,
         len(statuses) - good,

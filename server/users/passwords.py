@@ -6,6 +6,8 @@ import asyncio
 import base64
 import hashlib
 import os
+import sys
+import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +17,16 @@ import bcrypt
 
 T = TypeVar("T")
 
+LOWEST_PRIORITY = 19  # as nice(1) counts
+
 
 class Passwords:
     """Hashes and verifies passwords.
 
     A hash takes a processor for a quarter of a second and bcrypt lets go of the
-    interpreter meanwhile, so it runs in threads; one processor fewer than there
-    are, and the rest waits in line: other calls are not to feel a rush of sign-ins.
+    interpreter meanwhile, so it runs in threads, one for each processor, and the rest
+    waits in line. The threads step back for everything else on the machine: a rush
+    of sign-ins takes what is left over, and other calls hardly feel it.
     """
 
     def __init__(self, rounds: int) -> None:
@@ -29,7 +34,7 @@ class Passwords:
         self._rounds = rounds
         # Of the right form and the hash of nothing, to spend the same time on.
         self._nobodys = bcrypt.gensalt(rounds).decode() + "." * 31
-        self._threads = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "passwords")
+        self._threads = ThreadPoolExecutor(os.cpu_count(), "passwords", _step_back)
 
     async def hash(self, password: str) -> str:
         """The hash to store."""
@@ -51,6 +56,12 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _step_back() -> None:
+    """Gives this thread the lowest priority, where threads have one of their own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 
 def _digest(password: str) -> bytes:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 import time
 
 import pytest
 
-from server.users.passwords import Passwords
+from server.users.passwords import LOWEST_PRIORITY, Passwords
 
 PASSWORD = "correct horse battery"
 
@@ -66,3 +69,14 @@ async def test_nobody_else_waits_for_a_hash() -> None:
         ticks += 1
     assert await hashing
     assert ticks >= 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+async def test_hashing_steps_back_for_everything_else() -> None:
+    passwords = Passwords(4)
+    await passwords.hash(PASSWORD)
+    hashing = [each for each in threading.enumerate() if each.name.startswith("passwords")]
+    assert hashing
+    niceness = [os.getpriority(os.PRIO_PROCESS, each.native_id or 0) for each in hashing]
+    assert set(niceness) == {LOWEST_PRIORITY}
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) < LOWEST_PRIORITY
