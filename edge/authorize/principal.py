@@ -11,7 +11,7 @@ from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyResponse
 from server.kit.clock import moment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Principal:
     """An organization's program, as the core knows it by one of its secrets.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import grpc
 import structlog
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
@@ -9,6 +11,7 @@ from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationServicer
 
 from edge.authorize.decision import Admitted, Decision, decide
 from edge.authorize.directory import Directory
+from edge.authorize.principal import Principal
 from edge.authorize.render import KEY_HEADER, render
 from edge.authorize.uses import Uses
 
@@ -24,6 +27,8 @@ class AuthorizeService(AuthorizationServicer):  # type: ignore[misc]
     def __init__(self, directory: Directory, uses: Uses) -> None:
         self._directory = directory
         self._uses = uses
+        # A principal's reply is always the same, and gone when nobody remembers the principal.
+        self._admitted: WeakKeyDictionary[Principal, CheckResponse] = WeakKeyDictionary()
 
     async def Check(  # noqa: N802
         self, request: CheckRequest, context: grpc.aio.ServicerContext[CheckRequest, CheckResponse]
@@ -34,10 +39,17 @@ class AuthorizeService(AuthorizationServicer):  # type: ignore[misc]
         permission = request.attributes.context_extensions.get("permission", "")
         decision = decide(await self._directory.find(secret), permission, address)
         if isinstance(decision, Admitted):
-            self._uses.count(decision.principal.key_id)
-        else:
-            _tell(decision, request)
+            return self._admit(decision)
+        _tell(decision, request)
         return render(decision)
+
+    def _admit(self, decision: Admitted) -> CheckResponse:
+        principal = decision.principal
+        self._uses.count(principal.key_id)
+        reply = self._admitted.get(principal)
+        if reply is None:
+            reply = self._admitted[principal] = render(decision)
+        return reply
 
 
 def _tell(decision: Decision, request: CheckRequest) -> None:
