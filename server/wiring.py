@@ -53,7 +53,7 @@ from server.rpc.telemetry import Telemetry
 from server.rpc.transaction import Transaction
 from server.rpc.validation import Validation
 from server.settings import Settings
-from server.users.accounts import Accounts
+from server.users.accounts import Account, Accounts
 from server.users.models import CONSTRAINT_ERRORS as USER_CONSTRAINTS
 from server.users.passwords import Passwords
 from server.users.service import UserService
@@ -91,19 +91,15 @@ class Lookups:
     sessions: Sessions
     keys: KeyGrants
     tenants: Tenants
-    accounts: Accounts
 
-    async def session_lives(self, session_id: UUID) -> bool:
-        return await self.sessions.lives(session_id)
+    async def person(self, session_id: UUID) -> Account | None:
+        return await self.sessions.person(session_id)
 
     async def key_grant(self, key_id: UUID) -> KeyGrant | None:
         return await self.keys.find(key_id)
 
     async def memberships(self, user_id: UUID) -> Mapping[UUID, frozenset[str]]:
         return await self.tenants.memberships(user_id)
-
-    async def platform_permissions(self, user_id: UUID) -> frozenset[str]:
-        return await self.accounts.platform_permissions(user_id)
 
 
 def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = None) -> Core:
@@ -196,7 +192,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         ),
     ]
 
-    lookups = Lookups(sessions, key_grants, tenants, accounts)
+    lookups = Lookups(sessions, key_grants, tenants)
     internal_token = settings.internal_token.get_secret_value()
     pipeline = Pipeline(
         errors=Errors(),

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from server.auth.models import RefreshToken, Session
 from server.kit.paging import Cursors, Order, Page, Paging, fetch_page
 from server.kit.reads import keyed_query
-from server.users.accounts import session_may_hold
+from server.users.accounts import session_may_hold, with_account
 
 NEWEST_FIRST = Order((Session.id,))
 
@@ -80,14 +80,22 @@ class SessionRepository:
         await self._db.execute(ended.values(revoked_at=now))
 
 
-def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+def _holds(now: datetime) -> ColumnElement[bool]:
     """`Session.holds`, and that the person's account lets it."""
-    return and_(
-        Session.revoked_at.is_(None),
-        Session.expires_at > now,
-        session_may_hold(Session.user_id, Session.created_at),
-    )
+    return and_(_lasts(now), session_may_hold(Session.user_id, Session.created_at))
 
 
-# Those of the sessions that hold at the moment `now`; asked at each call of a person.
-HOLDING = keyed_query(select(Session.id).where(_holds(bindparam("now"))), Session.id)
+def _lasts(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    return and_(Session.revoked_at.is_(None), Session.expires_at > now)
+
+
+# Those of the sessions that hold at the moment `now`, each with its person's account behind it;
+# asked at each call of a person.
+HOLDING = keyed_query(
+    with_account(
+        select(Session.id.label("session_id")).where(_lasts(bindparam("now"))),
+        Session.user_id,
+        Session.created_at,
+    ),
+    Session.id,
+)

@@ -1,4 +1,4 @@
-"""Sessions for the rest of the platform: does it hold, and end them all."""
+"""Sessions for the rest of the platform: does it hold, and whose is it; end them all."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from server.auth.repository import HOLDING, SessionRepository
 from server.kit.batching import BatchLoader
 from server.kit.clock import Clock
 from server.kit.reads import Reads
+from server.users.accounts import Account, account
 
 
 class Sessions:
@@ -20,11 +21,11 @@ class Sessions:
     def __init__(self, reads: Reads, clock: Clock) -> None:
         self._reads = reads
         self._clock = clock
-        self._holding: BatchLoader[UUID, bool] = BatchLoader(self._fetch)
+        self._holding: BatchLoader[UUID, Account] = BatchLoader(self._fetch)
 
-    async def lives(self, session_id: UUID) -> bool:
-        """Whether the session holds and its person may use it."""
-        return await self._holding.load(session_id) is not None
+    async def person(self, session_id: UUID) -> Account | None:
+        """The person's account, if the session holds and the person may use it."""
+        return await self._holding.load(session_id)
 
     async def end_all(
         self, db: AsyncSession, user_id: UUID, now: datetime, except_session: UUID | None = None
@@ -32,6 +33,6 @@ class Sessions:
         """Ends every session of a person, but one if it is given."""
         await SessionRepository(db).revoke_all(user_id, now, except_session)
 
-    async def _fetch(self, session_ids: Sequence[UUID]) -> Mapping[UUID, bool]:
+    async def _fetch(self, session_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
         found = await self._reads.fetch(HOLDING, session_ids, now=self._clock())
-        return {row.id: True for row in found}
+        return {row[0]: account(row[1:]) for row in found}

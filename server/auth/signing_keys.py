@@ -61,6 +61,8 @@ class PublishedKey:
 class _Key:
     kid: str
     private_key: ec.EllipticCurvePrivateKey = field(repr=False)
+    # Made once: it is asked for at every call.
+    public_key: ec.EllipticCurvePublicKey = field(repr=False)
     signs_from: datetime
     retired_at: datetime | None
 
@@ -138,14 +140,14 @@ class SigningKeys:
         key = self._keys.get(kid)
         if key is None or key.retired(self._clock()):
             return None
-        return key.private_key.public_key()
+        return key.public_key
 
     def published(self) -> list[PublishedKey]:
         """Every key that verifies or soon will, the one that signs now first."""
         now, current = self._clock(), self.signing_key().kid
         keys = [key for key in self._keys.values() if not key.retired(now)]
         keys.sort(key=lambda key: key.kid != current)
-        return [PublishedKey(key.kid, key.private_key.public_key()) for key in keys]
+        return [PublishedKey(key.kid, key.public_key) for key in keys]
 
     def _may_ask(self) -> bool:
         now = time.monotonic()
@@ -166,7 +168,8 @@ class SigningKeys:
 
     def _open(self, row: StoredSigningKey, known: _Key | None) -> _Key:
         private_key = known.private_key if known else self._unseal(row)
-        return _Key(row.kid, private_key, row.signs_from, row.retired_at)
+        public_key = known.public_key if known else private_key.public_key()
+        return _Key(row.kid, private_key, public_key, row.signs_from, row.retired_at)
 
     def _unseal(self, row: StoredSigningKey) -> ec.EllipticCurvePrivateKey:
         try:

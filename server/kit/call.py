@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -44,6 +44,25 @@ class Principal:
 ANONYMOUS = Principal()
 
 
+class Person(Protocol):
+    """The account of a person who calls, as it was when they were let in."""
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What they may do on the whole platform."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Counts changes; the ETag."""
+        ...
+
+    @property
+    def message(self) -> Any:
+        """The account as the contract shows it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class KeyGrant:
     """What a live API key may do, and where.
@@ -71,8 +90,8 @@ class Client:
 class Call:
     """One call: who, from where, with which rights, in which transaction.
 
-    `open_db` is set by the transaction interceptor, `principal` and `grants` by
-    the access interceptor; services only read them.
+    `open_db` is set by the transaction interceptor, `principal`, `account` and `grants`
+    by the access interceptor; services only read them.
     """
 
     method: Method
@@ -81,6 +100,8 @@ class Call:
     request_id: str
     now: datetime
     principal: Principal = ANONYMOUS
+    # None if no person calls.
+    account: Person | None = None
     # The caller's permissions in each organization it belongs to.
     grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     open_db: Callable[[], AsyncSession] = field(init=False, repr=False)
@@ -108,6 +129,17 @@ class Call:
         if self.principal.kind != "user" or self.principal.id is None:
             raise UnauthenticatedError
         return self.principal.id
+
+    @property
+    def person(self) -> Person:
+        """The account of the person who calls.
+
+        Raises:
+            UnauthenticatedError: if no person does.
+        """
+        if self.account is None:
+            raise UnauthenticatedError
+        return self.account
 
     @property
     def tenants(self) -> frozenset[UUID]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 Clock = Callable[[], datetime]
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_SECOND = timedelta(seconds=1)
 
 
 def utc_now() -> datetime:
@@ -19,9 +22,9 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
     """The wire form of a moment; None stays None, which leaves a field unset."""
     if moment is None:
         return None
-    message = Timestamp()
-    message.FromDatetime(moment)
-    return message
+    # Thrice as fast as FromDatetime, and every message has several.
+    whole, rest = divmod(moment - _EPOCH, _SECOND)
+    return Timestamp(seconds=whole, nanos=rest.microseconds * 1000)
 
 
 def moment(message: Timestamp) -> datetime:

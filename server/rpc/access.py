@@ -14,7 +14,7 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
-from server.kit.call import Call, KeyGrant, Principal
+from server.kit.call import Call, KeyGrant, Person, Principal
 from server.kit.errors import (
     AddressNotAllowedError,
     PermissionDeniedError,
@@ -32,8 +32,8 @@ BEARER = "Bearer "
 class Authority(Protocol):
     """Looks up what holds now. The features answer; see `wiring`."""
 
-    async def session_lives(self, session_id: UUID) -> bool:
-        """Whether the session holds and its person's account is active."""
+    async def person(self, session_id: UUID) -> Person | None:
+        """Whose session it is, if it holds and the account is active."""
         ...
 
     async def key_grant(self, key_id: UUID) -> KeyGrant | None:
@@ -42,10 +42,6 @@ class Authority(Protocol):
 
     async def memberships(self, user_id: UUID) -> Mapping[UUID, frozenset[str]]:
         """The permissions of a person in each of their organizations."""
-        ...
-
-    async def platform_permissions(self, user_id: UUID) -> frozenset[str]:
-        """The permissions of a person on the whole platform."""
         ...
 
 
@@ -93,14 +89,14 @@ class Access:
 
     async def _admit_session(self, call: Call, claims: Claims) -> None:
         session_id = claims.session_id
-        if session_id is None or not await self._authority.session_lives(session_id):
+        call.account = await self._authority.person(session_id) if session_id else None
+        if call.account is None:
             raise UnauthenticatedError
         call.principal = Principal("user", claims.subject, session_id, claims.organization_id)
 
     async def _admit_administrator(self, call: Call) -> None:
         await self._admit_person(call)
-        held = await self._authority.platform_permissions(call.user_id)
-        if call.method.permission not in held:
+        if call.method.permission not in call.person.permissions:
             raise PermissionDeniedError(permission=call.method.permission)
 
     async def _admit_member(self, request: Any, call: Call) -> None:

@@ -42,8 +42,10 @@ class Transaction:
             # Shielded: a caller who leaves must not leave a connection behind.
             await asyncio.shield(_close(call))
             raise
-        # Shielded: a caller who leaves must not keep from others what is committed.
-        await asyncio.shield(self._complete(call))
+        # A read that went past the session leaves nothing to complete.
+        if call.opened_db is not None or not call.method.reads:
+            # Shielded: a caller who leaves must not keep from others what is committed.
+            await asyncio.shield(self._complete(call))
         if isinstance(outcome, DomainError):
             raise outcome
         return outcome

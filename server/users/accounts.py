@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from portico.users.v1.user_pb2 import User as UserMessage
@@ -21,10 +23,19 @@ from server.users.repository import (
     UserRepository,
     UserView,
     session_may_hold,
+    with_account,
 )
 from server.users.rules import ROLE_PERMISSIONS, normal_email
 
-__all__ = ["Account", "Accounts", "Contact", "normal_email", "session_may_hold"]
+__all__ = [
+    "Account",
+    "Accounts",
+    "Contact",
+    "account",
+    "normal_email",
+    "session_may_hold",
+    "with_account",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +47,56 @@ class Contact:
     display_name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
-    """An account as it was when it was read.
+    """An account as it was when it was read."""
 
-    Attributes:
-        password_hash: None if the person has chosen none yet.
-        active: whether the person may sign in.
-        verified: whether the person has shown that the address is theirs.
-        permissions: what the person may do on the whole platform.
-        version: counts changes; the ETag.
-        message: the account as the contract shows it.
-    """
+    view: UserView = field(repr=False)
 
-    id: UUID
-    email: str
-    display_name: str
-    password_hash: str | None = field(repr=False)
-    active: bool
-    verified: bool
-    permissions: frozenset[str]
-    version: int
-    message: UserMessage = field(repr=False)
+    @property
+    def id(self) -> UUID:
+        """The person."""
+        return self.view.id
+
+    @property
+    def email(self) -> str:
+        """The address, in its normal form."""
+        return self.view.email
+
+    @property
+    def display_name(self) -> str:
+        """How the person is called."""
+        return self.view.display_name
+
+    @property
+    def password_hash(self) -> str | None:
+        """None if the person has chosen no password yet."""
+        return self.view.password_hash
+
+    @property
+    def active(self) -> bool:
+        """Whether the person may sign in."""
+        return self.view.status == "active"
+
+    @property
+    def verified(self) -> bool:
+        """Whether the person has shown that the address is theirs."""
+        return self.view.email_verified_at is not None
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What the person may do on the whole platform."""
+        return ROLE_PERMISSIONS[self.view.role] if self.active else frozenset()
+
+    @property
+    def version(self) -> int:
+        """Counts changes; the ETag."""
+        return self.view.version
+
+    @cached_property
+    def message(self) -> UserMessage:
+        """The account as the contract shows it."""
+        return wire.user(self.view)
 
 
 class Accounts:
@@ -79,12 +118,7 @@ class Accounts:
     async def find_by_email(self, email: str) -> Account | None:
         """The account with this address, however it is written."""
         found = await self._reads.fetch(VIEW_BY_EMAIL, [normal_email(email)])
-        return _account(UserView(*found[0])) if found else None
-
-    async def platform_permissions(self, user_id: UUID) -> frozenset[str]:
-        """What the person may do on the whole platform."""
-        account = await self.load(user_id)
-        return account.permissions if account else frozenset()
+        return account(found[0]) if found else None
 
     async def contacts(
         self, db: AsyncSession, user_ids: Collection[UUID]
@@ -169,18 +203,13 @@ class Accounts:
 
     async def _fetch(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
         found = await self._reads.fetch(VIEW_BY_ID, user_ids)
-        return {row.id: _account(UserView(*row)) for row in found}
+        return {row.id: account(row) for row in found}
 
 
-def _account(user: User | UserView) -> Account:
-    return Account(
-        id=user.id,
-        email=user.email,
-        display_name=user.display_name,
-        password_hash=user.password_hash,
-        active=user.status == "active",
-        verified=user.email_verified_at is not None,
-        permissions=ROLE_PERMISSIONS[user.role] if user.status == "active" else frozenset(),
-        version=user.version,
-        message=wire.user(user),
-    )
+def account(row: Sequence[Any]) -> Account:
+    """The account whose columns a query has, see `with_account`."""
+    return Account(UserView(*row))
+
+
+def _account(user: User) -> Account:
+    return Account(UserView.of(user))

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    SQLColumnExpression,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 
@@ -68,6 +78,11 @@ class UserView:
     avatar_url: str
     bio: str
     preferences: dict[str, Any]
+
+    @classmethod
+    def of(cls, user: User) -> UserView:
+        """A row as it is now."""
+        return cls(*(getattr(user, each.name) for each in fields(cls)))
 
 
 class UserRepository:
@@ -135,8 +150,28 @@ def session_may_hold(
     user_id: SQLColumnExpression[UUID], began: SQLColumnExpression[datetime]
 ) -> ColumnElement[bool]:
     """The condition that the account behind a session lets it hold, for a query about sessions."""
-    return exists().where(
-        User.id == user_id,
+    return exists().where(User.id == user_id, _lets_hold(began))
+
+
+def with_account(
+    query: Select[*tuple[Any, ...]],
+    user_id: SQLColumnExpression[UUID],
+    began: SQLColumnExpression[datetime],
+) -> Select[*tuple[Any, ...]]:
+    """Puts the person's account behind each session's columns, in the order of UserView's fields.
+
+    Leaves out the sessions that the account does not let hold.
+    """
+    return (
+        query.add_columns(*_VIEW_COLUMNS)
+        .join(User, User.id == user_id)
+        .join(UserProfile, UserProfile.user_id == User.id)
+        .where(_lets_hold(began))
+    )
+
+
+def _lets_hold(began: SQLColumnExpression[datetime]) -> ColumnElement[bool]:
+    return and_(
         User.status == "active",
         User.deleted_at.is_(None),
         or_(User.sessions_valid_after.is_(None), User.sessions_valid_after <= began),
@@ -148,24 +183,25 @@ def _with_profile() -> Select[User]:
     return query.where(User.deleted_at.is_(None))
 
 
-# Its columns stand in the order of UserView's.
+# In the order of UserView's fields.
+_VIEW_COLUMNS = (
+    User.id,
+    User.email,
+    User.password_hash,
+    User.email_verified_at,
+    User.status,
+    User.role,
+    User.last_login_at,
+    User.created_at,
+    User.updated_at,
+    User.version,
+    UserProfile.display_name,
+    UserProfile.avatar_url,
+    UserProfile.bio,
+    UserProfile.preferences,
+)
 _VIEW = (
-    select(
-        User.id,
-        User.email,
-        User.password_hash,
-        User.email_verified_at,
-        User.status,
-        User.role,
-        User.last_login_at,
-        User.created_at,
-        User.updated_at,
-        User.version,
-        UserProfile.display_name,
-        UserProfile.avatar_url,
-        UserProfile.bio,
-        UserProfile.preferences,
-    )
+    select(*_VIEW_COLUMNS)
     .join(UserProfile, UserProfile.user_id == User.id)
     .where(User.deleted_at.is_(None))
 )

@@ -41,9 +41,9 @@ class UserService:
     cursors: Cursors
 
     async def GetMe(self, request: pb.GetMeRequest, call: Call) -> pb.GetMeResponse:
-        account = await self._load(call.user_id)
-        call.etag(account.version)
-        return pb.GetMeResponse(user=account.message)
+        # Read when the call was let in, a moment ago.
+        call.etag(call.person.version)
+        return pb.GetMeResponse(user=call.person.message)
 
     async def UpdateMe(self, request: pb.UpdateMeRequest, call: Call) -> pb.UpdateMeResponse:
         user = await _find_to_change(call.user_id, call)
