@@ -125,7 +125,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     one_time_tokens = OneTimeTokens(engine, secrets)
     verification = Verification(accounts, one_time_tokens, mailer)
     tenants = Tenants(reads)
-    key_grants = KeyGrants(reads, tenants, clock)
+    key_grants = KeyGrants(reads, clock)
 
     features = [
         Feature(

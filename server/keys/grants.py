@@ -11,15 +11,13 @@ from server.kit.batching import BatchLoader
 from server.kit.call import KeyGrant
 from server.kit.clock import Clock
 from server.kit.reads import Reads
-from server.organizations.tenants import Tenants
 
 
 class KeyGrants:
     """Answers the access interceptor."""
 
-    def __init__(self, reads: Reads, tenants: Tenants, clock: Clock) -> None:
+    def __init__(self, reads: Reads, clock: Clock) -> None:
         self._reads = reads
-        self._tenants = tenants
         self._clock = clock
         self._keys: BatchLoader[UUID, KeyGrantView] = BatchLoader(self._fetch)
 
@@ -28,8 +26,6 @@ class KeyGrants:
         key = await self._keys.load(key_id)
         secret_ids = key.secret_ids(self._clock()) if key else frozenset()
         if key is None or not secret_ids:
-            return None
-        if not await self._tenants.alive(key.organization_id):
             return None
         return KeyGrant(
             key.organization_id, frozenset(key.scopes), secret_ids, tuple(key.allowed_cidrs)

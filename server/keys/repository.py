@@ -16,6 +16,7 @@ from server.keys.models import ApiKey
 from server.keys.views import KeyGrantView, KeyView
 from server.kit.paging import Cursors, Order, Page, Paging, fetch_page
 from server.kit.reads import keyed_query
+from server.organizations.tenants import is_alive
 
 NEWEST_FIRST = Order((ApiKey.id,))
 
@@ -83,7 +84,9 @@ def _columns(view: type[KeyGrantView]) -> list[InstrumentedAttribute[Any]]:
 
 
 # Asked for many keys at once and outside of any call's transaction.
-GRANTS = keyed_query(select(*_columns(KeyGrantView)), ApiKey.id)
+GRANTS = keyed_query(
+    select(*_columns(KeyGrantView)).where(is_alive(ApiKey.organization_id)), ApiKey.id
+)
 # The one question that cannot be asked inside an organization: by the hash of a secret, or of
 # the one before the last rotation, the organization becomes known.
 VIEW_BY_HASH = keyed_query(

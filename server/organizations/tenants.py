@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, delete, exists, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -40,6 +40,11 @@ _RIGHTS = keyed_query(
 )
 
 
+def is_alive(organization_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """The condition that there is a row's organization still, for another feature's query."""
+    return exists().where(Organization.id == organization_id, _ALIVE)
+
+
 class Tenants:
     """Answers about organizations that are not deleted.
 
@@ -59,10 +64,6 @@ class Tenants:
     async def find(self, organization_id: UUID) -> OrganizationView | None:
         """The organization, to read only."""
         return await self._by_id.load(organization_id)
-
-    async def alive(self, organization_id: UUID) -> bool:
-        """Whether there is such an organization."""
-        return await self.find(organization_id) is not None
 
     async def tiers(self, organization_ids: Iterable[UUID]) -> Mapping[UUID, str]:
         """How much organizations may use; one that is deleted is not among them."""
