@@ -12,10 +12,11 @@ from prometheus_client import start_http_server
 from edge.ratelimit.counters import Counters
 from edge.ratelimit.following import OrganizationLimitsFollower
 from edge.ratelimit.gathered import Gathered
+from edge.ratelimit.link import Link
 from edge.ratelimit.service import RateLimitService
 from edge.serve import run, serving
 from edge.settings import RateLimitSettings
-from edge.valkey import connect, connect_blocking
+from edge.valkey import connect, pool
 from server.kit import logs
 from server.kit.clock import Clock, utc_now
 from server.kit.settings import read
@@ -43,7 +44,7 @@ async def ratelimit(settings: RateLimitSettings, clock: Clock = utc_now) -> Asyn
     Nobody is refused by the tier's limits while those of its organization are on
     their way: the service listens when it has read them, or when waiting is no use.
     """
-    counts = connect_blocking(settings.redis_url, settings.ratelimit_timeout)
+    counts = Link(pool(settings.redis_url, settings.ratelimit_timeout))
     changes = connect(settings.redis_url, FOLLOWER_TIMEOUT_SECONDS)
     service = RateLimitService(Counters(counts), clock)
     follower = OrganizationLimitsFollower(changes, service.adopt)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from edge.ratelimit import rules
 from edge.ratelimit.rules import OF_THE_TIER, Category
-from edge.ratelimit.windows import Period, Window
+from edge.ratelimit.windows import Period, Window, Windows
 from server.kit.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
 
 DOMAIN = "portico"
@@ -51,7 +52,7 @@ class Budget:
     """Windows that are counted under one key."""
 
     key: str
-    windows: tuple[Window, ...]
+    windows: Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,13 @@ def overridden(domain: str, entries: Entries, override: Override, cost: int) -> 
     tag = "|".join([domain, *(f"{key}={value}" for key, value in entries)])
     if len(tag) > LONGEST_TAG:
         tag = blake2b(tag.encode(), digest_size=16).hexdigest()
-    window = Window(name, override.period, min(override.limit, LARGEST_LIMIT))
-    return Charge("override", (_budget(tag, name, (window,)),), cost)
+    return Charge("override", (_budget(tag, name, _override_windows(override)),), cost)
+
+
+@lru_cache(maxsize=1024)
+def _override_windows(override: Override) -> Windows:
+    name = override.period.name.lower()
+    return Windows([Window(name, override.period, min(override.limit, LARGEST_LIMIT))])
 
 
 def unlimited(cost: int) -> Charge:
@@ -135,7 +141,7 @@ def _stranger_budget(entries: Mapping[str, str], category: Category, doubts: lis
     return _budget(tag, category, rules.address_windows(category))
 
 
-def _budget(tag: str, name: str, windows: tuple[Window, ...]) -> Budget:
+def _budget(tag: str, name: str, windows: Windows) -> Budget:
     """The braces are a hash tag: what is decided together lives on one node of a cluster."""
     return Budget(f"rl:{{{tag}}}:{name}", windows)
 
@@ -188,11 +194,13 @@ def _unknown(doubts: list[Doubt]) -> str:
 
 def _own_windows(
     text: str, organization: OrganizationLimits, doubts: list[Doubt]
-) -> tuple[Window, ...]:
+) -> Windows | None:
     """The windows in "minute=60,day=1000"; what cannot be read is left out.
 
     These limits come on top of the tier's, so a caller gains nothing by it.
     """
+    if not text:
+        return None
     rates: dict[str, int] = {}
     for part in filter(None, text.split(",")):
         name, _, digits = part.partition("=")
@@ -201,4 +209,4 @@ def _own_windows(
             rates[name] = int(digits)
         else:
             doubts.append(Doubt.UNREADABLE_LIMITS)
-    return rules.windows(rates, organization, prefix="key-")
+    return rules.own_windows(tuple(rates.items()), organization.json) if rates else None

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from enum import StrEnum
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from edge.ratelimit.windows import BURST_SECONDS, Period, Window
+from edge.ratelimit.windows import BURST_SECONDS, Period, Window, Windows
 from server.kit.limits import LARGEST_LIMIT, OrganizationLimits, Rates
 
 
@@ -61,7 +61,7 @@ PER_ADDRESS: Mapping[Category, Rate] = {
 }
 
 # How often a mail with a reset link goes to one person.
-PER_EMAIL = (Window("hour", Period.HOUR, 3),)
+PER_EMAIL = Windows([Window("hour", Period.HOUR, 3)])
 
 # For a short while, a caller may go at twice the average rate of its minute.
 BURST_FACTOR = 2
@@ -72,9 +72,7 @@ PERIODS = {period.name.lower(): period for period in Period}
 
 
 @lru_cache(maxsize=4096)
-def tier_windows(
-    tier: str, category: Category, limits: str = OF_THE_TIER.json
-) -> tuple[Window, ...]:
+def tier_windows(tier: str, category: Category, limits: str = OF_THE_TIER.json) -> Windows:
     """The windows of one caller for reads, writes or deletions.
 
     Args:
@@ -95,7 +93,7 @@ def tier_windows(
 
 
 @lru_cache(maxsize=4096)
-def pool_windows(tier: str, limits: str = OF_THE_TIER.json) -> tuple[Window, ...]:
+def pool_windows(tier: str, limits: str = OF_THE_TIER.json) -> Windows:
     """The windows that all callers of an organization share, whatever they do.
 
     Args:
@@ -109,7 +107,18 @@ def pool_windows(tier: str, limits: str = OF_THE_TIER.json) -> tuple[Window, ...
     )
 
 
-def address_windows(category: Category) -> tuple[Window, ...]:
+@lru_cache(maxsize=4096)
+def own_windows(rates: tuple[tuple[str, int], ...], limits: str = OF_THE_TIER.json) -> Windows:
+    """The windows for a key's own limits, by period.
+
+    Args:
+        limits: those of its organization, as JSON.
+    """
+    return windows(dict(rates), OrganizationLimits.from_json(limits), prefix="key-")
+
+
+@cache
+def address_windows(category: Category) -> Windows:
     """The windows of a client address for a category that strangers call.
 
     Asking for a password reset costs us a mail, so it counts as a write.
@@ -120,15 +129,15 @@ def address_windows(category: Category) -> tuple[Window, ...]:
     return windows({"minute": rate.per_minute, "hour": rate.per_hour}, OF_THE_TIER)
 
 
-def email_windows(category: Category) -> tuple[Window, ...]:
+def email_windows(category: Category) -> Windows:
     """The windows of an email address, when the core asks for one."""
     return PER_EMAIL if category is Category.PASSWORD_RESET else address_windows(category)
 
 
-def windows(rates: Rates, organization: OrganizationLimits, prefix: str = "") -> tuple[Window, ...]:
+def windows(rates: Rates, organization: OrganizationLimits, prefix: str = "") -> Windows:
     """The windows for limits by period, on the organization's calendar."""
     zone = zone_of(organization)
-    return tuple(
+    return Windows(
         Window(f"{prefix}{name}", PERIODS[name], limit, zone, organization.shadow)
         for name, limit in rates.items()
     )
