@@ -31,11 +31,11 @@ def tag(field: int, kind: int) -> bytes:
     return varint(field << 3 | kind)
 
 
-def number(field: int, value: int) -> bytes:
-    """A field with a number; nothing if it is 0."""
-    return tag(field, VARINT) + varint(value) if value else b""
+def number(field: bytes, value: int) -> bytes:
+    """A field with a number, after its tag; nothing if it is 0."""
+    return field + varint(value) if value else b""
 
 
-def text(field: int, value: bytes) -> bytes:
-    """A field with a string, or with a message."""
-    return tag(field, LENGTH) + varint(len(value)) + value
+def text(field: bytes, value: bytes) -> bytes:
+    """A field with a string, or with a message, after its tag."""
+    return b"%b%b%b" % (field, varint(len(value)), value)

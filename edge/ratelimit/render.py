@@ -32,29 +32,51 @@ UNITS = {
     Period.YEAR: Unit.YEAR,
 }
 
-# The numbers of fields in envoy/service/ratelimit/v3/rls.proto.
-_OVERALL_CODE, _STATUSES, _RESPONSE_HEADERS, _REQUEST_HEADERS = 1, 2, 3, 4
-_CODE, _CURRENT_LIMIT, _LIMIT_REMAINING, _DURATION_UNTIL_RESET = 1, 2, 3, 4
-_REQUESTS_PER_UNIT, _UNIT, _NAME = 1, 2, 3
-_KEY, _VALUE = 1, 2
-_SECONDS, _NANOS = 1, 2
+# The fields in envoy/service/ratelimit/v3/rls.proto.
+_OVERALL_CODE = protobuf.tag(1, protobuf.VARINT)
+_STATUSES = protobuf.tag(2, protobuf.LENGTH)
+_RESPONSE_HEADERS = protobuf.tag(3, protobuf.LENGTH)
+_REQUEST_HEADERS = protobuf.tag(4, protobuf.LENGTH)
+_CODE = protobuf.tag(1, protobuf.VARINT)
+_CURRENT_LIMIT = protobuf.tag(2, protobuf.LENGTH)
+_LIMIT_REMAINING = protobuf.tag(3, protobuf.VARINT)
+_DURATION_UNTIL_RESET = protobuf.tag(4, protobuf.LENGTH)
+_REQUESTS_PER_UNIT = protobuf.tag(1, protobuf.VARINT)
+_UNIT = protobuf.tag(2, protobuf.VARINT)
+_NAME = protobuf.tag(3, protobuf.LENGTH)
+_KEY = protobuf.tag(1, protobuf.LENGTH)
+_VALUE = protobuf.tag(2, protobuf.LENGTH)
+_SECONDS = protobuf.tag(1, protobuf.VARINT)
+_NANOS = protobuf.tag(2, protobuf.VARINT)
+
+# The same numbers are told again and again.
+_NUMBERS_KEPT = 16384
 
 
-def _header(name: str, value: str, field: int = _RESPONSE_HEADERS) -> bytes:
+def _header(name: str, value: str, field: bytes = _RESPONSE_HEADERS) -> bytes:
     pair = protobuf.text(_KEY, name.encode()) + protobuf.text(_VALUE, value.encode())
     return protobuf.text(field, pair)
 
 
-# Asked for with the same numbers again and again.
-_number_header = lru_cache(maxsize=16384)(lambda name, value: _header(name, str(value)))
+@lru_cache(maxsize=_NUMBERS_KEPT)
+def _number_header(name: str, value: int) -> bytes:
+    return _header(name, str(value))
+
+
+@lru_cache(maxsize=_NUMBERS_KEPT)
+def _duration(milliseconds: int) -> bytes:
+    seconds, rest = divmod(milliseconds, 1000)
+    duration = protobuf.number(_SECONDS, seconds) + protobuf.number(_NANOS, 1_000_000 * rest)
+    return protobuf.text(_DURATION_UNTIL_RESET, duration)
+
 
 _ADMITTED = protobuf.number(_OVERALL_CODE, OK)
 _REFUSED = protobuf.number(_OVERALL_CODE, OVER_LIMIT)
+_LEFT = protobuf.text(_KEY, b"ratelimit")
 _DECIDED = _header(DECIDED, "decided", _REQUEST_HEADERS)
 _NO_RULE = protobuf.text(_STATUSES, protobuf.number(_CODE, OK))
 _CODE_OK = protobuf.number(_CODE, OK)
 _CODE_OVER_LIMIT = protobuf.number(_CODE, OVER_LIMIT)
-_MILLIS = tuple(protobuf.number(_NANOS, 1_000_000 * part) for part in range(1000))
 
 
 class Told:
@@ -71,7 +93,7 @@ class Told:
         self._holding = [n for n, window in enumerate(windows) if not window.shadow]
         holding = [windows[n] for n in self._holding]
         self._policy = _header("ratelimit-policy", ", ".join(map(_policy, holding)))
-        self._places = ", ".join(f'"{window.name}";r=%d;t=%d' for window in holding)
+        self._left = ", ".join(f'"{window.name}";r=%d;t=%d' for window in holding).encode()
 
     def reply(self, now: int, admitted: bool, standings: Standings) -> bytes:
         """The reply to Envoy, serialized."""
@@ -91,31 +113,33 @@ class Told:
             return _NO_RULE
         one = tightest(self._windows, standings, numbers)
         refused = standings.over and standings.over[one] and not self._windows[one].shadow
-        seconds, rest = divmod(standings.resets[one], 1000)
-        status = (
+        status = b"%b%b%b%b" % (
             _CODE_OVER_LIMIT if refused else _CODE_OK,
             self._current_limits[one],
             protobuf.number(_LIMIT_REMAINING, standings.remaining[one]),
-            protobuf.text(
-                _DURATION_UNTIL_RESET, protobuf.number(_SECONDS, seconds) + _MILLIS[rest]
-            ),
+            _duration(standings.resets[one]),
         )
-        return protobuf.text(_STATUSES, b"".join(status))
+        return protobuf.text(_STATUSES, status)
 
-    def _headers(self, now: int, admitted: bool, standings: Standings) -> Iterator[bytes]:
+    def _headers(self, now: int, admitted: bool, standings: Standings) -> list[bytes]:
         """The customary X-RateLimit headers, and draft-ietf-httpapi-ratelimit-headers-10."""
+        remaining, resets = standings.remaining, standings.resets
         one = tightest(self._windows, standings, self._holding)
-        reset = standings.resets[one]
-        yield self._limits[one]
-        yield _number_header("x-ratelimit-remaining", standings.remaining[one])
-        yield _number_header("x-ratelimit-reset", _seconds(now + reset))
-        yield self._policy
         numbers: list[int] = []
         for each in self._holding:
-            numbers += (standings.remaining[each], _seconds(standings.resets[each]))
-        yield _header("ratelimit", self._places % tuple(numbers))
+            numbers += (remaining[each], -(-resets[each] // 1000))
+        headers = [
+            self._limits[one],
+            _number_header("x-ratelimit-remaining", remaining[one]),
+            _number_header("x-ratelimit-reset", _seconds(now + resets[one])),
+            self._policy,
+            protobuf.text(
+                _RESPONSE_HEADERS, _LEFT + protobuf.text(_VALUE, self._left % tuple(numbers))
+            ),
+        ]
         if not admitted:
-            yield _number_header("retry-after", max(1, _seconds(reset)))
+            headers.append(_number_header("retry-after", max(1, _seconds(resets[one]))))
+        return headers
 
     def _shadows(self, standings: Standings) -> Iterator[bytes]:
         """Names the windows that would have refused."""
