@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -38,6 +39,9 @@ def run(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
 async def _until_stopped(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
     stop = stop_signal()
     async with service():
+        # What stands now stays: looking through it for garbage would stop everyone for 30 ms.
+        gc.collect()
+        gc.freeze()
         log.info("serving")
         await stop.wait()
         log.info("stopping")
