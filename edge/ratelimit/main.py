@@ -13,6 +13,7 @@ from edge.ratelimit.counters import Counters
 from edge.ratelimit.following import OrganizationLimitsFollower
 from edge.ratelimit.gathered import Gathered
 from edge.ratelimit.link import Link
+from edge.ratelimit.rules import table_shadows
 from edge.ratelimit.service import RateLimitService
 from edge.serve import run, serving
 from edge.settings import RateLimitSettings
@@ -46,7 +47,7 @@ async def ratelimit(settings: RateLimitSettings, clock: Clock = utc_now) -> Asyn
     """
     counts = Link(pool(settings.redis_url, settings.ratelimit_timeout))
     changes = connect(settings.redis_url, FOLLOWER_TIMEOUT_SECONDS)
-    service = RateLimitService(Counters(counts), clock)
+    service = RateLimitService(Counters(counts), clock, table_shadows(settings.ratelimit_shadow))
     follower = OrganizationLimitsFollower(changes, service.adopt)
     following = asyncio.create_task(follower.follow())
     try:

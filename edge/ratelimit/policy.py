@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from edge.ratelimit import rules
 from edge.ratelimit.rules import OF_THE_TIER, Category
+from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import Period, Window, Windows
 from server.kit.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
 
@@ -90,7 +91,9 @@ def unlimited(cost: int) -> Charge:
     return Charge("none", (), cost)
 
 
-def charge_for(entries: Mapping[str, str], cost: int, limits: Limits) -> Charge:
+def charge_for(
+    entries: Mapping[str, str], cost: int, limits: Limits, shadows: Shadows = NO_SHADOWS
+) -> Charge:
     """Finds the budgets of a descriptor of our own gateway.
 
     Args:
@@ -98,24 +101,30 @@ def charge_for(entries: Mapping[str, str], cost: int, limits: Limits) -> Charge:
             and limits, or address, or email.
         cost: what the request costs.
         limits: those of organizations that have some of their own.
+        shadows: rules of the table that are only tried.
     """
     doubts: list[Doubt] = []
     category = _category(entries, doubts)
     if category in rules.SHARES:
-        budgets = _tier_budgets(entries, category, limits, doubts)
+        budgets = _tier_budgets(entries, category, limits, shadows, doubts)
     else:
-        budgets = (_stranger_budget(entries, category, doubts),)
+        budgets = (_stranger_budget(entries, category, shadows, doubts),)
     return Charge(category.value, budgets, cost, tuple(doubts))
 
 
 def _tier_budgets(
-    entries: Mapping[str, str], category: Category, limits: Limits, doubts: list[Doubt]
+    entries: Mapping[str, str],
+    category: Category,
+    limits: Limits,
+    shadows: Shadows,
+    doubts: list[Doubt],
 ) -> tuple[Budget, ...]:
     """The budget of the caller, of its organization, and of its own limits if it has any."""
     subject = _subject(entries)
     if subject is None:
         tag = _address(entries, doubts) or _unknown(doubts)
-        return (_budget(tag, category, rules.tier_windows(rules.LOWEST_TIER, category)),)
+        windows = rules.tier_windows(rules.LOWEST_TIER, category, shadows=shadows)
+        return (_budget(tag, category, windows),)
     tier = _tier(entries, doubts)
     organization = entries.get("organization", "")
     theirs = limits.get(organization, OF_THE_TIER)
@@ -123,22 +132,24 @@ def _tier_budgets(
     # The organization's node of a cluster counts all of its callers, for what is decided
     # together must lie together.
     tag, name = (f"org:{organization}", f"{subject}:") if organization else (subject, "")
-    written = theirs.json
-    budgets = [_budget(tag, f"{name}{category}", rules.tier_windows(tier, category, written))]
+    windows = rules.tier_windows(tier, category, theirs.json, shadows)
+    budgets = [_budget(tag, f"{name}{category}", windows)]
     if organization:
-        budgets.append(_budget(tag, "pool", rules.pool_windows(tier, written)))
+        budgets.append(_budget(tag, rules.POOL, rules.pool_windows(tier, theirs.json, shadows)))
     if own:
         budgets.append(_budget(tag, f"{name}own", own))
     return tuple(budgets)
 
 
-def _stranger_budget(entries: Mapping[str, str], category: Category, doubts: list[Doubt]) -> Budget:
+def _stranger_budget(
+    entries: Mapping[str, str], category: Category, shadows: Shadows, doubts: list[Doubt]
+) -> Budget:
     """The budget of a call that needs no credential, and so is open to guessing."""
     email = entries.get("email")
     if email:
-        return _budget(f"email:{email}", category, rules.email_windows(category))
+        return _budget(f"email:{email}", category, rules.email_windows(category, shadows))
     tag = _address(entries, doubts) or _subject(entries) or _unknown(doubts)
-    return _budget(tag, category, rules.address_windows(category))
+    return _budget(tag, category, rules.address_windows(category, shadows))
 
 
 def _budget(tag: str, name: str, windows: Windows) -> Budget:

@@ -21,6 +21,7 @@ from edge.ratelimit.policy import (
     unlimited,
 )
 from edge.ratelimit.resp import bulk
+from edge.ratelimit.shadows import Shadows
 from edge.ratelimit.shape import UNSHAPED, Form, Part, Shape, shape_of
 from edge.ratelimit.windows import Period
 
@@ -75,14 +76,15 @@ class Question:
 class Questions:
     """Reads requests. What was read before, in the same bytes, is not read again."""
 
-    def __init__(self, limits: Limits, tell: Callable[[Doubt], None]) -> None:
+    def __init__(self, limits: Limits, shadows: Shadows, tell: Callable[[Doubt], None]) -> None:
         """Begins with nothing read.
 
         Args:
             limits: of organizations; when they change, a new reader takes over.
+            shadows: rules of the table that are only tried.
             tell: called with what is not clear about a descriptor.
         """
-        self._limits = limits
+        self._limits, self._shadows = limits, shadows
         self._tell = tell
         self.read = lru_cache(maxsize=REMEMBERED)(self._read)
 
@@ -112,7 +114,7 @@ class Questions:
             return overridden(domain, entries, override, cost)
         if domain != DOMAIN:
             return unlimited(cost)
-        return charge_for(dict(entries), cost, self._limits)
+        return charge_for(dict(entries), cost, self._limits, self._shadows)
 
 
 def _form(charges: Sequence[Charge]) -> Form:

@@ -16,6 +16,7 @@ from edge.ratelimit.metrics import Batch
 from edge.ratelimit.policy import Doubt, Limits
 from edge.ratelimit.question import BadQuestionError, Question, Questions, Refusal
 from edge.ratelimit.script import ADMITTED, REFUSED
+from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import milliseconds
 from server.kit.clock import Clock
 
@@ -39,9 +40,9 @@ Answer = bytes | Failure
 class RateLimitService:
     """envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit, from bytes to bytes."""
 
-    def __init__(self, counters: Counters, clock: Clock) -> None:
-        self._counters = counters
-        self._clock = clock
+    def __init__(self, counters: Counters, clock: Clock, shadows: Shadows = NO_SHADOWS) -> None:
+        """Takes where it counts, the time, and the rules of the table that are only tried."""
+        self._counters, self._clock, self._shadows = counters, clock, shadows
         self._doubts_told: set[Doubt] = set()
         self.adopt({})
 
@@ -52,7 +53,7 @@ class RateLimitService:
 
     def forget_refusals(self) -> None:
         """Asks for every question again: Valkey may come back empty, or limits have changed."""
-        self._questions = Questions(self._limits, self._tell_doubt)
+        self._questions = Questions(self._limits, self._shadows, self._tell_doubt)
 
     def answer(self, requests: Sequence[bytes]) -> list[Answer]:
         """Answers each request. Those that need the counts share one round trip."""
