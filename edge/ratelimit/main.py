@@ -17,6 +17,7 @@ from edge.ratelimit.rules import table_shadows
 from edge.ratelimit.service import RateLimitService
 from edge.serve import run, serving
 from edge.settings import RateLimitSettings
+from edge.subscription import end
 from edge.valkey import connect, pool
 from server.kit import logs
 from server.kit.clock import Clock, utc_now
@@ -56,9 +57,7 @@ async def ratelimit(settings: RateLimitSettings, clock: Clock = utc_now) -> Asyn
         async with _serving(settings, service, follower.loaded):
             yield
     finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+        await end(following)
         await changes.aclose()
         counts.close()
 

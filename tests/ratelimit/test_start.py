@@ -16,7 +16,10 @@ from grpc_health.v1 import health_pb2
 from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
+from edge.ratelimit.following import OrganizationLimitsFollower
 from edge.ratelimit.main import FIRST_LOAD_SECONDS, NAME
+from edge.subscription import end
+from edge.valkey import connect
 from server.kit.limits import LIMITS_HASH, OrganizationLimits
 from tests.ratelimit.harness import Gateway, somebody
 from tests.ratelimit.test_process import health, running
@@ -104,3 +107,15 @@ async def test_without_valkey_it_starts_in_time_and_says_that_it_is_not_ready(
                     break
                 await asyncio.sleep(0.05)
             assert await health(socket, NAME) == SERVING
+
+
+async def test_it_stops_at_any_moment_of_its_start(valkey_url: str) -> None:
+    async def begin_and_stop(seconds: float) -> None:
+        client = connect(valkey_url, 1)
+        following = asyncio.create_task(OrganizationLimitsFollower(client, lambda _: None).follow())
+        await asyncio.sleep(seconds)
+        async with asyncio.timeout(10):
+            await end(following)
+        await client.aclose()
+
+    await asyncio.gather(*(begin_and_stop(number / 1000) for number in range(60)))
