@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import random
 import sys
 import tempfile
@@ -122,6 +123,8 @@ async def run(target: str, load: Load, pids: Mapping[str, int]) -> Figures:
                 await asyncio.sleep(max(0.0, pause - latencies[-1]) if pause else 0)
 
         await call(request("warm"), timeout=5, wait_for_ready=True)
+        gc.collect()
+        gc.freeze()  # the pauses of the client's own collector are not the service's
         before, began = cpu.snapshot(pids), time.perf_counter()
         await asyncio.gather(*(client(number) for number in range(load.concurrency)))
         took, after = time.perf_counter() - began, cpu.snapshot(pids)

@@ -46,7 +46,13 @@ async def _until_stopped(service: Callable[[], AbstractAsyncContextManager[None]
 
 
 @asynccontextmanager
-async def serving(name: str, path: Path, engine: Engine, register: Register) -> AsyncIterator[None]:
+async def serving(
+    name: str,
+    path: Path,
+    engine: Engine,
+    register: Register,
+    ready: asyncio.Event | None = None,
+) -> AsyncIterator[None]:
     """Serves gRPC on a unix socket while the context is entered.
 
     Args:
@@ -54,22 +60,39 @@ async def serving(name: str, path: Path, engine: Engine, register: Register) -> 
         path: the socket; a file left there by an earlier process is replaced.
         engine: what speaks HTTP/2 for us.
         register: adds the servicers.
+        ready: until it is set, health says that the service is not; at once if there is none.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     server = _new_server(engine)
     register(server)
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    await _set_health(checks, name, health_pb2.HealthCheckResponse.NOT_SERVING)
     server.add_insecure_port(f"unix:{path}")
     await server.start()
     # Whoever reaches this socket is believed, so nobody else may.
     os.chmod(path, 0o600)
-    await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    telling = asyncio.create_task(_tell_health(checks, name, ready))
     try:
         yield
     finally:
+        telling.cancel()
         await checks.enter_graceful_shutdown()
         await server.stop(GRACE_SECONDS)
+
+
+async def _tell_health(
+    checks: health.aio.HealthServicer, name: str, ready: asyncio.Event | None
+) -> None:
+    """Says that the process and its service are serving, as soon as they are."""
+    if ready is not None:
+        await ready.wait()
+    await _set_health(checks, name, health_pb2.HealthCheckResponse.SERVING)
+
+
+async def _set_health(checks: health.aio.HealthServicer, name: str, status: int) -> None:
+    for one in ("", name):
+        await checks.set(one, status)
 
 
 def _new_server(engine: Engine) -> grpc.aio.Server:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Engine = Literal["pygrpc-native", "grpcio"]
@@ -55,5 +55,16 @@ class RateLimitSettings(EdgeSettings):
 
     # Seconds after which Valkey counts as unavailable.
     ratelimit_timeout: float = Field(default=0.04, gt=0, le=10)
+    # Rules of the table that only count and report, by name: "login,free.minute".
+    ratelimit_shadow: str = ""
     # Where Prometheus reads the decisions; nowhere if not set.
     ratelimit_metrics_port: int | None = Field(default=None, ge=0, le=65535)
+
+    @field_validator("ratelimit_shadow")
+    @classmethod
+    def _of_known_rules(cls, value: str) -> str:
+        # Imported here, for the other services have no use for the rules.
+        from edge.ratelimit.rules import table_shadows
+
+        table_shadows(value)
+        return value

@@ -26,3 +26,14 @@ async def next_message(subscription: PubSub) -> dict[str, Any]:
             if message is not None:
                 return message
             await subscription.ping()
+
+
+async def end(listening: asyncio.Task[None]) -> None:
+    """Ends a task that listens.
+
+    It may have to be told more than once: redis-py loses a cancellation that comes
+    while it connects.
+    """
+    while not listening.done():
+        listening.cancel()
+        await asyncio.wait([listening], timeout=RETRY_SECONDS)

@@ -33,9 +33,11 @@ def connect(url: str, timeout: float) -> Redis:
     return Redis.from_pool(pool)
 
 
-def connect_blocking(url: str, timeout: float) -> redis.Redis:
-    """The same for a thread that has nothing else to do while it waits."""
-    return redis.Redis.from_url(url, retry=BlockingRetry(NoBackoff(), 0), **_options(timeout))
+def pool(url: str, timeout: float) -> redis.ConnectionPool:
+    """Connections for a thread that has nothing else to do while it waits; alike otherwise."""
+    return redis.ConnectionPool.from_url(
+        url, retry=BlockingRetry(NoBackoff(), 0), **_options(timeout)
+    )
 
 
 def _options(timeout: float) -> dict[str, Any]:

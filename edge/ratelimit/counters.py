@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
-from redis import Redis
-
-from edge.ratelimit.decision import Count, Decision, standing
+from edge.ratelimit.decision import Counts
 from edge.ratelimit.question import Question
+from edge.ratelimit.resp import Call, Script, bulk
 from edge.ratelimit.script import CHARGE
 
-_COUNT = struct.Struct("<QIIQ")
+_CHARGE = Script(CHARGE)
+
+
+class Runner(Protocol):
+    """Runs calls, as a `Link` does."""
+
+    def run(self, calls: Sequence[Call]) -> list[Any]:
+        """The answer to each call."""
 
 
 class Counters:
     """Charges questions: any number of them in one round trip."""
 
-    def __init__(self, client: Redis) -> None:
-        """Takes the connection; the script is loaded at the first use and whenever it is lost."""
-        self._run = client.register_script(CHARGE)
+    def __init__(self, link: Runner) -> None:
+        self._link = link
 
-    def charge(self, questions: Sequence[Question], now: int) -> list[bytes]:
+    def charge(self, questions: Sequence[Question], now: int) -> Iterator[tuple[int, Counts]]:
         """Decides each question in turn: all of its windows are charged, or none.
 
         Args:
@@ -30,29 +34,30 @@ class Counters:
             now: the moment of all of them, Unix milliseconds.
 
         Returns:
-            For each question its counts, for `decision`.
+            For each question the script's verdict, and the counts of its windows.
 
         Raises:
             redis.RedisError: if Valkey does not answer.
         """
-        keys = [key for question in questions for key in question.keys]
-        arguments: list[str | bytes | int | float] = [now]
-        arguments += [question.packed(now) for question in questions]
-        return cast(list[bytes], self._run(keys=keys, args=arguments))
+        (answer,) = self._link.run([_call(questions, now)])
+        return _read(questions, answer)
 
 
-def decision(question: Question, counts: bytes, now: int) -> Decision:
-    """What the script has decided, and where the windows stand at a moment."""
-    admitted = bool(counts[0])
-    rows = zip(question.windows, question.spans, _COUNT.iter_unpack(counts[1:]), strict=True)
-    standings = iter(
-        [standing(window, span, Count(*row), now, admitted) for window, span, row in rows]
-    )
-    return Decision(
-        now,
-        admitted,
-        tuple(
-            tuple(next(standings) for budget in charge.budgets for _ in budget.windows)
-            for charge in question.charges
-        ),
-    )
+def _call(questions: Sequence[Question], now: int) -> Call:
+    number, keys, arguments = 0, [], [bulk(b"%d" % now)]
+    for question in questions:
+        shape = question.shaped(now)
+        number += shape.budgets
+        keys.append(question.keys)
+        arguments.append(shape.argument)
+    return _CHARGE.call(number, keys, arguments)
+
+
+def _read(questions: Sequence[Question], answer: Sequence[Any]) -> Iterator[tuple[int, Counts]]:
+    """The script answers a number for each question, and then a string for each budget."""
+    at = 0
+    for question in questions:
+        shape = question.shape
+        following = at + 1 + shape.budgets
+        yield answer[at], shape.counts(b"".join(answer[at + 1 : following]))
+        at = following

@@ -1,152 +1,141 @@
-"""What was decided about a question, and where its windows stand afterwards. No I/O, no wire."""
+"""Where the windows of a question stand after it was decided. No I/O, no wire.
+
+Counts come as the script gives them, three numbers a window: of a burst when it
+will have dripped empty, in microseconds, and two zeros; of any other window the
+start of its span, what was charged in it, and in the span before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
-from edge.ratelimit.windows import Algorithm, Span, Window
+from edge.ratelimit.windows import Algorithm, RunningWindow
 
-# A window is nearly used up when no more than this part of it is left.
-NEAR_SHARE = 5  # a fifth
+Counts = Sequence[int]
 
 
 @dataclass(slots=True)  # frozen ones take twice as long to make
-class Count:
-    """What was charged in a window before the question, and what the question asks for.
+class Standings:
+    """Where each window stands, in the order of the question.
 
     Attributes:
-        at: where the running span starts, in milliseconds; of a burst, when
-            it will have dripped empty, in microseconds.
-        current: charged in the running span.
-        previous: charged in the span before; 0 if the window does not slide.
-        asked: the cost of the request.
-    """
-
-    at: int
-    current: int
-    previous: int
-    asked: int
-
-
-@dataclass(slots=True)  # frozen ones take twice as long to make
-class Standing:
-    """Where a window stands after the decision.
-
-    Attributes:
-        length: of the window, in milliseconds.
         remaining: what can be charged at this moment.
-        reset: milliseconds until there is more: until the same request would
-            be admitted if the window refused it, else until the span ends, or
-            a burst is forgotten.
-        over: whether the request was more than the window had left.
+        shares: the part of each limit that is left, 0 to 1.
+        resets: milliseconds until there is more: until the same request would be
+            admitted if the window refused it, else until the span ends, or a
+            burst is forgotten.
+        over: whether the request was more than the window had left; empty if no
+            window had less.
     """
 
-    window: Window
-    length: int
-    remaining: int
-    reset: int
-    over: bool
-
-    @property
-    def refused(self) -> bool:
-        """Whether the window did not admit the request."""
-        return self.over and not self.window.shadow
-
-    @property
-    def near(self) -> bool:
-        """Whether the window is nearly used up."""
-        return self.remaining * NEAR_SHARE <= self.window.limit
-
-    @property
-    def share(self) -> float:
-        """The part of the limit that is left, 0 to 1."""
-        return self.remaining / max(1, self.window.limit)
+    remaining: list[int]
+    shares: list[float]
+    resets: list[int]
+    over: list[bool]
 
 
-@dataclass(slots=True)  # frozen ones take twice as long to make
-class Decision:
-    """Whether a request is admitted, with the standings of each of its descriptors."""
-
-    now: int
-    admitted: bool
-    descriptors: tuple[tuple[Standing, ...], ...]
-
-    @property
-    def standings(self) -> tuple[Standing, ...]:
-        """The windows of all descriptors."""
-        return tuple(chain.from_iterable(self.descriptors))
+def tightest(windows: Sequence[RunningWindow], standings: Standings, numbers: Sequence[int]) -> int:
+    """The number of the window to mind: which refuses for the longest, else has the least left."""
+    if standings.over:
+        refusing = [n for n in numbers if standings.over[n] and not windows[n].shadow]
+        if refusing:
+            return max(refusing, key=standings.resets.__getitem__)
+    return min(numbers, key=standings.shares.__getitem__)
 
 
-def tightest(standings: Sequence[Standing]) -> Standing:
-    """The window to mind: which refuses for the longest, else which has the least left."""
-    refusing = [one for one in standings if one.refused]
-    if refusing:
-        return max(refusing, key=lambda one: one.reset)
-    return min(standings, key=lambda one: one.share)
-
-
-def standing(window: Window, span: Span, count: Count, now: int, admitted: bool) -> Standing:
-    """Where a window stands.
+def after_charge(windows: Sequence[RunningWindow], counts: Counts, now: int) -> Standings:
+    """The standings of windows that all had room, and were charged.
 
     Args:
+        counts: with what was charged.
         now: Unix time in milliseconds.
-        admitted: whether the request was, and so was charged.
     """
-    drips = window.algorithm is Algorithm.DRIPS
-    room = _drip_room(window, count, now) if drips else _room(window, span.length, count, now)
-    over = room < count.asked
-    charged = count.asked if admitted else 0
-    if drips:
-        reset = _drip_reset(window, count, now, charged, over)
-    else:
-        reset = _reset(window, span.length, count, now, over)
-    return Standing(window, span.length, max(0, room - charged), reset, over)
+    remaining, shares, resets = [], [], []
+    for window, at, current, previous in zip(
+        windows, counts[::3], counts[1::3], counts[2::3], strict=True
+    ):
+        if window.drips:
+            reset = max(0, at - now * 1000)
+            room = (window.brim - reset) // window.interval
+            reset = -(-reset // 1000)
+        else:
+            reset = window.length - max(0, now - at)
+            room = window.limit - current
+            if previous:
+                room -= -(-previous * reset // window.length)
+        remaining.append(room)
+        shares.append(room / window.divisor)
+        resets.append(reset)
+    return Standings(remaining, shares, resets, [])
 
 
-def _drip_room(window: Window, count: Count, now: int) -> int:
-    """What can be charged at once."""
-    filled = max(0, count.at - now * 1000)
-    return (window.limit * window.interval - filled) // window.interval
+def before_charge(
+    windows: Sequence[RunningWindow], counts: Counts, now: int, charged: bool
+) -> Standings:
+    """The standings of windows of which one may have had too little room.
+
+    Args:
+        counts: without what was asked for.
+        now: Unix time in milliseconds.
+        charged: whether it was charged afterwards, because only shadows had too little.
+    """
+    standings = Standings([], [], [], [])
+    for window, at, current, previous in zip(
+        windows, counts[::3], counts[1::3], counts[2::3], strict=True
+    ):
+        standing = _drip_standing if window.drips else _standing
+        room, reset, over = standing(window, (at, current, previous), now, charged)
+        left = max(0, room - window.asked) if charged else max(0, room)
+        standings.remaining.append(left)
+        standings.shares.append(left / window.divisor)
+        standings.resets.append(reset)
+        standings.over.append(over)
+    return standings
 
 
-def _drip_reset(window: Window, count: Count, now: int, charged: int, over: bool) -> int:
+def _drip_standing(
+    window: RunningWindow, count: Counts, now: int, charged: bool
+) -> tuple[int, int, bool]:
+    """What was left of a burst, milliseconds until there is more, and whether it was too little."""
+    filled = max(0, count[0] - now * 1000)
+    room = (window.brim - filled) // window.interval
+    over = room < window.asked
+    return room, _drip_reset(window, filled, window.asked if charged else 0, over), over
+
+
+def _standing(
+    window: RunningWindow, count: Counts, now: int, charged: bool
+) -> tuple[int, int, bool]:
+    """The same of any other window; the span before counts by the part that is not over."""
+    at, current, previous = count
+    rest = window.length - max(0, now - at)
+    room = window.limit - current - -(-previous * rest // window.length)
+    over = room < window.asked
+    refused = over and not window.shadow
+    return room, _wait(window, current, previous, rest) if refused else rest, over
+
+
+def _drip_reset(window: RunningWindow, filled: int, charged: int, over: bool) -> int:
     """Milliseconds until the same request is admitted, or until all of the burst is back."""
-    filled = max(0, count.at - now * 1000)
     wait = filled + charged * window.interval
-    if over and not window.shadow and count.asked <= window.limit:
-        wait -= (window.limit - count.asked) * window.interval
+    if over and not window.shadow and window.asked <= window.limit:
+        wait -= (window.limit - window.asked) * window.interval
     return -(-wait // 1000)
 
 
-def _room(window: Window, length: int, count: Count, now: int) -> int:
-    """What can be charged now; the span before counts by the part of it that is not over."""
-    elapsed = max(0, now - count.at)
-    faded = -(-count.previous * (length - elapsed) // length)
-    return window.limit - count.current - faded
-
-
-def _reset(window: Window, length: int, count: Count, now: int, over: bool) -> int:
-    elapsed = max(0, now - count.at)
-    if over and not window.shadow:
-        return _wait(window, length, count, elapsed)
-    return length - elapsed
-
-
-def _wait(window: Window, length: int, count: Count, elapsed: int) -> int:
+def _wait(window: RunningWindow, current: int, previous: int, rest: int) -> int:
     """Milliseconds until the same request is admitted, if nothing else is charged meanwhile.
 
     For a request that costs more than the limit there is no such moment; it is
     told the end of the span, when a smaller one has the best chance.
     """
-    rest = length - elapsed
     if window.algorithm is not Algorithm.SLIDES:
         return rest
-    room = window.limit - count.current - count.asked
+    room = window.limit - current - window.asked
     if room >= 0:
-        return rest - room * length // count.previous
-    room = window.limit - count.asked
-    if room < 0 or count.current * length <= room * length:
+        return rest - room * window.length // previous
+    room = window.limit - window.asked
+    if room < 0 or current * window.length <= room * window.length:
         return rest
-    return rest + length - room * length // count.current
+    return rest + window.length - room * window.length // current

@@ -26,12 +26,17 @@ log = structlog.get_logger("ratelimit")
 
 
 class OrganizationLimitsFollower:
-    """Hands over a new copy of all limits whenever one of them has changed."""
+    """Hands over a new copy of all limits whenever one of them has changed.
+
+    Attributes:
+        loaded: set as soon as the limits have been read once.
+    """
 
     def __init__(self, client: Redis, adopt: Callable[[Limits], None]) -> None:
         self._client = client
         self._adopt = adopt
         self._known: dict[str, OrganizationLimits] = {}
+        self.loaded = asyncio.Event()
 
     async def follow(self) -> None:
         """Listens, for ever; subscribes again whenever the connection is lost."""
@@ -61,6 +66,7 @@ class OrganizationLimitsFollower:
         found = {name.decode(): limits for name, text in stored.items() if (limits := _read(text))}
         self._known = found if whole else {**self._known, **found}
         self._adopt(self._known)
+        self.loaded.set()
 
 
 def _read(text: bytes) -> OrganizationLimits | None:

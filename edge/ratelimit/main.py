@@ -12,10 +12,13 @@ from prometheus_client import start_http_server
 from edge.ratelimit.counters import Counters
 from edge.ratelimit.following import OrganizationLimitsFollower
 from edge.ratelimit.gathered import Gathered
+from edge.ratelimit.link import Link
+from edge.ratelimit.rules import table_shadows
 from edge.ratelimit.service import RateLimitService
 from edge.serve import run, serving
 from edge.settings import RateLimitSettings
-from edge.valkey import connect, connect_blocking
+from edge.subscription import end
+from edge.valkey import connect, pool
 from server.kit import logs
 from server.kit.clock import Clock, utc_now
 from server.kit.settings import read
@@ -23,6 +26,8 @@ from server.kit.settings import read
 NAME = "envoy.service.ratelimit.v3.RateLimitService"
 METHOD = "ShouldRateLimit"
 FOLLOWER_TIMEOUT_SECONDS = 1.0
+# Without Valkey the service has to start all the same: whoever asks is told that it is away.
+FIRST_LOAD_SECONDS = 2.0
 
 
 def main() -> None:
@@ -36,36 +41,46 @@ def main() -> None:
 
 @asynccontextmanager
 async def ratelimit(settings: RateLimitSettings, clock: Clock = utc_now) -> AsyncIterator[None]:
-    """Builds the parts and serves while the context is entered."""
-    counts = connect_blocking(settings.redis_url, settings.ratelimit_timeout)
+    """Builds the parts and serves while the context is entered.
+
+    Nobody is refused by the tier's limits while those of its organization are on
+    their way: the service listens when it has read them, or when waiting is no use.
+    """
+    counts = Link(pool(settings.redis_url, settings.ratelimit_timeout))
     changes = connect(settings.redis_url, FOLLOWER_TIMEOUT_SECONDS)
-    service = RateLimitService(Counters(counts), clock)
+    service = RateLimitService(Counters(counts), clock, table_shadows(settings.ratelimit_shadow))
     follower = OrganizationLimitsFollower(changes, service.adopt)
     following = asyncio.create_task(follower.follow())
     try:
-        async with _serving(settings, service):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(follower.loaded.wait(), FIRST_LOAD_SECONDS)
+        async with _serving(settings, service, follower.loaded):
             yield
     finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+        await end(following)
         await changes.aclose()
         counts.close()
 
 
 @asynccontextmanager
-async def _serving(settings: RateLimitSettings, service: RateLimitService) -> AsyncIterator[None]:
+async def _serving(
+    settings: RateLimitSettings, service: RateLimitService, ready: asyncio.Event
+) -> AsyncIterator[None]:
     path = settings.ratelimit_socket
     if settings.grpc_engine == "pygrpc-native":
         # Imported here, for there is not a wheel for every platform.
         from edge.ratelimit.native import serving_batches
 
-        async with serving_batches(path, NAME, METHOD, service.answer):
+        async with serving_batches(path, NAME, METHOD, service.answer, ready):
             yield
         return
     with ThreadPoolExecutor(max_workers=1) as executor:
         gathered = Gathered(service.answer, executor)
         async with serving(
-            NAME, path, settings.grpc_engine, lambda server: gathered.register(server, NAME, METHOD)
+            NAME,
+            path,
+            settings.grpc_engine,
+            lambda server: gathered.register(server, NAME, METHOD),
+            ready,
         ):
             yield

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Sequence
 from functools import cache
 
 from prometheus_client import Counter
 
-from edge.ratelimit.decision import Decision
+from edge.ratelimit.decision import Standings
 from edge.ratelimit.question import Question
+
+# A window is nearly used up when no more than this part of it is left.
+NEAR_SHARE = 0.2
 
 DECISIONS = Counter(
     "portico_ratelimit_decisions_total",
@@ -28,25 +32,39 @@ SHADOWED = Counter(
 
 
 @cache
-def _outcome(rule: str, outcome: str) -> Counter:
+def _labelled(counter: Counter, *labels: str) -> Counter:
     """Finding the counter by its labels costs more than counting."""
-    return DECISIONS.labels(rule, outcome)
+    return counter.labels(*labels)
 
 
-def count_decision(question: Question, decision: Decision) -> None:
-    """Counts a decision, and the windows that it left nearly or more than used up."""
-    _outcome(question.charges[0].rule, "admitted" if decision.admitted else "refused").inc()
-    if not decision.admitted:
-        return
-    for charge, standings in zip(question.charges, decision.descriptors, strict=True):
-        for one in standings:
-            if one.near:
-                NEAR_LIMIT.labels(charge.rule, one.window.name).inc()
-            if one.over:
-                SHADOWED.labels(charge.rule, one.window.name).inc()
+class Batch:
+    """Gathers what there is to count of a batch, for counting is locking."""
 
+    def __init__(self) -> None:
+        self._tally: Tally[tuple[Counter, str, str]] = Tally()
 
-def count_unavailable(questions: Sequence[Question]) -> None:
-    """Counts questions that could not be decided."""
-    for question in questions:
-        _outcome(question.charges[0].rule, "unavailable").inc()
+    def decided(self, question: Question, admitted: bool, standings: Standings) -> None:
+        """Notes a decision, and the windows that it left nearly or more than used up."""
+        self._tally[DECISIONS, question.rule, "admitted" if admitted else "refused"] += 1
+        if not admitted or not standings.shares:
+            return
+        if min(standings.shares) <= NEAR_SHARE:
+            self._note(NEAR_LIMIT, question, [share <= NEAR_SHARE for share in standings.shares])
+        if standings.over:
+            self._note(SHADOWED, question, standings.over)
+
+    def unavailable(self, questions: Sequence[Question]) -> None:
+        """Notes questions that could not be decided."""
+        for question in questions:
+            self._tally[DECISIONS, question.rule, "unavailable"] += 1
+
+    def count(self) -> None:
+        """Tells Prometheus."""
+        for (counter, *labels), number in self._tally.items():
+            _labelled(counter, *labels).inc(number)
+
+    def _note(self, counter: Counter, question: Question, flags: Sequence[bool]) -> None:
+        shape = question.shape
+        for window, rule, flag in zip(shape.windows, shape.rules, flags, strict=True):
+            if flag:
+                self._tally[counter, rule, window.name] += 1

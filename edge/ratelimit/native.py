@@ -23,6 +23,8 @@ from edge.ratelimit.service import Answer, Failure
 # More at once would keep the first one waiting for the last.
 LARGEST_BATCH = 256
 HEALTH_METHOD = "/grpc.health.v1.Health/Check"
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 SURPRISE = Failure(StatusCode.INTERNAL, "internal error")
 
 log = structlog.get_logger("ratelimit")
@@ -32,7 +34,7 @@ Service = Callable[[Sequence[bytes]], Sequence[Answer]]
 
 @asynccontextmanager
 async def serving_batches(
-    path: Path, name: str, method: str, answer: Service
+    path: Path, name: str, method: str, answer: Service, ready: asyncio.Event
 ) -> AsyncIterator[None]:
     """Serves a unary method, and gRPC health, on a unix socket while the context is entered.
 
@@ -40,6 +42,7 @@ async def serving_batches(
         path: the socket; a file left there by an earlier process is replaced.
         name: the full name of the gRPC service.
         answer: given the serialized requests of a batch; runs in a thread of its own.
+        ready: until it is set, health says that the service is not.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     methods = [(f"/{name}/{method}", False), (HEALTH_METHOD, False)]
@@ -47,7 +50,7 @@ async def serving_batches(
     front.start()
     # Whoever reaches this socket is believed, so nobody else may.
     os.chmod(path, 0o600)
-    thread = Thread(target=_serve, args=(front, {"", name}, answer), name="batches")
+    thread = Thread(target=_serve, args=(front, answer, _Health(name, ready)), name="batches")
     thread.start()
     try:
         yield
@@ -56,7 +59,7 @@ async def serving_batches(
         await asyncio.to_thread(thread.join)
 
 
-def _serve(front: NativeGrpcFront, names: set[str], answer: Service) -> None:
+def _serve(front: NativeGrpcFront, answer: Service, health: _Health) -> None:
     """Answers until the front is closed."""
     while (events := front.recv_batch(LARGEST_BATCH)) is not None:
         calls, requests = [], []
@@ -67,7 +70,7 @@ def _serve(front: NativeGrpcFront, names: set[str], answer: Service) -> None:
                 calls.append(call)
                 requests.append(payload)
             else:
-                _respond(front, call, _health(payload, names))
+                _respond(front, call, health.check(payload))
         if requests:
             for call, one in zip(calls, _guarded(answer, requests), strict=True):
                 _respond(front, call, one)
@@ -89,10 +92,17 @@ def _respond(front: NativeGrpcFront, call: int, answer: Answer) -> None:
         front.respond(call, answer)
 
 
-def _health(payload: bytes, names: set[str]) -> Answer:
-    """What grpc.health.v1 says; the process serves as long as it answers."""
-    if health_pb2.HealthCheckRequest.FromString(payload).service not in names:
-        return Failure(StatusCode.NOT_FOUND, "there is no such service")
-    serving = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
-    serialized: bytes = serving.SerializeToString()
-    return serialized
+class _Health:
+    """What grpc.health.v1 says of the process and of its one service."""
+
+    def __init__(self, name: str, ready: asyncio.Event) -> None:
+        self._names, self._ready = {"", name}, ready
+
+    def check(self, payload: bytes) -> Answer:
+        """Answers a serialized HealthCheckRequest."""
+        if health_pb2.HealthCheckRequest.FromString(payload).service not in self._names:
+            return Failure(StatusCode.NOT_FOUND, "there is no such service")
+        ready = self._ready.is_set()
+        status = health_pb2.HealthCheckResponse(status=SERVING if ready else NOT_SERVING)
+        serialized: bytes = status.SerializeToString()
+        return serialized

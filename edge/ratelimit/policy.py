@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from edge.ratelimit import rules
 from edge.ratelimit.rules import OF_THE_TIER, Category
-from edge.ratelimit.windows import Period, Window
+from edge.ratelimit.shadows import NO_SHADOWS, Shadows
+from edge.ratelimit.windows import Period, Window, Windows
 from server.kit.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
 
 DOMAIN = "portico"
@@ -51,7 +53,7 @@ class Budget:
     """Windows that are counted under one key."""
 
     key: str
-    windows: tuple[Window, ...]
+    windows: Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,13 @@ def overridden(domain: str, entries: Entries, override: Override, cost: int) -> 
     tag = "|".join([domain, *(f"{key}={value}" for key, value in entries)])
     if len(tag) > LONGEST_TAG:
         tag = blake2b(tag.encode(), digest_size=16).hexdigest()
-    window = Window(name, override.period, min(override.limit, LARGEST_LIMIT))
-    return Charge("override", (_budget(tag, name, (window,)),), cost)
+    return Charge("override", (_budget(tag, name, _override_windows(override)),), cost)
+
+
+@lru_cache(maxsize=1024)
+def _override_windows(override: Override) -> Windows:
+    name = override.period.name.lower()
+    return Windows([Window(name, override.period, min(override.limit, LARGEST_LIMIT))])
 
 
 def unlimited(cost: int) -> Charge:
@@ -84,7 +91,9 @@ def unlimited(cost: int) -> Charge:
     return Charge("none", (), cost)
 
 
-def charge_for(entries: Mapping[str, str], cost: int, limits: Limits) -> Charge:
+def charge_for(
+    entries: Mapping[str, str], cost: int, limits: Limits, shadows: Shadows = NO_SHADOWS
+) -> Charge:
     """Finds the budgets of a descriptor of our own gateway.
 
     Args:
@@ -92,24 +101,30 @@ def charge_for(entries: Mapping[str, str], cost: int, limits: Limits) -> Charge:
             and limits, or address, or email.
         cost: what the request costs.
         limits: those of organizations that have some of their own.
+        shadows: rules of the table that are only tried.
     """
     doubts: list[Doubt] = []
     category = _category(entries, doubts)
     if category in rules.SHARES:
-        budgets = _tier_budgets(entries, category, limits, doubts)
+        budgets = _tier_budgets(entries, category, limits, shadows, doubts)
     else:
-        budgets = (_stranger_budget(entries, category, doubts),)
+        budgets = (_stranger_budget(entries, category, shadows, doubts),)
     return Charge(category.value, budgets, cost, tuple(doubts))
 
 
 def _tier_budgets(
-    entries: Mapping[str, str], category: Category, limits: Limits, doubts: list[Doubt]
+    entries: Mapping[str, str],
+    category: Category,
+    limits: Limits,
+    shadows: Shadows,
+    doubts: list[Doubt],
 ) -> tuple[Budget, ...]:
     """The budget of the caller, of its organization, and of its own limits if it has any."""
     subject = _subject(entries)
     if subject is None:
         tag = _address(entries, doubts) or _unknown(doubts)
-        return (_budget(tag, category, rules.tier_windows(rules.LOWEST_TIER, category)),)
+        windows = rules.tier_windows(rules.LOWEST_TIER, category, shadows=shadows)
+        return (_budget(tag, category, windows),)
     tier = _tier(entries, doubts)
     organization = entries.get("organization", "")
     theirs = limits.get(organization, OF_THE_TIER)
@@ -117,25 +132,27 @@ def _tier_budgets(
     # The organization's node of a cluster counts all of its callers, for what is decided
     # together must lie together.
     tag, name = (f"org:{organization}", f"{subject}:") if organization else (subject, "")
-    written = theirs.json
-    budgets = [_budget(tag, f"{name}{category}", rules.tier_windows(tier, category, written))]
+    windows = rules.tier_windows(tier, category, theirs.json, shadows)
+    budgets = [_budget(tag, f"{name}{category}", windows)]
     if organization:
-        budgets.append(_budget(tag, "pool", rules.pool_windows(tier, written)))
+        budgets.append(_budget(tag, rules.POOL, rules.pool_windows(tier, theirs.json, shadows)))
     if own:
         budgets.append(_budget(tag, f"{name}own", own))
     return tuple(budgets)
 
 
-def _stranger_budget(entries: Mapping[str, str], category: Category, doubts: list[Doubt]) -> Budget:
+def _stranger_budget(
+    entries: Mapping[str, str], category: Category, shadows: Shadows, doubts: list[Doubt]
+) -> Budget:
     """The budget of a call that needs no credential, and so is open to guessing."""
     email = entries.get("email")
     if email:
-        return _budget(f"email:{email}", category, rules.email_windows(category))
+        return _budget(f"email:{email}", category, rules.email_windows(category, shadows))
     tag = _address(entries, doubts) or _subject(entries) or _unknown(doubts)
-    return _budget(tag, category, rules.address_windows(category))
+    return _budget(tag, category, rules.address_windows(category, shadows))
 
 
-def _budget(tag: str, name: str, windows: tuple[Window, ...]) -> Budget:
+def _budget(tag: str, name: str, windows: Windows) -> Budget:
     """The braces are a hash tag: what is decided together lives on one node of a cluster."""
     return Budget(f"rl:{{{tag}}}:{name}", windows)
 
@@ -188,11 +205,13 @@ def _unknown(doubts: list[Doubt]) -> str:
 
 def _own_windows(
     text: str, organization: OrganizationLimits, doubts: list[Doubt]
-) -> tuple[Window, ...]:
+) -> Windows | None:
     """The windows in "minute=60,day=1000"; what cannot be read is left out.
 
     These limits come on top of the tier's, so a caller gains nothing by it.
     """
+    if not text:
+        return None
     rates: dict[str, int] = {}
     for part in filter(None, text.split(",")):
         name, _, digits = part.partition("=")
@@ -201,4 +220,4 @@ def _own_windows(
             rates[name] = int(digits)
         else:
             doubts.append(Doubt.UNREADABLE_LIMITS)
-    return rules.windows(rates, organization, prefix="key-")
+    return rules.own_windows(tuple(rates.items()), organization.json) if rates else None

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest
 
+from edge.ratelimit.decision import Counts
 from edge.ratelimit.policy import (
     DOMAIN,
     Charge,
+    Doubt,
     Limits,
     Override,
     charge_for,
     overridden,
     unlimited,
 )
-from edge.ratelimit.windows import Algorithm, Period, Span, Window, span_at
+from edge.ratelimit.resp import bulk
+from edge.ratelimit.shadows import Shadows
+from edge.ratelimit.shape import UNSHAPED, Form, Part, Shape, shape_of
+from edge.ratelimit.windows import Period
 
 LARGEST_COST = 1_000_000_000  # so that the script's numbers stay exact
-REMEMBERED = 8192  # questions; each takes about two kilobytes
-
-# A stretch of the calendar is kept a little longer, for callers whose clock is behind.
-SLACK = 3_600_000  # milliseconds
-
-_COST = struct.Struct("<I")
-_WINDOWS = struct.Struct("<QB")
-_WINDOW = struct.Struct("<BBBIQQ")
+REMEMBERED = 8192  # questions; each takes about a kilobyte
 
 
 class BadQuestionError(Exception):
@@ -40,12 +38,12 @@ class Refusal:
     """Counts that refuse a question for a while: what is charged only grows.
 
     Attributes:
-        counts: the script's answer.
-        since: when it was given; a clock that is set back makes it worthless.
+        counts: of the windows.
+        since: when they were read; a clock that is set back makes them worthless.
         until: when the question has to be asked again.
     """
 
-    counts: bytes
+    counts: Counts
     since: int
     until: int
 
@@ -55,104 +53,39 @@ class Question:
     """What one request asks for.
 
     Attributes:
-        charges: one for each descriptor.
-        keys: of all budgets.
-        windows: of all budgets, in the order of the script's answer.
+        rule: of its first descriptor, for metrics.
+        keys: of all budgets, as bulk strings.
+        form: what it has in common with the questions of other callers.
+        shape: its form as it was last asked.
         refusal: the last answer, if it was a refusal that may still hold.
-        good: the moments for which the spans are the running ones.
     """
 
-    charges: tuple[Charge, ...]
-    keys: tuple[str, ...] = ()
-    windows: tuple[Window, ...] = ()
-    spans: tuple[Span, ...] = ()
+    rule: str
+    keys: bytes
+    form: Form
+    shape: Shape
     refusal: Refusal | None = None
-    good: range = range(0)
-    _packed: bytes = b""
 
-    def __post_init__(self) -> None:
-        budgets = [budget for charge in self.charges for budget in charge.budgets]
-        self.keys = tuple(budget.key for budget in budgets)
-        self.windows = tuple(window for budget in budgets for window in budget.windows)
-
-    def packed(self, now: int) -> bytes:
-        """The question as the script reads it; made anew when a span of it has ended."""
-        if now not in self.good:
-            self._pack(now)
-        return self._packed
-
-    def _pack(self, now: int) -> None:
-        parts, spans = [b""], list[Span]()
-        first, last = 0, 2 * now
-        for charge in self.charges:
-            for budget in charge.budgets:
-                running = _running(budget.windows, now)
-                parts += (_COST.pack(charge.cost), running.packed)
-                spans += running.spans
-                first, last = max(first, running.good.start), min(last, running.good.stop)
-        parts[0] = bytes([len(self.keys)])
-        self._packed, self.spans, self.good = b"".join(parts), tuple(spans), range(first, last)
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """The running spans of some windows, and the windows as the script reads them."""
-
-    spans: tuple[Span, ...]
-    packed: bytes
-    good: range
-
-
-# Callers of a tier share their windows, which are made once; so is this, for each minute.
-_known: dict[int, tuple[tuple[Window, ...], _Running]] = {}
-_KNOWN_AT_MOST = 4096
-
-
-def _running(windows: tuple[Window, ...], now: int) -> _Running:
-    """The spans at a moment. Known by identity: to hash the windows would cost more."""
-    windows_and_running = _known.get(id(windows))
-    if windows_and_running is not None:
-        same, running = windows_and_running
-        if same is windows and now in running.good:
-            return running
-    if len(_known) >= _KNOWN_AT_MOST:
-        _known.clear()
-    running = _find_running(windows, now)
-    _known[id(windows)] = (windows, running)
-    return running
-
-
-def _find_running(windows: tuple[Window, ...], now: int) -> _Running:
-    """The script's first lines say what stands where."""
-    spans = tuple(span_at(window, now) for window in windows)
-    pairs = list(zip(windows, spans, strict=True))
-    expires = max(_needed_until(window, span) for window, span in pairs)
-    packed = [_WINDOWS.pack(expires, len(windows))]
-    packed += [_packed_window(window, span) for window, span in pairs]
-    good = range(max(span.start for span in spans), min(span.end for span in spans))
-    return _Running(spans, b"".join(packed), good)
-
-
-def _packed_window(window: Window, span: Span) -> bytes:
-    length = window.interval if window.algorithm is Algorithm.DRIPS else span.length
-    return _WINDOW.pack(
-        window.period, window.algorithm, window.shadow, window.limit, span.start, length
-    )
-
-
-def _needed_until(window: Window, span: Span) -> int:
-    """When the count may be forgotten: one that slides is needed through the next span."""
-    if window.algorithm is Algorithm.CALENDAR:
-        return span.end + SLACK
-    return span.end + span.length
+    def shaped(self, now: int) -> Shape:
+        """Its form at a moment."""
+        if now not in self.shape.good:
+            self.shape = shape_of(self.form, now)
+        return self.shape
 
 
 class Questions:
     """Reads requests. What was read before, in the same bytes, is not read again."""
 
-    def __init__(self, limits: Limits) -> None:
-        """Takes the limits of organizations; when they change, a new reader takes over."""
-        self._limits = limits
+    def __init__(self, limits: Limits, shadows: Shadows, tell: Callable[[Doubt], None]) -> None:
+        """Begins with nothing read.
+
+        Args:
+            limits: of organizations; when they change, a new reader takes over.
+            shadows: rules of the table that are only tried.
+            tell: called with what is not clear about a descriptor.
+        """
+        self._limits, self._shadows = limits, shadows
+        self._tell = tell
         self.read = lru_cache(maxsize=REMEMBERED)(self._read)
 
     def _read(self, request: bytes) -> Question:
@@ -166,9 +99,12 @@ class Questions:
         if not message.domain or not message.descriptors:
             raise BadQuestionError("there must be a domain and a descriptor")
         addend = message.hits_addend
-        return Question(
-            tuple(self._charge(message.domain, one, addend) for one in message.descriptors)
-        )
+        charges = [self._charge(message.domain, one, addend) for one in message.descriptors]
+        for charge in charges:
+            for doubt in charge.doubts:
+                self._tell(doubt)
+        keys = [bulk(budget.key.encode()) for charge in charges for budget in charge.budgets]
+        return Question(charges[0].rule, b"".join(keys), _form(charges), UNSHAPED)
 
     def _charge(self, domain: str, descriptor: RateLimitDescriptor, addend: int) -> Charge:
         cost = _cost(descriptor, addend)
@@ -178,7 +114,23 @@ class Questions:
             return overridden(domain, entries, override, cost)
         if domain != DOMAIN:
             return unlimited(cost)
-        return charge_for(dict(entries), cost, self._limits)
+        return charge_for(dict(entries), cost, self._limits, self._shadows)
+
+
+def _form(charges: Sequence[Charge]) -> Form:
+    numbers: dict[str, int] = {}
+    parts = [
+        Part(
+            charge.rule,
+            descriptor,
+            numbers.setdefault(budget.key, len(numbers)),
+            charge.cost,
+            budget.windows,
+        )
+        for descriptor, charge in enumerate(charges)
+        for budget in charge.budgets
+    ]
+    return Form(len(charges), tuple(parts))
 
 
 def _override(descriptor: RateLimitDescriptor) -> Override | None:

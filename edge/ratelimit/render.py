@@ -1,14 +1,19 @@
-"""Turns a decision into Envoy's reply: statuses, and the headers that callers see."""
+"""Turns a decision into Envoy's reply: statuses, and the headers that callers see.
+
+A reply is a serialized RateLimitResponse. Most of it is the same for all who share
+windows, so those parts are made once and joined with the numbers of each decision.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from envoy.config.core.v3.base_pb2 import HeaderValue
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitResponse
 
-from edge.ratelimit.decision import Decision, Standing, tightest
-from edge.ratelimit.windows import Period
+from edge.ratelimit import protobuf
+from edge.ratelimit.decision import Standings, tightest
+from edge.ratelimit.windows import Period, RunningWindow
 
 OK, OVER_LIMIT = RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT
 Unit = RateLimitResponse.RateLimit
@@ -27,68 +32,142 @@ UNITS = {
     Period.YEAR: Unit.YEAR,
 }
 
-_DECIDED_HEADER = [HeaderValue(key=DECIDED, value="decided")]
+# The fields in envoy/service/ratelimit/v3/rls.proto.
+_OVERALL_CODE = protobuf.tag(1, protobuf.VARINT)
+_STATUSES = protobuf.tag(2, protobuf.LENGTH)
+_RESPONSE_HEADERS = protobuf.tag(3, protobuf.LENGTH)
+_REQUEST_HEADERS = protobuf.tag(4, protobuf.LENGTH)
+_CODE = protobuf.tag(1, protobuf.VARINT)
+_CURRENT_LIMIT = protobuf.tag(2, protobuf.LENGTH)
+_LIMIT_REMAINING = protobuf.tag(3, protobuf.VARINT)
+_DURATION_UNTIL_RESET = protobuf.tag(4, protobuf.LENGTH)
+_REQUESTS_PER_UNIT = protobuf.tag(1, protobuf.VARINT)
+_UNIT = protobuf.tag(2, protobuf.VARINT)
+_NAME = protobuf.tag(3, protobuf.LENGTH)
+_KEY = protobuf.tag(1, protobuf.LENGTH)
+_VALUE = protobuf.tag(2, protobuf.LENGTH)
+_SECONDS = protobuf.tag(1, protobuf.VARINT)
+_NANOS = protobuf.tag(2, protobuf.VARINT)
+
+# The same numbers are told again and again.
+_NUMBERS_KEPT = 16384
 
 
-def render(decision: Decision) -> bytes:
-    """The reply to Envoy, serialized."""
-    response = RateLimitResponse(
-        overall_code=OK if decision.admitted else OVER_LIMIT,
-        statuses=[_status(standings) for standings in decision.descriptors],
-        response_headers_to_add=[
-            HeaderValue(key=name, value=value) for name, value in _headers(decision)
-        ],
-        request_headers_to_add=_DECIDED_HEADER if decision.admitted else None,
+def _header(name: str, value: str, field: bytes = _RESPONSE_HEADERS) -> bytes:
+    pair = protobuf.text(_KEY, name.encode()) + protobuf.text(_VALUE, value.encode())
+    return protobuf.text(field, pair)
+
+
+@lru_cache(maxsize=_NUMBERS_KEPT)
+def _number_header(name: str, value: int) -> bytes:
+    return _header(name, str(value))
+
+
+@lru_cache(maxsize=_NUMBERS_KEPT)
+def _duration(milliseconds: int) -> bytes:
+    seconds, rest = divmod(milliseconds, 1000)
+    duration = protobuf.number(_SECONDS, seconds) + protobuf.number(_NANOS, 1_000_000 * rest)
+    return protobuf.text(_DURATION_UNTIL_RESET, duration)
+
+
+_ADMITTED = protobuf.number(_OVERALL_CODE, OK)
+_REFUSED = protobuf.number(_OVERALL_CODE, OVER_LIMIT)
+_LEFT = protobuf.text(_KEY, b"ratelimit")
+_DECIDED = _header(DECIDED, "decided", _REQUEST_HEADERS)
+_NO_RULE = protobuf.text(_STATUSES, protobuf.number(_CODE, OK))
+_CODE_OK = protobuf.number(_CODE, OK)
+_CODE_OVER_LIMIT = protobuf.number(_CODE, OVER_LIMIT)
+
+
+class Told:
+    """Writes what is told of decisions about the same windows."""
+
+    def __init__(self, descriptors: Sequence[Sequence[RunningWindow]]) -> None:
+        """Takes the windows of each descriptor."""
+        windows = [window for one in descriptors for window in one]
+        self._windows = windows
+        self._descriptors = list(_numbered(descriptors))
+        self._current_limits = [_current_limit(window) for window in windows]
+        self._limits = [_header("x-ratelimit-limit", str(window.limit)) for window in windows]
+        # Callers need not mind what refuses nobody.
+        self._holding = [n for n, window in enumerate(windows) if not window.shadow]
+        holding = [windows[n] for n in self._holding]
+        self._policy = _header("ratelimit-policy", ", ".join(map(_policy, holding)))
+        self._left = ", ".join(f'"{window.name}";r=%d;t=%d' for window in holding).encode()
+
+    def reply(self, now: int, admitted: bool, standings: Standings) -> bytes:
+        """The reply to Envoy, serialized."""
+        parts = [_ADMITTED if admitted else _REFUSED]
+        parts += [self._status(numbers, standings) for numbers in self._descriptors]
+        if self._holding:
+            parts += self._headers(now, admitted, standings)
+        if standings.over:
+            parts += self._shadows(standings)
+        if admitted:
+            parts.append(_DECIDED)
+        return b"".join(parts)
+
+    def _status(self, numbers: Sequence[int], standings: Standings) -> bytes:
+        """A descriptor has one limit there: the window to mind. Without a rule it has none."""
+        if not numbers:
+            return _NO_RULE
+        one = tightest(self._windows, standings, numbers)
+        refused = standings.over and standings.over[one] and not self._windows[one].shadow
+        status = b"%b%b%b%b" % (
+            _CODE_OVER_LIMIT if refused else _CODE_OK,
+            self._current_limits[one],
+            protobuf.number(_LIMIT_REMAINING, standings.remaining[one]),
+            _duration(standings.resets[one]),
+        )
+        return protobuf.text(_STATUSES, status)
+
+    def _headers(self, now: int, admitted: bool, standings: Standings) -> list[bytes]:
+        """The customary X-RateLimit headers, and draft-ietf-httpapi-ratelimit-headers-10."""
+        remaining, resets = standings.remaining, standings.resets
+        one = tightest(self._windows, standings, self._holding)
+        numbers: list[int] = []
+        for each in self._holding:
+            numbers += (remaining[each], -(-resets[each] // 1000))
+        headers = [
+            self._limits[one],
+            _number_header("x-ratelimit-remaining", remaining[one]),
+            _number_header("x-ratelimit-reset", _seconds(now + resets[one])),
+            self._policy,
+            protobuf.text(
+                _RESPONSE_HEADERS, _LEFT + protobuf.text(_VALUE, self._left % tuple(numbers))
+            ),
+        ]
+        if not admitted:
+            headers.append(_number_header("retry-after", max(1, _seconds(resets[one]))))
+        return headers
+
+    def _shadows(self, standings: Standings) -> Iterator[bytes]:
+        """Names the windows that would have refused."""
+        pairs = zip(self._windows, standings.over, strict=True)
+        exceeded = [window.name for window, over in pairs if over and window.shadow]
+        if exceeded:
+            yield _header(SHADOW, ", ".join(f'"{name}"' for name in exceeded))
+
+
+def _numbered(descriptors: Sequence[Sequence[RunningWindow]]) -> Iterator[range]:
+    """The numbers of each descriptor's windows among all of them."""
+    start = 0
+    for windows in descriptors:
+        yield range(start, start + len(windows))
+        start += len(windows)
+
+
+def _current_limit(window: RunningWindow) -> bytes:
+    limit = (
+        protobuf.number(_REQUESTS_PER_UNIT, window.limit),
+        protobuf.number(_UNIT, UNITS[window.period]),
+        protobuf.text(_NAME, window.name.encode()),
     )
-    serialized: bytes = response.SerializeToString()
-    return serialized
+    return protobuf.text(_CURRENT_LIMIT, b"".join(limit))
 
 
-def _status(standings: Sequence[Standing]) -> RateLimitResponse.DescriptorStatus:
-    """A descriptor has one limit there: the window to mind. Without a rule it has none."""
-    if not standings:
-        return RateLimitResponse.DescriptorStatus(code=OK)
-    one = tightest(standings)
-    status = RateLimitResponse.DescriptorStatus(
-        code=OVER_LIMIT if one.refused else OK,
-        current_limit=Unit(
-            name=one.window.name,
-            requests_per_unit=one.window.limit,
-            unit=UNITS[one.window.period],
-        ),
-        limit_remaining=one.remaining,
-    )
-    status.duration_until_reset.FromMilliseconds(one.reset)
-    return status
-
-
-def _headers(decision: Decision) -> Iterable[tuple[str, str]]:
-    """The customary X-RateLimit headers, and draft-ietf-httpapi-ratelimit-headers-10."""
-    holding = [one for one in decision.standings if not one.window.shadow]
-    if holding:
-        yield from _told(holding, decision.now)
-    if not decision.admitted:
-        yield "retry-after", str(max(1, _seconds(tightest(holding).reset)))
-    exceeded = [one.window.name for one in decision.standings if one.over and one.window.shadow]
-    if exceeded:
-        yield SHADOW, ", ".join(f'"{name}"' for name in exceeded)
-
-
-def _told(standings: Sequence[Standing], now: int) -> Iterable[tuple[str, str]]:
-    one = tightest(standings)
-    yield "x-ratelimit-limit", str(one.window.limit)
-    yield "x-ratelimit-remaining", str(one.remaining)
-    yield "x-ratelimit-reset", str(_seconds(now + one.reset))
-    yield "ratelimit-policy", ", ".join(map(_policy, standings))
-    yield "ratelimit", ", ".join(map(_service_limit, standings))
-
-
-def _policy(one: Standing) -> str:
-    return f'"{one.window.name}";q={one.window.limit};w={_seconds(one.length)}'
-
-
-def _service_limit(one: Standing) -> str:
-    return f'"{one.window.name}";r={one.remaining};t={_seconds(one.reset)}'
+def _policy(window: RunningWindow) -> str:
+    return f'"{window.name}";q={window.limit};w={_seconds(window.length)}'
 
 
 def _seconds(milliseconds: int) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
+from itertools import product
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from edge.ratelimit.windows import BURST_SECONDS, Period, Window
+from edge.ratelimit.shadows import NO_SHADOWS, Shadows
+from edge.ratelimit.windows import BURST_SECONDS, Period, Window, Windows
 from server.kit.limits import LARGEST_LIMIT, OrganizationLimits, Rates
 
 
@@ -52,6 +54,7 @@ SHARES: Mapping[Category, Fraction] = {
 }
 
 # All callers of an organization together may use so much of the tier's rate in a minute.
+POOL = "pool"
 POOL_FACTOR = 10
 
 # What is guessed at by strangers is counted by the address they come from.
@@ -61,7 +64,7 @@ PER_ADDRESS: Mapping[Category, Rate] = {
 }
 
 # How often a mail with a reset link goes to one person.
-PER_EMAIL = (Window("hour", Period.HOUR, 3),)
+PER_EMAIL = {"hour": 3}
 
 # For a short while, a caller may go at twice the average rate of its minute.
 BURST_FACTOR = 2
@@ -73,63 +76,146 @@ PERIODS = {period.name.lower(): period for period in Period}
 
 @lru_cache(maxsize=4096)
 def tier_windows(
-    tier: str, category: Category, limits: str = OF_THE_TIER.json
-) -> tuple[Window, ...]:
+    tier: str,
+    category: Category,
+    limits: str = OF_THE_TIER.json,
+    shadows: Shadows = NO_SHADOWS,
+) -> Windows:
     """The windows of one caller for reads, writes or deletions.
 
     Args:
         limits: those of its organization, as JSON.
+        shadows: rules of the table that are only tried.
 
     Raises:
         KeyError: if there is no such tier, or the category has a rate of its own.
     """
     organization = OrganizationLimits.from_json(limits)
-    rate, share = TIERS[tier], SHARES[category] * organization.multiplier_percent / 100
-    rates = {
-        "minute": _part(rate.per_minute, share),
-        "hour": _part(rate.per_hour, share),
-        **organization.overrides.get(category, {}),
-    }
-    burst = -(-rates["minute"] * BURST_FACTOR // BURSTS_IN_A_MINUTE)
-    return windows({"burst": burst, **rates}, organization)
+    own = organization.overrides.get(category, {})
+    rates = _with_burst({**_tier_rates(tier, category, organization.multiplier_percent), **own})
+    return _windows(rates, organization, _Trial(organization, shadows, tier, category))
 
 
 @lru_cache(maxsize=4096)
-def pool_windows(tier: str, limits: str = OF_THE_TIER.json) -> tuple[Window, ...]:
+def pool_windows(
+    tier: str, limits: str = OF_THE_TIER.json, shadows: Shadows = NO_SHADOWS
+) -> Windows:
     """The windows that all callers of an organization share, whatever they do.
 
     Args:
         limits: those of the organization, as JSON.
+        shadows: rules of the table that are only tried.
     """
     organization = OrganizationLimits.from_json(limits)
     share = Fraction(organization.multiplier_percent * POOL_FACTOR, 100)
     usual = {"minute": _part(TIERS[tier].per_minute, share)}
-    return windows(
-        {**usual, **organization.overrides.get("pool", {})}, organization, prefix="organization-"
-    )
+    rates = {**usual, **organization.overrides.get(POOL, {})}
+    trial = _Trial(organization, shadows, tier, POOL)
+    return _windows(rates, organization, trial, prefix="organization-")
 
 
-def address_windows(category: Category) -> tuple[Window, ...]:
+@lru_cache(maxsize=4096)
+def own_windows(rates: tuple[tuple[str, int], ...], limits: str = OF_THE_TIER.json) -> Windows:
+    """The windows for a key's own limits, by period.
+
+    Args:
+        limits: those of its organization, as JSON.
+    """
+    organization = OrganizationLimits.from_json(limits)
+    trial = _Trial(organization, NO_SHADOWS, "", "key")
+    return _windows(dict(rates), organization, trial, prefix="key-")
+
+
+@lru_cache(maxsize=64)
+def address_windows(category: Category, shadows: Shadows = NO_SHADOWS) -> Windows:
     """The windows of a client address for a category that strangers call.
 
     Asking for a password reset costs us a mail, so it counts as a write.
     """
     if category is Category.PASSWORD_RESET:
-        return tier_windows(LOWEST_TIER, Category.WRITE)
-    rate = PER_ADDRESS[category]
-    return windows({"minute": rate.per_minute, "hour": rate.per_hour}, OF_THE_TIER)
+        rates = _with_burst(_tier_rates(LOWEST_TIER, Category.WRITE, 100))
+    else:
+        rate = PER_ADDRESS[category]
+        rates = {"minute": rate.per_minute, "hour": rate.per_hour}
+    return _windows(rates, OF_THE_TIER, _Trial(OF_THE_TIER, shadows, "", category))
 
 
-def email_windows(category: Category) -> tuple[Window, ...]:
+@lru_cache(maxsize=64)
+def email_windows(category: Category, shadows: Shadows = NO_SHADOWS) -> Windows:
     """The windows of an email address, when the core asks for one."""
-    return PER_EMAIL if category is Category.PASSWORD_RESET else address_windows(category)
+    if category is not Category.PASSWORD_RESET:
+        return address_windows(category, shadows)
+    return _windows(PER_EMAIL, OF_THE_TIER, _Trial(OF_THE_TIER, shadows, "", category))
 
 
-def windows(rates: Rates, organization: OrganizationLimits, prefix: str = "") -> tuple[Window, ...]:
+def table_shadows(text: str) -> Shadows:
+    """Rules of the table, by their names: "login, free.minute, pro.write.hour".
+
+    Raises:
+        ValueError: if there is no such rule.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    known = set(_names())
+    for name in names:
+        if name not in known:
+            raise ValueError(f"there is no rule {name!r}")
+    return Shadows(names)
+
+
+def _names() -> Iterator[str]:
+    """What the rules of the table are called, with and without a category and a window."""
+    windows = ("", ".burst", ".minute", ".hour")
+    for tier, kind in product(TIERS, ("", *(f".{one}" for one in (*SHARES, POOL)))):
+        yield from (f"{tier}{kind}{window}" for window in windows)
+    for category in (*PER_ADDRESS, Category.PASSWORD_RESET):
+        yield from (f"{category}{window}" for window in windows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """Who may have put windows into shadow: the organization, and the table's operator.
+
+    What an organization has in place of the table's rule is not the table's.
+    """
+
+    organization: OrganizationLimits
+    shadows: Shadows
+    tier: str
+    kind: str
+
+    def holds(self, window: str) -> bool:
+        """Whether a window is only tried."""
+        return (
+            self.organization.shadow
+            or Shadows(self.organization.shadow_rules).cover(self.kind, window)
+            or (not self._overridden(window) and self._tried(window))
+        )
+
+    def _tried(self, window: str) -> bool:
+        return self.shadows.cover(self.tier, self.kind, window)
+
+    def _overridden(self, window: str) -> bool:
+        """A burst is that of the minute."""
+        own = self.organization.overrides.get(self.kind, {})
+        return ("minute" if window == "burst" else window) in own
+
+
+def _tier_rates(tier: str, category: Category, percent: int) -> Rates:
+    rate, share = TIERS[tier], SHARES[category] * percent / 100
+    return {"minute": _part(rate.per_minute, share), "hour": _part(rate.per_hour, share)}
+
+
+def _with_burst(rates: Rates) -> Rates:
+    return {"burst": -(-rates["minute"] * BURST_FACTOR // BURSTS_IN_A_MINUTE), **rates}
+
+
+def _windows(
+    rates: Rates, organization: OrganizationLimits, trial: _Trial, prefix: str = ""
+) -> Windows:
     """The windows for limits by period, on the organization's calendar."""
     zone = zone_of(organization)
-    return tuple(
-        Window(f"{prefix}{name}", PERIODS[name], limit, zone, organization.shadow)
+    return Windows(
+        Window(f"{prefix}{name}", PERIODS[name], limit, zone, trial.holds(name))
         for name, limit in rates.items()
     )
 

@@ -8,136 +8,222 @@ string with a record for each window: the period, then
     of any other: the start of its span, what was charged in it, and in the span before
 """
 
+REFUSED, ADMITTED, OVER_A_SHADOW = 0, 1, 2
+
 CHARGE = """
 -- KEYS: the budgets of all questions, in their order.
 -- ARGV: now in milliseconds, then each question, packed:
---   the number of its budgets (1 byte), and for each of them: cost (4), when it may be
---   forgotten (8), number of windows (1), and for each of them: period (1), algorithm (1),
---   1 for a shadow (1), limit (4), start of the span (8), its length, or the interval of
---   a drip in microseconds (8).
--- Returns for each question a string: 1 if it is admitted, then for each window its record
--- as it was before (16) and what the question asked of it (8).
+--   the number of its budgets (1 byte), and for each of them: when it may be forgotten (8),
+--   number of windows (1), and for each of them: period (1), algorithm (1), 1 for a shadow (1),
+--   limit (8), start of the span (8), its length (8), what is asked for (8), and what is
+--   charged (8): less, if another window of the question charges the same count.
+--   Limits and amounts of a drip are microseconds: what dripping takes.
+-- Returns for each question 1 if it is admitted and each of its budgets, the records of the
+--   windows as they are now; or 2 if it is admitted but more than a shadow has left, or 0 if it
+--   is refused, and the budgets as they were before.
 local DRIPS, SLIDES = 0, 1
 local HIGHEST = 4294967295
+local RECORD, WINDOW = 'BI8I4I4', 'BBBI8I8I8I8I8'
+local RECORD_BYTES, WINDOW_FIELDS = 17, 8
+local READ_AT_ONCE = 1000
+local unpack_fields, pack_fields = struct.unpack, struct.pack
 local now = tonumber(ARGV[1])
 local now_us = now * 1000
-local unpack, pack = struct.unpack, struct.pack
 
--- Each budget is read once and written once, however many questions share it.
-local budgets = {}
-local function budget_of(key)
-  local budget = budgets[key]
-  if not budget then
-    budget = {counts = {}, expires = 0, charged = false}
-    local value, position = redis.call('GET', key) or '', 1
-    while position < #value do
-      local period, at, current, previous
-      period, at, current, previous, position = unpack('<BI8I4I4', value, position)
-      budget.counts[period] = {at = at, current = current, previous = previous, asked = 0}
-    end
-    budgets[key] = budget
+-- The formats of so many records, or windows, in a row.
+local records_of, windows_of = {}, {}
+local function format(known, each, number)
+  local found = known[number]
+  if not found then
+    found = '<' .. string.rep(each, number)
+    known[number] = found
   end
-  return budget
+  return found
+end
+
+-- Callers of a tier ask alike; what they ask is unpacked once.
+local questions = {}
+local function question_of(packed)
+  local question = questions[packed]
+  if question then return question end
+  question = {}
+  local number, position = unpack_fields('<B', packed)
+  for i = 1, number do
+    local expires, windows
+    expires, windows, position = unpack_fields('<I8B', packed, position)
+    local budget = {unpack_fields(format(windows_of, WINDOW, windows), packed, position)}
+    position = budget[#budget]
+    budget.expires, budget.windows = expires, windows
+    question[i] = budget
+  end
+  questions[packed] = question
+  return question
+end
+
+local values = {}
+for first = 1, #KEYS, READ_AT_ONCE do
+  local last = math.min(first + READ_AT_ONCE - 1, #KEYS)
+  local found = redis.call('MGET', unpack(KEYS, first, last))
+  for i = first, last do values[i] = found[i - first + 1] end
+end
+
+-- Each budget is read once and written once, however many questions share it: four fields a
+-- record, in the order in which they lie in Valkey.
+local counts = {}
+local function counts_of(index, expires)
+  local found = counts[KEYS[index]]
+  if not found then
+    local value = values[index]
+    if value then
+      local number = #value / RECORD_BYTES
+      found = {unpack_fields(format(records_of, RECORD, number), value)}
+      found.number, found.expires = number, expires
+    else
+      found = {number = 0, expires = expires, renewed = true}
+    end
+    counts[KEYS[index]] = found
+  end
+  if found.expires < expires then found.expires = expires end
+  return found
+end
+
+-- Where the record of a period begins that is not where the windows' order has it.
+local function place(count, period)
+  for i = 1, 4 * count.number, 4 do
+    if count[i] == period then
+      count.scattered = true
+      return i
+    end
+  end
+  local i = 4 * count.number + 1
+  count[i], count[i + 1], count[i + 2], count[i + 3] = period, 0, 0, 0
+  count.number, count.renewed = count.number + 1, true
+  return i
 end
 
 -- A clock may be a little behind that of another process, so a time that lies a little
 -- ahead is believed; one that lies far ahead is not, for it would lock the caller out.
-local function drip(count, window)
-  local fills = window.limit * window.length
-  if count.at < now_us or count.at > now_us + 2 * fills then count.at = now_us end
-end
-
-local function slide(count, window)
-  local start, length = window.start, window.length
-  if count.at == start or count.at == start + length then return end
-  local follows = window.algorithm == SLIDES and count.at == start - length
-  count.previous = follows and count.current or 0
-  count.at, count.current = start, 0
-end
-
--- The count of a window, brought up to the present.
-local function count_of(budget, window)
-  local count = budget.counts[window.period]
-  if not count then
-    count = {at = 0, current = 0, previous = 0, asked = 0}
-    budget.counts[window.period] = count
+local function drip(count, i, limit)
+  local at = count[i + 1]
+  if at < now_us or at > now_us + 2 * limit then
+    count[i + 1] = now_us
+    return now_us
   end
-  if window.algorithm == DRIPS then drip(count, window) else slide(count, window) end
-  return count
+  return at
 end
 
--- Whole numbers only: the span before counts by the part of it that is not over.
-local function fits(count, window)
-  if window.algorithm == DRIPS then
-    return count.at - now_us + count.asked * window.length <= window.limit * window.length
+local function slide(count, i, algorithm, start, length)
+  local at = count[i + 1]
+  if at == start + length then return end
+  local follows = algorithm == SLIDES and at == start - length
+  count[i + 3] = follows and count[i + 2] or 0
+  count[i + 1], count[i + 2] = start, 0
+  -- What lasts for as long as its spans does so for longer in the next one.
+  count.renewed = true
+end
+
+-- Brings the counts of a budget up to the present; gives whether a window refuses, and
+-- whether a shadow would. Whole numbers only: the span before counts by the part of it that
+-- is not over.
+local function examine(budget, count)
+  local refused, shadowed = false, false
+  local i = 1
+  for w = 1, WINDOW_FIELDS * budget.windows, WINDOW_FIELDS do
+    local period, limit, asked = budget[w], budget[w + 3], budget[w + 6]
+    local at = i
+    if count[at] ~= period then at = place(count, period) end
+    local fits
+    if budget[w + 1] == DRIPS then
+      fits = drip(count, at, limit) - now_us + asked <= limit
+    else
+      local start, length = budget[w + 4], budget[w + 5]
+      if count[at + 1] ~= start then slide(count, at, budget[w + 1], start, length) end
+      local over = (count[at + 2] + asked - limit) * length
+      local previous = count[at + 3]
+      if previous > 0 then
+        over = over + previous * (length - math.max(0, now - count[at + 1]))
+      end
+      fits = over <= 0
+    end
+    if not fits then
+      if budget[w + 2] == 1 then shadowed = true else refused = true end
+    end
+    i = i + 4
   end
-  local elapsed = math.max(0, now - count.at)
-  local over = (count.current + count.asked - window.limit) * window.length
-  return over + count.previous * (window.length - elapsed) <= 0
+  return refused, shadowed
 end
 
 -- A shadow lets more pass than its limit, so it stops at the brim.
-local function charge(count, window)
-  if window.algorithm == DRIPS then
-    local brim = now_us + window.limit * window.length
-    count.at = math.min(count.at + count.asked * window.length, math.max(count.at, brim))
-  else
-    count.current = math.min(count.current + count.asked, HIGHEST)
+local function charge(budget, count)
+  local i = 1
+  for w = 1, WINDOW_FIELDS * budget.windows, WINDOW_FIELDS do
+    local amount = budget[w + 7]
+    if amount > 0 then
+      local at = i
+      if count[at] ~= budget[w] then at = place(count, budget[w]) end
+      if budget[w + 1] == DRIPS then
+        local brim = now_us + budget[w + 3]
+        count[at + 1] = math.min(count[at + 1] + amount, math.max(count[at + 1], brim))
+      else
+        count[at + 2] = math.min(count[at + 2] + amount, HIGHEST)
+      end
+      count.charged = true
+    end
+    i = i + 4
   end
-  count.asked = 0
 end
 
-local next_key = 0
-local function read(question)
-  local windows, position = {}, 2
-  for _ = 1, (unpack('<B', question)) do
-    local cost, expires, number
-    cost, expires, number, position = unpack('<I4I8B', question, position)
-    next_key = next_key + 1
-    local budget = budget_of(KEYS[next_key])
-    budget.expires = math.max(budget.expires, expires)
-    for _ = 1, number do
-      local window = {budget = budget}
-      window.period, window.algorithm, window.shadow, window.limit, window.start, window.length,
-        position = unpack('<BBBI4I8I8', question, position)
-      window.count = count_of(budget, window)
-      -- Two descriptors of a question may name one window: it is asked for both.
-      window.count.asked = window.count.asked + cost
-      windows[#windows + 1] = window
-    end
-  end
-  return windows
+local function packed(count)
+  return pack_fields(format(records_of, RECORD, count.number), unpack(count, 1, 4 * count.number))
 end
 
-local function decide(windows)
-  local admitted, parts = 1, {''}
-  for i, window in ipairs(windows) do
-    local count = window.count
-    parts[i + 1] = pack('<I8I4I4I8', count.at, count.current, count.previous, count.asked)
-    if window.shadow == 0 and not fits(count, window) then admitted = 0 end
+-- The records of the windows alone, in their order.
+local function told(budget, count)
+  if not count.scattered and count.number == budget.windows then return packed(count) end
+  local records = {}
+  for w = 1, WINDOW_FIELDS * budget.windows, WINDOW_FIELDS do
+    local at = place(count, budget[w])
+    records[#records + 1] = pack_fields('<' .. RECORD, unpack(count, at, at + 3))
   end
-  for _, window in ipairs(windows) do
-    if admitted == 1 and window.count.asked > 0 then
-      charge(window.count, window)
-      window.budget.charged = true
-    end
-    window.count.asked = 0
-  end
-  parts[1] = pack('<B', admitted)
-  return table.concat(parts)
+  return table.concat(records)
 end
 
-local answers = {}
-for i = 2, #ARGV do answers[i - 1] = decide(read(ARGV[i])) end
+local answers, number_of_answers, next_key = {}, 0, 1
+local function tell(question)
+  for b = 1, #question do
+    local count = counts[KEYS[next_key + b - 1]]
+    answers[number_of_answers + b] = told(question[b], count)
+  end
+end
 
-for key, budget in pairs(budgets) do
-  if budget.charged then
-    local records = {}
-    for period, count in pairs(budget.counts) do
-      records[#records + 1] = pack('<BI8I4I4', period, count.at, count.current, count.previous)
+local function decide(question)
+  local refused, shadowed = false, false
+  for b = 1, #question do
+    local budget = question[b]
+    local no, maybe = examine(budget, counts_of(next_key + b - 1, budget.expires))
+    refused, shadowed = refused or no, shadowed or maybe
+  end
+  local verdict = refused and 0 or shadowed and 2 or 1
+  number_of_answers = number_of_answers + 1
+  answers[number_of_answers] = verdict
+  if verdict == 2 then tell(question) end
+  if verdict > 0 then
+    for b = 1, #question do charge(question[b], counts[KEYS[next_key + b - 1]]) end
+  end
+  if verdict < 2 then tell(question) end
+  next_key, number_of_answers = next_key + #question, number_of_answers + #question
+end
+
+for i = 2, #ARGV do decide(question_of(ARGV[i])) end
+
+for key, count in pairs(counts) do
+  if count.charged then
+    if count.renewed then
+      local life = math.max(1, count.expires - now)
+      redis.call('SET', key, packed(count), 'PX', string.format('%.0f', life))
+    else
+      redis.call('SETRANGE', key, 0, packed(count))
     end
-    local life = math.max(1, budget.expires - now)
-    redis.call('SET', key, table.concat(records), 'PX', string.format('%.0f', life))
   end
 end
 return answers

@@ -10,11 +10,13 @@ from google.protobuf.message import DecodeError
 from grpc import StatusCode
 from redis import RedisError
 
-from edge.ratelimit import metrics
-from edge.ratelimit.counters import Counters, decision
+from edge.ratelimit.counters import Counters
+from edge.ratelimit.decision import Counts, after_charge, before_charge
+from edge.ratelimit.metrics import Batch
 from edge.ratelimit.policy import Doubt, Limits
 from edge.ratelimit.question import BadQuestionError, Question, Questions, Refusal
-from edge.ratelimit.render import render
+from edge.ratelimit.script import ADMITTED, REFUSED
+from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import milliseconds
 from server.kit.clock import Clock
 
@@ -38,12 +40,11 @@ Answer = bytes | Failure
 class RateLimitService:
     """envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit, from bytes to bytes."""
 
-    def __init__(self, counters: Counters, clock: Clock) -> None:
-        self._counters = counters
-        self._clock = clock
-        self._limits: Limits = {}
-        self._questions = Questions({})
+    def __init__(self, counters: Counters, clock: Clock, shadows: Shadows = NO_SHADOWS) -> None:
+        """Takes where it counts, the time, and the rules of the table that are only tried."""
+        self._counters, self._clock, self._shadows = counters, clock, shadows
         self._doubts_told: set[Doubt] = set()
+        self.adopt({})
 
     def adopt(self, limits: Limits) -> None:
         """Uses these limits of organizations from now on."""
@@ -52,73 +53,83 @@ class RateLimitService:
 
     def forget_refusals(self) -> None:
         """Asks for every question again: Valkey may come back empty, or limits have changed."""
-        self._questions = Questions(self._limits)
+        self._questions = Questions(self._limits, self._shadows, self._tell_doubt)
 
     def answer(self, requests: Sequence[bytes]) -> list[Answer]:
         """Answers each request. Those that need the counts share one round trip."""
-        now = milliseconds(self._clock())
+        now, batch = milliseconds(self._clock()), Batch()
         answers: list[Answer] = [UNAVAILABLE] * len(requests)
         asked: list[tuple[int, Question]] = []
         for index, request in enumerate(requests):
             found = self._understand(request)
             if isinstance(found, Failure):
                 answers[index] = found
-            elif refusal := _repeated(found, now):
+            elif refusal := _repeated(found, now, batch):
                 answers[index] = refusal
             else:
                 asked.append((index, found))
         if asked:
-            decided = self._decide([question for _, question in asked], now)
+            decided = self._decide([question for _, question in asked], now, batch)
             for (index, _), answer in zip(asked, decided, strict=True):
                 answers[index] = answer
+        batch.count()
         return answers
 
     def _understand(self, request: bytes) -> Question | Failure:
         try:
-            question = self._questions.read(request)
+            return self._questions.read(request)
         except BadQuestionError as error:
             return Failure(StatusCode.INVALID_ARGUMENT, str(error))
         except DecodeError:
             return MALFORMED
-        self._tell_doubts(question)
-        return question
 
-    def _decide(self, questions: Sequence[Question], now: int) -> Sequence[Answer]:
+    def _decide(self, questions: Sequence[Question], now: int, batch: Batch) -> Sequence[Answer]:
         try:
             counted = self._counters.charge(questions, now)
         except (RedisError, OSError) as error:
             self.forget_refusals()
-            metrics.count_unavailable(questions)
+            batch.unavailable(questions)
             log.warning("valkey_unavailable", error=type(error).__name__)
             return [UNAVAILABLE] * len(questions)
         return [
-            _answer(question, counts, now)
-            for question, counts in zip(questions, counted, strict=True)
+            _answer(question, verdict, counts, now, batch)
+            for question, (verdict, counts) in zip(questions, counted, strict=True)
         ]
 
-    def _tell_doubts(self, question: Question) -> None:
+    def _tell_doubt(self, doubt: Doubt) -> None:
         """Logs each kind of doubt once: it is a mistake in a gateway, not in a request."""
-        for charge in question.charges:
-            for doubt in charge.doubts:
-                if doubt not in self._doubts_told:
-                    self._doubts_told.add(doubt)
-                    log.warning("unclear_descriptor", doubt=doubt.value)
+        if doubt not in self._doubts_told:
+            self._doubts_told.add(doubt)
+            log.warning("unclear_descriptor", doubt=doubt.value)
 
 
-def _answer(question: Question, counts: bytes, now: int) -> bytes:
-    decided = decision(question, counts, now)
-    metrics.count_decision(question, decided)
-    if not decided.admitted:
-        wait = max(one.reset for one in decided.standings if one.refused)
-        # The counts say nothing of spans that have not begun.
-        until = min(now + wait, question.good.stop)
-        question.refusal = Refusal(counts, now, until)
-    return render(decided)
+def _answer(question: Question, verdict: int, counts: Counts, now: int, batch: Batch) -> bytes:
+    if verdict == REFUSED:
+        return _refuse(question, counts, now, batch)
+    shape = question.shape
+    if verdict == ADMITTED:
+        standings = after_charge(shape.windows, counts, now)
+    else:
+        standings = before_charge(shape.windows, counts, now, charged=True)
+    batch.decided(question, True, standings)
+    return shape.told.reply(now, True, standings)
 
 
-def _repeated(question: Question, now: int) -> bytes | None:
+def _refuse(question: Question, counts: Counts, now: int, batch: Batch) -> bytes:
+    """Refuses, and remembers it for as long as that is certain."""
+    shape = question.shape
+    standings = before_charge(shape.windows, counts, now, charged=False)
+    flags = zip(shape.windows, standings.resets, standings.over, strict=True)
+    wait = max(reset for window, reset, over in flags if over and not window.shadow)
+    # The counts say nothing of spans that have not begun.
+    question.refusal = Refusal(counts, now, min(now + wait, shape.good.stop))
+    batch.decided(question, False, standings)
+    return shape.told.reply(now, False, standings)
+
+
+def _repeated(question: Question, now: int, batch: Batch) -> bytes | None:
     """The refusal that the question would meet again, without asking."""
     refusal = question.refusal
     if refusal is None or not refusal.since <= now < refusal.until:
         return None
-    return _answer(question, refusal.counts, now)
+    return _refuse(question, refusal.counts, now, batch)

@@ -64,6 +64,23 @@ class Window:
         return -(-BURST_SECONDS * 1_000_000 // self.limit)
 
 
+class Windows(tuple[Window, ...]):
+    """The windows that are counted under one key.
+
+    Two of them are equal only if they are the same: callers of a tier share theirs,
+    and to compare what is in them would cost more than the decision.
+    """
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """The piece of a window's timeline in which a moment lies."""
@@ -115,3 +132,59 @@ def _find_calendar_span(period: Period, zone: tzinfo, now: int) -> Span:
         end = start.replace(year=start.year + 1)
     first, last = (milliseconds(moment.replace(tzinfo=zone)) for moment in (start, end))
     return Span(first, last - first)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunningWindow:
+    """A window while one of its spans runs, and what a question asks of it.
+
+    What is looked at in each decision is found out once.
+
+    Attributes:
+        asked: the cost of the question.
+        start: of the span.
+        length: of the span, in milliseconds.
+        drips: whether it is a burst.
+        interval: microseconds in which a burst drips by one; 1 for other windows.
+        brim: the limit; of a burst, how long a full one drips, in microseconds.
+        divisor: the limit, or 1 if nothing is allowed: what is left is a part of it.
+    """
+
+    name: str
+    period: Period
+    algorithm: Algorithm
+    limit: int
+    shadow: bool
+    asked: int
+    start: int
+    length: int
+    drips: bool
+    interval: int
+    brim: int
+    divisor: int
+
+    @property
+    def end(self) -> int:
+        """Where the next span starts."""
+        return self.start + self.length
+
+
+def running(window: Window, asked: int, now: int) -> RunningWindow:
+    """A window in the span that holds the moment."""
+    span = span_at(window, now)
+    drips = window.algorithm is Algorithm.DRIPS
+    interval = window.interval if drips else 1
+    return RunningWindow(
+        name=window.name,
+        period=window.period,
+        algorithm=window.algorithm,
+        limit=window.limit,
+        shadow=window.shadow,
+        asked=asked,
+        start=span.start,
+        length=span.length,
+        drips=drips,
+        interval=interval,
+        brim=window.limit * interval,
+        divisor=max(1, window.limit),
+    )

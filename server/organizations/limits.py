@@ -52,6 +52,7 @@ class LimitsCopy:
             overrides=row.overrides,
             time_zone=row.time_zone,
             shadow=row.shadow,
+            shadow_rules=row.shadow_rules,
         )
         name = str(row.organization_id)
         try:
@@ -94,6 +95,7 @@ def unlimited(organization_id: UUID) -> OrganizationLimits:
         overrides={},
         time_zone="UTC",
         shadow=False,
+        shadow_rules=[],
         version=0,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     ForeignKey,
     Index,
@@ -109,6 +110,10 @@ class OrganizationLimits(Timestamped, Versioned, Base):
     overrides: Mapped[dict[str, Any]] = mapped_column(default=dict)
     time_zone: Mapped[str] = mapped_column(String(64), default="UTC")
     shadow: Mapped[bool] = mapped_column(default=False)
+    # "read" or "read.minute": rules that refuse nobody although the others do.
+    shadow_rules: Mapped[list[str]] = mapped_column(
+        ARRAY(String(32)), default=list, server_default=text("'{}'")
+    )
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
     __table_args__ = (

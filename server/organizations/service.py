@@ -127,6 +127,7 @@ class OrganizationService:
         limits.multiplier_percent = request.multiplier_percent or 100
         limits.overrides = dict(wire.overrides(request))
         limits.shadow = request.shadow
+        limits.shadow_rules = list(request.shadow_rules)
         await call.db.flush()
         call.etag(limits.version)
         shown = wire.limits(limits)

@@ -65,6 +65,7 @@ def limits(row: OrganizationLimits) -> pb.OrganizationLimits:
         multiplier_percent=row.multiplier_percent,
         time_zone=row.time_zone,
         shadow=row.shadow,
+        shadow_rules=row.shadow_rules,
         **{name: _windows(row.overrides.get(name, {})) for name in OVERRIDABLE},
     )
 

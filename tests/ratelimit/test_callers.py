@@ -158,3 +158,23 @@ async def test_callers_that_cannot_be_told_apart_share_one_small_budget(
 async def test_own_limits_that_cannot_be_read_change_nothing(gateway: Gateway, limits: str) -> None:
     answer = await gateway.ask(subject=somebody(), limits=limits)
     assert answer.quotas == {"burst": 10, "minute": 30, "hour": 500}
+
+
+async def test_a_keys_counts_are_kept_when_other_windows_are_set(gateway: Gateway) -> None:
+    key = somebody()
+    await gateway.ask(subject=key, limits="day=9,hour=9")
+    await gateway.ask(subject=key, limits="hour=9")
+    answer = await gateway.ask(subject=key, limits="minute=9,hour=9,day=9")
+    told = {name: n for name, n in answer.left.items() if name.startswith("key-")}
+    assert told == {"key-minute": 8, "key-hour": 6, "key-day": 7}
+
+
+async def test_two_descriptors_with_other_limits_of_one_key_share_what_they_have_in_common(
+    gateway: Gateway,
+) -> None:
+    entries = {"subject": somebody(), "tier": "free", "category": "read"}
+    both = [descriptor({**entries, "limits": own}) for own in ("hour=9", "day=9,hour=9")]
+    answer = await gateway.send(both)
+    told = answer.headers["ratelimit"].split(", ")
+    left = [one.split(";")[:2] for one in told if one.startswith('"key-')]
+    assert left == [['"key-hour"', "r=7"], ['"key-day"', "r=8"], ['"key-hour"', "r=7"]]

@@ -124,10 +124,18 @@ async def test_everything_in_valkey_expires_by_itself(gateway: Gateway, valkey: 
     assert all(0 < life <= 17 * 86400 for life in lives)
 
 
-async def test_a_count_is_kept_until_it_has_faded(gateway: Gateway, valkey: Redis) -> None:
+async def test_a_count_is_kept_until_it_has_faded(
+    gateway: Gateway, valkey: Redis, clock: Clock
+) -> None:
     await gateway.ask(address="192.0.2.9", category="login")
     (key,) = await valkey.keys("*")
     # It is noon: what is charged in this hour counts, less and less, until two.
+    assert 7190 <= await valkey.ttl(key) <= 7200
+    await valkey.pexpire(key, 1000)
+    await gateway.ask(address="192.0.2.9", category="login")
+    assert await valkey.pttl(key) <= 1000  # in the same spans nothing is to be prolonged
+    clock.turn(3600)
+    await gateway.ask(address="192.0.2.9", category="login")
     assert 7190 <= await valkey.ttl(key) <= 7200
 
 

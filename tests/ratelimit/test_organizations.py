@@ -1,4 +1,4 @@
-"""Promises about limits of organizations, of other Envoys, and about shadows and refusals."""
+"""Promises about limits of organizations, of other Envoys, and about refusals."""
 
 from __future__ import annotations
 
@@ -55,17 +55,6 @@ async def test_without_limits_of_its_own_an_organization_has_ten_times_its_tier(
 ) -> None:
     answer = await gateway.ask(subject=somebody(), organization=somebody(), tier="basic")
     assert answer.quotas["organization-minute"] == 600
-
-
-async def test_a_shadow_counts_and_tells_and_never_refuses(
-    gateway: Gateway, organizations: Organizations
-) -> None:
-    name = await organizations.set(OrganizationLimits(shadow=True))
-    caller = somebody()
-    answers = [await gateway.ask(subject=caller, organization=name) for _ in range(12)]
-    assert all(answer.admitted for answer in answers)
-    told = [answer.headers.get("x-ratelimit-shadow") for answer in answers]
-    assert told == [None] * 10 + ['"burst"'] * 2
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,11 @@ async def test_a_service_is_healthy_private_and_stops_cleanly(
         ("ratelimit", {}, "PORTICO_REDIS_URL"),
         ("ratelimit", {"redis_url": "http://somewhere"}, "PORTICO_REDIS_URL"),
         ("ratelimit", {"redis_url": "redis://x", "grpc_engine": "fast"}, "PORTICO_GRPC_ENGINE"),
+        (
+            "ratelimit",
+            {"redis_url": "redis://x", "ratelimit_shadow": "login,gold.minute"},
+            "PORTICO_RATELIMIT_SHADOW",
+        ),
         ("authorize", {"redis_url": "redis://x"}, "PORTICO_INTERNAL_TOKEN"),
         (
             "authorize",

@@ -33,6 +33,7 @@ async def test_limits_are_the_tiers_until_an_administrator_sets_some(
         read=WindowLimits(per_minute=90, per_month=100_000),
         time_zone="Asia/Kathmandu",
         shadow=True,
+        shadow_rules=["write", "read.minute"],
     )
     answer = await world.organizations.UpdateOrganizationLimits(
         request, metadata=administrator.metadata
@@ -42,6 +43,7 @@ async def test_limits_are_the_tiers_until_an_administrator_sets_some(
     assert (after.limits.multiplier_percent, after.limits.read.per_month) == (250, 100_000)
     assert not after.limits.read.HasField("per_hour")
     assert (after.limits.time_zone, after.limits.shadow) == ("Asia/Kathmandu", True)
+    assert list(after.limits.shadow_rules) == ["write", "read.minute"]
 
 
 async def test_what_is_not_given_is_the_tiers_again(
@@ -62,6 +64,15 @@ async def test_an_unknown_time_zone_is_refused(
     world: World, administrator: Person, organization_id: str, refused: Refused
 ) -> None:
     request = change(organization_id, time_zone="Mars/Olympus_Mons")
+    call = world.organizations.UpdateOrganizationLimits(request, metadata=administrator.metadata)
+    await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("rule", ["login", "read.second", "pool.burst", "read.minute.hour", ""])
+async def test_an_unknown_rule_cannot_be_in_shadow(
+    world: World, administrator: Person, organization_id: str, refused: Refused, rule: str
+) -> None:
+    request = change(organization_id, shadow_rules=[rule])
     call = world.organizations.UpdateOrganizationLimits(request, metadata=administrator.metadata)
     await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
 

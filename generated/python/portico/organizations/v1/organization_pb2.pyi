@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -175,6 +177,7 @@ class OrganizationLimits(_message.Message):
     POOL_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     SHADOW_FIELD_NUMBER: _builtins.int
+    SHADOW_RULES_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
     multiplier_percent: _builtins.int
@@ -201,6 +204,10 @@ class OrganizationLimits(_message.Message):
         in a minute if not set.
         """
 
+    @_builtins.property
+    def shadow_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules that are only counted and reported while the others refuse."""
+
     def __init__(
         self,
         *,
@@ -212,10 +219,11 @@ class OrganizationLimits(_message.Message):
         pool: Global___WindowLimits | None = ...,
         time_zone: _builtins.str = ...,
         shadow: _builtins.bool = ...,
+        shadow_rules: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["delete", b"delete", "pool", b"pool", "read", b"read", "write", b"write"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delete", b"delete", "multiplier_percent", b"multiplier_percent", "organization_id", b"organization_id", "pool", b"pool", "read", b"read", "shadow", b"shadow", "time_zone", b"time_zone", "write", b"write"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delete", b"delete", "multiplier_percent", b"multiplier_percent", "organization_id", b"organization_id", "pool", b"pool", "read", b"read", "shadow", b"shadow", "shadow_rules", b"shadow_rules", "time_zone", b"time_zone", "write", b"write"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -337,6 +337,7 @@ class UpdateOrganizationLimitsRequest(_message.Message):
     POOL_FIELD_NUMBER: _builtins.int
     TIME_ZONE_FIELD_NUMBER: _builtins.int
     SHADOW_FIELD_NUMBER: _builtins.int
+    SHADOW_RULES_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
     multiplier_percent: _builtins.int
@@ -365,6 +366,13 @@ class UpdateOrganizationLimitsRequest(_message.Message):
     def pool(self) -> _organization_pb2.WindowLimits:
         """For all callers of the organization together."""
 
+    @_builtins.property
+    def shadow_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules that are only counted and reported while the others refuse:
+        "read", "write", "delete" or "pool", or one window of it, as in
+        "read.minute" (burst, minute, hour, day or month; a pool has no burst).
+        """
+
     def __init__(
         self,
         *,
@@ -376,10 +384,11 @@ class UpdateOrganizationLimitsRequest(_message.Message):
         pool: _organization_pb2.WindowLimits | None = ...,
         time_zone: _builtins.str = ...,
         shadow: _builtins.bool = ...,
+        shadow_rules: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_multiplier_percent", b"_multiplier_percent", "delete", b"delete", "multiplier_percent", b"multiplier_percent", "pool", b"pool", "read", b"read", "write", b"write"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_multiplier_percent", b"_multiplier_percent", "delete", b"delete", "multiplier_percent", b"multiplier_percent", "organization_id", b"organization_id", "pool", b"pool", "read", b"read", "shadow", b"shadow", "time_zone", b"time_zone", "write", b"write"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_multiplier_percent", b"_multiplier_percent", "delete", b"delete", "multiplier_percent", b"multiplier_percent", "organization_id", b"organization_id", "pool", b"pool", "read", b"read", "shadow", b"shadow", "shadow_rules", b"shadow_rules", "time_zone", b"time_zone", "write", b"write"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__multiplier_percent: _TypeAlias = _typing.Literal["multiplier_percent"]  # noqa: Y015
     _WhichOneofArgType__multiplier_percent: _TypeAlias = _typing.Literal["_multiplier_percent", b"_multiplier_percent"]  # noqa: Y015
