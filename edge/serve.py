@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import structlog
@@ -15,7 +14,7 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from edge.settings import Engine
-from edge.surprises import Surprises
+from edge.surprises import Guarded
 from server.kit.memory import settle
 from server.kit.signals import stop_signal
 
@@ -23,7 +22,7 @@ GRACE_SECONDS = 5.0
 
 log = structlog.get_logger("edge")
 
-Register = Callable[[grpc.aio.Server], None]
+Register = Callable[[Guarded], None]
 
 
 def run(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
@@ -64,9 +63,10 @@ async def serving(
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     server = _new_server(engine)
-    register(server)
+    guarded = Guarded(server)
+    register(guarded)
     checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, guarded)
     await _set_health(checks, name, health_pb2.HealthCheckResponse.NOT_SERVING)
     server.add_insecure_port(f"unix:{path}")
     await server.start()
@@ -96,12 +96,11 @@ async def _set_health(checks: health.aio.HealthServicer, name: str, status: int)
 
 
 def _new_server(engine: Engine) -> grpc.aio.Server:
-    interceptors: Sequence[Any] = (Surprises(),)
     if engine == "grpcio":
-        return grpc.aio.server(interceptors=interceptors)
+        return grpc.aio.server()
     # Imported here, for there is not a wheel for every platform.
     import pygrpc_native.aio
 
     # One thread for HTTP/2 carries far more than one Python thread can answer.
-    server: grpc.aio.Server = pygrpc_native.aio.Server(interceptors=interceptors, io_threads=1)
+    server: grpc.aio.Server = pygrpc_native.aio.Server(io_threads=1)
     return server

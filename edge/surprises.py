@@ -1,41 +1,49 @@
 """Turns an exception that nobody expected into INTERNAL, without a word from inside.
 
-grpc.aio would send the text of the exception to the caller.
+gRPC would send the text of the exception to the caller. Methods are guarded when
+they are registered: an interceptor would wrap each of them anew at every call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
 
 if TYPE_CHECKING:
-    Continuation = Callable[
-        [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
-    ]
+    Handler = grpc.RpcMethodHandler[Any, Any]
 
 log = structlog.get_logger("edge")
 
 
-class Surprises(grpc.aio.ServerInterceptor):
-    """Stands around every unary method."""
+class Guarded:
+    """The side of a server that servicers are registered with; guards their unary methods."""
 
-    async def intercept_service(
-        self,
-        continuation: Continuation,
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Wraps the method's handler."""
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        return grpc.unary_unary_rpc_method_handler(
-            _guarded(handler.unary_unary, handler_call_details.method),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
+        """Registers the methods of a service."""
+        guarded = {
+            name: _guard(handler, f"/{service}/{name}") for name, handler in handlers.items()
+        }
+        self._server.add_registered_method_handlers(service, guarded)
+
+    def add_generic_rpc_handlers(self, _handlers: Iterable[Any]) -> None:
+        """Leaves out what generated code names a second time, for servers of earlier days."""
+
+
+def _guard(handler: Handler, method: str) -> Handler:
+    behaviour = handler.unary_unary
+    if behaviour is None:
+        return handler
+    return grpc.unary_unary_rpc_method_handler(
+        _guarded(behaviour, method),
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
 
 
 def _guarded(behaviour: Callable[..., Any], method: str) -> Callable[..., Any]:

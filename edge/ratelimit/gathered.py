@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from edge.ratelimit.service import Answer, Failure
+from edge.surprises import Guarded
 
 Service = Callable[[Sequence[bytes]], Sequence[Answer]]
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -37,12 +38,10 @@ class Gathered:
         assert isinstance(answer, bytes)
         return answer
 
-    def register(self, server: grpc.aio.Server, name: str, method: str) -> None:
+    def register(self, server: Guarded, name: str, method: str) -> None:
         """Adds the method to a server."""
         handler: Any = grpc.unary_unary_rpc_method_handler(self.__call__)
-        server.add_generic_rpc_handlers(
-            [grpc.method_handlers_generic_handler(name, {method: handler})]
-        )
+        server.add_registered_method_handlers(name, {method: handler})
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
