@@ -76,10 +76,12 @@ class Invitations:
     async def addressee(self, invitation: Invitation, call: Call) -> Contact:
         """The caller, if the invitation is for the address that they have shown to be theirs.
 
+        Their account is locked: they cannot be deleted before they are a member.
+
         Raises:
             InvitationForAnotherAddressError: if it is not.
         """
-        account = await self.accounts.load(call.user_id)
+        account = await self.accounts.lock(call.db, call.user_id)
         if account is None or not account.verified or account.email != invitation.email:
             raise InvitationForAnotherAddressError
         return Contact(account.id, account.email, account.display_name)

@@ -12,7 +12,7 @@ from portico.organizations.v1.organization_pb2 import Organization as Organizati
 
 from server.kit.announce import Announcer
 from server.kit.call import Call
-from server.kit.errors import NotFoundError
+from server.kit.errors import NotFoundError, UnauthenticatedError
 from server.kit.ids import parse_id
 from server.kit.paging import Cursors
 from server.organizations import members, wire
@@ -57,6 +57,9 @@ class OrganizationService:
     async def CreateOrganization(
         self, request: pb.CreateOrganizationRequest, call: Call
     ) -> pb.CreateOrganizationResponse:
+        # Locked, lest the account be deleted meanwhile and leave an organization to nobody.
+        if await self.accounts.lock(call.db, call.user_id) is None:
+            raise UnauthenticatedError
         organization = await _create(request, call)
         _new_member(organization, call.user_id, OWNER, call)
         _record("organization.created", organization, call)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import grpc
 import pytest
 from portico.organizations.v1 import organization_service_pb2 as pb
+from sqlalchemy import text
 
 from tests.core.calls import headers, new_slug, race
 from tests.core.conftest import Refused
@@ -122,3 +125,18 @@ async def test_an_api_key_creates_no_organization(
         pb.CreateOrganizationRequest(name="Acme"), metadata=await world.key_metadata(key.secret)
     )
     await refused(attempt, grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+
+
+async def test_an_account_that_is_deleted_meanwhile_founds_nothing(
+    world: World, refused: Refused
+) -> None:
+    leaving = await world.new_person()
+    async with world.engine.connect() as deletion:
+        await deletion.execute(
+            text("update users set deleted_at = now() where id = :id"), {"id": leaving.id}
+        )
+        founding = asyncio.create_task(create(world, leaving))
+        await asyncio.sleep(0.2)
+        assert not founding.done()
+        await deletion.commit()
+    await refused(founding, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
