@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.keys.imported_hashes import ImportedHash
-from server.keys.repository import UNUSED_BY_PREFIX, ImportedSecretRepository
+from server.keys.repository import IMPORTED_BY_PREFIX, ImportedSecretRepository
 from server.keys.slow_checks import SlowChecks
-from server.keys.views import UnusedSecretView
+from server.keys.views import ImportedSecretView
 from server.kit.batching import BatchLoader
 from server.kit.db import sessions
 from server.kit.foreign_secrets import possible_prefixes
@@ -34,40 +35,50 @@ class FirstUses:
         self._reads = reads
         self._sessions = sessions(engine)
         self._slow = SlowChecks()
-        self._unused: BatchLoader[str, UnusedSecretView] = BatchLoader(self._fetch, LARGEST_BATCH)
+        self._imported: BatchLoader[str, ImportedSecretView] = BatchLoader(
+            self._fetch, LARGEST_BATCH
+        )
 
     async def accept(self, secret: str, secret_hash: bytes, now: datetime) -> bool:
-        """Whether the secret is that of an imported key; its hash is in the key's row then.
+        """Whether to look for the hash again: it may be in the row of an imported key now.
+
+        Args:
+            secret_hash: our own hash of the secret, which was in no row before.
 
         Raises:
             UnavailableError: if too many slow hashes are being computed.
         """
-        unused = await self._unused.load(secret)
-        if unused is None or not unused.acceptable(now):
+        found = await self._imported.load(secret)
+        if found is None or not found.acceptable(now):
             return False
-        known = ImportedHash(unused.algorithm, self._secrets.unseal(PURPOSE, unused.sealed_hash))
+        known = self._open(found)
+        if known is None:
+            return True  # somebody else was first, a moment ago
         if not known.slow:
-            return known.matches(secret) and await self._adopt(unused, secret_hash)
+            return known.matches(secret) and await self._adopt(found.api_key_id, secret_hash)
 
         async def check() -> bool:
             matches = await self._slow.in_thread(lambda: known.matches(secret))
-            return matches and await self._adopt(unused, secret_hash)
+            return matches and await self._adopt(found.api_key_id, secret_hash)
 
-        return await self._slow.once(secret_hash, unused.api_key_id, check)
+        return await self._slow.once(secret_hash, found.api_key_id, check)
 
-    async def _adopt(self, unused: UnusedSecretView, secret_hash: bytes) -> bool:
+    def _open(self, found: ImportedSecretView) -> ImportedHash | None:
+        if found.algorithm is None or found.sealed_hash is None:
+            return None
+        return ImportedHash(found.algorithm, self._secrets.unseal(PURPOSE, found.sealed_hash))
+
+    async def _adopt(self, key_id: UUID, secret_hash: bytes) -> bool:
         async with self._sessions.begin() as db:
-            await ImportedSecretRepository(db).adopt(
-                unused.api_key_id, unused.sealed_hash, secret_hash
-            )
+            await ImportedSecretRepository(db).adopt(key_id, secret_hash)
         return True
 
-    async def _fetch(self, secrets: Sequence[str]) -> Mapping[str, UnusedSecretView]:
+    async def _fetch(self, secrets: Sequence[str]) -> Mapping[str, ImportedSecretView]:
         """At most one for each secret, for no imported prefix starts another one."""
         starts = {secret: possible_prefixes(secret) for secret in secrets}
         asked = {start for each in starts.values() for start in each}
-        rows = await self._reads.fetch(UNUSED_BY_PREFIX, list(asked))
-        found = {row.prefix: UnusedSecretView(*row) for row in rows}
+        rows = await self._reads.fetch(IMPORTED_BY_PREFIX, list(asked))
+        found = {row.prefix: ImportedSecretView(*row) for row in rows}
         return {
             secret: found[start]
             for secret, each in starts.items()

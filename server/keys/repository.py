@@ -122,7 +122,7 @@ class ImportedSecretRepository:
         """Takes a key's imported secret away, if it has one: it is good no more."""
         await self._db.execute(delete(ImportedSecret).where(ImportedSecret.api_key_id == key_id))
 
-    async def adopt(self, key_id: UUID, sealed_hash: bytes, secret_hash: bytes) -> None:
+    async def adopt(self, key_id: UUID, secret_hash: bytes) -> None:
         """Puts our own hash into the place of an imported one, unless that is gone meanwhile.
 
         It is a use and no change of the key: version and updated_at stay.
@@ -131,7 +131,7 @@ class ImportedSecretRepository:
         rotated_at = await self._db.scalar(locked.with_for_update(key_share=True))
         emptied = (
             update(ImportedSecret)
-            .where(ImportedSecret.api_key_id == key_id, ImportedSecret.sealed_hash == sealed_hash)
+            .where(ImportedSecret.api_key_id == key_id, ImportedSecret.sealed_hash.is_not(None))
             .values(algorithm=None, sealed_hash=None)
             .returning(ImportedSecret.api_key_id)
         )
@@ -156,7 +156,7 @@ GRANTS = keyed_query(
 VIEW_BY_HASH = keyed_query(
     select(*_columns(KeyView)), ApiKey.secret_hash, ApiKey.previous_secret_hash
 )
-UNUSED_BY_PREFIX = keyed_query(
+IMPORTED_BY_PREFIX = keyed_query(
     select(
         ImportedSecret.api_key_id,
         ImportedSecret.prefix,
@@ -166,8 +166,6 @@ UNUSED_BY_PREFIX = keyed_query(
         ApiKey.revoked_at,
         ApiKey.rotated_at,
         ApiKey.previous_secret_expires_at,
-    )
-    .join(ApiKey, ApiKey.id == ImportedSecret.api_key_id)
-    .where(ImportedSecret.sealed_hash.is_not(None)),
+    ).join(ApiKey, ApiKey.id == ImportedSecret.api_key_id),
     ImportedSecret.prefix,
 )

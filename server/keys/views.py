@@ -71,13 +71,17 @@ class KeyView(KeyGrantView):
 
 
 @dataclass(frozen=True, slots=True)
-class UnusedSecretView:
-    """An imported secret that was not used yet, and what decides about its key."""
+class ImportedSecretView:
+    """An imported secret, and what decides about its key.
+
+    Attributes:
+        algorithm: None once our own hash has taken the place of the imported one.
+    """
 
     api_key_id: UUID
     prefix: str
-    algorithm: str
-    sealed_hash: bytes
+    algorithm: str | None
+    sealed_hash: bytes | None
     expires_at: datetime | None
     revoked_at: datetime | None
     rotated_at: datetime | None
