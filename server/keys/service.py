@@ -78,6 +78,7 @@ class ApiKeyService:
                 target_id=key.id,
                 data=message,
             )
+        call.location(f"/api/v1/organizations/{request.organization_id}/api-keys")
         return pb.ImportApiKeysResponse(api_keys=shown)
 
     async def ListApiKeys(

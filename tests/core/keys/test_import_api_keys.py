@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from server.kit.foreign_secrets import FAMILIES, FAMILIES_CHANNEL
-from tests.core.calls import race
+from tests.core.calls import headers, race
 from tests.core.conftest import Audited, Refused
 from tests.core.keys.conftest import KeyRing
 from tests.core.keys.imported import (
@@ -68,6 +68,18 @@ async def test_an_imported_key_is_a_key_like_others(ring: KeyRing, office: Offic
     assert (key.limits, key.expires_at) == (ApiKeyLimits(per_minute=10), until)
     assert (await ring.get(key.id)).api_key == key
     assert (await ring.update(key.id, name="Reports")).api_key.name == "Reports"
+
+
+async def test_the_answer_says_where_they_are_listed(office: Office, world: World) -> None:
+    call = world.keys.ImportApiKeys(
+        pb.ImportApiKeysRequest(
+            organization_id=office.organization_id, keys=[described(foreign_secret())]
+        ),
+        metadata=office.administrator.metadata,
+    )
+    await call
+    told = (await headers(call))["location"]
+    assert told == f"/api/v1/organizations/{office.organization_id}/api-keys"
 
 
 async def test_many_come_at_once_in_their_order(ring: KeyRing, office: Office) -> None:
