@@ -17,7 +17,8 @@ from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from server.kit.foreign_secrets import FAMILIES, FAMILIES_CHANNEL
+from server.keys.families import FamiliesCopy
+from server.kit.foreign_secrets import EVERYBODY, FAMILIES, FAMILIES_CHANNEL, MOST_FAMILIES
 from tests.core.calls import headers, race
 from tests.core.conftest import Audited, Refused
 from tests.core.keys.conftest import KeyRing
@@ -249,6 +250,27 @@ async def test_only_administrators_of_the_platform_import(
         await refused(attempt, grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
     unknown = world.keys.ImportApiKeys(request)
     await refused(unknown, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_a_revoked_keys_prefix_is_free_again(ring: KeyRing, office: Office) -> None:
+    secret = foreign_secret()
+    await ring.revoke(await office.bring_one(secret))
+    again = await office.bring_one(secret)
+    assert (await ring.verify(secret)).api_key.id == again
+
+
+async def test_families_that_are_too_many_are_not_told_apart(world: World, valkey_url: str) -> None:
+    async with Redis.from_url(valkey_url) as valkey:
+        await valkey.delete(FAMILIES)
+        copy = FamiliesCopy(world.engine, valkey)
+        await copy.add(f"{number:06}" for number in range(MOST_FAMILIES))
+        assert not await valkey.sismember(FAMILIES, EVERYBODY)
+        await copy.add(f"other{number}" for number in range(10))
+        assert await valkey.sismember(FAMILIES, EVERYBODY)
+        assert await valkey.scard(FAMILIES) == MOST_FAMILIES + 1
+        await copy.rebuild()
+        assert await copy.is_whole()
+        await valkey.delete(FAMILIES)
 
 
 async def test_the_edge_is_told_how_the_secrets_start(office: Office, valkey_url: str) -> None:
