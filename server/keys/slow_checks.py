@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from server.kit.errors import UnavailableError
+from server.kit.threads import patient_threads
 
 # Whoever knows the prefix of a key can send made-up secrets: these bounds are what that costs.
 THREADS = max(1, (os.cpu_count() or 1) // 4)
@@ -24,7 +24,7 @@ class SlowChecks:
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, "imported-keys")
+        self._threads = patient_threads(THREADS, "imported-keys")
         self._running: dict[bytes, tuple[UUID, asyncio.Task[bool]]] = {}
 
     async def once(self, name: bytes, key_id: UUID, check: Callable[[], Awaitable[bool]]) -> bool:
