@@ -148,15 +148,16 @@ async def test_while_a_bcrypt_hash_is_checked_other_requests_go_on(
 
         first = asyncio.create_task(timed())
         await asyncio.sleep(0.05)
-        began, others = time.monotonic(), 0
+        others = []
         while not first.done():
+            began = time.monotonic()
             await ours.call("GET", "/users/me", expect=200)
-            others += 1
-        per_request = (time.monotonic() - began) / max(others, 1)
+            others.append(time.monotonic() - began)
+            await asyncio.sleep(0.02)
         found, seconds = await first
         assert found == 200
-        assert others >= 3
-        assert per_request < seconds / 2
+        assert len(others) >= 3
+        assert max(others) < seconds / 2
         assert (await timed())[1] < seconds / 2
 
 
