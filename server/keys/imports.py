@@ -41,7 +41,7 @@ class Imports:
         """
         _require_sense(request)
         organization_id = parse_id(request.organization_id)
-        if not await self.tenants.alive(organization_id):
+        if await self.tenants.find(organization_id) is None:
             raise NotFoundError
         prefixes = [key.prefix for key in request.keys]
         await _require_free(prefixes, call)
