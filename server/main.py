@@ -46,7 +46,9 @@ async def serve(settings: Settings) -> None:
             start_http_server(settings.metrics_port, addr="127.0.0.1")
         log.info("started", grpc_port=port, engine=settings.grpc_engine)
         settle()
-        upkeep = asyncio.gather(core.signing_keys.keep_fresh(), core.limits_copy.keep_whole())
+        upkeep = asyncio.gather(
+            core.signing_keys.keep_fresh(), *(copy.keep_whole() for copy in core.copies)
+        )
         await stop.wait()
         upkeep.cancel()
         with contextlib.suppress(asyncio.CancelledError):

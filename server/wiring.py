@@ -26,12 +26,16 @@ from server.auth.token_pairs import TokenPairs
 from server.auth.verification import Verification
 from server.health.probes import probes
 from server.health.service import HealthService
+from server.keys.families import FamiliesCopy
+from server.keys.first_uses import FirstUses
 from server.keys.grants import KeyGrants
+from server.keys.imports import Imports
 from server.keys.service import ApiKeyService
 from server.keys.verification import Verification as KeyVerification
 from server.kit.announce import Announcer
 from server.kit.call import KeyGrant
 from server.kit.clock import Clock, utc_now
+from server.kit.copies import KeptCopy
 from server.kit.db import create_engine
 from server.kit.jwt import TokenIssuer, TokenVerifier
 from server.kit.limiter import Limiter
@@ -69,7 +73,7 @@ class Core:
     pipeline: Pipeline
     features: list[Feature]
     signing_keys: SigningKeys
-    limits_copy: LimitsCopy
+    copies: list[KeptCopy]
     engine: AsyncEngine
     reads: Reads
     redis: Redis
@@ -115,6 +119,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     mailer = Mailer(secrets)
     announcer = Announcer(redis)
     limits_copy = LimitsCopy(engine, redis)
+    families_copy = FamiliesCopy(engine, redis)
     signing_keys = SigningKeys(engine, secrets, clock)
     issuer = TokenIssuer(signing_keys, settings.issuer, clock)
     verifier = TokenVerifier(signing_keys, settings.issuer, clock)
@@ -125,6 +130,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     one_time_tokens = OneTimeTokens(engine, secrets)
     verification = Verification(accounts, one_time_tokens, mailer)
     tenants = Tenants(reads)
+    first_uses = FirstUses(secrets, reads, engine)
     key_grants = KeyGrants(reads, clock)
 
     features = [
@@ -172,7 +178,8 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         Feature(
             api_key_service_pb2.DESCRIPTOR.services_by_name["ApiKeyService"],
             ApiKeyService(
-                verification=KeyVerification(secrets, issuer, reads, tenants),
+                verification=KeyVerification(secrets, issuer, reads, tenants, first_uses),
+                imports=Imports(secrets, tenants, families_copy),
                 cursors=cursors,
                 announcer=announcer,
                 environment=settings.key_environment,
@@ -209,6 +216,6 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         ],
         clock=clock,
     )
-    return Core(
-        pipeline, features, signing_keys, limits_copy, engine, reads, redis, [authorize, ratelimit]
-    )
+    copies: list[KeptCopy] = [limits_copy, families_copy]
+    channels = [authorize, ratelimit]
+    return Core(pipeline, features, signing_keys, copies, engine, reads, redis, channels)

@@ -1,15 +1,16 @@
 """What is remembered of secrets: bounded, for a short time, and by digest only.
 
-A secret in memory is a secret in a core dump, so entries are found by SHA-256
-of the secret. Its 190 random bits make a salt unnecessary.
+A secret in memory is a secret in a core dump, so entries are found by a hash of
+the secret, under a key of the process's own: an imported secret may be guessable.
 """
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
+from hashlib import blake2b
 
 from edge.authorize.principal import Principal, Refused
 from server.kit.clock import Clock
@@ -22,11 +23,12 @@ TOKEN_MARGIN = timedelta(seconds=10)
 CAPACITY = 10_000  # of each kind
 
 Digest = bytes
+_KEY = os.urandom(32)
 
 
 def digest(secret: str) -> Digest:
     """The name of a secret in memory."""
-    return sha256(secret.encode()).digest()
+    return blake2b(secret.encode(), digest_size=32, key=_KEY).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,10 @@ class Cache:
         """Forgets the secrets of a key, or of all keys of an organization."""
         for name in list(self._owned.get(owner, ())):
             self._remove(name)
+
+    def forget_refusals(self) -> None:
+        """Forgets which secrets were refused."""
+        self._refused.clear()
 
     def clear(self) -> None:
         """Forgets everything."""

@@ -1,4 +1,4 @@
-"""Listens on Valkey for changes of keys and organizations, and tells the directory.
+"""Listens on Valkey for changes of keys and organizations and for imports; tells the directory.
 
 As long as the subscription does not stand, changes may be missed, and the
 directory is told that too.
@@ -7,6 +7,7 @@ directory is told that too.
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import structlog
 from redis.asyncio import Redis
@@ -14,8 +15,9 @@ from redis.asyncio import Redis
 from edge.authorize.directory import Directory
 from edge.subscription import RETRY_SECONDS, next_message
 from server.kit.announce import KEYS_CHANGED, ORGANIZATIONS_CHANGED
+from server.kit.foreign_secrets import FAMILIES, FAMILIES_CHANNEL
 
-CHANNELS = (KEYS_CHANGED, ORGANIZATIONS_CHANGED)
+CHANNELS = (KEYS_CHANGED, ORGANIZATIONS_CHANGED, FAMILIES_CHANNEL)
 
 log = structlog.get_logger("authorize")
 
@@ -46,9 +48,21 @@ class Changes:
             while True:
                 message = await next_message(subscription)
                 if message["type"] == "message":
-                    self._directory.drop(message["data"].decode(errors="replace"))
+                    await self._hear(message["channel"].decode(), message["data"])
                 elif message["type"] == "subscribe":
                     confirmed += 1
                     if confirmed == len(CHANNELS):
+                        # What was said before was not heard.
+                        await self._load_families()
                         self._directory.trust()
                         log.info("subscribed")
+
+    async def _hear(self, channel: str, data: bytes) -> None:
+        if channel == FAMILIES_CHANNEL:
+            await self._load_families()
+        else:
+            self._directory.drop(data.decode(errors="replace"))
+
+    async def _load_families(self) -> None:
+        stored = cast("set[bytes]", await self._client.smembers(FAMILIES))
+        self._directory.learn({name.decode() for name in stored})

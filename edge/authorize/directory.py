@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Collection
 from typing import Protocol
 
 from edge.authorize.cache import Cache, Digest, digest
+from edge.authorize.families import Families
 from edge.authorize.principal import Outcome, Refused, Unavailable
 from server.kit.tokens import parse_api_key
+
+# A refused secret that may be an imported key's is answered no sooner: a bcrypt hash takes time,
+# and by it a stranger could tell whose prefixes there are.
+FOREIGN_REFUSAL_SECONDS = 0.5
 
 
 class Verifier(Protocol):
@@ -25,9 +32,10 @@ class Directory:
     `trust` and `distrust`.
     """
 
-    def __init__(self, verifier: Verifier, cache: Cache) -> None:
+    def __init__(self, verifier: Verifier, cache: Cache, families: Families) -> None:
         self._verifier = verifier
         self._cache = cache
+        self._families = families
         self._lookups: dict[Digest, asyncio.Task[Outcome]] = {}
         self._trusted = False
         # Counts the changes heard of. An answer that one of them overtook is not kept.
@@ -35,7 +43,8 @@ class Directory:
 
     async def find(self, secret: str) -> Outcome:
         """Whom a secret stands for. However many ask at once, the core is asked once."""
-        if parse_api_key(secret) is None:
+        foreign = parse_api_key(secret) is None
+        if foreign and not self._families.may_hold(secret):
             return Refused()
         name = digest(secret)
         known = self._cache.get(name)
@@ -43,14 +52,18 @@ class Directory:
             return known
         lookup = self._lookups.get(name)
         if lookup is None:
-            lookup = self._lookups[name] = asyncio.create_task(self._look_up(name, secret))
+            lookup = self._lookups[name] = asyncio.create_task(
+                self._look_up(name, secret, foreign=foreign)
+            )
         # Shielded, for a caller that hangs up must not take the answer from the others.
         return await asyncio.shield(lookup)
 
-    async def _look_up(self, name: Digest, secret: str) -> Outcome:
-        asked_at = self._changes
+    async def _look_up(self, name: Digest, secret: str, *, foreign: bool) -> Outcome:
+        asked_at, earliest = self._changes, time.monotonic() + FOREIGN_REFUSAL_SECONDS
         try:
             outcome = await self._verifier.verify(secret)
+            if foreign and isinstance(outcome, Refused):
+                await asyncio.sleep(max(0.0, earliest - time.monotonic()))
             current = self._trusted and asked_at == self._changes
             if current and not isinstance(outcome, Unavailable):
                 self._cache.put(name, outcome)
@@ -74,6 +87,12 @@ class Directory:
         """A key, or an organization, has changed: what is known of it no longer holds."""
         self._changed()
         self._cache.drop(owner)
+
+    def learn(self, families: Collection[str]) -> None:
+        """Keys were imported: secrets that start like these may be theirs, even refused ones."""
+        self._families.learn(families)
+        self._changed()
+        self._cache.forget_refusals()
 
     def _changed(self) -> None:
         """Whoever asks from now on gets an answer that is newer than the change."""

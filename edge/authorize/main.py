@@ -12,6 +12,7 @@ from edge.authorize.cache import Cache
 from edge.authorize.changes import Changes
 from edge.authorize.core import Core, connect
 from edge.authorize.directory import Directory
+from edge.authorize.families import Families
 from edge.authorize.seals import Seals
 from edge.authorize.service import AuthorizeService
 from edge.authorize.shared import Shared
@@ -45,7 +46,7 @@ async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> Asyn
     internal_token = settings.internal_token.get_secret_value()
     core = Core(channel, internal_token)
     shared = Shared(core, quick_valkey, Seals(internal_token), clock)
-    directory = Directory(shared, Cache(clock))
+    directory = Directory(shared, Cache(clock), Families())
     uses = Uses(core, clock)
     service = AuthorizeService(directory, uses)
     following = asyncio.create_task(Changes(valkey, directory).follow())

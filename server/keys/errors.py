@@ -40,3 +40,10 @@ class ScopeUnknownError(DomainError):
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "SCOPE_UNKNOWN"
+
+
+class PrefixTakenError(DomainError):
+    """A key whose prefix starts this one, or is started by it, was imported before."""
+
+    code = StatusCode.ALREADY_EXISTS
+    reason = "PREFIX_TAKEN"

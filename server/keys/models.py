@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from server.keys.errors import ApiKeyRevokedError
 from server.keys.views import status_at
 from server.kit.db import Base, Identified, Timestamped, Versioned
+from server.kit.foreign_secrets import PREFIX_LONGEST
 
 
 class ApiKey(Identified, Timestamped, Versioned, Base):
@@ -31,7 +32,8 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
     created_by: Mapped[UUID | None]
     name: Mapped[str] = mapped_column(String(100))
     prefix: Mapped[str] = mapped_column(String(32))
-    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    # None as long as the secret was made elsewhere and not used here yet: see ImportedSecret.
+    secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     # The secret from before the last rotation, while it overlaps.
     previous_secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     previous_secret_expires_at: Mapped[datetime | None]
@@ -99,3 +101,28 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
         """
         if self.revoked_at is not None:
             raise ApiKeyRevokedError
+
+
+class ImportedSecret(Base):
+    """A secret that another system made, as long as it may be presented.
+
+    At its first use our own keyed hash goes into the key's row, and the imported
+    one goes from here; the prefix stays, for it is how the edge tells such secrets.
+    """
+
+    __tablename__ = "imported_secrets"
+
+    api_key_id: Mapped[UUID] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
+    # Compared byte by byte, so that one index finds what starts like it.
+    prefix: Mapped[str] = mapped_column(String(PREFIX_LONGEST, collation="C"))
+    algorithm: Mapped[str | None] = mapped_column(String(16))
+    # With all that is needed to compute it. Sealed, so that a copy of the table is of no use.
+    sealed_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+    __table_args__ = (
+        Index("uq_imported_secrets_prefix", "prefix", unique=True),
+        CheckConstraint(
+            "algorithm in ('hmac_sha256', 'sha256', 'bcrypt')", name="algorithm_is_known"
+        ),
+        CheckConstraint("(algorithm is null) = (sealed_hash is null)", name="hash_has_algorithm"),
+    )

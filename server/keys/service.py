@@ -17,14 +17,15 @@ from server.keys.errors import (
     ScopeNotGrantableError,
     ScopeUnknownError,
 )
+from server.keys.imports import Imports
 from server.keys.models import ApiKey
-from server.keys.repository import ApiKeyRepository, Uses
+from server.keys.repository import ApiKeyRepository, ImportedSecretRepository, Uses
 from server.keys.verification import Verification
 from server.kit.announce import Announcer
 from server.kit.call import Call
 from server.kit.clock import moment
 from server.kit.contract import organization_permissions
-from server.kit.ids import new_id, parse_id
+from server.kit.ids import parse_id
 from server.kit.networks import normal_cidrs
 from server.kit.paging import Cursors
 from server.kit.tokens import api_key_prefix, new_api_key
@@ -39,6 +40,7 @@ class ApiKeyService:
     """
 
     verification: Verification
+    imports: Imports
     cursors: Cursors
     announcer: Announcer
     environment: str
@@ -49,13 +51,35 @@ class ApiKeyService:
         organization_id = parse_id(request.organization_id)
         _require_grantable(request.scopes, organization_id, call)
         secret = new_api_key(self.environment)
-        key = self._new_key(request, secret, call)
+        key = wire.new_key(
+            request,
+            organization_id=organization_id,
+            created_by=call.principal.id if call.principal.kind == "user" else None,
+            prefix=api_key_prefix(secret),
+            secret_hash=self.verification.hash(secret),
+        )
         ApiKeyRepository(call.db).add(key)
         await call.db.flush()
         shown = wire.api_key(key, call.now)
         call.record("key.created", organization_id=organization_id, target_id=key.id, data=shown)
         call.location(f"/api/v1/api-keys/{key.id}")
         return pb.CreateApiKeyResponse(api_key=shown, secret=secret)
+
+    async def ImportApiKeys(
+        self, request: pb.ImportApiKeysRequest, call: Call
+    ) -> pb.ImportApiKeysResponse:
+        _require_known(scope for key in request.keys for scope in key.scopes)
+        keys = await self.imports.add(request, call)
+        shown = [wire.api_key(key, call.now) for key in keys]
+        for key, message in zip(keys, shown, strict=True):
+            call.record(
+                "key.imported",
+                organization_id=key.organization_id,
+                target_id=key.id,
+                data=message,
+            )
+        call.location(f"/api/v1/organizations/{request.organization_id}/api-keys")
+        return pb.ImportApiKeysResponse(api_keys=shown)
 
     async def ListApiKeys(
         self, request: pb.ListApiKeysRequest, call: Call
@@ -88,6 +112,7 @@ class ApiKeyService:
     ) -> pb.RevokeApiKeyResponse:
         key = await _find_to_change(request.api_key_id, call)
         key.revoke(call.now)
+        await ImportedSecretRepository(call.db).forget(key.id)
         return pb.RevokeApiKeyResponse(api_key=await self._changed("key.revoked", key, call))
 
     async def RotateApiKey(
@@ -96,6 +121,9 @@ class ApiKeyService:
         key = await _find_to_change(request.api_key_id, call)
         secret = new_api_key(self.environment)
         overlap = timedelta(seconds=request.overlap_seconds)
+        # Only the secret from before this rotation goes on, and only if it may.
+        if key.rotated_at is not None or not overlap:
+            await ImportedSecretRepository(call.db).forget(key.id)
         key.rotate(self.verification.hash(secret), api_key_prefix(secret), overlap, call.now)
         shown = await self._changed("key.rotated", key, call)
         return pb.RotateApiKeyResponse(api_key=shown, secret=secret)
@@ -127,21 +155,6 @@ class ApiKeyService:
         )
         return pb.RecordApiKeyUsesResponse()
 
-    def _new_key(self, request: pb.CreateApiKeyRequest, secret: str, call: Call) -> ApiKey:
-        key = ApiKey(
-            id=new_id(),
-            organization_id=parse_id(request.organization_id),
-            created_by=call.principal.id if call.principal.kind == "user" else None,
-            name=request.name,
-            prefix=api_key_prefix(secret),
-            secret_hash=self.verification.hash(secret),
-            scopes=sorted(request.scopes),
-            allowed_cidrs=normal_cidrs(request.allowed_cidrs),
-            expires_at=moment(request.expires_at) if request.HasField("expires_at") else None,
-        )
-        wire.apply_limits(key, request.limits)
-        return key
-
     async def _changed(self, action: str, key: ApiKey, call: Call) -> ApiKeyMessage:
         """Records a change and lets the edge know once it is committed."""
         await call.db.flush()
@@ -156,26 +169,36 @@ class ApiKeyService:
 async def _find(key_id: str, call: Call) -> ApiKey:
     """The key, if it exists for the caller and the caller may do this to it."""
     key = await ApiKeyRepository(call.db).find(parse_id(key_id), call.tenants)
+    return _authorized(key, call)
+
+
+async def _find_to_change(key_id: str, call: Call) -> ApiKey:
+    """The same; locked, and as the caller expects it."""
+    found = await ApiKeyRepository(call.db).find_to_change(parse_id(key_id), call.tenants)
+    key = _authorized(found, call)
+    call.expect(key.version)
+    return key
+
+
+def _authorized(key: ApiKey | None, call: Call) -> ApiKey:
     if key is None:
         raise ApiKeyNotFoundError
     call.authorize(key.organization_id)
     return key
 
 
-async def _find_to_change(key_id: str, call: Call) -> ApiKey:
-    key = await _find(key_id, call)
-    call.expect(key.version)
-    return key
-
-
 def _require_grantable(scopes: Iterable[str], organization_id: UUID, call: Call) -> None:
     wanted = frozenset(scopes)
-    unknown = wanted - organization_permissions()
-    if unknown:
-        raise ScopeUnknownError(scopes=" ".join(sorted(unknown)))
+    _require_known(wanted)
     lacking = wanted - call.permissions(organization_id)
     if lacking:
         raise ScopeNotGrantableError(scopes=" ".join(sorted(lacking)))
+
+
+def _require_known(scopes: Iterable[str]) -> None:
+    unknown = frozenset(scopes) - organization_permissions()
+    if unknown:
+        raise ScopeUnknownError(scopes=" ".join(sorted(unknown)))
 
 
 def _apply(request: pb.UpdateApiKeyRequest, key: ApiKey) -> None:

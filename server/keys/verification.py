@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from portico.keys.v1 import api_key_service_pb2 as pb
 
 from server.keys import wire
+from server.keys.first_uses import FirstUses
 from server.keys.repository import VIEW_BY_HASH
 from server.keys.views import KeyView, secret_id
 from server.kit.batching import BatchLoader
 from server.kit.clock import timestamp
+from server.kit.foreign_secrets import is_foreign
 from server.kit.jwt import TokenIssuer
 from server.kit.reads import Reads
 from server.kit.secrets import Secrets
@@ -31,12 +34,18 @@ class Verification:
     """
 
     def __init__(
-        self, secrets: Secrets, issuer: TokenIssuer, reads: Reads, tenants: Tenants
+        self,
+        secrets: Secrets,
+        issuer: TokenIssuer,
+        reads: Reads,
+        tenants: Tenants,
+        first_uses: FirstUses,
     ) -> None:
         self._secrets = secrets
         self._issuer = issuer
         self._reads = reads
         self._tenants = tenants
+        self._first_uses = first_uses
         self._by_hash: BatchLoader[bytes, KeyView] = BatchLoader(self._fetch)
 
     def hash(self, secret: str) -> bytes:
@@ -46,9 +55,19 @@ class Verification:
     async def verify(
         self, secrets: Sequence[str], now: datetime
     ) -> list[pb.VerifyApiKeyResponse | None]:
-        """An answer for each secret, None for one that is not good."""
-        hashes = {each: self.hash(each) for each in secrets if parse_api_key(each) is not None}
+        """An answer for each secret, None for one that is not good.
+
+        Raises:
+            UnavailableError: if too many imported keys are used for the first time at once.
+        """
+        hashes = {each: self.hash(each) for each in secrets if _well_formed(each)}
         found = await self._by_hash.load_all(hashes.values())
+        unknown = {
+            each: digest
+            for each, digest in hashes.items()
+            if digest not in found and is_foreign(each)
+        }
+        found |= await self._used_first(unknown, now)
         good = {digest: key for digest, key in found.items() if key.accepts(digest, now)}
         tiers = await self._tenants.tiers(key.organization_id for key in good.values())
         answers = {
@@ -57,6 +76,16 @@ class Verification:
             if key.organization_id in tiers
         }
         return [answers.get(hashes.get(secret, b"")) for secret in secrets]
+
+    async def _used_first(
+        self, foreign: Mapping[str, bytes], now: datetime
+    ) -> Mapping[bytes, KeyView]:
+        """The keys of secrets that were imported and are used for the first time."""
+        if not foreign:
+            return {}
+        uses = (self._first_uses.accept(each, digest, now) for each, digest in foreign.items())
+        accepted = zip(foreign.values(), await asyncio.gather(*uses), strict=True)
+        return await self._by_hash.load_all(digest for digest, good in accepted if good)
 
     def _answer(
         self, key: KeyView, secret_hash: bytes, tier: str, now: datetime
@@ -80,4 +109,8 @@ class Verification:
     async def _fetch(self, hashes: Sequence[bytes]) -> Mapping[bytes, KeyView]:
         keys = [KeyView(*row) for row in await self._reads.fetch(VIEW_BY_HASH, hashes)]
         earlier = {key.previous_secret_hash: key for key in keys if key.previous_secret_hash}
-        return {**earlier, **{key.secret_hash: key for key in keys}}
+        return {**earlier, **{key.secret_hash: key for key in keys if key.secret_hash}}
+
+
+def _well_formed(secret: str) -> bool:
+    return parse_api_key(secret) is not None or is_foreign(secret)

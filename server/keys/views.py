@@ -17,7 +17,8 @@ class KeyGrantView:
     organization_id: UUID
     scopes: list[str]
     allowed_cidrs: list[str]
-    secret_hash: bytes
+    # None as long as the secret is an imported one that was not used yet.
+    secret_hash: bytes | None
     previous_secret_hash: bytes | None
     previous_secret_expires_at: datetime | None
     expires_at: datetime | None
@@ -67,6 +68,31 @@ class KeyView(KeyGrantView):
     use_count: int
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedSecretView:
+    """An imported secret, and what decides about its key.
+
+    Attributes:
+        algorithm: None once our own hash has taken the place of the imported one.
+    """
+
+    api_key_id: UUID
+    prefix: str
+    algorithm: str | None
+    sealed_hash: bytes | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    rotated_at: datetime | None
+    previous_secret_expires_at: datetime | None
+
+    def acceptable(self, now: datetime) -> bool:
+        """Whether the secret would be good: the key is active, or was rotated and overlaps."""
+        if status_at(now, self.revoked_at, self.expires_at) != "active":
+            return False
+        until = self.previous_secret_expires_at
+        return self.rotated_at is None or (until is not None and now < until)
 
 
 def status_at(now: datetime, revoked_at: datetime | None, expires_at: datetime | None) -> str:

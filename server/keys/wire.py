@@ -1,16 +1,20 @@
-"""The API key as the contract shows it."""
+"""The API key as the contract shows it, and as it describes a new one."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from portico.keys.v1 import api_key_pb2 as pb
 from portico.keys.v1 import api_key_service_pb2 as service_pb
+from portico.keys.v1.api_key_import_pb2 import ApiKeyImport
 
 from server.keys.errors import ApiKeyInvalidError
 from server.keys.models import ApiKey
 from server.keys.views import KeyView
-from server.kit.clock import timestamp
+from server.kit.clock import moment, timestamp
+from server.kit.ids import new_id
+from server.kit.networks import normal_cidrs
 
 
 def api_key(key: ApiKey | KeyView, now: datetime) -> pb.ApiKey:
@@ -34,6 +38,31 @@ def api_key(key: ApiKey | KeyView, now: datetime) -> pb.ApiKey:
         last_used_at=timestamp(key.last_used_at),
         use_count=key.use_count,
     )
+
+
+def new_key(
+    described: service_pb.CreateApiKeyRequest | ApiKeyImport,
+    *,
+    organization_id: UUID,
+    created_by: UUID | None,
+    prefix: str,
+    secret_hash: bytes | None,
+) -> ApiKey:
+    """The row for a key that a request describes."""
+    expires = described.HasField("expires_at")
+    key = ApiKey(
+        id=new_id(),
+        organization_id=organization_id,
+        created_by=created_by,
+        name=described.name,
+        prefix=prefix,
+        secret_hash=secret_hash,
+        scopes=sorted(described.scopes),
+        allowed_cidrs=normal_cidrs(described.allowed_cidrs),
+        expires_at=moment(described.expires_at) if expires else None,
+    )
+    apply_limits(key, described.limits)
+    return key
 
 
 def verification(verified: service_pb.VerifyApiKeyResponse | None) -> service_pb.ApiKeyVerification:

@@ -14,6 +14,8 @@ SHOWN_LENGTH = 6  # characters of the body that stay known, in the prefix
 TOKEN_BYTES = 32
 
 ENVIRONMENTS = ("live", "test")
+# How each of our API keys starts; none that was made elsewhere may.
+OURS = "pk_"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,18 @@ limit changes, or lose everything; the core then writes it anew.
 
 from __future__ import annotations
 
-import asyncio
 from uuid import UUID
 from zoneinfo import available_timezones
 
-import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.kit import limits as kit
+from server.kit.copies import KeptCopy
 from server.kit.db import sessions
 from server.kit.errors import invalid
 from server.organizations.models import OrganizationLimits
 from server.organizations.repository import LimitsRepository
-
-CHECK_SECONDS = 1.0
 
 # An older version never takes the place of a newer one, whoever writes last.
 STORE = """
@@ -31,18 +27,15 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return redis.call('PUBLISH', ARGV[4], ARGV[1])
 """
 
-log = structlog.get_logger("limits")
 
-
-class LimitsCopy:
+class LimitsCopy(KeptCopy):
     """Writes limits to where the rate limit service reads them."""
 
     def __init__(self, engine: AsyncEngine, redis: Redis) -> None:
+        super().__init__("limits")
         self._sessions = sessions(engine)
         self._redis = redis
         self._store = redis.register_script(STORE)
-        # What Valkey held before this process began is not known to be the truth.
-        self._behind = True
 
     async def write(self, row: OrganizationLimits) -> None:
         """Writes the limits of an organization; call it after the commit."""
@@ -55,14 +48,11 @@ class LimitsCopy:
             shadow_rules=row.shadow_rules,
         )
         name = str(row.organization_id)
-        try:
+        with self.or_behind():
             await self._store(
                 keys=[kit.LIMITS_HASH],
                 args=[name, row.version, copied.json, kit.LIMITS_CHANNEL],
             )
-        except (RedisError, OSError):
-            self._behind = True
-            raise
 
     async def rebuild(self) -> None:
         """Writes the limits of all organizations."""
@@ -72,19 +62,10 @@ class LimitsCopy:
             await self.write(row)
         await self._redis.hset(kit.LIMITS_HASH, kit.LIMITS_WHOLE, "1")
         await self._redis.publish(kit.LIMITS_CHANNEL, kit.LIMITS_WHOLE)
-        log.info("copied", organizations=len(rows))
 
-    async def keep_whole(self) -> None:
-        """Writes everything at the start, and again whenever Valkey has lost it."""
-        while True:
-            try:
-                if self._behind or not await self._redis.hexists(kit.LIMITS_HASH, kit.LIMITS_WHOLE):
-                    self._behind = False
-                    await self.rebuild()
-            except Exception as error:  # whatever is away may be back at the next look
-                self._behind = True
-                log.warning("copy_failed", error=type(error).__name__)
-            await asyncio.sleep(CHECK_SECONDS)
+    async def is_whole(self) -> bool:
+        """Whether Valkey still holds it."""
+        return bool(await self._redis.hexists(kit.LIMITS_HASH, kit.LIMITS_WHOLE))
 
 
 def unlimited(organization_id: UUID) -> OrganizationLimits:

@@ -6,18 +6,15 @@ import asyncio
 import base64
 import hashlib
 import os
-import sys
-import threading
 import unicodedata
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import bcrypt
 
-T = TypeVar("T")
+from server.kit.threads import patient_threads
 
-LOWEST_PRIORITY = 19  # as nice(1) counts
+T = TypeVar("T")
 
 
 class Passwords:
@@ -34,7 +31,7 @@ class Passwords:
         self._rounds = rounds
         # Of the right form and the hash of nothing, to spend the same time on.
         self._nobodys = bcrypt.gensalt(rounds).decode() + "." * 31
-        self._threads = ThreadPoolExecutor(os.cpu_count(), "passwords", _step_back)
+        self._threads = patient_threads(os.cpu_count() or 1, "passwords")
 
     async def hash(self, password: str) -> str:
         """The hash to store."""
@@ -56,12 +53,6 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-
-def _step_back() -> None:
-    """Gives this thread the lowest priority, where threads have one of their own."""
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 
 def _digest(password: str) -> bytes:

@@ -16,6 +16,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "invitation.created": "Somebody was invited to the organization.",
     "invitation.revoked": "An invitation was taken back.",
     "key.created": "An API key was created.",
+    "key.imported": "An API key that another system made was imported.",
     "key.revoked": "An API key was revoked; it is refused from now on.",
     "key.rotated": "An API key got a new secret.",
     "key.updated": "The name, scopes, networks, limits or expiry of an API key changed.",

@@ -67,6 +67,8 @@ class FakeCore:
         # Cleared while the core shall not answer.
         self.answers = asyncio.Event()
         self.answers.set()
+        # How many seconds a look takes, by secret, as with a bcrypt hash.
+        self.pauses: dict[str, float] = {}
         # What happens between the core's look and its answer.
         self.after_look: Callable[[], Awaitable[None]] | None = None
         self.used: Counter[str] = Counter()
@@ -112,6 +114,7 @@ class FakeCore:
         self.asked += len(request.secrets)
         self.calls += 1
         answers = [self._answer(secret) for secret in request.secrets]
+        await asyncio.sleep(max(self.pauses.get(secret, 0.0) for secret in request.secrets))
         await self.answers.wait()
         if self.after_look is not None:
             await self.after_look()

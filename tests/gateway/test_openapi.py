@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -100,6 +102,28 @@ def test_what_must_be_sent_is_required(document: dict[str, Any]) -> None:
     # An empty slug means "make one"; fields of a change are all optional.
     assert schema(document, "CreateOrganizationRequest")["required"] == ["name"]
     assert "required" not in schema(document, "UpdateApiKeyRequest")
+
+
+def test_exactly_one_of_a_choice_has_to_be_there(document: dict[str, Any]) -> None:
+    choice = schema(document, "ApiKeyImportInput")["oneOf"]
+    assert [each["required"] for each in choice] == [["hmacSha256"], ["sha256"], ["bcrypt"]]
+    for each in choice:
+        kinds = {name: value["type"] for name, value in each["properties"].items()}
+        [chosen] = each["required"]
+        assert kinds.pop(chosen) == "string"
+        assert list(kinds.values()) == ["null", "null"]
+
+
+@pytest.mark.parametrize(("length", "fits"), [(0, False), (31, False), (32, True), (33, False)])
+def test_bytes_have_their_length_in_base64(
+    document: dict[str, Any], length: int, *, fits: bool
+) -> None:
+    body = schema(document, "ApiKeyImportInput")["properties"]["sha256"]
+    sent = base64.b64encode(bytes(range(length))).decode()
+    assert (re.fullmatch(body["pattern"], sent) is not None) == fits
+    key = schema(document, "ImportApiKeysRequest")["properties"]["hmacKey"]
+    assert (key["minLength"], key["maxLength"]) == (2, 256)
+    assert re.fullmatch(key["pattern"], sent)
 
 
 def test_names_that_the_contract_makes_are_listed(

@@ -135,6 +135,7 @@ async def _sign_in_again(tenant: Tenant, inhabitant: Inhabitant) -> None:
         "changePassword": {"currentPassword": [PASSWORD]},
         "switchOrganization": {"organizationId": [tenant.organization_id]},
         "createApiKey": {"expiresAt": [LATER]},
+        "importApiKeys": {"organizationId": [tenant.organization_id]},
         "updateApiKey": {"expiresAt": [LATER]},
         "createWebhook": {"url": [WEBHOOK_URL]},
         "updateWebhook": {"url": [WEBHOOK_URL]},

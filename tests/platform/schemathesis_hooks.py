@@ -42,6 +42,10 @@ EXCUSED = {
     "URL_NOT_PUBLIC",
     "URL_HAS_CREDENTIALS",
     "UNKNOWN_TIME_ZONE",  # the IANA's list grows
+    "HMAC_KEY_REQUIRED",  # only with certain hashes
+    "PREFIX_RESERVED",
+    "PREFIX_REPEATED",
+    "HASH_REPEATED",
 }
 _KEY = re.compile("[!-~]{1,255}")
 _NOBODYS = "01890a5d-ac96-774b-bcce-b302099a8057"

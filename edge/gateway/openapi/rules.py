@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from buf.validate import validate_pb2
@@ -26,6 +27,13 @@ _NUMBER_BOUNDS = {
     "lt": "exclusiveMaximum",
     "lte": "maximum",
 }
+# RFC 4648, with or without padding: three bytes, then what stands for none, one or two more.
+_BASE64_TRIPLE = "(?:[A-Za-z0-9+/]{4})"
+_BASE64_REST = (
+    "",
+    "[A-Za-z0-9+/][AQgw](?:==)?",
+    "[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=?",
+)
 _LIST_BOUNDS = {"min_items": "minItems", "max_items": "maxItems"}
 _INTEGERS = ("int32", "uint32", "sint32", "fixed32", "sfixed32")
 _FLOATS = ("float", "double")
@@ -42,6 +50,8 @@ def keywords(rules: Rules) -> Json:
     kind = rules.WhichOneof("type")
     if kind == "string":
         return _string(rules.string)
+    if kind == "bytes":
+        return _bytes(rules.bytes)
     if kind in _INTEGERS or kind in _FLOATS:
         return _bounds(getattr(rules, kind), _NUMBER_BOUNDS)
     if kind == "bool" and rules.bool.HasField("const"):
@@ -66,6 +76,19 @@ def _string(rules: validate_pb2.StringRules) -> Json:
         schema["enum"] = list(getattr(rules, "in"))
     if rules.HasField("const"):
         schema["const"] = rules.const
+    return schema
+
+
+def _bytes(rules: validate_pb2.BytesRules) -> Json:
+    """Bounds of bytes as bounds of the base64 that stands for them in JSON."""
+    if rules.HasField("len"):
+        triples, rest = divmod(rules.len, 3)
+        return {"pattern": f"^{_BASE64_TRIPLE}{{{triples}}}{_BASE64_REST[rest]}$"}
+    schema: Json = {"pattern": f"^{_BASE64_TRIPLE}*(?:{'|'.join(_BASE64_REST[1:])})?$"}
+    if rules.HasField("min_len"):
+        schema["minLength"] = math.ceil(rules.min_len * 4 / 3)
+    if rules.HasField("max_len"):
+        schema["maxLength"] = math.ceil(rules.max_len / 3) * 4
     return schema
 
 

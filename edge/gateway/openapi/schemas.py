@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import Enum
 
+from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from portico.type.v1 import options_pb2
 
@@ -118,6 +119,7 @@ class Schemas:
             properties |= {name: _or_null(properties[name]) for name in sorted(optional)}
             # Unknown names are passed over, but an empty one makes a body malformed.
             schema["propertyNames"] = {"minLength": 1}
+            schema |= _choice(message)
         if required:
             schema["required"] = required
         comment = self._comments.get(message.full_name)
@@ -127,6 +129,24 @@ class Schemas:
 def _is_always_there(field: FieldDescriptor, direction: Direction) -> bool:
     """Whether a field must be sent, or is always printed."""
     return is_required(field) if direction is Direction.REQUEST else not field.has_presence
+
+
+def _choice(message: Descriptor) -> Json:
+    """Says that exactly one field of a oneof has to be given; the others may be null."""
+    for oneof in message.oneofs:
+        options: validate_pb2.OneofRules = oneof.GetOptions().Extensions[validate_pb2.oneof]
+        if options.required:
+            return {"oneOf": [_chosen(field, oneof.fields) for field in oneof.fields]}
+    return {}
+
+
+def _chosen(field: FieldDescriptor, fields: Sequence[FieldDescriptor]) -> Json:
+    kind = _SCALARS.get(field.type, {"type": "object"})["type"]
+    others: Json = {other.json_name: {"type": "null"} for other in fields if other is not field}
+    return {
+        "required": [field.json_name],
+        "properties": {field.json_name: {"type": kind}, **others},
+    }
 
 
 def _or_null(schema: Json) -> Json:

@@ -13,6 +13,8 @@ from portico.keys.v1 import api_key_service_pb2 as pb
 from redis.asyncio import Redis
 
 from server.kit.announce import KEYS_CHANGED
+from tests.core.keys.imported import Office
+from tests.core.users.conftest import administrator as administrator
 from tests.core.world import INTERNAL_TOKEN, Person, World, bearer
 
 
@@ -61,6 +63,12 @@ class KeyRing:
 async def ring(world: World, owner: Person, organization_id: str) -> KeyRing:
     """The keys of the owner's organization."""
     return KeyRing(world, organization_id, owner)
+
+
+@pytest.fixture
+async def office(ring: KeyRing, administrator: Person) -> Office:
+    """An administrator who moves keys to the owner's organization."""
+    return Office(ring.world, ring.organization_id, administrator)
 
 
 @asynccontextmanager

@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from server.users.passwords import LOWEST_PRIORITY, Passwords
+from server.kit.threads import LOWEST_PRIORITY
+from server.users.passwords import Passwords
 
 PASSWORD = "correct horse battery"
 

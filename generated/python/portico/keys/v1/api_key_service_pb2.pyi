@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from portico.keys.v1 import api_key_import_pb2 as _api_key_import_pb2
 from portico.keys.v1 import api_key_pb2 as _api_key_pb2
 import builtins as _builtins
 import sys
@@ -99,6 +100,66 @@ class CreateApiKeyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateApiKeyResponse: _TypeAlias = CreateApiKeyResponse  # noqa: Y015
+
+@_typing.final
+class ImportApiKeysRequest(_message.Message):
+    """Describes the keys to import."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    HMAC_KEY_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The organization that will own the keys."""
+    hmac_key: _builtins.bytes
+    """The key of the HMACs, 1 to 192 bytes; needed if there are any. It is kept
+    encrypted, until each of these keys was used once, and is never shown.
+    """
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[_api_key_import_pb2.ApiKeyImport]:
+        """The keys, 1 to 100."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        keys: _abc.Iterable[_api_key_import_pb2.ApiKeyImport] | None = ...,
+        hmac_key: _builtins.bytes | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hmac_key", b"_hmac_key", "hmac_key", b"hmac_key"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hmac_key", b"_hmac_key", "hmac_key", b"hmac_key", "keys", b"keys", "organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__hmac_key: _TypeAlias = _typing.Literal["hmac_key"]  # noqa: Y015
+    _WhichOneofArgType__hmac_key: _TypeAlias = _typing.Literal["_hmac_key", b"_hmac_key"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hmac_key) -> _WhichOneofReturnType__hmac_key | None: ...
+
+Global___ImportApiKeysRequest: _TypeAlias = ImportApiKeysRequest  # noqa: Y015
+
+@_typing.final
+class ImportApiKeysResponse(_message.Message):
+    """The imported keys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    API_KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def api_keys(self) -> _containers.RepeatedCompositeFieldContainer[_api_key_pb2.ApiKey]:
+        """The keys, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        api_keys: _abc.Iterable[_api_key_pb2.ApiKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_keys", b"api_keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportApiKeysResponse: _TypeAlias = ImportApiKeysResponse  # noqa: Y015
 
 @_typing.final
 class ListApiKeysRequest(_message.Message):

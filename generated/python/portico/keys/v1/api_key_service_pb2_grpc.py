@@ -40,6 +40,11 @@ class ApiKeyServiceStub:
                 request_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.CreateApiKeyRequest.SerializeToString,
                 response_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.CreateApiKeyResponse.FromString,
                 _registered_method=True)
+        self.ImportApiKeys = channel.unary_unary(
+                '/portico.keys.v1.ApiKeyService/ImportApiKeys',
+                request_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.ImportApiKeysRequest.SerializeToString,
+                response_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.ImportApiKeysResponse.FromString,
+                _registered_method=True)
         self.ListApiKeys = channel.unary_unary(
                 '/portico.keys.v1.ApiKeyService/ListApiKeys',
                 request_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.ListApiKeysRequest.SerializeToString,
@@ -88,6 +93,14 @@ class ApiKeyServiceServicer:
 
     def CreateApiKey(self, request, context):
         """Creates a key and shows its secret, once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportApiKeys(self, request, context):
+        """Imports keys that another system made, all of them or none, so that their
+        secrets go on working. Fails if a prefix is taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,6 +173,11 @@ def add_ApiKeyServiceServicer_to_server(servicer, server):
                     request_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.CreateApiKeyRequest.FromString,
                     response_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.CreateApiKeyResponse.SerializeToString,
             ),
+            'ImportApiKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportApiKeys,
+                    request_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.ImportApiKeysRequest.FromString,
+                    response_serializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.ImportApiKeysResponse.SerializeToString,
+            ),
             'ListApiKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.ListApiKeys,
                     request_deserializer=portico_dot_keys_dot_v1_dot_api__key__service__pb2.ListApiKeysRequest.FromString,
@@ -229,6 +247,33 @@ class ApiKeyService:
             '/portico.keys.v1.ApiKeyService/CreateApiKey',
             portico_dot_keys_dot_v1_dot_api__key__service__pb2.CreateApiKeyRequest.SerializeToString,
             portico_dot_keys_dot_v1_dot_api__key__service__pb2.CreateApiKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportApiKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.keys.v1.ApiKeyService/ImportApiKeys',
+            portico_dot_keys_dot_v1_dot_api__key__service__pb2.ImportApiKeysRequest.SerializeToString,
+            portico_dot_keys_dot_v1_dot_api__key__service__pb2.ImportApiKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -18,6 +18,10 @@ class ApiKeyServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.CreateApiKeyRequest, _api_key_service_pb2.CreateApiKeyResponse]
     """Creates a key and shows its secret, once."""
+    ImportApiKeys: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.ImportApiKeysRequest, _api_key_service_pb2.ImportApiKeysResponse]
+    """Imports keys that another system made, all of them or none, so that their
+    secrets go on working. Fails if a prefix is taken.
+    """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.ListApiKeysRequest, _api_key_service_pb2.ListApiKeysResponse]
     """Lists the keys of an organization, newest first."""
     GetApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.GetApiKeyRequest, _api_key_service_pb2.GetApiKeyResponse]
@@ -51,6 +55,16 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_api_key_service_pb2.CreateApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.CreateApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.CreateApiKeyResponse]:
         """Creates a key and shows its secret, once."""
+
+    @_abc_1.abstractmethod
+    def ImportApiKeys(
+        self,
+        request: _api_key_service_pb2.ImportApiKeysRequest,
+        context: _aio.ServicerContext[_api_key_service_pb2.ImportApiKeysRequest, _abc.Awaitable[_api_key_service_pb2.ImportApiKeysResponse]],
+    ) -> _abc.Awaitable[_api_key_service_pb2.ImportApiKeysResponse]:
+        """Imports keys that another system made, all of them or none, so that their
+        secrets go on working. Fails if a prefix is taken.
+        """
 
     @_abc_1.abstractmethod
     def ListApiKeys(

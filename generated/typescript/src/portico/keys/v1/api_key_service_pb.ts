@@ -10,6 +10,8 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { ApiKey, ApiKeyLimits } from "./api_key_pb.js";
 import { file_portico_keys_v1_api_key } from "./api_key_pb.js";
+import type { ApiKeyImport } from "./api_key_import_pb.js";
+import { file_portico_keys_v1_api_key_import } from "./api_key_import_pb.js";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -17,7 +19,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/keys/v1/api_key_service.proto.
  */
 export const file_portico_keys_v1_api_key_service: GenFile = /*@__PURE__*/
-  fileDesc("CiVwb3J0aWNvL2tleXMvdjEvYXBpX2tleV9zZXJ2aWNlLnByb3RvEg9wb3J0aWNvLmtleXMudjEinwIKE0NyZWF0ZUFwaUtleVJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIXCgRuYW1lGAIgASgJQgm6SAZyBBABGGQSNwoGc2NvcGVzGAMgAygJQie6SCCSAR0IARAyGAEiFXITGEAyD15bYS16XSs6W2Etel0rJNDzGAESOAoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAkABEi0KBmxpbWl0cxgFIAEoCzIdLnBvcnRpY28ua2V5cy52MS5BcGlLZXlMaW1pdHMSKgoNYWxsb3dlZF9jaWRycxgGIAMoCUITukgQkgENEDIYASIHcgUYQOgBASJWChRDcmVhdGVBcGlLZXlSZXNwb25zZRIoCgdhcGlfa2V5GAEgASgLMhcucG9ydGljby5rZXlzLnYxLkFwaUtleRIUCgZzZWNyZXQYAiABKAlCBMjzGAEiegoSTGlzdEFwaUtleXNSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AdCCAoGX2xpbWl0ImcKE0xpc3RBcGlLZXlzUmVzcG9uc2USKQoIYXBpX2tleXMYASADKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5EhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjAKEEdldEFwaUtleVJlcXVlc3QSHAoKYXBpX2tleV9pZBgBIAEoCUIIukgFcgOwAQEiPQoRR2V0QXBpS2V5UmVzcG9uc2USKAoHYXBpX2tleRgBIAEoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkipgIKE1VwZGF0ZUFwaUtleVJlcXVlc3QSHAoKYXBpX2tleV9pZBgBIAEoCUIIukgFcgOwAQESHAoEbmFtZRgCIAEoCUIJukgGcgQQARhkSACIAQESNQoGc2NvcGVzGAMgAygJQiW6SB6SARsQMhgBIhVyExhAMg9eW2Etel0rOlthLXpdKyTQ8xgBEjgKCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgi6SAWyAQJAARItCgZsaW1pdHMYBSABKAsyHS5wb3J0aWNvLmtleXMudjEuQXBpS2V5TGltaXRzEioKDWFsbG93ZWRfY2lkcnMYBiADKAlCE7pIEJIBDRAyGAEiB3IFGEDoAQFCBwoFX25hbWUiQAoUVXBkYXRlQXBpS2V5UmVzcG9uc2USKAoHYXBpX2tleRgBIAEoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkiMwoTUmV2b2tlQXBpS2V5UmVxdWVzdBIcCgphcGlfa2V5X2lkGAEgASgJQgi6SAVyA7ABASJAChRSZXZva2VBcGlLZXlSZXNwb25zZRIoCgdhcGlfa2V5GAEgASgLMhcucG9ydGljby5rZXlzLnYxLkFwaUtleSJXChNSb3RhdGVBcGlLZXlSZXF1ZXN0EhwKCmFwaV9rZXlfaWQYASABKAlCCLpIBXIDsAEBEiIKD292ZXJsYXBfc2Vjb25kcxgCIAEoDUIJukgGKgQYgPUkIlYKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEigKB2FwaV9rZXkYASABKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5EhQKBnNlY3JldBgCIAEoCUIEyPMYASI1ChNWZXJpZnlBcGlLZXlSZXF1ZXN0Eh4KBnNlY3JldBgBIAEoCUIOukgHcgUQARjIAcjzGAEimgEKFFZlcmlmeUFwaUtleVJlc3BvbnNlEigKB2FwaV9rZXkYASABKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5EhoKDGFjY2Vzc190b2tlbhgCIAEoCUIEyPMYARIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0aWVyGAQgASgJIkUKGUJhdGNoVmVyaWZ5QXBpS2V5c1JlcXVlc3QSKAoHc2VjcmV0cxgBIAMoCUIXukgQkgENCAEQZCIHcgUQARjIAcjzGAEiWAoaQmF0Y2hWZXJpZnlBcGlLZXlzUmVzcG9uc2USOgoNdmVyaWZpY2F0aW9ucxgBIAMoCzIjLnBvcnRpY28ua2V5cy52MS5BcGlLZXlWZXJpZmljYXRpb24ibQoSQXBpS2V5VmVyaWZpY2F0aW9uEjkKCHZlcmlmaWVkGAEgASgLMiUucG9ydGljby5rZXlzLnYxLlZlcmlmeUFwaUtleVJlc3BvbnNlSAASEQoHcmVmdXNlZBgCIAEoCUgAQgkKB291dGNvbWUiUQoXUmVjb3JkQXBpS2V5VXNlc1JlcXVlc3QSNgoEdXNlcxgBIAMoCzIbLnBvcnRpY28ua2V5cy52MS5BcGlLZXlVc2VzQgu6SAiSAQUIARDoByJ8CgpBcGlLZXlVc2VzEhwKCmFwaV9rZXlfaWQYASABKAlCCLpIBXIDsAEBEhYKBWNvdW50GAIgASgDQge6SAQiAigBEjgKDGxhc3RfdXNlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASIaChhSZWNvcmRBcGlLZXlVc2VzUmVzcG9uc2UyngsKDUFwaUtleVNlcnZpY2USwgEKDENyZWF0ZUFwaUtleRIkLnBvcnRpY28ua2V5cy52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0GiUucG9ydGljby5rZXlzLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlImXK8xgMGgprZXlzOndyaXRl0vMYAggC2PMYyQHi8xgLa2V5LmNyZWF0ZWSC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9hcGkta2V5czoBKhKnAQoLTGlzdEFwaUtleXMSIy5wb3J0aWNvLmtleXMudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiQucG9ydGljby5rZXlzLnYxLkxpc3RBcGlLZXlzUmVzcG9uc2UiTcrzGAsaCWtleXM6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2FwaS1rZXlzEpcBCglHZXRBcGlLZXkSIS5wb3J0aWNvLmtleXMudjEuR2V0QXBpS2V5UmVxdWVzdBoiLnBvcnRpY28ua2V5cy52MS5HZXRBcGlLZXlSZXNwb25zZSJDyvMYCxoJa2V5czpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL2FwaS1rZXlzL3thcGlfa2V5X2lkfWIHYXBpX2tleRKzAQoMVXBkYXRlQXBpS2V5EiQucG9ydGljby5rZXlzLnYxLlVwZGF0ZUFwaUtleVJlcXVlc3QaJS5wb3J0aWNvLmtleXMudjEuVXBkYXRlQXBpS2V5UmVzcG9uc2UiVsrzGAwaCmtleXM6d3JpdGXS8xgCCALi8xgLa2V5LnVwZGF0ZWSC0+STAisyHS9hcGkvdjEvYXBpLWtleXMve2FwaV9rZXlfaWR9OgEqYgdhcGlfa2V5EroBCgxSZXZva2VBcGlLZXkSJC5wb3J0aWNvLmtleXMudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBolLnBvcnRpY28ua2V5cy52MS5SZXZva2VBcGlLZXlSZXNwb25zZSJdyvMYDBoKa2V5czp3cml0ZdLzGAIIAuLzGAtrZXkucmV2b2tlZILT5JMCMiIkL2FwaS92MS9hcGkta2V5cy97YXBpX2tleV9pZH0vcmV2b2tlOgEqYgdhcGlfa2V5ErEBCgxSb3RhdGVBcGlLZXkSJC5wb3J0aWNvLmtleXMudjEuUm90YXRlQXBpS2V5UmVxdWVzdBolLnBvcnRpY28ua2V5cy52MS5Sb3RhdGVBcGlLZXlSZXNwb25zZSJUyvMYDBoKa2V5czp3cml0ZdLzGAIIAuLzGAtrZXkucm90YXRlZILT5JMCKSIkL2FwaS92MS9hcGkta2V5cy97YXBpX2tleV9pZH0vcm90YXRlOgEqEmkKDFZlcmlmeUFwaUtleRIkLnBvcnRpY28ua2V5cy52MS5WZXJpZnlBcGlLZXlSZXF1ZXN0GiUucG9ydGljby5rZXlzLnYxLlZlcmlmeUFwaUtleVJlc3BvbnNlIgzK8xgCKAHS8xgCCAcSewoSQmF0Y2hWZXJpZnlBcGlLZXlzEioucG9ydGljby5rZXlzLnYxLkJhdGNoVmVyaWZ5QXBpS2V5c1JlcXVlc3QaKy5wb3J0aWNvLmtleXMudjEuQmF0Y2hWZXJpZnlBcGlLZXlzUmVzcG9uc2UiDMrzGAIoAdLzGAIIBxJ1ChBSZWNvcmRBcGlLZXlVc2VzEigucG9ydGljby5rZXlzLnYxLlJlY29yZEFwaUtleVVzZXNSZXF1ZXN0GikucG9ydGljby5rZXlzLnYxLlJlY29yZEFwaUtleVVzZXNSZXNwb25zZSIMyvMYAigB0vMYAggCYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_portico_keys_v1_api_key, file_portico_type_v1_options]);
+  fileDesc("CiVwb3J0aWNvL2tleXMvdjEvYXBpX2tleV9zZXJ2aWNlLnByb3RvEg9wb3J0aWNvLmtleXMudjEinwIKE0NyZWF0ZUFwaUtleVJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIXCgRuYW1lGAIgASgJQgm6SAZyBBABGGQSNwoGc2NvcGVzGAMgAygJQie6SCCSAR0IARAyGAEiFXITGEAyD15bYS16XSs6W2Etel0rJNDzGAESOAoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAkABEi0KBmxpbWl0cxgFIAEoCzIdLnBvcnRpY28ua2V5cy52MS5BcGlLZXlMaW1pdHMSKgoNYWxsb3dlZF9jaWRycxgGIAMoCUITukgQkgENEDIYASIHcgUYQOgBASJWChRDcmVhdGVBcGlLZXlSZXNwb25zZRIoCgdhcGlfa2V5GAEgASgLMhcucG9ydGljby5rZXlzLnYxLkFwaUtleRIUCgZzZWNyZXQYAiABKAlCBMjzGAEipgEKFEltcG9ydEFwaUtleXNSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESNwoEa2V5cxgCIAMoCzIdLnBvcnRpY28ua2V5cy52MS5BcGlLZXlJbXBvcnRCCrpIB5IBBAgBEGQSJQoIaG1hY19rZXkYAyABKAxCDrpIB3oFEAEYwAHI8xgBSACIAQFCCwoJX2htYWNfa2V5IkIKFUltcG9ydEFwaUtleXNSZXNwb25zZRIpCghhcGlfa2V5cxgBIAMoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkiegoSTGlzdEFwaUtleXNSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AdCCAoGX2xpbWl0ImcKE0xpc3RBcGlLZXlzUmVzcG9uc2USKQoIYXBpX2tleXMYASADKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5EhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjAKEEdldEFwaUtleVJlcXVlc3QSHAoKYXBpX2tleV9pZBgBIAEoCUIIukgFcgOwAQEiPQoRR2V0QXBpS2V5UmVzcG9uc2USKAoHYXBpX2tleRgBIAEoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkipgIKE1VwZGF0ZUFwaUtleVJlcXVlc3QSHAoKYXBpX2tleV9pZBgBIAEoCUIIukgFcgOwAQESHAoEbmFtZRgCIAEoCUIJukgGcgQQARhkSACIAQESNQoGc2NvcGVzGAMgAygJQiW6SB6SARsQMhgBIhVyExhAMg9eW2Etel0rOlthLXpdKyTQ8xgBEjgKCmV4cGlyZXNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgi6SAWyAQJAARItCgZsaW1pdHMYBSABKAsyHS5wb3J0aWNvLmtleXMudjEuQXBpS2V5TGltaXRzEioKDWFsbG93ZWRfY2lkcnMYBiADKAlCE7pIEJIBDRAyGAEiB3IFGEDoAQFCBwoFX25hbWUiQAoUVXBkYXRlQXBpS2V5UmVzcG9uc2USKAoHYXBpX2tleRgBIAEoCzIXLnBvcnRpY28ua2V5cy52MS5BcGlLZXkiMwoTUmV2b2tlQXBpS2V5UmVxdWVzdBIcCgphcGlfa2V5X2lkGAEgASgJQgi6SAVyA7ABASJAChRSZXZva2VBcGlLZXlSZXNwb25zZRIoCgdhcGlfa2V5GAEgASgLMhcucG9ydGljby5rZXlzLnYxLkFwaUtleSJXChNSb3RhdGVBcGlLZXlSZXF1ZXN0EhwKCmFwaV9rZXlfaWQYASABKAlCCLpIBXIDsAEBEiIKD292ZXJsYXBfc2Vjb25kcxgCIAEoDUIJukgGKgQYgPUkIlYKFFJvdGF0ZUFwaUtleVJlc3BvbnNlEigKB2FwaV9rZXkYASABKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5EhQKBnNlY3JldBgCIAEoCUIEyPMYASI1ChNWZXJpZnlBcGlLZXlSZXF1ZXN0Eh4KBnNlY3JldBgBIAEoCUIOukgHcgUQARiABMjzGAEimgEKFFZlcmlmeUFwaUtleVJlc3BvbnNlEigKB2FwaV9rZXkYASABKAsyFy5wb3J0aWNvLmtleXMudjEuQXBpS2V5EhoKDGFjY2Vzc190b2tlbhgCIAEoCUIEyPMYARIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0aWVyGAQgASgJIkUKGUJhdGNoVmVyaWZ5QXBpS2V5c1JlcXVlc3QSKAoHc2VjcmV0cxgBIAMoCUIXukgQkgENCAEQZCIHcgUQARiABMjzGAEiWAoaQmF0Y2hWZXJpZnlBcGlLZXlzUmVzcG9uc2USOgoNdmVyaWZpY2F0aW9ucxgBIAMoCzIjLnBvcnRpY28ua2V5cy52MS5BcGlLZXlWZXJpZmljYXRpb24ibQoSQXBpS2V5VmVyaWZpY2F0aW9uEjkKCHZlcmlmaWVkGAEgASgLMiUucG9ydGljby5rZXlzLnYxLlZlcmlmeUFwaUtleVJlc3BvbnNlSAASEQoHcmVmdXNlZBgCIAEoCUgAQgkKB291dGNvbWUiUQoXUmVjb3JkQXBpS2V5VXNlc1JlcXVlc3QSNgoEdXNlcxgBIAMoCzIbLnBvcnRpY28ua2V5cy52MS5BcGlLZXlVc2VzQgu6SAiSAQUIARDoByJ8CgpBcGlLZXlVc2VzEhwKCmFwaV9rZXlfaWQYASABKAlCCLpIBXIDsAEBEhYKBWNvdW50GAIgASgDQge6SAQiAigBEjgKDGxhc3RfdXNlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASIaChhSZWNvcmRBcGlLZXlVc2VzUmVzcG9uc2UyzwwKDUFwaUtleVNlcnZpY2USwgEKDENyZWF0ZUFwaUtleRIkLnBvcnRpY28ua2V5cy52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0GiUucG9ydGljby5rZXlzLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlImXK8xgMGgprZXlzOndyaXRl0vMYAggC2PMYyQHi8xgLa2V5LmNyZWF0ZWSC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9hcGkta2V5czoBKhKuAQoNSW1wb3J0QXBpS2V5cxIlLnBvcnRpY28ua2V5cy52MS5JbXBvcnRBcGlLZXlzUmVxdWVzdBomLnBvcnRpY28ua2V5cy52MS5JbXBvcnRBcGlLZXlzUmVzcG9uc2UiTsrzGA0iC2tleXM6aW1wb3J00vMYAggC2PMYyQHi8xgMa2V5LmltcG9ydGVkgtPkkwIcIhcvYXBpL3YxL2FwaS1rZXlzL2ltcG9ydDoBKhKnAQoLTGlzdEFwaUtleXMSIy5wb3J0aWNvLmtleXMudjEuTGlzdEFwaUtleXNSZXF1ZXN0GiQucG9ydGljby5rZXlzLnYxLkxpc3RBcGlLZXlzUmVzcG9uc2UiTcrzGAsaCWtleXM6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2FwaS1rZXlzEpcBCglHZXRBcGlLZXkSIS5wb3J0aWNvLmtleXMudjEuR2V0QXBpS2V5UmVxdWVzdBoiLnBvcnRpY28ua2V5cy52MS5HZXRBcGlLZXlSZXNwb25zZSJDyvMYCxoJa2V5czpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL2FwaS1rZXlzL3thcGlfa2V5X2lkfWIHYXBpX2tleRKzAQoMVXBkYXRlQXBpS2V5EiQucG9ydGljby5rZXlzLnYxLlVwZGF0ZUFwaUtleVJlcXVlc3QaJS5wb3J0aWNvLmtleXMudjEuVXBkYXRlQXBpS2V5UmVzcG9uc2UiVsrzGAwaCmtleXM6d3JpdGXS8xgCCALi8xgLa2V5LnVwZGF0ZWSC0+STAisyHS9hcGkvdjEvYXBpLWtleXMve2FwaV9rZXlfaWR9OgEqYgdhcGlfa2V5EroBCgxSZXZva2VBcGlLZXkSJC5wb3J0aWNvLmtleXMudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBolLnBvcnRpY28ua2V5cy52MS5SZXZva2VBcGlLZXlSZXNwb25zZSJdyvMYDBoKa2V5czp3cml0ZdLzGAIIAuLzGAtrZXkucmV2b2tlZILT5JMCMiIkL2FwaS92MS9hcGkta2V5cy97YXBpX2tleV9pZH0vcmV2b2tlOgEqYgdhcGlfa2V5ErEBCgxSb3RhdGVBcGlLZXkSJC5wb3J0aWNvLmtleXMudjEuUm90YXRlQXBpS2V5UmVxdWVzdBolLnBvcnRpY28ua2V5cy52MS5Sb3RhdGVBcGlLZXlSZXNwb25zZSJUyvMYDBoKa2V5czp3cml0ZdLzGAIIAuLzGAtrZXkucm90YXRlZILT5JMCKSIkL2FwaS92MS9hcGkta2V5cy97YXBpX2tleV9pZH0vcm90YXRlOgEqEmkKDFZlcmlmeUFwaUtleRIkLnBvcnRpY28ua2V5cy52MS5WZXJpZnlBcGlLZXlSZXF1ZXN0GiUucG9ydGljby5rZXlzLnYxLlZlcmlmeUFwaUtleVJlc3BvbnNlIgzK8xgCKAHS8xgCCAcSewoSQmF0Y2hWZXJpZnlBcGlLZXlzEioucG9ydGljby5rZXlzLnYxLkJhdGNoVmVyaWZ5QXBpS2V5c1JlcXVlc3QaKy5wb3J0aWNvLmtleXMudjEuQmF0Y2hWZXJpZnlBcGlLZXlzUmVzcG9uc2UiDMrzGAIoAdLzGAIIBxJ1ChBSZWNvcmRBcGlLZXlVc2VzEigucG9ydGljby5rZXlzLnYxLlJlY29yZEFwaUtleVVzZXNSZXF1ZXN0GikucG9ydGljby5rZXlzLnYxLlJlY29yZEFwaUtleVVzZXNSZXNwb25zZSIMyvMYAigB0vMYAggCYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_portico_keys_v1_api_key, file_portico_keys_v1_api_key_import, file_portico_type_v1_options]);
 
 /**
  * Describes the key to create.
@@ -105,6 +107,63 @@ export const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse> = /*@_
   messageDesc(file_portico_keys_v1_api_key_service, 1);
 
 /**
+ * Describes the keys to import.
+ *
+ * @generated from message portico.keys.v1.ImportApiKeysRequest
+ */
+export type ImportApiKeysRequest = Message<"portico.keys.v1.ImportApiKeysRequest"> & {
+  /**
+   * The organization that will own the keys.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+
+  /**
+   * The keys, 1 to 100.
+   *
+   * @generated from field: repeated portico.keys.v1.ApiKeyImport keys = 2;
+   */
+  keys: ApiKeyImport[];
+
+  /**
+   * The key of the HMACs, 1 to 192 bytes; needed if there are any. It is kept
+   * encrypted, until each of these keys was used once, and is never shown.
+   *
+   * @generated from field: optional bytes hmac_key = 3;
+   */
+  hmacKey?: Uint8Array | undefined;
+};
+
+/**
+ * Describes the message portico.keys.v1.ImportApiKeysRequest.
+ * Use `create(ImportApiKeysRequestSchema)` to create a new message.
+ */
+export const ImportApiKeysRequestSchema: GenMessage<ImportApiKeysRequest> = /*@__PURE__*/
+  messageDesc(file_portico_keys_v1_api_key_service, 2);
+
+/**
+ * The imported keys.
+ *
+ * @generated from message portico.keys.v1.ImportApiKeysResponse
+ */
+export type ImportApiKeysResponse = Message<"portico.keys.v1.ImportApiKeysResponse"> & {
+  /**
+   * The keys, in the order of the request.
+   *
+   * @generated from field: repeated portico.keys.v1.ApiKey api_keys = 1;
+   */
+  apiKeys: ApiKey[];
+};
+
+/**
+ * Describes the message portico.keys.v1.ImportApiKeysResponse.
+ * Use `create(ImportApiKeysResponseSchema)` to create a new message.
+ */
+export const ImportApiKeysResponseSchema: GenMessage<ImportApiKeysResponse> = /*@__PURE__*/
+  messageDesc(file_portico_keys_v1_api_key_service, 3);
+
+/**
  * Asks for a page of an organization's keys.
  *
  * @generated from message portico.keys.v1.ListApiKeysRequest
@@ -137,7 +196,7 @@ export type ListApiKeysRequest = Message<"portico.keys.v1.ListApiKeysRequest"> &
  * Use `create(ListApiKeysRequestSchema)` to create a new message.
  */
 export const ListApiKeysRequestSchema: GenMessage<ListApiKeysRequest> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 2);
+  messageDesc(file_portico_keys_v1_api_key_service, 4);
 
 /**
  * A page of keys.
@@ -172,7 +231,7 @@ export type ListApiKeysResponse = Message<"portico.keys.v1.ListApiKeysResponse">
  * Use `create(ListApiKeysResponseSchema)` to create a new message.
  */
 export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 3);
+  messageDesc(file_portico_keys_v1_api_key_service, 5);
 
 /**
  * Names the key to show.
@@ -193,7 +252,7 @@ export type GetApiKeyRequest = Message<"portico.keys.v1.GetApiKeyRequest"> & {
  * Use `create(GetApiKeyRequestSchema)` to create a new message.
  */
 export const GetApiKeyRequestSchema: GenMessage<GetApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 4);
+  messageDesc(file_portico_keys_v1_api_key_service, 6);
 
 /**
  * The key that was asked for.
@@ -214,7 +273,7 @@ export type GetApiKeyResponse = Message<"portico.keys.v1.GetApiKeyResponse"> & {
  * Use `create(GetApiKeyResponseSchema)` to create a new message.
  */
 export const GetApiKeyResponseSchema: GenMessage<GetApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 5);
+  messageDesc(file_portico_keys_v1_api_key_service, 7);
 
 /**
  * Names a key and what to change.
@@ -271,7 +330,7 @@ export type UpdateApiKeyRequest = Message<"portico.keys.v1.UpdateApiKeyRequest">
  * Use `create(UpdateApiKeyRequestSchema)` to create a new message.
  */
 export const UpdateApiKeyRequestSchema: GenMessage<UpdateApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 6);
+  messageDesc(file_portico_keys_v1_api_key_service, 8);
 
 /**
  * The changed key.
@@ -292,7 +351,7 @@ export type UpdateApiKeyResponse = Message<"portico.keys.v1.UpdateApiKeyResponse
  * Use `create(UpdateApiKeyResponseSchema)` to create a new message.
  */
 export const UpdateApiKeyResponseSchema: GenMessage<UpdateApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 7);
+  messageDesc(file_portico_keys_v1_api_key_service, 9);
 
 /**
  * Names the key to revoke.
@@ -313,7 +372,7 @@ export type RevokeApiKeyRequest = Message<"portico.keys.v1.RevokeApiKeyRequest">
  * Use `create(RevokeApiKeyRequestSchema)` to create a new message.
  */
 export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 8);
+  messageDesc(file_portico_keys_v1_api_key_service, 10);
 
 /**
  * The revoked key.
@@ -334,7 +393,7 @@ export type RevokeApiKeyResponse = Message<"portico.keys.v1.RevokeApiKeyResponse
  * Use `create(RevokeApiKeyResponseSchema)` to create a new message.
  */
 export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 9);
+  messageDesc(file_portico_keys_v1_api_key_service, 11);
 
 /**
  * Names the key whose secret is replaced.
@@ -362,7 +421,7 @@ export type RotateApiKeyRequest = Message<"portico.keys.v1.RotateApiKeyRequest">
  * Use `create(RotateApiKeyRequestSchema)` to create a new message.
  */
 export const RotateApiKeyRequestSchema: GenMessage<RotateApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 10);
+  messageDesc(file_portico_keys_v1_api_key_service, 12);
 
 /**
  * The key and its new secret.
@@ -390,7 +449,7 @@ export type RotateApiKeyResponse = Message<"portico.keys.v1.RotateApiKeyResponse
  * Use `create(RotateApiKeyResponseSchema)` to create a new message.
  */
 export const RotateApiKeyResponseSchema: GenMessage<RotateApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 11);
+  messageDesc(file_portico_keys_v1_api_key_service, 13);
 
 /**
  * Carries the secret to verify.
@@ -411,7 +470,7 @@ export type VerifyApiKeyRequest = Message<"portico.keys.v1.VerifyApiKeyRequest">
  * Use `create(VerifyApiKeyRequestSchema)` to create a new message.
  */
 export const VerifyApiKeyRequestSchema: GenMessage<VerifyApiKeyRequest> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 12);
+  messageDesc(file_portico_keys_v1_api_key_service, 14);
 
 /**
  * Says whose a secret is.
@@ -453,7 +512,7 @@ export type VerifyApiKeyResponse = Message<"portico.keys.v1.VerifyApiKeyResponse
  * Use `create(VerifyApiKeyResponseSchema)` to create a new message.
  */
 export const VerifyApiKeyResponseSchema: GenMessage<VerifyApiKeyResponse> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 13);
+  messageDesc(file_portico_keys_v1_api_key_service, 15);
 
 /**
  * Carries the secrets to verify.
@@ -474,7 +533,7 @@ export type BatchVerifyApiKeysRequest = Message<"portico.keys.v1.BatchVerifyApiK
  * Use `create(BatchVerifyApiKeysRequestSchema)` to create a new message.
  */
 export const BatchVerifyApiKeysRequestSchema: GenMessage<BatchVerifyApiKeysRequest> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 14);
+  messageDesc(file_portico_keys_v1_api_key_service, 16);
 
 /**
  * Says whose the secrets are.
@@ -495,7 +554,7 @@ export type BatchVerifyApiKeysResponse = Message<"portico.keys.v1.BatchVerifyApi
  * Use `create(BatchVerifyApiKeysResponseSchema)` to create a new message.
  */
 export const BatchVerifyApiKeysResponseSchema: GenMessage<BatchVerifyApiKeysResponse> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 15);
+  messageDesc(file_portico_keys_v1_api_key_service, 17);
 
 /**
  * Says whose one of many secrets is, or why nobody's.
@@ -532,7 +591,7 @@ export type ApiKeyVerification = Message<"portico.keys.v1.ApiKeyVerification"> &
  * Use `create(ApiKeyVerificationSchema)` to create a new message.
  */
 export const ApiKeyVerificationSchema: GenMessage<ApiKeyVerification> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 16);
+  messageDesc(file_portico_keys_v1_api_key_service, 18);
 
 /**
  * Carries how often keys were used since the last batch.
@@ -553,7 +612,7 @@ export type RecordApiKeyUsesRequest = Message<"portico.keys.v1.RecordApiKeyUsesR
  * Use `create(RecordApiKeyUsesRequestSchema)` to create a new message.
  */
 export const RecordApiKeyUsesRequestSchema: GenMessage<RecordApiKeyUsesRequest> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 17);
+  messageDesc(file_portico_keys_v1_api_key_service, 19);
 
 /**
  * The uses of one key.
@@ -588,7 +647,7 @@ export type ApiKeyUses = Message<"portico.keys.v1.ApiKeyUses"> & {
  * Use `create(ApiKeyUsesSchema)` to create a new message.
  */
 export const ApiKeyUsesSchema: GenMessage<ApiKeyUses> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 18);
+  messageDesc(file_portico_keys_v1_api_key_service, 20);
 
 /**
  * The uses are counted.
@@ -603,7 +662,7 @@ export type RecordApiKeyUsesResponse = Message<"portico.keys.v1.RecordApiKeyUses
  * Use `create(RecordApiKeyUsesResponseSchema)` to create a new message.
  */
 export const RecordApiKeyUsesResponseSchema: GenMessage<RecordApiKeyUsesResponse> = /*@__PURE__*/
-  messageDesc(file_portico_keys_v1_api_key_service, 19);
+  messageDesc(file_portico_keys_v1_api_key_service, 21);
 
 /**
  * Creates, shows, changes and revokes the API keys of an organization.
@@ -620,6 +679,17 @@ export const ApiKeyService: GenService<{
     methodKind: "unary";
     input: typeof CreateApiKeyRequestSchema;
     output: typeof CreateApiKeyResponseSchema;
+  },
+  /**
+   * Imports keys that another system made, all of them or none, so that their
+   * secrets go on working. Fails if a prefix is taken.
+   *
+   * @generated from rpc portico.keys.v1.ApiKeyService.ImportApiKeys
+   */
+  importApiKeys: {
+    methodKind: "unary";
+    input: typeof ImportApiKeysRequestSchema;
+    output: typeof ImportApiKeysResponseSchema;
   },
   /**
    * Lists the keys of an organization, newest first.

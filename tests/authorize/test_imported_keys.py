@@ -1,0 +1,153 @@
+"""Promises about secrets that other systems made: which are looked up, and what strangers learn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from edge.settings import AuthorizeSettings
+from server.kit.foreign_secrets import EVERYBODY, FAMILIES, FAMILIES_CHANNEL, FAMILIES_WHOLE
+from server.kit.tokens import new_api_key
+from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
+
+FAMILY = "acme_l"
+
+
+def foreign(brand: str = "acme") -> str:
+    """A secret that another system made."""
+    return f"{brand}_live_{uuid4().hex}"
+
+
+async def imported(valkey: Redis, *families: str) -> None:
+    """The core tells of families."""
+    await valkey.sadd(FAMILIES, *families)
+    await valkey.publish(FAMILIES_CHANNEL, "")
+
+
+@pytest.fixture(autouse=True)
+async def told(valkey: Redis) -> AsyncIterator[None]:
+    """The core has told all: there is one family."""
+    await valkey.sadd(FAMILIES, FAMILIES_WHOLE, FAMILY)
+    yield
+    await valkey.delete(FAMILIES)
+
+
+async def test_an_imported_key_is_let_in_like_any_other(edge: Edge) -> None:
+    key = edge.core.add(Key(secret=foreign()))
+    verdict = await edge.check(key.secret)
+    assert verdict.headers["authorization"] == f"Bearer token-for-{key.id}"
+    assert await edge.remembers(key.secret)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        pytest.param("other_live_00000000000000000001", id="another family"),
+        pytest.param("acme_live_00000", id="too short"),
+        pytest.param("acme_live_" + "0" * 503, id="too long"),
+        pytest.param("acme_live_0000 00000000000000001", id="a blank in it"),
+        pytest.param("acme_live_000000000000000\u00e900001", id="not ASCII"),
+        pytest.param(new_api_key("test")[:-1] + "!", id="one of ours, mistyped"),
+    ],
+)
+async def test_what_cannot_be_an_imported_key_never_reaches_the_core(
+    edge: Edge, secret: str
+) -> None:
+    assert await edge.status(secret) == 401
+    assert edge.core.asked == 0
+
+
+async def test_a_new_family_counts_within_a_second_also_for_what_was_refused(
+    edge: Edge, valkey: Redis
+) -> None:
+    secret, same_family = foreign("other"), foreign()
+    assert [await edge.status(each) for each in (secret, same_family)] == [401, 401]
+    for each in (secret, same_family):
+        edge.core.add(Key(secret=each))
+    await imported(valkey, "other_")
+
+    async def both() -> bool:
+        return [await edge.status(each) for each in (secret, same_family)] == [200, 200]
+
+    assert await until(both) < 1.0
+
+
+async def test_when_families_are_too_many_every_foreign_secret_is_looked_up(
+    edge: Edge, valkey: Redis
+) -> None:
+    secret = foreign("other")
+    edge.core.add(Key(secret=secret))
+    await imported(valkey, EVERYBODY)
+
+    async def good() -> bool:
+        return await edge.status(secret) == 200
+
+    assert await until(good) < 1.0
+
+
+async def test_what_an_emptied_valkey_does_not_say_is_still_known(
+    edge: Edge, valkey: Redis
+) -> None:
+    key = edge.core.add(Key(secret=foreign()))
+    await valkey.delete(FAMILIES)
+    await imported(valkey, "other_")
+    await asyncio.sleep(0.2)
+    assert await edge.status(key.secret) == 200
+
+
+async def test_until_the_core_has_told_all_a_customer_is_not_turned_away(
+    settings: AuthorizeSettings, core: FakeCore, valkey: Redis
+) -> None:
+    await valkey.delete(FAMILIES)
+    key = core.add(Key(secret=foreign()))
+    async with running_edge(settings, core) as edge:
+        assert await edge.status(key.secret) == 200
+
+
+async def seconds(edge: Edge, secret: str, wanted: int) -> float:
+    """How long an answer takes."""
+    began = time.monotonic()
+    assert await edge.status(secret) == wanted
+    return time.monotonic() - began
+
+
+async def test_time_does_not_tell_whether_a_hash_had_to_be_computed(edge: Edge) -> None:
+    """No sooner than a hash takes, whether there is one; once refused, from memory."""
+    secrets = foreign(), foreign()
+    edge.core.pauses[secrets[1]] = 0.3
+    unknown, compared = await asyncio.gather(*(seconds(edge, each, 401) for each in secrets))
+    assert 0.5 <= unknown < 0.8
+    assert 0.5 <= compared < 0.8
+    for secret in secrets:
+        assert await seconds(edge, secret, 401) < 0.2
+
+
+async def test_nor_does_asking_again_meanwhile(edge: Edge) -> None:
+    secret = foreign()
+    first = asyncio.create_task(edge.status(secret))
+    await asyncio.sleep(0.25)
+    assert await seconds(edge, secret, 401) > 0.2
+    assert await first == 401
+
+
+async def test_a_good_key_does_not_wait_and_a_slow_hash_is_waited_for(edge: Edge) -> None:
+    hashed = edge.core.add(Key(secret=foreign()))
+    edge.core.pauses[hashed.secret] = 1.0
+    slow = asyncio.create_task(seconds(edge, hashed.secret, 200))
+    await asyncio.sleep(0.1)
+    for other in (edge.core.add(Key(secret=foreign())), edge.core.add(Key())):
+        assert await seconds(edge, other.secret, 200) < 0.4
+    assert await slow >= 1.0
+
+
+async def test_a_core_that_takes_too_long_is_503_and_not_remembered(edge: Edge) -> None:
+    key = edge.core.add(Key(secret=foreign()))
+    edge.core.pauses[key.secret] = 3.0
+    assert await edge.status(key.secret) == 503
+    edge.core.pauses.clear()
+    assert await edge.status(key.secret) == 200

@@ -1,0 +1,284 @@
+"""Importing keys: all or none, by an administrator, and nothing of it can be read back."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+import structlog
+from google.protobuf.timestamp_pb2 import Timestamp
+from portico.keys.v1 import api_key_service_pb2 as pb
+from portico.keys.v1.api_key_import_pb2 import ApiKeyImport
+from portico.keys.v1.api_key_pb2 import ApiKeyLimits
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from server.keys.families import FamiliesCopy
+from server.kit.foreign_secrets import EVERYBODY, FAMILIES, FAMILIES_CHANNEL, MOST_FAMILIES
+from tests.core.calls import headers, race
+from tests.core.conftest import Audited, Refused
+from tests.core.keys.conftest import KeyRing
+from tests.core.keys.imported import (
+    ALGORITHMS,
+    HMAC_KEY,
+    Office,
+    described,
+    foreign_secret,
+    hashed,
+    prefix_of,
+)
+from tests.core.records import events
+from tests.core.world import Person, World
+
+INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+TAKEN = (grpc.StatusCode.ALREADY_EXISTS, "PREFIX_TAKEN")
+
+
+async def listed(ring: KeyRing) -> list[str]:
+    """The prefixes of the organization's keys."""
+    request = pb.ListApiKeysRequest(organization_id=ring.organization_id)
+    answer = await ring.world.keys.ListApiKeys(request, metadata=ring.owner.metadata)
+    return [key.prefix for key in answer.api_keys]
+
+
+async def test_an_imported_key_is_a_key_like_others(ring: KeyRing, office: Office) -> None:
+    until = Timestamp()
+    until.FromDatetime(datetime.now(UTC) + timedelta(days=1))
+    secret = foreign_secret()
+    answer = await office.bring(
+        described(
+            secret,
+            "bcrypt",
+            name="Reporting",
+            scopes=["webhooks:read", "keys:read"],
+            limits=ApiKeyLimits(per_minute=10),
+            allowed_cidrs=["2001:DB8::/32"],
+            expires_at=until,
+        )
+    )
+    [key] = answer.api_keys
+    assert (key.name, key.status, key.prefix) == ("Reporting", "active", prefix_of(secret))
+    assert key.organization_id == ring.organization_id
+    assert key.created_by == office.administrator.id
+    assert list(key.scopes) == ["keys:read", "webhooks:read"]
+    assert list(key.allowed_cidrs) == ["2001:db8::/32"]
+    assert (key.limits, key.expires_at) == (ApiKeyLimits(per_minute=10), until)
+    assert (await ring.get(key.id)).api_key == key
+    assert (await ring.update(key.id, name="Reports")).api_key.name == "Reports"
+
+
+async def test_the_answer_says_where_they_are_listed(office: Office, world: World) -> None:
+    call = world.keys.ImportApiKeys(
+        pb.ImportApiKeysRequest(
+            organization_id=office.organization_id, keys=[described(foreign_secret())]
+        ),
+        metadata=office.administrator.metadata,
+    )
+    await call
+    told = (await headers(call))["location"]
+    assert told == f"/api/v1/organizations/{office.organization_id}/api-keys"
+
+
+async def test_many_come_at_once_in_their_order(ring: KeyRing, office: Office) -> None:
+    secrets = [foreign_secret() for _ in range(100)]
+    keys = [described(each, ALGORITHMS[at % 2]) for at, each in enumerate(secrets)]
+    answer = await office.bring(*keys)
+    assert [key.prefix for key in answer.api_keys] == [prefix_of(each) for each in secrets]
+
+
+async def test_each_is_told_and_audited_without_its_hash(
+    ring: KeyRing, office: Office, world: World, audited: Audited
+) -> None:
+    keys = [described(foreign_secret(), algorithm) for algorithm in ALGORITHMS]
+    answer = await office.bring(*keys)
+    told = [one for one in await events(world, ring.organization_id) if one.type == "key.imported"]
+    assert [one.data["id"] for one in told] == [key.id for key in answer.api_keys]
+    for key in answer.api_keys:
+        assert await audited(key.id) == ["key.imported"]
+    for hidden in readable(keys):
+        assert hidden not in str([one.data for one in told])
+
+
+def readable(keys: list[ApiKeyImport]) -> list[str]:
+    """The forms in which a hash or the key of the HMACs would be recognised."""
+    digests = [HMAC_KEY, *(key.sha256 or key.hmac_sha256 for key in keys)]
+    coded = [form for each in digests if each for form in (each.hex(), base64.b64encode(each))]
+    return [str(each, "ascii") if isinstance(each, bytes) else each for each in coded] + [
+        key.bcrypt for key in keys if key.bcrypt
+    ]
+
+
+async def test_nothing_of_it_can_be_read_in_the_database_or_the_logs(
+    office: Office, world: World, refused: Refused
+) -> None:
+    keys = [described(foreign_secret(), algorithm) for algorithm in ALGORITHMS]
+    await office.bring(*keys)
+    with structlog.testing.capture_logs() as lines:
+        await refused(office.bring(*keys), *TAKEN)
+    async with world.engine.connect() as connection:
+        rows = await connection.execute(text("select imported_secrets::text from imported_secrets"))
+    seen = f"{rows.scalars().all()} {lines}"
+    assert prefix_of(keys[0].prefix) in seen
+    for hidden in readable(keys):
+        assert hidden not in seen
+
+
+async def test_if_one_is_refused_none_is_imported(
+    ring: KeyRing, office: Office, refused: Refused
+) -> None:
+    there, new = foreign_secret(), foreign_secret()
+    await office.bring_one(there)
+    found = await refused(office.bring(described(new), described(there)), *TAKEN)
+    assert found.fields == ("keys[1].prefix",)
+    assert await listed(ring) == [prefix_of(there)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(lambda prefix: prefix, id="the same"),
+        pytest.param(lambda prefix: prefix + "0", id="starts with it"),
+        pytest.param(lambda prefix: prefix[:-1], id="starts it"),
+    ],
+)
+async def test_no_prefix_starts_another(
+    office: Office, refused: Refused, other: Callable[[str], str]
+) -> None:
+    secret, second = foreign_secret(), foreign_secret()
+    overlapping = described(second, prefix=other(prefix_of(secret)))
+    found = await refused(office.bring(described(secret), overlapping), *INVALID)
+    assert found.fields == ("keys[1].prefix",)
+    await office.bring_one(secret)
+    found = await refused(office.bring(overlapping), *TAKEN)
+    assert found.fields == ("keys[0].prefix",)
+
+
+async def test_of_two_who_import_the_same_prefix_at_once_one_wins(
+    ring: KeyRing, office: Office
+) -> None:
+    secret = foreign_secret()
+    answers, reasons = await race(*(office.bring(described(secret)) for _ in range(4)))
+    assert (len(answers), reasons) == (1, ["PREFIX_TAKEN"] * 3)
+
+
+async def test_two_keys_with_one_hash_are_a_mistake(office: Office, refused: Refused) -> None:
+    secret = foreign_secret()
+    twice = described(secret), described(foreign_secret(), **hashed(secret, "sha256"))
+    found = await refused(office.bring(*twice), *INVALID)
+    assert found.fields == ("keys[1].sha256",)
+
+
+async def test_the_start_of_our_own_keys_is_kept_for_them(office: Office, refused: Refused) -> None:
+    found = await refused(office.bring(described(foreign_secret(), prefix="pk_live_0")), *INVALID)
+    assert found.fields == ("keys[0].prefix",)
+
+
+BCRYPT = "$2b${cost}$" + "a" * 21 + "e" + "a" * 31
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"prefix": "short"}, "keys[0].prefix"),
+        ({"prefix": "x" * 33}, "keys[0].prefix"),
+        ({"prefix": "with a blank"}, "keys[0].prefix"),
+        ({"name": ""}, "keys[0].name"),
+        ({"scopes": []}, "keys[0].scopes"),
+        ({"allowed_cidrs": ["192.0.2.1/24"]}, "keys[0].allowed_cidrs[0]"),
+        ({"sha256": b"x" * 31}, "keys[0].sha256"),
+        ({"hmac_sha256": b"x" * 33}, "keys[0].hmac_sha256"),
+        ({"bcrypt": BCRYPT.format(cost="15")}, "keys[0].bcrypt"),
+        ({"bcrypt": BCRYPT.format(cost="03")}, "keys[0].bcrypt"),
+        ({"bcrypt": BCRYPT.format(cost="10")[:-1]}, "keys[0].bcrypt"),
+        ({"bcrypt": BCRYPT.format(cost="10").replace("e", "f")}, "keys[0].bcrypt"),
+        ({"sha256": None}, "keys[0].hash"),
+    ],
+)
+async def test_a_malformed_key_is_refused_by_the_name_of_its_field(
+    office: Office, refused: Refused, fields: dict[str, Any], field: str
+) -> None:
+    key = described(foreign_secret())
+    for name, value in fields.items():
+        key.ClearField(name)  # type: ignore[arg-type]
+        key.MergeFrom(ApiKeyImport(**{name: value}))
+    assert (await refused(office.bring(key), *INVALID)).fields == (field,)
+
+
+@pytest.mark.parametrize("count", [0, 101])
+async def test_one_to_a_hundred_come_at_once(office: Office, refused: Refused, count: int) -> None:
+    keys = [described(foreign_secret()) for _ in range(count)]
+    assert (await refused(office.bring(*keys), *INVALID)).fields == ("keys",)
+
+
+async def test_hmacs_need_their_key(office: Office, refused: Refused) -> None:
+    attempt = office.bring(described(foreign_secret(), "hmac_sha256"), hmac_key=None)
+    assert (await refused(attempt, *INVALID)).fields == ("hmac_key",)
+
+
+async def test_a_scope_that_does_not_exist_cannot_be_given(
+    office: Office, refused: Refused
+) -> None:
+    attempt = office.bring(described(foreign_secret(), scopes=["moon:write"]))
+    await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "SCOPE_UNKNOWN")
+
+
+async def test_an_organization_that_is_not_there_gets_none(
+    office: Office, refused: Refused
+) -> None:
+    nobodys = "01890a5d-ac96-774b-bcce-b302099a8057"
+    attempt = office.bring(described(foreign_secret()), organization_id=nobodys)
+    await refused(attempt, grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+
+
+async def test_only_administrators_of_the_platform_import(
+    ring: KeyRing, world: World, stranger: Person, refused: Refused
+) -> None:
+    key = await ring.create("keys:write")
+    request = pb.ImportApiKeysRequest(
+        organization_id=ring.organization_id, keys=[described(foreign_secret())]
+    )
+    for metadata in (
+        ring.owner.metadata,
+        stranger.metadata,
+        await world.key_metadata(key.secret),
+    ):
+        attempt = world.keys.ImportApiKeys(request, metadata=metadata)
+        await refused(attempt, grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+    unknown = world.keys.ImportApiKeys(request)
+    await refused(unknown, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_a_revoked_keys_prefix_is_free_again(ring: KeyRing, office: Office) -> None:
+    secret = foreign_secret()
+    await ring.revoke(await office.bring_one(secret))
+    again = await office.bring_one(secret)
+    assert (await ring.verify(secret)).api_key.id == again
+
+
+async def test_families_that_are_too_many_are_not_told_apart(world: World, valkey_url: str) -> None:
+    async with Redis.from_url(valkey_url) as valkey:
+        await valkey.delete(FAMILIES)
+        copy = FamiliesCopy(world.engine, valkey)
+        await copy.add(f"{number:06}" for number in range(MOST_FAMILIES))
+        assert not await valkey.sismember(FAMILIES, EVERYBODY)
+        await copy.add(f"other{number}" for number in range(10))
+        assert await valkey.sismember(FAMILIES, EVERYBODY)
+        assert await valkey.scard(FAMILIES) == MOST_FAMILIES + 1
+        await copy.rebuild()
+        assert await copy.is_whole()
+        await valkey.delete(FAMILIES)
+
+
+async def test_the_edge_is_told_how_the_secrets_start(office: Office, valkey_url: str) -> None:
+    async with Redis.from_url(valkey_url) as valkey, valkey.pubsub() as listener:
+        await valkey.delete(FAMILIES)
+        await listener.subscribe(FAMILIES_CHANNEL)
+        secret = "zebra!" + foreign_secret()
+        await office.bring_one(secret)
+        assert b"zebra!" in await valkey.smembers(FAMILIES)
+        await listener.get_message(timeout=1)
+        assert (await listener.get_message(timeout=1) or {})["type"] == "message"
