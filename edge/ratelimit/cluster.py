@@ -135,7 +135,8 @@ class ClusterLink:
     def _read_slots(self, node: Node) -> dict[range, Node]:
         """https://valkey.io/commands/cluster-slots/: of each stretch, the primary comes first."""
         with closing(pool(self._address(node), MAP_SECONDS)) as connections:
-            found: Any = Redis(connection_pool=connections).execute_command("CLUSTER SLOTS")
+            client: Any = Redis(connection_pool=connections)
+            found = client.execute_command("CLUSTER SLOTS")
         return {
             range(first, last + 1): Node(host.decode() if host else node.host, port)
             for first, last, (host, port, *_), *_ in found

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -30,7 +31,8 @@ class Nodes:
     """The nodes of a cluster, by their ports."""
 
     def __init__(self, ports: list[int], buses: list[int]) -> None:
-        self.clients = [Redis(port=port) for port in ports]
+        # redis-py has no types for what only a cluster knows.
+        self.clients: list[Any] = [Redis(port=port) for port in ports]
         self.url = f"redis+cluster://127.0.0.1:{ports[0]}"
         self._ports, self._buses = ports, buses
 
@@ -77,7 +79,7 @@ class Nodes:
         found = await self.clients[node].execute_command("CLUSTER", "GETKEYSINSLOT", slot, 100)
         return list(found)
 
-    async def _until_whole(self, client: Redis) -> None:
+    async def _until_whole(self, client: Any) -> None:
         for _ in range(400):
             state = await client.execute_command("CLUSTER INFO")
             if (state["cluster_state"], state["cluster_known_nodes"]) == ("ok", "3"):
