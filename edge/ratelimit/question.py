@@ -27,6 +27,7 @@ from edge.ratelimit.shape import UNSHAPED, Form, Part, Shape, shape_of
 from edge.ratelimit.windows import Period
 
 LARGEST_COST = 1_000_000_000  # so that the script's numbers stay exact
+MOST_DESCRIPTORS = 1000  # so that one request does not keep the others waiting
 REMEMBERED = 8192  # questions; each takes about a kilobyte
 
 
@@ -108,6 +109,8 @@ class Questions:
         message = RateLimitRequest.FromString(request)
         if not message.domain or not message.descriptors:
             raise BadQuestionError("there must be a domain and a descriptor")
+        if len(message.descriptors) > MOST_DESCRIPTORS:
+            raise BadQuestionError(f"there may be {MOST_DESCRIPTORS} descriptors at most")
         addend = message.hits_addend
         charges = [self._charge(message.domain, one, addend) for one in message.descriptors]
         for charge in charges:
