@@ -3,8 +3,9 @@
     python -m bench.limiter [--baseline /path/to/go/service_cmd]
 
 Starts Valkey and the service, and for each load a bounded number of requests
-over one connection. The baseline is envoyproxy/ratelimit, on the same Valkey
-and with the same descriptors and windows.
+over one connection. All of ours' callers are counted in Valkey before the load begins.
+The baseline is envoyproxy/ratelimit, on the same Valkey and with the same descriptors;
+its callers come as they come.
 """
 
 from __future__ import annotations
@@ -12,21 +13,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import redis
-from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
-from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest
 
 from bench import cpu
+from bench.callers import caller, hold, in_random_order
 from bench.processes import process
 from cli.run import wheels
 from cli.run.valkey import INSTEAD
@@ -34,7 +33,7 @@ from tests.stack import free_ports
 
 METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 REQUESTS = 40_000
-BASELINE = "envoyproxy/ratelimit"
+OURS, BASELINE = "Portico", "envoyproxy/ratelimit"
 
 # The same windows as ours for a read on the enterprise tier, as far as it knows them.
 BASELINE_CONFIG = """
@@ -85,27 +84,9 @@ class Figures:
         return self.latencies[min(int(len(self.latencies) * share), len(self.latencies) - 1)] * 1000
 
 
-def requests(load: Load) -> Iterator[bytes]:
-    """The requests of a load, the callers in random order."""
-    chance = random.Random(7)  # noqa: S311
-    for _ in range(load.requests):
-        yield request(f"01980d1c-7a5b-7c3e-9f00-{chance.randrange(load.subjects):012x}")
-
-
-def request(subject: str) -> bytes:
-    """A read of a caller on the highest tier, as the gateway asks about it."""
-    entries = {"subject": subject, "tier": "enterprise", "category": "read"}
-    descriptor = RateLimitDescriptor(
-        entries=[RateLimitDescriptor.Entry(key=key, value=value) for key, value in entries.items()]
-    )
-    message = RateLimitRequest(domain="portico", descriptors=[descriptor])
-    serialized: bytes = message.SerializeToString()
-    return serialized
-
-
 async def run(target: str, load: Load, pids: Mapping[str, int]) -> Figures:
     """Sends the load over one connection."""
-    left, latencies, errors = requests(load), list[float](), 0
+    left, latencies, errors = in_random_order(load.requests, load.subjects), list[float](), 0
     pause = load.concurrency / load.rate if load.rate else 0.0
     async with grpc.aio.insecure_channel(target) as channel:
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
@@ -122,7 +103,7 @@ async def run(target: str, load: Load, pids: Mapping[str, int]) -> Figures:
                 latencies.append(time.perf_counter() - started)
                 await asyncio.sleep(max(0.0, pause - latencies[-1]) if pause else 0)
 
-        await call(request("warm"), timeout=5, wait_for_ready=True)
+        await call(caller(0), timeout=5, wait_for_ready=True)
         gc.collect()
         gc.freeze()  # the pauses of the client's own collector are not the service's
         before, began = cpu.snapshot(pids), time.perf_counter()
@@ -171,7 +152,7 @@ class Decision:
     """One load on one service.
 
     Attributes:
-        room: bytes that Valkey needs for a caller.
+        room: bytes that Valkey needs for a caller; 0 if that was not measured.
     """
 
     service: str
@@ -191,7 +172,7 @@ async def measure(loads: list[Load], binary: str | None) -> list[Decision]:
             url = f"unix://{socket}"
             async with ours(folder, url) as (target, pid):
                 pids = {"service": pid, "valkey": valkey_pid}
-                found += await table("Portico", target, pids, loads, socket)
+                found += await table(OURS, target, pids, loads, socket)
             if binary:
                 async with baseline(folder, url, binary) as (target, pid):
                     pids = {"service": pid, "valkey": valkey_pid}
@@ -205,15 +186,17 @@ async def table(
     """One service under each load."""
     found = []
     print(f"\n{title}: CPU us a decision (service, Valkey, both), decisions/s, latency ms")
-    print(" conc  subjects  service  valkey    both     per s      p50      p95      p99    p99.9")
+    print(
+        " conc  subjects  service  valkey    both     per s      p50      p95      p99    p99.9"
+        "  errors, bytes a caller"
+    )
     await asyncio.sleep(1)
     with redis.Redis(unix_socket_path=str(socket)) as valkey:
         for load in loads:
-            valkey.flushall()
+            valkey.execute_command("FLUSHALL", "SYNC")  # nothing is left to be freed meanwhile
+            room = hold(valkey, f"unix://{socket}", load.subjects) if title == OURS else 0
             figures = await run(target, load, pids)
-            keys = max(1, valkey.dbsize())
-            room = sum(map(valkey.memory_usage, valkey.scan_iter(count=1000))) // keys
-            print(f"{figures.row(load)}  {room} bytes a key", flush=True)
+            print(f"{figures.row(load)}  {room or ''}", flush=True)
             found.append(Decision(title, load, figures, room))
     return found
 
@@ -232,8 +215,8 @@ def main() -> None:
     count = arguments.requests
     loads = [
         *(Load(count, concurrency, 1000) for concurrency in (1, 16, 64, 256)),
-        *(Load(count, 64, subjects) for subjects in (10, 100_000, 1_000_000)),
-        Load(count // 4, 64, 1000, rate=3000),
+        *(Load(count, 64, subjects) for subjects in (10, 100, 10_000, 100_000, 1_000_000)),
+        *(Load(count // 4, 16, 1000, rate=rate) for rate in (1500, 3000)),
     ]
     asyncio.run(measure(loads, arguments.baseline))
 

@@ -114,7 +114,7 @@ def _decision(one: Decision, found: Sequence[Decision]) -> list[str]:
         f"{one.load.requests / figures.took:.0f}",
         *(f"{figures.percentile(share):.1f}" for share in POINTS),
         str(figures.errors),
-        str(one.room),
+        str(one.room or ""),
     ]
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Engine = Literal["pygrpc-native", "grpcio"]
+COUNTS_URL = r"^(rediss?(\+cluster)?|unix)://"
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -55,10 +56,22 @@ class RateLimitSettings(EdgeSettings):
 
     # Seconds after which Valkey counts as unavailable.
     ratelimit_timeout: float = Field(default=0.04, gt=0, le=10)
+    # Where the counts are, if not in `redis_url`: a server of its own, or a cluster.
+    ratelimit_redis_url: str | None = Field(default=None, pattern=COUNTS_URL)
     # Rules of the table that only count and report, by name: "login,free.minute".
     ratelimit_shadow: str = ""
     # Where Prometheus reads the decisions; nowhere if not set.
     ratelimit_metrics_port: int | None = Field(default=None, ge=0, le=65535)
+
+    @property
+    def counts_url(self) -> str:
+        """Where the counts are."""
+        return self.ratelimit_redis_url or self.redis_url
+
+    @property
+    def ratelimit_cluster(self) -> bool:
+        """Whether they are on a cluster."""
+        return "+cluster://" in self.counts_url
 
     @field_validator("ratelimit_shadow")
     @classmethod

@@ -2,62 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
 
 from edge.ratelimit.decision import Counts
+from edge.ratelimit.link import Runner
 from edge.ratelimit.question import Question
 from edge.ratelimit.resp import Call, Script, bulk
 from edge.ratelimit.script import CHARGE
 
+log = structlog.get_logger("ratelimit")
+
+Counted = tuple[int, Counts]
+
 _CHARGE = Script(CHARGE)
-
-
-class Runner(Protocol):
-    """Runs calls, as a `Link` does."""
-
-    def run(self, calls: Sequence[Call]) -> list[Any]:
-        """The answer to each call."""
 
 
 class Counters:
     """Charges questions: any number of them in one round trip."""
 
-    def __init__(self, link: Runner) -> None:
-        self._link = link
+    def __init__(self, runner: Runner) -> None:
+        """Takes what runs the script."""
+        self._runner = runner
 
-    def charge(self, questions: Sequence[Question], now: int) -> Iterator[tuple[int, Counts]]:
+    def charge(self, questions: Sequence[Question], now: int) -> Sequence[Counted | None]:
         """Decides each question in turn: all of its windows are charged, or none.
 
+        Those of a slot are one call. Without a cluster, all are of slot 0.
+
         Args:
-            questions: at least one; they must lie on one node of a cluster.
+            questions: at least one.
             now: the moment of all of them, Unix milliseconds.
 
         Returns:
-            For each question the script's verdict, and the counts of its windows.
-
-        Raises:
-            redis.RedisError: if Valkey does not answer.
+            For each question the script's verdict and the counts of its windows,
+            or None if Valkey did not answer.
         """
-        (answer,) = self._link.run([_call(questions, now)])
-        return _read(questions, answer)
+        groups: dict[int, list[Question]] = {}
+        for question in questions:
+            groups.setdefault(question.slot, []).append(question)
+        calls = [_call(slot, group, now) for slot, group in groups.items()]
+        answers = self._runner.run(calls)
+        counted = dict(zip(groups, map(_read, groups.values(), answers), strict=True))
+        if len(counted) == 1:
+            return counted.popitem()[1]
+        each = {slot: iter(found) for slot, found in counted.items()}
+        return [next(each[question.slot]) for question in questions]
 
 
-def _call(questions: Sequence[Question], now: int) -> Call:
+def _call(slot: int, questions: Sequence[Question], now: int) -> Call:
     number, keys, arguments = 0, [], [bulk(b"%d" % now)]
     for question in questions:
         shape = question.shaped(now)
         number += shape.budgets
         keys.append(question.keys)
         arguments.append(shape.argument)
-    return _CHARGE.call(number, keys, arguments)
+    return _CHARGE.call(slot, number, keys, arguments)
 
 
-def _read(questions: Sequence[Question], answer: Sequence[Any]) -> Iterator[tuple[int, Counts]]:
+def _read(questions: Sequence[Question], answer: Any) -> Sequence[Counted | None]:
     """The script answers a number for each question, and then a string for each budget."""
-    at = 0
+    if isinstance(answer, Exception):
+        log.warning("valkey_unavailable", error=type(answer).__name__)
+        return [None] * len(questions)
+    counted, at = [], 0
     for question in questions:
         shape = question.shape
         following = at + 1 + shape.budgets
-        yield answer[at], shape.counts(b"".join(answer[at + 1 : following]))
+        counted.append((answer[at], shape.counts(b"".join(answer[at + 1 : following]))))
         at = following
+    return counted

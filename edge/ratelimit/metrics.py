@@ -53,10 +53,9 @@ class Batch:
         if standings.over:
             self._note(SHADOWED, question, standings.over)
 
-    def unavailable(self, questions: Sequence[Question]) -> None:
-        """Notes questions that could not be decided."""
-        for question in questions:
-            self._tally[DECISIONS, question.rule, "unavailable"] += 1
+    def unavailable(self, question: Question) -> None:
+        """Notes a question that could not be decided."""
+        self._tally[DECISIONS, question.rule, "unavailable"] += 1
 
     def count(self) -> None:
         """Tells Prometheus."""

@@ -24,7 +24,7 @@ DOMAIN = "portico"
 # Whoever cannot be told apart shares one budget.
 UNKNOWN_CALLER = "unknown"
 IPV6_PREFIX = 64  # what one customer of a provider is given
-LONGEST_TAG = 100  # bytes of a key; what is longer is hashed
+LONGEST_NAME = 100  # characters in a key; what is longer is hashed
 
 Limits = Mapping[str, OrganizationLimits]
 Entries = tuple[tuple[str, str], ...]
@@ -74,10 +74,12 @@ class Charge:
 def overridden(domain: str, entries: Entries, override: Override, cost: int) -> Charge:
     """A descriptor of anyone's that says its limit itself."""
     name = override.period.name.lower()
-    tag = "|".join([domain, *(f"{key}={value}" for key, value in entries)])
-    if len(tag) > LONGEST_TAG:
-        tag = blake2b(tag.encode(), digest_size=16).hexdigest()
-    return Charge("override", (_budget(tag, name, _override_windows(override)),), cost)
+    told = "|".join(f"{key}={value}" for key, value in entries)
+    if len(told) > LONGEST_NAME:
+        told = blake2b(told.encode(), digest_size=16).hexdigest()
+    # Any descriptors of a domain may come together, so all of it is in one slot of a cluster.
+    budget = _budget(f"domain:{domain}", f"{told}:{name}", _override_windows(override))
+    return Charge("override", (budget,), cost)
 
 
 @lru_cache(maxsize=1024)

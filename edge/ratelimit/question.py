@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest
+from redis.crc import key_slot
 
 from edge.ratelimit.decision import Counts
 from edge.ratelimit.policy import (
@@ -26,6 +27,7 @@ from edge.ratelimit.shape import UNSHAPED, Form, Part, Shape, shape_of
 from edge.ratelimit.windows import Period
 
 LARGEST_COST = 1_000_000_000  # so that the script's numbers stay exact
+MOST_DESCRIPTORS = 1000  # so that one request does not keep the others waiting
 REMEMBERED = 8192  # questions; each takes about a kilobyte
 
 
@@ -55,6 +57,7 @@ class Question:
     Attributes:
         rule: of its first descriptor, for metrics.
         keys: of all budgets, as bulk strings.
+        slot: in which all of them are; 0 where there is no cluster.
         form: what it has in common with the questions of other callers.
         shape: its form as it was last asked.
         refusal: the last answer, if it was a refusal that may still hold.
@@ -62,6 +65,7 @@ class Question:
 
     rule: str
     keys: bytes
+    slot: int
     form: Form
     shape: Shape
     refusal: Refusal | None = None
@@ -76,16 +80,23 @@ class Question:
 class Questions:
     """Reads requests. What was read before, in the same bytes, is not read again."""
 
-    def __init__(self, limits: Limits, shadows: Shadows, tell: Callable[[Doubt], None]) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        shadows: Shadows,
+        tell: Callable[[Doubt], None],
+        clustered: bool = False,
+    ) -> None:
         """Begins with nothing read.
 
         Args:
             limits: of organizations; when they change, a new reader takes over.
             shadows: rules of the table that are only tried.
             tell: called with what is not clear about a descriptor.
+            clustered: whether a question has to lie in one slot.
         """
         self._limits, self._shadows = limits, shadows
-        self._tell = tell
+        self._tell, self._clustered = tell, clustered
         self.read = lru_cache(maxsize=REMEMBERED)(self._read)
 
     def _read(self, request: bytes) -> Question:
@@ -98,13 +109,21 @@ class Questions:
         message = RateLimitRequest.FromString(request)
         if not message.domain or not message.descriptors:
             raise BadQuestionError("there must be a domain and a descriptor")
+        if len(message.descriptors) > MOST_DESCRIPTORS:
+            raise BadQuestionError(f"there may be {MOST_DESCRIPTORS} descriptors at most")
         addend = message.hits_addend
         charges = [self._charge(message.domain, one, addend) for one in message.descriptors]
         for charge in charges:
             for doubt in charge.doubts:
                 self._tell(doubt)
-        keys = [bulk(budget.key.encode()) for charge in charges for budget in charge.budgets]
-        return Question(charges[0].rule, b"".join(keys), _form(charges), UNSHAPED)
+        keys = [budget.key.encode() for charge in charges for budget in charge.budgets]
+        return Question(
+            rule=charges[0].rule,
+            keys=b"".join(map(bulk, keys)),
+            slot=_slot(keys) if self._clustered else 0,
+            form=_form(charges),
+            shape=UNSHAPED,
+        )
 
     def _charge(self, domain: str, descriptor: RateLimitDescriptor, addend: int) -> Charge:
         cost = _cost(descriptor, addend)
@@ -115,6 +134,18 @@ class Questions:
         if domain != DOMAIN:
             return unlimited(cost)
         return charge_for(dict(entries), cost, self._limits, self._shadows)
+
+
+def _slot(keys: Sequence[bytes]) -> int:
+    """The slot of a cluster in which all keys are: they are decided together.
+
+    Raises:
+        BadQuestionError: if there is none.
+    """
+    slots = set(map(key_slot, keys))
+    if len(slots) > 1:
+        raise BadQuestionError("descriptors of one request must be of one caller or organization")
+    return slots.pop() if slots else 0
 
 
 def _form(charges: Sequence[Charge]) -> Form:

@@ -12,11 +12,20 @@ def bulk(value: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
+# Says that the next command may find its slot of a cluster on its way.
+ASKING = b"*1\r\n" + bulk(b"ASKING")
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A script with its keys and arguments."""
+    """A script with its keys and arguments.
+
+    Attributes:
+        slot: in which all of the keys are, on a cluster.
+    """
 
     script: Script
+    slot: int
     arguments: int
     rest: bytes
 
@@ -39,13 +48,16 @@ class Script:
         self.by_digest = bulk(b"EVALSHA") + bulk(digest.encode())
         self.by_source = bulk(b"EVAL") + bulk(source.encode())
 
-    def call(self, number_of_keys: int, keys: Sequence[bytes], arguments: Sequence[bytes]) -> Call:
+    def call(
+        self, slot: int, number_of_keys: int, keys: Sequence[bytes], arguments: Sequence[bytes]
+    ) -> Call:
         """A call.
 
         Args:
+            slot: in which all of the keys are, on a cluster.
             number_of_keys: in `keys`, of which each part may hold several.
             keys: bulk strings.
             arguments: bulk strings, one each.
         """
         parts = [bulk(b"%d" % number_of_keys), *keys, *arguments]
-        return Call(self, 3 + number_of_keys + len(arguments), b"".join(parts))
+        return Call(self, slot, 3 + number_of_keys + len(arguments), b"".join(parts))

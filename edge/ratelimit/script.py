@@ -13,7 +13,7 @@ REFUSED, ADMITTED, OVER_A_SHADOW = 0, 1, 2
 CHARGE = """
 -- KEYS: the budgets of all questions, in their order.
 -- ARGV: now in milliseconds, then each question, packed:
---   the number of its budgets (1 byte), and for each of them: when it may be forgotten (8),
+--   the number of its budgets (2 bytes), and for each of them: when it may be forgotten (8),
 --   number of windows (1), and for each of them: period (1), algorithm (1), 1 for a shadow (1),
 --   limit (8), start of the span (8), its length (8), what is asked for (8), and what is
 --   charged (8): less, if another window of the question charges the same count.
@@ -47,7 +47,7 @@ local function question_of(packed)
   local question = questions[packed]
   if question then return question end
   question = {}
-  local number, position = unpack_fields('<B', packed)
+  local number, position = unpack_fields('<H', packed)
   for i = 1, number do
     local expires, windows
     expires, windows, position = unpack_fields('<I8B', packed, position)

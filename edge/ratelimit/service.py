@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import structlog
 from google.protobuf.message import DecodeError
 from grpc import StatusCode
-from redis import RedisError
 
-from edge.ratelimit.counters import Counters
+from edge.ratelimit.counters import Counted, Counters
 from edge.ratelimit.decision import Counts, after_charge, before_charge
 from edge.ratelimit.metrics import Batch
 from edge.ratelimit.policy import Doubt, Limits
@@ -40,9 +39,23 @@ Answer = bytes | Failure
 class RateLimitService:
     """envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit, from bytes to bytes."""
 
-    def __init__(self, counters: Counters, clock: Clock, shadows: Shadows = NO_SHADOWS) -> None:
-        """Takes where it counts, the time, and the rules of the table that are only tried."""
-        self._counters, self._clock, self._shadows = counters, clock, shadows
+    def __init__(
+        self,
+        counters: Counters,
+        clock: Clock,
+        shadows: Shadows = NO_SHADOWS,
+        clustered: bool = False,
+    ) -> None:
+        """Begins with the limits of the table alone.
+
+        Args:
+            counters: where it counts.
+            clock: the time.
+            shadows: rules of the table that are only tried.
+            clustered: whether counters are on a cluster.
+        """
+        self._counters, self._clock = counters, clock
+        self._shadows, self._clustered = shadows, clustered
         self._doubts_told: set[Doubt] = set()
         self.adopt({})
 
@@ -53,7 +66,7 @@ class RateLimitService:
 
     def forget_refusals(self) -> None:
         """Asks for every question again: Valkey may come back empty, or limits have changed."""
-        self._questions = Questions(self._limits, self._shadows, self._tell_doubt)
+        self._questions = Questions(self._limits, self._shadows, self._tell_doubt, self._clustered)
 
     def answer(self, requests: Sequence[bytes]) -> list[Answer]:
         """Answers each request. Those that need the counts share one round trip."""
@@ -84,16 +97,13 @@ class RateLimitService:
             return MALFORMED
 
     def _decide(self, questions: Sequence[Question], now: int, batch: Batch) -> Sequence[Answer]:
-        try:
-            counted = self._counters.charge(questions, now)
-        except (RedisError, OSError) as error:
+        counted = self._counters.charge(questions, now)
+        if None in counted:
+            # Valkey may come back empty.
             self.forget_refusals()
-            batch.unavailable(questions)
-            log.warning("valkey_unavailable", error=type(error).__name__)
-            return [UNAVAILABLE] * len(questions)
         return [
-            _answer(question, verdict, counts, now, batch)
-            for question, (verdict, counts) in zip(questions, counted, strict=True)
+            _answer(question, found, now, batch)
+            for question, found in zip(questions, counted, strict=True)
         ]
 
     def _tell_doubt(self, doubt: Doubt) -> None:
@@ -103,7 +113,11 @@ class RateLimitService:
             log.warning("unclear_descriptor", doubt=doubt.value)
 
 
-def _answer(question: Question, verdict: int, counts: Counts, now: int, batch: Batch) -> bytes:
+def _answer(question: Question, counted: Counted | None, now: int, batch: Batch) -> Answer:
+    if counted is None:
+        batch.unavailable(question)
+        return UNAVAILABLE
+    verdict, counts = counted
     if verdict == REFUSED:
         return _refuse(question, counts, now, batch)
     shape = question.shape

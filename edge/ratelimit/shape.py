@@ -21,6 +21,7 @@ SLACK = 3_600_000  # milliseconds
 
 LARGEST_AMOUNT = 4_294_967_295  # so that the script's numbers stay exact
 
+_PARTS = struct.Struct("<H")
 _BUDGET = struct.Struct("<QB")
 _WINDOW = struct.Struct("<BBBQQQQQ")
 _RECORD = "xQII"
@@ -95,7 +96,7 @@ def _find_shape(form: Form, now: int) -> Shape:
     asked = _asked(form)
     # Windows that share a count are asked for all of it, and it is charged once.
     charged = dict(asked)
-    packed = [bytes([len(form.parts)])]
+    packed = [_PARTS.pack(len(form.parts))]
     descriptors: list[list[RunningWindow]] = [[] for _ in range(form.descriptors)]
     for part in form.parts:
         windows = [running(one, asked[part.budget, one.period], now) for one in part.windows]

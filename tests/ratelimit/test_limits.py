@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import grpc
 import pytest
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 
@@ -139,6 +140,15 @@ async def test_two_descriptors_are_refused_when_only_one_fits(gateway: Gateway) 
     twice = [reading(caller)] * 2
     assert not (await gateway.send(twice)).admitted
     assert (await gateway.ask(subject=caller)).admitted
+
+
+async def test_very_many_descriptors_are_decided_together(gateway: Gateway) -> None:
+    callers = [somebody() for _ in range(1000)]
+    assert (await gateway.send(map(reading, callers))).admitted
+    assert (await gateway.ask(subject=callers[-1])).left["burst"] == 8
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.send(map(reading, [*callers, somebody()]))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_an_expensive_call_takes_its_cost(gateway: Gateway) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
@@ -75,6 +76,20 @@ async def test_an_envoy_of_anyone_can_bring_its_limits_along(
     assert [answer.status.limit_remaining for answer in answers] == [1, 0, 0]
     clock.turn(seconds)
     assert (await gateway.send(asked, domain="another")).admitted
+
+
+async def test_a_year_is_one_of_the_calendar(gateway: Gateway, clock: Clock) -> None:
+    asked = [with_limit("YEAR", 2, path=somebody())]
+    first = await gateway.send(asked, domain="another")
+    assert first.headers["ratelimit-policy"] == f'"year";q=2;w={365 * 86400}'
+    await gateway.send(asked, domain="another")
+    clock.set(datetime(2027, 1, 1, tzinfo=UTC) - timedelta(milliseconds=1))
+    assert not (await gateway.send(asked, domain="another")).admitted
+    clock.turn(0.001)
+    assert (await gateway.send(asked, domain="another")).left == {"year": 1}
+    clock.set(datetime(2028, 7, 1, tzinfo=UTC))
+    leap = await gateway.send(asked, domain="another")
+    assert leap.headers["ratelimit-policy"] == f'"year";q=2;w={366 * 86400}'
 
 
 async def test_a_descriptor_without_any_rule_is_admitted_and_has_no_limit(
