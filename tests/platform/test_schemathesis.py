@@ -21,8 +21,8 @@ from tests.platform.inhabitants import settle
 from tests.stack import Stack
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-CALLERS = 10
-ADMINISTRATORS = 4
+CALLERS = 12
+ADMINISTRATORS = 8
 MOST_LIMITED = 0.05
 SUCCESS = Counter(range(200, 300))
 
