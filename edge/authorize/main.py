@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 
@@ -19,6 +19,7 @@ from edge.authorize.shared import Shared
 from edge.authorize.uses import Uses
 from edge.serve import run, serving
 from edge.settings import AuthorizeSettings
+from edge.subscription import end
 from edge.valkey import connect as connect_valkey
 from server.kit import logs
 from server.kit.clock import Clock, utc_now
@@ -61,9 +62,7 @@ async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> Asyn
         ):
             yield
     finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+        await end(following)
         stopped.set()
         await recording
         await shared.close()
