@@ -58,7 +58,7 @@ def decision_loads() -> list[Load]:
     """More and more at once, for few callers and for very many, and at half load."""
     return [
         *(Load(DECISIONS, concurrency, 1000) for concurrency in (1, 16, 64, 256)),
-        *(Load(DECISIONS, 64, subjects) for subjects in (10, 1_000_000)),
+        *(Load(DECISIONS, 64, subjects) for subjects in (10, 10_000, 100_000, 1_000_000)),
         Load(DECISIONS // 2, 16, 1000, rate=HALF_LOAD),
     ]
 
