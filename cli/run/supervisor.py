@@ -59,8 +59,12 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for name in names or self._steps:
                     group.create_task(self._bring_up(self._steps[name]))
-        except* RunError as errors:
-            raise first(errors) from None
+        except BaseExceptionGroup as errors:
+            # What a start that is called off breaks beside it, is not the reason.
+            reason = errors.subgroup(RunError)
+            if reason is None:
+                raise
+            raise first(reason) from None
 
     async def guard(self, work: Coroutine[Any, Any, T]) -> T:
         """Does `work`, unless a child dies before it is done.
