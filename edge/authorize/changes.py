@@ -6,14 +6,13 @@ directory is told that too.
 
 from __future__ import annotations
 
-import asyncio
 from typing import cast
 
 import structlog
 from redis.asyncio import Redis
 
 from edge.authorize.directory import Directory
-from edge.subscription import RETRY_SECONDS, next_message
+from edge.subscription import follow, next_message
 from server.kit.announce import KEYS_CHANGED, ORGANIZATIONS_CHANGED
 from server.kit.foreign_secrets import FAMILIES, FAMILIES_CHANNEL
 
@@ -30,15 +29,8 @@ class Changes:
         self._directory = directory
 
     async def follow(self) -> None:
-        """Listens, for ever; subscribes again whenever the connection is lost."""
-        while True:
-            try:
-                await self._listen()
-            except Exception as error:  # whatever it was, the next attempt may succeed
-                log.warning("subscription_lost", error=type(error).__name__)
-            finally:
-                self._directory.distrust()
-            await asyncio.sleep(RETRY_SECONDS)
+        """Listens, for ever."""
+        await follow(self._listen, self._directory.distrust)
 
     async def _listen(self) -> None:
         """Listens on one connection, and returns only by an exception."""

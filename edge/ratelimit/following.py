@@ -14,7 +14,7 @@ import structlog
 from redis.asyncio import Redis
 
 from edge.ratelimit.policy import Limits
-from edge.subscription import RETRY_SECONDS, next_message
+from edge.subscription import follow, next_message
 from server.kit.limits import (
     LIMITS_CHANNEL,
     LIMITS_HASH,
@@ -39,15 +39,9 @@ class OrganizationLimitsFollower:
         self.loaded = asyncio.Event()
 
     async def follow(self) -> None:
-        """Listens, for ever; subscribes again whenever the connection is lost."""
-        while True:
-            try:
-                await self._listen()
-            except Exception as error:  # whatever it was, the next attempt may succeed
-                log.warning("subscription_lost", error=type(error).__name__)
-            # Whatever is remembered of the counts may be gone.
-            self._adopt(self._known)
-            await asyncio.sleep(RETRY_SECONDS)
+        """Listens, for ever."""
+        # Whatever is remembered of the counts may be gone.
+        await follow(self._listen, lambda: self._adopt(self._known))
 
     async def _listen(self) -> None:
         """Listens on one connection, and returns only by an exception."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
 import grpc
 
-from edge.ratelimit.service import Answer, Failure
+from edge.ratelimit.service import Answer, Failure, Service
 from edge.surprises import Guarded
 
-Service = Callable[[Sequence[bytes]], Sequence[Answer]]
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Thread
@@ -18,7 +18,7 @@ from grpc import StatusCode
 from grpc_health.v1 import health_pb2
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
-from edge.ratelimit.service import Answer, Failure
+from edge.ratelimit.service import Answer, Failure, Service
 
 # More at once would keep the first one waiting for the last.
 LARGEST_BATCH = 256
@@ -28,8 +28,6 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 SURPRISE = Failure(StatusCode.INTERNAL, "internal error")
 
 log = structlog.get_logger("ratelimit")
-
-Service = Callable[[Sequence[bytes]], Sequence[Answer]]
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -34,6 +34,8 @@ UNAVAILABLE = Failure(StatusCode.UNAVAILABLE, "the limits cannot be read")
 MALFORMED = Failure(StatusCode.INVALID_ARGUMENT, "not a rate limit request")
 
 Answer = bytes | Failure
+# From the requests of a batch to an answer for each, serialized both.
+Service = Callable[[Sequence[bytes]], Sequence[Answer]]
 
 
 class RateLimitService:

@@ -37,22 +37,19 @@ class ImportedHash:
     def matches(self, secret: str) -> bool:
         """Whether it is the hash of this secret."""
         plain = secret.encode()
-        match self.algorithm:
-            case "sha256":
-                return hmac.compare_digest(hashlib.sha256(plain).digest(), self.material)
-            case "hmac_sha256":
-                digest, key = self.material[:DIGEST_BYTES], self.material[DIGEST_BYTES:]
-                return hmac.compare_digest(hmac.digest(key, plain, hashlib.sha256), digest)
-            case _:
-                return bcrypt.checkpw(plain[:BCRYPT_BYTES], self.material)
+        if self.algorithm == SHA256:
+            return hmac.compare_digest(hashlib.sha256(plain).digest(), self.material)
+        if self.algorithm == HMAC_SHA256:
+            digest, key = self.material[:DIGEST_BYTES], self.material[DIGEST_BYTES:]
+            return hmac.compare_digest(hmac.digest(key, plain, hashlib.sha256), digest)
+        return bcrypt.checkpw(plain[:BCRYPT_BYTES], self.material)
 
 
 def imported_hash(key: ApiKeyImport, hmac_key: bytes) -> ImportedHash:
     """The hash that a request carries for a key."""
-    match key.WhichOneof("hash"):
-        case "hmac_sha256":
-            return ImportedHash(HMAC_SHA256, key.hmac_sha256 + hmac_key)
-        case "sha256":
-            return ImportedHash(SHA256, key.sha256)
-        case _:
-            return ImportedHash(BCRYPT, key.bcrypt.encode())
+    algorithm = key.WhichOneof("hash")
+    if algorithm == SHA256:
+        return ImportedHash(SHA256, key.sha256)
+    if algorithm == HMAC_SHA256:
+        return ImportedHash(HMAC_SHA256, key.hmac_sha256 + hmac_key)
+    return ImportedHash(BCRYPT, key.bcrypt.encode())
