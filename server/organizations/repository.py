@@ -97,6 +97,13 @@ class MembershipRepository:
         )
         return await self._db.scalar(query) or 0
 
+    async def owners(self, organization_id: UUID) -> Sequence[UUID]:
+        """The people who own an organization, those who joined first before the others."""
+        query = select(Membership.user_id).where(
+            Membership.organization_id == organization_id, Membership.role == OWNER
+        )
+        return (await self._db.scalars(query.order_by(Membership.id))).all()
+
     async def list(
         self, organization_id: UUID, paging: Paging, cursors: Cursors
     ) -> Page[Membership]:

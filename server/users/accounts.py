@@ -32,6 +32,7 @@ __all__ = [
     "Accounts",
     "Contact",
     "account",
+    "find_contacts",
     "normal_email",
     "session_may_hold",
     "with_account",
@@ -40,11 +41,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """How a person is named and reached."""
+    """How a person is named and reached.
+
+    Attributes:
+        active: whether the person may sign in; a suspended one may not.
+    """
 
     id: UUID
     email: str
     display_name: str
+    active: bool = True
 
 
 @dataclass(frozen=True)
@@ -124,8 +130,7 @@ class Accounts:
         self, db: AsyncSession, user_ids: Collection[UUID]
     ) -> Mapping[UUID, Contact]:
         """How the people are named and reached, by id; who has no account any more is left out."""
-        rows = await UserRepository(db).contacts(user_ids)
-        return {row[0]: Contact(*row) for row in rows}
+        return await find_contacts(db, user_ids)
 
     async def create(
         self,
@@ -204,6 +209,12 @@ class Accounts:
     async def _fetch(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
         found = await self._reads.fetch(VIEW_BY_ID, user_ids)
         return {row.id: account(row) for row in found}
+
+
+async def find_contacts(db: AsyncSession, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
+    """How the people are named and reached, by id; who has no account any more is left out."""
+    rows = await UserRepository(db).contacts(user_ids)
+    return {row[0]: Contact(*row) for row in rows}
 
 
 def account(row: Sequence[Any]) -> Account:

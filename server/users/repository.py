@@ -121,10 +121,11 @@ class UserRepository:
             select(func.pg_advisory_xact_lock(func.hashtext("users.administrators")))
         )
 
-    async def contacts(self, user_ids: Collection[UUID]) -> Sequence[Row[UUID, str, str]]:
-        """Id, address and name of those of the people who have an account."""
+    async def contacts(self, user_ids: Collection[UUID]) -> Sequence[Row[UUID, str, str, bool]]:
+        """Id, address, name and whether they may act, of those who have an account."""
+        active = User.status == "active"
         query = (
-            select(User.id, User.email, UserProfile.display_name)
+            select(User.id, User.email, UserProfile.display_name, active)
             .join(UserProfile, UserProfile.user_id == User.id)
             .where(User.id.in_(user_ids), User.deleted_at.is_(None))
         )

@@ -10,21 +10,32 @@ from urllib.parse import urlencode
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """A mail with gaps ("$token") that its variables fill.
+class Link:
+    """What a mail asks its reader to follow; the variable `token` is added to it.
 
     Attributes:
-        paragraphs: what stands above the link.
-        action: what the link does.
-        path: where it leads, below the public address; the token is added.
-        notes: what stands below.
+        action: what it does.
+        path: where it leads, below the public address.
+    """
+
+    action: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A mail with gaps ("$display_name") that its variables fill.
+
+    Attributes:
+        paragraphs: the text above the link.
+        link: None for a notice, which asks for nothing.
+        notes: the text below the link.
     """
 
     subject: str
     paragraphs: tuple[str, ...]
-    action: str
-    path: str
-    notes: tuple[str, ...]
+    link: Link | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +51,19 @@ TEMPLATES: Mapping[str, Template] = {
     "verify_email": Template(
         subject="Confirm your address",
         paragraphs=("Hello $display_name,", "please confirm that this address is yours."),
-        action="Confirm the address",
-        path="/verify-email",
+        link=Link("Confirm the address", "/verify-email"),
         notes=("If you did not register, nothing needs to be done.",),
     ),
     "reset_password": Template(
         subject="Choose a new password",
         paragraphs=("Hello $display_name,", "somebody asked for a new password for your account."),
-        action="Choose a new password",
-        path="/reset-password",
+        link=Link("Choose a new password", "/reset-password"),
         notes=("If it was not you, your password stays as it is.",),
     ),
     "choose_password": Template(
         subject="Your account is ready",
         paragraphs=("Hello $display_name,", "an account was made for you. Choose its password."),
-        action="Choose a password",
-        path="/reset-password",
+        link=Link("Choose a password", "/reset-password"),
         notes=("If you did not expect this, nothing needs to be done.",),
     ),
     "invitation": Template(
@@ -64,8 +72,7 @@ TEMPLATES: Mapping[str, Template] = {
             "Hello,",
             "$inviter_name invites you to the organization $organization_name, as $role.",
         ),
-        action="Accept the invitation",
-        path="/invitations/accept",
+        link=Link("Accept the invitation", "/invitations/accept"),
         notes=("If you do not know them, nothing needs to be done.",),
     ),
 }
@@ -78,21 +85,19 @@ def render(name: str, variables: Mapping[str, str], public_url: str) -> Rendered
 
     Args:
         name: which one, a key of `TEMPLATES`.
-        variables: what fills the gaps; `token` in any case.
+        variables: what fills the gaps; with a link, `token` too.
         public_url: where the links lead.
 
     Raises:
         KeyError: if there is no such mail, or a variable is missing.
     """
     template = TEMPLATES[name]
-    token = variables["token"]
-    link = f"{public_url.rstrip('/')}{template.path}?{urlencode({'token': token})}"
     # A header is one line, whatever a name holds.
     subject = " ".join(_fill(template.subject, variables).split())
     return Rendered(
         subject,
-        _plain(template, variables, link, token),
-        _html(template, {key: escape(value) for key, value in variables.items()}, escape(link)),
+        _plain(template, variables, public_url),
+        _html(template, variables, public_url),
     )
 
 
@@ -100,17 +105,26 @@ def _fill(text: str, variables: Mapping[str, str]) -> str:
     return Text(text).substitute(variables)
 
 
-def _plain(template: Template, variables: Mapping[str, str], link: str, token: str) -> str:
-    above = [_fill(paragraph, variables) for paragraph in template.paragraphs]
-    link_and_token = (f"{template.action}:\n{link}", f"{ABOUT_THE_LINK}\n{token}")
-    return "\n\n".join([*above, *link_and_token, *template.notes]) + "\n"
+def _url(link: Link, token: str, public_url: str) -> str:
+    return f"{public_url.rstrip('/')}{link.path}?{urlencode({'token': token})}"
 
 
-def _html(template: Template, variables: Mapping[str, str], link: str) -> str:
-    """Takes variables and a link that are escaped already."""
-    above = [f"<p>{_fill(paragraph, variables)}</p>" for paragraph in template.paragraphs]
-    below = [f"<p>{note}</p>" for note in template.notes]
-    action = f'<p><a href="{link}">{template.action}</a></p>'
-    token = f"<p>{ABOUT_THE_LINK}<br><code>{variables['token']}</code></p>"
-    body = "\n".join([*above, action, token, *below])
+def _plain(template: Template, variables: Mapping[str, str], public_url: str) -> str:
+    parts = [_fill(paragraph, variables) for paragraph in template.paragraphs]
+    if template.link is not None:
+        token = variables["token"]
+        url = _url(template.link, token, public_url)
+        parts += [f"{template.link.action}:\n{url}", f"{ABOUT_THE_LINK}\n{token}"]
+    return "\n\n".join([*parts, *template.notes]) + "\n"
+
+
+def _html(template: Template, variables: Mapping[str, str], public_url: str) -> str:
+    escaped = {key: escape(value) for key, value in variables.items()}
+    parts = [f"<p>{_fill(paragraph, escaped)}</p>" for paragraph in template.paragraphs]
+    if template.link is not None:
+        url = escape(_url(template.link, variables["token"], public_url))
+        parts.append(f'<p><a href="{url}">{template.link.action}</a></p>')
+        parts.append(f"<p>{ABOUT_THE_LINK}<br><code>{escaped['token']}</code></p>")
+    parts += [f"<p>{note}</p>" for note in template.notes]
+    body = "\n".join(parts)
     return f'<!doctype html>\n<html lang="en"><body>\n{body}\n</body></html>\n'
