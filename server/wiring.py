@@ -26,6 +26,7 @@ from server.auth.token_pairs import TokenPairs
 from server.auth.verification import Verification
 from server.health.probes import probes
 from server.health.service import HealthService
+from server.keys.facade import ApiKeys
 from server.keys.families import FamiliesCopy
 from server.keys.first_uses import FirstUses
 from server.keys.grants import KeyGrants
@@ -43,9 +44,11 @@ from server.kit.mail import Mailer
 from server.kit.paging import Cursors
 from server.kit.reads import Reads
 from server.kit.wake import CeleryWaker, Waker
+from server.organizations.appointments import Appointments
 from server.organizations.invitations import Invitations
 from server.organizations.limits import LimitsCopy
 from server.organizations.models import CONSTRAINT_ERRORS as ORGANIZATION_CONSTRAINTS
+from server.organizations.offboarding import Offboarding
 from server.organizations.service import OrganizationService
 from server.organizations.tenants import Tenants
 from server.rpc.access import Access
@@ -130,6 +133,8 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     one_time_tokens = OneTimeTokens(engine, secrets)
     verification = Verification(accounts, one_time_tokens, mailer)
     tenants = Tenants(reads)
+    api_keys = ApiKeys()
+    offboarding = Offboarding(api_keys)
     first_uses = FirstUses(secrets, reads, engine)
     key_grants = KeyGrants(reads, clock)
 
@@ -158,6 +163,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
                 passwords=passwords,
                 sessions=sessions,
                 ownerships=tenants,
+                memberships=offboarding,
                 tokens=one_time_tokens,
                 mailer=mailer,
                 cursors=cursors,
@@ -168,7 +174,9 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
             OrganizationService(
                 accounts=accounts,
                 tenants=tenants,
-                invitations=Invitations(accounts, mailer, secrets),
+                invitations=Invitations(accounts, api_keys, mailer, secrets),
+                offboarding=offboarding,
+                appointments=Appointments(accounts, mailer),
                 subscriptions=Subscriptions(),
                 announcer=announcer,
                 limits=limits_copy,
@@ -179,7 +187,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
             api_key_service_pb2.DESCRIPTOR.services_by_name["ApiKeyService"],
             ApiKeyService(
                 verification=KeyVerification(secrets, issuer, reads, tenants, first_uses),
-                imports=Imports(secrets, tenants, families_copy),
+                imports=Imports(secrets, tenants, families_copy, mailer),
                 cursors=cursors,
                 announcer=announcer,
                 environment=settings.key_environment,

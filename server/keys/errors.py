@@ -42,6 +42,13 @@ class ScopeUnknownError(DomainError):
     reason = "SCOPE_UNKNOWN"
 
 
+class KeyImportNotAllowedError(DomainError):
+    """No owner of the organization has allowed the import of keys."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "KEY_IMPORT_NOT_ALLOWED"
+
+
 class PrefixTakenError(DomainError):
     """A key whose prefix starts this one, or is started by it, was imported before."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_import_pb2 import ApiKeyImport
 
 from server.keys import wire
-from server.keys.errors import PrefixTakenError
+from server.keys.errors import KeyImportNotAllowedError, PrefixTakenError
 from server.keys.families import FamiliesCopy
 from server.keys.first_uses import PURPOSE
 from server.keys.imported_hashes import HMAC_SHA256, ImportedHash, imported_hash
@@ -18,8 +19,10 @@ from server.keys.repository import ApiKeyRepository, ImportedSecretRepository
 from server.kit.call import Call
 from server.kit.errors import FieldViolation, InvalidRequestError, NotFoundError, invalid
 from server.kit.ids import parse_id
+from server.kit.mail import Mailer
 from server.kit.secrets import Secrets
 from server.kit.tokens import OURS
+from server.organizations.owners import owner_contacts
 from server.organizations.tenants import Tenants
 
 
@@ -30,6 +33,7 @@ class Imports:
     secrets: Secrets
     tenants: Tenants
     families: FamiliesCopy
+    mailer: Mailer
 
     async def add(self, request: pb.ImportApiKeysRequest, call: Call) -> list[ApiKey]:
         """Adds all keys of a request, or none.
@@ -37,12 +41,12 @@ class Imports:
         Raises:
             InvalidRequestError: if keys of the request do not agree with each other.
             NotFoundError: if there is no such organization.
+            KeyImportNotAllowedError: if no owner of it has allowed this.
             PrefixTakenError: naming each prefix that another key stands against.
         """
         _require_sense(request)
         organization_id = parse_id(request.organization_id)
-        if await self.tenants.find(organization_id) is None:
-            raise NotFoundError
+        organization_name = await self._require_allowed(organization_id, call)
         prefixes = [key.prefix for key in request.keys]
         await _require_free(prefixes, call)
         keys = [
@@ -56,8 +60,35 @@ class Imports:
             for key in request.keys
         ]
         await self._store(keys, request, call)
+        await self._inform_owners(organization_id, organization_name, len(keys), call)
         call.after_commit.append(lambda: self.families.add(prefixes))
         return keys
+
+    async def _require_allowed(self, organization_id: UUID, call: Call) -> str:
+        """The organization's name.
+
+        That it exists is no secret from administrators of the platform, who see the limits
+        of each; so it is refused by name, and not as if it were not there.
+        """
+        found = await self.tenants.key_import(call.db, organization_id)
+        if found is None:
+            raise NotFoundError
+        if not found.allowed:
+            raise KeyImportNotAllowedError
+        return found.organization_name
+
+    async def _inform_owners(
+        self, organization_id: UUID, organization_name: str, count: int, call: Call
+    ) -> None:
+        for owner in await owner_contacts(call.db, organization_id):
+            self.mailer.send(
+                call,
+                owner.email,
+                "keys_imported",
+                display_name=owner.display_name,
+                organization_name=organization_name,
+                key_count=str(count),
+            )
 
     async def _store(
         self, keys: Sequence[ApiKey], request: pb.ImportApiKeysRequest, call: Call

@@ -63,6 +63,7 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
             postgresql_where=text("previous_secret_hash is not null"),
         ),
         Index("ix_api_keys_organization_id_id", "organization_id", "id"),
+        Index("ix_api_keys_organization_id_created_by_id", "organization_id", "created_by", "id"),
         CheckConstraint("cardinality(scopes) > 0", name="has_scopes"),
     )
 

@@ -70,9 +70,29 @@ class ApiKeyRepository:
         query = select(ApiKey).where(ApiKey.id == key_id, ApiKey.organization_id.in_(organizations))
         return await self._db.scalar(query.with_for_update(key_share=True))
 
-    async def list(self, organization_id: UUID, paging: Paging, cursors: Cursors) -> Page[ApiKey]:
-        """A page of an organization's keys, newest first."""
+    async def list_created_by(
+        self, organization_id: UUID, user_id: UUID, limit: int
+    ) -> Sequence[UUID]:
+        """The ids of an organization's keys that a person created, but the revoked ones."""
+        query = select(ApiKey.id).where(
+            ApiKey.organization_id == organization_id,
+            ApiKey.created_by == user_id,
+            ApiKey.revoked_at.is_(None),
+        )
+        return (await self._db.scalars(query.order_by(ApiKey.id.desc()).limit(limit))).all()
+
+    async def list(
+        self,
+        organization_id: UUID,
+        paging: Paging,
+        cursors: Cursors,
+        *,
+        created_by: UUID | None = None,
+    ) -> Page[ApiKey]:
+        """A page of an organization's keys, newest first; all of them or a person's."""
         query = select(ApiKey).where(ApiKey.organization_id == organization_id)
+        if created_by is not None:
+            query = query.where(ApiKey.created_by == created_by)
         return await fetch_page(self._db, query, NEWEST_FIRST, paging, cursors)
 
     async def add_uses(self, uses: Sequence[Uses]) -> None:

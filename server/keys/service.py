@@ -29,6 +29,7 @@ from server.kit.ids import parse_id
 from server.kit.networks import normal_cidrs
 from server.kit.paging import Cursors
 from server.kit.tokens import api_key_prefix, new_api_key
+from server.organizations.pending_invitations import revoke_of_api_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ class ApiKeyService:
     ) -> pb.ListApiKeysResponse:
         paging = self.cursors.paging(request)
         organization_id = parse_id(request.organization_id)
-        page = await ApiKeyRepository(call.db).list(organization_id, paging, self.cursors)
+        created_by = parse_id(request.created_by) if request.HasField("created_by") else None
+        page = await ApiKeyRepository(call.db).list(
+            organization_id, paging, self.cursors, created_by=created_by
+        )
         return pb.ListApiKeysResponse(
             api_keys=[wire.api_key(key, call.now) for key in page.rows],
             next_cursor=page.next_cursor,
@@ -102,9 +106,11 @@ class ApiKeyService:
         self, request: pb.UpdateApiKeyRequest, call: Call
     ) -> pb.UpdateApiKeyResponse:
         key = await _find_to_change(request.api_key_id, call)
+        call.require_held(key.organization_id, key.scopes)
         key.require_not_revoked()
         _require_grantable(request.scopes, key.organization_id, call)
         _apply(request, key)
+        await revoke_of_api_key(key.organization_id, key.id, call, held=frozenset(key.scopes))
         return pb.UpdateApiKeyResponse(api_key=await self._changed("key.updated", key, call))
 
     async def RevokeApiKey(
@@ -112,6 +118,7 @@ class ApiKeyService:
     ) -> pb.RevokeApiKeyResponse:
         key = await _find_to_change(request.api_key_id, call)
         key.revoke(call.now)
+        await revoke_of_api_key(key.organization_id, key.id, call)
         await ImportedSecretRepository(call.db).forget(key.id)
         return pb.RevokeApiKeyResponse(api_key=await self._changed("key.revoked", key, call))
 
@@ -119,6 +126,7 @@ class ApiKeyService:
         self, request: pb.RotateApiKeyRequest, call: Call
     ) -> pb.RotateApiKeyResponse:
         key = await _find_to_change(request.api_key_id, call)
+        call.require_held(key.organization_id, key.scopes)
         secret = new_api_key(self.environment)
         overlap = timedelta(seconds=request.overlap_seconds)
         # Only the secret from before this rotation goes on, and only if it may.

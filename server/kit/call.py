@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -17,6 +17,7 @@ from server.kit.errors import (
     EtagMismatchError,
     NotFoundError,
     PermissionDeniedError,
+    PermissionsExceededError,
     UnauthenticatedError,
 )
 from server.kit.outbox import Event
@@ -164,6 +165,33 @@ class Call:
             raise PermissionDeniedError(permission=self.method.permission)
         self.authorized = True
 
+    def authorize_self(self, organization_id: UUID) -> None:
+        """Lets a person act on their own membership, whatever it allows.
+
+        Raises:
+            NotFoundError: if the organization does not exist for the caller.
+        """
+        if organization_id not in self.grants:
+            raise NotFoundError
+        self.authorized = True
+
+    def require_held(self, organization_id: UUID, permissions: Iterable[str]) -> None:
+        """Lets the caller act through something only if they may do all that it can.
+
+        Each method calls it that changes a thing with rights of its own, gives out its
+        secret or shows what only it may see: an API key, a webhook. Revoking or deleting
+        it takes no more than the method's permission.
+
+        Args:
+            permissions: what the thing can do.
+
+        Raises:
+            PermissionsExceededError: naming the permissions that the caller lacks.
+        """
+        lacking = frozenset(permissions) - self.permissions(organization_id)
+        if lacking:
+            raise PermissionsExceededError(permissions=" ".join(sorted(lacking)))
+
     def permissions(self, organization_id: UUID) -> frozenset[str]:
         """What the caller may do in an organization."""
         return self.grants.get(organization_id, frozenset())
@@ -196,6 +224,7 @@ class Call:
         organization_id: UUID | None = None,
         target_id: UUID | None = None,
         data: Message | None = None,
+        details: Mapping[str, Any] | None = None,
         actor: Principal | None = None,
     ) -> None:
         """Writes the audit log, and the event if the contract says that the method emits it.
@@ -207,6 +236,7 @@ class Call:
             target_id: what it was done to.
             data: the resource as the contract shows it; the audit log leaves
                 out its sensitive fields.
+            details: what only the audit log holds, beside the resource.
             actor: who did it, if it is not the call's principal (a sign-in).
         """
         who = actor or self.principal
@@ -217,7 +247,7 @@ class Call:
                 actor_id=who.id,
                 action=action,
                 target_id=target_id,
-                details=redacted(data) if data is not None else {},
+                details={**(redacted(data) if data is not None else {}), **(details or {})},
                 client_address=self.client.address,
                 request_id=self.request_id,
             )

@@ -50,6 +50,7 @@ class Method:
         access: which of the rules of `portico.type.v1.Access` holds.
         permission: the permission that is needed, or "".
         reads: whether it changes nothing.
+        or_self: the request field that names the person who needs no permission, or "".
         emits: the event types it may cause.
     """
 
@@ -57,6 +58,7 @@ class Method:
     name: str
     access: str
     permission: str
+    or_self: str
     reads: bool
     emits: frozenset[str]
     names_organization: bool
@@ -90,6 +92,7 @@ def _method(method: MethodDescriptor) -> Method:
         name=method.name,
         access=rule,
         permission=access.permission or access.platform_permission,
+        or_self=access.or_self,
         reads=options.Extensions[options_pb2.limit].category in _READ_CATEGORIES,
         emits=frozenset(options.Extensions[options_pb2.emits]),
         names_organization="organization_id" in method.input_type.fields_by_name,
@@ -119,6 +122,27 @@ def event_types() -> dict[str, MethodDescriptor]:
         for event in method.GetOptions().Extensions[options_pb2.emits]
     }
     return dict(sorted(found.items()))
+
+
+@cache
+def event_permissions() -> dict[str, str]:
+    """The permission that shows what each event type shows, by the type's name.
+
+    Raises:
+        ContractError: if the events about a kind of resource belong to no service, or to two.
+    """
+    families = [
+        family
+        for service in services()
+        for family in service.GetOptions().Extensions[options_pb2.events]
+    ]
+    permissions = {family.resource: family.permission for family in families}
+    if len(permissions) != len(families):
+        raise ContractError("two services say who may read the same events")
+    unknown = {name for name in event_types() if name.partition(".")[0] not in permissions}
+    if unknown:
+        raise ContractError(f"no service says who may read {', '.join(sorted(unknown))}")
+    return {name: permissions[name.partition(".")[0]] for name in event_types()}
 
 
 def as_json(message: Message) -> dict[str, Any]:

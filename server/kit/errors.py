@@ -100,6 +100,13 @@ class PermissionDeniedError(DomainError):
     reason = "PERMISSION_DENIED"
 
 
+class PermissionsExceededError(DomainError):
+    """Nobody acts through what may do more than they may themselves."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "PERMISSIONS_EXCEEDED"
+
+
 class InvalidRequestError(DomainError):
     """The request is not valid."""
 

@@ -22,10 +22,31 @@ class RoleNotGrantableError(DomainError):
 
 
 class LastOwnerError(DomainError):
-    """An organization always keeps an owner."""
+    """An organization always keeps an owner who can act; suspended ones do not count."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "LAST_OWNER"
+
+
+class OrganizationHasOwnerError(DomainError):
+    """The organization has an owner who can act."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "ORGANIZATION_HAS_OWNER"
+
+
+class OwnerNotMemberError(DomainError):
+    """The organization has members who can act; one of them has to become the owner."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "OWNER_NOT_MEMBER"
+
+
+class SelfAppointmentError(DomainError):
+    """Nobody appoints themselves."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "SELF_APPOINTMENT"
 
 
 class MemberNotFoundError(DomainError):
@@ -64,10 +85,19 @@ class InvitationAlreadyUsedError(DomainError):
 
 
 class InvitationRevokedError(DomainError):
-    """The invitation was taken back."""
+    """The invitation was revoked, or who sent it may no longer invite."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "INVITATION_REVOKED"
+    # One whose inviter has lost the right is revoked when somebody tries to accept it.
+    keeps_changes = True
+
+
+class InvitationDeclinedError(DomainError):
+    """The invitation was declined."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "INVITATION_DECLINED"
 
 
 class InvitationExpiredError(DomainError):

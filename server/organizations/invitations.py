@@ -12,14 +12,21 @@ from server.kit.ids import new_id
 from server.kit.mail import Mailer
 from server.kit.secrets import Secrets
 from server.kit.tokens import new_token
+from server.organizations import pending_invitations
 from server.organizations.errors import (
     AlreadyMemberError,
     InvitationForAnotherAddressError,
     InvitationNotFoundError,
+    InvitationRevokedError,
 )
 from server.organizations.models import Invitation, Organization
-from server.organizations.repository import InvitationRepository, MembershipRepository
-from server.organizations.rules import INVITATION_LIFETIME
+from server.organizations.ports import ApiKeys
+from server.organizations.repository import (
+    InvitationRepository,
+    MembershipRepository,
+    OrganizationRepository,
+)
+from server.organizations.rules import INVITATION_LIFETIME, ROLES, may_invite
 from server.users.accounts import Accounts, Contact, normal_email
 
 PURPOSE = "one-time-token"
@@ -30,6 +37,7 @@ class Invitations:
     """Issues invitations and takes them back in."""
 
     accounts: Accounts
+    api_keys: ApiKeys
     mailer: Mailer
     secrets: Secrets
 
@@ -53,6 +61,7 @@ class Invitations:
             role=request.role,
             token_hash=self._hash(token),
             invited_by=call.principal.id if call.principal.kind == "user" else None,
+            invited_by_api_key=call.principal.id if call.principal.kind == "key" else None,
             expires_at=call.now + INVITATION_LIFETIME,
         )
         repository = InvitationRepository(call.db)
@@ -63,7 +72,7 @@ class Invitations:
         return invitation
 
     async def find_by_token(self, token: str, call: Call) -> Invitation:
-        """The invitation with this token, locked.
+        """The invitation with this token; not locked, see `lock`.
 
         Raises:
             InvitationNotFoundError: if there is none.
@@ -72,6 +81,23 @@ class Invitations:
         if invitation is None:
             raise InvitationNotFoundError
         return invitation
+
+    async def lock(self, invitation: Invitation, call: Call) -> Organization:
+        """Locks the organization and then the invitation; gives the former.
+
+        Whoever removes or demotes the inviter locks in the same order, so either they find
+        the invitation accepted, or who accepts finds the right gone.
+
+        Raises:
+            InvitationNotFoundError: if the organization is deleted.
+        """
+        organizations = OrganizationRepository(call.db)
+        await organizations.lock(invitation.organization_id)
+        organization = await organizations.find(invitation.organization_id)
+        if organization is None:
+            raise InvitationNotFoundError
+        await InvitationRepository(call.db).lock(invitation)
+        return organization
 
     async def addressee(self, invitation: Invitation, call: Call) -> Contact:
         """The caller, if the invitation is for the address that they have shown to be theirs.
@@ -85,6 +111,32 @@ class Invitations:
         if account is None or not account.verified or account.email != invitation.email:
             raise InvitationForAnotherAddressError
         return Contact(account.id, account.email, account.display_name)
+
+    async def require_still_granted(self, invitation: Invitation, call: Call) -> None:
+        """Asks the inviter's right again, for the invitation is used on the strength of it.
+
+        Raises:
+            DomainError: if the invitation is not pending.
+            InvitationRevokedError: if the inviter has lost the right; it is revoked by this.
+        """
+        invitation.require_pending(call.now)
+        if not may_invite(invitation.role, await self._inviter_permissions(invitation, call)):
+            pending_invitations.revoke(invitation, call)
+            raise InvitationRevokedError
+
+    async def _inviter_permissions(self, invitation: Invitation, call: Call) -> frozenset[str]:
+        """What the person or the API key that invited may do now; nothing if it is not known."""
+        organization_id = invitation.organization_id
+        if invitation.invited_by_api_key is not None:
+            return await self.api_keys.scopes(
+                call.db, organization_id, invitation.invited_by_api_key, call.now
+            )
+        if invitation.invited_by is None:
+            return frozenset()
+        role = await MembershipRepository(call.db).acting_role(
+            organization_id, invitation.invited_by
+        )
+        return ROLES[role] if role else frozenset()
 
     def _hash(self, token: str) -> bytes:
         return self.secrets.mac(PURPOSE, token)

@@ -23,6 +23,7 @@ from server.kit.errors import ConcurrentUpdateError
 from server.organizations.errors import (
     AlreadyMemberError,
     InvitationAlreadyUsedError,
+    InvitationDeclinedError,
     InvitationExpiredError,
     InvitationPendingError,
     InvitationRevokedError,
@@ -31,6 +32,7 @@ from server.organizations.errors import (
 
 PENDING = "pending"
 ACCEPTED = "accepted"
+DECLINED = "declined"
 REVOKED = "revoked"
 EXPIRED = "expired"
 
@@ -68,6 +70,8 @@ class Organization(Identified, Timestamped, Versioned, Base):
     name: Mapped[str] = mapped_column(String(100))
     slug: Mapped[str] = mapped_column(String(50))
     tier: Mapped[str] = mapped_column(String(16), default="free")
+    # Whether administrators of the platform may import API keys.
+    allow_key_import: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     deleted_at: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
@@ -130,12 +134,14 @@ class Invitation(Identified, Timestamped, Versioned, Base):
     email: Mapped[str] = mapped_column(String(254))
     role: Mapped[str] = mapped_column(ForeignKey("roles.name"))
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    # None when an API key invited.
+    # The person or the API key that invited.
     invited_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    invited_by_api_key: Mapped[UUID | None]
     # Time alone does not change it: "pending" may have expired, see `status_at`.
     status: Mapped[str] = mapped_column(String(16), default=PENDING)
     expires_at: Mapped[datetime]
     accepted_at: Mapped[datetime | None]
+    declined_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
@@ -148,45 +154,69 @@ class Invitation(Identified, Timestamped, Versioned, Base):
             postgresql_where=text("status = 'pending'"),
         ),
         Index("ix_invitations_organization_id_id", "organization_id", "id"),
+        Index(
+            "ix_invitations_invited_by_pending",
+            "invited_by",
+            postgresql_where=text("status = 'pending'"),
+        ),
         CheckConstraint(
-            "status in ('pending', 'accepted', 'revoked', 'expired')", name="status_is_known"
+            "status in ('pending', 'accepted', 'declined', 'revoked', 'expired')",
+            name="status_is_known",
         ),
         CheckConstraint(
             "(status = 'accepted') = (accepted_at is not null)", name="accepted_has_time"
+        ),
+        CheckConstraint(
+            "(status = 'declined') = (declined_at is not null)", name="declined_has_time"
         ),
         CheckConstraint("(status = 'revoked') = (revoked_at is not null)", name="revoked_has_time"),
     )
 
     def status_at(self, now: datetime) -> str:
-        """ "pending", "accepted", "revoked" or "expired"."""
+        """ "pending", "accepted", "declined", "revoked" or "expired"."""
         return EXPIRED if self.status == PENDING and self.expires_at <= now else self.status
 
     def accept(self, now: datetime) -> None:
-        """Uses the invitation up.
+        """Uses the invitation up; it is pending.
 
         Raises:
-            InvitationAlreadyUsedError: if it was accepted before.
-            InvitationRevokedError: if it was taken back.
-            InvitationExpiredError: if its time is over.
+            DomainError: if it is not; see `require_pending`.
         """
-        self._require_pending(now)
+        self.require_pending(now)
         self.status, self.accepted_at = ACCEPTED, now
 
+    def decline(self, now: datetime) -> None:
+        """Turns the invitation down; it is pending.
+
+        Raises:
+            DomainError: if it is not; see `require_pending`.
+        """
+        self.require_pending(now)
+        self.status, self.declined_at = DECLINED, now
+
     def revoke(self, now: datetime) -> None:
-        """Takes the invitation back.
+        """Takes the invitation back; it is pending.
+
+        Raises:
+            DomainError: if it is not; see `require_pending`.
+        """
+        self.require_pending(now)
+        self.status, self.revoked_at = REVOKED, now
+
+    def require_pending(self, now: datetime) -> None:
+        """Refuses any change of an invitation that has ended.
 
         Raises:
             InvitationAlreadyUsedError: if it was accepted before.
-            InvitationRevokedError: if it was taken back.
+            InvitationDeclinedError: if it was declined.
+            InvitationRevokedError: if it was revoked.
             InvitationExpiredError: if its time is over.
         """
-        self._require_pending(now)
-        self.status, self.revoked_at = REVOKED, now
-
-    def _require_pending(self, now: datetime) -> None:
         match self.status_at(now):
             case "accepted":
                 raise InvitationAlreadyUsedError
+            case "declined":
+                raise InvitationDeclinedError
             case "revoked":
                 raise InvitationRevokedError
             case "expired":

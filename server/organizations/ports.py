@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -13,4 +15,20 @@ class Subscriptions(Protocol):
 
     async def silence(self, db: AsyncSession, organization_id: UUID) -> None:
         """Ends what an organization's webhooks are told, also what is on its way."""
+        ...
+
+
+class ApiKeys(Protocol):
+    """Knows the API keys of an organization; the keys feature does."""
+
+    async def created_by(
+        self, db: AsyncSession, organization_id: UUID, user_id: UUID, limit: int
+    ) -> Sequence[UUID]:
+        """The keys that a person created and that are not revoked, the newest first."""
+        ...
+
+    async def scopes(
+        self, db: AsyncSession, organization_id: UUID, key_id: UUID, now: datetime
+    ) -> frozenset[str]:
+        """What a key may do; nothing if it is revoked or has expired."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Exists, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,7 +19,8 @@ from server.organizations.models import (
     Organization,
     OrganizationLimits,
 )
-from server.organizations.rules import OWNER
+from server.organizations.rules import MANAGERS, OWNER
+from server.users.accounts import can_act
 
 NEWEST_FIRST = Order((Organization.id,))
 NEWEST_INVITATION_FIRST = Order((Invitation.id,))
@@ -83,6 +84,15 @@ class MembershipRepository:
         )
         return await self._db.scalar(query)
 
+    async def acting_role(self, organization_id: UUID, user_id: UUID) -> str | None:
+        """The role of a member who can act, or None if the person is none."""
+        query = select(Membership.role).where(
+            Membership.organization_id == organization_id,
+            Membership.user_id == user_id,
+            can_act(Membership.user_id),
+        )
+        return await self._db.scalar(query)
+
     async def roles(self, user_id: UUID, organization_ids: Collection[UUID]) -> Mapping[UUID, str]:
         """A person's role in each of these organizations that they belong to."""
         query = select(Membership.organization_id, Membership.role).where(
@@ -90,12 +100,30 @@ class MembershipRepository:
         )
         return dict((await self._db.execute(query)).all())
 
-    async def count_owners(self, organization_id: UUID) -> int:
-        """How many owners an organization has."""
-        query = select(func.count()).where(
-            Membership.organization_id == organization_id, Membership.role == OWNER
+    async def list_of(self, user_id: UUID) -> Sequence[Membership]:
+        """A person's part in each organization that is not deleted, the first joined first."""
+        query = (
+            select(Membership)
+            .join(Organization, Organization.id == Membership.organization_id)
+            .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
         )
-        return await self._db.scalar(query) or 0
+        return (await self._db.scalars(query.order_by(Membership.id))).all()
+
+    async def has_acting_owner(self, organization_id: UUID, besides: UUID | None = None) -> bool:
+        """Whether an organization has an owner who can act, another one than `besides`."""
+        others = _acting(organization_id, Membership.role == OWNER)
+        return bool(await self._db.scalar(select(others.where(Membership.user_id != besides))))
+
+    async def has_acting_member(self, organization_id: UUID) -> bool:
+        """Whether an organization has any member who can act."""
+        return bool(await self._db.scalar(select(_acting(organization_id))))
+
+    async def managers(self, organization_id: UUID, limit: int) -> Sequence[UUID]:
+        """Owners and admins of an organization, those who joined first before the others."""
+        query = select(Membership.user_id).where(
+            Membership.organization_id == organization_id, Membership.role.in_(MANAGERS)
+        )
+        return (await self._db.scalars(query.order_by(Membership.id).limit(limit))).all()
 
     async def owners(self, organization_id: UUID) -> Sequence[UUID]:
         """The people who own an organization, those who joined first before the others."""
@@ -110,6 +138,12 @@ class MembershipRepository:
         """A page of an organization's members, in the order in which they joined."""
         query = select(Membership).where(Membership.organization_id == organization_id)
         return await fetch_page(self._db, query, IN_ORDER_OF_JOINING, paging, cursors)
+
+
+def _acting(organization_id: UUID, *which: ColumnElement[bool]) -> Exists:
+    """The condition that an organization has a member like this who can act."""
+    here = Membership.organization_id == organization_id
+    return exists().where(here, can_act(Membership.user_id), *which)
 
 
 class InvitationRepository:
@@ -132,12 +166,37 @@ class InvitationRepository:
         return await self._db.scalar(query.with_for_update())
 
     async def find_by_token(self, token_hash: bytes) -> Invitation | None:
-        """The invitation with this token; locked, so that of two who bring it one wins.
+        """The invitation with this token.
 
         Asked outside any organization: the token is how it becomes known.
         """
-        query = select(Invitation).where(Invitation.token_hash == token_hash)
-        return await self._db.scalar(query.with_for_update())
+        return await self._db.scalar(select(Invitation).where(Invitation.token_hash == token_hash))
+
+    async def lock(self, invitation: Invitation) -> None:
+        """Reads the invitation again and locks it, so that of two who bring it one wins."""
+        await self._db.refresh(invitation, with_for_update=True)
+
+    async def lock_pending_of_person(
+        self, user_id: UUID, now: datetime, organization_id: UUID | None = None
+    ) -> Sequence[Invitation]:
+        """The pending invitations that a person sent, by default in all organizations; locked."""
+        sent = Invitation.invited_by == user_id
+        here = [Invitation.organization_id == organization_id] if organization_id else []
+        return await self._lock_pending(now, sent, *here)
+
+    async def lock_pending_of_api_key(
+        self, organization_id: UUID, key_id: UUID, now: datetime
+    ) -> Sequence[Invitation]:
+        """The pending invitations that an API key of the organization sent; locked."""
+        here = Invitation.organization_id == organization_id
+        return await self._lock_pending(now, here, Invitation.invited_by_api_key == key_id)
+
+    async def _lock_pending(
+        self, now: datetime, *which: ColumnElement[bool]
+    ) -> Sequence[Invitation]:
+        pending = (Invitation.status == PENDING, Invitation.expires_at > now)
+        query = select(Invitation).where(*which, *pending).order_by(Invitation.id)
+        return (await self._db.scalars(query.with_for_update())).all()
 
     async def close_expired(self, organization_id: UUID, email: str, now: datetime) -> None:
         """Ends an address's invitation that has run out, to make room for a new one."""

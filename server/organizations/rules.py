@@ -12,6 +12,8 @@ from datetime import timedelta
 from server.organizations.errors import RoleNotGrantableError
 
 OWNER = "owner"
+# Who is informed of what concerns the whole organization.
+MANAGERS = (OWNER, "admin")
 
 _VIEWER = frozenset({"organization:read", "members:read", "keys:read", "webhooks:read"})
 _MEMBER = _VIEWER | {"keys:write", "webhooks:write"}
@@ -48,6 +50,11 @@ def require_grantable(role: str, held: frozenset[str]) -> None:
     """
     if not ROLES[role] <= held:
         raise RoleNotGrantableError(role=role)
+
+
+def may_invite(role: str, held: frozenset[str]) -> bool:
+    """Whether who holds these permissions may invite somebody to a role."""
+    return ROLES[role] | {"members:write"} <= held
 
 
 def slug_candidates(name: str) -> Iterator[str]:

@@ -15,7 +15,8 @@ from server.kit.call import Call
 from server.kit.errors import NotFoundError, UnauthenticatedError
 from server.kit.ids import parse_id
 from server.kit.paging import Cursors
-from server.organizations import members, wire
+from server.organizations import members, pending_invitations, wire
+from server.organizations.appointments import Appointments
 from server.organizations.errors import (
     InvitationNotFoundError,
     MemberNotFoundError,
@@ -29,6 +30,7 @@ from server.organizations.models import (
     Organization,
     OrganizationLimits,
 )
+from server.organizations.offboarding import Offboarding
 from server.organizations.ports import Subscriptions
 from server.organizations.repository import (
     InvitationRepository,
@@ -36,7 +38,7 @@ from server.organizations.repository import (
     MembershipRepository,
     OrganizationRepository,
 )
-from server.organizations.rules import OWNER, require_grantable, slug_candidates
+from server.organizations.rules import OWNER, ROLES, require_grantable, slug_candidates
 from server.organizations.tenants import Tenants
 from server.organizations.views import OrganizationView
 from server.users.accounts import Accounts, Contact
@@ -49,6 +51,8 @@ class OrganizationService:
     accounts: Accounts
     tenants: Tenants
     invitations: Invitations
+    offboarding: Offboarding
+    appointments: Appointments
     subscriptions: Subscriptions
     announcer: Announcer
     limits: LimitsCopy
@@ -96,6 +100,11 @@ class OrganizationService:
             organization.name = request.name
         if request.HasField("slug"):
             organization.slug = request.slug
+        if request.HasField("allow_key_import"):
+            if request.allow_key_import:
+                # Imported keys can have any scopes, so this grants all that an owner may do.
+                require_grantable(OWNER, call.permissions(organization.id))
+            organization.allow_key_import = request.allow_key_import
         await call.db.flush()
         await call.db.refresh(organization)
         _record("organization.updated", organization, call)
@@ -162,10 +171,13 @@ class OrganizationService:
     ) -> pb.UpdateMemberResponse:
         organization_id = parse_id(request.organization_id)
         member = await members.find_to_change(organization_id, parse_id(request.user_id), call)
-        require_grantable(request.role, call.permissions(organization_id))
+        require_grantable(request.role, await members.permissions_now(organization_id, call))
         if request.role != OWNER:
             await members.require_other_owner(member, call)
         member.role = request.role
+        await pending_invitations.revoke_of_person(
+            member.user_id, call, organization_id=organization_id, held=ROLES[request.role]
+        )
         await call.db.flush()
         await call.db.refresh(member)
         shown = wire.member(member, await self._contact(member, call))
@@ -179,10 +191,26 @@ class OrganizationService:
         organization_id = parse_id(request.organization_id)
         member = await members.find_to_change(organization_id, parse_id(request.user_id), call)
         await members.require_other_owner(member, call)
-        shown = wire.member(member, await self._contact(member, call))
-        await call.db.delete(member)
-        _record_member("member.removed", member, shown, call)
-        return pb.RemoveMemberResponse()
+        contact = await self._contact(member, call)
+        keys = await self.offboarding.remove(member, contact, call)
+        if "keys:read" not in call.permissions(organization_id):
+            return pb.RemoveMemberResponse()
+        return pb.RemoveMemberResponse(
+            api_key_ids=[str(key_id) for key_id in keys.ids], has_more_api_keys=keys.has_more
+        )
+
+    async def LeaveOrganization(
+        self, request: pb.LeaveOrganizationRequest, call: Call
+    ) -> pb.LeaveOrganizationResponse:
+        member = await members.find_own(parse_id(request.organization_id), call)
+        await members.require_other_owner(member, call)
+        await self.offboarding.remove(member, await self._contact(member, call), call)
+        return pb.LeaveOrganizationResponse()
+
+    async def AppointOwner(
+        self, request: pb.AppointOwnerRequest, call: Call
+    ) -> pb.AppointOwnerResponse:
+        return pb.AppointOwnerResponse(member=await self.appointments.appoint(request, call))
 
     async def CreateInvitation(
         self, request: pb.CreateInvitationRequest, call: Call
@@ -216,25 +244,32 @@ class OrganizationService:
             raise InvitationNotFoundError
         call.authorize(invitation.organization_id)
         call.expect(invitation.version)
-        invitation.revoke(call.now)
-        shown = wire.invitation(invitation, call.now)
-        _record_invitation("invitation.revoked", invitation, shown, call)
+        pending_invitations.revoke(invitation, call)
         return pb.RevokeInvitationResponse()
 
     async def AcceptInvitation(
         self, request: pb.AcceptInvitationRequest, call: Call
     ) -> pb.AcceptInvitationResponse:
         invitation = await self.invitations.find_by_token(request.token, call)
-        organization = await OrganizationRepository(call.db).find(invitation.organization_id)
-        if organization is None:
-            raise InvitationNotFoundError
         addressee = await self.invitations.addressee(invitation, call)
+        organization = await self.invitations.lock(invitation, call)
+        await self.invitations.require_still_granted(invitation, call)
         invitation.accept(call.now)
         member = _new_member(organization, call.user_id, invitation.role, call)
         await call.db.flush()
         _record_member("member.added", member, wire.member(member, addressee), call)
         shown = wire.organization(organization, member.role)
         return pb.AcceptInvitationResponse(organization=shown)
+
+    async def DeclineInvitation(
+        self, request: pb.DeclineInvitationRequest, call: Call
+    ) -> pb.DeclineInvitationResponse:
+        invitation = await self.invitations.find_by_token(request.token, call)
+        await self.invitations.lock(invitation, call)
+        invitation.decline(call.now)
+        shown = wire.invitation(invitation, call.now)
+        _record_invitation("invitation.declined", invitation, shown, call)
+        return pb.DeclineInvitationResponse()
 
     async def _contact(self, member: Membership, call: Call) -> Contact:
         """How the member is named; who has no account any more is no member either."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, delete, exists, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -15,6 +16,7 @@ from server.kit.reads import Reads, keyed_query
 from server.organizations.models import Membership, Organization
 from server.organizations.rules import OWNER, ROLES
 from server.organizations.views import OrganizationView
+from server.users.accounts import can_act
 
 Rights = Mapping[UUID, frozenset[str]]
 
@@ -29,6 +31,7 @@ _VIEW = keyed_query(
         Organization.version,
         Organization.created_at,
         Organization.updated_at,
+        Organization.allow_key_import,
     ).where(_ALIVE),
     Organization.id,
 )
@@ -38,6 +41,18 @@ _RIGHTS = keyed_query(
     .where(_ALIVE),
     Membership.user_id,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class KeyImport:
+    """What an import of keys needs to know of the organization.
+
+    Attributes:
+        allowed: whether an owner has allowed it.
+    """
+
+    organization_name: str
+    allowed: bool
 
 
 def is_alive(organization_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
@@ -98,7 +113,7 @@ class Tenants:
         )
 
     async def is_last_owner(self, db: AsyncSession, user_id: UUID) -> bool:
-        """Whether some organization would be without an owner if the person left.
+        """Whether some organization would be without an owner who can act if the person left.
 
         Locks the person's organizations, so that the answer holds until the
         caller's transaction ends.
@@ -113,9 +128,16 @@ class Tenants:
         organizations = (await db.scalars(owned)).all()
         return bool(organizations) and bool(await db.scalar(_any_without(user_id, organizations)))
 
-    async def end_memberships(self, db: AsyncSession, user_id: UUID) -> None:
-        """Takes a person out of all organizations; for the deletion of an account."""
-        await db.execute(delete(Membership).where(Membership.user_id == user_id))
+    async def key_import(self, db: AsyncSession, organization_id: UUID) -> KeyImport | None:
+        """Whether keys may be imported into an organization; None if there is none.
+
+        Locks its row, so that what is answered is true until the caller's transaction ends.
+        """
+        query = select(Organization.name, Organization.allow_key_import).where(
+            Organization.id == organization_id, _ALIVE
+        )
+        row = (await db.execute(query.with_for_update(read=True))).one_or_none()
+        return KeyImport(*row) if row else None
 
     async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Rights]:
         found: defaultdict[UUID, dict[UUID, frozenset[str]]] = defaultdict(dict)
@@ -129,11 +151,12 @@ class Tenants:
 
 
 def _any_without(user_id: UUID, organizations: Sequence[UUID]) -> Select[tuple[bool]]:
-    """Whether one of the organizations has no owner but this person."""
+    """Whether one of the organizations has no owner who can act but this person."""
     other = aliased(Membership)
     has_other_owner = exists().where(
         other.organization_id == Organization.id,
         other.user_id != user_id,
         other.role == OWNER,
+        can_act(other.user_id),
     )
     return select(exists().where(Organization.id.in_(organizations), ~has_other_owner))

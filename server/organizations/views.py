@@ -18,3 +18,4 @@ class OrganizationView:
     version: int
     created_at: datetime
     updated_at: datetime
+    allow_key_import: bool

@@ -30,6 +30,7 @@ def organization(row: Organization | OrganizationView, role: str) -> pb.Organiza
         role=role,
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
+        allow_key_import=row.allow_key_import,
     )
 
 
@@ -53,6 +54,7 @@ def invitation(row: Invitation, now: datetime) -> pb.Invitation:
         role=row.role,
         status=row.status_at(now),
         invited_by=str(row.invited_by or ""),
+        invited_by_api_key=str(row.invited_by_api_key or ""),
         created_at=timestamp(row.created_at),
         expires_at=timestamp(row.expires_at),
     )

@@ -106,7 +106,9 @@ class Access:
             call.grants = await self._authority.memberships(claims.subject)
         else:
             await self._admit_key(call, claims)
-        if call.method.names_organization:
+        if _is_about_the_caller(request, call):
+            call.authorize_self(_organization_id(request))
+        elif call.method.names_organization:
             call.authorize(_organization_id(request))
 
     async def _admit_key(self, call: Call, claims: Claims) -> None:
@@ -123,6 +125,14 @@ class Access:
         """A service that forgot to authorize must fail loudly, before anything is committed."""
         if call.method.access == "permission" and not call.authorized:
             raise RuntimeError(f"{call.method.path} answered without authorizing the caller")
+
+
+def _is_about_the_caller(request: Any, call: Call) -> bool:
+    """Whether the method lets people act on themselves, and the request names the caller."""
+    field = call.method.or_self
+    if not field or call.principal.kind != "user":
+        return False
+    return str(getattr(request, field)).lower() == str(call.principal.id)
 
 
 def _organization_id(request: Any) -> UUID:

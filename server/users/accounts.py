@@ -22,6 +22,7 @@ from server.users.repository import (
     VIEW_BY_ID,
     UserRepository,
     UserView,
+    can_act,
     session_may_hold,
     with_account,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Accounts",
     "Contact",
     "account",
+    "can_act",
     "find_contacts",
     "normal_email",
     "session_may_hold",

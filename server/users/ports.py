@@ -8,6 +8,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.kit.call import Call
+
 
 class SessionEnder(Protocol):
     """Ends sessions; the auth feature does."""
@@ -30,12 +32,20 @@ class PasswordTokens(Protocol):
 
 
 class Ownerships(Protocol):
-    """Knows who belongs where and owns what; the organizations feature does."""
+    """Knows who owns what; the organizations feature does."""
 
     async def is_last_owner(self, db: AsyncSession, user_id: UUID) -> bool:
-        """Whether an organization would be left without an owner."""
+        """Whether an organization would be left without an owner who can act."""
         ...
 
-    async def end_memberships(self, db: AsyncSession, user_id: UUID) -> None:
-        """Takes a person out of every organization."""
+
+class Memberships(Protocol):
+    """Ends what a person may do in organizations; the organizations feature does."""
+
+    async def end_memberships(self, user_id: UUID, call: Call) -> None:
+        """Takes a person out of every organization, as if each had removed them."""
+        ...
+
+    async def suspend(self, user_id: UUID, call: Call) -> None:
+        """Revokes the person's pending invitations."""
         ...

@@ -147,6 +147,11 @@ def order(sort_by: str, sort_order: str) -> Order:
     return Order((SORTS[sort_by or "createdAt"], User.id), descending=sort_order != "asc")
 
 
+def can_act(user_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """The condition that a person's account is neither suspended nor deleted, for a query."""
+    return exists().where(User.id == user_id, User.status == "active", User.deleted_at.is_(None))
+
+
 def session_may_hold(
     user_id: SQLColumnExpression[UUID], began: SQLColumnExpression[datetime]
 ) -> ColumnElement[bool]:

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 ROLE_PERMISSIONS: Mapping[str, frozenset[str]] = {
     "user": frozenset(),
     "administrator": frozenset(
-        {"users:read", "users:write", "limits:read", "limits:write", "keys:import"}
+        {
+            *("users:read", "users:write", "limits:read", "limits:write"),
+            *("keys:import", "organizations:write"),
+        }
     ),
 }
 

@@ -24,7 +24,7 @@ from server.users.errors import (
 from server.users.models import User
 from server.users.password_policy import require_acceptable
 from server.users.passwords import Passwords
-from server.users.ports import Ownerships, PasswordTokens, SessionEnder
+from server.users.ports import Memberships, Ownerships, PasswordTokens, SessionEnder
 from server.users.repository import UserFilter, UserRepository, order
 
 
@@ -36,6 +36,7 @@ class UserService:
     passwords: Passwords
     sessions: SessionEnder
     ownerships: Ownerships
+    memberships: Memberships
     tokens: PasswordTokens
     mailer: Mailer
     cursors: Cursors
@@ -108,6 +109,7 @@ class UserService:
             await _require_other_administrator(user, call)
         _apply(request, user, call)
         if request.status == "suspended":
+            await self.memberships.suspend(user.id, call)
             await self.sessions.end_all(call.db, user.id, call.now)
         return pb.UpdateUserResponse(user=await _changed("user.updated", user, call))
 
@@ -117,7 +119,7 @@ class UserService:
         await _require_other_administrator(user, call)
         if await self.ownerships.is_last_owner(call.db, user.id):
             raise UserIsLastOwnerError
-        await self.ownerships.end_memberships(call.db, user.id)
+        await self.memberships.end_memberships(user.id, call)
         user.delete(call.now)
         await self.sessions.end_all(call.db, user.id, call.now)
         await _changed("user.deleted", user, call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from server.kit.contract import event_types
+from server.kit.contract import event_permissions, event_types
 from server.kit.errors import FieldViolation, InvalidRequestError
 from server.webhooks.models import ALL_EVENTS
 
@@ -14,7 +14,8 @@ TEST_EVENT = "webhook.test"
 # holds this table against the contract: an event without a description fails it.
 DESCRIPTIONS: Mapping[str, str] = {
     "invitation.created": "Somebody was invited to the organization.",
-    "invitation.revoked": "An invitation was taken back.",
+    "invitation.declined": "An invitation was declined.",
+    "invitation.revoked": "An invitation was revoked, or its inviter lost the right to invite.",
     "key.created": "An API key was created.",
     "key.imported": "An API key that another system made was imported.",
     "key.revoked": "An API key was revoked; it is refused from now on.",
@@ -46,3 +47,12 @@ def require_known(wanted: Iterable[str]) -> None:
     )
     if violations:
         raise InvalidRequestError(violations=violations)
+
+
+def permissions_to_read(subscribed: Iterable[str]) -> frozenset[str]:
+    """What the events of these types show, as the permissions that show the same."""
+    permissions = event_permissions()
+    wanted = set(subscribed)
+    if ALL_EVENTS in wanted:
+        return frozenset(permissions.values())
+    return frozenset(permissions[name] for name in wanted & permissions.keys())

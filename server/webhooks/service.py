@@ -10,7 +10,7 @@ from portico.webhooks.v1.webhook_pb2 import EventType
 from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
 
 from server.kit.call import Call
-from server.kit.contract import as_json, event_types
+from server.kit.contract import as_json, event_permissions
 from server.kit.ids import new_id, parse_id
 from server.kit.outbox import Event
 from server.kit.paging import Cursors
@@ -18,7 +18,12 @@ from server.kit.secrets import Secrets
 from server.kit.tasks import DELIVERY_TASK
 from server.webhooks import wire
 from server.webhooks.addresses import AddressPolicy
-from server.webhooks.catalog import DESCRIPTIONS, TEST_EVENT, require_known
+from server.webhooks.catalog import (
+    DESCRIPTIONS,
+    TEST_EVENT,
+    permissions_to_read,
+    require_known,
+)
 from server.webhooks.errors import DeliveryNotFoundError, WebhookNotFoundError
 from server.webhooks.fanout import event_payload
 from server.webhooks.models import Delivery, Webhook
@@ -39,6 +44,8 @@ class WebhookService:
     ) -> pb.CreateWebhookResponse:
         self.addresses.check_url(request.url)
         require_known(request.event_types)
+        organization_id = parse_id(request.organization_id)
+        call.require_held(organization_id, permissions_to_read(request.event_types))
         secret = new_secret()
         webhook = self._new_webhook(request, secret)
         WebhookRepository(call.db).add(webhook)
@@ -68,9 +75,11 @@ class WebhookService:
         self, request: pb.UpdateWebhookRequest, call: Call
     ) -> pb.UpdateWebhookResponse:
         webhook = await _find_to_change(request.webhook_id, call)
+        _require_readable(webhook, call)
         if request.HasField("url"):
             self.addresses.check_url(request.url)
         require_known(request.event_types)
+        call.require_held(webhook.organization_id, permissions_to_read(request.event_types))
         _apply(request, webhook)
         return pb.UpdateWebhookResponse(webhook=await _changed("webhook.updated", webhook, call))
 
@@ -86,6 +95,7 @@ class WebhookService:
         self, request: pb.TestWebhookRequest, call: Call
     ) -> pb.TestWebhookResponse:
         webhook = await _find(request.webhook_id, call)
+        _require_readable(webhook, call)
         event = _test_event(webhook, call)
         call.db.add(event)
         delivery = _delivery(event, webhook, call)
@@ -98,6 +108,7 @@ class WebhookService:
         self, request: pb.RotateWebhookSecretRequest, call: Call
     ) -> pb.RotateWebhookSecretResponse:
         webhook = await _find_to_change(request.webhook_id, call)
+        _require_readable(webhook, call)
         secret = new_secret()
         webhook.sealed_secret = seal(self.secrets, secret)
         shown = await _changed("webhook.secret_rotated", webhook, call)
@@ -125,6 +136,7 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
+        call.require_held(delivery.organization_id, permissions_to_read([delivery.event_type]))
         attempts = await repository.attempts(delivery.id)
         return pb.GetDeliveryResponse(delivery=wire.whole_delivery(delivery, attempts))
 
@@ -136,6 +148,7 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
+        call.require_held(delivery.organization_id, permissions_to_read([delivery.event_type]))
         delivery.redeliver(call.now)
         shown = _sent("delivery.redelivered", delivery, call)
         return pb.RedeliverDeliveryResponse(delivery=shown)
@@ -145,7 +158,8 @@ class WebhookService:
     ) -> pb.ListEventTypesResponse:
         return pb.ListEventTypesResponse(
             event_types=[
-                EventType(name=name, description=DESCRIPTIONS[name]) for name in event_types()
+                EventType(name=name, description=DESCRIPTIONS[name], permission=permission)
+                for name, permission in event_permissions().items()
             ]
         )
 
@@ -173,6 +187,11 @@ async def _find_to_change(webhook_id: str, call: Call) -> Webhook:
     webhook = await _find(webhook_id, call)
     call.expect(webhook.version)
     return webhook
+
+
+def _require_readable(webhook: Webhook, call: Call) -> None:
+    """Lets the caller act through a webhook only if they may read what its events show."""
+    call.require_held(webhook.organization_id, permissions_to_read(webhook.event_types))
 
 
 def _apply(request: pb.UpdateWebhookRequest, webhook: Webhook) -> None:

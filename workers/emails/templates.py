@@ -75,6 +75,23 @@ TEMPLATES: Mapping[str, Template] = {
         link=Link("Accept the invitation", "/invitations/accept"),
         notes=("If you do not know them, nothing needs to be done.",),
     ),
+    "keys_imported": Template(
+        subject="API keys were imported into $organization_name",
+        paragraphs=(
+            "Hello $display_name,",
+            "an administrator of the platform imported API keys into the organization"
+            " $organization_name: $key_count.",
+            "If you did not expect this, revoke the keys and turn allowKeyImport off.",
+        ),
+    ),
+    "owner_appointed": Template(
+        subject="A new owner of $organization_name",
+        paragraphs=(
+            "Hello $display_name,",
+            "no owner of the organization $organization_name could act any more, so an"
+            " administrator of the platform made $owner_name its owner.",
+        ),
+    ),
 }
 
 ABOUT_THE_LINK = "The link works once. The token that it carries is:"

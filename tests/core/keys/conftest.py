@@ -13,7 +13,7 @@ from portico.keys.v1 import api_key_service_pb2 as pb
 from redis.asyncio import Redis
 
 from server.kit.announce import KEYS_CHANGED
-from tests.core.keys.imported import Office
+from tests.core.keys.imported import Office, allow_import
 from tests.core.users.conftest import administrator as administrator
 from tests.core.world import INTERNAL_TOKEN, Person, World, bearer
 
@@ -67,7 +67,8 @@ async def ring(world: World, owner: Person, organization_id: str) -> KeyRing:
 
 @pytest.fixture
 async def office(ring: KeyRing, administrator: Person) -> Office:
-    """An administrator who moves keys to the owner's organization."""
+    """An administrator who moves keys to the owner's organization, which allows it."""
+    await allow_import(ring.world, ring.owner, ring.organization_id)
     return Office(ring.world, ring.organization_id, administrator)
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 import bcrypt
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_import_pb2 import ApiKeyImport
+from portico.organizations.v1.organization_service_pb2 import UpdateOrganizationRequest
 
 from tests.core.world import Person, World
 
@@ -48,6 +49,14 @@ def described(
     """A key to import that may read its organization, unless something else is said."""
     known = {"name": "from elsewhere", "prefix": prefix_of(secret), "scopes": ["organization:read"]}
     return ApiKeyImport(**{**known, **hashed(secret, algorithm, cost), **fields})
+
+
+async def allow_import(
+    world: World, person: Person, organization_id: str, *, allowed: bool = True
+) -> None:
+    """Somebody says whether administrators of the platform may import keys."""
+    request = UpdateOrganizationRequest(organization_id=organization_id, allow_key_import=allowed)
+    await world.organizations.UpdateOrganization(request, metadata=person.metadata)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ async def test_only_the_given_fields_change(
     world: World, owner: Person, organization_id: str
 ) -> None:
     slug = new_slug()
-    for fields in ({"slug": slug}, {"name": "Renamed"}):
-        answer = await world.organizations.UpdateOrganization(
-            pb.UpdateOrganizationRequest(organization_id=organization_id, **fields),
-            metadata=owner.metadata,
-        )
+    for request in (
+        pb.UpdateOrganizationRequest(slug=slug),
+        pb.UpdateOrganizationRequest(name="Renamed"),
+    ):
+        request.organization_id = organization_id
+        answer = await world.organizations.UpdateOrganization(request, metadata=owner.metadata)
     changed = answer.organization
     assert (changed.name, changed.slug, changed.role) == ("Renamed", slug, "owner")
     assert changed.updated_at.ToDatetime() > changed.created_at.ToDatetime()

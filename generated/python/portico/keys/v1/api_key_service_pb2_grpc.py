@@ -100,7 +100,9 @@ class ApiKeyServiceServicer:
 
     def ImportApiKeys(self, request, context):
         """Imports keys that another system made, all of them or none, so that their
-        secrets go on working. Fails if a prefix is taken.
+        secrets go on working. Fails if a prefix is taken, or if no owner of the
+        organization has allowed the import (allow_key_import). The owners are
+        informed by mail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,14 +123,17 @@ class ApiKeyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateApiKey(self, request, context):
-        """Changes the fields that are given. Fails if the key is revoked.
+        """Changes the fields that are given. Fails if the key is revoked, or if it
+        has a scope that the caller lacks. Pending invitations of the key to roles
+        that it can no longer grant are revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiKey(self, request, context):
-        """Revokes a key at once and for good. Fails if it is already revoked.
+        """Revokes a key at once and for good, whatever its scopes, and its pending
+        invitations with it. Fails if it is already revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,7 +141,8 @@ class ApiKeyServiceServicer:
 
     def RotateApiKey(self, request, context):
         """Gives a key a new secret and shows it, once. The old secret stays valid
-        for the overlap. Fails if the key is revoked.
+        for the overlap. Fails if the key is revoked, or if it has a scope that
+        the caller lacks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

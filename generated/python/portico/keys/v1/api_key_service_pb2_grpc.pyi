@@ -20,19 +20,27 @@ class ApiKeyServiceStub:
     """Creates a key and shows its secret, once."""
     ImportApiKeys: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.ImportApiKeysRequest, _api_key_service_pb2.ImportApiKeysResponse]
     """Imports keys that another system made, all of them or none, so that their
-    secrets go on working. Fails if a prefix is taken.
+    secrets go on working. Fails if a prefix is taken, or if no owner of the
+    organization has allowed the import (allow_key_import). The owners are
+    informed by mail.
     """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.ListApiKeysRequest, _api_key_service_pb2.ListApiKeysResponse]
     """Lists the keys of an organization, newest first."""
     GetApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.GetApiKeyRequest, _api_key_service_pb2.GetApiKeyResponse]
     """Shows a key."""
     UpdateApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.UpdateApiKeyRequest, _api_key_service_pb2.UpdateApiKeyResponse]
-    """Changes the fields that are given. Fails if the key is revoked."""
+    """Changes the fields that are given. Fails if the key is revoked, or if it
+    has a scope that the caller lacks. Pending invitations of the key to roles
+    that it can no longer grant are revoked.
+    """
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.RevokeApiKeyRequest, _api_key_service_pb2.RevokeApiKeyResponse]
-    """Revokes a key at once and for good. Fails if it is already revoked."""
+    """Revokes a key at once and for good, whatever its scopes, and its pending
+    invitations with it. Fails if it is already revoked.
+    """
     RotateApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.RotateApiKeyRequest, _api_key_service_pb2.RotateApiKeyResponse]
     """Gives a key a new secret and shows it, once. The old secret stays valid
-    for the overlap. Fails if the key is revoked.
+    for the overlap. Fails if the key is revoked, or if it has a scope that
+    the caller lacks.
     """
     VerifyApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.VerifyApiKeyRequest, _api_key_service_pb2.VerifyApiKeyResponse]
     """Tells a service of ours whose a secret is, and gives a short-lived token
@@ -63,7 +71,9 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_api_key_service_pb2.ImportApiKeysRequest, _abc.Awaitable[_api_key_service_pb2.ImportApiKeysResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.ImportApiKeysResponse]:
         """Imports keys that another system made, all of them or none, so that their
-        secrets go on working. Fails if a prefix is taken.
+        secrets go on working. Fails if a prefix is taken, or if no owner of the
+        organization has allowed the import (allow_key_import). The owners are
+        informed by mail.
         """
 
     @_abc_1.abstractmethod
@@ -88,7 +98,10 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.UpdateApiKeyRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.UpdateApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.UpdateApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.UpdateApiKeyResponse]:
-        """Changes the fields that are given. Fails if the key is revoked."""
+        """Changes the fields that are given. Fails if the key is revoked, or if it
+        has a scope that the caller lacks. Pending invitations of the key to roles
+        that it can no longer grant are revoked.
+        """
 
     @_abc_1.abstractmethod
     def RevokeApiKey(
@@ -96,7 +109,9 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.RevokeApiKeyRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.RevokeApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.RevokeApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.RevokeApiKeyResponse]:
-        """Revokes a key at once and for good. Fails if it is already revoked."""
+        """Revokes a key at once and for good, whatever its scopes, and its pending
+        invitations with it. Fails if it is already revoked.
+        """
 
     @_abc_1.abstractmethod
     def RotateApiKey(
@@ -105,7 +120,8 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_api_key_service_pb2.RotateApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.RotateApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.RotateApiKeyResponse]:
         """Gives a key a new secret and shows it, once. The old secret stays valid
-        for the overlap. Fails if the key is revoked.
+        for the overlap. Fails if the key is revoked, or if it has a scope that
+        the caller lacks.
         """
 
     @_abc_1.abstractmethod

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+portico/organizations/v1/organization.proto\x12\x18portico.organizations.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xb2\x01\n\x0cOrganization\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04slug\x18\x03 \x01(\t\x12\x0c\n\x04tier\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x81\x01\n\x06Member\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12-\n\tjoined_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd8\x01\n\nInvitation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x13\n\x05\x65mail\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x12\n\ninvited_by\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdd\x02\n\x12OrganizationLimits\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x1a\n\x12multiplier_percent\x18\x02 \x01(\r\x12\x34\n\x04read\x18\x03 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x35\n\x05write\x18\x04 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x36\n\x06\x64\x65lete\x18\x05 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x34\n\x04pool\x18\x06 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x11\n\ttime_zone\x18\x07 \x01(\t\x12\x0e\n\x06shadow\x18\x08 \x01(\x08\x12\x14\n\x0cshadow_rules\x18\t \x03(\t\"\xde\x01\n\x0cWindowLimits\x12&\n\nper_minute\x18\x01 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x00\x88\x01\x01\x12$\n\x08per_hour\x18\x02 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x01\x88\x01\x01\x12#\n\x07per_day\x18\x03 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x02\x88\x01\x01\x12%\n\tper_month\x18\x04 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x03\x88\x01\x01\x42\r\n\x0b_per_minuteB\x0b\n\t_per_hourB\n\n\x08_per_dayB\x0c\n\n_per_monthb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+portico/organizations/v1/organization.proto\x12\x18portico.organizations.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xcc\x01\n\x0cOrganization\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04slug\x18\x03 \x01(\t\x12\x0c\n\x04tier\x18\x04 \x01(\t\x12\x0c\n\x04role\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x61llow_key_import\x18\x08 \x01(\x08\"\x81\x01\n\x06Member\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12-\n\tjoined_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf4\x01\n\nInvitation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x13\n\x05\x65mail\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x12\n\ninvited_by\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12invited_by_api_key\x18\t \x01(\t\"\xdd\x02\n\x12OrganizationLimits\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x1a\n\x12multiplier_percent\x18\x02 \x01(\r\x12\x34\n\x04read\x18\x03 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x35\n\x05write\x18\x04 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x36\n\x06\x64\x65lete\x18\x05 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x34\n\x04pool\x18\x06 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x11\n\ttime_zone\x18\x07 \x01(\t\x12\x0e\n\x06shadow\x18\x08 \x01(\x08\x12\x14\n\x0cshadow_rules\x18\t \x03(\t\"\xde\x01\n\x0cWindowLimits\x12&\n\nper_minute\x18\x01 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x00\x88\x01\x01\x12$\n\x08per_hour\x18\x02 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x01\x88\x01\x01\x12#\n\x07per_day\x18\x03 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x02\x88\x01\x01\x12%\n\tper_month\x18\x04 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x03\x88\x01\x01\x42\r\n\x0b_per_minuteB\x0b\n\t_per_hourB\n\n\x08_per_dayB\x0c\n\n_per_monthb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,13 +47,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WINDOWLIMITS'].fields_by_name['per_month']._loaded_options = None
   _globals['_WINDOWLIMITS'].fields_by_name['per_month']._serialized_options = b'\272H\n*\010\030\200\224\353\334\003(\001'
   _globals['_ORGANIZATION']._serialized_start=167
-  _globals['_ORGANIZATION']._serialized_end=345
-  _globals['_MEMBER']._serialized_start=348
-  _globals['_MEMBER']._serialized_end=477
-  _globals['_INVITATION']._serialized_start=480
-  _globals['_INVITATION']._serialized_end=696
-  _globals['_ORGANIZATIONLIMITS']._serialized_start=699
-  _globals['_ORGANIZATIONLIMITS']._serialized_end=1048
-  _globals['_WINDOWLIMITS']._serialized_start=1051
-  _globals['_WINDOWLIMITS']._serialized_end=1273
+  _globals['_ORGANIZATION']._serialized_end=371
+  _globals['_MEMBER']._serialized_start=374
+  _globals['_MEMBER']._serialized_end=503
+  _globals['_INVITATION']._serialized_start=506
+  _globals['_INVITATION']._serialized_end=750
+  _globals['_ORGANIZATIONLIMITS']._serialized_start=753
+  _globals['_ORGANIZATIONLIMITS']._serialized_end=1102
+  _globals['_WINDOWLIMITS']._serialized_start=1105
+  _globals['_WINDOWLIMITS']._serialized_end=1327
 # @@protoc_insertion_point(module_scope)

@@ -32,6 +32,7 @@ class Organization(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    ALLOW_KEY_IMPORT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     name: _builtins.str
@@ -42,6 +43,10 @@ class Organization(_message.Message):
     """How much it may use: "free", "basic", "pro" or "enterprise"."""
     role: _builtins.str
     """The caller's role in it; empty for an API key."""
+    allow_key_import: _builtins.bool
+    """Whether administrators of the platform may import API keys into it; off
+    unless an owner allows it.
+    """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
@@ -60,10 +65,11 @@ class Organization(_message.Message):
         role: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        allow_key_import: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "id", b"id", "name", b"name", "role", b"role", "slug", b"slug", "tier", b"tier", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_key_import", b"allow_key_import", "created_at", b"created_at", "id", b"id", "name", b"name", "role", b"role", "slug", b"slug", "tier", b"tier", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -123,6 +129,7 @@ class Invitation(_message.Message):
     INVITED_BY_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    INVITED_BY_API_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     organization_id: _builtins.str
@@ -132,9 +139,11 @@ class Invitation(_message.Message):
     role: _builtins.str
     """The role that is offered."""
     status: _builtins.str
-    """"pending", "accepted", "revoked" or "expired"."""
+    """"pending", "accepted", "declined", "revoked" or "expired"."""
     invited_by: _builtins.str
-    """Who invited."""
+    """The person who invited; empty if an API key did."""
+    invited_by_api_key: _builtins.str
+    """The API key that invited; empty if a person did."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the invitation was made."""
@@ -154,10 +163,11 @@ class Invitation(_message.Message):
         invited_by: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        invited_by_api_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "email", b"email", "expires_at", b"expires_at", "id", b"id", "invited_by", b"invited_by", "organization_id", b"organization_id", "role", b"role", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "email", b"email", "expires_at", b"expires_at", "id", b"id", "invited_by", b"invited_by", "invited_by_api_key", b"invited_by_api_key", "organization_id", b"organization_id", "role", b"role", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -85,6 +85,16 @@ class OrganizationServiceStub:
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.RemoveMemberRequest.SerializeToString,
                 response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.RemoveMemberResponse.FromString,
                 _registered_method=True)
+        self.LeaveOrganization = channel.unary_unary(
+                '/portico.organizations.v1.OrganizationService/LeaveOrganization',
+                request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.LeaveOrganizationRequest.SerializeToString,
+                response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.LeaveOrganizationResponse.FromString,
+                _registered_method=True)
+        self.AppointOwner = channel.unary_unary(
+                '/portico.organizations.v1.OrganizationService/AppointOwner',
+                request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.AppointOwnerRequest.SerializeToString,
+                response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.AppointOwnerResponse.FromString,
+                _registered_method=True)
         self.CreateInvitation = channel.unary_unary(
                 '/portico.organizations.v1.OrganizationService/CreateInvitation',
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.CreateInvitationRequest.SerializeToString,
@@ -104,6 +114,11 @@ class OrganizationServiceStub:
                 '/portico.organizations.v1.OrganizationService/AcceptInvitation',
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.AcceptInvitationRequest.SerializeToString,
                 response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.AcceptInvitationResponse.FromString,
+                _registered_method=True)
+        self.DeclineInvitation = channel.unary_unary(
+                '/portico.organizations.v1.OrganizationService/DeclineInvitation',
+                request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeclineInvitationRequest.SerializeToString,
+                response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeclineInvitationResponse.FromString,
                 _registered_method=True)
 
 
@@ -134,7 +149,9 @@ class OrganizationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateOrganization(self, request, context):
-        """Changes the given fields of an organization. Fails if the slug is taken.
+        """Changes the given fields of an organization. Fails if the slug is taken,
+        or if the import of keys is allowed by somebody who lacks a permission
+        that an owner has.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,14 +189,34 @@ class OrganizationServiceServicer:
 
     def UpdateMember(self, request, context):
         """Gives a member another role. Nobody can grant or take what they lack; the
-        last owner stays one.
+        last owner who can act stays one. Pending invitations of the member to
+        roles that they can no longer grant are revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RemoveMember(self, request, context):
-        """Removes a member. The last owner stays.
+        """Removes a member, or the caller. The last owner who can act stays. Pending
+        invitations of the member are revoked; API keys that they created belong
+        to the organization, go on working, and are named in the answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LeaveOrganization(self, request, context):
+        """Ends the caller's membership, whatever their role. The last owner who can
+        act stays. Pending invitations of the caller are revoked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AppointOwner(self, request, context):
+        """Gives an organization whose owners are all gone or suspended an owner: one
+        of its members who can act, or anybody if there is none. Nobody appoints
+        themselves. The new owner and all owners and admins are informed by mail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,7 +246,16 @@ class OrganizationServiceServicer:
 
     def AcceptInvitation(self, request, context):
         """Joins the organization of an invitation. Fails if the invitation is for
-        another address, is expired or was used before.
+        another address, is expired or was used before, or if the person or the
+        API key that invited could not grant the role any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeclineInvitation(self, request, context):
+        """Declines an invitation, with or without an account. Fails if it is not
+        pending.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -268,6 +314,16 @@ def add_OrganizationServiceServicer_to_server(servicer, server):
                     request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.RemoveMemberRequest.FromString,
                     response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.RemoveMemberResponse.SerializeToString,
             ),
+            'LeaveOrganization': grpc.unary_unary_rpc_method_handler(
+                    servicer.LeaveOrganization,
+                    request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.LeaveOrganizationRequest.FromString,
+                    response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.LeaveOrganizationResponse.SerializeToString,
+            ),
+            'AppointOwner': grpc.unary_unary_rpc_method_handler(
+                    servicer.AppointOwner,
+                    request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.AppointOwnerRequest.FromString,
+                    response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.AppointOwnerResponse.SerializeToString,
+            ),
             'CreateInvitation': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateInvitation,
                     request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.CreateInvitationRequest.FromString,
@@ -287,6 +343,11 @@ def add_OrganizationServiceServicer_to_server(servicer, server):
                     servicer.AcceptInvitation,
                     request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.AcceptInvitationRequest.FromString,
                     response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.AcceptInvitationResponse.SerializeToString,
+            ),
+            'DeclineInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeclineInvitation,
+                    request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeclineInvitationRequest.FromString,
+                    response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeclineInvitationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -571,6 +632,60 @@ class OrganizationService:
             _registered_method=True)
 
     @staticmethod
+    def LeaveOrganization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.organizations.v1.OrganizationService/LeaveOrganization',
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.LeaveOrganizationRequest.SerializeToString,
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.LeaveOrganizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AppointOwner(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.organizations.v1.OrganizationService/AppointOwner',
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.AppointOwnerRequest.SerializeToString,
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.AppointOwnerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CreateInvitation(request,
             target,
             options=(),
@@ -668,6 +783,33 @@ class OrganizationService:
             '/portico.organizations.v1.OrganizationService/AcceptInvitation',
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.AcceptInvitationRequest.SerializeToString,
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.AcceptInvitationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeclineInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.organizations.v1.OrganizationService/DeclineInvitation',
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeclineInvitationRequest.SerializeToString,
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.DeclineInvitationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,7 +25,10 @@ class OrganizationServiceStub:
     GetOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.GetOrganizationRequest, _organization_service_pb2.GetOrganizationResponse]
     """Shows an organization."""
     UpdateOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateOrganizationRequest, _organization_service_pb2.UpdateOrganizationResponse]
-    """Changes the given fields of an organization. Fails if the slug is taken."""
+    """Changes the given fields of an organization. Fails if the slug is taken,
+    or if the import of keys is allowed by somebody who lacks a permission
+    that an owner has.
+    """
     DeleteOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.DeleteOrganizationRequest, _organization_service_pb2.DeleteOrganizationResponse]
     """Deletes an organization: it disappears, its keys are refused and its
     webhooks are silent; its row is kept.
@@ -40,10 +43,23 @@ class OrganizationServiceStub:
     """Lists the members of an organization, in the order in which they joined."""
     UpdateMember: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateMemberRequest, _organization_service_pb2.UpdateMemberResponse]
     """Gives a member another role. Nobody can grant or take what they lack; the
-    last owner stays one.
+    last owner who can act stays one. Pending invitations of the member to
+    roles that they can no longer grant are revoked.
     """
     RemoveMember: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.RemoveMemberRequest, _organization_service_pb2.RemoveMemberResponse]
-    """Removes a member. The last owner stays."""
+    """Removes a member, or the caller. The last owner who can act stays. Pending
+    invitations of the member are revoked; API keys that they created belong
+    to the organization, go on working, and are named in the answer.
+    """
+    LeaveOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.LeaveOrganizationRequest, _organization_service_pb2.LeaveOrganizationResponse]
+    """Ends the caller's membership, whatever their role. The last owner who can
+    act stays. Pending invitations of the caller are revoked.
+    """
+    AppointOwner: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.AppointOwnerRequest, _organization_service_pb2.AppointOwnerResponse]
+    """Gives an organization whose owners are all gone or suspended an owner: one
+    of its members who can act, or anybody if there is none. Nobody appoints
+    themselves. The new owner and all owners and admins are informed by mail.
+    """
     CreateInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.CreateInvitationRequest, _organization_service_pb2.CreateInvitationResponse]
     """Invites an address and mails it a link. Fails if the address is a member
     or has a pending invitation.
@@ -54,7 +70,12 @@ class OrganizationServiceStub:
     """Takes a pending invitation back. Fails if it is not pending."""
     AcceptInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.AcceptInvitationRequest, _organization_service_pb2.AcceptInvitationResponse]
     """Joins the organization of an invitation. Fails if the invitation is for
-    another address, is expired or was used before.
+    another address, is expired or was used before, or if the person or the
+    API key that invited could not grant the role any more.
+    """
+    DeclineInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.DeclineInvitationRequest, _organization_service_pb2.DeclineInvitationResponse]
+    """Declines an invitation, with or without an account. Fails if it is not
+    pending.
     """
 
 class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -92,7 +113,10 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.UpdateOrganizationRequest,
         context: _aio.ServicerContext[_organization_service_pb2.UpdateOrganizationRequest, _abc.Awaitable[_organization_service_pb2.UpdateOrganizationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.UpdateOrganizationResponse]:
-        """Changes the given fields of an organization. Fails if the slug is taken."""
+        """Changes the given fields of an organization. Fails if the slug is taken,
+        or if the import of keys is allowed by somebody who lacks a permission
+        that an owner has.
+        """
 
     @_abc_1.abstractmethod
     def DeleteOrganization(
@@ -137,7 +161,8 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_organization_service_pb2.UpdateMemberRequest, _abc.Awaitable[_organization_service_pb2.UpdateMemberResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.UpdateMemberResponse]:
         """Gives a member another role. Nobody can grant or take what they lack; the
-        last owner stays one.
+        last owner who can act stays one. Pending invitations of the member to
+        roles that they can no longer grant are revoked.
         """
 
     @_abc_1.abstractmethod
@@ -146,7 +171,31 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.RemoveMemberRequest,
         context: _aio.ServicerContext[_organization_service_pb2.RemoveMemberRequest, _abc.Awaitable[_organization_service_pb2.RemoveMemberResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.RemoveMemberResponse]:
-        """Removes a member. The last owner stays."""
+        """Removes a member, or the caller. The last owner who can act stays. Pending
+        invitations of the member are revoked; API keys that they created belong
+        to the organization, go on working, and are named in the answer.
+        """
+
+    @_abc_1.abstractmethod
+    def LeaveOrganization(
+        self,
+        request: _organization_service_pb2.LeaveOrganizationRequest,
+        context: _aio.ServicerContext[_organization_service_pb2.LeaveOrganizationRequest, _abc.Awaitable[_organization_service_pb2.LeaveOrganizationResponse]],
+    ) -> _abc.Awaitable[_organization_service_pb2.LeaveOrganizationResponse]:
+        """Ends the caller's membership, whatever their role. The last owner who can
+        act stays. Pending invitations of the caller are revoked.
+        """
+
+    @_abc_1.abstractmethod
+    def AppointOwner(
+        self,
+        request: _organization_service_pb2.AppointOwnerRequest,
+        context: _aio.ServicerContext[_organization_service_pb2.AppointOwnerRequest, _abc.Awaitable[_organization_service_pb2.AppointOwnerResponse]],
+    ) -> _abc.Awaitable[_organization_service_pb2.AppointOwnerResponse]:
+        """Gives an organization whose owners are all gone or suspended an owner: one
+        of its members who can act, or anybody if there is none. Nobody appoints
+        themselves. The new owner and all owners and admins are informed by mail.
+        """
 
     @_abc_1.abstractmethod
     def CreateInvitation(
@@ -181,7 +230,18 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_organization_service_pb2.AcceptInvitationRequest, _abc.Awaitable[_organization_service_pb2.AcceptInvitationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.AcceptInvitationResponse]:
         """Joins the organization of an invitation. Fails if the invitation is for
-        another address, is expired or was used before.
+        another address, is expired or was used before, or if the person or the
+        API key that invited could not grant the role any more.
+        """
+
+    @_abc_1.abstractmethod
+    def DeclineInvitation(
+        self,
+        request: _organization_service_pb2.DeclineInvitationRequest,
+        context: _aio.ServicerContext[_organization_service_pb2.DeclineInvitationRequest, _abc.Awaitable[_organization_service_pb2.DeclineInvitationResponse]],
+    ) -> _abc.Awaitable[_organization_service_pb2.DeclineInvitationResponse]:
+        """Declines an invitation, with or without an account. Fails if it is not
+        pending.
         """
 
 def add_OrganizationServiceServicer_to_server(servicer: OrganizationServiceServicer, server: _aio.Server) -> None: ...

@@ -105,6 +105,7 @@ class Access(_message.Message):
     PERMISSION_FIELD_NUMBER: _builtins.int
     PLATFORM_PERMISSION_FIELD_NUMBER: _builtins.int
     INTERNAL_FIELD_NUMBER: _builtins.int
+    OR_SELF_FIELD_NUMBER: _builtins.int
     public: _builtins.bool
     """Anyone, with or without a credential."""
     signed_in: _builtins.bool
@@ -121,6 +122,10 @@ class Access(_message.Message):
     """A service of ours that presents the internal token. Never routed by the
     gateway.
     """
+    or_self: _builtins.str
+    """With a permission: the field of the request that names a person. People
+    may call the method about themselves without the permission.
+    """
     def __init__(
         self,
         *,
@@ -129,16 +134,48 @@ class Access(_message.Message):
         permission: _builtins.str = ...,
         platform_permission: _builtins.str = ...,
         internal: _builtins.bool = ...,
+        or_self: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["internal", b"internal", "permission", b"permission", "platform_permission", b"platform_permission", "public", b"public", "rule", b"rule", "signed_in", b"signed_in"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["internal", b"internal", "permission", b"permission", "platform_permission", b"platform_permission", "public", b"public", "rule", b"rule", "signed_in", b"signed_in"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["internal", b"internal", "or_self", b"or_self", "permission", b"permission", "platform_permission", b"platform_permission", "public", b"public", "rule", b"rule", "signed_in", b"signed_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_rule: _TypeAlias = _typing.Literal["public", "signed_in", "permission", "platform_permission", "internal"]  # noqa: Y015
     _WhichOneofArgType_rule: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_rule) -> _WhichOneofReturnType_rule | None: ...
 
 Global___Access: _TypeAlias = Access  # noqa: Y015
+
+@_typing.final
+class EventFamily(_message.Message):
+    """Says who may read the events about one kind of resource."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    PERMISSION_FIELD_NUMBER: _builtins.int
+    resource: _builtins.str
+    """The kind of resource, which the event types start with: "key" for
+    "key.revoked".
+    """
+    permission: _builtins.str
+    """The permission that shows the same to a caller who reads, for example
+    "keys:read". Whoever creates or changes a webhook for the events, or acts
+    through it, holds it.
+    """
+    def __init__(
+        self,
+        *,
+        resource: _builtins.str = ...,
+        permission: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventFamily: _TypeAlias = EventFamily  # noqa: Y015
 
 @_typing.final
 class Limit(_message.Message):
@@ -171,6 +208,7 @@ LIMIT_FIELD_NUMBER: _builtins.int
 HTTP_STATUS_FIELD_NUMBER: _builtins.int
 EMITS_FIELD_NUMBER: _builtins.int
 WITHOUT_ENVELOPE_FIELD_NUMBER: _builtins.int
+EVENTS_FIELD_NUMBER: _builtins.int
 SENSITIVE_FIELD_NUMBER: _builtins.int
 VOCABULARY_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
@@ -183,6 +221,10 @@ emits: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, 
 """The event types that the method may cause, for example "key.revoked"."""
 without_envelope: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
 """The answer goes out as it is, without the JSON envelope."""
+events: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.ServiceOptions, _containers.RepeatedCompositeFieldContainer[Global___EventFamily]]
+"""The kinds of resources whose events the service's methods cause. Each kind
+of event belongs to exactly one service.
+"""
 sensitive: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
 """The value is a secret or personal: it is never logged and never stored in
 the audit log.

@@ -126,16 +126,18 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateUser(self, request, context):
-        """Changes the given fields of an account. Suspending it ends its sessions.
-        The last administrator stays one.
+        """Changes the given fields of an account. Suspending it ends its sessions
+        and revokes the person's pending invitations to organizations. The last
+        administrator stays one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteUser(self, request, context):
-        """Deletes an account: it disappears, its sessions end, its row is kept.
-        Fails for the last owner of an organization and the last administrator.
+        """Deletes an account: it disappears, its sessions end, its row is kept. The
+        person leaves every organization. Fails for the last owner of an
+        organization who can act and for the last administrator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

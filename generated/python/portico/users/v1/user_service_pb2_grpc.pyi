@@ -33,12 +33,14 @@ class UserServiceStub:
     GetUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_service_pb2.GetUserResponse]
     """Shows an account."""
     UpdateUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_service_pb2.UpdateUserResponse]
-    """Changes the given fields of an account. Suspending it ends its sessions.
-    The last administrator stays one.
+    """Changes the given fields of an account. Suspending it ends its sessions
+    and revokes the person's pending invitations to organizations. The last
+    administrator stays one.
     """
     DeleteUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.DeleteUserRequest, _user_service_pb2.DeleteUserResponse]
-    """Deletes an account: it disappears, its sessions end, its row is kept.
-    Fails for the last owner of an organization and the last administrator.
+    """Deletes an account: it disappears, its sessions end, its row is kept. The
+    person leaves every organization. Fails for the last owner of an
+    organization who can act and for the last administrator.
     """
 
 class UserServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -102,8 +104,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.UpdateUserRequest,
         context: _aio.ServicerContext[_user_service_pb2.UpdateUserRequest, _abc.Awaitable[_user_service_pb2.UpdateUserResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.UpdateUserResponse]:
-        """Changes the given fields of an account. Suspending it ends its sessions.
-        The last administrator stays one.
+        """Changes the given fields of an account. Suspending it ends its sessions
+        and revokes the person's pending invitations to organizations. The last
+        administrator stays one.
         """
 
     @_abc_1.abstractmethod
@@ -112,8 +115,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.DeleteUserRequest,
         context: _aio.ServicerContext[_user_service_pb2.DeleteUserRequest, _abc.Awaitable[_user_service_pb2.DeleteUserResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.DeleteUserResponse]:
-        """Deletes an account: it disappears, its sessions end, its row is kept.
-        Fails for the last owner of an organization and the last administrator.
+        """Deletes an account: it disappears, its sessions end, its row is kept. The
+        person leaves every organization. Fails for the last owner of an
+        organization who can act and for the last administrator.
         """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: _aio.Server) -> None: ...

@@ -99,7 +99,8 @@ class WebhookServiceServicer:
     """
 
     def CreateWebhook(self, request, context):
-        """Creates a webhook and shows its signing secret.
+        """Creates a webhook and shows its signing secret. Fails if the caller may
+        not read what the events show.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,7 +121,8 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateWebhook(self, request, context):
-        """Changes the given fields of a webhook.
+        """Changes the given fields of a webhook. Fails if the caller may not read
+        what its events show, before or after the change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,7 +137,7 @@ class WebhookServiceServicer:
 
     def TestWebhook(self, request, context):
         """Sends the webhook an event of type "webhook.test", whatever it subscribes
-        to.
+        to. Fails if the caller may not read what its events show.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,7 +145,8 @@ class WebhookServiceServicer:
 
     def RotateWebhookSecret(self, request, context):
         """Gives a webhook a new signing secret and shows it. Deliveries are signed
-        with the new one from now on.
+        with the new one from now on. Fails if the caller may not read what its
+        events show.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -157,7 +160,8 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDelivery(self, request, context):
-        """Shows a delivery with its attempts.
+        """Shows a delivery with its attempts. Fails if the caller may not read what
+        its event shows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,7 +169,7 @@ class WebhookServiceServicer:
 
     def RedeliverDelivery(self, request, context):
         """Sends a delivery once more, from the first of its attempts on. Fails
-        while it is pending.
+        while it is pending, or if the caller may not read what its event shows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

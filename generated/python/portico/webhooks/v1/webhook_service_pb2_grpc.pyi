@@ -19,30 +19,37 @@ class WebhookServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.CreateWebhookRequest, _webhook_service_pb2.CreateWebhookResponse]
-    """Creates a webhook and shows its signing secret."""
+    """Creates a webhook and shows its signing secret. Fails if the caller may
+    not read what the events show.
+    """
     ListWebhooks: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhooksRequest, _webhook_service_pb2.ListWebhooksResponse]
     """Lists the webhooks of an organization, newest first."""
     GetWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookRequest, _webhook_service_pb2.GetWebhookResponse]
     """Shows a webhook."""
     UpdateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.UpdateWebhookRequest, _webhook_service_pb2.UpdateWebhookResponse]
-    """Changes the given fields of a webhook."""
+    """Changes the given fields of a webhook. Fails if the caller may not read
+    what its events show, before or after the change.
+    """
     DeleteWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookRequest, _webhook_service_pb2.DeleteWebhookResponse]
     """Deletes a webhook and all of its deliveries."""
     TestWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.TestWebhookRequest, _webhook_service_pb2.TestWebhookResponse]
     """Sends the webhook an event of type "webhook.test", whatever it subscribes
-    to.
+    to. Fails if the caller may not read what its events show.
     """
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]
     """Gives a webhook a new signing secret and shows it. Deliveries are signed
-    with the new one from now on.
+    with the new one from now on. Fails if the caller may not read what its
+    events show.
     """
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListDeliveriesRequest, _webhook_service_pb2.ListDeliveriesResponse]
     """Lists the deliveries of a webhook, newest first."""
     GetDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetDeliveryRequest, _webhook_service_pb2.GetDeliveryResponse]
-    """Shows a delivery with its attempts."""
+    """Shows a delivery with its attempts. Fails if the caller may not read what
+    its event shows.
+    """
     RedeliverDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RedeliverDeliveryRequest, _webhook_service_pb2.RedeliverDeliveryResponse]
     """Sends a delivery once more, from the first of its attempts on. Fails
-    while it is pending.
+    while it is pending, or if the caller may not read what its event shows.
     """
     ListEventTypes: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListEventTypesRequest, _webhook_service_pb2.ListEventTypesResponse]
     """Lists every event type that a webhook can subscribe to."""
@@ -58,7 +65,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.CreateWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.CreateWebhookRequest, _abc.Awaitable[_webhook_service_pb2.CreateWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.CreateWebhookResponse]:
-        """Creates a webhook and shows its signing secret."""
+        """Creates a webhook and shows its signing secret. Fails if the caller may
+        not read what the events show.
+        """
 
     @_abc_1.abstractmethod
     def ListWebhooks(
@@ -82,7 +91,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.UpdateWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.UpdateWebhookRequest, _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]:
-        """Changes the given fields of a webhook."""
+        """Changes the given fields of a webhook. Fails if the caller may not read
+        what its events show, before or after the change.
+        """
 
     @_abc_1.abstractmethod
     def DeleteWebhook(
@@ -99,7 +110,7 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.TestWebhookRequest, _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]:
         """Sends the webhook an event of type "webhook.test", whatever it subscribes
-        to.
+        to. Fails if the caller may not read what its events show.
         """
 
     @_abc_1.abstractmethod
@@ -109,7 +120,8 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.RotateWebhookSecretRequest, _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]:
         """Gives a webhook a new signing secret and shows it. Deliveries are signed
-        with the new one from now on.
+        with the new one from now on. Fails if the caller may not read what its
+        events show.
         """
 
     @_abc_1.abstractmethod
@@ -126,7 +138,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.GetDeliveryRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.GetDeliveryRequest, _abc.Awaitable[_webhook_service_pb2.GetDeliveryResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.GetDeliveryResponse]:
-        """Shows a delivery with its attempts."""
+        """Shows a delivery with its attempts. Fails if the caller may not read what
+        its event shows.
+        """
 
     @_abc_1.abstractmethod
     def RedeliverDelivery(
@@ -135,7 +149,7 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.RedeliverDeliveryRequest, _abc.Awaitable[_webhook_service_pb2.RedeliverDeliveryResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.RedeliverDeliveryResponse]:
         """Sends a delivery once more, from the first of its attempts on. Fails
-        while it is pending.
+        while it is pending, or if the caller may not read what its event shows.
         """
 
     @_abc_1.abstractmethod

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/organizations/v1/organization.proto.
  */
 export const file_portico_organizations_v1_organization: GenFile = /*@__PURE__*/
-  fileDesc("Citwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uLnByb3RvEhhwb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEisgEKDE9yZ2FuaXphdGlvbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSDAoEdGllchgEIAEoCRIMCgRyb2xlGAUgASgJEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoEBCgZNZW1iZXISDwoHdXNlcl9pZBgBIAEoCRITCgVlbWFpbBgCIAEoCUIEyPMYARIUCgxkaXNwbGF5X25hbWUYAyABKAkSDAoEcm9sZRgEIAEoCRItCglqb2luZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItgBCgpJbnZpdGF0aW9uEgoKAmlkGAEgASgJEhcKD29yZ2FuaXphdGlvbl9pZBgCIAEoCRITCgVlbWFpbBgDIAEoCUIEyPMYARIMCgRyb2xlGAQgASgJEg4KBnN0YXR1cxgFIAEoCRISCgppbnZpdGVkX2J5GAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIt0CChJPcmdhbml6YXRpb25MaW1pdHMSFwoPb3JnYW5pemF0aW9uX2lkGAEgASgJEhoKEm11bHRpcGxpZXJfcGVyY2VudBgCIAEoDRI0CgRyZWFkGAMgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI1CgV3cml0ZRgEIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNgoGZGVsZXRlGAUgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI0CgRwb29sGAYgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxIRCgl0aW1lX3pvbmUYByABKAkSDgoGc2hhZG93GAggASgIEhQKDHNoYWRvd19ydWxlcxgJIAMoCSLeAQoMV2luZG93TGltaXRzEiYKCnBlcl9taW51dGUYASABKA1CDbpICioIGICU69wDKAFIAIgBARIkCghwZXJfaG91chgCIAEoDUINukgKKggYgJTr3AMoAUgBiAEBEiMKB3Blcl9kYXkYAyABKA1CDbpICioIGICU69wDKAFIAogBARIlCglwZXJfbW9udGgYBCABKA1CDbpICioIGICU69wDKAFIA4gBAUINCgtfcGVyX21pbnV0ZUILCglfcGVyX2hvdXJCCgoIX3Blcl9kYXlCDAoKX3Blcl9tb250aGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_type_v1_options]);
+  fileDesc("Citwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uLnByb3RvEhhwb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEizAEKDE9yZ2FuaXphdGlvbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSDAoEdGllchgEIAEoCRIMCgRyb2xlGAUgASgJEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGFsbG93X2tleV9pbXBvcnQYCCABKAgigQEKBk1lbWJlchIPCgd1c2VyX2lkGAEgASgJEhMKBWVtYWlsGAIgASgJQgTI8xgBEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRIMCgRyb2xlGAQgASgJEi0KCWpvaW5lZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi9AEKCkludml0YXRpb24SCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEhMKBWVtYWlsGAMgASgJQgTI8xgBEgwKBHJvbGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhIKCmludml0ZWRfYnkYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSaW52aXRlZF9ieV9hcGlfa2V5GAkgASgJIt0CChJPcmdhbml6YXRpb25MaW1pdHMSFwoPb3JnYW5pemF0aW9uX2lkGAEgASgJEhoKEm11bHRpcGxpZXJfcGVyY2VudBgCIAEoDRI0CgRyZWFkGAMgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI1CgV3cml0ZRgEIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNgoGZGVsZXRlGAUgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI0CgRwb29sGAYgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxIRCgl0aW1lX3pvbmUYByABKAkSDgoGc2hhZG93GAggASgIEhQKDHNoYWRvd19ydWxlcxgJIAMoCSLeAQoMV2luZG93TGltaXRzEiYKCnBlcl9taW51dGUYASABKA1CDbpICioIGICU69wDKAFIAIgBARIkCghwZXJfaG91chgCIAEoDUINukgKKggYgJTr3AMoAUgBiAEBEiMKB3Blcl9kYXkYAyABKA1CDbpICioIGICU69wDKAFIAogBARIlCglwZXJfbW9udGgYBCABKA1CDbpICioIGICU69wDKAFIA4gBAUINCgtfcGVyX21pbnV0ZUILCglfcGVyX2hvdXJCCgoIX3Blcl9kYXlCDAoKX3Blcl9tb250aGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
  * A customer's team or company: the tenant. It owns keys and webhooks.
@@ -70,6 +70,14 @@ export type Organization = Message<"portico.organizations.v1.Organization"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 7;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * Whether administrators of the platform may import API keys into it; off
+   * unless an owner allows it.
+   *
+   * @generated from field: bool allow_key_import = 8;
+   */
+  allowKeyImport: boolean;
 };
 
 /**
@@ -163,14 +171,14 @@ export type Invitation = Message<"portico.organizations.v1.Invitation"> & {
   role: string;
 
   /**
-   * "pending", "accepted", "revoked" or "expired".
+   * "pending", "accepted", "declined", "revoked" or "expired".
    *
    * @generated from field: string status = 5;
    */
   status: string;
 
   /**
-   * Who invited.
+   * The person who invited; empty if an API key did.
    *
    * @generated from field: string invited_by = 6;
    */
@@ -189,6 +197,13 @@ export type Invitation = Message<"portico.organizations.v1.Invitation"> & {
    * @generated from field: google.protobuf.Timestamp expires_at = 8;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * The API key that invited; empty if a person did.
+   *
+   * @generated from field: string invited_by_api_key = 9;
+   */
+  invitedByApiKey: string;
 };
 
 /**

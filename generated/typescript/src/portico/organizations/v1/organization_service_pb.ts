@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/organizations/v1/organization_service.proto.
  */
 export const file_portico_organizations_v1_organization_service: GenFile = /*@__PURE__*/
-  fileDesc("CjNwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uX3NlcnZpY2UucHJvdG8SGHBvcnRpY28ub3JnYW5pemF0aW9ucy52MSJvChlDcmVhdGVPcmdhbml6YXRpb25SZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAIYZBI5CgRzbHVnGAIgASgJQiu6SChyJjIkXihbYS16MC05XVthLXowLTktXXswLDQ4fVthLXowLTldKT8kIloKGkNyZWF0ZU9yZ2FuaXphdGlvblJlc3BvbnNlEjwKDG9yZ2FuaXphdGlvbhgBIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5Pcmdhbml6YXRpb24iXQoYTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0Eh0KBWxpbWl0GAEgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAiABKAlCCLpIBXIDGOgHQggKBl9saW1pdCKBAQoZTGlzdE9yZ2FuaXphdGlvbnNSZXNwb25zZRI9Cg1vcmdhbml6YXRpb25zGAEgAygLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbhITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCI7ChZHZXRPcmdhbml6YXRpb25SZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQEiVwoXR2V0T3JnYW5pemF0aW9uUmVzcG9uc2USPAoMb3JnYW5pemF0aW9uGAEgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbiKrAQoZVXBkYXRlT3JnYW5pemF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhwKBG5hbWUYAiABKAlCCbpIBnIEEAIYZEgAiAEBEjsKBHNsdWcYAyABKAlCKLpIJXIjMiFeW2EtejAtOV1bYS16MC05LV17MCw0OH1bYS16MC05XSRIAYgBAUIHCgVfbmFtZUIHCgVfc2x1ZyJaChpVcGRhdGVPcmdhbml6YXRpb25SZXNwb25zZRI8Cgxvcmdhbml6YXRpb24YASABKAsyJi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuT3JnYW5pemF0aW9uIj4KGURlbGV0ZU9yZ2FuaXphdGlvblJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABASIcChpEZWxldGVPcmdhbml6YXRpb25SZXNwb25zZSJBChxHZXRPcmdhbml6YXRpb25MaW1pdHNSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQEiXQodR2V0T3JnYW5pemF0aW9uTGltaXRzUmVzcG9uc2USPAoGbGltaXRzGAEgASgLMiwucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbkxpbWl0cyKOBAofVXBkYXRlT3JnYW5pemF0aW9uTGltaXRzUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEiwKEm11bHRpcGxpZXJfcGVyY2VudBgCIAEoDUILukgIKgYYoI0GKAFIAIgBARI0CgRyZWFkGAMgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI1CgV3cml0ZRgEIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNgoGZGVsZXRlGAUgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI0CgRwb29sGAYgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxIaCgl0aW1lX3pvbmUYByABKAlCB7pIBHICGEASDgoGc2hhZG93GAggASgIEnwKDHNoYWRvd19ydWxlcxgJIAMoCUJmukhjkgFgEBgYASJaclgyVl4oKHJlYWR8d3JpdGV8ZGVsZXRlKShcLmJ1cnN0KT98KHJlYWR8d3JpdGV8ZGVsZXRlfHBvb2wpKFwuKG1pbnV0ZXxob3VyfGRheXxtb250aCkpPykkQhUKE19tdWx0aXBsaWVyX3BlcmNlbnQiYAogVXBkYXRlT3JnYW5pemF0aW9uTGltaXRzUmVzcG9uc2USPAoGbGltaXRzGAEgASgLMiwucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbkxpbWl0cyJ6ChJMaXN0TWVtYmVyc1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoB0IICgZfbGltaXQibwoTTGlzdE1lbWJlcnNSZXNwb25zZRIxCgdtZW1iZXJzGAEgAygLMiAucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk1lbWJlchITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCKGAQoTVXBkYXRlTWVtYmVyUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBEjEKBHJvbGUYAyABKAlCI7pIIHIeUgVvd25lclIFYWRtaW5SBm1lbWJlclIGdmlld2VyIkgKFFVwZGF0ZU1lbWJlclJlc3BvbnNlEjAKBm1lbWJlchgBIAEoCzIgLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5NZW1iZXIiUwoTUmVtb3ZlTWVtYmVyUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhkKB3VzZXJfaWQYAiABKAlCCLpIBXIDsAEBIhYKFFJlbW92ZU1lbWJlclJlc3BvbnNlIo4BChdDcmVhdGVJbnZpdGF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEh0KBWVtYWlsGAIgASgJQg66SAdyBRj+AWAByPMYARIxCgRyb2xlGAMgASgJQiO6SCByHlIFb3duZXJSBWFkbWluUgZtZW1iZXJSBnZpZXdlciJUChhDcmVhdGVJbnZpdGF0aW9uUmVzcG9uc2USOAoKaW52aXRhdGlvbhgBIAEoCzIkLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5JbnZpdGF0aW9uIn4KFkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoB0IICgZfbGltaXQiewoXTGlzdEludml0YXRpb25zUmVzcG9uc2USOQoLaW52aXRhdGlvbnMYASADKAsyJC5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuSW52aXRhdGlvbhITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCI6ChdSZXZva2VJbnZpdGF0aW9uUmVxdWVzdBIfCg1pbnZpdGF0aW9uX2lkGAEgASgJQgi6SAVyA7ABASIaChhSZXZva2VJbnZpdGF0aW9uUmVzcG9uc2UiOAoXQWNjZXB0SW52aXRhdGlvblJlcXVlc3QSHQoFdG9rZW4YASABKAlCDrpIB3IFEAEYyAHI8xgBIlgKGEFjY2VwdEludml0YXRpb25SZXNwb25zZRI8Cgxvcmdhbml6YXRpb24YASABKAsyJi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuT3JnYW5pemF0aW9uMo8YChNPcmdhbml6YXRpb25TZXJ2aWNlEtgBChJDcmVhdGVPcmdhbml6YXRpb24SMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQ3JlYXRlT3JnYW5pemF0aW9uUmVxdWVzdBo0LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVPcmdhbml6YXRpb25SZXNwb25zZSJXyvMYAhAB0vMYAggC2PMYyQHi8xgUb3JnYW5pemF0aW9uLmNyZWF0ZWSC0+STAigiFS9hcGkvdjEvb3JnYW5pemF0aW9uczoBKmIMb3JnYW5pemF0aW9uEqcBChFMaXN0T3JnYW5pemF0aW9ucxIyLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5MaXN0T3JnYW5pemF0aW9uc1JlcXVlc3QaMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGlzdE9yZ2FuaXphdGlvbnNSZXNwb25zZSIpyvMYAhAB0vMYAggBgtPkkwIXEhUvYXBpL3YxL29yZ2FuaXphdGlvbnMS0gEKD0dldE9yZ2FuaXphdGlvbhIwLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5HZXRPcmdhbml6YXRpb25SZXF1ZXN0GjEucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkdldE9yZ2FuaXphdGlvblJlc3BvbnNlIlrK8xgTGhFvcmdhbml6YXRpb246cmVhZNLzGAIIAYLT5JMCNxInL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9Ygxvcmdhbml6YXRpb24S9wEKElVwZGF0ZU9yZ2FuaXphdGlvbhIzLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5VcGRhdGVPcmdhbml6YXRpb25SZXF1ZXN0GjQucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlVwZGF0ZU9yZ2FuaXphdGlvblJlc3BvbnNlInbK8xgUGhJvcmdhbml6YXRpb246d3JpdGXS8xgCCALi8xgUb3JnYW5pemF0aW9uLnVwZGF0ZWSC0+STAjoyJy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfToBKmIMb3JnYW5pemF0aW9uEtQBChJEZWxldGVPcmdhbml6YXRpb24SMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuRGVsZXRlT3JnYW5pemF0aW9uUmVxdWVzdBo0LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5EZWxldGVPcmdhbml6YXRpb25SZXNwb25zZSJTyvMYFRoTb3JnYW5pemF0aW9uOmRlbGV0ZdLzGAIIA9jzGMwBgtPkkwIpKicvYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH0S3wEKFUdldE9yZ2FuaXphdGlvbkxpbWl0cxI2LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5HZXRPcmdhbml6YXRpb25MaW1pdHNSZXF1ZXN0GjcucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkdldE9yZ2FuaXphdGlvbkxpbWl0c1Jlc3BvbnNlIlXK8xgNIgtsaW1pdHM6cmVhZNLzGAIIAYLT5JMCOBIuL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2xpbWl0c2IGbGltaXRzEuwBChhVcGRhdGVPcmdhbml6YXRpb25MaW1pdHMSOS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuVXBkYXRlT3JnYW5pemF0aW9uTGltaXRzUmVxdWVzdBo6LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5VcGRhdGVPcmdhbml6YXRpb25MaW1pdHNSZXNwb25zZSJZyvMYDiIMbGltaXRzOndyaXRl0vMYAggCgtPkkwI7Gi4vYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH0vbGltaXRzOgEqYgZsaW1pdHMSuwEKC0xpc3RNZW1iZXJzEiwucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkxpc3RNZW1iZXJzUmVxdWVzdBotLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5MaXN0TWVtYmVyc1Jlc3BvbnNlIk/K8xgOGgxtZW1iZXJzOnJlYWTS8xgCCAGC0+STAjESLy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9tZW1iZXJzEuYBCgxVcGRhdGVNZW1iZXISLS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuVXBkYXRlTWVtYmVyUmVxdWVzdBouLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5VcGRhdGVNZW1iZXJSZXNwb25zZSJ3yvMYDxoNbWVtYmVyczp3cml0ZdLzGAIIAuLzGA5tZW1iZXIudXBkYXRlZILT5JMCRjI5L2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L21lbWJlcnMve3VzZXJfaWR9OgEqYgZtZW1iZXIS4AEKDFJlbW92ZU1lbWJlchItLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0Gi4ucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlInHK8xgPGg1tZW1iZXJzOndyaXRl0vMYAggD2PMYzAHi8xgObWVtYmVyLnJlbW92ZWSC0+STAjsqOS9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9tZW1iZXJzL3t1c2VyX2lkfRL5AQoQQ3JlYXRlSW52aXRhdGlvbhIxLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVJbnZpdGF0aW9uUmVxdWVzdBoyLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVJbnZpdGF0aW9uUmVzcG9uc2UifsrzGA8aDW1lbWJlcnM6d3JpdGXS8xgCCALY8xjJAeLzGBJpbnZpdGF0aW9uLmNyZWF0ZWSC0+STAkQiMy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9pbnZpdGF0aW9uczoBKmIKaW52aXRhdGlvbhLLAQoPTGlzdEludml0YXRpb25zEjAucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QaMS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGlzdEludml0YXRpb25zUmVzcG9uc2UiU8rzGA4aDG1lbWJlcnM6cmVhZNLzGAIIAYLT5JMCNRIzL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2ludml0YXRpb25zEtoBChBSZXZva2VJbnZpdGF0aW9uEjEucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJldm9rZUludml0YXRpb25SZXF1ZXN0GjIucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJldm9rZUludml0YXRpb25SZXNwb25zZSJfyvMYDxoNbWVtYmVyczp3cml0ZdLzGAIIA9jzGMwB4vMYEmludml0YXRpb24ucmV2b2tlZILT5JMCJSojL2FwaS92MS9pbnZpdGF0aW9ucy97aW52aXRhdGlvbl9pZH0SygEKEEFjY2VwdEludml0YXRpb24SMS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQWNjZXB0SW52aXRhdGlvblJlcXVlc3QaMi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQWNjZXB0SW52aXRhdGlvblJlc3BvbnNlIk/K8xgCEAHS8xgCCALi8xgMbWVtYmVyLmFkZGVkgtPkkwItIhovYXBpL3YxL2ludml0YXRpb25zL2FjY2VwdDoBKmIMb3JnYW5pemF0aW9uYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_portico_organizations_v1_organization, file_portico_type_v1_options]);
+  fileDesc("CjNwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uX3NlcnZpY2UucHJvdG8SGHBvcnRpY28ub3JnYW5pemF0aW9ucy52MSJvChlDcmVhdGVPcmdhbml6YXRpb25SZXF1ZXN0EhcKBG5hbWUYASABKAlCCbpIBnIEEAIYZBI5CgRzbHVnGAIgASgJQiu6SChyJjIkXihbYS16MC05XVthLXowLTktXXswLDQ4fVthLXowLTldKT8kIloKGkNyZWF0ZU9yZ2FuaXphdGlvblJlc3BvbnNlEjwKDG9yZ2FuaXphdGlvbhgBIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5Pcmdhbml6YXRpb24iXQoYTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0Eh0KBWxpbWl0GAEgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAiABKAlCCLpIBXIDGOgHQggKBl9saW1pdCKBAQoZTGlzdE9yZ2FuaXphdGlvbnNSZXNwb25zZRI9Cg1vcmdhbml6YXRpb25zGAEgAygLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbhITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCI7ChZHZXRPcmdhbml6YXRpb25SZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQEiVwoXR2V0T3JnYW5pemF0aW9uUmVzcG9uc2USPAoMb3JnYW5pemF0aW9uGAEgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbiLfAQoZVXBkYXRlT3JnYW5pemF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEhwKBG5hbWUYAiABKAlCCbpIBnIEEAIYZEgAiAEBEjsKBHNsdWcYAyABKAlCKLpIJXIjMiFeW2EtejAtOV1bYS16MC05LV17MCw0OH1bYS16MC05XSRIAYgBARIdChBhbGxvd19rZXlfaW1wb3J0GAQgASgISAKIAQFCBwoFX25hbWVCBwoFX3NsdWdCEwoRX2FsbG93X2tleV9pbXBvcnQiWgoaVXBkYXRlT3JnYW5pemF0aW9uUmVzcG9uc2USPAoMb3JnYW5pemF0aW9uGAEgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLk9yZ2FuaXphdGlvbiI+ChlEZWxldGVPcmdhbml6YXRpb25SZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQEiHAoaRGVsZXRlT3JnYW5pemF0aW9uUmVzcG9uc2UiQQocR2V0T3JnYW5pemF0aW9uTGltaXRzUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBIl0KHUdldE9yZ2FuaXphdGlvbkxpbWl0c1Jlc3BvbnNlEjwKBmxpbWl0cxgBIAEoCzIsLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5Pcmdhbml6YXRpb25MaW1pdHMijgQKH1VwZGF0ZU9yZ2FuaXphdGlvbkxpbWl0c1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIsChJtdWx0aXBsaWVyX3BlcmNlbnQYAiABKA1CC7pICCoGGKCNBigBSACIAQESNAoEcmVhZBgDIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNQoFd3JpdGUYBCABKAsyJi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuV2luZG93TGltaXRzEjYKBmRlbGV0ZRgFIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNAoEcG9vbBgGIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSGgoJdGltZV96b25lGAcgASgJQge6SARyAhhAEg4KBnNoYWRvdxgIIAEoCBJ8CgxzaGFkb3dfcnVsZXMYCSADKAlCZrpIY5IBYBAYGAEiWnJYMlZeKChyZWFkfHdyaXRlfGRlbGV0ZSkoXC5idXJzdCk/fChyZWFkfHdyaXRlfGRlbGV0ZXxwb29sKShcLihtaW51dGV8aG91cnxkYXl8bW9udGgpKT8pJEIVChNfbXVsdGlwbGllcl9wZXJjZW50ImAKIFVwZGF0ZU9yZ2FuaXphdGlvbkxpbWl0c1Jlc3BvbnNlEjwKBmxpbWl0cxgBIAEoCzIsLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5Pcmdhbml6YXRpb25MaW1pdHMiegoSTGlzdE1lbWJlcnNSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AdCCAoGX2xpbWl0Im8KE0xpc3RNZW1iZXJzUmVzcG9uc2USMQoHbWVtYmVycxgBIAMoCzIgLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5NZW1iZXISEwoLbmV4dF9jdXJzb3IYAiABKAkSEAoIaGFzX21vcmUYAyABKAgihgEKE1VwZGF0ZU1lbWJlclJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIZCgd1c2VyX2lkGAIgASgJQgi6SAVyA7ABARIxCgRyb2xlGAMgASgJQiO6SCByHlIFb3duZXJSBWFkbWluUgZtZW1iZXJSBnZpZXdlciJIChRVcGRhdGVNZW1iZXJSZXNwb25zZRIwCgZtZW1iZXIYASABKAsyIC5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTWVtYmVyIlMKE1JlbW92ZU1lbWJlclJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIZCgd1c2VyX2lkGAIgASgJQgi6SAVyA7ABASJGChRSZW1vdmVNZW1iZXJSZXNwb25zZRITCgthcGlfa2V5X2lkcxgBIAMoCRIZChFoYXNfbW9yZV9hcGlfa2V5cxgCIAEoCCI9ChhMZWF2ZU9yZ2FuaXphdGlvblJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABASIbChlMZWF2ZU9yZ2FuaXphdGlvblJlc3BvbnNlIlMKE0FwcG9pbnRPd25lclJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIZCgd1c2VyX2lkGAIgASgJQgi6SAVyA7ABASJIChRBcHBvaW50T3duZXJSZXNwb25zZRIwCgZtZW1iZXIYASABKAsyIC5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTWVtYmVyIo4BChdDcmVhdGVJbnZpdGF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEh0KBWVtYWlsGAIgASgJQg66SAdyBRj+AWAByPMYARIxCgRyb2xlGAMgASgJQiO6SCByHlIFb3duZXJSBWFkbWluUgZtZW1iZXJSBnZpZXdlciJUChhDcmVhdGVJbnZpdGF0aW9uUmVzcG9uc2USOAoKaW52aXRhdGlvbhgBIAEoCzIkLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5JbnZpdGF0aW9uIn4KFkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoB0IICgZfbGltaXQiewoXTGlzdEludml0YXRpb25zUmVzcG9uc2USOQoLaW52aXRhdGlvbnMYASADKAsyJC5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuSW52aXRhdGlvbhITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCI6ChdSZXZva2VJbnZpdGF0aW9uUmVxdWVzdBIfCg1pbnZpdGF0aW9uX2lkGAEgASgJQgi6SAVyA7ABASIaChhSZXZva2VJbnZpdGF0aW9uUmVzcG9uc2UiOAoXQWNjZXB0SW52aXRhdGlvblJlcXVlc3QSHQoFdG9rZW4YASABKAlCDrpIB3IFEAEYyAHI8xgBIlgKGEFjY2VwdEludml0YXRpb25SZXNwb25zZRI8Cgxvcmdhbml6YXRpb24YASABKAsyJi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuT3JnYW5pemF0aW9uIjkKGERlY2xpbmVJbnZpdGF0aW9uUmVxdWVzdBIdCgV0b2tlbhgBIAEoCUIOukgHcgUQARjIAcjzGAEiGwoZRGVjbGluZUludml0YXRpb25SZXNwb25zZTLrHgoTT3JnYW5pemF0aW9uU2VydmljZRLYAQoSQ3JlYXRlT3JnYW5pemF0aW9uEjMucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkNyZWF0ZU9yZ2FuaXphdGlvblJlcXVlc3QaNC5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQ3JlYXRlT3JnYW5pemF0aW9uUmVzcG9uc2UiV8rzGAIQAdLzGAIIAtjzGMkB4vMYFG9yZ2FuaXphdGlvbi5jcmVhdGVkgtPkkwIoIhUvYXBpL3YxL29yZ2FuaXphdGlvbnM6ASpiDG9yZ2FuaXphdGlvbhKnAQoRTGlzdE9yZ2FuaXphdGlvbnMSMi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGlzdE9yZ2FuaXphdGlvbnNSZXF1ZXN0GjMucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkxpc3RPcmdhbml6YXRpb25zUmVzcG9uc2UiKcrzGAIQAdLzGAIIAYLT5JMCFxIVL2FwaS92MS9vcmdhbml6YXRpb25zEtIBCg9HZXRPcmdhbml6YXRpb24SMC5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuR2V0T3JnYW5pemF0aW9uUmVxdWVzdBoxLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5HZXRPcmdhbml6YXRpb25SZXNwb25zZSJayvMYExoRb3JnYW5pemF0aW9uOnJlYWTS8xgCCAGC0+STAjcSJy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfWIMb3JnYW5pemF0aW9uEvcBChJVcGRhdGVPcmdhbml6YXRpb24SMy5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuVXBkYXRlT3JnYW5pemF0aW9uUmVxdWVzdBo0LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5VcGRhdGVPcmdhbml6YXRpb25SZXNwb25zZSJ2yvMYFBoSb3JnYW5pemF0aW9uOndyaXRl0vMYAggC4vMYFG9yZ2FuaXphdGlvbi51cGRhdGVkgtPkkwI6MicvYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH06ASpiDG9yZ2FuaXphdGlvbhLUAQoSRGVsZXRlT3JnYW5pemF0aW9uEjMucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkRlbGV0ZU9yZ2FuaXphdGlvblJlcXVlc3QaNC5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuRGVsZXRlT3JnYW5pemF0aW9uUmVzcG9uc2UiU8rzGBUaE29yZ2FuaXphdGlvbjpkZWxldGXS8xgCCAPY8xjMAYLT5JMCKSonL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9Et8BChVHZXRPcmdhbml6YXRpb25MaW1pdHMSNi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuR2V0T3JnYW5pemF0aW9uTGltaXRzUmVxdWVzdBo3LnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5HZXRPcmdhbml6YXRpb25MaW1pdHNSZXNwb25zZSJVyvMYDSILbGltaXRzOnJlYWTS8xgCCAGC0+STAjgSLi9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9saW1pdHNiBmxpbWl0cxLsAQoYVXBkYXRlT3JnYW5pemF0aW9uTGltaXRzEjkucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlVwZGF0ZU9yZ2FuaXphdGlvbkxpbWl0c1JlcXVlc3QaOi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuVXBkYXRlT3JnYW5pemF0aW9uTGltaXRzUmVzcG9uc2UiWcrzGA4iDGxpbWl0czp3cml0ZdLzGAIIAoLT5JMCOxouL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2xpbWl0czoBKmIGbGltaXRzErsBCgtMaXN0TWVtYmVycxIsLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5MaXN0TWVtYmVyc1JlcXVlc3QaLS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGlzdE1lbWJlcnNSZXNwb25zZSJPyvMYDhoMbWVtYmVyczpyZWFk0vMYAggBgtPkkwIxEi8vYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH0vbWVtYmVycxL9AQoMVXBkYXRlTWVtYmVyEi0ucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlVwZGF0ZU1lbWJlclJlcXVlc3QaLi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuVXBkYXRlTWVtYmVyUmVzcG9uc2UijQHK8xgPGg1tZW1iZXJzOndyaXRl0vMYAggC4vMYDm1lbWJlci51cGRhdGVk4vMYEmludml0YXRpb24ucmV2b2tlZILT5JMCRjI5L2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L21lbWJlcnMve3VzZXJfaWR9OgEqYgZtZW1iZXIS+wEKDFJlbW92ZU1lbWJlchItLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5SZW1vdmVNZW1iZXJSZXF1ZXN0Gi4ucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJlbW92ZU1lbWJlclJlc3BvbnNlIosByvMYGBoNbWVtYmVyczp3cml0ZTIHdXNlcl9pZNLzGAIIA+LzGA5tZW1iZXIucmVtb3ZlZOLzGBJpbnZpdGF0aW9uLnJldm9rZWSC0+STAjsqOS9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9tZW1iZXJzL3t1c2VyX2lkfRLvAQoRTGVhdmVPcmdhbml6YXRpb24SMi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGVhdmVPcmdhbml6YXRpb25SZXF1ZXN0GjMucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkxlYXZlT3JnYW5pemF0aW9uUmVzcG9uc2UiccrzGAIQAdLzGAIIAtjzGMwB4vMYDm1lbWJlci5yZW1vdmVk4vMYEmludml0YXRpb24ucmV2b2tlZILT5JMCMiItL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2xlYXZlOgEqEvEBCgxBcHBvaW50T3duZXISLS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQXBwb2ludE93bmVyUmVxdWVzdBouLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5BcHBvaW50T3duZXJSZXNwb25zZSKBAcrzGBUiE29yZ2FuaXphdGlvbnM6d3JpdGXS8xgCCALi8xgMbWVtYmVyLmFkZGVk4vMYDm1lbWJlci51cGRhdGVkgtPkkwI6Ii0vYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH0vb3duZXI6ASpiBm1lbWJlchL5AQoQQ3JlYXRlSW52aXRhdGlvbhIxLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVJbnZpdGF0aW9uUmVxdWVzdBoyLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5DcmVhdGVJbnZpdGF0aW9uUmVzcG9uc2UifsrzGA8aDW1lbWJlcnM6d3JpdGXS8xgCCALY8xjJAeLzGBJpbnZpdGF0aW9uLmNyZWF0ZWSC0+STAkQiMy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS9pbnZpdGF0aW9uczoBKmIKaW52aXRhdGlvbhLLAQoPTGlzdEludml0YXRpb25zEjAucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkxpc3RJbnZpdGF0aW9uc1JlcXVlc3QaMS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuTGlzdEludml0YXRpb25zUmVzcG9uc2UiU8rzGA4aDG1lbWJlcnM6cmVhZNLzGAIIAYLT5JMCNRIzL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L2ludml0YXRpb25zEtoBChBSZXZva2VJbnZpdGF0aW9uEjEucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJldm9rZUludml0YXRpb25SZXF1ZXN0GjIucG9ydGljby5vcmdhbml6YXRpb25zLnYxLlJldm9rZUludml0YXRpb25SZXNwb25zZSJfyvMYDxoNbWVtYmVyczp3cml0ZdLzGAIIA9jzGMwB4vMYEmludml0YXRpb24ucmV2b2tlZILT5JMCJSojL2FwaS92MS9pbnZpdGF0aW9ucy97aW52aXRhdGlvbl9pZH0S4AEKEEFjY2VwdEludml0YXRpb24SMS5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQWNjZXB0SW52aXRhdGlvblJlcXVlc3QaMi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuQWNjZXB0SW52aXRhdGlvblJlc3BvbnNlImXK8xgCEAHS8xgCCALi8xgMbWVtYmVyLmFkZGVk4vMYEmludml0YXRpb24ucmV2b2tlZILT5JMCLSIaL2FwaS92MS9pbnZpdGF0aW9ucy9hY2NlcHQ6ASpiDG9yZ2FuaXphdGlvbhLMAQoRRGVjbGluZUludml0YXRpb24SMi5wb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEuRGVjbGluZUludml0YXRpb25SZXF1ZXN0GjMucG9ydGljby5vcmdhbml6YXRpb25zLnYxLkRlY2xpbmVJbnZpdGF0aW9uUmVzcG9uc2UiTsrzGAIIAdLzGAIIAtjzGMwB4vMYE2ludml0YXRpb24uZGVjbGluZWSC0+STAiAiGy9hcGkvdjEvaW52aXRhdGlvbnMvZGVjbGluZToBKhpdyvMYIQoMb3JnYW5pemF0aW9uEhFvcmdhbml6YXRpb246cmVhZMrzGBYKBm1lbWJlchIMbWVtYmVyczpyZWFkyvMYGgoKaW52aXRhdGlvbhIMbWVtYmVyczpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_portico_organizations_v1_organization, file_portico_type_v1_options]);
 
 /**
  * Describes the organization to create.
@@ -198,6 +198,14 @@ export type UpdateOrganizationRequest = Message<"portico.organizations.v1.Update
    * @generated from field: optional string slug = 3;
    */
   slug?: string | undefined;
+
+  /**
+   * Whether administrators of the platform may import API keys into it, with
+   * any scopes. To allow it takes every permission that an owner has.
+   *
+   * @generated from field: optional bool allow_key_import = 4;
+   */
+  allowKeyImport?: boolean | undefined;
 };
 
 /**
@@ -563,11 +571,25 @@ export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__P
   messageDesc(file_portico_organizations_v1_organization_service, 18);
 
 /**
- * Says that the member was removed.
+ * What the removed member leaves behind.
  *
  * @generated from message portico.organizations.v1.RemoveMemberResponse
  */
 export type RemoveMemberResponse = Message<"portico.organizations.v1.RemoveMemberResponse"> & {
+  /**
+   * API keys of the organization that they created and that are not revoked,
+   * the newest first, 100 at most; none if the caller lacks "keys:read".
+   *
+   * @generated from field: repeated string api_key_ids = 1;
+   */
+  apiKeyIds: string[];
+
+  /**
+   * Whether there are more; ListApiKeys with created_by lists all of them.
+   *
+   * @generated from field: bool has_more_api_keys = 2;
+   */
+  hasMoreApiKeys: boolean;
 };
 
 /**
@@ -576,6 +598,91 @@ export type RemoveMemberResponse = Message<"portico.organizations.v1.RemoveMembe
  */
 export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@__PURE__*/
   messageDesc(file_portico_organizations_v1_organization_service, 19);
+
+/**
+ * Names the organization to leave.
+ *
+ * @generated from message portico.organizations.v1.LeaveOrganizationRequest
+ */
+export type LeaveOrganizationRequest = Message<"portico.organizations.v1.LeaveOrganizationRequest"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+};
+
+/**
+ * Describes the message portico.organizations.v1.LeaveOrganizationRequest.
+ * Use `create(LeaveOrganizationRequestSchema)` to create a new message.
+ */
+export const LeaveOrganizationRequestSchema: GenMessage<LeaveOrganizationRequest> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 20);
+
+/**
+ * Says that the caller is no longer a member.
+ *
+ * @generated from message portico.organizations.v1.LeaveOrganizationResponse
+ */
+export type LeaveOrganizationResponse = Message<"portico.organizations.v1.LeaveOrganizationResponse"> & {
+};
+
+/**
+ * Describes the message portico.organizations.v1.LeaveOrganizationResponse.
+ * Use `create(LeaveOrganizationResponseSchema)` to create a new message.
+ */
+export const LeaveOrganizationResponseSchema: GenMessage<LeaveOrganizationResponse> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 21);
+
+/**
+ * Names an organization without an owner and who becomes its owner.
+ *
+ * @generated from message portico.organizations.v1.AppointOwnerRequest
+ */
+export type AppointOwnerRequest = Message<"portico.organizations.v1.AppointOwnerRequest"> & {
+  /**
+   * The organization.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+
+  /**
+   * The person; their account is active.
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message portico.organizations.v1.AppointOwnerRequest.
+ * Use `create(AppointOwnerRequestSchema)` to create a new message.
+ */
+export const AppointOwnerRequestSchema: GenMessage<AppointOwnerRequest> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 22);
+
+/**
+ * The new owner.
+ *
+ * @generated from message portico.organizations.v1.AppointOwnerResponse
+ */
+export type AppointOwnerResponse = Message<"portico.organizations.v1.AppointOwnerResponse"> & {
+  /**
+   * The member.
+   *
+   * @generated from field: portico.organizations.v1.Member member = 1;
+   */
+  member?: Member | undefined;
+};
+
+/**
+ * Describes the message portico.organizations.v1.AppointOwnerResponse.
+ * Use `create(AppointOwnerResponseSchema)` to create a new message.
+ */
+export const AppointOwnerResponseSchema: GenMessage<AppointOwnerResponse> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 23);
 
 /**
  * Whom to invite, and as what.
@@ -611,7 +718,7 @@ export type CreateInvitationRequest = Message<"portico.organizations.v1.CreateIn
  * Use `create(CreateInvitationRequestSchema)` to create a new message.
  */
 export const CreateInvitationRequestSchema: GenMessage<CreateInvitationRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 20);
+  messageDesc(file_portico_organizations_v1_organization_service, 24);
 
 /**
  * The new invitation.
@@ -632,7 +739,7 @@ export type CreateInvitationResponse = Message<"portico.organizations.v1.CreateI
  * Use `create(CreateInvitationResponseSchema)` to create a new message.
  */
 export const CreateInvitationResponseSchema: GenMessage<CreateInvitationResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 21);
+  messageDesc(file_portico_organizations_v1_organization_service, 25);
 
 /**
  * Asks for a page of an organization's invitations.
@@ -667,7 +774,7 @@ export type ListInvitationsRequest = Message<"portico.organizations.v1.ListInvit
  * Use `create(ListInvitationsRequestSchema)` to create a new message.
  */
 export const ListInvitationsRequestSchema: GenMessage<ListInvitationsRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 22);
+  messageDesc(file_portico_organizations_v1_organization_service, 26);
 
 /**
  * A page of invitations.
@@ -702,7 +809,7 @@ export type ListInvitationsResponse = Message<"portico.organizations.v1.ListInvi
  * Use `create(ListInvitationsResponseSchema)` to create a new message.
  */
 export const ListInvitationsResponseSchema: GenMessage<ListInvitationsResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 23);
+  messageDesc(file_portico_organizations_v1_organization_service, 27);
 
 /**
  * Names the invitation to take back.
@@ -723,7 +830,7 @@ export type RevokeInvitationRequest = Message<"portico.organizations.v1.RevokeIn
  * Use `create(RevokeInvitationRequestSchema)` to create a new message.
  */
 export const RevokeInvitationRequestSchema: GenMessage<RevokeInvitationRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 24);
+  messageDesc(file_portico_organizations_v1_organization_service, 28);
 
 /**
  * Says that the invitation was taken back.
@@ -738,7 +845,7 @@ export type RevokeInvitationResponse = Message<"portico.organizations.v1.RevokeI
  * Use `create(RevokeInvitationResponseSchema)` to create a new message.
  */
 export const RevokeInvitationResponseSchema: GenMessage<RevokeInvitationResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 25);
+  messageDesc(file_portico_organizations_v1_organization_service, 29);
 
 /**
  * The token from the mail.
@@ -759,7 +866,7 @@ export type AcceptInvitationRequest = Message<"portico.organizations.v1.AcceptIn
  * Use `create(AcceptInvitationRequestSchema)` to create a new message.
  */
 export const AcceptInvitationRequestSchema: GenMessage<AcceptInvitationRequest> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 26);
+  messageDesc(file_portico_organizations_v1_organization_service, 30);
 
 /**
  * The organization that was joined.
@@ -780,7 +887,43 @@ export type AcceptInvitationResponse = Message<"portico.organizations.v1.AcceptI
  * Use `create(AcceptInvitationResponseSchema)` to create a new message.
  */
 export const AcceptInvitationResponseSchema: GenMessage<AcceptInvitationResponse> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization_service, 27);
+  messageDesc(file_portico_organizations_v1_organization_service, 31);
+
+/**
+ * The token from the mail.
+ *
+ * @generated from message portico.organizations.v1.DeclineInvitationRequest
+ */
+export type DeclineInvitationRequest = Message<"portico.organizations.v1.DeclineInvitationRequest"> & {
+  /**
+   * From the mail; good once, for 7 days.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message portico.organizations.v1.DeclineInvitationRequest.
+ * Use `create(DeclineInvitationRequestSchema)` to create a new message.
+ */
+export const DeclineInvitationRequestSchema: GenMessage<DeclineInvitationRequest> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 32);
+
+/**
+ * Says that the invitation was declined.
+ *
+ * @generated from message portico.organizations.v1.DeclineInvitationResponse
+ */
+export type DeclineInvitationResponse = Message<"portico.organizations.v1.DeclineInvitationResponse"> & {
+};
+
+/**
+ * Describes the message portico.organizations.v1.DeclineInvitationResponse.
+ * Use `create(DeclineInvitationResponseSchema)` to create a new message.
+ */
+export const DeclineInvitationResponseSchema: GenMessage<DeclineInvitationResponse> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization_service, 33);
 
 /**
  * Creates organizations and keeps their members and invitations.
@@ -820,7 +963,9 @@ export const OrganizationService: GenService<{
     output: typeof GetOrganizationResponseSchema;
   },
   /**
-   * Changes the given fields of an organization. Fails if the slug is taken.
+   * Changes the given fields of an organization. Fails if the slug is taken,
+   * or if the import of keys is allowed by somebody who lacks a permission
+   * that an owner has.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.UpdateOrganization
    */
@@ -873,7 +1018,8 @@ export const OrganizationService: GenService<{
   },
   /**
    * Gives a member another role. Nobody can grant or take what they lack; the
-   * last owner stays one.
+   * last owner who can act stays one. Pending invitations of the member to
+   * roles that they can no longer grant are revoked.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.UpdateMember
    */
@@ -883,7 +1029,9 @@ export const OrganizationService: GenService<{
     output: typeof UpdateMemberResponseSchema;
   },
   /**
-   * Removes a member. The last owner stays.
+   * Removes a member, or the caller. The last owner who can act stays. Pending
+   * invitations of the member are revoked; API keys that they created belong
+   * to the organization, go on working, and are named in the answer.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.RemoveMember
    */
@@ -891,6 +1039,29 @@ export const OrganizationService: GenService<{
     methodKind: "unary";
     input: typeof RemoveMemberRequestSchema;
     output: typeof RemoveMemberResponseSchema;
+  },
+  /**
+   * Ends the caller's membership, whatever their role. The last owner who can
+   * act stays. Pending invitations of the caller are revoked.
+   *
+   * @generated from rpc portico.organizations.v1.OrganizationService.LeaveOrganization
+   */
+  leaveOrganization: {
+    methodKind: "unary";
+    input: typeof LeaveOrganizationRequestSchema;
+    output: typeof LeaveOrganizationResponseSchema;
+  },
+  /**
+   * Gives an organization whose owners are all gone or suspended an owner: one
+   * of its members who can act, or anybody if there is none. Nobody appoints
+   * themselves. The new owner and all owners and admins are informed by mail.
+   *
+   * @generated from rpc portico.organizations.v1.OrganizationService.AppointOwner
+   */
+  appointOwner: {
+    methodKind: "unary";
+    input: typeof AppointOwnerRequestSchema;
+    output: typeof AppointOwnerResponseSchema;
   },
   /**
    * Invites an address and mails it a link. Fails if the address is a member
@@ -925,7 +1096,8 @@ export const OrganizationService: GenService<{
   },
   /**
    * Joins the organization of an invitation. Fails if the invitation is for
-   * another address, is expired or was used before.
+   * another address, is expired or was used before, or if the person or the
+   * API key that invited could not grant the role any more.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.AcceptInvitation
    */
@@ -933,6 +1105,17 @@ export const OrganizationService: GenService<{
     methodKind: "unary";
     input: typeof AcceptInvitationRequestSchema;
     output: typeof AcceptInvitationResponseSchema;
+  },
+  /**
+   * Declines an invitation, with or without an account. Fails if it is not
+   * pending.
+   *
+   * @generated from rpc portico.organizations.v1.OrganizationService.DeclineInvitation
+   */
+  declineInvitation: {
+    methodKind: "unary";
+    input: typeof DeclineInvitationRequestSchema;
+    output: typeof DeclineInvitationResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portico_organizations_v1_organization_service, 0);

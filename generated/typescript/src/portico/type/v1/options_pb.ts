@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldOptions, MethodOptions } from "@bufbuild/protobuf/wkt";
+import type { FieldOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/type/v1/options.proto.
  */
 export const file_portico_type_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIoABCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAQgYKBHJ1bGUiRwoFTGltaXQSMAoIY2F0ZWdvcnkYASABKA4yHi5wb3J0aWNvLnR5cGUudjEuTGltaXRDYXRlZ29yeRIMCgRjb3N0GAIgASgNKvUBCg1MaW1pdENhdGVnb3J5Eh4KGkxJTUlUX0NBVEVHT1JZX1VOU1BFQ0lGSUVEEAASFwoTTElNSVRfQ0FURUdPUllfUkVBRBABEhgKFExJTUlUX0NBVEVHT1JZX1dSSVRFEAISGQoVTElNSVRfQ0FURUdPUllfREVMRVRFEAMSGAoUTElNSVRfQ0FURUdPUllfTE9HSU4QBBIbChdMSU1JVF9DQVRFR09SWV9SRUdJU1RFUhAFEiEKHUxJTUlUX0NBVEVHT1JZX1BBU1NXT1JEX1JFU0VUEAYSHAoYTElNSVRfQ0FURUdPUllfVU5MSU1JVEVEEAcqYAoKVm9jYWJ1bGFyeRIaChZWT0NBQlVMQVJZX1VOU1BFQ0lGSUVEEAASGgoWVk9DQUJVTEFSWV9QRVJNSVNTSU9OUxABEhoKFlZPQ0FCVUxBUllfRVZFTlRfVFlQRVMQAjpRCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi5jgMgASgLMhcucG9ydGljby50eXBlLnYxLkFjY2Vzc1IGYWNjZXNzOk4KBWxpbWl0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuo4DIAEoCzIWLnBvcnRpY28udHlwZS52MS5MaW1pdFIFbGltaXQ6QQoLaHR0cF9zdGF0dXMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi7jgMgASgFUgpodHRwU3RhdHVzOjYKBWVtaXRzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvI4DIAMoCVIFZW1pdHM6SwoQd2l0aG91dF9lbnZlbG9wZRIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL2OAyABKAhSD3dpdGhvdXRFbnZlbG9wZTo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnliBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIpEBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAlCBgoEcnVsZSIzCgtFdmVudEZhbWlseRIQCghyZXNvdXJjZRgBIAEoCRISCgpwZXJtaXNzaW9uGAIgASgJIkcKBUxpbWl0EjAKCGNhdGVnb3J5GAEgASgOMh4ucG9ydGljby50eXBlLnYxLkxpbWl0Q2F0ZWdvcnkSDAoEY29zdBgCIAEoDSr1AQoNTGltaXRDYXRlZ29yeRIeChpMSU1JVF9DQVRFR09SWV9VTlNQRUNJRklFRBAAEhcKE0xJTUlUX0NBVEVHT1JZX1JFQUQQARIYChRMSU1JVF9DQVRFR09SWV9XUklURRACEhkKFUxJTUlUX0NBVEVHT1JZX0RFTEVURRADEhgKFExJTUlUX0NBVEVHT1JZX0xPR0lOEAQSGwoXTElNSVRfQ0FURUdPUllfUkVHSVNURVIQBRIhCh1MSU1JVF9DQVRFR09SWV9QQVNTV09SRF9SRVNFVBAGEhwKGExJTUlUX0NBVEVHT1JZX1VOTElNSVRFRBAHKmAKClZvY2FidWxhcnkSGgoWVk9DQUJVTEFSWV9VTlNQRUNJRklFRBAAEhoKFlZPQ0FCVUxBUllfUEVSTUlTU0lPTlMQARIaChZWT0NBQlVMQVJZX0VWRU5UX1RZUEVTEAI6UQoGYWNjZXNzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuY4DIAEoCzIXLnBvcnRpY28udHlwZS52MS5BY2Nlc3NSBmFjY2VzczpOCgVsaW1pdBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLqOAyABKAsyFi5wb3J0aWNvLnR5cGUudjEuTGltaXRSBWxpbWl0OkEKC2h0dHBfc3RhdHVzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYu44DIAEoBVIKaHR0cFN0YXR1czo2CgVlbWl0cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLyOAyADKAlSBWVtaXRzOksKEHdpdGhvdXRfZW52ZWxvcGUSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi9jgMgASgIUg93aXRob3V0RW52ZWxvcGU6VwoGZXZlbnRzEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGLmOAyADKAsyHC5wb3J0aWNvLnR5cGUudjEuRXZlbnRGYW1pbHlSBmV2ZW50czo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnliBnByb3RvMw", [file_google_protobuf_descriptor]);
 
 /**
  * Says who may call a method. A method without it is refused by the generator
@@ -70,6 +70,14 @@ export type Access = Message<"portico.type.v1.Access"> & {
     value: boolean;
     case: "internal";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * With a permission: the field of the request that names a person. People
+   * may call the method about themselves without the permission.
+   *
+   * @generated from field: string or_self = 6;
+   */
+  orSelf: string;
 };
 
 /**
@@ -78,6 +86,37 @@ export type Access = Message<"portico.type.v1.Access"> & {
  */
 export const AccessSchema: GenMessage<Access> = /*@__PURE__*/
   messageDesc(file_portico_type_v1_options, 0);
+
+/**
+ * Says who may read the events about one kind of resource.
+ *
+ * @generated from message portico.type.v1.EventFamily
+ */
+export type EventFamily = Message<"portico.type.v1.EventFamily"> & {
+  /**
+   * The kind of resource, which the event types start with: "key" for
+   * "key.revoked".
+   *
+   * @generated from field: string resource = 1;
+   */
+  resource: string;
+
+  /**
+   * The permission that shows the same to a caller who reads, for example
+   * "keys:read". Whoever creates or changes a webhook for the events, or acts
+   * through it, holds it.
+   *
+   * @generated from field: string permission = 2;
+   */
+  permission: string;
+};
+
+/**
+ * Describes the message portico.type.v1.EventFamily.
+ * Use `create(EventFamilySchema)` to create a new message.
+ */
+export const EventFamilySchema: GenMessage<EventFamily> = /*@__PURE__*/
+  messageDesc(file_portico_type_v1_options, 1);
 
 /**
  * Says what a call takes from the caller's budget.
@@ -105,7 +144,7 @@ export type Limit = Message<"portico.type.v1.Limit"> & {
  * Use `create(LimitSchema)` to create a new message.
  */
 export const LimitSchema: GenMessage<Limit> = /*@__PURE__*/
-  messageDesc(file_portico_type_v1_options, 1);
+  messageDesc(file_portico_type_v1_options, 2);
 
 /**
  * Groups methods that share a budget of requests.
@@ -252,13 +291,22 @@ export const without_envelope: GenExtension<MethodOptions, boolean> = /*@__PURE_
   extDesc(file_portico_type_v1_options, 4);
 
 /**
+ * The kinds of resources whose events the service's methods cause. Each kind
+ * of event belongs to exactly one service.
+ *
+ * @generated from extension: repeated portico.type.v1.EventFamily events = 51001;
+ */
+export const events: GenExtension<ServiceOptions, EventFamily[]> = /*@__PURE__*/
+  extDesc(file_portico_type_v1_options, 5);
+
+/**
  * The value is a secret or personal: it is never logged and never stored in
  * the audit log.
  *
  * @generated from extension: bool sensitive = 51001;
  */
 export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 5);
+  extDesc(file_portico_type_v1_options, 6);
 
 /**
  * The set whose names the field, or each of its items, has to be one of.
@@ -266,5 +314,5 @@ export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
  * @generated from extension: portico.type.v1.Vocabulary vocabulary = 51002;
  */
 export const vocabulary: GenExtension<FieldOptions, Vocabulary> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 6);
+  extDesc(file_portico_type_v1_options, 7);
 
