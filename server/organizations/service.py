@@ -193,8 +193,6 @@ class OrganizationService:
         await members.require_other_owner(member, call)
         contact = await self._contact(member, call)
         keys = await self.offboarding.remove(member, contact, call)
-        if "keys:read" not in call.permissions(organization_id):
-            return pb.RemoveMemberResponse()
         return pb.RemoveMemberResponse(
             api_key_ids=[str(key_id) for key_id in keys.ids], has_more_api_keys=keys.has_more
         )

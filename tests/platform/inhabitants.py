@@ -10,6 +10,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -40,11 +41,13 @@ class Inhabitant:
         administrator: whether it administers the platform.
         ids: the resources that have to stay, by the name of the path variable.
         spares: resources that may be used up, by the same names.
-        given: values that bodies can hold, by operation and property; only the last is used
-            more than once.
+        given: values that paths and bodies can hold, by operation and property; only the last
+            is used more than once.
         kept: ids that nobody may change, for the caller would lose its credentials.
         spare_tokens: access tokens of sessions that may end.
         mailed: addresses of accounts whose password was not chosen yet.
+        unwilling: addresses that are invited and may decline.
+        orphans: organizations without an owner.
     """
 
     token: str
@@ -52,10 +55,12 @@ class Inhabitant:
     api_key: str = ""
     ids: dict[str, str] = field(default_factory=dict)
     spares: dict[str, list[str]] = field(default_factory=dict)
-    given: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    given: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
     spare_tokens: list[str] = field(default_factory=list)
     mailed: list[str] = field(default_factory=list)
+    unwilling: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
 
 
 async def settle(
@@ -71,7 +76,7 @@ async def settle(
         neighbour = tenants[place - 1]
         chief = administrators[place % len(administrators)]
         inhabitant = Inhabitant(tenant.client.token, tenant in administrators)
-        await _own(tenant, neighbour, inhabitant)
+        await _own(stack, tenant, neighbour, inhabitant)
         await _sign_in_again(tenant, inhabitant)
         await _people(stack, tenant, chief, inhabitant)
         settled.append(inhabitant)
@@ -86,7 +91,7 @@ async def settle(
     return settled
 
 
-async def _own(tenant: Tenant, neighbour: Tenant, inhabitant: Inhabitant) -> None:
+async def _own(stack: Stack, tenant: Tenant, neighbour: Tenant, inhabitant: Inhabitant) -> None:
     """Keys, webhooks, deliveries, invitations and organizations."""
     call, here = tenant.client.call, f"/organizations/{tenant.organization_id}"
     key = {"name": "a key", "scopes": _SCOPES}
@@ -102,12 +107,42 @@ async def _own(tenant: Tenant, neighbour: Tenant, inhabitant: Inhabitant) -> Non
         someone = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
         made = await call("POST", f"{here}/invitations", someone, expect=201)
         _add(inhabitant, "invitationId", made["id"])
-        made = await call("POST", "/organizations", {"name": "Spare"}, expect=201)
-        _add(inhabitant, "organizationId", made["id"])
     sent = await call("POST", f"/webhooks/{inhabitant.ids['webhookId']}/test", {}, expect=202)
     inhabitant.ids["deliveryId"] = sent["id"]
     invited = {"email": neighbour.email, "role": "viewer"}
     await call("POST", f"{here}/invitations", invited, expect=201)
+    unwilling = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
+    await call("POST", f"{here}/invitations", unwilling, expect=201)
+    inhabitant.unwilling.append(unwilling["email"])
+    await call("PATCH", here, {"allowKeyImport": True}, expect=200)
+    await _more_organizations(stack, tenant, neighbour, inhabitant)
+
+
+async def _more_organizations(
+    stack: Stack, tenant: Tenant, neighbour: Tenant, inhabitant: Inhabitant
+) -> None:
+    """Some that may be left or deleted, for they have another owner; one that has none."""
+    call = tenant.client.call
+    for _ in range(3 * SPARES):
+        made = await call("POST", "/organizations", {"name": "Spare"}, expect=201)
+        await _join(stack, made["id"], neighbour.client.user["id"], "owner")
+        _add(inhabitant, "organizationId", made["id"])
+    if inhabitant.administrator:
+        orphan = await call("POST", "/organizations", {"name": "Orphan"}, expect=201)
+        await execute(stack, "delete from memberships where organization_id = %s", orphan["id"])
+        inhabitant.orphans.append(orphan["id"])
+
+
+async def _join(stack: Stack, organization_id: str, user_id: str, role: str) -> None:
+    await execute(
+        stack,
+        "insert into memberships"
+        " (id, organization_id, user_id, role, version, created_at, updated_at)"
+        " values (gen_random_uuid(), %s, %s, %s, 1, now(), now())",
+        organization_id,
+        user_id,
+        role,
+    )
 
 
 async def _sign_in_again(tenant: Tenant, inhabitant: Inhabitant) -> None:
@@ -137,6 +172,7 @@ async def _sign_in_again(tenant: Tenant, inhabitant: Inhabitant) -> None:
         "createApiKey": {"expiresAt": [LATER]},
         "importApiKeys": {"organizationId": [tenant.organization_id]},
         "updateApiKey": {"expiresAt": [LATER]},
+        "updateOrganization": {"allowKeyImport": [True]},
         "createWebhook": {"url": [WEBHOOK_URL]},
         "updateWebhook": {"url": [WEBHOOK_URL]},
     }
@@ -148,15 +184,12 @@ async def _people(stack: Stack, tenant: Tenant, chief: Tenant, inhabitant: Inhab
         person = {"email": f"{uuid4().hex}@example.com", "displayName": "Grace"}
         made = await chief.client.call("POST", "/users", person, expect=201)
         _add(inhabitant, "userId", made["id"])
-        await execute(
-            stack,
-            "insert into memberships"
-            " (id, organization_id, user_id, role, version, created_at, updated_at)"
-            " values (gen_random_uuid(), %s, %s, 'viewer', 1, now(), now())",
-            tenant.organization_id,
-            made["id"],
-        )
+        await _join(stack, tenant.organization_id, made["id"], "viewer")
         inhabitant.mailed.append(person["email"])
+    inhabitant.given["appointOwner"] = {
+        "organizationId": inhabitant.orphans,
+        "userId": [inhabitant.ids["userId"]],
+    }
 
 
 async def _read_mails(stack: Stack, tenants: list[Tenant], inhabitants: list[Inhabitant]) -> None:
@@ -165,6 +198,7 @@ async def _read_mails(stack: Stack, tenants: list[Tenant], inhabitants: list[Inh
         wanted = {
             "resetPassword": ("/reset-password", inhabitant.mailed),
             "acceptInvitation": ("/invitations/accept", [tenant.email]),
+            "declineInvitation": ("/invitations/accept", inhabitant.unwilling),
             "verifyEmail": ("/verify-email", [tenant.email]),
         }
         for operation, (path, addresses) in wanted.items():

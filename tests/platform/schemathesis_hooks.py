@@ -180,7 +180,11 @@ def _name_what_exists(case: Any, inhabitant: dict[str, Any]) -> None:
     if not case.path_parameters or case.meta.is_negative_at(ParameterLocation.PATH):
         return
     names = list(case.path_parameters)
+    given = inhabitant["given"].get(_operation_id(case), {})
     for name in names:
+        if given.get(name):
+            case.path_parameters[name] = _take(given[name])
+            continue
         value = str(case.path_parameters[name])
         uses_up = name == names[-1] and _uses_up(case)
         if _is_told(case) and value in _owners and not _is_needed(case, value, uses_up=uses_up):
@@ -196,7 +200,7 @@ def _name_what_exists(case: Any, inhabitant: dict[str, Any]) -> None:
 
 def _uses_up(case: Any) -> bool:
     """Whether what the request is about cannot be worked with afterwards."""
-    ends = case.operation.method == "delete" or case.operation.path.endswith("/revoke")
+    ends = case.operation.method == "delete" or case.operation.path.endswith(("/revoke", "/leave"))
     return bool(ends or _tightens(case))
 
 
@@ -218,5 +222,9 @@ def _fill_in(case: Any, inhabitant: dict[str, Any]) -> None:
     if not isinstance(case.body, dict) or case.meta.is_negative_at(ParameterLocation.BODY):
         return
     for name in given.keys() & case.body.keys():
-        values = given[name]
-        case.body[name] = values.pop() if len(values) > 1 else values[0]
+        case.body[name] = _take(given[name])
+
+
+def _take(values: list[Any]) -> Any:
+    """The next of the values; the last one again and again."""
+    return values.pop() if len(values) > 1 else values[0]

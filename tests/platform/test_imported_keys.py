@@ -45,7 +45,10 @@ class Move:
 
 @pytest.fixture
 async def move(stack: Stack, new_tenant: Any, tenant: Tenant) -> Move:
-    """The administrator is nobody in the tenant's organization."""
+    """The administrator is nobody in the tenant's organization, whose owner allows the import."""
+    await tenant.client.call(
+        "PATCH", f"/organizations/{tenant.organization_id}", {"allowKeyImport": True}, expect=200
+    )
     administrator: Tenant = await new_tenant()
     user_id = administrator.client.user["id"]
     await execute(stack, "update users set role = 'administrator' where id = %s", user_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 from portico.keys.v1 import api_key_service_pb2 as pb
+from portico.organizations.v1.organization_service_pb2 import LeaveOrganizationRequest
 
 from tests.core.calls import pages
 from tests.core.conftest import Refused
@@ -64,3 +65,48 @@ async def test_a_cursor_belongs_to_its_list(ring: KeyRing, world: World, refused
     for attempt in (listed(other, 1, cursor), listed(ring, 1, tampered), listed(ring, 1, "%%%")):
         found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
         assert found.fields == ("cursor",)
+
+
+async def test_the_keys_that_one_person_created(ring: KeyRing) -> None:
+    world, owner = ring.world, ring.owner
+    member = await world.new_member(ring.organization_id, owner, "member")
+    theirs = [(await ring.create(by=member)).api_key.id for _ in range(3)]
+    await ring.create()
+    request = pb.ListApiKeysRequest(
+        organization_id=ring.organization_id, created_by=member.id, limit=2
+    )
+    first = await world.keys.ListApiKeys(request, metadata=owner.metadata)
+    request.cursor = first.next_cursor
+    second = await world.keys.ListApiKeys(request, metadata=owner.metadata)
+    assert [key.id for key in (*first.api_keys, *second.api_keys)] == theirs[::-1]
+    assert not second.has_more
+
+
+async def test_who_has_left_is_still_found_by_their_keys(ring: KeyRing) -> None:
+    world, owner = ring.world, ring.owner
+    member = await world.new_member(ring.organization_id, owner, "member")
+    key = (await ring.create(by=member)).api_key
+    leave = LeaveOrganizationRequest(organization_id=ring.organization_id)
+    await world.organizations.LeaveOrganization(leave, metadata=member.metadata)
+    request = pb.ListApiKeysRequest(organization_id=ring.organization_id, created_by=member.id)
+    found = await world.keys.ListApiKeys(request, metadata=owner.metadata)
+    assert [one.id for one in found.api_keys] == [key.id]
+
+
+async def test_a_cursor_belongs_to_one_creator(ring: KeyRing, refused: Refused) -> None:
+    for _ in range(2):
+        await ring.create()
+    request = pb.ListApiKeysRequest(
+        organization_id=ring.organization_id, created_by=ring.owner.id, limit=1
+    )
+    page = await ring.world.keys.ListApiKeys(request, metadata=ring.owner.metadata)
+    attempt = listed(ring, 1, page.next_cursor)
+    await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+
+
+async def test_a_creator_that_is_no_id_is_named(ring: KeyRing, refused: Refused) -> None:
+    for bad in ("", "nobody"):
+        request = pb.ListApiKeysRequest(organization_id=ring.organization_id, created_by=bad)
+        attempt = ring.world.keys.ListApiKeys(request, metadata=ring.owner.metadata)
+        found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+        assert found.fields == ("created_by",)

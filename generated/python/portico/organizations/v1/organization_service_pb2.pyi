@@ -587,7 +587,7 @@ class RemoveMemberResponse(_message.Message):
     @_builtins.property
     def api_key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """API keys of the organization that they created and that are not revoked,
-        the newest first, 100 at most; none if the caller lacks "keys:read".
+        the newest first, 100 at most.
         """
 
     def __init__(

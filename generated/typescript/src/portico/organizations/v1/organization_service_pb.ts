@@ -578,7 +578,7 @@ export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__P
 export type RemoveMemberResponse = Message<"portico.organizations.v1.RemoveMemberResponse"> & {
   /**
    * API keys of the organization that they created and that are not revoked,
-   * the newest first, 100 at most; none if the caller lacks "keys:read".
+   * the newest first, 100 at most.
    *
    * @generated from field: repeated string api_key_ids = 1;
    */

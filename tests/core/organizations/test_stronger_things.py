@@ -1,0 +1,265 @@
+"""Acting through what can do more than oneself: every method, every weaker hand.
+
+A key that may do everything, a webhook that hears everything, an owner and their
+invitation: who may do less does not change them, use them or get their secrets.
+Revoking and deleting them stays possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+from grpc import aio
+from portico.keys.v1 import api_key_service_pb2 as keys
+from portico.organizations.v1 import organization_service_pb2 as organizations
+from portico.webhooks.v1 import webhook_service_pb2 as webhooks
+from sqlalchemy import text
+
+from server.kit.contract import event_permissions, organization_permissions
+from server.organizations.rules import ROLES
+from tests.core.conftest import Refused
+from tests.core.organizations.estate import GUARDED
+from tests.core.world import Person, World, new_email, refusal
+
+DENIED = grpc.StatusCode.PERMISSION_DENIED
+EVERYTHING = sorted(organization_permissions())
+# What has rights of its own, by how requests name it.
+THINGS = {"api_key_id", "webhook_id", "delivery_id", "invitation_id", "user_id"}
+# What requests can give rights with.
+GIVEN = {"scopes", "role", "event_types", "allow_key_import"}
+
+# What each method answers a hand that holds its permission, but not all that the thing can do.
+# What ends something comes last.
+THROUGH = {
+    "CreateApiKey": "SCOPE_NOT_GRANTABLE",
+    "UpdateApiKey": "PERMISSIONS_EXCEEDED",
+    "RotateApiKey": "PERMISSIONS_EXCEEDED",
+    "CreateWebhook": "PERMISSIONS_EXCEEDED",
+    "UpdateWebhook": "PERMISSIONS_EXCEEDED",
+    "RotateWebhookSecret": "PERMISSIONS_EXCEEDED",
+    "TestWebhook": "PERMISSIONS_EXCEEDED",
+    "RedeliverDelivery": "PERMISSIONS_EXCEEDED",
+    "GetDelivery": "PERMISSIONS_EXCEEDED",
+    "CreateInvitation": "ROLE_NOT_GRANTABLE",
+    "UpdateMember": "ROLE_NOT_GRANTABLE",
+    "RemoveMember": "ROLE_NOT_GRANTABLE",
+    "UpdateOrganization": "ROLE_NOT_GRANTABLE",
+    # They show what the permission to read shows, without a secret or a payload.
+    "GetApiKey": "OK",
+    "GetWebhook": "OK",
+    "ListDeliveries": "OK",
+    # Taking power away takes no power.
+    "RevokeInvitation": "OK",
+    "RevokeApiKey": "OK",
+    "DeleteWebhook": "OK",
+}
+# Every role may read what any event shows.
+HARMLESS_TO_PEOPLE = {name for name in THROUGH if "Webhook" in name or "Delivery" in name}
+
+
+@dataclass(frozen=True)
+class Stronghold:
+    """An organization of the owner with one of everything that can do everything."""
+
+    world: World
+    owner: Person
+    ids: Mapping[str, str]
+
+    def request(self, name: str) -> Any:
+        """A request that takes or gives as much as there is."""
+        values: dict[str, Any] = {
+            "name": "Taken",
+            "scopes": EVERYTHING,
+            "email": new_email(),
+            "role": "owner",
+            "url": "https://example.com/theirs",
+            "event_types": ["*"],
+            "allow_key_import": True,
+            **self.ids,
+        }
+        message = GUARDED[name].request
+        wanted = set(message.DESCRIPTOR.fields_by_name) & set(values)
+        return message(**{field: values[field] for field in wanted})
+
+    async def outcome(self, name: str, metadata: Any) -> str:
+        """The reason with which a method is refused, or "OK"."""
+        method = GUARDED[name]
+        call = self.world.channel.unary_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )
+        try:
+            await call(self.request(name), metadata=metadata)
+        except aio.AioRpcError as error:
+            return refusal(error).reason
+        return "OK"
+
+
+@pytest.fixture
+async def stronghold(world: World, owner: Person) -> Stronghold:
+    """Made by the owner."""
+    organization_id = await world.new_organization(owner)
+    await world.new_member(organization_id, owner, "owner")
+    other_owner = await world.new_member(organization_id, owner, "owner")
+    key = await world.new_key(organization_id, owner, *EVERYTHING)
+    webhook = await world.webhooks.CreateWebhook(
+        webhooks.CreateWebhookRequest(
+            organization_id=organization_id, url="https://example.com/hook", event_types=["*"]
+        ),
+        metadata=owner.metadata,
+    )
+    invitation = await world.organizations.CreateInvitation(
+        organizations.CreateInvitationRequest(
+            organization_id=organization_id, email=new_email(), role="owner"
+        ),
+        metadata=owner.metadata,
+    )
+    test = await world.webhooks.TestWebhook(
+        webhooks.TestWebhookRequest(webhook_id=webhook.webhook.id), metadata=owner.metadata
+    )
+    async with world.engine.begin() as connection:
+        # As if the worker had told of somebody who joined, and had given up.
+        await connection.execute(
+            text(
+                "update deliveries set event_type = 'member.added', status = 'failed',"
+                " next_attempt_at = null where id = :id"
+            ),
+            {"id": test.delivery.id},
+        )
+    return Stronghold(
+        world,
+        owner,
+        {
+            "organization_id": organization_id,
+            "user_id": other_owner.id,
+            "api_key_id": key.api_key.id,
+            "webhook_id": webhook.webhook.id,
+            "delivery_id": test.delivery.id,
+            "invitation_id": invitation.invitation.id,
+        },
+    )
+
+
+def test_the_table_names_every_method_that_acts_through_a_thing_or_gives_rights() -> None:
+    fields = {name: set(m.request.DESCRIPTOR.fields_by_name) for name, m in GUARDED.items()}
+    assert set(THROUGH) == {name for name in fields if fields[name] & (THINGS | GIVEN)}
+
+
+@pytest.mark.parametrize("role", ["admin", "member", "viewer"])
+async def test_no_weaker_role_acts_through_what_an_owner_has(
+    stronghold: Stronghold, role: str
+) -> None:
+    world = stronghold.world
+    person = await world.new_member(stronghold.ids["organization_id"], stronghold.owner, role)
+    found = {name: await stronghold.outcome(name, person.metadata) for name in THROUGH}
+    expected = {
+        name: "PERMISSION_DENIED"
+        if GUARDED[name].permission not in ROLES[role]
+        else "OK"
+        if name in HARMLESS_TO_PEOPLE
+        else reason
+        for name, reason in THROUGH.items()
+    }
+    assert found == expected
+
+
+async def test_no_weaker_key_acts_through_what_a_stronger_one_may(stronghold: Stronghold) -> None:
+    """Each method is called with a key that holds the permission of this method alone."""
+    organization_id, world = stronghold.ids["organization_id"], stronghold.world
+    found = {}
+    for name in THROUGH:
+        scope = GUARDED[name].permission
+        weak = await world.new_key(organization_id, stronghold.owner, scope)
+        found[name] = await stronghold.outcome(name, await world.key_metadata(weak.secret))
+    assert found == THROUGH
+
+
+@pytest.mark.parametrize("missing", EVERYTHING)
+async def test_one_missing_permission_is_enough_to_be_refused_and_is_named(
+    stronghold: Stronghold, missing: str, refused: Refused
+) -> None:
+    if missing == "keys:write":
+        return  # without it nobody gets that far
+    organization_id, world = stronghold.ids["organization_id"], stronghold.world
+    scopes = [scope for scope in EVERYTHING if scope != missing]
+    weak = await world.new_key(organization_id, stronghold.owner, *scopes)
+    request = keys.RotateApiKeyRequest(api_key_id=stronghold.ids["api_key_id"])
+    metadata = await world.key_metadata(weak.secret)
+    attempt = world.keys.RotateApiKey(request, metadata=metadata)
+    found = await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
+    assert found.metadata == {"permissions": missing}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Mine"},
+        {"scopes": ["keys:read"]},
+        {"allowed_cidrs": ["0.0.0.0/0"]},
+        {"limits": {"per_minute": 1}},
+        {"expires_at": {"seconds": 4_000_000_000}},
+        {},
+    ],
+)
+async def test_a_member_changes_nothing_of_the_key_of_an_owner(
+    stronghold: Stronghold, change: dict[str, Any], refused: Refused
+) -> None:
+    world, key_id = stronghold.world, stronghold.ids["api_key_id"]
+    member = await world.new_member(stronghold.ids["organization_id"], stronghold.owner, "member")
+    request = keys.UpdateApiKeyRequest(api_key_id=key_id, **change)
+    attempt = world.keys.UpdateApiKey(request, metadata=member.metadata)
+    await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
+    get = keys.GetApiKeyRequest(api_key_id=key_id)
+    key = (await world.keys.GetApiKey(get, metadata=member.metadata)).api_key
+    assert (key.name, list(key.scopes)) == ("a key", EVERYTHING)
+
+
+async def test_what_holds_no_more_than_oneself_is_changed_as_before(
+    stronghold: Stronghold,
+) -> None:
+    world, organization_id = stronghold.world, stronghold.ids["organization_id"]
+    member = await world.new_member(organization_id, stronghold.owner, "member")
+    key = await world.new_key(organization_id, stronghold.owner, "keys:read", "webhooks:write")
+    rotated = await world.keys.RotateApiKey(
+        keys.RotateApiKeyRequest(api_key_id=key.api_key.id), metadata=member.metadata
+    )
+    assert rotated.secret != key.secret
+
+
+@pytest.mark.parametrize(("event", "needed"), sorted(event_permissions().items()))
+async def test_to_hear_of_an_event_takes_the_permission_to_read_what_it_shows(
+    stronghold: Stronghold, event: str, needed: str, refused: Refused
+) -> None:
+    world, organization_id = stronghold.world, stronghold.ids["organization_id"]
+    request = webhooks.CreateWebhookRequest(
+        organization_id=organization_id, url="https://example.com/hook", event_types=[event]
+    )
+    lacking = {"organization:read", "members:read", "keys:read", "webhooks:read"} - {needed}
+    blind = await world.new_key(organization_id, stronghold.owner, "webhooks:write", *lacking)
+    blind_metadata = await world.key_metadata(blind.secret)
+    attempt = world.webhooks.CreateWebhook(request, metadata=blind_metadata)
+    found = await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
+    assert found.metadata == {"permissions": needed}
+    seeing = await world.new_key(organization_id, stronghold.owner, "webhooks:write", needed)
+    metadata = await world.key_metadata(seeing.secret)
+    webhook = (await world.webhooks.CreateWebhook(request, metadata=metadata)).webhook
+    elsewhere = webhooks.UpdateWebhookRequest(webhook_id=webhook.id, url="https://example.org/")
+    change = world.webhooks.UpdateWebhook(elsewhere, metadata=blind_metadata)
+    await refused(change, DENIED, "PERMISSIONS_EXCEEDED")
+    wider = webhooks.UpdateWebhookRequest(webhook_id=webhook.id, event_types=["*"])
+    change = world.webhooks.UpdateWebhook(wider, metadata=metadata)
+    await refused(change, DENIED, "PERMISSIONS_EXCEEDED")
+
+
+def test_every_event_type_has_a_permission_that_every_role_holds() -> None:
+    assert set(event_permissions().values()) <= ROLES["viewer"]
+
+
+async def test_the_catalog_says_what_each_event_type_takes(world: World) -> None:
+    answer = await world.webhooks.ListEventTypes(webhooks.ListEventTypesRequest())
+    assert {one.name: one.permission for one in answer.event_types} == event_permissions()
