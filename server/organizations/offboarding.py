@@ -10,7 +10,7 @@ from server.kit.call import Call
 from server.organizations import pending_invitations, wire
 from server.organizations.models import Membership
 from server.organizations.ports import ApiKeys
-from server.organizations.repository import MembershipRepository
+from server.organizations.repository import MembershipRepository, OrganizationRepository
 from server.users.accounts import Contact, find_contacts
 
 KEYS_NAMED = 100
@@ -61,6 +61,7 @@ class Offboarding:
 
     async def end_memberships(self, user_id: UUID, call: Call) -> None:
         """Takes a person out of all organizations; for the deletion of an account."""
+        await OrganizationRepository(call.db).lock_all_of(user_id)
         contacts = await find_contacts(call.db, [user_id])
         for member in await MembershipRepository(call.db).list_of(user_id):
             await self.remove(member, contacts[user_id], call)

@@ -57,6 +57,16 @@ class OrganizationRepository:
         )
         return await self._db.scalar(query.with_for_update(key_share=True)) is not None
 
+    async def lock_all_of(self, user_id: UUID) -> None:
+        """The same for all organizations of a person, in the order of their ids."""
+        query = (
+            select(Organization.id)
+            .join(Membership, Membership.organization_id == Organization.id)
+            .where(Membership.user_id == user_id, Organization.deleted_at.is_(None))
+            .order_by(Organization.id)
+        )
+        await self._db.execute(query.with_for_update(of=Organization, key_share=True))
+
     async def list_of(self, user_id: UUID, paging: Paging, cursors: Cursors) -> Page[Organization]:
         """A page of a person's organizations, newest first."""
         query = (

@@ -123,6 +123,19 @@ async def test_of_two_appointments_at_once_one_is_made(
     assert (len(answers), reasons) == (1, ["ORGANIZATION_HAS_OWNER"])
 
 
+async def test_a_suspended_last_owner_can_be_deleted_once_there_is_a_new_one(
+    team: Team, world: World, administrator: Person, refused: Refused
+) -> None:
+    admin = await team.joined("admin")
+    await suspend(team, administrator, team.owner)
+    delete = users.DeleteUserRequest(user_id=team.owner.id)
+    attempt = world.users.DeleteUser(delete, metadata=administrator.metadata)
+    await refused(attempt, CONFLICT, "USER_IS_LAST_OWNER")
+    await appoint(team, administrator, admin.id)
+    await world.users.DeleteUser(delete, metadata=administrator.metadata)
+    assert await team.members(admin) == {admin.id: "owner"}
+
+
 async def test_an_owner_who_comes_back_is_an_owner_still(
     team: Team, world: World, administrator: Person
 ) -> None:

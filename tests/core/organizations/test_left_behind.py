@@ -178,6 +178,24 @@ async def test_deleting_an_account_tells_each_organization_what_removing_would_h
     await refused(team.accept(stranger, token), CONFLICT, GONE)
 
 
+async def test_of_a_deletion_and_another_change_at_once_neither_fails(
+    team: Team, world: World, administrator: Person
+) -> None:
+    for _ in range(5):
+        admin, guest = await team.joined("admin"), await world.new_person()
+        token = await token_of(team, admin, guest)
+        delete = users.DeleteUserRequest(user_id=admin.id)
+        _, reasons = await race(
+            world.users.DeleteUser(delete, metadata=administrator.metadata),
+            team.change_role(team.owner, admin, "viewer"),
+            team.accept(guest, token),
+        )
+        assert set(reasons) <= {GONE, "MEMBER_NOT_FOUND"}
+        members = await team.members(team.owner)
+        assert admin.id not in members
+        assert (guest.id in members) == (GONE not in reasons)
+
+
 async def inviting_key(team: Team, role: str) -> keys.CreateApiKeyResponse:
     """A key that may invite to a role and no more."""
     scopes = ROLES[role] | {"members:write"}
