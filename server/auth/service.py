@@ -89,6 +89,7 @@ class AuthService:
     async def Logout(self, request: pb.LogoutRequest, call: Call) -> pb.LogoutResponse:
         session = await _find(call.principal.session_id, call)
         session.revoke(call.now)
+        call.ended_access = "session"
         call.record("session.ended", target_id=session.id)
         return pb.LogoutResponse()
 
@@ -122,6 +123,8 @@ class AuthService:
     ) -> pb.RevokeSessionResponse:
         session = await _find(parse_id(request.session_id), call)
         session.revoke(call.now)
+        if session.id == call.principal.session_id:
+            call.ended_access = "session"
         call.record("session.ended", target_id=session.id)
         return pb.RevokeSessionResponse()
 

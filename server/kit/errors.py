@@ -115,7 +115,7 @@ class ConcurrentUpdateError(DomainError):
 
 
 class EtagMismatchError(DomainError):
-    """The resource has changed since the version named in If-Match."""
+    """The resource is in another state than If-Match or If-None-Match asks for."""
 
     code = StatusCode.ABORTED
     reason = "ETAG_MISMATCH"

@@ -36,7 +36,7 @@ from server.organizations.repository import (
     MembershipRepository,
     OrganizationRepository,
 )
-from server.organizations.rules import OWNER, require_grantable, slug_candidates
+from server.organizations.rules import OWNER, ROLES, require_grantable, slug_candidates
 from server.organizations.tenants import Tenants
 from server.organizations.views import OrganizationView
 from server.users.accounts import Accounts, Contact
@@ -108,6 +108,7 @@ class OrganizationService:
         call.expect(organization.version)
         await self.subscriptions.silence(call.db, organization.id)
         organization.deleted_at = call.now
+        call.ended_access = "membership"
         _record("organization.deleted", organization, call)
         call.after_commit.append(lambda: self.announcer.organization_changed(organization.id))
         return pb.DeleteOrganizationResponse()
@@ -166,6 +167,8 @@ class OrganizationService:
         if request.role != OWNER:
             await members.require_other_owner(member, call)
         member.role = request.role
+        if _is_caller(member, call) and call.method.permission not in ROLES[member.role]:
+            call.ended_access = "permission"
         await call.db.flush()
         await call.db.refresh(member)
         shown = wire.member(member, await self._contact(member, call))
@@ -181,6 +184,8 @@ class OrganizationService:
         await members.require_other_owner(member, call)
         shown = wire.member(member, await self._contact(member, call))
         await call.db.delete(member)
+        if _is_caller(member, call):
+            call.ended_access = "membership"
         _record_member("member.removed", member, shown, call)
         return pb.RemoveMemberResponse()
 
@@ -252,6 +257,10 @@ async def _create(request: pb.CreateOrganizationRequest, call: Call) -> Organiza
         if organization is not None:
             return organization
     raise SlugTakenError
+
+
+def _is_caller(member: Membership, call: Call) -> bool:
+    return call.principal.kind == "user" and member.user_id == call.principal.id
 
 
 def _new_member(organization: Organization, user_id: UUID, role: str, call: Call) -> Membership:

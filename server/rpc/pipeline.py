@@ -85,7 +85,7 @@ class Pipeline:
         serve = getattr(service, method.name, None)
         if serve is None:
             raise ContractError(f"{type(service).__name__} does not serve {method.path}")
-        proceed = _compose(self.interceptors, serve)
+        proceed = _compose(self.interceptors, _tagged(serve))
 
         async def handle(request: Message, context: Context) -> Message:
             call = _call(method, context, self.clock, behind_gateway)
@@ -99,6 +99,17 @@ class Pipeline:
             request_deserializer=method.request.FromString,
             response_serializer=method.response.SerializeToString,
         )
+
+
+def _tagged(serve: Proceed) -> Proceed:
+    """The service, with the entity tag of its answer: it is kept with the answer."""
+
+    async def answer(request: Any, call: Call) -> Message:
+        response = await serve(request, call)
+        call.tag(response)
+        return response
+
+    return answer
 
 
 def _compose(interceptors: Sequence[Interceptor], serve: Proceed) -> Proceed:

@@ -109,6 +109,8 @@ class UserService:
         _apply(request, user, call)
         if request.status == "suspended":
             await self.sessions.end_all(call.db, user.id, call.now)
+        if user.id == call.principal.id and not user.administers:
+            call.ended_access = "session" if user.status == "suspended" else "permission"
         return pb.UpdateUserResponse(user=await _changed("user.updated", user, call))
 
     async def DeleteUser(self, request: pb.DeleteUserRequest, call: Call) -> pb.DeleteUserResponse:
@@ -119,6 +121,8 @@ class UserService:
             raise UserIsLastOwnerError
         await self.ownerships.end_memberships(call.db, user.id)
         user.delete(call.now)
+        if user.id == call.principal.id:
+            call.ended_access = "session"
         await self.sessions.end_all(call.db, user.id, call.now)
         await _changed("user.deleted", user, call)
         return pb.DeleteUserResponse()

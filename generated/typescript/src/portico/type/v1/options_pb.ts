@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/type/v1/options.proto.
  */
 export const file_portico_type_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIoABCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAQgYKBHJ1bGUiRwoFTGltaXQSMAoIY2F0ZWdvcnkYASABKA4yHi5wb3J0aWNvLnR5cGUudjEuTGltaXRDYXRlZ29yeRIMCgRjb3N0GAIgASgNKvUBCg1MaW1pdENhdGVnb3J5Eh4KGkxJTUlUX0NBVEVHT1JZX1VOU1BFQ0lGSUVEEAASFwoTTElNSVRfQ0FURUdPUllfUkVBRBABEhgKFExJTUlUX0NBVEVHT1JZX1dSSVRFEAISGQoVTElNSVRfQ0FURUdPUllfREVMRVRFEAMSGAoUTElNSVRfQ0FURUdPUllfTE9HSU4QBBIbChdMSU1JVF9DQVRFR09SWV9SRUdJU1RFUhAFEiEKHUxJTUlUX0NBVEVHT1JZX1BBU1NXT1JEX1JFU0VUEAYSHAoYTElNSVRfQ0FURUdPUllfVU5MSU1JVEVEEAcqYAoKVm9jYWJ1bGFyeRIaChZWT0NBQlVMQVJZX1VOU1BFQ0lGSUVEEAASGgoWVk9DQUJVTEFSWV9QRVJNSVNTSU9OUxABEhoKFlZPQ0FCVUxBUllfRVZFTlRfVFlQRVMQAjpRCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi5jgMgASgLMhcucG9ydGljby50eXBlLnYxLkFjY2Vzc1IGYWNjZXNzOk4KBWxpbWl0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuo4DIAEoCzIWLnBvcnRpY28udHlwZS52MS5MaW1pdFIFbGltaXQ6QQoLaHR0cF9zdGF0dXMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi7jgMgASgFUgpodHRwU3RhdHVzOjYKBWVtaXRzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvI4DIAMoCVIFZW1pdHM6SwoQd2l0aG91dF9lbnZlbG9wZRIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL2OAyABKAhSD3dpdGhvdXRFbnZlbG9wZTo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnliBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIoABCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAQgYKBHJ1bGUiRwoFTGltaXQSMAoIY2F0ZWdvcnkYASABKA4yHi5wb3J0aWNvLnR5cGUudjEuTGltaXRDYXRlZ29yeRIMCgRjb3N0GAIgASgNKvUBCg1MaW1pdENhdGVnb3J5Eh4KGkxJTUlUX0NBVEVHT1JZX1VOU1BFQ0lGSUVEEAASFwoTTElNSVRfQ0FURUdPUllfUkVBRBABEhgKFExJTUlUX0NBVEVHT1JZX1dSSVRFEAISGQoVTElNSVRfQ0FURUdPUllfREVMRVRFEAMSGAoUTElNSVRfQ0FURUdPUllfTE9HSU4QBBIbChdMSU1JVF9DQVRFR09SWV9SRUdJU1RFUhAFEiEKHUxJTUlUX0NBVEVHT1JZX1BBU1NXT1JEX1JFU0VUEAYSHAoYTElNSVRfQ0FURUdPUllfVU5MSU1JVEVEEAcqogEKC0lkZW1wb3RlbmN5EhsKF0lERU1QT1RFTkNZX1VOU1BFQ0lGSUVEEAASFgoSSURFTVBPVEVOQ1lfUkVQTEFZEAESJwojSURFTVBPVEVOQ1lfUkVQTEFZX1RPX0ZPUk1FUl9DQUxMRVIQAhIfChtJREVNUE9URU5DWV9DUkVERU5USUFMX09OQ0UQAxIUChBJREVNUE9URU5DWV9OT05FEAQqYAoKVm9jYWJ1bGFyeRIaChZWT0NBQlVMQVJZX1VOU1BFQ0lGSUVEEAASGgoWVk9DQUJVTEFSWV9QRVJNSVNTSU9OUxABEhoKFlZPQ0FCVUxBUllfRVZFTlRfVFlQRVMQAjpRCgZhY2Nlc3MSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi5jgMgASgLMhcucG9ydGljby50eXBlLnYxLkFjY2Vzc1IGYWNjZXNzOk4KBWxpbWl0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuo4DIAEoCzIWLnBvcnRpY28udHlwZS52MS5MaW1pdFIFbGltaXQ6QQoLaHR0cF9zdGF0dXMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi7jgMgASgFUgpodHRwU3RhdHVzOjYKBWVtaXRzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvI4DIAMoCVIFZW1pdHM6SwoQd2l0aG91dF9lbnZlbG9wZRIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL2OAyABKAhSD3dpdGhvdXRFbnZlbG9wZTpgCgtpZGVtcG90ZW5jeRIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL6OAyABKA4yHC5wb3J0aWNvLnR5cGUudjEuSWRlbXBvdGVuY3lSC2lkZW1wb3RlbmN5Oj0KCXNlbnNpdGl2ZRIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYuY4DIAEoCFIJc2Vuc2l0aXZlOlwKCnZvY2FidWxhcnkSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLqOAyABKA4yGy5wb3J0aWNvLnR5cGUudjEuVm9jYWJ1bGFyeVIKdm9jYWJ1bGFyeWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Says who may call a method. A method without it is refused by the generator
@@ -178,6 +178,62 @@ export const LimitCategorySchema: GenEnum<LimitCategory> = /*@__PURE__*/
   enumDesc(file_portico_type_v1_options, 0);
 
 /**
+ * Says what becomes of the Idempotency-Key of a call. A key belongs to the
+ * caller and the method, for 24 hours; of callers without a credential it
+ * belongs to what they send, too.
+ *
+ * @generated from enum portico.type.v1.Idempotency
+ */
+export enum Idempotency {
+  /**
+   * Of a write: IDEMPOTENCY_REPLAY. A read takes no key and ignores it.
+   *
+   * @generated from enum value: IDEMPOTENCY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A repetition gets the first answer, if the caller may still have it, else
+   * the refusal that anybody without the permission gets.
+   *
+   * @generated from enum value: IDEMPOTENCY_REPLAY = 1;
+   */
+  REPLAY = 1,
+
+  /**
+   * As IDEMPOTENCY_REPLAY. If the call ended the caller's own access, its
+   * repetition gets the first answer all the same, while the access token that
+   * is presented has not expired.
+   *
+   * @generated from enum value: IDEMPOTENCY_REPLAY_TO_FORMER_CALLER = 2;
+   */
+  REPLAY_TO_FORMER_CALLER = 2,
+
+  /**
+   * For answers with a credential, which is shown once and not kept: a
+   * repetition changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which
+   * names what the first call created or changed.
+   *
+   * @generated from enum value: IDEMPOTENCY_CREDENTIAL_ONCE = 3;
+   */
+  CREDENTIAL_ONCE = 3,
+
+  /**
+   * The method takes no key and ignores it: each call stands alone, and a
+   * repetition does no harm.
+   *
+   * @generated from enum value: IDEMPOTENCY_NONE = 4;
+   */
+  NONE = 4,
+}
+
+/**
+ * Describes the enum portico.type.v1.Idempotency.
+ */
+export const IdempotencySchema: GenEnum<Idempotency> = /*@__PURE__*/
+  enumDesc(file_portico_type_v1_options, 1);
+
+/**
  * Sets of names that grow with the contract.
  *
  * @generated from enum portico.type.v1.Vocabulary
@@ -209,7 +265,7 @@ export enum Vocabulary {
  * Describes the enum portico.type.v1.Vocabulary.
  */
 export const VocabularySchema: GenEnum<Vocabulary> = /*@__PURE__*/
-  enumDesc(file_portico_type_v1_options, 1);
+  enumDesc(file_portico_type_v1_options, 2);
 
 /**
  * Who may call the method. Required.
@@ -252,13 +308,22 @@ export const without_envelope: GenExtension<MethodOptions, boolean> = /*@__PURE_
   extDesc(file_portico_type_v1_options, 4);
 
 /**
+ * What becomes of an Idempotency-Key. Required where the answer has a
+ * sensitive field of its own, that is, gives out a credential.
+ *
+ * @generated from extension: portico.type.v1.Idempotency idempotency = 51006;
+ */
+export const idempotency: GenExtension<MethodOptions, Idempotency> = /*@__PURE__*/
+  extDesc(file_portico_type_v1_options, 5);
+
+/**
  * The value is a secret or personal: it is never logged and never stored in
  * the audit log.
  *
  * @generated from extension: bool sensitive = 51001;
  */
 export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 5);
+  extDesc(file_portico_type_v1_options, 6);
 
 /**
  * The set whose names the field, or each of its items, has to be one of.
@@ -266,5 +331,5 @@ export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
  * @generated from extension: portico.type.v1.Vocabulary vocabulary = 51002;
  */
 export const vocabulary: GenExtension<FieldOptions, Vocabulary> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 6);
+  extDesc(file_portico_type_v1_options, 7);
 
