@@ -131,6 +131,20 @@ class UnavailableError(DomainError):
         super().__init__(retry_after=retry_after)
 
 
+class PayloadTooLargeError(DomainError):
+    """The message is larger than 4 MiB, or 1 MiB as JSON."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "PAYLOAD_TOO_LARGE"
+
+
+class AnswerTooLargeError(DomainError):
+    """The answer would be larger than 4 MiB; ask for less at once."""
+
+    code = StatusCode.OUT_OF_RANGE
+    reason = "ANSWER_TOO_LARGE"
+
+
 class InternalError(DomainError):
     """Something went wrong on our side."""
 

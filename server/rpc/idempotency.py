@@ -160,4 +160,4 @@ def _credential_not_replayed(created: Mapping[str, str]) -> CredentialNotReplaye
     names = ", ".join(f"{name} {value}" for name, value in created.items())
     description = f"was used before, for {names}; rotate or revoke its credential if it was lost"
     violation = FieldViolation("Idempotency-Key", "CREDENTIAL_NOT_REPLAYED", description)
-    return CredentialNotReplayedError(violations=(violation,), **created)
+    return CredentialNotReplayedError(violations=(violation,), retry_after=None, **created)

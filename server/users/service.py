@@ -22,6 +22,7 @@ from server.users.errors import (
     UserNotFoundError,
 )
 from server.users.models import User
+from server.users.notices import notify_password_changed
 from server.users.password_policy import require_acceptable
 from server.users.passwords import Passwords
 from server.users.ports import Ownerships, PasswordTokens, SessionEnder
@@ -62,7 +63,9 @@ class UserService:
         if user.password_hash != account.password_hash:
             raise _current_password_wrong()
         user.choose_password(password_hash, call.now)
+        await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(call.db, user.id, call.now, call.principal.session_id)
+        notify_password_changed(self.mailer, account, call)
         call.record("user.password_changed", target_id=user.id)
         return pb.ChangePasswordResponse()
 
@@ -108,6 +111,7 @@ class UserService:
             await _require_other_administrator(user, call)
         _apply(request, user, call)
         if request.status == "suspended":
+            await self.tokens.use_all(call.db, user.id, call.now)
             await self.sessions.end_all(call.db, user.id, call.now)
         if user.id == call.principal.id and not user.administers:
             call.ended_access = "session" if user.status == "suspended" else "permission"
@@ -123,6 +127,7 @@ class UserService:
         user.delete(call.now)
         if user.id == call.principal.id:
             call.ended_access = "session"
+        await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(call.db, user.id, call.now)
         await _changed("user.deleted", user, call)
         return pb.DeleteUserResponse()

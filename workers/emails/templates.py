@@ -75,6 +75,15 @@ TEMPLATES: Mapping[str, Template] = {
         link=Link("Accept the invitation", "/invitations/accept"),
         notes=("If you do not know them, nothing needs to be done.",),
     ),
+    "password_changed": Template(
+        subject="Your password was changed",
+        paragraphs=(
+            "Hello $display_name,",
+            "a new password was set for your account on $changed_at, from $client_address.",
+            "Other sessions have ended, and links that were mailed before no longer work.",
+            'If it was not you, choose a new password at once, with "forgot password".',
+        ),
+    ),
 }
 
 ABOUT_THE_LINK = "The link works once. The token that it carries is:"
