@@ -225,6 +225,7 @@ local function on_error(handle, http_status, request_id)
     end
   end
   if code == "ETAG_MISMATCH" then http = 412 end
+  if code == "PAYLOAD_TOO_LARGE" then http = 413 end
   send(handle, http, failure(code, status.message, details, request_id))
 end
 

@@ -10,13 +10,15 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from server.rpc.pipeline import Feature, Pipeline
+from server.rpc.pipeline import MAX_MESSAGE_BYTES, Feature, Pipeline
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+# Above the limit of the pipeline, which says what is wrong. What is larger still ends
+# here, with a status and no more.
+RECEIVED_BYTES = 2 * MAX_MESSAGE_BYTES
 GRACE = 5.0  # seconds that calls under way get when the server stops
 
 OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", RECEIVED_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 )
 

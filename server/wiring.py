@@ -53,7 +53,8 @@ from server.organizations.service import OrganizationService
 from server.organizations.tenants import Tenants
 from server.rpc.access import Access
 from server.rpc.errors import Errors
-from server.rpc.idempotency import Idempotency
+from server.rpc.idempotency import FormerCallers, Idempotency
+from server.rpc.kept_answers import KeptAnswers
 from server.rpc.pipeline import Feature, Pipeline
 from server.rpc.refusals import DatabaseRefusals
 from server.rpc.telemetry import Telemetry
@@ -207,6 +208,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         ),
     ]
 
+    answers = KeptAnswers(secrets)
     lookups = Lookups(sessions, key_grants, tenants)
     internal_token = settings.internal_token.get_secret_value()
     pipeline = Pipeline(
@@ -217,10 +219,10 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
         interceptors=[
             Telemetry(),
             DatabaseRefusals({**USER_CONSTRAINTS, **ORGANIZATION_CONSTRAINTS}),
-            Access(verifier, lookups, internal_token),
+            Access(verifier, lookups, FormerCallers(engine, answers), internal_token),
             Validation(),
             Transaction(engine, waker or CeleryWaker(settings.redis_url)),
-            Idempotency(secrets),
+            Idempotency(answers, tenants.memberships),
         ],
         clock=clock,
     )

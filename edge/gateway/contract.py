@@ -19,6 +19,7 @@ from portico.type.v1 import options_pb2
 
 PACKAGE = "portico."
 _CATEGORY_PREFIX = "LIMIT_CATEGORY_"
+_IDEMPOTENCY_PREFIX = "IDEMPOTENCY_"
 
 
 class ContractError(Exception):
@@ -45,6 +46,25 @@ class Category(Enum):
     REGISTER = "register"
     PASSWORD_RESET = "password_reset"  # noqa: S105 (a budget, not a password)
     UNLIMITED = "unlimited"
+
+
+class Idempotency(Enum):
+    """What becomes of an Idempotency-Key; the values are the names in `portico.type.v1`."""
+
+    REPLAY = "replay"
+    REPLAY_TO_FORMER_CALLER = "replay_to_former_caller"
+    CREDENTIAL_ONCE = "credential_once"
+    NONE = "none"
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether a call with a key that is repeated happens once."""
+        return self is not Idempotency.NONE
+
+    @property
+    def replays(self) -> bool:
+        """Whether the repetition gets the first answer."""
+        return self in (Idempotency.REPLAY, Idempotency.REPLAY_TO_FORMER_CALLER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,7 @@ class Method:
         enveloped: whether the REST answer is wrapped.
         rest: the REST form; None for methods that only gRPC has.
         emits: the event types it may cause.
+        idempotency: what becomes of an Idempotency-Key.
     """
 
     service: str
@@ -90,6 +111,7 @@ class Method:
     request: Descriptor
     response: Descriptor
     emits: tuple[str, ...]
+    idempotency: Idempotency
 
     @property
     def path(self) -> str:
@@ -194,7 +216,20 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
         request=method.input_type,
         response=method.output_type,
         emits=tuple(options.Extensions[options_pb2.emits]),
+        idempotency=_idempotency(
+            options.Extensions[options_pb2.idempotency], Category(category.lower())
+        ),
     )
+
+
+def _idempotency(declared: options_pb2.Idempotency.ValueType, category: Category) -> Idempotency:
+    """What a method says, or what holds where it says nothing; a read takes no key."""
+    if category in (Category.READ, Category.UNLIMITED):
+        return Idempotency.NONE
+    if declared == options_pb2.IDEMPOTENCY_UNSPECIFIED:
+        return Idempotency.REPLAY
+    name = options_pb2.Idempotency.Name(declared).removeprefix(_IDEMPOTENCY_PREFIX)
+    return Idempotency(name.lower())
 
 
 def _binding(method: MethodDescriptor, rule: http_pb2.HttpRule) -> Binding | None:

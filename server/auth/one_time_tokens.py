@@ -71,10 +71,13 @@ class OneTimeTokens:
             raise OneTimeTokenInvalidError
         return user_id
 
-    async def use_all(self, db: AsyncSession, user_id: UUID, kind: Kind, now: datetime) -> None:
-        """Uses up what else a person was sent."""
-        theirs = and_(OneTimeToken.user_id == user_id, OneTimeToken.kind == kind)
-        unused = and_(theirs, OneTimeToken.used_at.is_(None))
+    async def use_all(self, db: AsyncSession, user_id: UUID, now: datetime) -> None:
+        """Uses up everything that a person was sent: what they sign in with has changed.
+
+        The person's account has to be locked. A link that is used at the same
+        moment is then good before the change or not at all.
+        """
+        unused = and_(OneTimeToken.user_id == user_id, OneTimeToken.used_at.is_(None))
         await db.execute(update(OneTimeToken).where(unused).values(used_at=now))
 
     async def issued_since(

@@ -34,6 +34,7 @@ from server.kit.mail import Mailer
 from server.kit.paging import Cursors
 from server.organizations.tenants import Tenants
 from server.users.accounts import Accounts, normal_email
+from server.users.notices import notify_password_changed
 from server.users.password_policy import require_acceptable
 from server.users.passwords import Passwords
 
@@ -89,6 +90,7 @@ class AuthService:
     async def Logout(self, request: pb.LogoutRequest, call: Call) -> pb.LogoutResponse:
         session = await _find(call.principal.session_id, call)
         session.revoke(call.now)
+        call.ended_access = "session"
         call.record("session.ended", target_id=session.id)
         return pb.LogoutResponse()
 
@@ -122,6 +124,8 @@ class AuthService:
     ) -> pb.RevokeSessionResponse:
         session = await _find(parse_id(request.session_id), call)
         session.revoke(call.now)
+        if session.id == call.principal.session_id:
+            call.ended_access = "session"
         call.record("session.ended", target_id=session.id)
         return pb.RevokeSessionResponse()
 
@@ -157,8 +161,9 @@ class AuthService:
         password_hash = await self.passwords.hash(request.new_password)
         await self.accounts.reset_password(call.db, user_id, password_hash, call.now)
         await self.tokens.use(call.db, "reset_password", request.token, call.now)
-        await self.tokens.use_all(call.db, user_id, "reset_password", call.now)
+        await self.tokens.use_all(call.db, user_id, call.now)
         await self.sessions.end_all(call.db, user_id, call.now)
+        notify_password_changed(self.mailer, account, call)
         call.record("user.password_reset", target_id=user_id, actor=_person(user_id))
         return pb.ResetPasswordResponse()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,9 @@ from server.kit.errors import (
 from server.kit.outbox import Event
 from server.kit.tasks import EVENT_TASK
 
+# What a call may take from its own caller: the session, the membership of the
+# organization, or the permission that the method asks for.
+EndedAccess = Literal["session", "membership", "permission"]
 PrincipalKind = Literal["anonymous", "user", "key", "service"]
 AfterCommit = Callable[[], Awaitable[None]]
 
@@ -109,6 +113,12 @@ class Call:
     opened_db: AsyncSession | None = field(default=None, repr=False)
     reply_metadata: dict[str, str] = field(default_factory=dict)
     authorized: bool = False
+    # The organization that the caller was authorized for, else the one that the call changed.
+    organization_id: UUID | None = None
+    # Set by a service that takes from the caller what a repetition of the call would need.
+    ended_access: EndedAccess | None = None
+    # The version of the resource in the answer.
+    version: int | None = None
     after_commit: list[AfterCommit] = field(default_factory=list)
     # The workers' tasks that shall run once this call is committed.
     wakes: set[str] = field(default_factory=set)
@@ -164,6 +174,7 @@ class Call:
         if self.method.permission not in held:
             raise PermissionDeniedError(permission=self.method.permission)
         self.authorized = True
+        self.organization_id = organization_id
 
     def authorize_self(self, organization_id: UUID) -> None:
         """Lets a person act on their own membership, whatever it allows.
@@ -174,6 +185,7 @@ class Call:
         if organization_id not in self.grants:
             raise NotFoundError
         self.authorized = True
+        self.organization_id = organization_id
 
     def require_held(self, organization_id: UUID, permissions: Iterable[str]) -> None:
         """Lets the caller act through something only if they may do all that it can.
@@ -197,20 +209,51 @@ class Call:
         return self.grants.get(organization_id, frozenset())
 
     def etag(self, version: int) -> None:
-        """Tells the caller the version of the resource in the answer (RFC 9110, section 8.8.3)."""
-        tag = f'"{version}"'
+        """Has the answer carry an entity tag (RFC 9110, section 8.8.3).
+
+        Args:
+            version: of the resource in the answer; see `tag` for the rest.
+        """
+        self.version = version
+
+    def tag(self, answer: Message) -> None:
+        """Gives the whole answer its entity tag, if the service has named a version.
+
+        Some of an answer changes without a new version: a count of uses, a status
+        that follows the clock, the caller's own role. The tag covers all of it, so
+        that a 304 never hides a change.
+
+        Raises:
+            EtagMismatchError: if If-Match names another version of what is read.
+        """
+        if self.version is None:
+            return
+        tag = _entity_tag(self.version, answer)
         self.reply_metadata["etag"] = tag
-        if self.method.reads and tag in _tags(self.metadata.get("if-none-match", "")):
+        if not self.method.reads:
+            return
+        self._require_match(self.version)
+        known = self.metadata.get("if-none-match")
+        if known is not None and {"*", tag} & _tags(known):
             self.reply_metadata["x-http-code"] = "304"
 
     def expect(self, version: int) -> None:
-        """Holds a resource's version against If-Match, if the caller sent it.
+        """Holds a resource's version against If-Match and If-None-Match, if the caller sent them.
+
+        Only the version in a tag counts: what changes without one is nothing that
+        a write could overwrite.
 
         Raises:
-            EtagMismatchError: if the resource has changed since.
+            EtagMismatchError: if the resource is in another state than is asked for.
         """
+        self._require_match(version)
+        excluded = self.metadata.get("if-none-match")
+        if excluded is not None and _names_version(excluded, version):
+            raise EtagMismatchError
+
+    def _require_match(self, version: int) -> None:
         expected = self.metadata.get("if-match")
-        if expected is not None and not {"*", f'"{version}"'} & _tags(expected):
+        if expected is not None and not _names_version(expected, version):
             raise EtagMismatchError
 
     def location(self, path: str) -> None:
@@ -239,6 +282,7 @@ class Call:
             details: what only the audit log holds, beside the resource.
             actor: who did it, if it is not the call's principal (a sign-in).
         """
+        self.organization_id = self.organization_id or organization_id
         who = actor or self.principal
         self.db.add(
             AuditEntry(
@@ -261,6 +305,19 @@ class Call:
         self.db.add(event)
         self.wakes.add(EVENT_TASK)
         return event
+
+
+def _entity_tag(version: int, answer: Message) -> str:
+    """The version, by which a write is held against a tag, and a digest of the answer."""
+    content = hashlib.blake2b(answer.SerializeToString(deterministic=True), digest_size=8)
+    return f'"{version}-{content.hexdigest()}"'
+
+
+def _names_version(header: str, version: int) -> bool:
+    """Whether a list of entity tags has one of this version, or is "*"."""
+    return any(
+        tag in ("*", f'"{version}"') or tag.startswith(f'"{version}-') for tag in _tags(header)
+    )
 
 
 def _tags(header: str) -> set[str]:

@@ -36,6 +36,11 @@ _READ_CATEGORIES = (options_pb2.LIMIT_CATEGORY_READ, options_pb2.LIMIT_CATEGORY_
 
 REDACTED = "[redacted]"
 
+REPLAY = options_pb2.IDEMPOTENCY_REPLAY
+REPLAY_TO_FORMER_CALLER = options_pb2.IDEMPOTENCY_REPLAY_TO_FORMER_CALLER
+CREDENTIAL_ONCE = options_pb2.IDEMPOTENCY_CREDENTIAL_ONCE
+NO_KEY = options_pb2.IDEMPOTENCY_NONE
+
 
 class ContractError(Exception):
     """The contract leaves out something that every method must say."""
@@ -52,6 +57,7 @@ class Method:
         reads: whether it changes nothing.
         or_self: the request field that names the person who needs no permission, or "".
         emits: the event types it may cause.
+        idempotency: what becomes of an Idempotency-Key.
     """
 
     path: str
@@ -61,9 +67,20 @@ class Method:
     or_self: str
     reads: bool
     emits: frozenset[str]
+    idempotency: options_pb2.Idempotency.ValueType
     names_organization: bool
     request: type[Message]
     response: type[Message]
+
+    @property
+    def takes_idempotency_key(self) -> bool:
+        """Whether a call with a key that is repeated happens once."""
+        return self.idempotency != NO_KEY
+
+    @property
+    def gives_credential(self) -> bool:
+        """Whether the answer holds a credential, which a repetition must not show."""
+        return self.idempotency == CREDENTIAL_ONCE
 
 
 def services() -> Iterable[ServiceDescriptor]:
@@ -76,7 +93,8 @@ def methods(service: ServiceDescriptor) -> list[Method]:
     """Every method of a service.
 
     Raises:
-        ContractError: if one does not say who may call it.
+        ContractError: if one does not say who may call it, or gives out a
+            credential and does not say what a repetition gets.
     """
     return [_method(method) for method in service.methods]
 
@@ -87,18 +105,29 @@ def _method(method: MethodDescriptor) -> Method:
     rule = access.WhichOneof("rule")
     if rule is None:
         raise ContractError(f"{method.full_name} does not say who may call it")
+    reads = options.Extensions[options_pb2.limit].category in _READ_CATEGORIES
     return Method(
         path=f"/{method.containing_service.full_name}/{method.name}",
         name=method.name,
         access=rule,
         permission=access.permission or access.platform_permission,
         or_self=access.or_self,
-        reads=options.Extensions[options_pb2.limit].category in _READ_CATEGORIES,
+        reads=reads,
         emits=frozenset(options.Extensions[options_pb2.emits]),
+        idempotency=NO_KEY if reads else _idempotency(method),
         names_organization="organization_id" in method.input_type.fields_by_name,
         request=GetMessageClass(method.input_type),
         response=GetMessageClass(method.output_type),
     )
+
+
+def _idempotency(method: MethodDescriptor) -> options_pb2.Idempotency.ValueType:
+    """What becomes of the key of a write."""
+    declared = method.GetOptions().Extensions[options_pb2.idempotency] or REPLAY
+    gives_credential = any(_is_sensitive(field) for field in method.output_type.fields)
+    if gives_credential and declared not in (CREDENTIAL_ONCE, NO_KEY):
+        raise ContractError(f"{method.full_name} would repeat a credential (idempotency)")
+    return declared
 
 
 @cache

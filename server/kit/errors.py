@@ -122,7 +122,7 @@ class ConcurrentUpdateError(DomainError):
 
 
 class EtagMismatchError(DomainError):
-    """The resource has changed since the version named in If-Match."""
+    """The resource is in another state than If-Match or If-None-Match asks for."""
 
     code = StatusCode.ABORTED
     reason = "ETAG_MISMATCH"
@@ -136,6 +136,20 @@ class UnavailableError(DomainError):
 
     def __init__(self, *, retry_after: timedelta = timedelta(seconds=1)) -> None:
         super().__init__(retry_after=retry_after)
+
+
+class PayloadTooLargeError(DomainError):
+    """The message is larger than 4 MiB, or 1 MiB as JSON."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "PAYLOAD_TOO_LARGE"
+
+
+class AnswerTooLargeError(DomainError):
+    """The answer would be larger than 4 MiB; ask for less at once."""
+
+    code = StatusCode.OUT_OF_RANGE
+    reason = "ANSWER_TOO_LARGE"
 
 
 class InternalError(DomainError):

@@ -17,6 +17,7 @@ Template = Literal[
     "invitation",
     "keys_imported",
     "owner_appointed",
+    "password_changed",
 ]
 
 

@@ -117,6 +117,7 @@ class OrganizationService:
         call.expect(organization.version)
         await self.subscriptions.silence(call.db, organization.id)
         organization.deleted_at = call.now
+        call.ended_access = "membership"
         _record("organization.deleted", organization, call)
         call.after_commit.append(lambda: self.announcer.organization_changed(organization.id))
         return pb.DeleteOrganizationResponse()
@@ -178,6 +179,8 @@ class OrganizationService:
         await pending_invitations.revoke_of_person(
             member.user_id, call, organization_id=organization_id, held=ROLES[request.role]
         )
+        if _is_caller(member, call) and call.method.permission not in ROLES[member.role]:
+            call.ended_access = "permission"
         await call.db.flush()
         await call.db.refresh(member)
         shown = wire.member(member, await self._contact(member, call))
@@ -193,6 +196,8 @@ class OrganizationService:
         await members.require_other_owner(member, call)
         contact = await self._contact(member, call)
         keys = await self.offboarding.remove(member, contact, call)
+        if _is_caller(member, call):
+            call.ended_access = "membership"
         return pb.RemoveMemberResponse(
             api_key_ids=[str(key_id) for key_id in keys.ids], has_more_api_keys=keys.has_more
         )
@@ -203,6 +208,7 @@ class OrganizationService:
         member = await members.find_own(parse_id(request.organization_id), call)
         await members.require_other_owner(member, call)
         await self.offboarding.remove(member, await self._contact(member, call), call)
+        call.ended_access = "membership"
         return pb.LeaveOrganizationResponse()
 
     async def AppointOwner(
@@ -285,6 +291,10 @@ async def _create(request: pb.CreateOrganizationRequest, call: Call) -> Organiza
         if organization is not None:
             return organization
     raise SlugTakenError
+
+
+def _is_caller(member: Membership, call: Call) -> bool:
+    return call.principal.kind == "user" and member.user_id == call.principal.id
 
 
 def _new_member(organization: Organization, user_id: UUID, role: str, call: Call) -> Membership:

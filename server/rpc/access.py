@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from server.kit.call import Call, KeyGrant, Person, Principal
 from server.kit.errors import (
     AddressNotAllowedError,
+    DomainError,
     PermissionDeniedError,
     UnauthenticatedError,
     invalid,
@@ -45,11 +46,26 @@ class Authority(Protocol):
         ...
 
 
+class FormerCallers(Protocol):
+    """Knows the calls with which callers ended their own access."""
+
+    async def replay(self, request: Message, call: Call) -> Message | None:
+        """The answer of such a call, if this one repeats it."""
+        ...
+
+
 class Access:
     """Lets in who may come in."""
 
-    def __init__(self, verifier: TokenVerifier, authority: Authority, internal_token: str) -> None:
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        authority: Authority,
+        former_callers: FormerCallers,
+        internal_token: str,
+    ) -> None:
         """Takes the secret that our own services present, besides what verifies tokens."""
+        self._former_callers = former_callers
         self._verifier = verifier
         self._authority = authority
         self._internal_token = internal_token.encode()
@@ -61,6 +77,18 @@ class Access:
             UnauthenticatedError: without a valid credential.
             PermissionDeniedError: with one that does not allow it.
         """
+        try:
+            await self._admit(request, call)
+        except DomainError:
+            replayed = await self._former_callers.replay(request, call)
+            if replayed is None:
+                raise
+            return replayed
+        response = await proceed(request, call)
+        self._check_authorized(call)
+        return response
+
+    async def _admit(self, request: Any, call: Call) -> None:
         match call.method.access:
             case "public":
                 pass
@@ -72,9 +100,6 @@ class Access:
                 await self._admit_administrator(call)
             case "permission":
                 await self._admit_member(request, call)
-        response = await proceed(request, call)
-        self._check_authorized(call)
-        return response
 
     def _admit_service(self, call: Call) -> None:
         if not hmac.compare_digest(_bearer(call).encode(), self._internal_token):
@@ -89,10 +114,10 @@ class Access:
 
     async def _admit_session(self, call: Call, claims: Claims) -> None:
         session_id = claims.session_id
+        call.principal = Principal("user", claims.subject, session_id, claims.organization_id)
         call.account = await self._authority.person(session_id) if session_id else None
         if call.account is None:
             raise UnauthenticatedError
-        call.principal = Principal("user", claims.subject, session_id, claims.organization_id)
 
     async def _admit_administrator(self, call: Call) -> None:
         await self._admit_person(call)

@@ -3,28 +3,31 @@
 The answer is a row of the write's own transaction, so both are there or
 neither is. An advisory lock stands for "still running" and falls with its
 transaction, however that ends: a process that dies leaves nothing to clean up.
+
+A repetition gets the answer only if the caller may still have it: the rights
+are those of now. Credentials are neither kept nor repeated.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 from google.protobuf.message import Message
 from grpc import StatusCode
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from server.kit.call import Call
-from server.kit.errors import DomainError, invalid
-from server.kit.idempotency import KEPT, PURPOSE, IdempotentAnswer
-from server.kit.secrets import Secrets
+from server.kit.contract import REPLAY_TO_FORMER_CALLER
+from server.kit.db import sessions
+from server.kit.errors import DomainError, FieldViolation, InvalidRequestError, NotFoundError
+from server.kit.idempotency import IdempotentAnswer
+from server.rpc.kept_answers import KeptAnswers, RepeatableCall
 from server.rpc.pipeline import Proceed
 
-HEADER = "idempotency-key"
-# Visible ASCII: the OpenAPI document says the same.
-_WELL_FORMED = re.compile(r"[!-~]{1,255}")
+Memberships = Callable[[UUID], Awaitable[Mapping[UUID, frozenset[str]]]]
 
 
 class IdempotencyKeyInUseError(DomainError):
@@ -41,11 +44,20 @@ class IdempotencyKeyReusedError(DomainError):
     reason = "IDEMPOTENCY_KEY_REUSED"
 
 
+class CredentialNotReplayedError(DomainError):
+    """The first request succeeded and showed a credential, which is not shown again."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "CREDENTIAL_NOT_REPLAYED"
+
+
 class Idempotency:
     """Replays the answer of a write that is repeated."""
 
-    def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets
+    def __init__(self, answers: KeptAnswers, memberships: Memberships) -> None:
+        """Takes where answers are kept, and what looks up a person's permissions now."""
+        self._answers = answers
+        self._memberships = memberships
 
     async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
         """Proceeds, or gives the answer of the first time.
@@ -53,57 +65,99 @@ class Idempotency:
         Raises:
             IdempotencyKeyInUseError: while the first one runs.
             IdempotencyKeyReusedError: if the first request was another one.
+            CredentialNotReplayedError: if the first answer held a credential.
         """
-        key = call.metadata.get(HEADER)
-        if key is None or call.method.reads:
+        repeatable = self._answers.recognize(request, call)
+        if repeatable is None:
             return await proceed(request, call)
-        if not _WELL_FORMED.fullmatch(key):
-            problem = "must have 1 to 255 visible ASCII characters"
-            raise invalid("Idempotency-Key", "INVALID_FORMAT", problem)
-        scope = _digest(call.method.path, call.principal.kind, str(call.principal.id), key)
-        await self._lock(call, scope)
-        digest = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
-        kept = await self._find(call, scope)
-        if kept is not None:
-            return self._replay(kept, digest, call)
-        response = await proceed(request, call)
-        self._keep(response, scope, digest, call)
-        return response
-
-    async def _lock(self, call: Call, scope: bytes) -> None:
-        number = int.from_bytes(scope[:8], signed=True)
-        if not await call.db.scalar(select(func.pg_try_advisory_xact_lock(number))):
-            raise IdempotencyKeyInUseError
-
-    async def _find(self, call: Call, scope: bytes) -> IdempotentAnswer | None:
-        kept = await call.db.get(IdempotentAnswer, scope)
-        if kept is not None and kept.expires_at <= call.now:
-            await call.db.delete(kept)
-            await call.db.flush()
-            return None
-        return kept
-
-    def _replay(self, kept: IdempotentAnswer, digest: bytes, call: Call) -> Message:
-        if kept.request_digest != digest:
+        await _lock(repeatable, call)
+        kept = await self._answers.find(repeatable, call.db, call)
+        if kept is None:
+            response = await proceed(request, call)
+            await self._answers.keep(repeatable, response, call)
+            return response
+        if kept.request_digest != repeatable.digest:
             raise IdempotencyKeyReusedError
-        head, _, body = self._secrets.unseal(PURPOSE, kept.sealed_answer).partition(b"\n")
-        call.reply_metadata.update(json.loads(head))
-        call.reply_metadata["idempotent-replayed"] = "true"
-        call.authorized = True  # the caller is the one whom the first answer was for
-        return call.method.response.FromString(body)
+        if not await self._may_have(kept, call):
+            await _refuse(request, call, proceed)
+        return self._repeat(kept, call)
 
-    def _keep(self, response: Message, scope: bytes, digest: bytes, call: Call) -> None:
-        answer = json.dumps(call.reply_metadata).encode() + b"\n" + response.SerializeToString()
-        call.db.add(
-            IdempotentAnswer(
-                scope=scope,
-                request_digest=digest,
-                method=call.method.path,
-                sealed_answer=self._secrets.seal(PURPOSE, answer),
-                expires_at=call.now + KEPT,
-            )
-        )
+    def _repeat(self, kept: IdempotentAnswer, call: Call) -> Message:
+        if call.method.gives_credential:
+            raise _credential_not_replayed(self._answers.created(kept))
+        call.authorized = True  # just now, see `_may_have`
+        return self._answers.replay(kept, call)
+
+    async def _may_have(self, kept: IdempotentAnswer, call: Call) -> bool:
+        """Whether the caller, whom the answer was for, may do now what they did."""
+        if kept.organization_id is None or kept.ended_access is not None:
+            return True
+        if call.method.access == "permission":
+            return call.method.permission in call.permissions(kept.organization_id)
+        if call.method.access == "signed_in" and call.method.response.DESCRIPTOR.fields:
+            return kept.organization_id in await self._memberships(call.user_id)
+        return True
 
 
-def _digest(*parts: str) -> bytes:
-    return hashlib.sha256(json.dumps(parts).encode()).digest()
+class FormerCallers:
+    """Replays to a caller the answer of the call that ended their own access.
+
+    The access interceptor asks before it refuses somebody. Whoever signs out, is
+    not signed in when they repeat it: this is the one thing they still get.
+    """
+
+    def __init__(self, engine: AsyncEngine, answers: KeptAnswers) -> None:
+        self._sessions = sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
+        self._answers = answers
+
+    async def replay(self, request: Message, call: Call) -> Message | None:
+        """The answer, or None if the refusal is right.
+
+        The caller's token has been verified; the session, or the permission that
+        the method asks for, may be gone.
+        """
+        if call.method.idempotency != REPLAY_TO_FORMER_CALLER or call.principal.kind != "user":
+            return None
+        try:
+            repeatable = self._answers.recognize(request, call)
+        except InvalidRequestError:
+            return None
+        if repeatable is None:
+            return None
+        async with self._sessions() as db:
+            kept = await self._answers.find(repeatable, db, call)
+        if kept is None or kept.request_digest != repeatable.digest or not _by_itself(kept, call):
+            return None
+        return self._answers.replay(kept, call)
+
+
+def _by_itself(kept: IdempotentAnswer, call: Call) -> bool:
+    """Whether what the caller lacks now is no more than what the call took away."""
+    if kept.ended_access == "session":
+        return True
+    if kept.ended_access is None or call.account is None:
+        return False
+    is_member = kept.organization_id is None or kept.organization_id in call.grants
+    return is_member or kept.ended_access == "membership"
+
+
+async def _lock(repeatable: RepeatableCall, call: Call) -> None:
+    number = int.from_bytes(repeatable.scope[:8], signed=True)
+    if not await call.db.scalar(select(func.pg_try_advisory_xact_lock(number))):
+        raise IdempotencyKeyInUseError
+
+
+async def _refuse(request: Any, call: Call, proceed: Proceed) -> None:
+    """Has the method itself refuse a caller who lacks the right, in its own words.
+
+    Should it answer, nothing of that counts: the error takes it back.
+    """
+    await proceed(request, call)
+    raise NotFoundError
+
+
+def _credential_not_replayed(created: Mapping[str, str]) -> CredentialNotReplayedError:
+    names = ", ".join(f"{name} {value}" for name, value in created.items())
+    description = f"was used before, for {names}; rotate or revoke its credential if it was lost"
+    violation = FieldViolation("Idempotency-Key", "CREDENTIAL_NOT_REPLAYED", description)
+    return CredentialNotReplayedError(violations=(violation,), retry_after=None, **created)

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
 from server.kit.call import Call, Client
 from server.kit.clock import Clock
 from server.kit.contract import ContractError, Method, methods
+from server.kit.errors import (
+    AnswerTooLargeError,
+    DomainError,
+    InvalidRequestError,
+    PayloadTooLargeError,
+)
 from server.kit.ids import new_id
 
 Context = aio.ServicerContext[Any, Any]
@@ -26,6 +32,8 @@ Proceed = Callable[[Any, Call], Awaitable[Message]]
 
 # What a client may choose as its request id: it goes into logs and headers.
 REQUEST_ID_LENGTH = 128
+# The largest message, in either direction; gRPC's own default.
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 
 class Interceptor(Protocol):
@@ -85,20 +93,57 @@ class Pipeline:
         serve = getattr(service, method.name, None)
         if serve is None:
             raise ContractError(f"{type(service).__name__} does not serve {method.path}")
-        proceed = _compose(self.interceptors, serve)
+        proceed = _compose(self.interceptors, _tagged(serve))
 
-        async def handle(request: Message, context: Context) -> Message:
+        async def handle(sent: bytes, context: Context) -> bytes:
             call = _call(method, context, self.clock, behind_gateway)
-            response = await self.errors(request, call, proceed, context)
+            request = _parse(sent, method)
+            way = proceed if isinstance(request, Message) else _refuse(request)
+            response = await self.errors(request, call, way, context)
+            answer = response.SerializeToString()
+            if len(answer) > MAX_MESSAGE_BYTES:
+                await self.errors(request, call, _refuse(AnswerTooLargeError()), context)
             if call.reply_metadata:
                 await context.send_initial_metadata(tuple(call.reply_metadata.items()))
-            return response
+            return answer
 
+        # Messages are taken apart and put together here: the engines refuse one that is
+        # too large as they refuse a caller whose budget is used up.
         return grpc.unary_unary_rpc_method_handler(
-            handle,
-            request_deserializer=method.request.FromString,
-            response_serializer=method.response.SerializeToString,
+            handle, request_deserializer=_as_it_is, response_serializer=_as_it_is
         )
+
+
+def _as_it_is(message: bytes) -> bytes:
+    return message
+
+
+def _parse(sent: bytes, method: Method) -> Message | DomainError:
+    """The request, or why there is none."""
+    if len(sent) > MAX_MESSAGE_BYTES:
+        return PayloadTooLargeError()
+    try:
+        return method.request.FromString(sent)
+    except DecodeError:
+        return InvalidRequestError()
+
+
+def _refuse(error: DomainError) -> Proceed:
+    async def refuse(request: Any, call: Call) -> NoReturn:
+        raise error
+
+    return refuse
+
+
+def _tagged(serve: Proceed) -> Proceed:
+    """The service, with the entity tag of its answer: it is kept with the answer."""
+
+    async def answer(request: Any, call: Call) -> Message:
+        response = await serve(request, call)
+        call.tag(response)
+        return response
+
+    return answer
 
 
 def _compose(interceptors: Sequence[Interceptor], serve: Proceed) -> Proceed:

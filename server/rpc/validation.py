@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from google.protobuf.message import Message
@@ -28,26 +29,42 @@ class Validation:
         """
         broken = self._validator.collect_violations(request)
         if broken:
-            violations = [field_violation(violation) for violation in broken[:MAX_VIOLATIONS]]
-            raise InvalidRequestError(violations=tuple(violations))
+            violations = [named for each in broken for named in field_violations(each, request)]
+            raise InvalidRequestError(violations=tuple(violations[:MAX_VIOLATIONS]))
         return await proceed(request, call)
 
 
-def field_violation(violation: Violation) -> FieldViolation:
-    """A broken rule in our words: "string.min_len" of a field becomes STRING_MIN_LEN."""
+def field_violations(violation: Violation, request: Message) -> Iterator[FieldViolation]:
+    """A broken rule in our words: "string.min_len" of a field becomes STRING_MIN_LEN.
+
+    A rule about a choice or about a whole message is broken by each field that it
+    is about, for a client knows nothing else by name.
+    """
     proto = violation.proto
-    return FieldViolation(
-        field=field_path(violation),
-        reason=proto.rule_id.upper().replace(".", "_"),
-        description=proto.message,
-    )
+    reason = proto.rule_id.upper().replace(".", "_")
+    path, choices = _place(violation, request)
+    description = proto.message
+    if len(choices) > 1:
+        description = f"exactly one of {', '.join(choices)} is required"
+    for name in choices or ("",):
+        yield FieldViolation(".".join(filter(None, (path, name))), reason, description)
 
 
-def field_path(violation: Violation) -> str:
-    """The path to the field, "limits.per_minute" or "scopes[2]"."""
+def _place(violation: Violation, request: Message) -> tuple[str, Sequence[str]]:
+    """The path to the field, "limits.per_minute" or "scopes[2]", and the fields to name in it.
+
+    There are none to name if the path leads to a field; else they are the choices
+    of a oneof, or all fields of the message that the rule is about.
+    """
     path = violation.proto.field
-    parts = []
+    parts: list[str] = []
+    within: Any = request.DESCRIPTOR
     for element in path.elements if path else ():
-        subscript = element.subscript
-        parts.append(element.field_name + (f"[{subscript.value}]" if subscript else ""))
-    return ".".join(parts)
+        name, subscript = element.field_name, element.subscript
+        oneof = within.oneofs_by_name.get(name) if within is not None else None
+        if oneof is not None:
+            return ".".join(parts), [field.name for field in oneof.fields]
+        parts.append(name + (f"[{subscript.value}]" if subscript else ""))
+        field = within.fields_by_name.get(name) if within is not None else None
+        within = field.message_type if field is not None else None
+    return ".".join(parts), () if parts else [field.name for field in request.DESCRIPTOR.fields]

@@ -22,12 +22,16 @@ class SessionEnder(Protocol):
 
 
 class PasswordTokens(Protocol):
-    """Issues the tokens with which a password is chosen; the auth feature does."""
+    """Issues the tokens with which a password is chosen, and ends them; the auth feature does."""
 
     async def issue(
         self, db: AsyncSession, user_id: UUID, kind: Literal["reset_password"], now: datetime
     ) -> str:
         """A token that goes into a mail."""
+        ...
+
+    async def use_all(self, db: AsyncSession, user_id: UUID, now: datetime) -> None:
+        """Uses up every link that the person was sent."""
         ...
 
 

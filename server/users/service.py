@@ -22,6 +22,7 @@ from server.users.errors import (
     UserNotFoundError,
 )
 from server.users.models import User
+from server.users.notices import notify_password_changed
 from server.users.password_policy import require_acceptable
 from server.users.passwords import Passwords
 from server.users.ports import Memberships, Ownerships, PasswordTokens, SessionEnder
@@ -63,7 +64,9 @@ class UserService:
         if user.password_hash != account.password_hash:
             raise _current_password_wrong()
         user.choose_password(password_hash, call.now)
+        await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(call.db, user.id, call.now, call.principal.session_id)
+        notify_password_changed(self.mailer, account, call)
         call.record("user.password_changed", target_id=user.id)
         return pb.ChangePasswordResponse()
 
@@ -110,7 +113,10 @@ class UserService:
         _apply(request, user, call)
         if request.status == "suspended":
             await self.memberships.suspend(user.id, call)
+            await self.tokens.use_all(call.db, user.id, call.now)
             await self.sessions.end_all(call.db, user.id, call.now)
+        if user.id == call.principal.id and not user.administers:
+            call.ended_access = "session" if user.status == "suspended" else "permission"
         return pb.UpdateUserResponse(user=await _changed("user.updated", user, call))
 
     async def DeleteUser(self, request: pb.DeleteUserRequest, call: Call) -> pb.DeleteUserResponse:
@@ -121,6 +127,9 @@ class UserService:
             raise UserIsLastOwnerError
         await self.memberships.end_memberships(user.id, call)
         user.delete(call.now)
+        if user.id == call.principal.id:
+            call.ended_access = "session"
+        await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(call.db, user.id, call.now)
         await _changed("user.deleted", user, call)
         return pb.DeleteUserResponse()

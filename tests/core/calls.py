@@ -19,9 +19,20 @@ async def headers(call: Any) -> Mapping[str, str]:
     return dict(await call.initial_metadata())
 
 
+async def answered(call: Any) -> Mapping[str, str]:
+    """The initial metadata of a call, once it has answered."""
+    await call
+    return await headers(call)
+
+
 def if_match(person: Person, tag: str) -> tuple[tuple[str, str], ...]:
     """What a call of this person carries that expects a version."""
     return (*person.metadata, ("if-match", tag))
+
+
+def version(tag: str) -> int:
+    """The version that an entity tag names, before the digest of the answer."""
+    return int(tag.strip('"').partition("-")[0])
 
 
 async def race(*calls: Awaitable[Response]) -> tuple[list[Response], list[str]]:

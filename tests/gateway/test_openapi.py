@@ -199,12 +199,31 @@ def test_all_errors_have_one_shape(document: dict[str, Any]) -> None:
         assert body == {"$ref": "#/components/schemas/Error"}
 
 
-def test_header_parameters_stand_where_they_apply(document: dict[str, Any]) -> None:
+def test_header_parameters_stand_where_they_apply(
+    document: dict[str, Any], contract: Contract
+) -> None:
+    methods = {method.name[0].lower() + method.name[1:]: method for method in contract.routed}
     for _, verb, described in operations(document):
         names = {p["$ref"].rpartition("/")[2] for p in described["parameters"] if "$ref" in p}
-        assert ("Idempotency-Key" in names) == (verb != "get")
+        takes_key = methods[described["operationId"]].idempotency.takes_key
+        assert ("Idempotency-Key" in names) == takes_key
         assert ("If-Match" in names) == (verb in {"put", "patch", "delete"})
         assert "X-Request-ID" in names
+
+
+def test_the_key_of_a_repetition_is_taken_where_it_counts(document: dict[str, Any]) -> None:
+    def takes(name: str) -> tuple[bool, bool]:
+        described = operation(document, name)
+        success = next(s for s in described["responses"] if s < "400")
+        parameter = {"$ref": "#/components/parameters/Idempotency-Key"}
+        return (
+            parameter in described["parameters"],
+            "Idempotent-Replayed" in described["responses"][success]["headers"],
+        )
+
+    assert takes("logout") == takes("createInvitation") == (True, True)
+    assert takes("createApiKey") == takes("rotateWebhookSecret") == (True, False)
+    assert takes("login") == takes("refreshToken") == takes("getMe") == (False, False)
 
 
 def test_the_product_version_is_told(document: dict[str, Any]) -> None:

@@ -119,6 +119,19 @@ async def test_a_mail_carries_the_link_and_the_token_as_text_and_as_html(
     assert f"<code>{TOKEN}</code>" in html
 
 
+async def test_a_new_password_is_reported_without_a_link(
+    tenants: Tenants, server: MailServer, sender: EmailSender
+) -> None:
+    variables = {"changed_at": "25 November 2026, 21:36 UTC", "client_address": "192.0.2.1"}
+    await tenants.email("password_changed", display_name="Ada", **variables)
+    await sender()
+    (message,) = server.mails
+    assert message["Subject"] == "Your password was changed"
+    for text in (part(message, "plain"), part(message, "html")):
+        assert "25 November 2026, 21:36 UTC, from 192.0.2.1" in text
+        assert "portico.example" not in text
+
+
 async def test_a_name_cannot_smuggle_markup_into_a_mail(
     tenants: Tenants, server: MailServer, sender: EmailSender
 ) -> None:

@@ -92,6 +92,15 @@ TEMPLATES: Mapping[str, Template] = {
             " administrator of the platform made $owner_name its owner.",
         ),
     ),
+    "password_changed": Template(
+        subject="Your password was changed",
+        paragraphs=(
+            "Hello $display_name,",
+            "a new password was set for your account on $changed_at, from $client_address.",
+            "Other sessions have ended, and links that were mailed before no longer work.",
+            'If it was not you, choose a new password at once, with "forgot password".',
+        ),
+    ),
 }
 
 ABOUT_THE_LINK = "The link works once. The token that it carries is:"

@@ -15,7 +15,7 @@ _ERROR_TEXTS = {
     403: ("Forbidden", "The credential does not allow this."),
     404: ("NotFound", "There is no such resource, or not for the caller."),
     409: ("Conflict", "The request contradicts the state of the resource."),
-    412: ("PreconditionFailed", "The resource has changed since the version in If-Match."),
+    412: ("PreconditionFailed", "The resource is in another state than the request asks for."),
     413: ("PayloadTooLarge", "The body is larger than 1 MiB."),
     422: ("UnprocessableContent", "A field breaks a rule; the details name it."),
     429: ("TooManyRequests", "The budget is used up; Retry-After says for how long."),
@@ -69,7 +69,10 @@ HEADERS: dict[str, Json] = {
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },
-    "ETag": {"description": "The version of the resource, for If-Match.", "schema": _TEXT},
+    "ETag": {
+        "description": "Names `data`, all of it, for If-None-Match, and its version, for If-Match.",
+        "schema": _TEXT,
+    },
     "Idempotent-Replayed": {
         "description": "The answer to an earlier request with this Idempotency-Key.",
         "schema": {"type": "string", "const": "true"},
@@ -176,7 +179,7 @@ def _success_headers(method: Method) -> list[str]:
         names.append("Location")
     if method.rest is not None and method.rest.response_field:
         names.append("ETag")
-    if method.rest is not None and method.rest.verb != "GET":
+    if method.idempotency.replays:
         names.append("Idempotent-Replayed")
     return names
 

@@ -45,7 +45,11 @@ _HEADER_PARAMETERS: dict[str, Json] = {
         "schema": {"type": "string"},
     },
     "Idempotency-Key": {
-        "description": "Makes a repeated request answer like the first one, for 24 hours.",
+        "description": (
+            "Makes a request that is repeated within 24 hours happen once. The repetition gets "
+            "the first answer, if the caller may still have it; where the answer held a "
+            "credential, 409 CREDENTIAL_NOT_REPLAYED, which names what was created."
+        ),
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
     "If-Match": {
@@ -125,7 +129,7 @@ def _operation(method: Method, binding: Binding, contract: Contract, schemas: Sc
         "parameters": [
             *_path_parameters(method, binding, schemas),
             *_query_parameters(method, binding, schemas),
-            *_header_parameters(binding),
+            *_header_parameters(method, binding),
         ],
         **_request_body(method, binding, schemas),
         "responses": responses(method, schemas),
@@ -158,9 +162,9 @@ def _query_parameters(method: Method, binding: Binding, schemas: Schemas) -> Ite
             yield {"name": field.json_name, "in": "query", "schema": schema}
 
 
-def _header_parameters(binding: Binding) -> list[Json]:
+def _header_parameters(method: Method, binding: Binding) -> list[Json]:
     names = [REQUEST_ID_HEADER]
-    if binding.verb != "GET":
+    if method.idempotency.takes_key:
         names.append("Idempotency-Key")
     if binding.verb in CONDITIONAL:
         names.append("If-Match")

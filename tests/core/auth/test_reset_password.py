@@ -12,6 +12,7 @@ from portico.auth.v1 import auth_service_pb2 as pb
 from portico.users.v1 import user_service_pb2 as users
 
 from tests.core.conftest import Audited, Refused
+from tests.core.users.conftest import administrator as administrator
 from tests.core.world import Person, World, refusal
 
 NEW_PASSWORD = "a different long sentence"
@@ -85,6 +86,22 @@ async def test_what_else_was_mailed_is_of_no_use_afterwards(
     earlier = await token_for(world, owner.email)
     await reset(world, await token_for(world, owner.email))
     await refused(reset(world, earlier), INVALID, "TOKEN_INVALID")
+
+
+async def test_the_owner_is_told_by_mail(world: World, owner: Person) -> None:
+    await reset(world, await token_for(world, owner.email))
+    (notice,) = await world.mails(owner.email, "password_changed")
+    assert notice["changed_at"].endswith(" UTC")
+
+
+async def test_a_suspension_ends_the_links_that_were_mailed(
+    world: World, owner: Person, administrator: Person, refused: Refused
+) -> None:
+    token = await token_for(world, owner.email)
+    for status in ("suspended", "active"):
+        request = users.UpdateUserRequest(user_id=owner.id, status=status)
+        await world.users.UpdateUser(request, metadata=administrator.metadata)
+    await refused(reset(world, token), INVALID, "TOKEN_INVALID")
 
 
 async def test_a_token_holds_for_an_hour(world: World, owner: Person, refused: Refused) -> None:

@@ -195,7 +195,6 @@ BCRYPT = "$2b${cost}$" + "a" * 21 + "e" + "a" * 31
         ({"bcrypt": BCRYPT.format(cost="03")}, "keys[0].bcrypt"),
         ({"bcrypt": BCRYPT.format(cost="10")[:-1]}, "keys[0].bcrypt"),
         ({"bcrypt": BCRYPT.format(cost="10").replace("e", "f")}, "keys[0].bcrypt"),
-        ({"sha256": None}, "keys[0].hash"),
     ],
 )
 async def test_a_malformed_key_is_refused_by_the_name_of_its_field(
@@ -206,6 +205,15 @@ async def test_a_malformed_key_is_refused_by_the_name_of_its_field(
         key.ClearField(name)  # type: ignore[arg-type]
         key.MergeFrom(ApiKeyImport(**{name: value}))
     assert (await refused(office.bring(key), *INVALID)).fields == (field,)
+
+
+async def test_a_key_without_a_hash_is_refused_by_the_names_that_it_could_have(
+    office: Office, refused: Refused
+) -> None:
+    key = described(foreign_secret())
+    key.ClearField("sha256")
+    found = await refused(office.bring(key), *INVALID)
+    assert found.fields == ("keys[0].hmac_sha256", "keys[0].sha256", "keys[0].bcrypt")
 
 
 @pytest.mark.parametrize("count", [0, 101])

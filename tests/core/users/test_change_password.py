@@ -10,6 +10,7 @@ from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.users.v1 import user_service_pb2 as pb
 
+from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
 from tests.core.world import PASSWORD, Person, World, refusal
 
@@ -45,6 +46,42 @@ async def test_all_other_sessions_end_and_this_one_goes_on(
     refresh = auth.RefreshTokenRequest(refresh_token=other.refresh_token)
     await refused(world.auth.RefreshToken(refresh), UNAUTHENTICATED, "REFRESH_TOKEN_INVALID")
     assert (await world.users.GetMe(pb.GetMeRequest(), metadata=owner.metadata)).user.id
+
+
+async def test_a_link_that_was_mailed_before_is_of_no_use_afterwards(
+    world: World, owner: Person, refused: Refused
+) -> None:
+    await world.auth.ForgotPassword(auth.ForgotPasswordRequest(email=owner.email))
+    token = (await world.mail(owner.email, "reset_password"))["token"]
+    await change(world, owner)
+    attempt = auth.ResetPasswordRequest(token=token, new_password="the sentence of a thief")
+    await refused(world.auth.ResetPassword(attempt), INVALID, "TOKEN_INVALID")
+    assert (await world.sign_in(owner.email, NEW_PASSWORD)).id == owner.id
+
+
+async def test_a_link_used_at_the_same_moment_does_not_undo_the_change(
+    world: World, owner: Person
+) -> None:
+    await world.auth.ForgotPassword(auth.ForgotPasswordRequest(email=owner.email))
+    token = (await world.mail(owner.email, "reset_password"))["token"]
+    by_link = auth.ResetPasswordRequest(token=token, new_password="the sentence of the link")
+    _, reasons = await race(change(world, owner), world.auth.ResetPassword(by_link))
+    assert len(reasons) == 1
+    (reason,) = reasons
+    expected = {
+        "TOKEN_INVALID": NEW_PASSWORD,
+        "CURRENT_PASSWORD_WRONG": "the sentence of the link",
+        "UNAUTHENTICATED": "the sentence of the link",
+    }
+    assert (await world.sign_in(owner.email, expected[reason])).id == owner.id
+
+
+async def test_the_owner_is_told_by_mail(world: World, owner: Person) -> None:
+    await change(world, owner)
+    notice = await world.mail(owner.email, "password_changed")
+    assert notice["client_address"] in ("127.0.0.1", "::1")
+    assert notice["changed_at"].endswith(" UTC")
+    assert "token" not in notice
 
 
 async def test_who_does_not_know_the_password_is_refused(

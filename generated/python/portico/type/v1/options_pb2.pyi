@@ -68,6 +68,61 @@ LIMIT_CATEGORY_UNLIMITED: LimitCategory.ValueType  # 7
 """Never limited: health checks and published keys."""
 Global___LimitCategory: _TypeAlias = LimitCategory  # noqa: Y015
 
+class _Idempotency:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IdempotencyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Idempotency.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    IDEMPOTENCY_UNSPECIFIED: _Idempotency.ValueType  # 0
+    """Of a write: IDEMPOTENCY_REPLAY. A read takes no key and ignores it."""
+    IDEMPOTENCY_REPLAY: _Idempotency.ValueType  # 1
+    """A repetition gets the first answer, if the caller may still have it, else
+    the refusal that anybody without the permission gets.
+    """
+    IDEMPOTENCY_REPLAY_TO_FORMER_CALLER: _Idempotency.ValueType  # 2
+    """As IDEMPOTENCY_REPLAY. If the call ended the caller's own access, its
+    repetition gets the first answer all the same, while the access token that
+    is presented has not expired.
+    """
+    IDEMPOTENCY_CREDENTIAL_ONCE: _Idempotency.ValueType  # 3
+    """For answers with a credential, which is shown once and not kept: a
+    repetition changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which
+    names what the first call created or changed.
+    """
+    IDEMPOTENCY_NONE: _Idempotency.ValueType  # 4
+    """The method takes no key and ignores it: each call stands alone, and a
+    repetition does no harm.
+    """
+
+class Idempotency(_Idempotency, metaclass=_IdempotencyEnumTypeWrapper):
+    """Says what becomes of the Idempotency-Key of a call. A key belongs to the
+    caller and the method, for 24 hours; of callers without a credential it
+    belongs to what they send, too.
+    """
+
+IDEMPOTENCY_UNSPECIFIED: Idempotency.ValueType  # 0
+"""Of a write: IDEMPOTENCY_REPLAY. A read takes no key and ignores it."""
+IDEMPOTENCY_REPLAY: Idempotency.ValueType  # 1
+"""A repetition gets the first answer, if the caller may still have it, else
+the refusal that anybody without the permission gets.
+"""
+IDEMPOTENCY_REPLAY_TO_FORMER_CALLER: Idempotency.ValueType  # 2
+"""As IDEMPOTENCY_REPLAY. If the call ended the caller's own access, its
+repetition gets the first answer all the same, while the access token that
+is presented has not expired.
+"""
+IDEMPOTENCY_CREDENTIAL_ONCE: Idempotency.ValueType  # 3
+"""For answers with a credential, which is shown once and not kept: a
+repetition changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which
+names what the first call created or changed.
+"""
+IDEMPOTENCY_NONE: Idempotency.ValueType  # 4
+"""The method takes no key and ignores it: each call stands alone, and a
+repetition does no harm.
+"""
+Global___Idempotency: _TypeAlias = Idempotency  # noqa: Y015
+
 class _Vocabulary:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -208,6 +263,7 @@ LIMIT_FIELD_NUMBER: _builtins.int
 HTTP_STATUS_FIELD_NUMBER: _builtins.int
 EMITS_FIELD_NUMBER: _builtins.int
 WITHOUT_ENVELOPE_FIELD_NUMBER: _builtins.int
+IDEMPOTENCY_FIELD_NUMBER: _builtins.int
 EVENTS_FIELD_NUMBER: _builtins.int
 SENSITIVE_FIELD_NUMBER: _builtins.int
 VOCABULARY_FIELD_NUMBER: _builtins.int
@@ -221,6 +277,10 @@ emits: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, 
 """The event types that the method may cause, for example "key.revoked"."""
 without_envelope: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
 """The answer goes out as it is, without the JSON envelope."""
+idempotency: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Idempotency.ValueType]
+"""What becomes of an Idempotency-Key. Required where the answer has a
+sensitive field of its own, that is, gives out a credential.
+"""
 events: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.ServiceOptions, _containers.RepeatedCompositeFieldContainer[Global___EventFamily]]
 """The kinds of resources whose events the service's methods cause. Each kind
 of event belongs to exactly one service.

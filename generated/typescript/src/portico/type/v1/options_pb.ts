@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/type/v1/options.proto.
  */
 export const file_portico_type_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIpEBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAlCBgoEcnVsZSIzCgtFdmVudEZhbWlseRIQCghyZXNvdXJjZRgBIAEoCRISCgpwZXJtaXNzaW9uGAIgASgJIkcKBUxpbWl0EjAKCGNhdGVnb3J5GAEgASgOMh4ucG9ydGljby50eXBlLnYxLkxpbWl0Q2F0ZWdvcnkSDAoEY29zdBgCIAEoDSr1AQoNTGltaXRDYXRlZ29yeRIeChpMSU1JVF9DQVRFR09SWV9VTlNQRUNJRklFRBAAEhcKE0xJTUlUX0NBVEVHT1JZX1JFQUQQARIYChRMSU1JVF9DQVRFR09SWV9XUklURRACEhkKFUxJTUlUX0NBVEVHT1JZX0RFTEVURRADEhgKFExJTUlUX0NBVEVHT1JZX0xPR0lOEAQSGwoXTElNSVRfQ0FURUdPUllfUkVHSVNURVIQBRIhCh1MSU1JVF9DQVRFR09SWV9QQVNTV09SRF9SRVNFVBAGEhwKGExJTUlUX0NBVEVHT1JZX1VOTElNSVRFRBAHKmAKClZvY2FidWxhcnkSGgoWVk9DQUJVTEFSWV9VTlNQRUNJRklFRBAAEhoKFlZPQ0FCVUxBUllfUEVSTUlTU0lPTlMQARIaChZWT0NBQlVMQVJZX0VWRU5UX1RZUEVTEAI6UQoGYWNjZXNzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuY4DIAEoCzIXLnBvcnRpY28udHlwZS52MS5BY2Nlc3NSBmFjY2VzczpOCgVsaW1pdBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLqOAyABKAsyFi5wb3J0aWNvLnR5cGUudjEuTGltaXRSBWxpbWl0OkEKC2h0dHBfc3RhdHVzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYu44DIAEoBVIKaHR0cFN0YXR1czo2CgVlbWl0cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLyOAyADKAlSBWVtaXRzOksKEHdpdGhvdXRfZW52ZWxvcGUSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi9jgMgASgIUg93aXRob3V0RW52ZWxvcGU6VwoGZXZlbnRzEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGLmOAyADKAsyHC5wb3J0aWNvLnR5cGUudjEuRXZlbnRGYW1pbHlSBmV2ZW50czo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnliBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIpEBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAlCBgoEcnVsZSIzCgtFdmVudEZhbWlseRIQCghyZXNvdXJjZRgBIAEoCRISCgpwZXJtaXNzaW9uGAIgASgJIkcKBUxpbWl0EjAKCGNhdGVnb3J5GAEgASgOMh4ucG9ydGljby50eXBlLnYxLkxpbWl0Q2F0ZWdvcnkSDAoEY29zdBgCIAEoDSr1AQoNTGltaXRDYXRlZ29yeRIeChpMSU1JVF9DQVRFR09SWV9VTlNQRUNJRklFRBAAEhcKE0xJTUlUX0NBVEVHT1JZX1JFQUQQARIYChRMSU1JVF9DQVRFR09SWV9XUklURRACEhkKFUxJTUlUX0NBVEVHT1JZX0RFTEVURRADEhgKFExJTUlUX0NBVEVHT1JZX0xPR0lOEAQSGwoXTElNSVRfQ0FURUdPUllfUkVHSVNURVIQBRIhCh1MSU1JVF9DQVRFR09SWV9QQVNTV09SRF9SRVNFVBAGEhwKGExJTUlUX0NBVEVHT1JZX1VOTElNSVRFRBAHKqIBCgtJZGVtcG90ZW5jeRIbChdJREVNUE9URU5DWV9VTlNQRUNJRklFRBAAEhYKEklERU1QT1RFTkNZX1JFUExBWRABEicKI0lERU1QT1RFTkNZX1JFUExBWV9UT19GT1JNRVJfQ0FMTEVSEAISHwobSURFTVBPVEVOQ1lfQ1JFREVOVElBTF9PTkNFEAMSFAoQSURFTVBPVEVOQ1lfTk9ORRAEKmAKClZvY2FidWxhcnkSGgoWVk9DQUJVTEFSWV9VTlNQRUNJRklFRBAAEhoKFlZPQ0FCVUxBUllfUEVSTUlTU0lPTlMQARIaChZWT0NBQlVMQVJZX0VWRU5UX1RZUEVTEAI6UQoGYWNjZXNzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuY4DIAEoCzIXLnBvcnRpY28udHlwZS52MS5BY2Nlc3NSBmFjY2VzczpOCgVsaW1pdBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLqOAyABKAsyFi5wb3J0aWNvLnR5cGUudjEuTGltaXRSBWxpbWl0OkEKC2h0dHBfc3RhdHVzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYu44DIAEoBVIKaHR0cFN0YXR1czo2CgVlbWl0cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLyOAyADKAlSBWVtaXRzOksKEHdpdGhvdXRfZW52ZWxvcGUSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi9jgMgASgIUg93aXRob3V0RW52ZWxvcGU6YAoLaWRlbXBvdGVuY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi+jgMgASgOMhwucG9ydGljby50eXBlLnYxLklkZW1wb3RlbmN5UgtpZGVtcG90ZW5jeTpXCgZldmVudHMSHy5nb29nbGUucHJvdG9idWYuU2VydmljZU9wdGlvbnMYuY4DIAMoCzIcLnBvcnRpY28udHlwZS52MS5FdmVudEZhbWlseVIGZXZlbnRzOj0KCXNlbnNpdGl2ZRIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYuY4DIAEoCFIJc2Vuc2l0aXZlOlwKCnZvY2FidWxhcnkSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLqOAyABKA4yGy5wb3J0aWNvLnR5cGUudjEuVm9jYWJ1bGFyeVIKdm9jYWJ1bGFyeWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * Says who may call a method. A method without it is refused by the generator
@@ -217,6 +217,62 @@ export const LimitCategorySchema: GenEnum<LimitCategory> = /*@__PURE__*/
   enumDesc(file_portico_type_v1_options, 0);
 
 /**
+ * Says what becomes of the Idempotency-Key of a call. A key belongs to the
+ * caller and the method, for 24 hours; of callers without a credential it
+ * belongs to what they send, too.
+ *
+ * @generated from enum portico.type.v1.Idempotency
+ */
+export enum Idempotency {
+  /**
+   * Of a write: IDEMPOTENCY_REPLAY. A read takes no key and ignores it.
+   *
+   * @generated from enum value: IDEMPOTENCY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A repetition gets the first answer, if the caller may still have it, else
+   * the refusal that anybody without the permission gets.
+   *
+   * @generated from enum value: IDEMPOTENCY_REPLAY = 1;
+   */
+  REPLAY = 1,
+
+  /**
+   * As IDEMPOTENCY_REPLAY. If the call ended the caller's own access, its
+   * repetition gets the first answer all the same, while the access token that
+   * is presented has not expired.
+   *
+   * @generated from enum value: IDEMPOTENCY_REPLAY_TO_FORMER_CALLER = 2;
+   */
+  REPLAY_TO_FORMER_CALLER = 2,
+
+  /**
+   * For answers with a credential, which is shown once and not kept: a
+   * repetition changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which
+   * names what the first call created or changed.
+   *
+   * @generated from enum value: IDEMPOTENCY_CREDENTIAL_ONCE = 3;
+   */
+  CREDENTIAL_ONCE = 3,
+
+  /**
+   * The method takes no key and ignores it: each call stands alone, and a
+   * repetition does no harm.
+   *
+   * @generated from enum value: IDEMPOTENCY_NONE = 4;
+   */
+  NONE = 4,
+}
+
+/**
+ * Describes the enum portico.type.v1.Idempotency.
+ */
+export const IdempotencySchema: GenEnum<Idempotency> = /*@__PURE__*/
+  enumDesc(file_portico_type_v1_options, 1);
+
+/**
  * Sets of names that grow with the contract.
  *
  * @generated from enum portico.type.v1.Vocabulary
@@ -248,7 +304,7 @@ export enum Vocabulary {
  * Describes the enum portico.type.v1.Vocabulary.
  */
 export const VocabularySchema: GenEnum<Vocabulary> = /*@__PURE__*/
-  enumDesc(file_portico_type_v1_options, 1);
+  enumDesc(file_portico_type_v1_options, 2);
 
 /**
  * Who may call the method. Required.
@@ -291,13 +347,22 @@ export const without_envelope: GenExtension<MethodOptions, boolean> = /*@__PURE_
   extDesc(file_portico_type_v1_options, 4);
 
 /**
+ * What becomes of an Idempotency-Key. Required where the answer has a
+ * sensitive field of its own, that is, gives out a credential.
+ *
+ * @generated from extension: portico.type.v1.Idempotency idempotency = 51006;
+ */
+export const idempotency: GenExtension<MethodOptions, Idempotency> = /*@__PURE__*/
+  extDesc(file_portico_type_v1_options, 5);
+
+/**
  * The kinds of resources whose events the service's methods cause. Each kind
  * of event belongs to exactly one service.
  *
  * @generated from extension: repeated portico.type.v1.EventFamily events = 51001;
  */
 export const events: GenExtension<ServiceOptions, EventFamily[]> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 5);
+  extDesc(file_portico_type_v1_options, 6);
 
 /**
  * The value is a secret or personal: it is never logged and never stored in
@@ -306,7 +371,7 @@ export const events: GenExtension<ServiceOptions, EventFamily[]> = /*@__PURE__*/
  * @generated from extension: bool sensitive = 51001;
  */
 export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 6);
+  extDesc(file_portico_type_v1_options, 7);
 
 /**
  * The set whose names the field, or each of its items, has to be one of.
@@ -314,5 +379,5 @@ export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
  * @generated from extension: portico.type.v1.Vocabulary vocabulary = 51002;
  */
 export const vocabulary: GenExtension<FieldOptions, Vocabulary> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 7);
+  extDesc(file_portico_type_v1_options, 8);
 
