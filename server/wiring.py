@@ -40,6 +40,7 @@ from server.kit.db import create_engine
 from server.kit.jwt import TokenIssuer, TokenVerifier
 from server.kit.limiter import Limiter
 from server.kit.mail import Mailer
+from server.kit.mail_budgets import MailBudgets
 from server.kit.paging import Cursors
 from server.kit.reads import Reads
 from server.kit.wake import CeleryWaker, Waker
@@ -117,6 +118,8 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
 
     cursors = Cursors(secrets)
     mailer = Mailer(secrets)
+    limiter = Limiter(ratelimit, secrets)
+    budgets = MailBudgets(limiter)
     announcer = Announcer(redis)
     limits_copy = LimitsCopy(engine, redis)
     families_copy = FamiliesCopy(engine, redis)
@@ -128,7 +131,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     passwords = Passwords(settings.bcrypt_rounds)
     sessions = Sessions(reads, clock)
     one_time_tokens = OneTimeTokens(engine, secrets)
-    verification = Verification(accounts, one_time_tokens, mailer)
+    verification = Verification(accounts, one_time_tokens, mailer, budgets)
     tenants = Tenants(reads)
     first_uses = FirstUses(secrets, reads, engine)
     key_grants = KeyGrants(reads, clock)
@@ -147,7 +150,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
                 tokens=one_time_tokens,
                 tenants=tenants,
                 mailer=mailer,
-                limiter=Limiter(ratelimit, secrets),
+                limiter=limiter,
                 cursors=cursors,
             ),
         ),
@@ -160,6 +163,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
                 ownerships=tenants,
                 tokens=one_time_tokens,
                 mailer=mailer,
+                budgets=budgets,
                 cursors=cursors,
             ),
         ),
@@ -168,7 +172,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
             OrganizationService(
                 accounts=accounts,
                 tenants=tenants,
-                invitations=Invitations(accounts, mailer, secrets),
+                invitations=Invitations(accounts, mailer, budgets, secrets),
                 subscriptions=Subscriptions(),
                 announcer=announcer,
                 limits=limits_copy,

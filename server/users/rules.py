@@ -11,8 +11,3 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[str]] = {
         {"users:read", "users:write", "limits:read", "limits:write", "keys:import"}
     ),
 }
-
-
-def normal_email(address: str) -> str:
-    """An address as it is stored and compared: without spaces around it, in lower case."""
-    return address.strip().lower()

@@ -42,7 +42,7 @@ async def test_it_is_written_down_who_created_it(world: World, owner: Person) ->
     ("name", "start"),
     [
         ("Müller & Söhne GmbH", "muller-sohne-gmbh"),
-        ("  -- Tab\tand  space -- ", "tab-and-space"),
+        ("-- Two  spaces --", "two-spaces"),
         ("東京支店", "organization"),
         ("X!", "organization"),
         ("word " * 20, "word-word-word"),

@@ -26,9 +26,10 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from portico.organizations.v1 import organization_pb2 as portico_dot_organizations_dot_v1_dot_organization__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
+from portico.type.v1 import rules_pb2 as portico_dot_type_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3portico/organizations/v1/organization_service.proto\x12\x18portico.organizations.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a+portico/organizations/v1/organization.proto\x1a\x1dportico/type/v1/options.proto\"o\n\x19\x43reateOrganizationRequest\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64\x12\x39\n\x04slug\x18\x02 \x01(\tB+\xbaH(r&2$^([a-z0-9][a-z0-9-]{0,48}[a-z0-9])?$\"Z\n\x1a\x43reateOrganizationResponse\x12<\n\x0corganization\x18\x01 \x01(\x0b\x32&.portico.organizations.v1.Organization\"]\n\x18ListOrganizationsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"\x81\x01\n\x19ListOrganizationsResponse\x12=\n\rorganizations\x18\x01 \x03(\x0b\x32&.portico.organizations.v1.Organization\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\";\n\x16GetOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"W\n\x17GetOrganizationResponse\x12<\n\x0corganization\x18\x01 \x01(\x0b\x32&.portico.organizations.v1.Organization\"\xab\x01\n\x19UpdateOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x64H\x00\x88\x01\x01\x12;\n\x04slug\x18\x03 \x01(\tB(\xbaH%r#2!^[a-z0-9][a-z0-9-]{0,48}[a-z0-9]$H\x01\x88\x01\x01\x42\x07\n\x05_nameB\x07\n\x05_slug\"Z\n\x1aUpdateOrganizationResponse\x12<\n\x0corganization\x18\x01 \x01(\x0b\x32&.portico.organizations.v1.Organization\">\n\x19\x44\x65leteOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x1c\n\x1a\x44\x65leteOrganizationResponse\"A\n\x1cGetOrganizationLimitsRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"]\n\x1dGetOrganizationLimitsResponse\x12<\n\x06limits\x18\x01 \x01(\x0b\x32,.portico.organizations.v1.OrganizationLimits\"\x8e\x04\n\x1fUpdateOrganizationLimitsRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12,\n\x12multiplier_percent\x18\x02 \x01(\rB\x0b\xbaH\x08*\x06\x18\xa0\x8d\x06(\x01H\x00\x88\x01\x01\x12\x34\n\x04read\x18\x03 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x35\n\x05write\x18\x04 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x36\n\x06\x64\x65lete\x18\x05 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x34\n\x04pool\x18\x06 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x1a\n\ttime_zone\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x0e\n\x06shadow\x18\x08 \x01(\x08\x12|\n\x0cshadow_rules\x18\t \x03(\tBf\xbaHc\x92\x01`\x10\x18\x18\x01\"ZrX2V^((read|write|delete)(\\.burst)?|(read|write|delete|pool)(\\.(minute|hour|day|month))?)$B\x15\n\x13_multiplier_percent\"`\n UpdateOrganizationLimitsResponse\x12<\n\x06limits\x18\x01 \x01(\x0b\x32,.portico.organizations.v1.OrganizationLimits\"z\n\x12ListMembersRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"o\n\x13ListMembersResponse\x12\x31\n\x07members\x18\x01 \x03(\x0b\x32 .portico.organizations.v1.Member\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x86\x01\n\x13UpdateMemberRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x04role\x18\x03 \x01(\tB#\xbaH r\x1eR\x05ownerR\x05\x61\x64minR\x06memberR\x06viewer\"H\n\x14UpdateMemberResponse\x12\x30\n\x06member\x18\x01 \x01(\x0b\x32 .portico.organizations.v1.Member\"S\n\x13RemoveMemberRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x16\n\x14RemoveMemberResponse\"\x8e\x01\n\x17\x43reateInvitationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05\x65mail\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x18\xfe\x01`\x01\xc8\xf3\x18\x01\x12\x31\n\x04role\x18\x03 \x01(\tB#\xbaH r\x1eR\x05ownerR\x05\x61\x64minR\x06memberR\x06viewer\"T\n\x18\x43reateInvitationResponse\x12\x38\n\ninvitation\x18\x01 \x01(\x0b\x32$.portico.organizations.v1.Invitation\"~\n\x16ListInvitationsRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"{\n\x17ListInvitationsResponse\x12\x39\n\x0binvitations\x18\x01 \x03(\x0b\x32$.portico.organizations.v1.Invitation\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\":\n\x17RevokeInvitationRequest\x12\x1f\n\rinvitation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x1a\n\x18RevokeInvitationResponse\"8\n\x17\x41\x63\x63\x65ptInvitationRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"X\n\x18\x41\x63\x63\x65ptInvitationResponse\x12<\n\x0corganization\x18\x01 \x01(\x0b\x32&.portico.organizations.v1.Organization2\x8f\x18\n\x13OrganizationService\x12\xd8\x01\n\x12\x43reateOrganization\x12\x33.portico.organizations.v1.CreateOrganizationRequest\x1a\x34.portico.organizations.v1.CreateOrganizationResponse\"W\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x14organization.created\x82\xd3\xe4\x93\x02(\"\x15/api/v1/organizations:\x01*b\x0corganization\x12\xa7\x01\n\x11ListOrganizations\x12\x32.portico.organizations.v1.ListOrganizationsRequest\x1a\x33.portico.organizations.v1.ListOrganizationsResponse\")\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/organizations\x12\xd2\x01\n\x0fGetOrganization\x12\x30.portico.organizations.v1.GetOrganizationRequest\x1a\x31.portico.organizations.v1.GetOrganizationResponse\"Z\xca\xf3\x18\x13\x1a\x11organization:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x37\x12\'/api/v1/organizations/{organization_id}b\x0corganization\x12\xf7\x01\n\x12UpdateOrganization\x12\x33.portico.organizations.v1.UpdateOrganizationRequest\x1a\x34.portico.organizations.v1.UpdateOrganizationResponse\"v\xca\xf3\x18\x14\x1a\x12organization:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x14organization.updated\x82\xd3\xe4\x93\x02:2\'/api/v1/organizations/{organization_id}:\x01*b\x0corganization\x12\xd4\x01\n\x12\x44\x65leteOrganization\x12\x33.portico.organizations.v1.DeleteOrganizationRequest\x1a\x34.portico.organizations.v1.DeleteOrganizationResponse\"S\xca\xf3\x18\x15\x1a\x13organization:delete\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02)*\'/api/v1/organizations/{organization_id}\x12\xdf\x01\n\x15GetOrganizationLimits\x12\x36.portico.organizations.v1.GetOrganizationLimitsRequest\x1a\x37.portico.organizations.v1.GetOrganizationLimitsResponse\"U\xca\xf3\x18\r\"\x0blimits:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x38\x12./api/v1/organizations/{organization_id}/limitsb\x06limits\x12\xec\x01\n\x18UpdateOrganizationLimits\x12\x39.portico.organizations.v1.UpdateOrganizationLimitsRequest\x1a:.portico.organizations.v1.UpdateOrganizationLimitsResponse\"Y\xca\xf3\x18\x0e\"\x0climits:write\xd2\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02;\x1a./api/v1/organizations/{organization_id}/limits:\x01*b\x06limits\x12\xbb\x01\n\x0bListMembers\x12,.portico.organizations.v1.ListMembersRequest\x1a-.portico.organizations.v1.ListMembersResponse\"O\xca\xf3\x18\x0e\x1a\x0cmembers:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x31\x12//api/v1/organizations/{organization_id}/members\x12\xe6\x01\n\x0cUpdateMember\x12-.portico.organizations.v1.UpdateMemberRequest\x1a..portico.organizations.v1.UpdateMemberResponse\"w\xca\xf3\x18\x0f\x1a\rmembers:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0emember.updated\x82\xd3\xe4\x93\x02\x46\x32\x39/api/v1/organizations/{organization_id}/members/{user_id}:\x01*b\x06member\x12\xe0\x01\n\x0cRemoveMember\x12-.portico.organizations.v1.RemoveMemberRequest\x1a..portico.organizations.v1.RemoveMemberResponse\"q\xca\xf3\x18\x0f\x1a\rmembers:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0emember.removed\x82\xd3\xe4\x93\x02;*9/api/v1/organizations/{organization_id}/members/{user_id}\x12\xf9\x01\n\x10\x43reateInvitation\x12\x31.portico.organizations.v1.CreateInvitationRequest\x1a\x32.portico.organizations.v1.CreateInvitationResponse\"~\xca\xf3\x18\x0f\x1a\rmembers:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x12invitation.created\x82\xd3\xe4\x93\x02\x44\"3/api/v1/organizations/{organization_id}/invitations:\x01*b\ninvitation\x12\xcb\x01\n\x0fListInvitations\x12\x30.portico.organizations.v1.ListInvitationsRequest\x1a\x31.portico.organizations.v1.ListInvitationsResponse\"S\xca\xf3\x18\x0e\x1a\x0cmembers:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x35\x12\x33/api/v1/organizations/{organization_id}/invitations\x12\xda\x01\n\x10RevokeInvitation\x12\x31.portico.organizations.v1.RevokeInvitationRequest\x1a\x32.portico.organizations.v1.RevokeInvitationResponse\"_\xca\xf3\x18\x0f\x1a\rmembers:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x12invitation.revoked\x82\xd3\xe4\x93\x02%*#/api/v1/invitations/{invitation_id}\x12\xca\x01\n\x10\x41\x63\x63\x65ptInvitation\x12\x31.portico.organizations.v1.AcceptInvitationRequest\x1a\x32.portico.organizations.v1.AcceptInvitationResponse\"O\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0cmember.added\x82\xd3\xe4\x93\x02-\"\x1a/api/v1/invitations/accept:\x01*b\x0corganizationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3portico/organizations/v1/organization_service.proto\x12\x18portico.organizations.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a+portico/organizations/v1/organization.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\"s\n\x19\x43reateOrganizationRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x64\xc8\xf3\x18\x01\x12\x39\n\x04slug\x18\x02 \x01(\tB+\xbaH(r&2$^([a-z0-9][a-z0-9-]{0,48}[a-z0-9])?$\"Z\n\x1a\x43reateOrganizationResponse\x12<\n\x0corganization\x18\x01 \x01(\x0b\x32&.portico.organizations.v1.Organization\"]\n\x18ListOrganizationsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"\x81\x01\n\x19ListOrganizationsResponse\x12=\n\rorganizations\x18\x01 \x03(\x0b\x32&.portico.organizations.v1.Organization\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\";\n\x16GetOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"W\n\x17GetOrganizationResponse\x12<\n\x0corganization\x18\x01 \x01(\x0b\x32&.portico.organizations.v1.Organization\"\xaf\x01\n\x19UpdateOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12 \n\x04name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x64\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12;\n\x04slug\x18\x03 \x01(\tB(\xbaH%r#2!^[a-z0-9][a-z0-9-]{0,48}[a-z0-9]$H\x01\x88\x01\x01\x42\x07\n\x05_nameB\x07\n\x05_slug\"Z\n\x1aUpdateOrganizationResponse\x12<\n\x0corganization\x18\x01 \x01(\x0b\x32&.portico.organizations.v1.Organization\">\n\x19\x44\x65leteOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x1c\n\x1a\x44\x65leteOrganizationResponse\"A\n\x1cGetOrganizationLimitsRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"]\n\x1dGetOrganizationLimitsResponse\x12<\n\x06limits\x18\x01 \x01(\x0b\x32,.portico.organizations.v1.OrganizationLimits\"\x8e\x04\n\x1fUpdateOrganizationLimitsRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12,\n\x12multiplier_percent\x18\x02 \x01(\rB\x0b\xbaH\x08*\x06\x18\xa0\x8d\x06(\x01H\x00\x88\x01\x01\x12\x34\n\x04read\x18\x03 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x35\n\x05write\x18\x04 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x36\n\x06\x64\x65lete\x18\x05 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x34\n\x04pool\x18\x06 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x1a\n\ttime_zone\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x0e\n\x06shadow\x18\x08 \x01(\x08\x12|\n\x0cshadow_rules\x18\t \x03(\tBf\xbaHc\x92\x01`\x10\x18\x18\x01\"ZrX2V^((read|write|delete)(\\.burst)?|(read|write|delete|pool)(\\.(minute|hour|day|month))?)$B\x15\n\x13_multiplier_percent\"`\n UpdateOrganizationLimitsResponse\x12<\n\x06limits\x18\x01 \x01(\x0b\x32,.portico.organizations.v1.OrganizationLimits\"z\n\x12ListMembersRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"o\n\x13ListMembersResponse\x12\x31\n\x07members\x18\x01 \x03(\x0b\x32 .portico.organizations.v1.Member\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x86\x01\n\x13UpdateMemberRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x04role\x18\x03 \x01(\tB#\xbaH r\x1eR\x05ownerR\x05\x61\x64minR\x06memberR\x06viewer\"H\n\x14UpdateMemberResponse\x12\x30\n\x06member\x18\x01 \x01(\x0b\x32 .portico.organizations.v1.Member\"S\n\x13RemoveMemberRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x16\n\x14RemoveMemberResponse\"\x90\x01\n\x17\x43reateInvitationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\x05\x65mail\x18\x02 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\x12\x31\n\x04role\x18\x03 \x01(\tB#\xbaH r\x1eR\x05ownerR\x05\x61\x64minR\x06memberR\x06viewer\"T\n\x18\x43reateInvitationResponse\x12\x38\n\ninvitation\x18\x01 \x01(\x0b\x32$.portico.organizations.v1.Invitation\"~\n\x16ListInvitationsRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"{\n\x17ListInvitationsResponse\x12\x39\n\x0binvitations\x18\x01 \x03(\x0b\x32$.portico.organizations.v1.Invitation\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\":\n\x17RevokeInvitationRequest\x12\x1f\n\rinvitation_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x1a\n\x18RevokeInvitationResponse\"8\n\x17\x41\x63\x63\x65ptInvitationRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"X\n\x18\x41\x63\x63\x65ptInvitationResponse\x12<\n\x0corganization\x18\x01 \x01(\x0b\x32&.portico.organizations.v1.Organization2\x8f\x18\n\x13OrganizationService\x12\xd8\x01\n\x12\x43reateOrganization\x12\x33.portico.organizations.v1.CreateOrganizationRequest\x1a\x34.portico.organizations.v1.CreateOrganizationResponse\"W\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x14organization.created\x82\xd3\xe4\x93\x02(\"\x15/api/v1/organizations:\x01*b\x0corganization\x12\xa7\x01\n\x11ListOrganizations\x12\x32.portico.organizations.v1.ListOrganizationsRequest\x1a\x33.portico.organizations.v1.ListOrganizationsResponse\")\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/organizations\x12\xd2\x01\n\x0fGetOrganization\x12\x30.portico.organizations.v1.GetOrganizationRequest\x1a\x31.portico.organizations.v1.GetOrganizationResponse\"Z\xca\xf3\x18\x13\x1a\x11organization:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x37\x12\'/api/v1/organizations/{organization_id}b\x0corganization\x12\xf7\x01\n\x12UpdateOrganization\x12\x33.portico.organizations.v1.UpdateOrganizationRequest\x1a\x34.portico.organizations.v1.UpdateOrganizationResponse\"v\xca\xf3\x18\x14\x1a\x12organization:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x14organization.updated\x82\xd3\xe4\x93\x02:2\'/api/v1/organizations/{organization_id}:\x01*b\x0corganization\x12\xd4\x01\n\x12\x44\x65leteOrganization\x12\x33.portico.organizations.v1.DeleteOrganizationRequest\x1a\x34.portico.organizations.v1.DeleteOrganizationResponse\"S\xca\xf3\x18\x15\x1a\x13organization:delete\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02)*\'/api/v1/organizations/{organization_id}\x12\xdf\x01\n\x15GetOrganizationLimits\x12\x36.portico.organizations.v1.GetOrganizationLimitsRequest\x1a\x37.portico.organizations.v1.GetOrganizationLimitsResponse\"U\xca\xf3\x18\r\"\x0blimits:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x38\x12./api/v1/organizations/{organization_id}/limitsb\x06limits\x12\xec\x01\n\x18UpdateOrganizationLimits\x12\x39.portico.organizations.v1.UpdateOrganizationLimitsRequest\x1a:.portico.organizations.v1.UpdateOrganizationLimitsResponse\"Y\xca\xf3\x18\x0e\"\x0climits:write\xd2\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02;\x1a./api/v1/organizations/{organization_id}/limits:\x01*b\x06limits\x12\xbb\x01\n\x0bListMembers\x12,.portico.organizations.v1.ListMembersRequest\x1a-.portico.organizations.v1.ListMembersResponse\"O\xca\xf3\x18\x0e\x1a\x0cmembers:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x31\x12//api/v1/organizations/{organization_id}/members\x12\xe6\x01\n\x0cUpdateMember\x12-.portico.organizations.v1.UpdateMemberRequest\x1a..portico.organizations.v1.UpdateMemberResponse\"w\xca\xf3\x18\x0f\x1a\rmembers:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0emember.updated\x82\xd3\xe4\x93\x02\x46\x32\x39/api/v1/organizations/{organization_id}/members/{user_id}:\x01*b\x06member\x12\xe0\x01\n\x0cRemoveMember\x12-.portico.organizations.v1.RemoveMemberRequest\x1a..portico.organizations.v1.RemoveMemberResponse\"q\xca\xf3\x18\x0f\x1a\rmembers:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0emember.removed\x82\xd3\xe4\x93\x02;*9/api/v1/organizations/{organization_id}/members/{user_id}\x12\xf9\x01\n\x10\x43reateInvitation\x12\x31.portico.organizations.v1.CreateInvitationRequest\x1a\x32.portico.organizations.v1.CreateInvitationResponse\"~\xca\xf3\x18\x0f\x1a\rmembers:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x12invitation.created\x82\xd3\xe4\x93\x02\x44\"3/api/v1/organizations/{organization_id}/invitations:\x01*b\ninvitation\x12\xcb\x01\n\x0fListInvitations\x12\x30.portico.organizations.v1.ListInvitationsRequest\x1a\x31.portico.organizations.v1.ListInvitationsResponse\"S\xca\xf3\x18\x0e\x1a\x0cmembers:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x35\x12\x33/api/v1/organizations/{organization_id}/invitations\x12\xda\x01\n\x10RevokeInvitation\x12\x31.portico.organizations.v1.RevokeInvitationRequest\x1a\x32.portico.organizations.v1.RevokeInvitationResponse\"_\xca\xf3\x18\x0f\x1a\rmembers:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x12invitation.revoked\x82\xd3\xe4\x93\x02%*#/api/v1/invitations/{invitation_id}\x12\xca\x01\n\x10\x41\x63\x63\x65ptInvitation\x12\x31.portico.organizations.v1.AcceptInvitationRequest\x1a\x32.portico.organizations.v1.AcceptInvitationResponse\"O\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0cmember.added\x82\xd3\xe4\x93\x02-\"\x1a/api/v1/invitations/accept:\x01*b\x0corganizationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +37,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.organizations.v1.or
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATEORGANIZATIONREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_CREATEORGANIZATIONREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\002\030d'
+  _globals['_CREATEORGANIZATIONREQUEST'].fields_by_name['name']._serialized_options = b'\272H\nr\010\020\001\030d\310\363\030\001'
   _globals['_CREATEORGANIZATIONREQUEST'].fields_by_name['slug']._loaded_options = None
   _globals['_CREATEORGANIZATIONREQUEST'].fields_by_name['slug']._serialized_options = b'\272H(r&2$^([a-z0-9][a-z0-9-]{0,48}[a-z0-9])?$'
   _globals['_LISTORGANIZATIONSREQUEST'].fields_by_name['limit']._loaded_options = None
@@ -48,7 +49,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEORGANIZATIONREQUEST'].fields_by_name['organization_id']._loaded_options = None
   _globals['_UPDATEORGANIZATIONREQUEST'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_UPDATEORGANIZATIONREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_UPDATEORGANIZATIONREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\002\030d'
+  _globals['_UPDATEORGANIZATIONREQUEST'].fields_by_name['name']._serialized_options = b'\272H\nr\010\020\001\030d\310\363\030\001'
   _globals['_UPDATEORGANIZATIONREQUEST'].fields_by_name['slug']._loaded_options = None
   _globals['_UPDATEORGANIZATIONREQUEST'].fields_by_name['slug']._serialized_options = b'\272H%r#2!^[a-z0-9][a-z0-9-]{0,48}[a-z0-9]$'
   _globals['_DELETEORGANIZATIONREQUEST'].fields_by_name['organization_id']._loaded_options = None
@@ -82,7 +83,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['organization_id']._loaded_options = None
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_CREATEINVITATIONREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001\310\363\030\001'
+  _globals['_CREATEINVITATIONREQUEST'].fields_by_name['email']._serialized_options = b'\272H\tr\007\030\376\001\320\363\030\001\310\363\030\001'
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['role']._loaded_options = None
   _globals['_CREATEINVITATIONREQUEST'].fields_by_name['role']._serialized_options = b'\272H r\036R\005ownerR\005adminR\006memberR\006viewer'
   _globals['_LISTINVITATIONSREQUEST'].fields_by_name['organization_id']._loaded_options = None
@@ -123,62 +124,62 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORGANIZATIONSERVICE'].methods_by_name['RevokeInvitation']._serialized_options = b'\312\363\030\017\032\rmembers:write\322\363\030\002\010\003\330\363\030\314\001\342\363\030\022invitation.revoked\202\323\344\223\002%*#/api/v1/invitations/{invitation_id}'
   _globals['_ORGANIZATIONSERVICE'].methods_by_name['AcceptInvitation']._loaded_options = None
   _globals['_ORGANIZATIONSERVICE'].methods_by_name['AcceptInvitation']._serialized_options = b'\312\363\030\002\020\001\322\363\030\002\010\002\342\363\030\014member.added\202\323\344\223\002-\"\032/api/v1/invitations/accept:\001*b\014organization'
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=216
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=327
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=329
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=419
-  _globals['_LISTORGANIZATIONSREQUEST']._serialized_start=421
-  _globals['_LISTORGANIZATIONSREQUEST']._serialized_end=514
-  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_start=517
-  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_end=646
-  _globals['_GETORGANIZATIONREQUEST']._serialized_start=648
-  _globals['_GETORGANIZATIONREQUEST']._serialized_end=707
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=709
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=796
-  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_start=799
-  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_end=970
-  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_start=972
-  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_end=1062
-  _globals['_DELETEORGANIZATIONREQUEST']._serialized_start=1064
-  _globals['_DELETEORGANIZATIONREQUEST']._serialized_end=1126
-  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_start=1128
-  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_end=1156
-  _globals['_GETORGANIZATIONLIMITSREQUEST']._serialized_start=1158
-  _globals['_GETORGANIZATIONLIMITSREQUEST']._serialized_end=1223
-  _globals['_GETORGANIZATIONLIMITSRESPONSE']._serialized_start=1225
-  _globals['_GETORGANIZATIONLIMITSRESPONSE']._serialized_end=1318
-  _globals['_UPDATEORGANIZATIONLIMITSREQUEST']._serialized_start=1321
-  _globals['_UPDATEORGANIZATIONLIMITSREQUEST']._serialized_end=1847
-  _globals['_UPDATEORGANIZATIONLIMITSRESPONSE']._serialized_start=1849
-  _globals['_UPDATEORGANIZATIONLIMITSRESPONSE']._serialized_end=1945
-  _globals['_LISTMEMBERSREQUEST']._serialized_start=1947
-  _globals['_LISTMEMBERSREQUEST']._serialized_end=2069
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=2071
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=2182
-  _globals['_UPDATEMEMBERREQUEST']._serialized_start=2185
-  _globals['_UPDATEMEMBERREQUEST']._serialized_end=2319
-  _globals['_UPDATEMEMBERRESPONSE']._serialized_start=2321
-  _globals['_UPDATEMEMBERRESPONSE']._serialized_end=2393
-  _globals['_REMOVEMEMBERREQUEST']._serialized_start=2395
-  _globals['_REMOVEMEMBERREQUEST']._serialized_end=2478
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=2480
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=2502
-  _globals['_CREATEINVITATIONREQUEST']._serialized_start=2505
-  _globals['_CREATEINVITATIONREQUEST']._serialized_end=2647
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=2649
-  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=2733
-  _globals['_LISTINVITATIONSREQUEST']._serialized_start=2735
-  _globals['_LISTINVITATIONSREQUEST']._serialized_end=2861
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=2863
-  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=2986
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=2988
-  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=3046
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=3048
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=3074
-  _globals['_ACCEPTINVITATIONREQUEST']._serialized_start=3076
-  _globals['_ACCEPTINVITATIONREQUEST']._serialized_end=3132
-  _globals['_ACCEPTINVITATIONRESPONSE']._serialized_start=3134
-  _globals['_ACCEPTINVITATIONRESPONSE']._serialized_end=3222
-  _globals['_ORGANIZATIONSERVICE']._serialized_start=3225
-  _globals['_ORGANIZATIONSERVICE']._serialized_end=6312
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=245
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=360
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=362
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=452
+  _globals['_LISTORGANIZATIONSREQUEST']._serialized_start=454
+  _globals['_LISTORGANIZATIONSREQUEST']._serialized_end=547
+  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_start=550
+  _globals['_LISTORGANIZATIONSRESPONSE']._serialized_end=679
+  _globals['_GETORGANIZATIONREQUEST']._serialized_start=681
+  _globals['_GETORGANIZATIONREQUEST']._serialized_end=740
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=742
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=829
+  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_start=832
+  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_end=1007
+  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_start=1009
+  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_end=1099
+  _globals['_DELETEORGANIZATIONREQUEST']._serialized_start=1101
+  _globals['_DELETEORGANIZATIONREQUEST']._serialized_end=1163
+  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_start=1165
+  _globals['_DELETEORGANIZATIONRESPONSE']._serialized_end=1193
+  _globals['_GETORGANIZATIONLIMITSREQUEST']._serialized_start=1195
+  _globals['_GETORGANIZATIONLIMITSREQUEST']._serialized_end=1260
+  _globals['_GETORGANIZATIONLIMITSRESPONSE']._serialized_start=1262
+  _globals['_GETORGANIZATIONLIMITSRESPONSE']._serialized_end=1355
+  _globals['_UPDATEORGANIZATIONLIMITSREQUEST']._serialized_start=1358
+  _globals['_UPDATEORGANIZATIONLIMITSREQUEST']._serialized_end=1884
+  _globals['_UPDATEORGANIZATIONLIMITSRESPONSE']._serialized_start=1886
+  _globals['_UPDATEORGANIZATIONLIMITSRESPONSE']._serialized_end=1982
+  _globals['_LISTMEMBERSREQUEST']._serialized_start=1984
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=2106
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=2108
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=2219
+  _globals['_UPDATEMEMBERREQUEST']._serialized_start=2222
+  _globals['_UPDATEMEMBERREQUEST']._serialized_end=2356
+  _globals['_UPDATEMEMBERRESPONSE']._serialized_start=2358
+  _globals['_UPDATEMEMBERRESPONSE']._serialized_end=2430
+  _globals['_REMOVEMEMBERREQUEST']._serialized_start=2432
+  _globals['_REMOVEMEMBERREQUEST']._serialized_end=2515
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=2517
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=2539
+  _globals['_CREATEINVITATIONREQUEST']._serialized_start=2542
+  _globals['_CREATEINVITATIONREQUEST']._serialized_end=2686
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_start=2688
+  _globals['_CREATEINVITATIONRESPONSE']._serialized_end=2772
+  _globals['_LISTINVITATIONSREQUEST']._serialized_start=2774
+  _globals['_LISTINVITATIONSREQUEST']._serialized_end=2900
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_start=2902
+  _globals['_LISTINVITATIONSRESPONSE']._serialized_end=3025
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_start=3027
+  _globals['_REVOKEINVITATIONREQUEST']._serialized_end=3085
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=3087
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=3113
+  _globals['_ACCEPTINVITATIONREQUEST']._serialized_start=3115
+  _globals['_ACCEPTINVITATIONREQUEST']._serialized_end=3171
+  _globals['_ACCEPTINVITATIONRESPONSE']._serialized_start=3173
+  _globals['_ACCEPTINVITATIONRESPONSE']._serialized_end=3261
+  _globals['_ORGANIZATIONSERVICE']._serialized_start=3264
+  _globals['_ORGANIZATIONSERVICE']._serialized_end=6351
 # @@protoc_insertion_point(module_scope)

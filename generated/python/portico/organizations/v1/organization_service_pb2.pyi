@@ -28,7 +28,7 @@ class CreateOrganizationRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SLUG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What people call it, 2 to 100 characters."""
+    """What people call it, 1 to 100 characters."""
     slug: _builtins.str
     """Its name in addresses: 2 to 50 of a-z, 0-9 and inner hyphens. Made from
     the name if it is empty.
@@ -189,7 +189,7 @@ class UpdateOrganizationRequest(_message.Message):
     organization_id: _builtins.str
     """The organization."""
     name: _builtins.str
-    """Its new name, 2 to 100 characters."""
+    """Its new name, 1 to 100 characters."""
     slug: _builtins.str
     """Its new slug: 2 to 50 of a-z, 0-9 and inner hyphens."""
     def __init__(
