@@ -30,8 +30,9 @@ class CreateOrganizationRequest(_message.Message):
     name: _builtins.str
     """What people call it, 1 to 100 characters."""
     slug: _builtins.str
-    """Its name in addresses: 2 to 50 of a-z, 0-9 and inner hyphens. Made from
-    the name if it is empty.
+    """Its name in addresses: 2 to 50 of a-z, 0-9 and inner hyphens, and no word
+    that has a meaning of its own there, as "api" or "login" has. Made from the
+    name if it is empty.
     """
     def __init__(
         self,
@@ -191,7 +192,9 @@ class UpdateOrganizationRequest(_message.Message):
     name: _builtins.str
     """Its new name, 1 to 100 characters."""
     slug: _builtins.str
-    """Its new slug: 2 to 50 of a-z, 0-9 and inner hyphens."""
+    """Its new slug: 2 to 50 of a-z, 0-9 and inner hyphens, and no word that has
+    a meaning of its own in addresses.
+    """
     def __init__(
         self,
         *,

@@ -32,8 +32,9 @@ export type CreateOrganizationRequest = Message<"portico.organizations.v1.Create
   name: string;
 
   /**
-   * Its name in addresses: 2 to 50 of a-z, 0-9 and inner hyphens. Made from
-   * the name if it is empty.
+   * Its name in addresses: 2 to 50 of a-z, 0-9 and inner hyphens, and no word
+   * that has a meaning of its own there, as "api" or "login" has. Made from the
+   * name if it is empty.
    *
    * @generated from field: string slug = 2;
    */
@@ -194,7 +195,8 @@ export type UpdateOrganizationRequest = Message<"portico.organizations.v1.Update
   name?: string | undefined;
 
   /**
-   * Its new slug: 2 to 50 of a-z, 0-9 and inner hyphens.
+   * Its new slug: 2 to 50 of a-z, 0-9 and inner hyphens, and no word that has
+   * a meaning of its own in addresses.
    *
    * @generated from field: optional string slug = 3;
    */
