@@ -41,6 +41,7 @@ from server.kit.db import create_engine
 from server.kit.jwt import TokenIssuer, TokenVerifier
 from server.kit.limiter import Limiter
 from server.kit.mail import Mailer
+from server.kit.mail_budgets import MailBudgets
 from server.kit.paging import Cursors
 from server.kit.reads import Reads
 from server.kit.wake import CeleryWaker, Waker
@@ -121,6 +122,8 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
 
     cursors = Cursors(secrets)
     mailer = Mailer(secrets)
+    limiter = Limiter(ratelimit, secrets)
+    budgets = MailBudgets(limiter)
     announcer = Announcer(redis)
     limits_copy = LimitsCopy(engine, redis)
     families_copy = FamiliesCopy(engine, redis)
@@ -132,7 +135,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
     passwords = Passwords(settings.bcrypt_rounds)
     sessions = Sessions(reads, clock)
     one_time_tokens = OneTimeTokens(engine, secrets)
-    verification = Verification(accounts, one_time_tokens, mailer)
+    verification = Verification(accounts, one_time_tokens, mailer, budgets)
     tenants = Tenants(reads)
     api_keys = ApiKeys()
     offboarding = Offboarding(api_keys)
@@ -153,7 +156,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
                 tokens=one_time_tokens,
                 tenants=tenants,
                 mailer=mailer,
-                limiter=Limiter(ratelimit, secrets),
+                limiter=limiter,
                 cursors=cursors,
             ),
         ),
@@ -167,6 +170,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
                 memberships=offboarding,
                 tokens=one_time_tokens,
                 mailer=mailer,
+                budgets=budgets,
                 cursors=cursors,
             ),
         ),
@@ -175,7 +179,7 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
             OrganizationService(
                 accounts=accounts,
                 tenants=tenants,
-                invitations=Invitations(accounts, api_keys, mailer, secrets),
+                invitations=Invitations(accounts, api_keys, mailer, budgets, secrets),
                 offboarding=offboarding,
                 appointments=Appointments(accounts, mailer),
                 subscriptions=Subscriptions(),

@@ -18,6 +18,7 @@ from server.kit.db import create_engine, sessions
 from server.kit.tasks import DELIVERY_TASK, EMAIL_TASK, EVENT_TASK
 from server.webhooks.addresses import AddressPolicy
 from workers.coalesced import Coalesced
+from workers.emails.reachability import Reachability
 from workers.emails.sender import EmailSender
 from workers.emails.smtp import SmtpTransport
 from workers.events import EventFanOut
@@ -39,10 +40,15 @@ class Context:
     """The parts of a worker, and what has to be closed."""
 
     jobs: Mapping[str, Job]
+    emails: EmailSender
     deliverer: Deliverer
     client: WebhookClient
     redis: Redis
     engine: AsyncEngine
+
+    async def check_mail_server(self) -> None:
+        """Says in the log whether mails can be sent."""
+        await self.emails.server.check(self.emails.transport)
 
     async def close(self) -> None:
         """Lets deliveries under way finish, and every connection go."""
@@ -61,13 +67,15 @@ async def build(settings: WorkerSettings, clock: Clock = utc_now) -> Context:
     policy = AddressPolicy(allow_loopback=settings.webhook_allow_loopback)
     client = WebhookClient(policy, clock, f"Portico-Webhooks/{version('portico')}")
     deliverer = Deliverer(database, client, secrets, clock)
+    transport = SmtpTransport.from_url(settings.smtp_url)
     emails = EmailSender(
         sessions=database,
-        transport=SmtpTransport.from_url(settings.smtp_url),
+        transport=transport,
         secrets=secrets,
         clock=clock,
         sender=settings.mail_from,
         public_url=settings.public_url,
+        server=Reachability(f"{transport.hostname}:{transport.port}"),
     )
     housekeeping = Housekeeping(database, SigningKeys(engine, secrets, clock), clock)
     jobs: Mapping[str, Job] = {
@@ -78,4 +86,4 @@ async def build(settings: WorkerSettings, clock: Clock = utc_now) -> Context:
         SIGNING_KEYS_TASK: housekeeping.rotate_signing_keys,
     }
     coalesced = {name: Coalesced(job) for name, job in jobs.items()}
-    return Context(coalesced, deliverer, client, redis, engine)
+    return Context(coalesced, emails, deliverer, client, redis, engine)

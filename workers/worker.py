@@ -66,6 +66,7 @@ def work(settings: WorkerSettings) -> int:
         quiet=True,
     )
     log.info("started", concurrency=settings.worker_concurrency)
+    loop.submit(context.check_mail_server())
     worker.start()
     loop.run(context.close())
     loop.stop()

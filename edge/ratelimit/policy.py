@@ -100,7 +100,8 @@ def charge_for(
 
     Args:
         entries: the descriptor: category, and subject with tier, organization
-            and limits, or address, or email.
+            and limits, or address, or email; for mails email, organization with
+            tier, or subject.
         cost: what the request costs.
         limits: those of organizations that have some of their own.
         shadows: rules of the table that are only tried.
@@ -109,6 +110,8 @@ def charge_for(
     category = _category(entries, doubts)
     if category in rules.SHARES:
         budgets = _tier_budgets(entries, category, limits, shadows, doubts)
+    elif category in rules.MAIL_CATEGORIES:
+        budgets = (_mail_budget(entries, category, shadows, doubts),)
     else:
         budgets = (_stranger_budget(entries, category, shadows, doubts),)
     return Charge(category.value, budgets, cost, tuple(doubts))
@@ -152,6 +155,20 @@ def _stranger_budget(
         return _budget(f"email:{email}", category, rules.email_windows(category, shadows))
     tag = _address(entries, doubts) or _subject(entries) or _unknown(doubts)
     return _budget(tag, category, rules.address_windows(category, shadows))
+
+
+def _mail_budget(
+    entries: Mapping[str, str], category: Category, shadows: Shadows, doubts: list[Doubt]
+) -> Budget:
+    """The budget of a recipient, an organization or a caller for mails.
+
+    One mail is charged to all of them together, so they lie together.
+    """
+    of_tier = category is Category.MAIL_ORGANIZATION
+    tier = _tier(entries, doubts) if of_tier else rules.LOWEST_TIER
+    charged = next(filter(None, map(entries.get, ("email", "organization", "subject"))), None)
+    name = f"{category}:{charged or _unknown(doubts)}"
+    return _budget("mail", name, rules.mail_windows(category, tier, shadows))
 
 
 def _budget(tag: str, name: str, windows: Windows) -> Budget:

@@ -25,6 +25,10 @@ class Category(StrEnum):
     LOGIN = "login"
     REGISTER = "register"
     PASSWORD_RESET = "password_reset"  # noqa: S105
+    # Mails that somebody causes; only the core asks for them.
+    MAIL_RECIPIENT = "mail_recipient"
+    MAIL_ORGANIZATION = "mail_organization"
+    MAIL_SENDER = "mail_sender"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,20 @@ PER_ADDRESS: Mapping[Category, Rate] = {
 
 # How often a mail with a reset link goes to one person.
 PER_EMAIL = {"hour": 3}
+
+# How many mails one address gets of a kind, and how many one caller causes.
+MAILS: Mapping[Category, Rates] = {
+    Category.MAIL_RECIPIENT: {"hour": 3, "day": 10},
+    Category.MAIL_SENDER: {"hour": 20, "day": 100},
+}
+# How many mails all callers of an organization cause, by its tier.
+MAILS_OF_TIER: Mapping[str, Rates] = {
+    "free": {"hour": 20, "day": 50},
+    "basic": {"hour": 50, "day": 200},
+    "pro": {"hour": 100, "day": 500},
+    "enterprise": {"hour": 500, "day": 2000},
+}
+MAIL_CATEGORIES = frozenset({*MAILS, Category.MAIL_ORGANIZATION})
 
 # For a short while, a caller may go at twice the average rate of its minute.
 BURST_FACTOR = 2
@@ -148,6 +166,17 @@ def email_windows(category: Category, shadows: Shadows = NO_SHADOWS) -> Windows:
     return _windows(PER_EMAIL, OF_THE_TIER, _Trial(OF_THE_TIER, shadows, "", category))
 
 
+@lru_cache(maxsize=64)
+def mail_windows(category: Category, tier: str, shadows: Shadows = NO_SHADOWS) -> Windows:
+    """The windows for mails.
+
+    Args:
+        tier: of the organization, if that is what is charged.
+    """
+    rates = MAILS_OF_TIER[tier] if category is Category.MAIL_ORGANIZATION else MAILS[category]
+    return _windows(rates, OF_THE_TIER, _Trial(OF_THE_TIER, shadows, "", category))
+
+
 def table_shadows(text: str) -> Shadows:
     """Rules of the table, by their names: "login, free.minute, pro.write.hour".
 
@@ -169,6 +198,8 @@ def _names() -> Iterator[str]:
         yield from (f"{tier}{kind}{window}" for window in windows)
     for category in (*PER_ADDRESS, Category.PASSWORD_RESET):
         yield from (f"{category}{window}" for window in windows)
+    for category in MAIL_CATEGORIES:
+        yield from (f"{category}{window}" for window in ("", ".hour", ".day"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,13 @@ from server.auth.signing_keys import SigningKeys
 from server.auth.token_pairs import TokenPairs
 from server.auth.verification import Verification
 from server.kit.call import Call, Principal
+from server.kit.email_addresses import new_email
 from server.kit.ids import new_id, parse_id
 from server.kit.limiter import Limiter
 from server.kit.mail import Mailer
 from server.kit.paging import Cursors
 from server.organizations.tenants import Tenants
-from server.users.accounts import Accounts, normal_email
+from server.users.accounts import Accounts
 from server.users.notices import notify_password_changed
 from server.users.password_policy import require_acceptable
 from server.users.passwords import Passwords
@@ -57,7 +58,7 @@ class AuthService:
     cursors: Cursors
 
     async def Register(self, request: pb.RegisterRequest, call: Call) -> pb.RegisterResponse:
-        require_acceptable(request.password, normal_email(request.email), "password")
+        require_acceptable(request.password, new_email(request.email), "password")
         account = await self.accounts.create(
             call.db,
             email=request.email,
@@ -137,7 +138,7 @@ class AuthService:
         Neither the answer nor its time tells who has an account; the entry in
         the audit log makes it a commit either way.
         """
-        email = normal_email(request.email)
+        email = new_email(request.email)
         await self.limiter.charge_email(email, "password_reset")
         account = await self.accounts.find_by_email(email)
         known = account is not None and account.active

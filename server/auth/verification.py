@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from server.auth.one_time_tokens import OneTimeTokens
 from server.kit.call import Call
+from server.kit.errors import UnavailableError
+from server.kit.limiter import RateLimitExceededError
 from server.kit.mail import Mailer
+from server.kit.mail_budgets import MailBudgets
 from server.users.accounts import Account, Accounts
 
 # A sign-in with an address that is not verified mails a link; not more often than this.
@@ -21,18 +25,29 @@ class Verification:
     accounts: Accounts
     tokens: OneTimeTokens
     mailer: Mailer
+    budgets: MailBudgets
 
     async def mail(self, account: Account, call: Call) -> None:
-        """Mails a link."""
+        """Mails a link.
+
+        Raises:
+            RateLimitExceededError: if the address has no mail left.
+            UnavailableError: if nobody can say whether it has.
+        """
+        await self.budgets.charge(call, account.email, "account")
         token = await self.tokens.issue(call.db, account.id, "verify_email", call.now)
         self.mailer.send(
             call, account.email, "verify_email", token=token, display_name=account.display_name
         )
 
     async def mail_again(self, account: Account, call: Call) -> None:
-        """Mails a link, unless one went out just now."""
+        """Mails a link, unless one went out just now or the address has no mail left.
+
+        The answer to a sign-in is the same either way.
+        """
         # The lock makes two sign-ins at once send one mail.
         await self.accounts.lock(call.db, account.id)
         lately = call.now - INTERVAL
         if not await self.tokens.issued_since(call.db, account.id, "verify_email", lately):
-            await self.mail(account, call)
+            with suppress(RateLimitExceededError, UnavailableError):
+                await self.mail(account, call)

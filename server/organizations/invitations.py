@@ -8,8 +8,11 @@ from uuid import UUID
 from portico.organizations.v1 import organization_service_pb2 as pb
 
 from server.kit.call import Call
+from server.kit.email_addresses import new_email
 from server.kit.ids import new_id
+from server.kit.limiter import Payer
 from server.kit.mail import Mailer
+from server.kit.mail_budgets import MailBudgets
 from server.kit.secrets import Secrets
 from server.kit.tokens import new_token
 from server.organizations import pending_invitations
@@ -27,7 +30,7 @@ from server.organizations.repository import (
     OrganizationRepository,
 )
 from server.organizations.rules import INVITATION_LIFETIME, ROLES, may_invite
-from server.users.accounts import Accounts, Contact, normal_email
+from server.users.accounts import Accounts, Contact
 
 PURPOSE = "one-time-token"
 
@@ -39,6 +42,7 @@ class Invitations:
     accounts: Accounts
     api_keys: ApiKeys
     mailer: Mailer
+    budgets: MailBudgets
     secrets: Secrets
 
     async def issue(
@@ -47,11 +51,14 @@ class Invitations:
         """A new invitation, with its mail on the way.
 
         Raises:
+            InvalidEmailAddressError: if no mail can be sent to the address.
             AlreadyMemberError: if the address is a member's.
             IntegrityError: if it has a pending invitation; the constraint
                 becomes INVITATION_PENDING.
+            RateLimitExceededError: if the address, the caller or the organization
+                has no mail left.
         """
-        email = normal_email(request.email)
+        email = new_email(request.email)
         await self._require_no_member(organization.id, email, call)
         token = new_token()
         invitation = Invitation(
@@ -68,6 +75,8 @@ class Invitations:
         await repository.close_expired(organization.id, email, call.now)
         repository.add(invitation)
         await call.db.flush()
+        payer = Payer(organization.id, organization.tier)
+        await self.budgets.charge(call, email, "invitation", payer)
         await self._mail(invitation, organization, token, call)
         return invitation
 

@@ -38,7 +38,13 @@ from server.organizations.repository import (
     MembershipRepository,
     OrganizationRepository,
 )
-from server.organizations.rules import OWNER, ROLES, require_grantable, slug_candidates
+from server.organizations.rules import (
+    OWNER,
+    ROLES,
+    require_free_to_choose,
+    require_grantable,
+    slug_candidates,
+)
 from server.organizations.tenants import Tenants
 from server.organizations.views import OrganizationView
 from server.users.accounts import Accounts, Contact
@@ -98,7 +104,8 @@ class OrganizationService:
         call.expect(organization.version)
         if request.HasField("name"):
             organization.name = request.name
-        if request.HasField("slug"):
+        if request.HasField("slug") and request.slug != organization.slug:
+            require_free_to_choose(request.slug)
             organization.slug = request.slug
         if request.HasField("allow_key_import"):
             if request.allow_key_import:
@@ -285,6 +292,7 @@ class OrganizationService:
 
 async def _create(request: pb.CreateOrganizationRequest, call: Call) -> Organization:
     """A new organization with the slug that was asked for, or with one made from its name."""
+    require_free_to_choose(request.slug)
     slugs = [request.slug] if request.slug else slug_candidates(request.name)
     for slug in slugs:
         organization = await OrganizationRepository(call.db).create(request.name, slug)

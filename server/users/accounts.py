@@ -13,6 +13,7 @@ from portico.users.v1.user_pb2 import User as UserMessage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.batching import BatchLoader
+from server.kit.email_addresses import new_email, normal_email
 from server.kit.ids import new_id
 from server.kit.reads import Reads
 from server.users import wire
@@ -26,7 +27,7 @@ from server.users.repository import (
     session_may_hold,
     with_account,
 )
-from server.users.rules import ROLE_PERMISSIONS, normal_email
+from server.users.rules import ROLE_PERMISSIONS
 
 __all__ = [
     "Account",
@@ -35,7 +36,6 @@ __all__ = [
     "account",
     "can_act",
     "find_contacts",
-    "normal_email",
     "session_may_hold",
     "with_account",
 ]
@@ -147,11 +147,12 @@ class Accounts:
         """Creates an account.
 
         Raises:
+            InvalidEmailAddressError: if no mail can be sent to the address.
             IntegrityError: if the address has one; the constraint becomes EMAIL_TAKEN.
         """
         user = User(
             id=new_id(),
-            email=normal_email(email),
+            email=new_email(email),
             password_hash=password_hash,
             role=role,
             accepted_terms_at=accepted_terms_at,

@@ -21,7 +21,7 @@ class User(Identified, Timestamped, Versioned, Base):
 
     __tablename__ = "users"
 
-    # Trimmed and in lower case, see `rules.normal_email`.
+    # In its normal form, see `email_addresses.normal_email`.
     email: Mapped[str] = mapped_column(String(254))
     # None until a person whose account somebody else created has chosen one.
     password_hash: Mapped[str | None] = mapped_column(String(100))

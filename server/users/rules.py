@@ -14,8 +14,3 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[str]] = {
         }
     ),
 }
-
-
-def normal_email(address: str) -> str:
-    """An address as it is stored and compared: without spaces around it, in lower case."""
-    return address.strip().lower()

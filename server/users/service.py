@@ -12,6 +12,7 @@ from server.kit.call import Call
 from server.kit.errors import FieldViolation
 from server.kit.ids import parse_id
 from server.kit.mail import Mailer
+from server.kit.mail_budgets import MailBudgets
 from server.kit.paging import Cursors
 from server.users import wire
 from server.users.accounts import Account, Accounts
@@ -40,6 +41,7 @@ class UserService:
     memberships: Memberships
     tokens: PasswordTokens
     mailer: Mailer
+    budgets: MailBudgets
     cursors: Cursors
 
     async def GetMe(self, request: pb.GetMeRequest, call: Call) -> pb.GetMeResponse:
@@ -90,6 +92,7 @@ class UserService:
             display_name=request.display_name,
             role=request.role or "user",
         )
+        await self.budgets.charge(call, account.email, "account")
         token = await self.tokens.issue(call.db, account.id, "reset_password", call.now)
         self.mailer.send(
             call, account.email, "choose_password", token=token, display_name=account.display_name

@@ -47,6 +47,8 @@ EXCUSED = {
     "PREFIX_RESERVED",
     "PREFIX_REPEATED",
     "HASH_REPEATED",
+    "SLUG_RESERVED",  # a list of words
+    "STRING_EMAIL_ADDRESS",  # more grammar than a format holds
 }
 _KEY = re.compile("[!-~]{1,255}")
 _NOBODYS = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -56,6 +58,18 @@ _SOMEBODY = "Bearer somebody"
 # The network of one address: always one whose host bits are zero.
 schemathesis.openapi.format(
     "ip-prefix", st.ip_addresses().map(lambda address: f"{address}/{address.max_prefixlen}")
+)
+# What people are called: anything that is seen, with space only inside.
+schemathesis.openapi.format(
+    "name",
+    st.text(
+        st.characters(
+            categories=["L", "N", "P", "S", "Zs"],
+            exclude_characters="\u2800\u115f\u1160\u3164\uffa0",
+        )
+    )
+    .map(lambda text: " ".join(text.split()))
+    .filter(bool),
 )
 
 _turn = itertools.count()

@@ -6,7 +6,6 @@ import asyncio
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from email.message import EmailMessage
 
 import structlog
 
@@ -14,9 +13,10 @@ from server.kit.clock import Clock
 from server.kit.db import Sessions
 from server.kit.outbox import EMAIL_PURPOSE
 from server.kit.secrets import Secrets
-from workers.emails.message import build_message
+from workers.emails.message import Message, UnwritableAddressError, build_message
 from workers.emails.outbox import Claim, claim_due, record_failure, record_sent
-from workers.emails.smtp import RecipientRefusedError, Transport
+from workers.emails.reachability import Reachability
+from workers.emails.smtp import RefusedError, Transport
 from workers.emails.templates import render
 from workers.failures import quiet_failure
 from workers.retries import RETRIES, RetrySchedule
@@ -35,6 +35,7 @@ class EmailSender:
     Attributes:
         sender: what stands in From.
         public_url: where the links lead.
+        server: whether the mail server can be used.
     """
 
     sessions: Sessions
@@ -43,6 +44,7 @@ class EmailSender:
     clock: Clock
     sender: str
     public_url: str
+    server: Reachability
     retries: RetrySchedule = RETRIES
 
     async def __call__(self) -> None:
@@ -60,11 +62,13 @@ class EmailSender:
             try:
                 await self.transport.send(self._message(claim))
             except Exception as error:
+                self.server.failed(error)
                 await self._put_off(claim, error)
             else:
+                self.server.succeeded()
                 await self._done(claim)
 
-    def _message(self, claim: Claim) -> EmailMessage:
+    def _message(self, claim: Claim) -> Message:
         variables = json.loads(self.secrets.unseal(EMAIL_PURPOSE, claim.sealed_variables))
         mail = render(claim.template, variables, self.public_url)
         return build_message(claim.email_id, self.sender, claim.recipient, mail, self.clock())
@@ -76,7 +80,7 @@ class EmailSender:
 
     async def _put_off(self, claim: Claim, error: Exception) -> None:
         """Only the kind of an error is kept: what a mail server says repeats the address."""
-        final = isinstance(error, RecipientRefusedError)
+        final = isinstance(error, RefusedError | UnwritableAddressError)
         pause = None if final else self.retries.pause_after(claim.attempt_count + 1)
         retry_at = None if pause is None else self.clock() + pause
         async with self.sessions.begin() as db:

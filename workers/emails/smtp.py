@@ -3,29 +3,57 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from workers.emails.message import Message
+
 TIMEOUT = 10.0  # seconds for each step
 DEFAULT_PORTS = {"smtp": 25, "smtps": 465}
 
+# What is raised if the mail server cannot be used at all, for whatever mail.
+SERVER_ERRORS = (
+    OSError,
+    aiosmtplib.SMTPAuthenticationError,
+    aiosmtplib.SMTPConnectError,
+    aiosmtplib.SMTPHeloError,
+    aiosmtplib.SMTPNotSupported,
+    aiosmtplib.SMTPServerDisconnected,
+    aiosmtplib.SMTPTimeoutError,
+)
 
-class RecipientRefusedError(Exception):
+
+class RefusedError(Exception):
+    """The mail server refuses a mail for good."""
+
+
+class RecipientRefusedError(RefusedError):
     """The mail server will never take a mail for this address."""
+
+
+class MessageRefusedError(RefusedError):
+    """The mail server will never take this message."""
 
 
 class Transport(Protocol):
     """Hands messages to whoever carries them."""
 
-    async def send(self, message: EmailMessage) -> None:
+    async def send(self, message: Message) -> None:
         """Sends one message.
 
         Raises:
-            RecipientRefusedError: if there is no point in trying again.
+            RefusedError: if there is no point in trying again.
             Exception: if it failed for now.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Connects and signs in, and sends nothing.
+
+        Raises:
+            Exception: if no message could be sent.
         """
         ...
 
@@ -60,27 +88,49 @@ class SmtpTransport:
             password=unquote(parts.password) if parts.password else None,
         )
 
-    async def send(self, message: EmailMessage) -> None:
-        """Sends one message.
+    async def send(self, message: Message) -> None:
+        """Sends one message to its one recipient; its headers decide nothing.
 
         Raises:
             RecipientRefusedError: if the server refuses the address for good (5xx).
+            MessageRefusedError: if it refuses the message for good (5xx).
             aiosmtplib.SMTPException: if it failed for now.
             OSError: if the server is out of reach.
         """
         try:
             await aiosmtplib.send(
-                message,
-                hostname=self.hostname,
-                port=self.port,
-                use_tls=self.implicit_tls,
-                # A password is told only over TLS; without one, TLS is used where it is offered.
-                start_tls=True if self.password and not self.implicit_tls else None,
-                username=self.username,
-                password=self.password,
-                timeout=TIMEOUT,
+                message.content,
+                sender=message.sender,
+                recipients=[message.recipient],
+                **self._connection(),
             )
         except aiosmtplib.SMTPRecipientsRefused as refused:
             if all(each.code >= 500 for each in refused.recipients):
                 raise RecipientRefusedError from refused
             raise
+        except aiosmtplib.SMTPDataError as refused:
+            if refused.code >= 500:
+                raise MessageRefusedError from refused
+            raise
+
+    async def check(self) -> None:
+        """Connects and signs in, and sends nothing.
+
+        Raises:
+            aiosmtplib.SMTPException: if the server does not take our mails.
+            OSError: if the server is out of reach.
+        """
+        async with aiosmtplib.SMTP(**self._connection()):
+            pass
+
+    def _connection(self) -> dict[str, Any]:
+        return {
+            "hostname": self.hostname,
+            "port": self.port,
+            "use_tls": self.implicit_tls,
+            # A password is sent only over TLS; without one, TLS is used where it is offered.
+            "start_tls": True if self.password and not self.implicit_tls else None,
+            "username": self.username,
+            "password": self.password,
+            "timeout": TIMEOUT,
+        }

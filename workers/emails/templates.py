@@ -1,12 +1,19 @@
-"""What the mails say. Each is written once and shown as plain text and as HTML."""
+"""What the mails say. Each is written once and shown as plain text and as HTML.
+
+The texts here are ours. What fills their gaps is a caller's, and goes through `quoting`,
+whatever the template: a new one has nothing to do for it.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from string import Template as Text
 from urllib.parse import urlencode
+
+from workers.emails.quoting import quote_name, quote_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A mail with gaps ("$display_name") that its variables fill.
+    """A mail with gaps ("$display_name") that its variables fill; none begins a line.
+
+    A variable that ends in "_name" is a name; one that reads as an address of any
+    kind is not shown, see `quoting.quote_name`.
 
     Attributes:
         paragraphs: the text above the link.
@@ -70,7 +80,7 @@ TEMPLATES: Mapping[str, Template] = {
         subject="Invitation to $organization_name",
         paragraphs=(
             "Hello,",
-            "$inviter_name invites you to the organization $organization_name, as $role.",
+            "you are invited by $inviter_name to join $organization_name, as $role.",
         ),
         link=Link("Accept the invitation", "/invitations/accept"),
         notes=("If you do not know them, nothing needs to be done.",),
@@ -103,6 +113,8 @@ TEMPLATES: Mapping[str, Template] = {
     ),
 }
 
+TOKEN = "token"  # noqa: S105 (the name of a variable)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 ABOUT_THE_LINK = "The link works once. The token that it carries is:"
 
 
@@ -116,15 +128,21 @@ def render(name: str, variables: Mapping[str, str], public_url: str) -> Rendered
 
     Raises:
         KeyError: if there is no such mail, or a variable is missing.
+        ValueError: if the token is none of ours.
     """
     template = TEMPLATES[name]
-    # A header is one line, whatever a name holds.
-    subject = " ".join(_fill(template.subject, variables).split())
+    link = "" if template.link is None else _url(template.link, variables[TOKEN], public_url)
+    quoted = {key: _quoted(key, value) for key, value in variables.items() if key != TOKEN}
+    token = variables[TOKEN] if link else ""
     return Rendered(
-        subject,
-        _plain(template, variables, public_url),
-        _html(template, variables, public_url),
+        _fill(template.subject, quoted),
+        _plain(template, quoted, link, token),
+        _html(template, quoted, link, token),
     )
+
+
+def _quoted(variable: str, value: str) -> str:
+    return quote_name(variable, value) if variable.endswith("_name") else quote_text(value)
 
 
 def _fill(text: str, variables: Mapping[str, str]) -> str:
@@ -132,25 +150,26 @@ def _fill(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _url(link: Link, token: str, public_url: str) -> str:
-    return f"{public_url.rstrip('/')}{link.path}?{urlencode({'token': token})}"
+    if _TOKEN.fullmatch(token) is None:
+        raise ValueError("the token is none of ours")
+    return f"{public_url.rstrip('/')}{link.path}?{urlencode({TOKEN: token})}"
 
 
-def _plain(template: Template, variables: Mapping[str, str], public_url: str) -> str:
+def _plain(template: Template, variables: Mapping[str, str], url: str, token: str) -> str:
     parts = [_fill(paragraph, variables) for paragraph in template.paragraphs]
     if template.link is not None:
-        token = variables["token"]
-        url = _url(template.link, token, public_url)
         parts += [f"{template.link.action}:\n{url}", f"{ABOUT_THE_LINK}\n{token}"]
-    return "\n\n".join([*parts, *template.notes]) + "\n"
+    parts += [_fill(note, variables) for note in template.notes]
+    return "\n\n".join(parts) + "\n"
 
 
-def _html(template: Template, variables: Mapping[str, str], public_url: str) -> str:
-    escaped = {key: escape(value) for key, value in variables.items()}
+def _html(template: Template, variables: Mapping[str, str], url: str, token: str) -> str:
+    # Isolated, so that a name in a script that runs from right to left turns nothing else.
+    escaped = {key: f"<bdi>{escape(value)}</bdi>" for key, value in variables.items()}
     parts = [f"<p>{_fill(paragraph, escaped)}</p>" for paragraph in template.paragraphs]
     if template.link is not None:
-        url = escape(_url(template.link, variables["token"], public_url))
-        parts.append(f'<p><a href="{url}">{template.link.action}</a></p>')
-        parts.append(f"<p>{ABOUT_THE_LINK}<br><code>{escaped['token']}</code></p>")
-    parts += [f"<p>{note}</p>" for note in template.notes]
+        parts.append(f'<p><a href="{escape(url)}">{template.link.action}</a></p>')
+        parts.append(f"<p>{ABOUT_THE_LINK}<br><code>{token}</code></p>")
+    parts += [f"<p>{_fill(note, escaped)}</p>" for note in template.notes]
     body = "\n".join(parts)
     return f'<!doctype html>\n<html lang="en"><body>\n{body}\n</body></html>\n'

@@ -7,6 +7,7 @@ import re
 
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import FieldDescriptor
+from portico.type.v1 import rules_pb2
 
 from edge.gateway.typed import Json
 
@@ -14,12 +15,13 @@ Rules = validate_pb2.FieldRules
 
 # "ip-prefix" is no format of JSON Schema's own; it stands for RFC 4632 and RFC 4291 prefixes.
 _STRING_FORMATS = {
-    "email": "email",
     "uuid": "uuid",
     "uri": "uri",
     "hostname": "hostname",
     "ip_prefix": "ip-prefix",
 }
+# Rules of our own. "name" is no format of JSON Schema's own either.
+_OWN_FORMATS = ((rules_pb2.name, "name"), (rules_pb2.email_address, "email"))
 _STRING_BOUNDS = {"min_len": "minLength", "max_len": "maxLength", "pattern": "pattern"}
 _NUMBER_BOUNDS = {
     "gt": "exclusiveMinimum",
@@ -69,7 +71,8 @@ def item_keywords(rules: Rules) -> Json:
 
 def _string(rules: validate_pb2.StringRules) -> Json:
     schema = _bounds(rules, _STRING_BOUNDS)
-    format_ = _STRING_FORMATS.get(rules.WhichOneof("well_known") or "")
+    own = next((format_ for rule, format_ in _OWN_FORMATS if rules.Extensions[rule]), None)
+    format_ = own or _STRING_FORMATS.get(rules.WhichOneof("well_known") or "")
     if format_ is not None:
         schema["format"] = format_
     if getattr(rules, "in"):

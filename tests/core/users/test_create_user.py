@@ -65,7 +65,7 @@ async def test_a_taken_address_is_refused(
 async def test_what_breaks_a_rule_is_named(
     world: World, administrator: Person, refused: Refused
 ) -> None:
-    request = pb.CreateUserRequest(email="nobody", display_name="G", role="king")
+    request = pb.CreateUserRequest(email="nobody", display_name="", role="king")
     attempt = world.users.CreateUser(request, metadata=administrator.metadata)
     found = await refused(attempt, INVALID, "VALIDATION_ERROR")
     assert set(found.fields) == {"email", "display_name", "role"}

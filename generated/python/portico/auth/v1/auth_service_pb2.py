@@ -26,10 +26,11 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from portico.auth.v1 import session_pb2 as portico_dot_auth_dot_v1_dot_session__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
+from portico.type.v1 import rules_pb2 as portico_dot_type_dot_v1_dot_rules__pb2
 from portico.users.v1 import user_pb2 as portico_dot_users_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"portico/auth/v1/auth_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dportico/auth/v1/session.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/users/v1/user.proto\"\x94\x01\n\x0fRegisterRequest\x12\x1d\n\x05\x65mail\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x18\xfe\x01`\x01\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\x12\x1f\n\x0c\x64isplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x32\x12\x1f\n\x0e\x61\x63\x63\x65pted_terms\x18\x04 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01\"8\n\x10RegisterResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"O\n\x0cLoginRequest\x12\x1d\n\x05\x65mail\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x18\xfe\x01`\x01\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\xc8\xf3\x18\x01\"\x96\x01\n\rLoginResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\"<\n\x13RefreshTokenRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"w\n\x14RefreshTokenResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse\">\n\x19SwitchOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"}\n\x1aSwitchOrganizationResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"X\n\x13ListSessionsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"i\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.portico.auth.v1.Session\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"4\n\x14RevokeSessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15RevokeSessionResponse\"6\n\x15\x46orgotPasswordRequest\x12\x1d\n\x05\x65mail\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x18\xfe\x01`\x01\xc8\xf3\x18\x01\"\x18\n\x16\x46orgotPasswordResponse\"[\n\x14ResetPasswordRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12$\n\x0cnew_password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\"\x17\n\x15ResetPasswordResponse\"3\n\x12VerifyEmailRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\";\n\x13VerifyEmailResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\x19\n\x17GetJsonWebKeySetRequest\"E\n\x18GetJsonWebKeySetResponse\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.portico.auth.v1.JsonWebKey\"c\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03use\x18\x02 \x01(\t\x12\x0b\n\x03\x61lg\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x63rv\x18\x05 \x01(\t\x12\t\n\x01x\x18\x06 \x01(\t\x12\t\n\x01y\x18\x07 \x01(\t2\xdb\x0c\n\x0b\x41uthService\x12\x88\x01\n\x08Register\x12 .portico.auth.v1.RegisterRequest\x1a!.portico.auth.v1.RegisterResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x05\xd8\xf3\x18\xc9\x01\x82\xd3\xe4\x93\x02 \"\x15/api/v1/auth/register:\x01*b\x04user\x12u\n\x05Login\x12\x1d.portico.auth.v1.LoginRequest\x1a\x1e.portico.auth.v1.LoginResponse\"-\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/login:\x01*\x12\x8c\x01\n\x0cRefreshToken\x12$.portico.auth.v1.RefreshTokenRequest\x1a%.portico.auth.v1.RefreshTokenResponse\"/\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12~\n\x06Logout\x12\x1e.portico.auth.v1.LogoutRequest\x1a\x1f.portico.auth.v1.LogoutResponse\"3\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/auth/logout:\x01*\x12\xaa\x01\n\x12SwitchOrganization\x12*.portico.auth.v1.SwitchOrganizationRequest\x1a+.portico.auth.v1.SwitchOrganizationResponse\";\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02%\" /api/v1/auth/switch-organization:\x01*\x12\x86\x01\n\x0cListSessions\x12$.portico.auth.v1.ListSessionsRequest\x1a%.portico.auth.v1.ListSessionsResponse\")\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/auth/sessions\x12\x9f\x01\n\rRevokeSession\x12%.portico.auth.v1.RevokeSessionRequest\x1a&.portico.auth.v1.RevokeSessionResponse\"?\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02$*\"/api/v1/auth/sessions/{session_id}\x12\x9b\x01\n\x0e\x46orgotPassword\x12&.portico.auth.v1.ForgotPasswordRequest\x1a\'.portico.auth.v1.ForgotPasswordResponse\"8\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/forgot-password:\x01*\x12\x97\x01\n\rResetPassword\x12%.portico.auth.v1.ResetPasswordRequest\x1a&.portico.auth.v1.ResetPasswordResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/reset-password:\x01*\x12\x90\x01\n\x0bVerifyEmail\x12#.portico.auth.v1.VerifyEmailRequest\x1a$.portico.auth.v1.VerifyEmailResponse\"6\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02$\"\x19/api/v1/auth/verify-email:\x01*b\x04user\x12\x97\x01\n\x10GetJsonWebKeySet\x12(.portico.auth.v1.GetJsonWebKeySetRequest\x1a).portico.auth.v1.GetJsonWebKeySetResponse\".\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"portico/auth/v1/auth_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dportico/auth/v1/session.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\x1a\x1bportico/users/v1/user.proto\"\x9a\x01\n\x0fRegisterRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\x12#\n\x0c\x64isplay_name\x18\x03 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01\x12\x1f\n\x0e\x61\x63\x63\x65pted_terms\x18\x04 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01\"8\n\x10RegisterResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"`\n\x0cLoginRequest\x12.\n\x05\x65mail\x18\x01 \x01(\tB\x1f\xbaH\x18r\x16\x18\xfe\x01\x32\x11^[^@\\s]+@[^@\\s]+$\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\xc8\xf3\x18\x01\"\x96\x01\n\rLoginResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\"<\n\x13RefreshTokenRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"w\n\x14RefreshTokenResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse\">\n\x19SwitchOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"}\n\x1aSwitchOrganizationResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"X\n\x13ListSessionsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"i\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.portico.auth.v1.Session\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"4\n\x14RevokeSessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15RevokeSessionResponse\"8\n\x15\x46orgotPasswordRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\"\x18\n\x16\x46orgotPasswordResponse\"[\n\x14ResetPasswordRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12$\n\x0cnew_password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\"\x17\n\x15ResetPasswordResponse\"3\n\x12VerifyEmailRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\";\n\x13VerifyEmailResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\x19\n\x17GetJsonWebKeySetRequest\"E\n\x18GetJsonWebKeySetResponse\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.portico.auth.v1.JsonWebKey\"c\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03use\x18\x02 \x01(\t\x12\x0b\n\x03\x61lg\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x63rv\x18\x05 \x01(\t\x12\t\n\x01x\x18\x06 \x01(\t\x12\t\n\x01y\x18\x07 \x01(\t2\xdb\x0c\n\x0b\x41uthService\x12\x88\x01\n\x08Register\x12 .portico.auth.v1.RegisterRequest\x1a!.portico.auth.v1.RegisterResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x05\xd8\xf3\x18\xc9\x01\x82\xd3\xe4\x93\x02 \"\x15/api/v1/auth/register:\x01*b\x04user\x12u\n\x05Login\x12\x1d.portico.auth.v1.LoginRequest\x1a\x1e.portico.auth.v1.LoginResponse\"-\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/login:\x01*\x12\x8c\x01\n\x0cRefreshToken\x12$.portico.auth.v1.RefreshTokenRequest\x1a%.portico.auth.v1.RefreshTokenResponse\"/\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12~\n\x06Logout\x12\x1e.portico.auth.v1.LogoutRequest\x1a\x1f.portico.auth.v1.LogoutResponse\"3\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/auth/logout:\x01*\x12\xaa\x01\n\x12SwitchOrganization\x12*.portico.auth.v1.SwitchOrganizationRequest\x1a+.portico.auth.v1.SwitchOrganizationResponse\";\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02%\" /api/v1/auth/switch-organization:\x01*\x12\x86\x01\n\x0cListSessions\x12$.portico.auth.v1.ListSessionsRequest\x1a%.portico.auth.v1.ListSessionsResponse\")\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/auth/sessions\x12\x9f\x01\n\rRevokeSession\x12%.portico.auth.v1.RevokeSessionRequest\x1a&.portico.auth.v1.RevokeSessionResponse\"?\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02$*\"/api/v1/auth/sessions/{session_id}\x12\x9b\x01\n\x0e\x46orgotPassword\x12&.portico.auth.v1.ForgotPasswordRequest\x1a\'.portico.auth.v1.ForgotPasswordResponse\"8\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/forgot-password:\x01*\x12\x97\x01\n\rResetPassword\x12%.portico.auth.v1.ResetPasswordRequest\x1a&.portico.auth.v1.ResetPasswordResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/reset-password:\x01*\x12\x90\x01\n\x0bVerifyEmail\x12#.portico.auth.v1.VerifyEmailRequest\x1a$.portico.auth.v1.VerifyEmailResponse\"6\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02$\"\x19/api/v1/auth/verify-email:\x01*b\x04user\x12\x97\x01\n\x10GetJsonWebKeySet\x12(.portico.auth.v1.GetJsonWebKeySetRequest\x1a).portico.auth.v1.GetJsonWebKeySetResponse\".\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,15 +38,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.auth.v1.auth_servic
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001\310\363\030\001'
+  _globals['_REGISTERREQUEST'].fields_by_name['email']._serialized_options = b'\272H\tr\007\030\376\001\320\363\030\001\310\363\030\001'
   _globals['_REGISTERREQUEST'].fields_by_name['password']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['password']._serialized_options = b'\272H\007r\005\020\014\030\350\007\310\363\030\001'
   _globals['_REGISTERREQUEST'].fields_by_name['display_name']._loaded_options = None
-  _globals['_REGISTERREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\006r\004\020\002\0302'
+  _globals['_REGISTERREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\nr\010\020\001\0302\310\363\030\001'
   _globals['_REGISTERREQUEST'].fields_by_name['accepted_terms']._loaded_options = None
   _globals['_REGISTERREQUEST'].fields_by_name['accepted_terms']._serialized_options = b'\272H\004j\002\010\001'
   _globals['_LOGINREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_LOGINREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001\310\363\030\001'
+  _globals['_LOGINREQUEST'].fields_by_name['email']._serialized_options = b'\272H\030r\026\030\376\0012\021^[^@\\s]+@[^@\\s]+$\310\363\030\001'
   _globals['_LOGINREQUEST'].fields_by_name['password']._loaded_options = None
   _globals['_LOGINREQUEST'].fields_by_name['password']._serialized_options = b'\272H\007r\005\020\001\030\350\007\310\363\030\001'
   _globals['_LOGINRESPONSE'].fields_by_name['access_token']._loaded_options = None
@@ -71,7 +72,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVOKESESSIONREQUEST'].fields_by_name['session_id']._loaded_options = None
   _globals['_REVOKESESSIONREQUEST'].fields_by_name['session_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['email']._loaded_options = None
-  _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['email']._serialized_options = b'\272H\007r\005\030\376\001`\001\310\363\030\001'
+  _globals['_FORGOTPASSWORDREQUEST'].fields_by_name['email']._serialized_options = b'\272H\tr\007\030\376\001\320\363\030\001\310\363\030\001'
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['token']._loaded_options = None
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['token']._serialized_options = b'\272H\007r\005\020\001\030\310\001\310\363\030\001'
   _globals['_RESETPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
@@ -100,52 +101,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['VerifyEmail']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\002\202\323\344\223\002$\"\031/api/v1/auth/verify-email:\001*b\004user'
   _globals['_AUTHSERVICE'].methods_by_name['GetJsonWebKeySet']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['GetJsonWebKeySet']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\007\350\363\030\001\202\323\344\223\002\030\022\026/.well-known/jwks.json'
-  _globals['_REGISTERREQUEST']._serialized_start=206
-  _globals['_REGISTERREQUEST']._serialized_end=354
-  _globals['_REGISTERRESPONSE']._serialized_start=356
-  _globals['_REGISTERRESPONSE']._serialized_end=412
-  _globals['_LOGINREQUEST']._serialized_start=414
-  _globals['_LOGINREQUEST']._serialized_end=493
-  _globals['_LOGINRESPONSE']._serialized_start=496
-  _globals['_LOGINRESPONSE']._serialized_end=646
-  _globals['_REFRESHTOKENREQUEST']._serialized_start=648
-  _globals['_REFRESHTOKENREQUEST']._serialized_end=708
-  _globals['_REFRESHTOKENRESPONSE']._serialized_start=710
-  _globals['_REFRESHTOKENRESPONSE']._serialized_end=829
-  _globals['_LOGOUTREQUEST']._serialized_start=831
-  _globals['_LOGOUTREQUEST']._serialized_end=846
-  _globals['_LOGOUTRESPONSE']._serialized_start=848
-  _globals['_LOGOUTRESPONSE']._serialized_end=864
-  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_start=866
-  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_end=928
-  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_start=930
-  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_end=1055
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1057
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1145
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1147
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1252
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=1254
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=1306
-  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1308
-  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1331
-  _globals['_FORGOTPASSWORDREQUEST']._serialized_start=1333
-  _globals['_FORGOTPASSWORDREQUEST']._serialized_end=1387
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=1389
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=1413
-  _globals['_RESETPASSWORDREQUEST']._serialized_start=1415
-  _globals['_RESETPASSWORDREQUEST']._serialized_end=1506
-  _globals['_RESETPASSWORDRESPONSE']._serialized_start=1508
-  _globals['_RESETPASSWORDRESPONSE']._serialized_end=1531
-  _globals['_VERIFYEMAILREQUEST']._serialized_start=1533
-  _globals['_VERIFYEMAILREQUEST']._serialized_end=1584
-  _globals['_VERIFYEMAILRESPONSE']._serialized_start=1586
-  _globals['_VERIFYEMAILRESPONSE']._serialized_end=1645
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=1647
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=1672
-  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_start=1674
-  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_end=1743
-  _globals['_JSONWEBKEY']._serialized_start=1745
-  _globals['_JSONWEBKEY']._serialized_end=1844
-  _globals['_AUTHSERVICE']._serialized_start=1847
-  _globals['_AUTHSERVICE']._serialized_end=3474
+  _globals['_REGISTERREQUEST']._serialized_start=235
+  _globals['_REGISTERREQUEST']._serialized_end=389
+  _globals['_REGISTERRESPONSE']._serialized_start=391
+  _globals['_REGISTERRESPONSE']._serialized_end=447
+  _globals['_LOGINREQUEST']._serialized_start=449
+  _globals['_LOGINREQUEST']._serialized_end=545
+  _globals['_LOGINRESPONSE']._serialized_start=548
+  _globals['_LOGINRESPONSE']._serialized_end=698
+  _globals['_REFRESHTOKENREQUEST']._serialized_start=700
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=760
+  _globals['_REFRESHTOKENRESPONSE']._serialized_start=762
+  _globals['_REFRESHTOKENRESPONSE']._serialized_end=881
+  _globals['_LOGOUTREQUEST']._serialized_start=883
+  _globals['_LOGOUTREQUEST']._serialized_end=898
+  _globals['_LOGOUTRESPONSE']._serialized_start=900
+  _globals['_LOGOUTRESPONSE']._serialized_end=916
+  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_start=918
+  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_end=980
+  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_start=982
+  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_end=1107
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1109
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1197
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1199
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1304
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=1306
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=1358
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1360
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1383
+  _globals['_FORGOTPASSWORDREQUEST']._serialized_start=1385
+  _globals['_FORGOTPASSWORDREQUEST']._serialized_end=1441
+  _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=1443
+  _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=1467
+  _globals['_RESETPASSWORDREQUEST']._serialized_start=1469
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=1560
+  _globals['_RESETPASSWORDRESPONSE']._serialized_start=1562
+  _globals['_RESETPASSWORDRESPONSE']._serialized_end=1585
+  _globals['_VERIFYEMAILREQUEST']._serialized_start=1587
+  _globals['_VERIFYEMAILREQUEST']._serialized_end=1638
+  _globals['_VERIFYEMAILRESPONSE']._serialized_start=1640
+  _globals['_VERIFYEMAILRESPONSE']._serialized_end=1699
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=1701
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=1726
+  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_start=1728
+  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_end=1797
+  _globals['_JSONWEBKEY']._serialized_start=1799
+  _globals['_JSONWEBKEY']._serialized_end=1898
+  _globals['_AUTHSERVICE']._serialized_start=1901
+  _globals['_AUTHSERVICE']._serialized_end=3528
 # @@protoc_insertion_point(module_scope)

@@ -35,7 +35,7 @@ class RegisterRequest(_message.Message):
     password: _builtins.str
     """At least 12 characters; not a common password; without the address in it."""
     display_name: _builtins.str
-    """The name that others see, 2 to 50 characters."""
+    """The name that others see, 1 to 50 characters."""
     accepted_terms: _builtins.bool
     """Must be true."""
     def __init__(
@@ -87,7 +87,9 @@ class LoginRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """The address of the account."""
+    """The address of the account. One that could not be registered today still
+    signs in if it has an account.
+    """
     password: _builtins.str
     """The password."""
     def __init__(

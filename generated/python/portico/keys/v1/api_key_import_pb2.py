@@ -26,9 +26,10 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from portico.keys.v1 import api_key_pb2 as portico_dot_keys_dot_v1_dot_api__key__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
+from portico.type.v1 import rules_pb2 as portico_dot_type_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$portico/keys/v1/api_key_import.proto\x12\x0fportico.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/keys/v1/api_key.proto\x1a\x1dportico/type/v1/options.proto\"\xd1\x03\n\x0c\x41piKeyImport\x12\x17\n\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12$\n\x06prefix\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^[!-~]{6,32}$\x12\x37\n\x06scopes\x18\x03 \x03(\tB\'\xbaH \x92\x01\x1d\x08\x01\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\xd0\xf3\x18\x01\x12\x38\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02@\x01\x12-\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimits\x12*\n\rallowed_cidrs\x18\x06 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\x32\x18\x01\"\x07r\x05\x18@\xe8\x01\x01\x12\"\n\x0bhmac_sha256\x18\x07 \x01(\x0c\x42\x0b\xbaH\x04z\x02h \xc8\xf3\x18\x01H\x00\x12\x1d\n\x06sha256\x18\x08 \x01(\x0c\x42\x0b\xbaH\x04z\x02h \xc8\xf3\x18\x01H\x00\x12\x62\n\x06\x62\x63rypt\x18\t \x01(\tBP\xbaHIrG2E^\\$2[aby]\\$(0[4-9]|1[0-4])\\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}$\xc8\xf3\x18\x01H\x00\x42\r\n\x04hash\x12\x05\xbaH\x02\x08\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$portico/keys/v1/api_key_import.proto\x12\x0fportico.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/keys/v1/api_key.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\"\xd5\x03\n\x0c\x41piKeyImport\x12\x1b\n\x04name\x18\x01 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x64\xc8\xf3\x18\x01\x12$\n\x06prefix\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^[!-~]{6,32}$\x12\x37\n\x06scopes\x18\x03 \x03(\tB\'\xbaH \x92\x01\x1d\x08\x01\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\xd0\xf3\x18\x01\x12\x38\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02@\x01\x12-\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimits\x12*\n\rallowed_cidrs\x18\x06 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\x32\x18\x01\"\x07r\x05\x18@\xe8\x01\x01\x12\"\n\x0bhmac_sha256\x18\x07 \x01(\x0c\x42\x0b\xbaH\x04z\x02h \xc8\xf3\x18\x01H\x00\x12\x1d\n\x06sha256\x18\x08 \x01(\x0c\x42\x0b\xbaH\x04z\x02h \xc8\xf3\x18\x01H\x00\x12\x62\n\x06\x62\x63rypt\x18\t \x01(\tBP\xbaHIrG2E^\\$2[aby]\\$(0[4-9]|1[0-4])\\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}$\xc8\xf3\x18\x01H\x00\x42\r\n\x04hash\x12\x05\xbaH\x02\x08\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +39,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEYIMPORT'].oneofs_by_name['hash']._loaded_options = None
   _globals['_APIKEYIMPORT'].oneofs_by_name['hash']._serialized_options = b'\272H\002\010\001'
   _globals['_APIKEYIMPORT'].fields_by_name['name']._loaded_options = None
-  _globals['_APIKEYIMPORT'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_APIKEYIMPORT'].fields_by_name['name']._serialized_options = b'\272H\nr\010\020\001\030d\310\363\030\001'
   _globals['_APIKEYIMPORT'].fields_by_name['prefix']._loaded_options = None
   _globals['_APIKEYIMPORT'].fields_by_name['prefix']._serialized_options = b'\272H\021r\0172\r^[!-~]{6,32}$'
   _globals['_APIKEYIMPORT'].fields_by_name['scopes']._loaded_options = None
@@ -53,6 +54,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEYIMPORT'].fields_by_name['sha256']._serialized_options = b'\272H\004z\002h \310\363\030\001'
   _globals['_APIKEYIMPORT'].fields_by_name['bcrypt']._loaded_options = None
   _globals['_APIKEYIMPORT'].fields_by_name['bcrypt']._serialized_options = b'\272HIrG2E^\\$2[aby]\\$(0[4-9]|1[0-4])\\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}$\310\363\030\001'
-  _globals['_APIKEYIMPORT']._serialized_start=182
-  _globals['_APIKEYIMPORT']._serialized_end=647
+  _globals['_APIKEYIMPORT']._serialized_start=211
+  _globals['_APIKEYIMPORT']._serialized_end=680
 # @@protoc_insertion_point(module_scope)

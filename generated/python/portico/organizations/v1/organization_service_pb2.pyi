@@ -28,10 +28,11 @@ class CreateOrganizationRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SLUG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What people call it, 2 to 100 characters."""
+    """What people call it, 1 to 100 characters."""
     slug: _builtins.str
-    """Its name in addresses: 2 to 50 of a-z, 0-9 and inner hyphens. Made from
-    the name if it is empty.
+    """Its name in addresses: 2 to 50 of a-z, 0-9 and inner hyphens, and no word
+    that has a meaning of its own there, as "api" or "login" has. Made from the
+    name if it is empty.
     """
     def __init__(
         self,
@@ -190,9 +191,11 @@ class UpdateOrganizationRequest(_message.Message):
     organization_id: _builtins.str
     """The organization."""
     name: _builtins.str
-    """Its new name, 2 to 100 characters."""
+    """Its new name, 1 to 100 characters."""
     slug: _builtins.str
-    """Its new slug: 2 to 50 of a-z, 0-9 and inner hyphens."""
+    """Its new slug: 2 to 50 of a-z, 0-9 and inner hyphens, and no word that has
+    a meaning of its own in addresses.
+    """
     allow_key_import: _builtins.bool
     """Whether administrators of the platform may import API keys into it, with
     any scopes. To allow it takes every permission that an owner has.

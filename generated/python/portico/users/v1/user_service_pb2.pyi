@@ -71,7 +71,7 @@ class UpdateMeRequest(_message.Message):
     BIO_FIELD_NUMBER: _builtins.int
     PREFERENCES_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
-    """The new name, 2 to 50 characters."""
+    """The new name, 1 to 50 characters."""
     avatar_url: _builtins.str
     """The new picture: an http or https address; empty removes it."""
     bio: _builtins.str
@@ -266,7 +266,7 @@ class CreateUserRequest(_message.Message):
     email: _builtins.str
     """The address the person will sign in with."""
     display_name: _builtins.str
-    """The name that others see, 2 to 50 characters."""
+    """The name that others see, 1 to 50 characters."""
     role: _builtins.str
     """"user" (the default) or "administrator"."""
     def __init__(
@@ -367,7 +367,7 @@ class UpdateUserRequest(_message.Message):
     user_id: _builtins.str
     """The account."""
     display_name: _builtins.str
-    """The new name, 2 to 50 characters."""
+    """The new name, 1 to 50 characters."""
     status: _builtins.str
     """The new status: "active" or "suspended"."""
     role: _builtins.str
