@@ -24,15 +24,6 @@ _WRITABLE = re.compile(
 _ENCODED_WORD = "=?"
 
 
-class InvalidEmailAddressError(InvalidRequestError):
-    """The request is not valid."""
-
-    def __init__(self, field: str = "email") -> None:
-        """Blames a field."""
-        violation = FieldViolation(field, "STRING_EMAIL_ADDRESS", "must be a mail address")
-        super().__init__(violations=(violation,))
-
-
 def normal_email(address: str) -> str:
     """An address in its normal form: no space around it, lower case, an ASCII domain.
 
@@ -47,11 +38,12 @@ def new_email(address: str) -> str:
     """The normal form of an address that a mail shall be sent to.
 
     Raises:
-        InvalidEmailAddressError: if no mail can be.
+        InvalidRequestError: if no mail can be.
     """
     normal = normal_email(address)
     if not is_writable(normal):
-        raise InvalidEmailAddressError
+        violation = FieldViolation("email", "STRING_EMAIL_ADDRESS", "must be a mail address")
+        raise InvalidRequestError(violations=(violation,))
     return normal
 
 

@@ -51,7 +51,7 @@ class Invitations:
         """A new invitation, with its mail on the way.
 
         Raises:
-            InvalidEmailAddressError: if no mail can be sent to the address.
+            InvalidRequestError: if no mail can be sent to the address.
             AlreadyMemberError: if the address is a member's.
             IntegrityError: if it has a pending invitation; the constraint
                 becomes INVITATION_PENDING.

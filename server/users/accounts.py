@@ -147,7 +147,7 @@ class Accounts:
         """Creates an account.
 
         Raises:
-            InvalidEmailAddressError: if no mail can be sent to the address.
+            InvalidRequestError: if no mail can be sent to the address.
             IntegrityError: if the address has one; the constraint becomes EMAIL_TAKEN.
         """
         user = User(

@@ -8,11 +8,11 @@ from portico.auth.v1 import auth_service_pb2 as auth
 from protovalidate import Validator
 
 from server.kit.email_addresses import (
-    InvalidEmailAddressError,
     is_writable,
     new_email,
     normal_email,
 )
+from server.kit.errors import InvalidRequestError
 
 VALIDATOR = Validator()
 
@@ -96,7 +96,7 @@ def test_no_mail_goes_where_the_contract_would_not_let_it(email: str) -> None:
 
 @pytest.mark.parametrize("email", NO_DOMAINS)
 def test_a_domain_that_idna_refuses_is_refused(email: str) -> None:
-    with pytest.raises(InvalidEmailAddressError) as caught:
+    with pytest.raises(InvalidRequestError) as caught:
         new_email(email)
     (violation,) = caught.value.violations
     assert (violation.field, violation.reason) == ("email", "STRING_EMAIL_ADDRESS")

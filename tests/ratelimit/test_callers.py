@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from redis.asyncio import Redis
 
-from tests.ratelimit.harness import Clock, Gateway, descriptor, somebody, somewhere
+from tests.ratelimit.harness import NOON, Clock, Gateway, descriptor, somebody, somewhere
 
 
 @pytest.mark.parametrize(("category", "minute", "hour"), [("login", 5, 20), ("register", 3, 10)])
@@ -178,3 +179,39 @@ async def test_two_descriptors_with_other_limits_of_one_key_share_what_they_have
     told = answer.headers["ratelimit"].split(", ")
     left = [one.split(";")[:2] for one in told if one.startswith('"key-')]
     assert left == [['"key-hour"', "r=7"], ['"key-day"', "r=8"], ['"key-hour"', "r=7"]]
+
+
+async def test_a_mail_is_charged_to_all_who_answer_for_it_or_to_none(gateway: Gateway) -> None:
+    def charged(recipient: str) -> list[RateLimitDescriptor]:
+        return [
+            descriptor({"category": "mail_recipient", "email": recipient}),
+            descriptor({"category": "mail_sender", "subject": "user:ada"}),
+            descriptor({"category": "mail_organization", "organization": "acme", "tier": "free"}),
+        ]
+
+    to_one = [(await gateway.send(charged("one"))).admitted for _ in range(10)]
+    assert to_one == [True] * 3 + [False] * 7
+    to_many = [(await gateway.send(charged(f"{number}"))).admitted for number in range(20)]
+    assert to_many == [True] * 17 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("tier", "hour"), [("free", 20), ("basic", 50), ("pro", 100), ("enterprise", 500)]
+)
+async def test_the_mails_of_an_organization_are_limited_by_its_tier(
+    gateway: Gateway, tier: str, hour: int
+) -> None:
+    entries = {"category": "mail_organization", "organization": somebody(), "tier": tier}
+    assert (await gateway.ask(cost=hour, **entries)).admitted
+    assert not (await gateway.ask(**entries)).admitted
+
+
+async def test_one_address_gets_ten_mails_of_a_kind_a_day(gateway: Gateway, clock: Clock) -> None:
+    clock.set(NOON.replace(hour=0))
+    admitted = 0
+    for _ in range(8):
+        for _ in range(4):
+            entries = {"category": "mail_recipient", "email": "daily"}
+            admitted += (await gateway.ask(**entries)).admitted
+        clock.turn(2.5 * 3600)
+    assert admitted == 10

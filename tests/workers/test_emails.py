@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import default
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import structlog
 from aiosmtpd.smtp import SMTP
+from aiosmtplib import SMTPException
 
 from tests.workers.harness import DrivenClock, Tenants
 from workers.emails.outbox import claim_due
@@ -37,9 +38,15 @@ class MailServer:
 
     Attributes:
         reply: what it says to a recipient; None takes everyone.
+        data_reply: what it says to a message.
+        recipients: the envelopes' recipients.
+        raw: the messages as they came.
     """
 
     reply: str | None = None
+    data_reply: str = "250 OK"
+    recipients: list[str] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     mails: list[EmailMessage] = field(default_factory=list)
 
     async def handle_RCPT(  # the name is aiosmtpd's
@@ -48,13 +55,16 @@ class MailServer:
         if self.reply is not None:
             return self.reply
         envelope.rcpt_tos.append(address)
+        self.recipients.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         message = email.message_from_bytes(envelope.content, policy=default)
         assert isinstance(message, EmailMessage)
-        self.mails.append(message)
-        return "250 OK"
+        if self.data_reply.startswith("2"):
+            self.mails.append(message)
+            self.raw.append(envelope.content)
+        return self.data_reply
 
 
 @pytest.fixture
@@ -232,6 +242,110 @@ async def test_a_mail_whose_worker_died_is_sent_after_its_claim_has_run_out(
     await sender()
     assert (await tenants.find_email(mail_id)).attempt_count == 1
     assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize("template", ["verify_email", "invitation"])
+async def test_an_encoded_word_in_a_name_adds_nothing_to_what_goes_over_the_wire(
+    tenants: Tenants, server: MailServer, sender: EmailSender, template: str
+) -> None:
+    word = "=?utf-8?q?X=0d=0aBcc:_eve=40evil.example=0d=0a=0d=0aHello?="
+    hostile = {**VARIABLES, "organization_name": word, "display_name": word, "inviter_name": word}
+    await tenants.email(template, "ada@example.com", **hostile)
+    await sender()
+    (message,) = server.mails
+    assert server.recipients == ["ada@example.com"]
+    assert [name.lower() for name in message.keys()].count("subject") == 1  # noqa: SIM118
+    assert message["Bcc"] is None
+    assert b"\r\nBcc:" not in server.raw[0]
+    assert part(message, "plain").startswith("Hello")
+
+
+async def test_a_mail_goes_to_its_one_recipient_whatever_its_address_looks_like(
+    tenants: Tenants, server: MailServer, sender: EmailSender
+) -> None:
+    for address in ("o'brien+x@example.com", "a%b!c@example.com", "ada@xn--bcher-kva.example"):
+        await tenants.email("verify_email", address, **VARIABLES)
+    await sender()
+    expected = ["o'brien+x@example.com", "a%b!c@example.com", "ada@xn--bcher-kva.example"]
+    assert sorted(server.recipients) == sorted(expected)
+    assert sorted(str(message["To"]) for message in server.mails) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    "address", ["a..b@example.com", f"{'a' * 65}@example.com", "=?utf-8?q?=0d=0a?=@example.com"]
+)
+async def test_a_mail_to_an_address_that_cannot_be_written_is_given_up_at_once(
+    tenants: Tenants, server: MailServer, sender: EmailSender, address: str
+) -> None:
+    mail_id = await tenants.email("verify_email", address, **VARIABLES)
+    await sender()
+    row = await tenants.find_email(mail_id)
+    assert (row.attempt_count, row.next_attempt_at, server.mails) == (1, None, [])
+    assert row.last_error == "UnwritableAddressError"
+
+
+@pytest.mark.parametrize(
+    ("data_reply", "error", "again"),
+    [
+        ("554 no ada@example.com", "MessageRefusedError", False),
+        ("451 later ada@example.com", "SMTPDataError", True),
+    ],
+)
+async def test_a_message_that_is_refused_for_good_is_not_tried_again(
+    tenants: Tenants,
+    server: MailServer,
+    sender: EmailSender,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    data_reply: str,
+    error: str,
+    again: bool,
+) -> None:
+    server.data_reply = data_reply
+    mail_id = await tenants.email("verify_email", "ada@example.com", **VARIABLES)
+    await sender()
+    row = await tenants.find_email(mail_id)
+    assert (row.last_error, row.next_attempt_at is not None) == (error, again)
+    logged = f"{capfd.readouterr()} {caplog.text}"
+    assert "ada@example.com" not in logged
+    assert TOKEN not in logged
+
+
+async def test_a_password_is_never_sent_without_tls(
+    server: MailServer, sender: EmailSender
+) -> None:
+    plain = sender.transport
+    assert isinstance(plain, SmtpTransport)
+    transport = SmtpTransport(plain.hostname, plain.port, username="me", password="secret")
+    with pytest.raises(SMTPException):
+        await transport.check()
+    assert server.mails == []
+
+
+async def test_a_mail_server_that_is_away_is_one_line_in_the_log_and_so_is_its_return(
+    tenants: Tenants, sender: EmailSender, clock: DrivenClock
+) -> None:
+    working = sender.transport
+    away = replace(sender, transport=SmtpTransport("127.0.0.1", 1))
+    with structlog.testing.capture_logs() as lines:
+        await away.server.check(away.transport, pause=0.01)
+        await tenants.email("verify_email", "ada@example.com", **VARIABLES)
+        await away()
+        await sender.server.check(working)
+    said = [line for line in lines if line["event"].startswith("mail_server")]
+    assert [line["event"] for line in said] == ["mail_server_unavailable", "mail_server_available"]
+    assert said[0]["log_level"] == "error"
+    assert said[0]["server"] == "test"
+
+
+async def test_a_mail_that_is_refused_does_not_count_against_the_mail_server(
+    tenants: Tenants, server: MailServer, sender: EmailSender
+) -> None:
+    server.reply = "550 no such user"
+    with structlog.testing.capture_logs() as lines:
+        await tenants.email("verify_email", **VARIABLES)
+        await sender()
+    assert {line["event"] for line in lines} == {"email_failed"}
 
 
 async def test_no_log_line_holds_an_address_or_a_token(

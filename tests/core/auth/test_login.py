@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import bcrypt
 import grpc
@@ -12,10 +13,11 @@ from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as pb
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.users.v1 import user_service_pb2 as users
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.audit import AuditEntry
+from server.users.models import User
 from server.users.passwords import Passwords
 from tests.core.auth.conftest import claims
 from tests.core.conftest import Audited, Refused
@@ -197,3 +199,22 @@ async def test_many_at_once_each_get_a_session(world: World, owner: Person) -> N
     for answer in answers:
         metadata = (("authorization", f"Bearer {answer.access_token}"),)
         assert (await world.users.GetMe(users.GetMeRequest(), metadata=metadata)).user.id
+
+
+async def test_an_address_that_could_not_be_registered_today_still_signs_in(
+    world: World, owner: Person
+) -> None:
+    old = f"a..{new_email()}"
+    async with AsyncSession(world.engine) as db, db.begin():
+        await db.execute(update(User).where(User.id == UUID(owner.id)).values(email=old))
+    assert (await login(world, old)).user.email == old
+
+
+async def test_an_address_is_mailed_three_links_an_hour_at_the_most_and_the_answer_stays_the_same(
+    world: World, unverified: pb.RegisterResponse, refused: Refused
+) -> None:
+    email = unverified.user.email
+    for minutes in range(6, 60, 6):
+        with world.clock.later(timedelta(minutes=minutes)):
+            await refused(login(world, email), DENIED, "EMAIL_NOT_VERIFIED")
+    assert len(await world.mails(email, "verify_email")) == 3

@@ -106,3 +106,33 @@ async def _verified(world: World, password: str) -> str:
     token = (await world.mail(email, "verify_email"))["token"]
     await world.auth.VerifyEmail(pb.VerifyEmailRequest(token=token))
     return email
+
+
+@pytest.mark.parametrize("email", ["a..b@example.com", ".a@example.com", f"{'a' * 65}@example.com"])
+async def test_an_address_that_no_mail_can_be_sent_to_is_refused(
+    world: World, refused: Refused, email: str
+) -> None:
+    found = await refused(world.auth.Register(registration(email)), INVALID, "VALIDATION_ERROR")
+    assert found.fields == ("email",)
+
+
+async def test_a_domain_that_idna_refuses_is_named_like_any_bad_address(
+    world: World, refused: Refused
+) -> None:
+    attempt = world.auth.Register(registration("ada@xn--a.example"))
+    assert (await refused(attempt, INVALID, "VALIDATION_ERROR")).fields == ("email",)
+
+
+async def test_an_international_address_has_one_account_however_it_is_written(
+    world: World, refused: Refused
+) -> None:
+    local = new_email().partition("@")[0]
+    unicode, ascii_form = f"{local}@bücher.example", f"{local}@xn--bcher-kva.example"
+    user = (await world.auth.Register(registration(unicode))).user
+    assert user.email == ascii_form
+    for written in (ascii_form, unicode.upper()):
+        attempt = world.auth.Register(registration(written))
+        await refused(attempt, grpc.StatusCode.ALREADY_EXISTS, "EMAIL_TAKEN")
+    token = (await world.mail(ascii_form, "verify_email"))["token"]
+    await world.auth.VerifyEmail(pb.VerifyEmailRequest(token=token))
+    assert (await world.sign_in(unicode)).id == (await world.sign_in(ascii_form)).id == user.id

@@ -15,6 +15,8 @@ from tests.core.organizations.conftest import Team
 from tests.core.records import audit_entry, event
 from tests.core.world import World, new_email
 
+EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
 
 async def test_the_address_gets_a_mail_with_the_token(team: Team, world: World) -> None:
     email = new_email()
@@ -126,3 +128,76 @@ async def test_what_is_malformed_is_named(
     attempt = team.invite(email, role)
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
     assert set(found.fields) == {blamed}
+
+
+async def test_an_address_is_invited_three_times_an_hour_at_the_most_whoever_invites(
+    team: Team, world: World, refused: Refused
+) -> None:
+    email = new_email()
+    for _ in range(3):
+        await team.revoke((await team.invite(email)).invitation.id)
+    found = await refused(team.invite(email), EXHAUSTED, "RATE_LIMIT_EXCEEDED")
+    assert found.retry_after is not None
+    assert found.retry_after > 0
+    other = await world.new_person()
+    others = Team(world, await world.new_organization(other), other)
+    await refused(others.invite(email), EXHAUSTED, "RATE_LIMIT_EXCEEDED")
+    assert len(await world.mails(email, "invitation")) == 3
+    assert await team.statuses() == ["revoked"] * 3
+    assert await others.statuses() == []
+
+
+async def test_invitations_at_once_do_not_exceed_the_budget_of_who_sends_them(
+    team: Team, world: World
+) -> None:
+    emails = [new_email() for _ in range(24)]
+    answers, reasons = await race(*(team.invite(email) for email in emails))
+    assert len(answers) == 20
+    assert set(reasons) == {"RATE_LIMIT_EXCEEDED"}
+    mails = [await world.mails(email, "invitation") for email in emails]
+    assert sum(map(len, mails)) == 20
+    assert len(await team.statuses()) == 20
+
+
+async def test_an_organization_has_one_budget_for_mails_whoever_invites(
+    team: Team, world: World, refused: Refused
+) -> None:
+    admin = await team.joined("admin")  # the first of 20
+    for number in range(19):
+        await team.invite(new_email(), by=(team.owner, admin)[number % 2])
+    for person in (team.owner, admin):
+        attempt = team.invite(new_email(), by=person)
+        await refused(attempt, EXHAUSTED, "RATE_LIMIT_EXCEEDED")
+    stranger = await world.new_person()
+    other = Team(world, await world.new_organization(stranger), stranger)
+    await other.invite(new_email())
+
+
+async def test_who_is_refused_takes_nothing_from_the_budgets(
+    team: Team, world: World, refused: Refused
+) -> None:
+    email = new_email()
+    for _ in range(3):
+        await team.revoke((await team.invite(email)).invitation.id)
+    for _ in range(20):
+        await refused(team.invite(email), EXHAUSTED, "RATE_LIMIT_EXCEEDED")
+    await team.invite(new_email())
+
+
+async def test_used_up_invitations_do_not_keep_an_address_from_an_account(
+    team: Team, world: World
+) -> None:
+    email = new_email()
+    for _ in range(3):
+        await team.revoke((await team.invite(email)).invitation.id)
+    assert (await world.new_person(email)).email == email
+
+
+async def test_an_international_address_is_the_same_however_it_is_written(
+    team: Team, refused: Refused
+) -> None:
+    local = new_email().partition("@")[0]
+    made = await team.invite(f"{local}@bücher.example")
+    assert made.invitation.email == f"{local}@xn--bcher-kva.example"
+    again = team.invite(f"{local}@XN--bcher-kva.example")
+    await refused(again, grpc.StatusCode.ALREADY_EXISTS, "INVITATION_PENDING")

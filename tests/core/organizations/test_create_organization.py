@@ -140,3 +140,19 @@ async def test_an_account_that_is_deleted_meanwhile_founds_nothing(
         assert not founding.done()
         await deletion.commit()
     await refused(founding, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize("slug", ["api", "admin", "www", "me", "new", "login", "settings"])
+async def test_a_slug_that_has_a_meaning_of_its_own_is_not_chosen(
+    world: World, owner: Person, refused: Refused, slug: str
+) -> None:
+    found = await refused(
+        create(world, owner, slug=slug), grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR"
+    )
+    assert found.fields == ("slug",)
+    derived = (await create(world, owner, name=slug.title())).organization.slug
+    assert derived.startswith(f"{slug}-")
+
+
+async def test_one_character_is_a_name(world: World, owner: Person) -> None:
+    assert (await create(world, owner, name="X")).organization.name == "X"

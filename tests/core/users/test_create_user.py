@@ -69,3 +69,17 @@ async def test_what_breaks_a_rule_is_named(
     attempt = world.users.CreateUser(request, metadata=administrator.metadata)
     found = await refused(attempt, INVALID, "VALIDATION_ERROR")
     assert set(found.fields) == {"email", "display_name", "role"}
+
+
+async def test_accounts_for_others_are_mailed_within_the_budget_of_who_makes_them(
+    world: World, administrator: Person, refused: Refused
+) -> None:
+    for _ in range(20):
+        await new_account(world, administrator)
+    email = new_email()
+    request = pb.CreateUserRequest(email=email, display_name="Grace")
+    attempt = world.users.CreateUser(request, metadata=administrator.metadata)
+    exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
+    found = await refused(attempt, exhausted, "RATE_LIMIT_EXCEEDED")
+    assert found.retry_after is not None
+    assert await world.mails(email, "choose_password") == []
