@@ -9,13 +9,14 @@ from portico.organizations.v1 import organization_service_pb2 as pb
 from portico.organizations.v1.organization_pb2 import Member as MemberMessage
 
 from server.kit.call import Call
-from server.kit.errors import NotFoundError, invalid
+from server.kit.errors import NotFoundError
 from server.kit.ids import parse_id
 from server.kit.mail import Mailer
 from server.organizations import wire
 from server.organizations.errors import (
     OrganizationHasOwnerError,
     OwnerNotMemberError,
+    OwnerSuspendedError,
     SelfAppointmentError,
 )
 from server.organizations.models import Membership, Organization
@@ -41,7 +42,7 @@ class Appointments:
         Raises:
             SelfAppointmentError: if it is the caller.
             UserNotFoundError: if there is no such account.
-            InvalidRequestError: if the account is suspended.
+            OwnerSuspendedError: if the account is suspended.
             NotFoundError: if there is no such organization.
             OrganizationHasOwnerError: if it has an owner who can act.
             OwnerNotMemberError: if it is no member, and a member could be appointed.
@@ -64,7 +65,7 @@ class Appointments:
         if account is None:
             raise UserNotFoundError
         if not account.active:
-            raise invalid("user_id", "ACCOUNT_SUSPENDED", "is an account that is suspended")
+            raise OwnerSuspendedError
         return Contact(account.id, account.email, account.display_name)
 
     async def _inform(self, organization: Organization, owner: Contact, call: Call) -> None:

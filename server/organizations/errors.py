@@ -42,6 +42,13 @@ class OwnerNotMemberError(DomainError):
     reason = "OWNER_NOT_MEMBER"
 
 
+class OwnerSuspendedError(DomainError):
+    """The account is suspended; an owner has to be able to act."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "OWNER_SUSPENDED"
+
+
 class SelfAppointmentError(DomainError):
     """Nobody appoints themselves."""
 
