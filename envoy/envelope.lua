@@ -321,9 +321,10 @@ local function on_refused_call(headers, reason, handle)
 end
 
 -- What is not from the core has its shape already; what is not JSON is for gRPC callers.
+-- An answer that comes before the request is complete has no time of service, but a status.
 local function is_enveloped(headers)
   return headers:get("content-type") == "application/json"
-    and headers:get("x-envoy-upstream-service-time") ~= nil
+    and (headers:get("x-envoy-upstream-service-time") or headers:get("grpc-status")) ~= nil
 end
 
 -- Everything is read before the body: waiting for it ends the life of these objects.

@@ -13,6 +13,7 @@ INTERNAL_RESPONSE_HEADERS = (
     "x-edge-fault",
     "x-edge-path",
     "x-error-code",
+    "x-error-message",
     "x-http-code",
     "x-envoy-upstream-service-time",
     "grpc-accept-encoding",

@@ -150,8 +150,10 @@ class _Authorizer(AuthorizationServicer):  # type: ignore[misc]
         if request.attributes.request.http.headers.get("x-api-key") != GOOD_KEY:
             response.status.code = 16
             response.denied_response.status.code = 401
-            response.denied_response.body = "The API key is not valid."
-            response.denied_response.headers.extend(_options({"x-error-code": "UNAUTHENTICATED"}))
+            message = "The API key is not valid."
+            response.denied_response.body = message
+            headers = {"x-error-code": "UNAUTHENTICATED", "x-error-message": message}
+            response.denied_response.headers.extend(_options(headers))
             return response
         headers = {
             "authorization": f"Bearer {INTERNAL_TOKEN}",
