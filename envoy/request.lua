@@ -26,13 +26,21 @@ function envoy_on_request(handle)
   if not is_utf8(headers:get(":path") or "") then
     return handle:respond({ [":status"] = "400" }, "")
   end
-  local scheme, credential = string.match(headers:get("authorization") or "", "^(%a+) +(.+)$")
-  if not scheme or string.lower(scheme) ~= "bearer" then return end
-  if string.sub(credential, 1, 3) == "pk_" then
+  local authorization = headers:get("authorization")
+  if not authorization then return end
+  local scheme, credential = string.match(authorization, "^(%a+) +(.+)$")
+  if not scheme or string.lower(scheme) ~= "bearer" then
+    -- Another scheme, or several fields, which Envoy joins: the filter that verifies tokens
+    -- would find one anywhere in it.
+    headers:remove("authorization")
+  elseif string.find(credential, "[^%w%-._~+/=]") then
+    -- RFC 6750: a token has no spaces and commas. What the filter leaves of this is none.
+    headers:replace("authorization", "Bearer malformed")
+  elseif string.sub(credential, 1, 3) == "pk_" then
     headers:replace("x-api-key", credential)
     headers:remove("authorization")
-  elseif scheme ~= "Bearer" then
-    -- RFC 9110: the name of a scheme has no case. The filter that verifies tokens thinks it has.
+  else
+    -- RFC 9110, section 11.4: the name of a scheme has no case, and more than one space may follow.
     headers:replace("authorization", "Bearer " .. credential)
   end
 end

@@ -13,11 +13,16 @@ from grpc_reflection.v1alpha import reflection
 from server.rpc.pipeline import Feature, Pipeline
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+# More than the gateway lets in and adds (see edge/gateway/headers.py): of a request that it
+# has accepted, nothing may be too large here.
+MAX_METADATA_BYTES = 64 * 1024
 GRACE = 5.0  # seconds that calls under way get when the server stops
 
 OPTIONS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
 )
 
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from edge.gateway.settings import GatewaySettings
-from edge.gateway.typed import Json, default_header, extension, set_header, typed
+from edge.gateway.typed import (
+    Json,
+    attribute,
+    call,
+    default_header,
+    extension,
+    number,
+    set_header,
+    typed,
+)
 
 # Names a client has no business sending: the edge itself says these things.
 FORGEABLE_PREFIXES = ("x-auth-", "x-edge-", "x-envoy-")
@@ -63,6 +72,12 @@ ALLOWED_HEADERS = (
     "grpc-timeout",
 )
 
+# What a request may bring: names and values of its headers together, their number,
+# and its path with the query (RFC 9112, section 3: at least 8,000 octets).
+MAX_HEADERS_BYTES = 16 * 1024
+MAX_HEADERS = 100
+MAX_TARGET_BYTES = 8 * 1024
+
 _WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
 
 # The client's address behind the proxies that we trust. Filters and services further
@@ -97,6 +112,42 @@ def request_id_filter() -> Json:
         mutations={"request_mutations": [{"append": set_header("x-request-id", "%UNIQUE_ID%")}]},
     )
     return skip_when("request_id", header_matches("x-request-id", _WELL_FORMED_ID), replace)
+
+
+def form_filter() -> Json:
+    """Refuses requests whose headers or path are too large, and those with several hosts.
+
+    Envoy joins the values of several Host fields (RFC 9112, section 3.2: to be refused).
+    The codec counts, too, but what it refuses over HTTP/2 is only reset. Its
+    limits are higher, so that what the filters add never passes them; and what
+    the core takes is more than both.
+    """
+    total = attribute("request", "total_size")
+    count = call("size", attribute("request", "headers"))
+    target = call("size", attribute("request", "path"))
+    long_target = call("_>_", target, number(MAX_TARGET_BYTES))
+    conditions = {
+        # Only a request that is large in all has a path to look at.
+        "target": call("_&&_", call("_>_", total, number(MAX_TARGET_BYTES)), long_target),
+        "headers": call(
+            "_||_",
+            call("_>_", total, number(MAX_HEADERS_BYTES)),
+            call("_>_", count, number(MAX_HEADERS)),
+        ),
+    }
+    anything: Json = {"permissions": [{"any": True}], "principals": [{"any": True}]}
+    several = {"name": ":authority", "string_match": {"contains": ","}}
+    return extension(
+        "request_form",
+        "extensions.filters.http.rbac.v3.RBAC",
+        rules={
+            "action": "DENY",
+            "policies": {
+                "host": {**anything, "permissions": [{"header": several}]},
+                **{name: {**anything, "condition": is_so} for name, is_so in conditions.items()},
+            },
+        },
+    )
 
 
 def header_matches(name: str, regex: str) -> Json:
@@ -148,7 +199,7 @@ def cors_policy(settings: GatewaySettings) -> Json:
     return typed(
         "extensions.filters.http.cors.v3.CorsPolicy",
         allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
-        allow_methods="GET, POST, PUT, PATCH, DELETE, OPTIONS",
+        allow_methods="GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         allow_headers=", ".join(ALLOWED_HEADERS),
         expose_headers=", ".join(EXPOSED_HEADERS),
         max_age="600",

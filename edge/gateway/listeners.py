@@ -9,7 +9,10 @@ from edge.gateway.access_log import access_log
 from edge.gateway.contract import Method
 from edge.gateway.credentials import JWKS_PATH, credential_filters
 from edge.gateway.headers import (
+    MAX_HEADERS,
+    MAX_HEADERS_BYTES,
     edge_headers_filter,
+    form_filter,
     header_matches,
     request_id_filter,
     skip_when,
@@ -20,11 +23,12 @@ from edge.gateway.replies import local_reply_config
 from edge.gateway.routes import LUA, route_config
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import MAX_REQUEST_BYTES, transcoder_filter
-from edge.gateway.typed import Json, extension, typed
+from edge.gateway.typed import Json, extension, seconds, typed
 
 _FILTERS = "extensions.filters.http."
 # A token in the form in which we issue it: "Bearer", and a header that is a JSON object.
-_USUAL_CREDENTIAL = "Bearer ey.*"
+_USUAL_CREDENTIAL = "Bearer ey[0-9A-Za-z._-]*"
+_RECEIVING_SECONDS = 30.0
 _COMPRESSORS: dict[str, tuple[str, Json]] = {
     "gzip": ("gzip.compressor.v3.Gzip", {"compression_level": "COMPRESSION_LEVEL_4"}),
     "brotli": ("brotli.compressor.v3.Brotli", {"quality": 4}),
@@ -61,7 +65,7 @@ def _public_connection(methods: Sequence[Method], settings: GatewaySettings) -> 
         **_client_address(settings),
         **_request_id(),
         **_path_rules(),
-        **_request_limits(),
+        **_request_limits(settings),
     }
 
 
@@ -86,23 +90,37 @@ def _path_rules() -> Json:
     }
 
 
-def _request_limits() -> Json:
+def _receiving(settings: GatewaySettings) -> float:
+    """How long a request may take to arrive, in seconds.
+
+    Less than its whole call, so that a body that is late is called so (408), and not the answer.
+    """
+    return min(_RECEIVING_SECONDS, settings.request_timeout * 0.9)
+
+
+def _request_limits(settings: GatewaySettings) -> Json:
     """Bounds on what one client can hold: bytes, streams and time."""
     return {
-        "max_request_headers_kb": 32,
+        # Above our own limits by what the filters add; see form_filter.
+        "max_request_headers_kb": 2 * MAX_HEADERS_BYTES // 1024,
         "request_headers_timeout": "10s",
-        "request_timeout": "30s",
+        "request_timeout": seconds(_receiving(settings)),
         "stream_idle_timeout": "60s",
         "delayed_close_timeout": "1s",
         "drain_timeout": "5s",
         "common_http_protocol_options": {
             "idle_timeout": "300s",
-            "max_headers_count": 100,
+            "max_headers_count": 2 * MAX_HEADERS,
             # x_auth_subject could pass for x-auth-subject further in.
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
         # An unknown verb is answered like a wrong one, with 405.
-        "http_protocol_options": {"allow_custom_methods": True},
+        "http_protocol_options": {
+            "allow_custom_methods": True,
+            # Proxies speak it to what is behind them unless they are told otherwise.
+            "accept_http_10": True,
+            "default_host_for_http_10": "portico",
+        },
         "http2_protocol_options": {
             "max_concurrent_streams": 100,
             "initial_stream_window_size": 65_536,
@@ -119,6 +137,10 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
         # Sees every answer last, also those that Envoy makes below.
         edge_headers_filter(),
         request_id_filter(),
+        # Before anything reads a header.
+        form_filter(),
+        # Above the compressors: what HEAD says of a body is true of the one that GET gets.
+        head_filter(settings),
         # Above the envelope: what is compressed is what goes out.
         *(compressor(name) for name in _COMPRESSORS),
         request_filter(settings),
@@ -147,6 +169,14 @@ def request_filter(settings: GatewaySettings) -> Json:
     return skip_when("request", nothing_to_do, script)
 
 
+def head_filter(settings: GatewaySettings) -> Json:
+    """Keeps the body of an answer to HEAD back; see envoy/head.lua. Only HEAD meets it."""
+    method = extension("method", "type.matcher.v3.HttpRequestHeaderMatchInput", header_name=":method")
+    is_head = {"single_predicate": {"input": method, "value_match": {"exact": "HEAD"}}}
+    script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_script(settings, "head"))
+    return skip_when("head", {"not_matcher": is_head}, script)
+
+
 def envelope_filter(settings: GatewaySettings) -> Json:
     """Wraps JSON answers; see envoy/envelope.lua."""
     source = _script(settings, "envelope")
@@ -169,6 +199,8 @@ def compressor(name: str) -> Json:
                 "min_content_length": 512,
                 "content_type_matcher": [{"exact": "application/json"}],
             },
+            # There are no bytes, and Envoy would send those of an empty archive.
+            "uncompressible_response_codes": [204, 304],
             # The bytes differ, so a strong tag would lie; without this Envoy drops the tag.
             "weaken_etag_on_compress": True,
         },

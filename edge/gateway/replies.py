@@ -30,6 +30,8 @@ _NATIVE = (
 _NO_CREDENTIAL = 'response.code_details == "rbac_access_denied_matched_policy[anonymous]"'
 _HEADERS_TOO_LARGE = 'response.code_details == "rbac_access_denied_matched_policy[headers]"'
 _TARGET_TOO_LONG = 'response.code_details == "rbac_access_denied_matched_policy[target]"'
+_SEVERAL_HOSTS = 'response.code_details == "rbac_access_denied_matched_policy[host]"'
+_OTHER_SCHEME = 'response.code_details == "http1.https_url_on_plaintext_connection"'
 _OUT_OF_TIME = 'response.code_details == "max_duration_timeout"'
 _WRONG_AUDIENCE = 'response.code_details.contains("Audience")'
 _EXPIRED = 'response.code_details.contains("Jwt_is_expired")'
@@ -95,6 +97,22 @@ REPLIES = (
         instead=401,
         challenge=REALM,
     ),
+    Reply(
+        403,
+        "MALFORMED_REQUEST",
+        "A request has one host.",
+        StatusCode.INVALID_ARGUMENT,
+        because=_SEVERAL_HOSTS,
+        instead=400,
+    ),
+    Reply(
+        403,
+        "MISDIRECTED_REQUEST",
+        "The connection is not one for https; send the path alone.",
+        StatusCode.INVALID_ARGUMENT,
+        because=_OTHER_SCHEME,
+        instead=421,
+    ),
     Reply(403, "HEADERS_TOO_LARGE", _HEADERS, _TOO_LARGE, because=_HEADERS_TOO_LARGE, instead=431),
     Reply(
         403,
@@ -143,6 +161,7 @@ REPLIES = (
         retry_after=RETRY_AFTER,
     ),
     Reply(431, "HEADERS_TOO_LARGE", _HEADERS, _TOO_LARGE),
+    Reply(501, "NOT_IMPLEMENTED", "The transfer coding is not known.", StatusCode.UNIMPLEMENTED),
     Reply(
         502,
         "UNAVAILABLE",
@@ -195,7 +214,7 @@ def _transcoder_failure() -> Json:
     return {
         "filter": _cel(_TRANSCODER),
         "headers_to_add": [
-            set_header("x-edge-fault", "%REQ(:METHOD)%"),
+            set_header("x-edge-fault", "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%"),
             set_header("x-edge-path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"),
             set_header("x-request-id", REQUEST_ID),
         ],

@@ -169,21 +169,38 @@ class Call:
         return self.grants.get(organization_id, frozenset())
 
     def etag(self, version: int) -> None:
-        """Tells the caller the version of the resource in the answer (RFC 9110, section 8.8.3)."""
+        """Tells the caller the version of the resource in the answer (RFC 9110, section 8.8.3).
+
+        Of a read it holds the version against If-Match, and then If-None-Match (section 13.2.2).
+
+        Raises:
+            EtagMismatchError: if a read was to be done of another version alone.
+        """
         tag = f'"{version}"'
         self.reply_metadata["etag"] = tag
-        if self.method.reads and tag in _tags(self.metadata.get("if-none-match", "")):
+        if not self.method.reads:
+            return
+        if "if-match" in self.metadata and not self._names("if-match", version):
+            raise EtagMismatchError
+        if self._names("if-none-match", version):
             self.reply_metadata["x-http-code"] = "304"
 
     def expect(self, version: int) -> None:
-        """Holds a resource's version against If-Match, if the caller sent it.
+        """Holds the version of what a write changes against If-Match and If-None-Match.
 
         Raises:
-            EtagMismatchError: if the resource has changed since.
+            EtagMismatchError: if the resource has changed since the version in If-Match, or
+                is still the one in If-None-Match.
         """
-        expected = self.metadata.get("if-match")
-        if expected is not None and not {"*", f'"{version}"'} & _tags(expected):
+        if "if-match" in self.metadata and not self._names("if-match", version):
             raise EtagMismatchError
+        if self._names("if-none-match", version):
+            raise EtagMismatchError
+
+    def _names(self, header: str, version: int) -> bool:
+        """Whether a conditional header is there and names a version of the resource."""
+        value = self.metadata.get(header)
+        return value is not None and not {"*", f'"{version}"'}.isdisjoint(_tags(value))
 
     def location(self, path: str) -> None:
         """Tells where the created resource is, as a path below the base address."""

@@ -32,6 +32,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from portico.auth.v1.auth_service_pb2 import GetJsonWebKeySetResponse, JsonWebKey
 
 from server.kit.contract import Method, methods, services
+from server.serve import OPTIONS
 
 GOOD_KEY = "pk_test_good"
 KEY_SUBJECT = "0195d1a0-0000-7000-8000-00000000beef"
@@ -100,7 +101,7 @@ class Backends:
             await server.stop(None)
 
     async def _listen(self, name: str, add: Callable[[aio.Server], None]) -> None:
-        server = aio.server()
+        server = aio.server(options=OPTIONS)
         add(server)
         server.add_insecure_port(f"unix:{self.runtime_dir / name}.sock")
         await server.start()
