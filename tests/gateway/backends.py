@@ -7,6 +7,7 @@ the limiter admits everything.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +64,8 @@ class Backends:
     charges: list[RateLimitRequest] = field(default_factory=list)
     verdict: Callable[[], RateLimitResponse] = field(default=lambda: admitted())
     _script: dict[str, Behaviour] = field(default_factory=dict)
-    _servers: list[aio.Server] = field(default_factory=list)
+    _servers: dict[str, aio.Server] = field(default_factory=dict)
+    _silent: list[asyncio.Server] = field(default_factory=list)
 
     def script(self, path: str, behaviour: Behaviour | Message) -> None:
         """Has the core answer a method so, until `reset`."""
@@ -97,15 +99,28 @@ class Backends:
 
     async def stop(self) -> None:
         """Stops listening."""
-        for server in self._servers:
+        for server in self._servers.values():
             await server.stop(None)
+        for silent in self._silent:
+            silent.close()
+
+    async def silence(self, name: str) -> None:
+        """Has a service take connections and say nothing, as a stopped process does.
+
+        Args:
+            name: "core", "authorize" or "ratelimit".
+        """
+        await self._servers.pop(name).stop(None)
+        path = self.runtime_dir / f"{name}.sock"
+        path.unlink(missing_ok=True)
+        self._silent.append(await asyncio.start_unix_server(_say_nothing, path))
 
     async def _listen(self, name: str, add: Callable[[aio.Server], None]) -> None:
         server = aio.server(options=OPTIONS)
         add(server)
         server.add_insecure_port(f"unix:{self.runtime_dir / name}.sock")
         await server.start()
-        self._servers.append(server)
+        self._servers[name] = server
 
     def _add_core(self, server: aio.Server) -> None:
         server.add_generic_rpc_handlers([self._handler(service) for service in services()])
@@ -137,6 +152,12 @@ class Backends:
             request_deserializer=method.request.FromString,
             response_serializer=method.response.SerializeToString,
         )
+
+
+async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while await reader.read(65536):
+        pass
+    writer.close()
 
 
 class _Authorizer(AuthorizationServicer):  # type: ignore[misc]
