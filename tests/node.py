@@ -53,7 +53,7 @@ def run(command: list[str], folder: Path, seconds: float) -> str:
     Raises:
         AssertionError: if it fails, with what it said.
     """
-    done = subprocess.run(  # noqa: S603 (fixed commands)
+    done = subprocess.run(
         command, cwd=folder, timeout=seconds, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

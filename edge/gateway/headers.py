@@ -105,6 +105,30 @@ def strip_forged() -> Json:
     )
 
 
+def forwarded_address(hops: int) -> Json:
+    """Reads the client's address out of X-Forwarded-For as every proxy writes it.
+
+    Envoy takes an address alone and believes the connection otherwise, which would charge
+    all clients of a proxy to the proxy. Some write a port behind it or brackets around it.
+
+    Args:
+        hops: how many proxies are trusted; the address is that many entries from the end.
+    """
+    forms = r"(\d+\.\d+\.\d+\.\d+):\d+|\[([^\]]*)\](?::\d+)?|([^,]*?)"
+    pattern = rf"^(?:.*,)?\s*(?:{forms})\s*((?:,[^,]*){{{hops - 1}}})$"
+    header = 'request.headers["x-forwarded-for"]'
+    value = rf'%CEL(re.extract({header}, r"{pattern}", r"\1\2\3\4"))%'
+    mutation = {
+        "header": {"key": "x-forwarded-for", "value": value},
+        "append_action": "OVERWRITE_IF_EXISTS",
+    }
+    return extension(
+        "forwarded_address",
+        "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        mutations=[{"append": mutation}],
+    )
+
+
 def request_id_filter() -> Json:
     """Replaces a request id that is too long or strange: it ends up in logs and answers."""
     replace = typed(

@@ -13,6 +13,7 @@ from edge.gateway.headers import (
     MAX_HEADERS_BYTES,
     edge_headers_filter,
     form_filter,
+    forwarded_address,
     header_matches,
     request_id_filter,
     skip_when,
@@ -60,13 +61,18 @@ def _public_connection(methods: Sequence[Method], settings: GatewaySettings) -> 
         "http_filters": public_filters(methods, settings),
         "local_reply_config": local_reply_config(),
         "access_log": [access_log(settings)],
-        "early_header_mutation_extensions": [strip_forged()],
+        "early_header_mutation_extensions": _early_mutations(settings),
         "server_name": "portico",
         **_client_address(settings),
         **_request_id(),
         **_path_rules(),
         **_request_limits(settings),
     }
+
+
+def _early_mutations(settings: GatewaySettings) -> list[Json]:
+    hops = settings.trusted_hops
+    return [strip_forged(), *([forwarded_address(hops)] if hops else [])]
 
 
 def _client_address(settings: GatewaySettings) -> Json:
@@ -125,6 +131,8 @@ def _request_limits(settings: GatewaySettings) -> Json:
             "max_concurrent_streams": 100,
             "initial_stream_window_size": 65_536,
             "initial_connection_window_size": 1_048_576,
+            # RFC 9113, section 8.1.1: a malformed request is an error of its stream alone.
+            "override_stream_error_on_invalid_http_message": True,
         },
     }
 
@@ -171,7 +179,9 @@ def request_filter(settings: GatewaySettings) -> Json:
 
 def head_filter(settings: GatewaySettings) -> Json:
     """Keeps the body of an answer to HEAD back; see envoy/head.lua. Only HEAD meets it."""
-    method = extension("method", "type.matcher.v3.HttpRequestHeaderMatchInput", header_name=":method")
+    method = extension(
+        "method", "type.matcher.v3.HttpRequestHeaderMatchInput", header_name=":method"
+    )
     is_head = {"single_predicate": {"input": method, "value_match": {"exact": "HEAD"}}}
     script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_script(settings, "head"))
     return skip_when("head", {"not_matcher": is_head}, script)

@@ -154,6 +154,12 @@ REPLIES = (
     Reply(408, "TIMEOUT", "The request took too long.", StatusCode.DEADLINE_EXCEEDED),
     Reply(413, "PAYLOAD_TOO_LARGE", "The request body is too large.", _TOO_LARGE),
     Reply(
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "The content type is not one that is taken here.",
+        StatusCode.INVALID_ARGUMENT,
+    ),
+    Reply(
         429,
         "RATE_LIMIT_EXCEEDED",
         "Too many requests.",

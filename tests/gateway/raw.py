@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json as json_
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-
-import json as json_
 
 SECONDS = 10.0
 # After the last answer: that nothing more comes, and that the connection stays open.
@@ -133,6 +132,8 @@ def request(
     verb: str, path: str, *rows: str, body: bytes = b"", version: str = "HTTP/1.1"
 ) -> bytes:
     """A request; the rows are its header fields beside Host."""
-    host = () if any(row.lower().startswith("host:") for row in rows) else ("Host: api.example.com",)
+    host = (
+        () if any(row.lower().startswith("host:") for row in rows) else ("Host: api.example.com",)
+    )
     lines = (f"{verb} {path} {version}", *host, *rows, "", "")
     return "\r\n".join(lines).encode("latin-1") + body

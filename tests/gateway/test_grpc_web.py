@@ -7,11 +7,9 @@ that finds another HTTP status guesses a gRPC status from it and reads no detail
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 
 import pytest
 from google.rpc.status_pb2 import Status
-from portico.users.v1.user_service_pb2 import GetMeRequest
 
 from tests.gateway.backends import Backends, refused
 from tests.gateway.gateway import Answer, Gateway

@@ -55,7 +55,9 @@ REFUSED: list[tuple[str, str, bytes, int]] = [
     (
         "9112 6.1",
         "a length beside chunks",
-        request("POST", LOGIN, "Content-Length: 2", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"),
+        request(
+            "POST", LOGIN, "Content-Length: 2", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"
+        ),
         400,
     ),
     (
@@ -102,7 +104,11 @@ TAKEN: list[tuple[str, str, bytes]] = [
     ("9112 3.2.2", "the absolute form", request("GET", f"http://b{HEALTH}")),
     ("9112 3.2", "an empty Host", request("GET", HEALTH, "Host:")),
     ("9110 5.5", "spaces around a value", request("GET", HEALTH, "X-A:   b  ")),
-    ("9110 7.8", "an offer of HTTP/2", request("GET", HEALTH, "Upgrade: h2c", "Connection: Upgrade")),
+    (
+        "9110 7.8",
+        "an offer of HTTP/2",
+        request("GET", HEALTH, "Upgrade: h2c", "Connection: Upgrade"),
+    ),
     ("9110 10.1.1", "an expectation that nobody knows", request("GET", HEALTH, "Expect: tea")),
     ("9110 12.5.1", "a type that we do not have", request("GET", HEALTH, "Accept: text/xml")),
     ("9110 13.1.3", "a date to compare with", request("GET", HEALTH, "If-Modified-Since: today")),
