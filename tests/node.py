@@ -24,7 +24,7 @@ requires_node = pytest.mark.skipif(
 
 
 def node_modules(package: Path) -> Path:
-    """The installed dependencies of a package that has a lock file; installed once for each lock."""
+    """The dependencies of a package that has a lock file; installed once for each lock."""
     lock = (package / "package-lock.json").read_bytes()
     home = CACHE / hashlib.sha256(lock).hexdigest()[:16]
     if not home.is_dir():

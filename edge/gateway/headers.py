@@ -72,11 +72,12 @@ ALLOWED_HEADERS = (
     "grpc-timeout",
 )
 
-# What a request may bring: names and values of its headers together, their number,
-# and its path with the query (RFC 9112, section 3: at least 8,000 octets).
+# What a request may bring: the names and values of its headers together, the path with its
+# query among them, and their number. What is too large because of its path is told so
+# (RFC 9112, section 3, which wants 8,000 octets of a path to be taken).
 MAX_HEADERS_BYTES = 16 * 1024
 MAX_HEADERS = 100
-MAX_TARGET_BYTES = 8 * 1024
+LONG_TARGET_BYTES = 8 * 1024
 
 _WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
 
@@ -117,7 +118,10 @@ def forwarded_address(hops: int) -> Json:
     forms = r"(\d+\.\d+\.\d+\.\d+):\d+|\[([^\]]*)\](?::\d+)?|([^,]*?)"
     pattern = rf"^(?:.*,)?\s*(?:{forms})\s*((?:,[^,]*){{{hops - 1}}})$"
     header = 'request.headers["x-forwarded-for"]'
-    value = rf'%CEL(re.extract({header}, r"{pattern}", r"\1\2\3\4"))%'
+    extracted = rf're.extract({header}, r"{pattern}", r"\1\2\3\4")'
+    # A pattern is dear, and most need none: addresses of one kind lack the marks of the other.
+    plain = f'!{header}.contains("[") && !({header}.contains(":") && {header}.contains("."))'
+    value = f"%CEL({plain} ? {header} : {extracted})%"
     mutation = {
         "header": {"key": "x-forwarded-for", "value": value},
         "append_action": "OVERWRITE_IF_EXISTS",
@@ -139,26 +143,15 @@ def request_id_filter() -> Json:
 
 
 def form_filter() -> Json:
-    """Refuses requests whose headers or path are too large, and those with several hosts.
+    """Refuses requests whose headers, path included, are too large, and those with several hosts.
 
     Envoy joins the values of several Host fields (RFC 9112, section 3.2: to be refused).
     The codec counts, too, but what it refuses over HTTP/2 is only reset. Its
     limits are higher, so that what the filters add never passes them; and what
     the core takes is more than both.
     """
-    total = attribute("request", "total_size")
-    count = call("size", attribute("request", "headers"))
-    target = call("size", attribute("request", "path"))
-    long_target = call("_>_", target, number(MAX_TARGET_BYTES))
-    conditions = {
-        # Only a request that is large in all has a path to look at.
-        "target": call("_&&_", call("_>_", total, number(MAX_TARGET_BYTES)), long_target),
-        "headers": call(
-            "_||_",
-            call("_>_", total, number(MAX_HEADERS_BYTES)),
-            call("_>_", count, number(MAX_HEADERS)),
-        ),
-    }
+    total = call("_>_", attribute("request", "total_size"), number(MAX_HEADERS_BYTES))
+    many = call("_>_", call("size", attribute("request", "headers")), number(MAX_HEADERS))
     anything: Json = {"permissions": [{"any": True}], "principals": [{"any": True}]}
     several = {"name": ":authority", "string_match": {"contains": ","}}
     return extension(
@@ -168,7 +161,7 @@ def form_filter() -> Json:
             "action": "DENY",
             "policies": {
                 "host": {**anything, "permissions": [{"header": several}]},
-                **{name: {**anything, "condition": is_so} for name, is_so in conditions.items()},
+                "headers": {**anything, "condition": call("_||_", total, many)},
             },
         },
     )

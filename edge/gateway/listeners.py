@@ -148,10 +148,9 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
         # Before anything reads a header.
         form_filter(),
         # Above the compressors: what HEAD says of a body is true of the one that GET gets.
-        head_filter(settings),
+        request_filter(settings),
         # Above the envelope: what is compressed is what goes out.
         *(compressor(name) for name in _COMPRESSORS),
-        request_filter(settings),
         # Above the transcoder: on the way back it finds JSON.
         envelope_filter(settings),
         # Before any credential is looked at: guessing them costs the guesser.
@@ -168,23 +167,16 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
 
 def request_filter(settings: GatewaySettings) -> Json:
     """Brings unusual requests into form; see envoy/request.lua. The usual ones pass beside it."""
+    is_head = header_matches(":method", "HEAD")
     not_ascii = header_matches(":path", ".*%[89A-Fa-f].*")
-    any_credential = header_matches("authorization", ".*")
+    no_credential = {"not_matcher": header_matches("authorization", ".*")}
+    # The usual one first: it is looked at once then.
     usual_credential = header_matches("authorization", _USUAL_CREDENTIAL)
-    usual = {"or_matcher": {"predicate": [{"not_matcher": any_credential}, usual_credential]}}
-    nothing_to_do = {"and_matcher": {"predicate": [{"not_matcher": not_ascii}, usual]}}
+    usual = {"or_matcher": {"predicate": [usual_credential, no_credential]}}
+    unusual = ({"not_matcher": not_ascii}, {"not_matcher": is_head})
+    nothing_to_do = {"and_matcher": {"predicate": [usual, *unusual]}}
     script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_script(settings, "request"))
     return skip_when("request", nothing_to_do, script)
-
-
-def head_filter(settings: GatewaySettings) -> Json:
-    """Keeps the body of an answer to HEAD back; see envoy/head.lua. Only HEAD meets it."""
-    method = extension(
-        "method", "type.matcher.v3.HttpRequestHeaderMatchInput", header_name=":method"
-    )
-    is_head = {"single_predicate": {"input": method, "value_match": {"exact": "HEAD"}}}
-    script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_script(settings, "head"))
-    return skip_when("head", {"not_matcher": is_head}, script)
 
 
 def envelope_filter(settings: GatewaySettings) -> Json:

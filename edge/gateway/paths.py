@@ -46,7 +46,7 @@ def path_table(forms: Iterable[Binding]) -> list[dict[str, str]]:
 
 
 def verbs_by_template(forms: Iterable[Binding]) -> dict[str, set[str]]:
-    """The verbs that each path template is bound to; with GET comes HEAD (RFC 9110, section 9.1)."""
+    """The verbs that each path template is bound to; with GET comes HEAD (RFC 9110, 9.1)."""
     verbs: dict[str, set[str]] = {}
     for form in forms:
         bound = {"GET", "HEAD"} if form.verb == "GET" else {form.verb}

