@@ -6,7 +6,7 @@ typed, see a `Call` instead of a context, and cost one function call each.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -127,7 +127,7 @@ def _call(method: Method, context: Context, clock: Clock, behind_gateway: bool) 
     )
 
 
-def _fields(pairs: Sequence[tuple[str, str | bytes]]) -> dict[str, str]:
+def _fields(pairs: Collection[tuple[str, str | bytes]]) -> dict[str, str]:
     """The header fields; several of one name are one list (RFC 9110, section 5.3)."""
     fields = {key: value for key, value in pairs if isinstance(value, str)}
     if len(fields) == len(pairs):

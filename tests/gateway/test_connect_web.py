@@ -48,7 +48,7 @@ async def get_me(program: Path, gateway: Gateway, credential: str | None) -> Any
 
 
 def reason(outcome: Any) -> str:
-    return detail(outcome, ErrorInfo()).reason
+    return str(detail(outcome, ErrorInfo()).reason)
 
 
 def detail(outcome: Any, message: Detail) -> Detail:

@@ -56,7 +56,7 @@ async def test_a_core_that_hangs_is_504_over_rest(
     timed: Gateway, parts: Backends, token: str, verb: str, path: str
 ) -> None:
     await parts.silence("core")
-    body = None if verb == "GET" else {}
+    body: dict[str, str] | None = None if verb == "GET" else {}
     with in_time():
         answer = await timed.call(verb, path, token=token, json=body)
     assert (answer.status, answer.error["code"]) == (504, "TIMEOUT")
