@@ -189,9 +189,12 @@ local function send_empty(handle, status)
   local headers = handle:headers()
   headers:replace(":status", tostring(status))
   headers:remove("content-type")
-  headers:remove("content-length")
+  -- What 200 would have said (RFC 9110, section 15.4.5): that it depends on the encoding.
+  if status == 304 then headers:add("vary", "Accept-Encoding") end
   local body = handle:body()
   if body then body:setBytes("") end
+  -- After setBytes, which sets it; 204 must not have it, and in 304 it would be that of 200.
+  handle:headers():remove("content-length")
 end
 
 local function read_body(handle)
@@ -239,19 +242,51 @@ end
 
 -- A request that the transcoder refused, told by its path or by the transcoder's message.
 
+-- Whether the route is a method's own, which REST callers reach when the transcoder has found it.
+local function is_method(handle)
+  local route = handle:metadata()
+  return route:get("status") ~= nil or route:get("raw") ~= nil
+end
+
+-- The value of Allow for a path; nothing if there is no such path.
+local function allowed_verbs(handle, path)
+  for _, known in ipairs(handle:metadata():get("paths") or {}) do
+    if string.find(path, known.pattern) then return known.allow end
+  end
+end
+
 -- It cannot tell an unknown path from a wrong verb; the path table can.
 local function on_unknown_path(handle, verb, path, request_id)
-  local status, code, message = 404, "NOT_FOUND", "There is no such resource."
-  for _, known in ipairs(handle:metadata():get("paths") or {}) do
-    if string.find(path, known.pattern) then
-      handle:headers():replace("allow", known.allow)
-      status, code, message = 405, "METHOD_NOT_ALLOWED", verb .. " is not allowed here."
-      break
-    end
+  if is_method(handle) then
+    local message = "The path is a gRPC method's: send application/grpc or application/grpc-web."
+    return send(handle, 415, failure("UNSUPPORTED_MEDIA_TYPE", message, {}, request_id))
   end
-  -- The answer to HEAD has no body. No method of ours is bound to HEAD.
-  if verb == "HEAD" then return send_empty(handle, status) end
-  send(handle, status, failure(code, message, {}, request_id))
+  local allow = allowed_verbs(handle, path)
+  if not allow then
+    local message = "There is no such resource."
+    return send(handle, 404, failure("NOT_FOUND", message, {}, request_id))
+  end
+  handle:headers():replace("allow", allow)
+  if verb == "OPTIONS" then return send_empty(handle, 204) end
+  local message = verb .. " is not allowed here."
+  send(handle, 405, failure("METHOD_NOT_ALLOWED", message, {}, request_id))
+end
+
+-- To HEAD Envoy's answer has no body, so the transcoder's message is not known here: if the
+-- path answers to HEAD, it was a query that does not fit.
+local function on_failed_head(handle, path)
+  local headers = handle:headers()
+  local allow = allowed_verbs(handle, path)
+  if is_method(handle) or string.find(allow or "", "HEAD", 1, true) then
+    headers:replace(":status", "422")
+  elseif allow then
+    headers:replace(":status", "405")
+    headers:replace("allow", allow)
+  else
+    headers:replace(":status", "404")
+  end
+  headers:replace("content-type", "application/json")
+  headers:remove("content-length")
 end
 
 -- The field and what is wrong with it; nothing if the request is not even JSON.
@@ -278,7 +313,7 @@ end
 
 local function on_transcoder_failure(handle, verb, request_id)
   local path = string.match(handle:headers():get("x-edge-path") or "", "^[^?]*")
-  if verb == "HEAD" then return on_unknown_path(handle, verb, path, request_id) end
+  if verb == "HEAD" then return on_failed_head(handle, path) end
   local message = read_body(handle)
   if string.find(message, "^Could not resolve") then
     return on_unknown_path(handle, verb, path, request_id)
@@ -322,9 +357,10 @@ local function on_refused_call(headers, reason, handle)
 end
 
 -- What is not from the core has its shape already; what is not JSON is for gRPC callers.
+-- An answer that comes before the request is complete has no time of service, but a status.
 local function is_enveloped(headers)
   return headers:get("content-type") == "application/json"
-    and headers:get("x-envoy-upstream-service-time") ~= nil
+    and (headers:get("x-envoy-upstream-service-time") or headers:get("grpc-status")) ~= nil
 end
 
 -- Everything is read before the body: waiting for it ends the life of these objects.

@@ -1,7 +1,7 @@
 -- Brings the few requests that need it into the form that the filters below expect.
 --
 -- Envoy runs it only where listeners.py sees a path with bytes that are not
--- ASCII, or a credential that does not begin as our tokens do: a script for
+-- ASCII, a credential that is not in the form of our tokens, or HEAD: a script for
 -- every request would cost each of them a coroutine.
 
 -- RFC 3629, longest sequences first; a space keeps what is left from joining.
@@ -20,19 +20,52 @@ local function is_utf8(path)
   return not string.find(text, "[\128-\255]")
 end
 
+-- HEAD is answered like GET, to whose method the transcoder binds it. Answers pass the script
+-- even if their request never came this far, so that their verb is noted.
+local VERB = "portico.verb"
+
+local function note_head(handle, headers)
+  local mark = headers:get("accept-encoding") and "compressible" or "plain"
+  handle:streamInfo():dynamicMetadata():set(VERB, "head", mark)
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
+  if headers:get(":method") == "HEAD" then note_head(handle, headers) end
   -- CONNECT has no path.
   if not is_utf8(headers:get(":path") or "") then
     return handle:respond({ [":status"] = "400" }, "")
   end
-  local scheme, credential = string.match(headers:get("authorization") or "", "^(%a+) +(.+)$")
-  if not scheme or string.lower(scheme) ~= "bearer" then return end
-  if string.sub(credential, 1, 3) == "pk_" then
+  local authorization = headers:get("authorization")
+  if not authorization then return end
+  local scheme, credential = string.match(authorization, "^(%a+) +(.+)$")
+  if not scheme or string.lower(scheme) ~= "bearer" then
+    -- Another scheme, or several fields, which Envoy joins: the filter that verifies tokens
+    -- would find one anywhere in it.
+    headers:remove("authorization")
+  elseif string.find(credential, "[^%w%-._~+/=]") then
+    -- RFC 6750: a token has no spaces and commas. What the filter leaves of this is none.
+    headers:replace("authorization", "Bearer malformed")
+  elseif string.sub(credential, 1, 3) == "pk_" then
     headers:replace("x-api-key", credential)
     headers:remove("authorization")
-  elseif scheme ~= "Bearer" then
-    -- RFC 9110: the name of a scheme has no case. The filter that verifies tokens thinks it has.
+  else
+    -- RFC 9110, section 11.4: the name of a scheme has no case, and more than one space may follow.
     headers:replace("authorization", "Bearer " .. credential)
   end
+end
+
+-- Gives HEAD the headers that GET would get, and keeps the body back.
+function envoy_on_response(handle)
+  local mark = handle:streamInfo():dynamicMetadata():get(VERB)
+  if not mark then return end
+  local length = handle:headers():get("content-length")
+  local body = handle:body()
+  -- A length must be that of GET's content (RFC 9110, section 8.6), which would be compressed
+  -- where an answer of Envoy itself, that has no body to compress, is not.
+  if not body and mark.head == "compressible" then length = nil end
+  if body then body:setBytes("") end
+  -- Waiting for the body has ended the life of the headers' wrapper, and setBytes has set a length.
+  local headers = handle:headers()
+  if length then headers:replace("content-length", length) else headers:remove("content-length") end
 end

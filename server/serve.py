@@ -15,11 +15,16 @@ from server.rpc.pipeline import MAX_MESSAGE_BYTES, Feature, Pipeline
 # Above the limit of the pipeline, which says what is wrong. What is larger still ends
 # here, with a status and no more.
 RECEIVED_BYTES = 2 * MAX_MESSAGE_BYTES
+# More than the gateway lets in and adds (see edge/gateway/headers.py): of a request that it
+# has accepted, nothing may be too large here.
+MAX_METADATA_BYTES = 64 * 1024
 GRACE = 5.0  # seconds that calls under way get when the server stops
 
 OPTIONS = (
     ("grpc.max_receive_message_length", RECEIVED_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
 )
 
 

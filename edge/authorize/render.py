@@ -24,7 +24,7 @@ LIMITS_HEADER = "x-auth-limits"
 
 
 def render(decision: Decision) -> CheckResponse:
-    """The reply to Envoy. The gateway makes the public error of `x-error-code` and the body."""
+    """The reply to Envoy. The gateway makes the public error of `x-error-code` and the message."""
     match decision:
         case Admitted(principal):
             return _admitted(principal)
@@ -91,7 +91,10 @@ def _denied(
         status=Status(code=code, message=message),
         denied_response=DeniedHttpResponse(
             status=HttpStatus(code=status),
-            headers=_options({"x-error-code": reason, **(headers or {})}),
+            # The message twice: for REST callers it is in the body, for gRPC ones in a header.
+            headers=_options(
+                {"x-error-code": reason, "x-error-message": message, **(headers or {})}
+            ),
             body=message,
         ),
     )

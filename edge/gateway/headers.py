@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from edge.gateway.settings import GatewaySettings
-from edge.gateway.typed import Json, default_header, extension, set_header, typed
+from edge.gateway.typed import (
+    Json,
+    attribute,
+    call,
+    default_header,
+    extension,
+    number,
+    set_header,
+    typed,
+)
 
 # Names a client has no business sending: the edge itself says these things.
 FORGEABLE_PREFIXES = ("x-auth-", "x-edge-", "x-envoy-")
@@ -13,6 +22,7 @@ INTERNAL_RESPONSE_HEADERS = (
     "x-edge-fault",
     "x-edge-path",
     "x-error-code",
+    "x-error-message",
     "x-http-code",
     "x-envoy-upstream-service-time",
     "grpc-accept-encoding",
@@ -62,6 +72,13 @@ ALLOWED_HEADERS = (
     "grpc-timeout",
 )
 
+# What a request may bring: the names and values of its headers together, the path with its
+# query among them, and their number. What is too large because of its path is told so
+# (RFC 9112, section 3, which wants 8,000 octets of a path to be taken).
+MAX_HEADERS_BYTES = 16 * 1024
+MAX_HEADERS = 100
+LONG_TARGET_BYTES = 8 * 1024
+
 _WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
 
 # The client's address behind the proxies that we trust. Filters and services further
@@ -89,6 +106,33 @@ def strip_forged() -> Json:
     )
 
 
+def forwarded_address(hops: int) -> Json:
+    """Reads the client's address out of X-Forwarded-For as every proxy writes it.
+
+    Envoy takes an address alone and believes the connection otherwise, which would charge
+    all clients of a proxy to the proxy. Some write a port behind it or brackets around it.
+
+    Args:
+        hops: how many proxies are trusted; the address is that many entries from the end.
+    """
+    forms = r"(\d+\.\d+\.\d+\.\d+):\d+|\[([^\]]*)\](?::\d+)?|([^,]*?)"
+    pattern = rf"^(?:.*,)?\s*(?:{forms})\s*((?:,[^,]*){{{hops - 1}}})$"
+    header = 'request.headers["x-forwarded-for"]'
+    extracted = rf're.extract({header}, r"{pattern}", r"\1\2\3\4")'
+    # A pattern is dear, and most need none: addresses of one kind lack the marks of the other.
+    plain = f'!{header}.contains("[") && !({header}.contains(":") && {header}.contains("."))'
+    value = f"%CEL({plain} ? {header} : {extracted})%"
+    mutation = {
+        "header": {"key": "x-forwarded-for", "value": value},
+        "append_action": "OVERWRITE_IF_EXISTS",
+    }
+    return extension(
+        "forwarded_address",
+        "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        mutations=[{"append": mutation}],
+    )
+
+
 def request_id_filter() -> Json:
     """Replaces a request id that is too long or strange: it ends up in logs and answers."""
     replace = typed(
@@ -96,6 +140,31 @@ def request_id_filter() -> Json:
         mutations={"request_mutations": [{"append": set_header("x-request-id", "%UNIQUE_ID%")}]},
     )
     return skip_when("request_id", header_matches("x-request-id", _WELL_FORMED_ID), replace)
+
+
+def form_filter() -> Json:
+    """Refuses requests whose headers, path included, are too large, and those with several hosts.
+
+    Envoy joins the values of several Host fields (RFC 9112, section 3.2: to be refused).
+    The codec counts, too, but what it refuses over HTTP/2 is only reset. Its
+    limits are higher, so that what the filters add never passes them; and what
+    the core takes is more than both.
+    """
+    total = call("_>_", attribute("request", "total_size"), number(MAX_HEADERS_BYTES))
+    many = call("_>_", call("size", attribute("request", "headers")), number(MAX_HEADERS))
+    anything: Json = {"permissions": [{"any": True}], "principals": [{"any": True}]}
+    several = {"name": ":authority", "string_match": {"contains": ","}}
+    return extension(
+        "request_form",
+        "extensions.filters.http.rbac.v3.RBAC",
+        rules={
+            "action": "DENY",
+            "policies": {
+                "host": {**anything, "permissions": [{"header": several}]},
+                "headers": {**anything, "condition": call("_||_", total, many)},
+            },
+        },
+    )
 
 
 def header_matches(name: str, regex: str) -> Json:
@@ -147,7 +216,7 @@ def cors_policy(settings: GatewaySettings) -> Json:
     return typed(
         "extensions.filters.http.cors.v3.CorsPolicy",
         allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
-        allow_methods="GET, POST, PUT, PATCH, DELETE, OPTIONS",
+        allow_methods="GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
         allow_headers=", ".join(ALLOWED_HEADERS),
         expose_headers=", ".join(EXPOSED_HEADERS),
         max_age="600",

@@ -9,7 +9,11 @@ from edge.gateway.access_log import access_log
 from edge.gateway.contract import Method
 from edge.gateway.credentials import JWKS_PATH, credential_filters
 from edge.gateway.headers import (
+    MAX_HEADERS,
+    MAX_HEADERS_BYTES,
     edge_headers_filter,
+    form_filter,
+    forwarded_address,
     header_matches,
     request_id_filter,
     skip_when,
@@ -20,11 +24,12 @@ from edge.gateway.replies import local_reply_config
 from edge.gateway.routes import LUA, route_config
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import MAX_REQUEST_BYTES, transcoder_filter
-from edge.gateway.typed import Json, extension, typed
+from edge.gateway.typed import Json, extension, seconds, typed
 
 _FILTERS = "extensions.filters.http."
 # A token in the form in which we issue it: "Bearer", and a header that is a JSON object.
-_USUAL_CREDENTIAL = "Bearer ey.*"
+_USUAL_CREDENTIAL = "Bearer ey[0-9A-Za-z._-]*"
+_RECEIVING_SECONDS = 30.0
 _COMPRESSORS: dict[str, tuple[str, Json]] = {
     "gzip": ("gzip.compressor.v3.Gzip", {"compression_level": "COMPRESSION_LEVEL_4"}),
     "brotli": ("brotli.compressor.v3.Brotli", {"quality": 4}),
@@ -56,13 +61,18 @@ def _public_connection(methods: Sequence[Method], settings: GatewaySettings) -> 
         "http_filters": public_filters(methods, settings),
         "local_reply_config": local_reply_config(),
         "access_log": [access_log(settings)],
-        "early_header_mutation_extensions": [strip_forged()],
+        "early_header_mutation_extensions": _early_mutations(settings),
         "server_name": "portico",
         **_client_address(settings),
         **_request_id(),
         **_path_rules(),
-        **_request_limits(),
+        **_request_limits(settings),
     }
+
+
+def _early_mutations(settings: GatewaySettings) -> list[Json]:
+    hops = settings.trusted_hops
+    return [strip_forged(), *([forwarded_address(hops)] if hops else [])]
 
 
 def _client_address(settings: GatewaySettings) -> Json:
@@ -86,27 +96,43 @@ def _path_rules() -> Json:
     }
 
 
-def _request_limits() -> Json:
+def _receiving(settings: GatewaySettings) -> float:
+    """How long a request may take to arrive, in seconds.
+
+    Less than its whole call, so that a body that is late is called so (408), and not the answer.
+    """
+    return min(_RECEIVING_SECONDS, settings.request_timeout * 0.9)
+
+
+def _request_limits(settings: GatewaySettings) -> Json:
     """Bounds on what one client can hold: bytes, streams and time."""
     return {
-        "max_request_headers_kb": 32,
+        # Above our own limits by what the filters add; see form_filter.
+        "max_request_headers_kb": 2 * MAX_HEADERS_BYTES // 1024,
         "request_headers_timeout": "10s",
-        "request_timeout": "30s",
+        "request_timeout": seconds(_receiving(settings)),
         "stream_idle_timeout": "60s",
         "delayed_close_timeout": "1s",
         "drain_timeout": "5s",
         "common_http_protocol_options": {
             "idle_timeout": "300s",
-            "max_headers_count": 100,
+            "max_headers_count": 2 * MAX_HEADERS,
             # x_auth_subject could pass for x-auth-subject further in.
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
         # An unknown verb is answered like a wrong one, with 405.
-        "http_protocol_options": {"allow_custom_methods": True},
+        "http_protocol_options": {
+            "allow_custom_methods": True,
+            # Proxies speak it to what is behind them unless they are told otherwise.
+            "accept_http_10": True,
+            "default_host_for_http_10": "portico",
+        },
         "http2_protocol_options": {
             "max_concurrent_streams": 100,
             "initial_stream_window_size": 65_536,
             "initial_connection_window_size": 1_048_576,
+            # RFC 9113, section 8.1.1: a malformed request is an error of its stream alone.
+            "override_stream_error_on_invalid_http_message": True,
         },
     }
 
@@ -119,9 +145,12 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
         # Sees every answer last, also those that Envoy makes below.
         edge_headers_filter(),
         request_id_filter(),
+        # Before anything reads a header.
+        form_filter(),
+        # Above the compressors: what HEAD says of a body is true of the one that GET gets.
+        request_filter(settings),
         # Above the envelope: what is compressed is what goes out.
         *(compressor(name) for name in _COMPRESSORS),
-        request_filter(settings),
         # Above the transcoder: on the way back it finds JSON.
         envelope_filter(settings),
         # Before any credential is looked at: guessing them costs the guesser.
@@ -138,11 +167,14 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
 
 def request_filter(settings: GatewaySettings) -> Json:
     """Brings unusual requests into form; see envoy/request.lua. The usual ones pass beside it."""
+    is_head = header_matches(":method", "HEAD")
     not_ascii = header_matches(":path", ".*%[89A-Fa-f].*")
-    any_credential = header_matches("authorization", ".*")
+    no_credential = {"not_matcher": header_matches("authorization", ".*")}
+    # The usual one first: it is looked at once then.
     usual_credential = header_matches("authorization", _USUAL_CREDENTIAL)
-    usual = {"or_matcher": {"predicate": [{"not_matcher": any_credential}, usual_credential]}}
-    nothing_to_do = {"and_matcher": {"predicate": [{"not_matcher": not_ascii}, usual]}}
+    usual = {"or_matcher": {"predicate": [usual_credential, no_credential]}}
+    unusual = ({"not_matcher": not_ascii}, {"not_matcher": is_head})
+    nothing_to_do = {"and_matcher": {"predicate": [usual, *unusual]}}
     script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_script(settings, "request"))
     return skip_when("request", nothing_to_do, script)
 
@@ -169,6 +201,8 @@ def compressor(name: str) -> Json:
                 "min_content_length": 512,
                 "content_type_matcher": [{"exact": "application/json"}],
             },
+            # There are no bytes, and Envoy would send those of an empty archive.
+            "uncompressible_response_codes": [204, 304],
             # The bytes differ, so a strong tag would lie; without this Envoy drops the tag.
             "weaken_etag_on_compress": True,
         },

@@ -46,16 +46,17 @@ def path_table(forms: Iterable[Binding]) -> list[dict[str, str]]:
 
 
 def verbs_by_template(forms: Iterable[Binding]) -> dict[str, set[str]]:
-    """The verbs that each path template is bound to."""
+    """The verbs that each path template is bound to; with GET comes HEAD (RFC 9110, 9.1)."""
     verbs: dict[str, set[str]] = {}
     for form in forms:
-        verbs.setdefault(form.template, set()).add(form.verb)
+        bound = {"GET", "HEAD"} if form.verb == "GET" else {form.verb}
+        verbs.setdefault(form.template, set()).update(bound)
     return verbs
 
 
 def allow(verbs: Iterable[str]) -> str:
-    """The value of the Allow header."""
-    return ", ".join(sorted(verbs))
+    """The value of the Allow header; OPTIONS answers everywhere, with this header."""
+    return ", ".join(sorted({*verbs, "OPTIONS"}))
 
 
 def shadowed_verbs(forms: Iterable[Binding]) -> dict[str, set[str]]:

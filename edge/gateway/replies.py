@@ -1,18 +1,25 @@
 """Answers that Envoy makes itself, in the one error shape.
 
 Envoy takes the first entry that matches. REST callers get the shape; native
-gRPC and gRPC-Web callers a status and a message. What the transcoder refuses
+gRPC and gRPC-Web callers HTTP 200 with a status, a message and no body, which
+is the form that their protocols call Trailers-Only. What the transcoder refuses
 is left to envelope.lua, which reads the field out of its message.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from grpc import StatusCode
 
-from edge.gateway.headers import ANSWERED_REQUEST_ID, REQUEST_ID, security_headers
+from edge.gateway.headers import (
+    ANSWERED_REQUEST_ID,
+    LONG_TARGET_BYTES,
+    REQUEST_ID,
+    security_headers,
+)
 from edge.gateway.typed import Json, default_header, extension, set_header
 
 REALM = 'Bearer realm="portico"'
@@ -25,7 +32,12 @@ _NATIVE = (
     ' && request.headers["content-type"].startsWith("application/grpc")'
     ' && !("x-envoy-original-path" in request.headers)'
 )
-_NO_CREDENTIAL = 'response.code_details.startsWith("rbac_access_denied")'
+_NO_CREDENTIAL = 'response.code_details == "rbac_access_denied_matched_policy[anonymous]"'
+_HEADERS_TOO_LARGE = 'response.code_details == "rbac_access_denied_matched_policy[headers]"'
+_TARGET_TOO_LONG = f"{_HEADERS_TOO_LARGE} && size(request.path) > {LONG_TARGET_BYTES}"
+_SEVERAL_HOSTS = 'response.code_details == "rbac_access_denied_matched_policy[host]"'
+_OTHER_SCHEME = 'response.code_details == "http1.https_url_on_plaintext_connection"'
+_OUT_OF_TIME = 'response.code_details == "max_duration_timeout"'
 _WRONG_AUDIENCE = 'response.code_details.contains("Audience")'
 _EXPIRED = 'response.code_details.contains("Jwt_is_expired")'
 _UPGRADE = 'response.code_details == "upgrade_failed"'
@@ -62,6 +74,15 @@ _CREDENTIAL = "A valid credential is needed."
 _UNAVAILABLE = "A part of the platform does not answer; try again soon."
 _TOO_LARGE = StatusCode.RESOURCE_EXHAUSTED
 _NO_CALLER = StatusCode.UNAUTHENTICATED
+_HEADERS = "The request headers are too large."
+_LATE = "The answer took too long."
+
+# What edge/authorize answers with, and what that is over gRPC.
+_AUTHORIZER_STATUSES = {
+    401: StatusCode.UNAUTHENTICATED,
+    403: StatusCode.PERMISSION_DENIED,
+    503: StatusCode.UNAVAILABLE,
+}
 
 REPLIES = (
     Reply(
@@ -81,6 +102,31 @@ REPLIES = (
         instead=401,
         challenge=REALM,
     ),
+    Reply(
+        403,
+        "MALFORMED_REQUEST",
+        "A request has one host.",
+        StatusCode.INVALID_ARGUMENT,
+        because=_SEVERAL_HOSTS,
+        instead=400,
+    ),
+    Reply(
+        403,
+        "MISDIRECTED_REQUEST",
+        "The connection is not one for https; send the path alone.",
+        StatusCode.INVALID_ARGUMENT,
+        because=_OTHER_SCHEME,
+        instead=421,
+    ),
+    Reply(
+        403,
+        "URI_TOO_LONG",
+        "The path with its query is too long.",
+        _TOO_LARGE,
+        because=_TARGET_TOO_LONG,
+        instead=414,
+    ),
+    Reply(403, "HEADERS_TOO_LARGE", _HEADERS, _TOO_LARGE, because=_HEADERS_TOO_LARGE, instead=431),
     # A token for somebody else says nothing about rights here: 401, not Envoy's 403.
     Reply(
         403,
@@ -108,8 +154,16 @@ REPLIES = (
     ),
     Reply(404, "NOT_FOUND", "There is no such resource.", StatusCode.UNIMPLEMENTED),
     Reply(405, "METHOD_NOT_ALLOWED", "The method is not allowed here.", StatusCode.UNIMPLEMENTED),
+    # Envoy says 408 of every request whose time is up, though the answer is what is late.
+    Reply(408, "TIMEOUT", _LATE, StatusCode.DEADLINE_EXCEEDED, because=_OUT_OF_TIME, instead=504),
     Reply(408, "TIMEOUT", "The request took too long.", StatusCode.DEADLINE_EXCEEDED),
     Reply(413, "PAYLOAD_TOO_LARGE", "The request body is too large.", _TOO_LARGE),
+    Reply(
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+        "The content type is not one that is taken here.",
+        StatusCode.INVALID_ARGUMENT,
+    ),
     Reply(
         429,
         "RATE_LIMIT_EXCEEDED",
@@ -117,7 +171,8 @@ REPLIES = (
         StatusCode.RESOURCE_EXHAUSTED,
         retry_after=RETRY_AFTER,
     ),
-    Reply(431, "HEADERS_TOO_LARGE", "The request headers are too large.", _TOO_LARGE),
+    Reply(431, "HEADERS_TOO_LARGE", _HEADERS, _TOO_LARGE),
+    Reply(501, "NOT_IMPLEMENTED", "The transfer coding is not known.", StatusCode.UNIMPLEMENTED),
     Reply(
         502,
         "UNAVAILABLE",
@@ -127,7 +182,7 @@ REPLIES = (
         retry_after=RETRY_AFTER,
     ),
     Reply(503, "UNAVAILABLE", _UNAVAILABLE, StatusCode.UNAVAILABLE, retry_after=RETRY_AFTER),
-    Reply(504, "TIMEOUT", "The answer took too long.", StatusCode.DEADLINE_EXCEEDED),
+    Reply(504, "TIMEOUT", _LATE, StatusCode.DEADLINE_EXCEEDED),
 )
 _OTHER_FAILURE = Reply(500, "INTERNAL", "Something went wrong on our side.", StatusCode.INTERNAL)
 _OTHER_REFUSAL = Reply(
@@ -152,7 +207,10 @@ def _authorizer_refusals() -> list[Json]:
     common = _common_headers()
     challenge = set_header("www-authenticate", INVALID_TOKEN)
     return [
-        {"filter": _all(told, _cel(_NATIVE))},
+        *(
+            _grpc_reply([_status("EQ", status), told], code, "%RESP(X-ERROR-MESSAGE)%")
+            for status, code in _AUTHORIZER_STATUSES.items()
+        ),
         {
             "filter": _all(told, _status("EQ", 401)),
             "headers_to_add": [challenge, *common],
@@ -167,7 +225,7 @@ def _transcoder_failure() -> Json:
     return {
         "filter": _cel(_TRANSCODER),
         "headers_to_add": [
-            set_header("x-edge-fault", "%REQ(:METHOD)%"),
+            set_header("x-edge-fault", "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%"),
             set_header("x-edge-path", "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%"),
             set_header("x-request-id", REQUEST_ID),
         ],
@@ -181,13 +239,9 @@ def _mappers(reply: Reply, operator: str) -> list[Json]:
         conditions.append(_cel(reply.because))
     status = {} if reply.instead is None else {"status_code": reply.instead}
     headers = [*_reply_headers(reply), *_common_headers()]
+    reason = set_header("x-error-code", reply.code)
     return [
-        {
-            "filter": _all(*conditions, _cel(_NATIVE)),
-            "headers_to_add": [*_grpc_status(reply), *headers],
-            "body": {"inline_string": ""},
-            **status,
-        },
+        _grpc_reply(conditions, reply.grpc, reply.message, reason, *headers),
         {
             "filter": _all(*conditions),
             "headers_to_add": headers,
@@ -197,16 +251,23 @@ def _mappers(reply: Reply, operator: str) -> list[Json]:
     ]
 
 
-def _grpc_status(reply: Reply) -> list[Json]:
-    """Said in headers, with no body: gRPC-Web would guess a status for an answer with a body.
+def _grpc_reply(conditions: list[Json], code: StatusCode, message: str, *headers: Json) -> Json:
+    """An entry for gRPC callers: HTTP 200, and all that there is to say in headers.
 
-    The reason becomes an ErrorInfo in envelope.lua.
+    With a body gRPC-Web clients would look for a message in it. The reason, in
+    x-error-code, becomes an ErrorInfo in envelope.lua.
     """
-    return [
-        set_header("grpc-status", str(reply.grpc.value[0])),
-        set_header("grpc-message", reply.message),
-        set_header("x-error-code", reply.code),
-    ]
+    return {
+        "filter": _all(*conditions, _cel(_NATIVE)),
+        "status_code": int(HTTPStatus.OK),
+        "headers_to_add": [
+            set_header("content-type", "%REQ(CONTENT-TYPE)%"),
+            set_header("grpc-status", str(code.value[0])),
+            set_header("grpc-message", message),
+            *headers,
+        ],
+        "body_format_override": {"text_format_source": {"inline_string": ""}},
+    }
 
 
 def _reply_headers(reply: Reply) -> list[Json]:

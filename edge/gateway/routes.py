@@ -53,14 +53,11 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
 
 def rpc_route(method: Method, settings: GatewaySettings) -> Json:
     """The route of one RPC."""
-    timeout = seconds(settings.request_timeout)
     action: Json = {
         "cluster": "core",
         # The core must not meet what a client calls the host: it refuses an empty one.
         "host_rewrite_literal": "core",
-        "timeout": timeout,
-        # A caller may ask for less time, not for more.
-        "max_stream_duration": {"grpc_timeout_header_max": timeout},
+        "max_stream_duration": _duration(settings),
     }
     if method.category is Category.READ:
         action["retry_policy"] = {
@@ -77,6 +74,16 @@ def rpc_route(method: Method, settings: GatewaySettings) -> Json:
         "metadata": {"filter_metadata": {LUA: envelope(method)}},
         "typed_per_filter_config": {**credential_policy(method), **limit_policy(method)},
     }
+
+
+def _duration(settings: GatewaySettings) -> Json:
+    """How long a call may take, from its first byte on, whatever it waits for.
+
+    Envoy ignores a route's `timeout` beside this, and takes the second value for
+    requests that name a deadline alone: a caller may ask for less time, not for more.
+    """
+    longest = seconds(settings.request_timeout)
+    return {"max_stream_duration": longest, "grpc_timeout_header_max": longest}
 
 
 def _milliseconds(settings: GatewaySettings) -> str:

@@ -57,8 +57,8 @@ class GatewaySettings(BaseModel):
     @property
     def files(self) -> tuple[Path, ...]:
         """What Envoy reads beside its configuration."""
-        scripts = (self.lua_dir / "request.lua", self.lua_dir / "envelope.lua")
-        return (self.transcoder_file, self.openapi_file, *scripts)
+        scripts = ("request.lua", "envelope.lua")
+        return (self.transcoder_file, self.openapi_file, *(self.lua_dir / name for name in scripts))
 
     @field_validator("runtime_dir")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from google.api import annotations_pb2
+from google.api.http_pb2 import CustomHttpPattern
 from google.protobuf import any_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, ServiceDescriptorProto
 from google.rpc import error_details_pb2, status_pb2
@@ -62,8 +63,9 @@ def untranscoded(settings: GatewaySettings) -> dict[str, Json]:
 def transcoder_descriptors(contract: FileDescriptorSet) -> FileDescriptorSet:
     """The contract in the form that Envoy's transcoder takes.
 
-    It knows no response_body (envelope.lua opens that field instead), needs
-    the messages of error details, and has no use for comments.
+    It knows no response_body (envelope.lua opens that field instead), answers to
+    HEAD only where that is said, needs the messages of error details, and has no
+    use for comments.
     """
     result = FileDescriptorSet()
     result.CopyFrom(contract)
@@ -76,11 +78,16 @@ def transcoder_descriptors(contract: FileDescriptorSet) -> FileDescriptorSet:
         # For code generators, and not the same in every package that ships such a file.
         file.ClearField("options")
         for service in file.service:
-            _drop_response_body(service)
+            _adapt_bindings(service)
     return result
 
 
-def _drop_response_body(service: ServiceDescriptorProto) -> None:
+def _adapt_bindings(service: ServiceDescriptorProto) -> None:
     for method in service.method:
         if method.options.HasExtension(annotations_pb2.http):
-            method.options.Extensions[annotations_pb2.http].ClearField("response_body")
+            rule = method.options.Extensions[annotations_pb2.http]
+            rule.ClearField("response_body")
+            if rule.get:
+                rule.additional_bindings.add().custom.MergeFrom(
+                    CustomHttpPattern(kind="HEAD", path=rule.get)
+                )

@@ -42,3 +42,21 @@ def _header(name: str, value: str, action: str) -> Json:
 def seconds(value: float) -> str:
     """A duration as protobuf's JSON writes it."""
     return f"{value:g}s"
+
+
+def attribute(*path: str) -> Json:
+    """An attribute of the request in a CEL expression: ("request", "path") is `request.path`."""
+    expression: Json = {"ident_expr": {"name": path[0]}}
+    for field in path[1:]:
+        expression = {"select_expr": {"operand": expression, "field": field}}
+    return expression
+
+
+def call(function: str, *arguments: Json) -> Json:
+    """A CEL function of its arguments; operators are functions such as "_>_"."""
+    return {"call_expr": {"function": function, "args": list(arguments)}}
+
+
+def number(value: int) -> Json:
+    """A whole number in a CEL expression."""
+    return {"const_expr": {"int64_value": value}}

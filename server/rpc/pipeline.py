@@ -6,7 +6,7 @@ typed, see a `Call` instead of a context, and cost one function call each.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
@@ -162,9 +162,7 @@ def _around(interceptor: Interceptor, inner: Proceed) -> Proceed:
 
 
 def _call(method: Method, context: Context, clock: Clock, behind_gateway: bool) -> Call:
-    metadata = {
-        key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
-    }
+    metadata = _fields(context.invocation_metadata() or ())
     return Call(
         method=method,
         metadata=metadata,
@@ -172,6 +170,18 @@ def _call(method: Method, context: Context, clock: Clock, behind_gateway: bool) 
         request_id=_request_id(metadata.get("x-request-id", "")),
         now=clock(),
     )
+
+
+def _fields(pairs: Collection[tuple[str, str | bytes]]) -> dict[str, str]:
+    """The header fields; several of one name are one list (RFC 9110, section 5.3)."""
+    fields = {key: value for key, value in pairs if isinstance(value, str)}
+    if len(fields) == len(pairs):
+        return fields
+    several: dict[str, list[str]] = {}
+    for key, value in pairs:
+        if isinstance(value, str):
+            several.setdefault(key, []).append(value)
+    return {key: ", ".join(values) for key, values in several.items()}
 
 
 def _client(metadata: Mapping[str, str], context: Context, behind_gateway: bool) -> Client:

@@ -7,6 +7,7 @@ the limiter admits everything.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from portico.auth.v1.auth_service_pb2 import GetJsonWebKeySetResponse, JsonWebKey
 
 from server.kit.contract import Method, methods, services
+from server.serve import OPTIONS
 
 GOOD_KEY = "pk_test_good"
 KEY_SUBJECT = "0195d1a0-0000-7000-8000-00000000beef"
@@ -62,7 +64,8 @@ class Backends:
     charges: list[RateLimitRequest] = field(default_factory=list)
     verdict: Callable[[], RateLimitResponse] = field(default=lambda: admitted())
     _script: dict[str, Behaviour] = field(default_factory=dict)
-    _servers: list[aio.Server] = field(default_factory=list)
+    _servers: dict[str, aio.Server] = field(default_factory=dict)
+    _silent: list[asyncio.Server] = field(default_factory=list)
 
     def script(self, path: str, behaviour: Behaviour | Message) -> None:
         """Has the core answer a method so, until `reset`."""
@@ -96,15 +99,28 @@ class Backends:
 
     async def stop(self) -> None:
         """Stops listening."""
-        for server in self._servers:
+        for server in self._servers.values():
             await server.stop(None)
+        for silent in self._silent:
+            silent.close()
+
+    async def silence(self, name: str) -> None:
+        """Has a service take connections and say nothing, as a stopped process does.
+
+        Args:
+            name: "core", "authorize" or "ratelimit".
+        """
+        await self._servers.pop(name).stop(None)
+        path = self.runtime_dir / f"{name}.sock"
+        path.unlink(missing_ok=True)
+        self._silent.append(await asyncio.start_unix_server(_say_nothing, path))
 
     async def _listen(self, name: str, add: Callable[[aio.Server], None]) -> None:
-        server = aio.server()
+        server = aio.server(options=OPTIONS)
         add(server)
         server.add_insecure_port(f"unix:{self.runtime_dir / name}.sock")
         await server.start()
-        self._servers.append(server)
+        self._servers[name] = server
 
     def _add_core(self, server: aio.Server) -> None:
         server.add_generic_rpc_handlers([self._handler(service) for service in services()])
@@ -138,6 +154,12 @@ class Backends:
         )
 
 
+async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while await reader.read(65536):
+        pass
+    writer.close()
+
+
 class _Authorizer(AuthorizationServicer):  # type: ignore[misc]
     """Knows one key; says of every other what edge/authorize says."""
 
@@ -150,8 +172,10 @@ class _Authorizer(AuthorizationServicer):  # type: ignore[misc]
         if request.attributes.request.http.headers.get("x-api-key") != GOOD_KEY:
             response.status.code = 16
             response.denied_response.status.code = 401
-            response.denied_response.body = "The API key is not valid."
-            response.denied_response.headers.extend(_options({"x-error-code": "UNAUTHENTICATED"}))
+            message = "The API key is not valid."
+            response.denied_response.body = message
+            headers = {"x-error-code": "UNAUTHENTICATED", "x-error-message": message}
+            response.denied_response.headers.extend(_options(headers))
             return response
         headers = {
             "authorization": f"Bearer {INTERNAL_TOKEN}",

@@ -8,6 +8,7 @@ import pytest
 
 from tests.gateway.backends import GOOD_KEY, Backends
 from tests.gateway.gateway import Gateway, running, settings_for
+from tests.gateway.raw import ask, request
 
 KEYS = "/api/v1/organizations/0195d1a0-0000-7000-8000-000000000001/api-keys"
 
@@ -47,6 +48,11 @@ async def test_without_a_trusted_proxy_it_is_the_connection(
         ("192.0.2.1", "192.0.2.1"),
         ("2001:db8::7", "2001:db8::7"),
         ("10.0.0.9", "10.0.0.9"),
+        ("192.0.2.1:4711", "192.0.2.1"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("[2001:db8::7]:4711", "2001:db8::7"),
+        ("203.0.113.66:80, 192.0.2.1:4711", "192.0.2.1"),
+        ("203.0.113.66,192.0.2.1", "192.0.2.1"),
         # Only the last entry is the proxy's; the first is what the client made up.
         ("203.0.113.66, 192.0.2.1", "192.0.2.1"),
     ],
@@ -63,4 +69,20 @@ async def test_a_client_cannot_say_it_itself(
     gateway: Gateway, backends: Backends, name: str
 ) -> None:
     told = await addresses_told(gateway, backends, **{name: "192.0.2.1"})
+    assert told == ("127.0.0.1", "127.0.0.1")
+
+
+async def test_several_fields_are_one_list(behind_a_proxy: Gateway, backends: Backends) -> None:
+    """RFC 9110, section 5.3."""
+    rows = ["X-Forwarded-For: 203.0.113.66", "X-Forwarded-For: 192.0.2.1", f"X-API-Key: {GOOD_KEY}"]
+    assert (await ask(behind_a_proxy.settings.rest_port, request("GET", KEYS, *rows))).status == 200
+    [check] = backends.checks
+    assert check.attributes.request.http.headers["x-edge-address"] == "192.0.2.1"
+
+
+@pytest.mark.parametrize("forwarded", ["unknown", "_hidden", "", ",", "999.1.1.1"])
+async def test_a_proxy_that_names_no_address_is_the_client_itself(
+    behind_a_proxy: Gateway, backends: Backends, forwarded: str
+) -> None:
+    told = await addresses_told(behind_a_proxy, backends, x_forwarded_for=forwarded)
     assert told == ("127.0.0.1", "127.0.0.1")

@@ -128,10 +128,11 @@ def test_the_filters_stand_in_their_order(config: dict[str, Any]) -> None:
         "cors",
         "edge_headers",
         "request_id",
+        "request_form",
+        "request",
         "compress_gzip",
         "compress_brotli",
         "compress_zstd",
-        "request",
         "lua",
         "local_ratelimit",
         "grpc_web",
@@ -160,8 +161,8 @@ def test_no_secret_is_in_the_configuration(config: dict[str, Any]) -> None:
 
 def test_a_path_answers_to_its_own_verbs(contract: Contract) -> None:
     table = {row["pattern"]: row["allow"] for row in path_table(_forms(contract))}
-    assert table["^/api/v1/users/me/?$"] == "GET, PATCH"
-    assert table["^/api/v1/api%-keys/[^/]+/revoke/?$"] == "POST"
+    assert table["^/api/v1/users/me/?$"] == "GET, HEAD, OPTIONS, PATCH"
+    assert table["^/api/v1/api%-keys/[^/]+/revoke/?$"] == "OPTIONS, POST"
     literal_first = ["[" in pattern for pattern in table]
     assert literal_first == sorted(literal_first)
 

@@ -178,17 +178,17 @@ async def test_an_unknown_path_is_404(gateway: Gateway, path: str) -> None:
 @pytest.mark.parametrize(
     ("verb", "path", "allow"),
     [
-        ("PUT", ME, "GET, PATCH"),
-        ("DELETE", ME, "GET, PATCH"),
-        ("DELETE", f"{ME}/", "GET, PATCH"),
-        ("PROPFIND", ME, "GET, PATCH"),
-        ("DELETE", USERS, "GET, POST"),
-        ("GET", "/api/v1/auth/login", "POST"),
-        ("DELETE", "/api/v1/invitations/accept", "POST"),
-        ("GET", "/api/v1/invitations/1", "DELETE"),
-        ("POST", "/api/v1/openapi.json", "GET"),
-        ("POST", "/.well-known/jwks.json", "GET"),
-        ("HEAD", ME, "GET, PATCH"),
+        ("PUT", ME, "GET, HEAD, OPTIONS, PATCH"),
+        ("DELETE", ME, "GET, HEAD, OPTIONS, PATCH"),
+        ("DELETE", f"{ME}/", "GET, HEAD, OPTIONS, PATCH"),
+        ("PROPFIND", ME, "GET, HEAD, OPTIONS, PATCH"),
+        ("DELETE", USERS, "GET, HEAD, OPTIONS, POST"),
+        ("GET", "/api/v1/auth/login", "OPTIONS, POST"),
+        ("DELETE", "/api/v1/invitations/accept", "OPTIONS, POST"),
+        ("GET", "/api/v1/invitations/1", "DELETE, OPTIONS"),
+        ("POST", "/api/v1/openapi.json", "GET, HEAD, OPTIONS"),
+        ("POST", "/.well-known/jwks.json", "GET, HEAD, OPTIONS"),
+        ("HEAD", "/api/v1/auth/login", "OPTIONS, POST"),
     ],
 )
 async def test_a_wrong_verb_is_405_and_says_which_are_right(
@@ -206,7 +206,7 @@ async def test_query_is_405_once_it_is_well_formed(gateway: Gateway) -> None:
     assert (await gateway.call("QUERY", ME)).error["code"] == "MALFORMED_REQUEST"
     answer = await gateway.call("QUERY", ME, headers={"Content-Type": "application/json"})
     assert answer.status == 405
-    assert answer.headers["allow"] == "GET, PATCH"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, PATCH"
 
 
 async def test_a_large_body_is_413(gateway: Gateway, backends: Backends, token: str) -> None:

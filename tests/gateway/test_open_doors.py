@@ -17,6 +17,7 @@ GUARDED = [m for m in CONTRACT.routed if m.access is not AccessRule.PUBLIC]
 PUBLIC = [m for m in CONTRACT.routed if m.access is AccessRule.PUBLIC]
 INTERNAL = [m for m in CONTRACT.methods if m.access is AccessRule.INTERNAL]
 
+UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED.value[0]
 UUID = "0195d1a0-0000-7000-8000-000000000001"
 
 
@@ -40,6 +41,16 @@ async def test_rest_demands_a_credential(
     answer = await gateway.call(method.rest.verb, rest_path(method))
     assert answer.status == 401
     assert answer.error["code"] == "UNAUTHENTICATED"
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert backends.calls == []
+
+
+@named([m for m in GUARDED if m.rest is not None and m.rest.verb == "GET"])
+async def test_head_demands_a_credential(
+    gateway: Gateway, backends: Backends, method: Method
+) -> None:
+    answer = await gateway.call("HEAD", rest_path(method))
+    assert answer.status == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
     assert backends.calls == []
 
@@ -91,7 +102,7 @@ async def test_internal_methods_are_not_there(
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await gateway.native(method.path, request, response, token=token)
     assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert (await gateway.web(method.path, request, token=token)).status == 404
+    assert (await gateway.web(method.path, request, token=token)).grpc_status == UNIMPLEMENTED
     assert (await gateway.call("POST", method.path, token=token, json={})).status == 404
     assert backends.calls == []
 
@@ -123,6 +134,6 @@ async def test_json_cannot_name_an_rpc_by_its_grpc_path(
 ) -> None:
     for method in GUARDED[:3]:
         answer = await gateway.call("POST", method.path, token=token, json={})
-        assert answer.status == 404
-        assert answer.error["code"] == "NOT_FOUND"
+        assert answer.status == 415
+        assert answer.error["code"] == "UNSUPPORTED_MEDIA_TYPE"
     assert backends.calls == []

@@ -19,7 +19,7 @@ _ERROR_TEXTS = {
     413: ("PayloadTooLarge", "The body is larger than 1 MiB."),
     422: ("UnprocessableContent", "A field breaks a rule; the details name it."),
     429: ("TooManyRequests", "The budget is used up; Retry-After says for how long."),
-    431: ("HeadersTooLarge", "The headers are larger than 32 KiB."),
+    431: ("HeadersTooLarge", "The headers are larger than 16 KiB together, or more than 100."),
     500: ("InternalError", "Something went wrong on our side."),
     503: ("Unavailable", "A part of the platform does not answer; try again soon."),
     504: ("Timeout", "The answer took too long."),
