@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from cli.run.parts import CREDENTIALS, DATABASE, PARTS, VALKEY, Part
 from cli.run.postgres import Postgres
 from cli.run.probes import tcp_answers, unix_answers
-from cli.run.process import Command
-from cli.run.settings import Settings
+from cli.run.process import GRACE_SECONDS, Command
+from cli.run.settings import Settings, within
 from cli.run.valkey import Valkey
 
 Probe = Callable[[], Awaitable[bool]]
@@ -99,6 +99,7 @@ def part_step(part: Part, settings: Settings, variables: Mapping[str, str]) -> S
         arguments=(sys.executable, "-m", "cli", part.name),
         log=settings.logs_dir / f"{part.name}.log",
         environment=visible(part, variables),
+        grace=GRACE_SECONDS + (settings.stop_seconds if part.name == "gateway" else 0),
     )
     return Step(
         name=part.name,
@@ -120,8 +121,11 @@ def probe(part: Part, settings: Settings) -> Probe | None:
     if part.socket:
         path = settings.runtime_dir / part.socket
         return lambda: unix_answers(path)
-    port = {"gateway": settings.rest_port, "mailbox": settings.mailbox_port}.get(part.name)
-    return None if port is None else lambda: tcp_answers(port)
+    if part.name == "gateway":
+        return lambda: tcp_answers(settings.rest_address, settings.rest_port)
+    if part.name == "mailbox":
+        return lambda: tcp_answers(within(settings.mailbox_host), settings.mailbox_port)
+    return None
 
 
 def shared_variables(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

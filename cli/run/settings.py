@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from cli.run.errors import RunError
 # The kernel refuses longer addresses of unix sockets (108 bytes on Linux, 104 on macOS).
 MAX_SOCKET_PATH = 100
 LONGEST_SOCKET = "run/envoy-admin.sock"
+LOOPBACK = "127.0.0.1"
+ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - what we do not connect to
 ENVIRONMENTS = ("development", "production")
 
 
@@ -35,11 +38,15 @@ class Settings:
     runtime_dir: Path
     database_url: str | None
     redis_url: str | None
+    rest_host: str
     rest_port: int
+    grpc_host: str
     grpc_port: int
     mailbox_host: str
     mailbox_port: int
     smtp_url: str
+    stop_seconds: float
+    log_bytes: int
 
     @property
     def development(self) -> bool:
@@ -64,14 +71,32 @@ class Settings:
     @property
     def base_url(self) -> str:
         """Where the REST edge answers on this machine."""
-        return f"http://127.0.0.1:{self.rest_port}"
+        return f"http://{bracketed(self.rest_address)}:{self.rest_port}"
 
-    def listeners(self) -> dict[str, int]:
-        """The TCP ports that must be free, by the variable that moves them."""
-        ports = {"PORTICO_REST_PORT": self.rest_port, "PORTICO_GRPC_PORT": self.grpc_port}
+    @property
+    def mailbox_url(self) -> str:
+        """Where the mailbox answers on this machine."""
+        return f"http://{bracketed(within(self.mailbox_host))}:{self.mailbox_port}"
+
+    @property
+    def rest_address(self) -> str:
+        """The address at which this machine reaches the REST edge."""
+        return within(self.rest_host)
+
+    @property
+    def grpc_address(self) -> str:
+        """The address and port at which this machine reaches the core."""
+        return f"{bracketed(within(self.grpc_host))}:{self.grpc_port}"
+
+    def listeners(self) -> dict[str, tuple[str, int]]:
+        """The TCP addresses that must be free, by the variable that moves their port."""
+        ports = {
+            "PORTICO_REST_PORT": (self.rest_host, self.rest_port),
+            "PORTICO_GRPC_PORT": (self.grpc_host, self.grpc_port),
+        }
         if self.mailbox:
-            ports["PORTICO_MAILBOX_PORT"] = self.mailbox_port
-            ports["PORTICO_SMTP_URL"] = self.smtp_port
+            ports["PORTICO_MAILBOX_PORT"] = (self.mailbox_host, self.mailbox_port)
+            ports["PORTICO_SMTP_URL"] = (self.mailbox_host, self.smtp_port)
         return ports
 
 
@@ -90,11 +115,17 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         runtime_dir=Path(environ.get("PORTICO_RUNTIME_DIR") or sockets_dir / "run").absolute(),
         database_url=environ.get("PORTICO_DATABASE_URL") or None,
         redis_url=environ.get("PORTICO_REDIS_URL") or None,
+        rest_host=address(environ, "PORTICO_REST_HOST"),
         rest_port=port(environ, "PORTICO_REST_PORT", 8080),
+        grpc_host=environ.get("PORTICO_GRPC_HOST") or LOOPBACK,
         grpc_port=port(environ, "PORTICO_GRPC_PORT", 9090),
-        mailbox_host=environ.get("PORTICO_MAILBOX_HOST") or "127.0.0.1",
+        mailbox_host=address(environ, "PORTICO_MAILBOX_HOST"),
         mailbox_port=port(environ, "PORTICO_MAILBOX_PORT", 8025),
-        smtp_url=environ.get("PORTICO_SMTP_URL") or "smtp://127.0.0.1:1025",
+        smtp_url=mail_server(environ),
+        # As long as the gateway takes at most; see edge/gateway/launcher.py.
+        stop_seconds=number(environ, "PORTICO_STOP_DELAY", 0, 300)
+        + number(environ, "PORTICO_REQUEST_TIMEOUT", 10, 300),
+        log_bytes=round(number(environ, "PORTICO_LOG_MEGABYTES", 50, 1_000_000) * 1_000_000),
     )
 
 
@@ -112,6 +143,52 @@ def port(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 65535:
         raise RunError(f"{name} is {value!r}: give a port from 1 to 65535")
     return int(value)
+
+
+def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float:
+    """A number from the environment, above 0 unless that is the default."""
+    value = environ.get(name) or str(default)
+    try:
+        given = float(value)
+    except ValueError:
+        given = -1
+    if not (0 < given <= most or given == default):
+        raise RunError(f"{name} is {value!r}: give a number up to {most:g}")
+    return given
+
+
+def address(environ: Mapping[str, str], name: str) -> str:
+    """An IP address from the environment."""
+    value = environ.get(name) or LOOPBACK
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise RunError(
+            f"{name} is {value!r}: give an IP address, such as 127.0.0.1, ::1 or 0.0.0.0"
+        ) from None
+
+
+def mail_server(environ: Mapping[str, str]) -> str:
+    """The URL of the mail server. It may hold a password, so a message does not repeat it."""
+    value = environ.get("PORTICO_SMTP_URL") or "smtp://127.0.0.1:1025"
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise RunError("PORTICO_SMTP_URL: give smtp://host:port or smtps://host:port")
+    return value
+
+
+def within(host: str) -> str:
+    """The address at which this machine reaches what listens on `host`."""
+    return ANY_ADDRESS.get(host, host)
+
+
+def bracketed(host: str) -> str:
+    """A host as a URL has it."""
+    return f"[{host}]" if ":" in host else host
 
 
 def choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
