@@ -67,4 +67,5 @@ def failure(error: RunError) -> None:
     """Says what went wrong and what to do, after the details that explain it."""
     for line in error.details:
         say(f"  | {line}", STDERR)
-    say(f"portico: {error}", STDERR)
+    for line in error.lines:
+        say(f"portico: {line}", STDERR)

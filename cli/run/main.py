@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from cli.run import console
+from cli.run.check import check
 from cli.run.errors import RunError
 from cli.run.journal import Journal
 from cli.run.logs import keep_small
@@ -33,13 +34,18 @@ def main() -> int:
         0 after a signal, 1 if something failed.
     """
     try:
+        for line in check(os.environ):
+            console.warning(line)
         settings = read_settings(os.environ)
         with owned_state(settings) as lock, Watchdog(holds=(lock,)) as watchdog:
             for variable, (host, port) in settings.listeners().items():
                 require_free(host, port, variable)
             asyncio.run(supervise(settings, watchdog))
-    except (RunError, StartError) as error:
+    except RunError as error:
         console.failure(error)
+        return 1
+    except StartError as error:
+        console.failure(RunError(str(error)))
         return 1
     return 0
 
@@ -65,7 +71,9 @@ async def supervise(settings: Settings, watchdog: Watchdog) -> None:
         report=report_ready,
         report_death=report_death,
     )
-    logs = asyncio.create_task(keep_small(supervisor.logs, settings.log_bytes))
+    logs = asyncio.create_task(
+        keep_small(supervisor.logs, round(settings.log_megabytes * 1_000_000))
+    )
     signals = Signals()
     try:
         await signals.interrupt(serve(settings, supervisor))

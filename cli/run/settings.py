@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from cli.run.errors import RunError
@@ -23,6 +24,7 @@ LONGEST_SOCKET = "run/envoy-admin.sock"
 LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - what we do not connect to
 ENVIRONMENTS = ("development", "production")
+LOG_LEVELS = ("info", "debug", "warning", "error")
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,20 @@ class Settings:
     mailbox_host: str
     mailbox_port: int
     smtp_url: str
-    stop_seconds: float
-    log_bytes: int
+    log_level: str
+    stop_delay: float
+    request_timeout: float
+    log_megabytes: float
 
     @property
     def development(self) -> bool:
         """Whether this is a developer's machine."""
         return self.environment == "development"
+
+    @property
+    def stop_seconds(self) -> float:
+        """How long the gateway may take to stop; see edge/gateway/launcher.py."""
+        return self.stop_delay + self.request_timeout
 
     @property
     def mailbox(self) -> bool:
@@ -104,29 +113,41 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Reads PORTICO_* from `environ`.
 
     Raises:
-        RunError: if a value makes no sense.
+        RunError: if values make no sense, with a line for each.
     """
     state_dir = Path(environ.get("PORTICO_STATE_DIR") or ".portico").absolute()
     sockets_dir = short_folder(state_dir)
-    return Settings(
-        environment=choice(environ, "PORTICO_ENVIRONMENT", ENVIRONMENTS),
+    wrong: list[str] = []
+
+    def read(reader: Callable[..., Any], *arguments: object) -> Any:
+        """What a reader gives; what it raises is kept until everything has been read."""
+        try:
+            return reader(environ, *arguments)
+        except RunError as error:
+            wrong.append(str(error))
+
+    settings = Settings(
+        environment=read(choice, "PORTICO_ENVIRONMENT", ENVIRONMENTS),
         state_dir=state_dir,
         sockets_dir=sockets_dir,
         runtime_dir=Path(environ.get("PORTICO_RUNTIME_DIR") or sockets_dir / "run").absolute(),
         database_url=environ.get("PORTICO_DATABASE_URL") or None,
         redis_url=environ.get("PORTICO_REDIS_URL") or None,
-        rest_host=address(environ, "PORTICO_REST_HOST"),
-        rest_port=port(environ, "PORTICO_REST_PORT", 8080),
+        rest_host=read(address, "PORTICO_REST_HOST"),
+        rest_port=read(port, "PORTICO_REST_PORT", 8080),
         grpc_host=environ.get("PORTICO_GRPC_HOST") or LOOPBACK,
-        grpc_port=port(environ, "PORTICO_GRPC_PORT", 9090),
-        mailbox_host=address(environ, "PORTICO_MAILBOX_HOST"),
-        mailbox_port=port(environ, "PORTICO_MAILBOX_PORT", 8025),
-        smtp_url=mail_server(environ),
-        # As long as the gateway takes at most; see edge/gateway/launcher.py.
-        stop_seconds=number(environ, "PORTICO_STOP_DELAY", 0, 300)
-        + number(environ, "PORTICO_REQUEST_TIMEOUT", 10, 300),
-        log_bytes=round(number(environ, "PORTICO_LOG_MEGABYTES", 50, 1_000_000) * 1_000_000),
+        grpc_port=read(port, "PORTICO_GRPC_PORT", 9090),
+        mailbox_host=read(address, "PORTICO_MAILBOX_HOST"),
+        mailbox_port=read(port, "PORTICO_MAILBOX_PORT", 8025),
+        smtp_url=read(mail_server),
+        log_level=read(choice, "PORTICO_LOG_LEVEL", LOG_LEVELS),
+        stop_delay=read(number, "PORTICO_STOP_DELAY", 0, 300),
+        request_timeout=read(number, "PORTICO_REQUEST_TIMEOUT", 10, 300),
+        log_megabytes=read(number, "PORTICO_LOG_MEGABYTES", 50, 1_000_000),
     )
+    if wrong:
+        raise RunError.of(wrong)
+    return settings
 
 
 def short_folder(state_dir: Path) -> Path:

@@ -14,7 +14,6 @@ from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings, GatewaySet
 from server.kit.settings import read
 from server.kit.start import StartError, claim_socket, one_line, require_free
 
-
 # A call that was accepted last may take all of its time.
 DRAIN_MARGIN_SECONDS = 2.0
 
