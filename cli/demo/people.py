@@ -11,7 +11,6 @@ from cli.demo.inbox import Inbox
 from cli.demo.memory import Known, Memory
 from cli.demo.rest import Rest, bearer
 
-
 ALICE, BOB = "Alice Example", "Bob Example"
 
 

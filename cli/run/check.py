@@ -61,7 +61,7 @@ def check(environ: Mapping[str, str]) -> list[str]:
         variables.update(shared_variables(read_settings(environ), environ))
     except RunError as error:
         wrong = list(error.lines)
-    named_before = {line.split(" ")[0] for line in wrong}
+    named_before = {line.split(" ")[0].rstrip(":") for line in wrong}
     more, doubtful = run_check(variables, sorted(each for each in given if each.startswith(PREFIX)))
     wrong += [line for line in more if line.split(":")[0] not in named_before]
     if wrong:
