@@ -46,7 +46,7 @@ class Log:
             # Appending matters: a child that remembered its place would leave a gap after a cut.
             self.descriptor = os.open(path, FLAGS, 0o600)
         except OSError as error:
-            self.error = error.strerror
+            self.error = error.strerror or str(error)
             self.descriptor = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
 
     @property

@@ -34,6 +34,7 @@ def checkout(tmp_path: Path) -> Path:
     (folder / "empty.lock").write_text("")
     (folder / "tiny.py").write_text("def main():\n    print(__file__)\n")
     execute(folder, sys.executable, "-m", "venv", ".venv")
+    execute(folder, ".venv/bin/python", "-m", "pip", "uninstall", "--quiet", "-y", "setuptools")
     # What builds the project comes from this environment: nothing is fetched.
     [packages] = (folder / ".venv" / "lib").glob("python*/site-packages")
     (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -47,13 +48,13 @@ def checkout(tmp_path: Path) -> Path:
 BUILD = "install --quiet --no-deps --no-build-isolation --disable-pip-version-check -e ."
 
 
-@pytest.mark.parametrize("name", ["there", "with a space"])
-def test_the_environment_of_a_folder_that_was_moved_is_mended(checkout: Path, name: str) -> None:
+def test_the_environment_of_a_folder_that_was_moved_is_mended(checkout: Path) -> None:
     assert execute(checkout, ".venv/bin/tiny") == f"{checkout}/tiny.py\n"
-    moved = checkout.rename(checkout.parent / name)
-    assert "mending it" in execute(moved, ".ci/install", "empty.lock")
-    assert execute(moved, ".venv/bin/tiny") == f"{moved}/tiny.py\n"
-    assert execute(moved, ".ci/install", "empty.lock") == ""
+    for name in ("there", "with a space"):
+        checkout = checkout.rename(checkout.parent / name)
+        assert "mending it" in execute(checkout, ".ci/install", "empty.lock")
+        assert execute(checkout, ".venv/bin/tiny") == f"{checkout}/tiny.py\n"
+        assert execute(checkout, ".ci/install", "empty.lock") == ""
 
 
 def execute(folder: Path, *command: str) -> str:
