@@ -70,6 +70,7 @@ async def supervise(settings: Settings, watchdog: Watchdog) -> None:
         watchdog,
         report=report_ready,
         report_death=report_death,
+        report_problem=console.warning,
     )
     logs = asyncio.create_task(
         keep_small(supervisor.logs, round(settings.log_megabytes * 1_000_000))

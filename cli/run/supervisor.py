@@ -34,6 +34,7 @@ class Supervisor:
         report: told the name of each step that is ready and the seconds it took;
             None where nothing shows more than that it was started.
         report_death: called for each death with how it came and the seconds until the restart.
+        report_problem: called with what is wrong and does not keep anything from running.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Supervisor:
         watchdog: Watchdog,
         report: Report = lambda name, seconds: None,
         report_death: DeathReport = lambda reason, seconds: None,
+        report_problem: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.children: dict[str, Child] = {}
         self._steps = {step.name: step for step in steps}
@@ -49,6 +51,7 @@ class Supervisor:
         self._watchdog = watchdog
         self._report = report
         self._report_death = report_death
+        self._report_problem = report_problem
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._keeping = False
         self._deaths: asyncio.Queue[tuple[str, Child]] = asyncio.Queue()
@@ -131,6 +134,8 @@ class Supervisor:
         if step.prepare:
             await step.prepare()
         child = await spawn(step.command(), self._watchdog, fresh_log=not again)
+        if child.log.error:
+            self._report_problem(f"{child.log.path} cannot be written ({child.log.error})")
         if step.once:
             await finish(child)
         else:

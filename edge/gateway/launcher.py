@@ -49,7 +49,9 @@ class Envoy:
     def __init__(self, admin: str, command: list[str]) -> None:
         self._admin = admin
         # A group of its own: Ctrl-C at the terminal is for us.
-        self._process = subprocess.Popen(command, process_group=0, preexec_fn=_die_with_parent)
+        self._process = subprocess.Popen(  # noqa: S603 - the command is ours
+            command, process_group=0, preexec_fn=_die_with_parent
+        )
 
     def ended(self) -> int | None:
         """The exit code as a shell gives it; None while it runs."""

@@ -149,6 +149,15 @@ def test_a_gateway_on_another_port_does_not_take_the_sockets_either(run: Run) ->
     assert "another Portico uses the runtime folder" in refusal.stderr
 
 
+def test_a_core_whose_port_is_taken_names_the_setting_that_moves_it(
+    run: Run, short_folder: Path
+) -> None:
+    refusal = beside(run, "core", PORTICO_RUNTIME_DIR=str(short_folder / "elsewhere"))
+    assert refusal.returncode == 1
+    assert "PORTICO_GRPC_PORT" in refusal.stderr.splitlines()[-1]
+    assert "Traceback" not in refusal.stderr
+
+
 @pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "gateway"])
 def test_a_part_says_that_it_serves(run: Run, part: str) -> None:
     assert beside(run, "health", part).returncode == 0
