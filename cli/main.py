@@ -21,6 +21,25 @@ app = typer.Typer(
 )
 
 
+def show_version(wanted: bool) -> None:
+    """Prints the version and ends."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"portico {version('portico')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Accounts, organizations, API keys, rate limits and webhooks behind one contract."""
+
+
 @app.command()
 def run() -> None:
     """Start the whole platform, with PostgreSQL and Valkey of its own if none are set."""
@@ -63,7 +82,7 @@ def ratelimit() -> None:
 
 @app.command()
 def gateway() -> None:
-    """Render the Envoy configuration and become Envoy."""
+    """Render the Envoy configuration and run Envoy; a stop cuts no request."""
     from edge.gateway.main import main as serve
 
     serve()
@@ -91,6 +110,14 @@ def mailbox() -> None:
     from cli.mailbox.main import main as serve
 
     sys.exit(serve())
+
+
+@app.command()
+def health(part: str) -> None:
+    """Say whether a running part serves: core, authorize, ratelimit or gateway."""
+    from cli.health import main as ask
+
+    sys.exit(ask(part))
 
 
 @app.command()

@@ -7,6 +7,7 @@ import os
 from sqlalchemy.exc import OperationalError
 
 from cli.run.errors import RunError
+from server.kit.settings import database_url
 from server.migrations import upgrade
 
 
@@ -20,7 +21,9 @@ def main() -> None:
     if not url:
         raise RunError("set PORTICO_DATABASE_URL to the database to migrate")
     try:
-        upgrade(url)
+        upgrade(database_url(url))
+    except ValueError as error:
+        raise RunError(f"PORTICO_DATABASE_URL: {error}") from None
     except OperationalError as error:
         reason = " ".join(str(error.orig).split())
         raise RunError(

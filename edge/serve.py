@@ -17,6 +17,7 @@ from edge.settings import Engine
 from edge.surprises import Guarded
 from server.kit.memory import settle
 from server.kit.signals import stop_signal
+from server.kit.start import claim_socket
 
 GRACE_SECONDS = 5.0
 
@@ -62,6 +63,7 @@ async def serving(
         ready: until it is set, health says that the service is not; at once if there is none.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    claim_socket(path)
     server = _new_server(engine)
     guarded = Guarded(server)
     register(guarded)

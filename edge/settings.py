@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from server.kit.settings import CountsUrl, ValkeyUrl
+
 Engine = Literal["pygrpc-native", "grpcio"]
-COUNTS_URL = r"^(rediss?(\+cluster)?|unix)://"
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -24,7 +25,7 @@ class EdgeSettings(BaseSettings):
     # The folder of the unix sockets; only our own processes may enter it.
     runtime_dir: Path = Field(default_factory=lambda given: given["state_dir"] / "run")
     # Valkey or Redis: redis://host:port/db or unix:///path.
-    redis_url: str = Field(pattern=r"^(rediss?|unix)://")
+    redis_url: ValkeyUrl
     grpc_engine: Engine = "pygrpc-native"
     log_level: LogLevel = "info"
 
@@ -57,7 +58,7 @@ class RateLimitSettings(EdgeSettings):
     # Seconds after which Valkey counts as unavailable.
     ratelimit_timeout: float = Field(default=0.04, gt=0, le=10)
     # Where the counts are, if not in `redis_url`: a server of its own, or a cluster.
-    ratelimit_redis_url: str | None = Field(default=None, pattern=COUNTS_URL)
+    ratelimit_redis_url: CountsUrl | None = None
     # Rules of the table that only count and report, by name: "login,free.minute".
     ratelimit_shadow: str = ""
     # Where Prometheus reads the decisions; nowhere if not set.

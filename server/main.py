@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 
 import structlog
 import uvloop
 from prometheus_client import start_http_server
+from sqlalchemy.exc import OperationalError
 
 from server.auth.signing_keys import SealedOtherwiseError
 from server.kit.logs import configure
 from server.kit.memory import settle
 from server.kit.settings import read
 from server.kit.signals import stop_signal
+from server.kit.start import StartError, one_line, require_free
 from server.serve import Server
 from server.settings import Settings
 from server.wiring import build
@@ -26,10 +27,16 @@ def main() -> None:
     """Runs the core until SIGTERM or SIGINT; a wrong setting is one clear line."""
     settings = read(Settings)
     configure("core", settings.log_level)
-    try:
-        uvloop.run(serve(settings))
-    except SealedOtherwiseError as error:
-        sys.exit(f"portico core: {error}")
+    with one_line("core"):
+        try:
+            uvloop.run(serve(settings))
+        except SealedOtherwiseError as error:
+            raise StartError(str(error)) from None
+        except OperationalError as error:
+            reason = " ".join(str(error.orig).split())
+            raise StartError(
+                f"the database does not answer ({reason}): check PORTICO_DATABASE_URL"
+            ) from None
 
 
 async def serve(settings: Settings) -> None:
@@ -43,6 +50,7 @@ async def serve(settings: Settings) -> None:
         await server.listen_unix(settings.sockets / "core.sock")
         port = await server.listen_tcp(settings.grpc_host, settings.grpc_port)
         if settings.metrics_port is not None:
+            require_free("127.0.0.1", settings.metrics_port, "PORTICO_METRICS_PORT")
             start_http_server(settings.metrics_port, addr="127.0.0.1")
         log.info("started", grpc_port=port, engine=settings.grpc_engine)
         settle()

@@ -10,6 +10,7 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from server.kit.start import StartError, claim_socket
 from server.rpc.pipeline import MAX_MESSAGE_BYTES, Feature, Pipeline
 
 # Above the limit of the pipeline, which says what is wrong. What is larger still ends
@@ -41,8 +42,12 @@ class Server:
 
     async def listen_unix(self, path: Path) -> None:
         """Listens on a unix socket, for the gateway. Whoever may open it is trusted with
-        what it says of the client's address, so its folder must be ours alone."""
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        what it says of the client's address, so its folder must be ours alone.
+
+        Raises:
+            StartError: if another process listens there.
+        """
+        await asyncio.to_thread(claim_socket, path)
         await self._listen(f"unix:{path}", behind_gateway=True)
         await asyncio.to_thread(path.chmod, 0o600)
 
@@ -50,9 +55,15 @@ class Server:
         """Listens for internal callers and gives the port; 0 takes a free one.
 
         Raises:
-            RuntimeError: if the port is taken.
+            StartError: if the port is taken or the host is none of ours.
         """
-        return await self._listen(f"{host}:{port}", behind_gateway=False)
+        try:
+            return await self._listen(f"{host}:{port}", behind_gateway=False)
+        except RuntimeError:
+            raise StartError(
+                f"cannot listen on port {port} of {host}: "
+                "stop what uses it, or set PORTICO_GRPC_HOST and PORTICO_GRPC_PORT"
+            ) from None
 
     async def stop(self) -> None:
         """Takes no more calls, lets those under way finish, and stops."""

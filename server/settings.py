@@ -10,20 +10,23 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.kit.secrets import Secrets
+from server.kit.settings import DatabaseUrl, ValkeyUrl
 
 
 class SharedSettings(BaseSettings):
     """What the core and the workers are both told. Each field is read from PORTICO_<FIELD>."""
 
     # What was set may be a secret: an error message does not repeat it.
-    model_config = SettingsConfigDict(env_prefix="PORTICO_", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="PORTICO_", env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     environment: Literal["development", "production"] = "development"
     state_dir: Path = Path(".portico")
     # The folder of the unix sockets; `state_dir`/run if not set.
     runtime_dir: Path | None = None
-    database_url: str = Field(pattern=r"^postgresql://")
-    redis_url: str = Field(pattern=r"^(rediss?|unix)://")
+    database_url: DatabaseUrl
+    redis_url: ValkeyUrl
     # 32 random bytes as base64; everything secret is derived from it.
     secret_key: SecretStr
     public_url: str = "http://127.0.0.1:8080"

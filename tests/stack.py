@@ -36,7 +36,6 @@ import grpc.aio
 import psycopg
 from psycopg import sql
 
-from cli.run.envoy import drain
 from cli.run.errors import RunError
 from cli.run.main import answer_ready
 from cli.run.plan import Step, embedded_postgres, make_plan, server_step
@@ -143,7 +142,6 @@ class Stack:
         self._supervisor = Supervisor(
             make_plan(self.settings, load_secrets(folder), self.environment, durable=False),
             watchdog,
-            drain=lambda: drain(self.settings.runtime_dir / "envoy-admin.sock"),
         )
 
     @property

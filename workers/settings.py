@@ -14,7 +14,7 @@ from server.settings import SharedSettings
 class WorkerSettings(SharedSettings):
     """What the workers are told beside what the core is told, too."""
 
-    smtp_url: str = Field(default="smtp://127.0.0.1:1025", pattern=r"^smtps?://")
+    smtp_url: str = "smtp://127.0.0.1:1025"
     mail_from: str = "Portico <no-reply@portico.localhost>"
     # How many tasks run at once. Deliveries do not count: they share one event loop.
     worker_concurrency: int = Field(default=8, ge=1, le=64)
@@ -22,9 +22,13 @@ class WorkerSettings(SharedSettings):
     @field_validator("smtp_url")
     @classmethod
     def _names_a_host(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if not parts.hostname or parts.port == 0:
-            raise ValueError("it names no host and port")
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError("give smtp://host:port or smtps://host:port")
         return value
 
     @field_validator("mail_from")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 SHOWN_HEADERS = (
@@ -16,6 +19,7 @@ SHOWN_HEADERS = (
     "X-RateLimit-Remaining",
     "X-Request-ID",
 )
+COUNT_DOWN_SECONDS = 10.0
 BOLD, FAINT, GREEN, RED, PLAIN = "1", "2", "32", "31", "0"
 
 
@@ -78,6 +82,22 @@ class Console:
             self._say(f"All {self.right} answers were right ({seconds:.0f} s).", GREEN)
         else:
             self._say(f"Not right: {problem} (after {self.right} right answers)", RED)
+
+    @asynccontextmanager
+    async def waiting(self, until: str, seconds: float) -> AsyncIterator[None]:
+        """Says every few seconds, while the block lasts, what is waited for and how long yet."""
+        count_down = asyncio.create_task(self._count_down(until, seconds))
+        try:
+            yield
+        finally:
+            count_down.cancel()
+
+    async def _count_down(self, until: str, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            await asyncio.sleep(COUNT_DOWN_SECONDS)
+            left = max(0.0, end - time.monotonic())
+            self.note(f"... waiting {until}: {left:.0f} s more at the most")
 
     def _show(self, body: object) -> None:
         if body in (None, {}, ""):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cli.demo.people import Person, Stage
@@ -18,7 +19,14 @@ async def create(stage: Stage, owner: Person, organization: str, **fields: Any) 
     Returns:
         Its id and its secret.
     """
-    body = {"name": "Tour", "scopes": ["organization:read"], **fields}
+    # It ends by itself: tours leave nothing that piles up.
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    body = {
+        "name": "Tour",
+        "scopes": ["organization:read"],
+        "expiresAt": ends.isoformat(),
+        **fields,
+    }
     path = f"/api/v1/organizations/{organization}/api-keys"
     answer = await stage.rest.call("POST", path, body, expect=201, credential=owner.credential)
     secret = answer.data["secret"]

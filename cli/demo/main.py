@@ -13,6 +13,7 @@ import grpc.aio
 from cli.demo import keys, people, rpc, webhooks
 from cli.demo.console import Console, WrongAnswer
 from cli.demo.inbox import Inbox
+from cli.demo.memory import Memory
 from cli.demo.people import Stage
 from cli.demo.receiver import Receiver, listening
 from cli.demo.rest import Rest
@@ -47,24 +48,26 @@ def main() -> int:
 
 async def play(settings: Settings, console: Console) -> None:
     """Opens the connections and tells the story."""
-    mailbox = f"http://127.0.0.1:{settings.mailbox_port}"
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(
             aiohttp.ClientSession(settings.base_url, timeout=TIMEOUT)
         )
-        mails = await stack.enter_async_context(aiohttp.ClientSession(mailbox, timeout=TIMEOUT))
+        mails = await stack.enter_async_context(
+            aiohttp.ClientSession(settings.mailbox_url, timeout=TIMEOUT)
+        )
         receiver = await stack.enter_async_context(listening())
-        stage = Stage(Rest(api, console), Inbox(mails, console), console)
-        await tour(stage, receiver, f"127.0.0.1:{settings.grpc_port}")
+        memory = Memory(settings.state_dir / "demo.json")
+        stage = Stage(Rest(api, console), Inbox(mails, console), console, memory)
+        await tour(stage, receiver, settings.grpc_address)
 
 
 async def tour(stage: Stage, receiver: Receiver, grpc_address: str) -> None:
     """The whole tour, in the order in which a customer meets the platform."""
-    alice = await people.join(stage, "Alice Example")
+    alice = await people.join(stage, people.ALICE)
     await people.look_in_the_mirror(stage, alice)
     organization = await people.found_organization(stage, alice)
     alice = await people.switch(stage, alice, organization)
-    bob = await people.join(stage, "Bob Example")
+    bob = await people.join(stage, people.BOB)
     await people.invite(stage, alice, organization, bob)
 
     await keys.come_and_go(stage, alice, organization)
@@ -81,3 +84,4 @@ async def tour(stage: Stage, receiver: Receiver, grpc_address: str) -> None:
     await keys.run_into_the_limit(stage, alice, organization)
     await webhooks.redeliver(stage, alice, first.headers["webhook-id"], receiver)
     await webhooks.see_retry(stage, alice, failed, receiver)
+    await webhooks.unsubscribe(stage, alice, webhook)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cli.demo.console import Console
 from cli.demo.inbox import Inbox
+from cli.demo.memory import Known, Memory
 from cli.demo.rest import Rest, bearer
+
+ALICE, BOB = "Alice Example", "Bob Example"
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Stage:
     rest: Rest
     inbox: Inbox
     console: Console
+    memory: Memory
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,41 @@ class Person:
 
 
 async def join(stage: Stage, name: str) -> Person:
-    """Registers somebody, proves the address and signs in."""
+    """Signs in as somebody whom an earlier tour registered, or else registers, and proves it."""
+    if (known := stage.memory.person(name)) and (person := await come_back(stage, name, known)):
+        return person
     run = secrets.token_hex(4)
     email = f"{name.split()[0].lower()}.{run}@example.com"
     password = f"correct horse {run} staple"
     await register(stage, name, email, password)
     await verify(stage, email)
-    return await sign_in(stage, email, password)
+    answer = await sign_in(stage, email, password)
+    stage.memory.keep_person(name, Known(email, password, answer["refreshToken"]))
+    return Person(email, answer["user"], answer["accessToken"])
+
+
+async def come_back(stage: Stage, name: str, known: Known) -> Person | None:
+    """Goes on with the session of the last tour; signs in if it has ended.
+
+    Returns:
+        The person; None if the platform does not know them.
+    """
+    stage.console.step(f"{name} comes back: an earlier tour registered {known.email}")
+    body = {"refreshToken": known.refresh_token}
+    answer = await stage.rest.attempt("POST", "/api/v1/auth/refresh", body)
+    if answer.status != 200:
+        body = {"email": known.email, "password": known.password}
+        answer = await stage.rest.attempt("POST", "/api/v1/auth/login", body, patient=True)
+    if answer.status != 200:
+        stage.console.note("The platform does not know that account; the tour makes a new one.")
+        stage.memory.forget()
+        return None
+    refresh_token, access_token = answer.data["refreshToken"], answer.data["accessToken"]
+    stage.memory.keep_person(name, Known(known.email, known.password, refresh_token))
+    me = await stage.rest.call(
+        "GET", "/api/v1/users/me", expect=200, credential=bearer(access_token)
+    )
+    return Person(known.email, me.data, access_token)
 
 
 async def register(stage: Stage, name: str, email: str, password: str) -> None:
@@ -68,13 +100,13 @@ async def verify(stage: Stage, email: str) -> None:
     stage.console.check(answer.data["emailVerified"], "the address is proved")
 
 
-async def sign_in(stage: Stage, email: str, password: str) -> Person:
-    """Gets an access token."""
+async def sign_in(stage: Stage, email: str, password: str) -> dict[str, Any]:
+    """Gets an access token and a refresh token."""
     stage.console.step("Signing in")
     body = {"email": email, "password": password}
     answer = await stage.rest.call("POST", "/api/v1/auth/login", body, expect=200)
     stage.console.check(answer.data["tokenType"] == "Bearer", "the token is a bearer token")
-    return Person(email, answer.data["user"], answer.data["accessToken"])
+    return dict(answer.data)
 
 
 async def look_in_the_mirror(stage: Stage, person: Person) -> None:
@@ -87,13 +119,20 @@ async def look_in_the_mirror(stage: Stage, person: Person) -> None:
 
 
 async def found_organization(stage: Stage, owner: Person) -> str:
-    """Creates an organization and gives its id."""
+    """Creates an organization, unless an earlier tour did, and gives its id."""
+    if organization := stage.memory.organization:
+        path = f"/api/v1/organizations/{organization}"
+        stage.console.step("The organization of the earlier tour")
+        answer = await stage.rest.attempt("GET", path, credential=owner.credential, patient=True)
+        if answer.status == 200:
+            return organization
     stage.console.step("Creating an organization")
     body = {"name": "Example Works", "slug": f"example-{secrets.token_hex(4)}"}
     answer = await stage.rest.call(
         "POST", "/api/v1/organizations", body, expect=201, credential=owner.credential
     )
     stage.console.check(answer.data["role"] == "owner", "its creator owns it")
+    stage.memory.keep_organization(answer.data["id"])
     return str(answer.data["id"])
 
 
@@ -103,13 +142,20 @@ async def switch(stage: Stage, person: Person, organization: str) -> Person:
     body = {"organizationId": organization}
     path = "/api/v1/auth/switch-organization"
     answer = await stage.rest.call("POST", path, body, expect=200, credential=person.credential)
+    # Its new refresh token takes the place of the one that is remembered.
+    known = stage.memory.person(ALICE)
+    if known and answer.data.get("refreshToken"):
+        stage.memory.keep_person(ALICE, replace(known, refresh_token=answer.data["refreshToken"]))
     return Person(person.email, person.user, answer.data["accessToken"])
 
 
 async def invite(stage: Stage, owner: Person, organization: str, guest: Person) -> None:
     """Invites somebody, who accepts with the token from the mail."""
-    stage.console.step("Inviting a second person")
     path = f"/api/v1/organizations/{organization}"
+    if guest.user["id"] in await members(stage, owner, organization):
+        stage.console.note("The second person is a member since the earlier tour.")
+        return
+    stage.console.step("Inviting a second person")
     body = {"email": guest.email, "role": "member"}
     await stage.rest.call(
         "POST", f"{path}/invitations", body, expect=201, credential=owner.credential
@@ -124,8 +170,14 @@ async def invite(stage: Stage, owner: Person, organization: str, guest: Person) 
         credential=guest.credential,
     )
     stage.console.check(accepted.data["role"] == "member", "and is a member now")
-    members = await stage.rest.call(
-        "GET", f"{path}/members", expect=200, credential=owner.credential
+    stage.console.check(
+        {owner.user["id"], guest.user["id"]} == await members(stage, owner, organization),
+        "both are listed",
     )
-    ids = {member["userId"] for member in members.data}
-    stage.console.check(ids == {owner.user["id"], guest.user["id"]}, "both are listed")
+
+
+async def members(stage: Stage, owner: Person, organization: str) -> set[str]:
+    """The ids of the people in an organization."""
+    path = f"/api/v1/organizations/{organization}/members"
+    answer = await stage.rest.call("GET", path, expect=200, credential=owner.credential)
+    return {member["userId"] for member in answer.data}

@@ -80,10 +80,9 @@ class Rest:
         Raises:
             WrongAnswer: if the status is another one.
         """
-        answer = await self.attempt(method, path, body, credential=credential)
-        if answer.status == TOO_MANY_REQUESTS != expect:
-            await self._be_patient(answer)
-            answer = await self.attempt(method, path, body, credential=credential)
+        answer = await self.attempt(
+            method, path, body, credential=credential, patient=expect != TOO_MANY_REQUESTS
+        )
         self._console.check(answer.status == expect, f"the status is {expect}")
         return answer
 
@@ -94,8 +93,22 @@ class Rest:
         body: Mapping[str, Any] | None = None,
         *,
         credential: Mapping[str, str] | None = None,
+        patient: bool = False,
     ) -> Answer:
-        """Makes a call, whatever comes back."""
+        """Makes a call, whatever comes back; if `patient`, again where a limit is in the way."""
+        answer = await self._send(method, path, body, credential)
+        if patient and answer.status == TOO_MANY_REQUESTS:
+            await self._be_patient(answer)
+            answer = await self._send(method, path, body, credential)
+        return answer
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        credential: Mapping[str, str] | None,
+    ) -> Answer:
         headers = dict(credential or {})
         shown = ", ".join(f"{name}: {value}" for name, value in headers.items())
         self._console.sent(f"{method} {path}", body, shown)
@@ -114,4 +127,5 @@ class Rest:
                 f"a limit of this address is used up for {seconds} s: play the tour again then"
             )
         self._console.note(f"The tour goes faster than its limit allows; waiting {seconds} s.")
-        await asyncio.sleep(seconds)
+        async with self._console.waiting("until the limit allows more", seconds):
+            await asyncio.sleep(seconds)

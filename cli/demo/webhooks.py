@@ -57,8 +57,9 @@ async def fail_once(stage: Stage, owner: Person, webhook: str, receiver: Receive
 async def see_retry(stage: Stage, owner: Person, delivery: str, receiver: Receiver) -> None:
     """Waits for the second attempt, which succeeds."""
     stage.console.step("The retry comes by itself")
-    stage.console.note("Waiting for it, a minute at the most.")
-    received = await arrival(receiver, RETRY_SECONDS, delivery=delivery)
+    stage.console.note("It is due a minute after the first attempt: waiting for it.")
+    async with stage.console.waiting("for the retry of the delivery", RETRY_SECONDS):
+        received = await arrival(receiver, RETRY_SECONDS, delivery=delivery)
     show(stage, received)
     stage.console.check(received.verified, "the same delivery, signed anew, and right")
     await settled(stage, owner, delivery, "delivered", attempts=2)
@@ -72,6 +73,13 @@ async def redeliver(stage: Stage, owner: Person, delivery: str, receiver: Receiv
     received = await arrival(receiver, DELIVERY_SECONDS, delivery=delivery)
     show(stage, received)
     stage.console.check(received.verified, "the same delivery, signed anew, and right")
+
+
+async def unsubscribe(stage: Stage, owner: Person, webhook: str) -> None:
+    """Removes the webhook: the receiver ends with the tour."""
+    stage.console.step("Unsubscribing the webhook")
+    path = f"/api/v1/webhooks/{webhook}"
+    await stage.rest.call("DELETE", path, expect=204, credential=owner.credential)
 
 
 async def settled(

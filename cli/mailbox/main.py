@@ -16,6 +16,7 @@ from cli.run.errors import RunError
 from cli.run.settings import Settings, read_settings
 from server.kit.logs import configure
 from server.kit.signals import stop_signal
+from server.kit.start import StartError, require_free
 
 MAX_MAIL_BYTES = 5_000_000
 
@@ -28,13 +29,15 @@ def main() -> int:
     Returns:
         0 after a signal; 1, with a line that says why, if it cannot serve.
     """
-    configure("mailbox", os.environ.get("PORTICO_LOG_LEVEL", "info"))
     try:
         settings = read_settings(os.environ)
+        configure("mailbox", settings.log_level)
         if not settings.development:
             raise RunError("the mailbox is for development only: set PORTICO_SMTP_URL instead")
+        require_free(settings.mailbox_host, settings.smtp_port, "PORTICO_SMTP_URL")
+        require_free(settings.mailbox_host, settings.mailbox_port, "PORTICO_MAILBOX_PORT")
         asyncio.run(serve(settings))
-    except (RunError, OSError) as error:
+    except (RunError, StartError, OSError) as error:
         print(f"portico mailbox: {error}", file=sys.stderr)
         return 1
     return 0

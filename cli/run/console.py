@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from contextlib import suppress
 
 from cli.run.errors import RunError
 from cli.run.settings import Settings
 
+STDOUT, STDERR = 1, 2
 TITLES = {
     "postgres": "PostgreSQL",
     "valkey": "Valkey",
@@ -21,9 +23,15 @@ TITLES = {
 }
 
 
-def say(line: str = "") -> None:
-    """Prints a line at once, whoever reads it."""
-    print(line, flush=True)
+def say(line: str = "", number: int = STDOUT) -> None:
+    """Prints a line at once. That nobody can read it (a closed terminal, a full disk) is no error.
+
+    Args:
+        line: the line.
+        number: the file descriptor to write to.
+    """
+    with suppress(OSError):
+        os.write(number, f"{line}\n".encode(errors="replace"))
 
 
 def step_done(name: str, seconds: float | None) -> None:
@@ -37,16 +45,27 @@ def addresses(settings: Settings, seconds: float) -> None:
     say(f"Ready after {seconds:.1f} s.")
     say()
     say(f"  REST     {settings.base_url}/api/v1")
-    say(f"  gRPC     127.0.0.1:{settings.grpc_port}")
+    say(f"  gRPC     {settings.grpc_address}")
     if settings.mailbox:
-        say(f"  Mailbox  http://127.0.0.1:{settings.mailbox_port}")
+        say(f"  Mailbox  {settings.mailbox_url}")
     say(f"  Logs     {settings.logs_dir}")
     say()
     say("Ctrl-C stops everything and loses nothing.")
 
 
+def restarting(reason: str, seconds: float) -> None:
+    """Says that a child ended and is started again."""
+    say(f"portico: {reason}; starting it again in {seconds:.1f} s", STDERR)
+
+
+def warning(line: str) -> None:
+    """Says what may be wrong and does not keep the platform from running."""
+    say(f"portico: {line}", STDERR)
+
+
 def failure(error: RunError) -> None:
     """Says what went wrong and what to do, after the details that explain it."""
     for line in error.details:
-        print(f"  | {line}", file=sys.stderr)
-    print(f"portico: {error}", file=sys.stderr, flush=True)
+        say(f"  | {line}", STDERR)
+    for line in error.lines:
+        say(f"portico: {line}", STDERR)

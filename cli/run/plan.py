@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from cli.run.parts import CREDENTIALS, DATABASE, PARTS, VALKEY, Part
 from cli.run.postgres import Postgres
 from cli.run.probes import tcp_answers, unix_answers
-from cli.run.process import Command
-from cli.run.settings import Settings
+from cli.run.process import GRACE_SECONDS, Command
+from cli.run.settings import Settings, within
 from cli.run.valkey import Valkey
+
+PREFIX = "PORTICO_"
 
 Probe = Callable[[], Awaitable[bool]]
 
@@ -74,17 +76,31 @@ def make_plan(
         durable: whether the embedded PostgreSQL survives a crash of the machine.
     """
     steps: list[Step] = []
-    variables = {**secrets, **environ, **shared_variables(settings, environ)}
     if settings.database_url is None:
-        postgres = embedded_postgres(settings, durable=durable)
-        variables[DATABASE] = postgres.url
-        steps.append(server_step("postgres", postgres))
+        steps.append(server_step("postgres", embedded_postgres(settings, durable=durable)))
     if settings.redis_url is None:
-        valkey = embedded_valkey(settings)
-        variables[VALKEY] = valkey.url
-        steps.append(server_step("valkey", valkey))
+        steps.append(server_step("valkey", embedded_valkey(settings)))
+    variables = all_variables(settings, secrets, environ)
     parts = [part for part in PARTS if part.name != "mailbox" or settings.mailbox]
     return (*steps, *(part_step(part, settings, variables) for part in parts))
+
+
+def all_variables(
+    settings: Settings, secrets: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """What the parts are told, credentials included."""
+    return {
+        **secrets,
+        **given_variables(environ),
+        **shared_variables(settings, environ),
+        DATABASE: settings.database_url or embedded_postgres(settings).url,
+        VALKEY: settings.redis_url or embedded_valkey(settings).url,
+    }
+
+
+def given_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment; an empty setting is one that is not set."""
+    return {name: value for name, value in environ.items() if value or not name.startswith(PREFIX)}
 
 
 def server_step(name: str, server: Postgres | Valkey) -> Step:
@@ -99,6 +115,7 @@ def part_step(part: Part, settings: Settings, variables: Mapping[str, str]) -> S
         arguments=(sys.executable, "-m", "cli", part.name),
         log=settings.logs_dir / f"{part.name}.log",
         environment=visible(part, variables),
+        grace=GRACE_SECONDS + (settings.stop_seconds if part.name == "gateway" else 0),
     )
     return Step(
         name=part.name,
@@ -120,8 +137,11 @@ def probe(part: Part, settings: Settings) -> Probe | None:
     if part.socket:
         path = settings.runtime_dir / part.socket
         return lambda: unix_answers(path)
-    port = {"gateway": settings.rest_port, "mailbox": settings.mailbox_port}.get(part.name)
-    return None if port is None else lambda: tcp_answers(port)
+    if part.name == "gateway":
+        return lambda: tcp_answers(settings.rest_address, settings.rest_port)
+    if part.name == "mailbox":
+        return lambda: tcp_answers(within(settings.mailbox_host), settings.mailbox_port)
+    return None
 
 
 def shared_variables(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from cli.run import wheels
 from cli.run.errors import RunError
-from cli.run.process import Command, credentials
+from cli.run.process import Command, alive, credentials
 
 INSTEAD = "set PORTICO_DATABASE_URL to a PostgreSQL server, or run `make install`"
 NAME = "portico"
@@ -130,12 +130,15 @@ class Postgres:
         draft.rename(self.data)
 
     async def ready(self) -> bool:
-        """Whether the server accepts connections; it says so in its lock file."""
+        """Whether the server accepts connections; it says so in its lock file.
+
+        One that was killed leaves the file as it was, so whoever wrote it must be alive.
+        """
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
         except OSError:
             return False
-        return len(lines) > 7 and lines[7].strip() == "ready"
+        return len(lines) > 7 and lines[7].strip() == "ready" and alive(lines[0])
 
 
 def binary(name: str) -> Path:

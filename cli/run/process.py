@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from cli.run.errors import RunError
+from cli.run.logs import Log
 from cli.run.watchdog import Watchdog
 
 GRACE_SECONDS = 12.0
@@ -26,10 +27,11 @@ class Command:
     Args:
         name: what people call the process.
         arguments: the program and its arguments.
-        log: where its output goes; the log of the run before is kept beside it.
+        log: where its output goes; see logs.py.
         environment: every variable it sees.
         account: the system user to run as; None for the same one.
         stop_signal: the signal that asks it to end well.
+        grace: the seconds that it gets to do so.
     """
 
     name: str
@@ -38,15 +40,17 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
     account: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    grace: float = GRACE_SECONDS
 
 
 class Child:
     """A started process, leader of its own process group."""
 
     def __init__(
-        self, command: Command, process: asyncio.subprocess.Process, watchdog: Watchdog
+        self, command: Command, process: asyncio.subprocess.Process, log: Log, watchdog: Watchdog
     ) -> None:
         self.command = command
+        self.log = log
         self._process = process
         self._watchdog = watchdog
         watchdog.guard(process.pid)
@@ -70,16 +74,22 @@ class Child:
         """Waits for the end and gives the exit code."""
         code = await self._process.wait()
         self._watchdog.release(self.pid)
+        self.log.close()
         return code
 
-    async def stop(self, grace: float = GRACE_SECONDS) -> int:
-        """Asks the process to end, and ends its group after `grace` seconds if it does not.
+    def sweep(self) -> None:
+        """Ends what a child that died has left of its group."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """Asks the process to end, and ends its group if it does not within its grace.
 
         Whoever cancels this is in a hurry: the group is ended at once.
         """
         self.send(self.command.stop_signal)
         try:
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(self.command.grace):
                 return await self.wait()
         except TimeoutError:
             return await self.kill()
@@ -98,12 +108,16 @@ class Child:
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
 
+    @property
+    def end(self) -> str:
+        """How it ended."""
+        code = self.exit_code
+        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
     def death(self) -> RunError:
         """The error that tells of its end, with the last lines of its log."""
-        code = self.exit_code
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         return RunError(
-            f"{self.name} ended with {how}: see {self.command.log}", tail(self.command.log)
+            f"{self.name} ended with {self.end}: see {self.command.log}", tail(self.command.log)
         )
 
     def silence(self, seconds: float) -> RunError:
@@ -114,32 +128,38 @@ class Child:
         )
 
 
-async def spawn(command: Command, watchdog: Watchdog) -> Child:
+async def spawn(command: Command, watchdog: Watchdog, *, fresh_log: bool = True) -> Child:
     """Starts a child whose output goes to its log.
 
     It gets a session of its own: Ctrl-C at the terminal must reach only the
     supervisor, which knows the order in which to stop things.
 
+    Args:
+        command: what to start.
+        watchdog: the guard that ends the child if we cannot.
+        fresh_log: whether the log starts empty; a child that is started again adds to its own.
+
     Raises:
         RunError: if the program cannot be started.
     """
-    with suppress(FileNotFoundError):
-        command.log.replace(command.log.with_suffix(".previous.log"))
-    with command.log.open("wb") as log:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *command.arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=dict(command.environment),
-                **credentials(command.account),
-                start_new_session=True,
-                umask=0o077,
-            )
-        except OSError as error:
+    log = Log(command.log, fresh=fresh_log)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command.arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log.descriptor,
+            stderr=log.descriptor,
+            env=dict(command.environment),
+            **credentials(command.account),
+            start_new_session=True,
+            umask=0o077,
+        )
+    except BaseException as error:
+        log.close()
+        if isinstance(error, OSError):
             raise RunError(f"cannot start {command.name}: {error}") from error
-    return Child(command, process, watchdog)
+        raise
+    return Child(command, process, log, watchdog)
 
 
 class Credentials(TypedDict, total=False):
@@ -163,3 +183,14 @@ def tail(log: Path) -> tuple[str, ...]:
     with suppress(OSError):
         return tuple(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
     return ()
+
+
+def alive(pid: str) -> bool:
+    """Whether a process of this number exists."""
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from cli.run.errors import RunError
@@ -19,7 +21,10 @@ from cli.run.errors import RunError
 # The kernel refuses longer addresses of unix sockets (108 bytes on Linux, 104 on macOS).
 MAX_SOCKET_PATH = 100
 LONGEST_SOCKET = "run/envoy-admin.sock"
+LOOPBACK = "127.0.0.1"
+ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - what we do not connect to
 ENVIRONMENTS = ("development", "production")
+LOG_LEVELS = ("info", "debug", "warning", "error")
 
 
 @dataclass(frozen=True)
@@ -35,16 +40,27 @@ class Settings:
     runtime_dir: Path
     database_url: str | None
     redis_url: str | None
+    rest_host: str
     rest_port: int
+    grpc_host: str
     grpc_port: int
     mailbox_host: str
     mailbox_port: int
     smtp_url: str
+    log_level: str
+    stop_delay: float
+    request_timeout: float
+    log_megabytes: float
 
     @property
     def development(self) -> bool:
         """Whether this is a developer's machine."""
         return self.environment == "development"
+
+    @property
+    def stop_seconds(self) -> float:
+        """How long the gateway may take to stop; see edge/gateway/launcher.py."""
+        return self.stop_delay + self.request_timeout
 
     @property
     def mailbox(self) -> bool:
@@ -64,14 +80,32 @@ class Settings:
     @property
     def base_url(self) -> str:
         """Where the REST edge answers on this machine."""
-        return f"http://127.0.0.1:{self.rest_port}"
+        return f"http://{bracketed(self.rest_address)}:{self.rest_port}"
 
-    def listeners(self) -> dict[str, int]:
-        """The TCP ports that must be free, by the variable that moves them."""
-        ports = {"PORTICO_REST_PORT": self.rest_port, "PORTICO_GRPC_PORT": self.grpc_port}
+    @property
+    def mailbox_url(self) -> str:
+        """Where the mailbox answers on this machine."""
+        return f"http://{bracketed(within(self.mailbox_host))}:{self.mailbox_port}"
+
+    @property
+    def rest_address(self) -> str:
+        """The address at which this machine reaches the REST edge."""
+        return within(self.rest_host)
+
+    @property
+    def grpc_address(self) -> str:
+        """The address and port at which this machine reaches the core."""
+        return f"{bracketed(within(self.grpc_host))}:{self.grpc_port}"
+
+    def listeners(self) -> dict[str, tuple[str, int]]:
+        """The TCP addresses that must be free, by the variable that moves their port."""
+        ports = {
+            "PORTICO_REST_PORT": (self.rest_host, self.rest_port),
+            "PORTICO_GRPC_PORT": (self.grpc_host, self.grpc_port),
+        }
         if self.mailbox:
-            ports["PORTICO_MAILBOX_PORT"] = self.mailbox_port
-            ports["PORTICO_SMTP_URL"] = self.smtp_port
+            ports["PORTICO_MAILBOX_PORT"] = (self.mailbox_host, self.mailbox_port)
+            ports["PORTICO_SMTP_URL"] = (self.mailbox_host, self.smtp_port)
         return ports
 
 
@@ -79,23 +113,41 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     """Reads PORTICO_* from `environ`.
 
     Raises:
-        RunError: if a value makes no sense.
+        RunError: if values make no sense, with a line for each.
     """
     state_dir = Path(environ.get("PORTICO_STATE_DIR") or ".portico").absolute()
     sockets_dir = short_folder(state_dir)
-    return Settings(
-        environment=choice(environ, "PORTICO_ENVIRONMENT", ENVIRONMENTS),
+    wrong: list[str] = []
+
+    def read(reader: Callable[..., Any], *arguments: object) -> Any:
+        """What a reader gives; what it raises is kept until everything has been read."""
+        try:
+            return reader(environ, *arguments)
+        except RunError as error:
+            wrong.append(str(error))
+
+    settings = Settings(
+        environment=read(choice, "PORTICO_ENVIRONMENT", ENVIRONMENTS),
         state_dir=state_dir,
         sockets_dir=sockets_dir,
         runtime_dir=Path(environ.get("PORTICO_RUNTIME_DIR") or sockets_dir / "run").absolute(),
         database_url=environ.get("PORTICO_DATABASE_URL") or None,
         redis_url=environ.get("PORTICO_REDIS_URL") or None,
-        rest_port=port(environ, "PORTICO_REST_PORT", 8080),
-        grpc_port=port(environ, "PORTICO_GRPC_PORT", 9090),
-        mailbox_host=environ.get("PORTICO_MAILBOX_HOST") or "127.0.0.1",
-        mailbox_port=port(environ, "PORTICO_MAILBOX_PORT", 8025),
-        smtp_url=environ.get("PORTICO_SMTP_URL") or "smtp://127.0.0.1:1025",
+        rest_host=read(address, "PORTICO_REST_HOST"),
+        rest_port=read(port, "PORTICO_REST_PORT", 8080),
+        grpc_host=environ.get("PORTICO_GRPC_HOST") or LOOPBACK,
+        grpc_port=read(port, "PORTICO_GRPC_PORT", 9090),
+        mailbox_host=read(address, "PORTICO_MAILBOX_HOST"),
+        mailbox_port=read(port, "PORTICO_MAILBOX_PORT", 8025),
+        smtp_url=read(mail_server),
+        log_level=read(choice, "PORTICO_LOG_LEVEL", LOG_LEVELS),
+        stop_delay=read(number, "PORTICO_STOP_DELAY", 0, 300),
+        request_timeout=read(number, "PORTICO_REQUEST_TIMEOUT", 10, 300),
+        log_megabytes=read(number, "PORTICO_LOG_MEGABYTES", 50, 1_000_000),
     )
+    if wrong:
+        raise RunError.of(wrong)
+    return settings
 
 
 def short_folder(state_dir: Path) -> Path:
@@ -112,6 +164,52 @@ def port(environ: Mapping[str, str], name: str, default: int) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 65535:
         raise RunError(f"{name} is {value!r}: give a port from 1 to 65535")
     return int(value)
+
+
+def number(environ: Mapping[str, str], name: str, default: float, most: float) -> float:
+    """A number from the environment, above 0 unless that is the default."""
+    value = environ.get(name) or str(default)
+    try:
+        given = float(value)
+    except ValueError:
+        given = -1
+    if not (0 < given <= most or given == default):
+        raise RunError(f"{name} is {value!r}: give a number up to {most:g}")
+    return given
+
+
+def address(environ: Mapping[str, str], name: str) -> str:
+    """An IP address from the environment."""
+    value = environ.get(name) or LOOPBACK
+    try:
+        return str(ip_address(value))
+    except ValueError:
+        raise RunError(
+            f"{name} is {value!r}: give an IP address, such as 127.0.0.1, ::1 or 0.0.0.0"
+        ) from None
+
+
+def mail_server(environ: Mapping[str, str]) -> str:
+    """The URL of the mail server. It may hold a password, so a message does not repeat it."""
+    value = environ.get("PORTICO_SMTP_URL") or "smtp://127.0.0.1:1025"
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise RunError("PORTICO_SMTP_URL: give smtp://host:port or smtps://host:port")
+    return value
+
+
+def within(host: str) -> str:
+    """The address at which this machine reaches what listens on `host`."""
+    return ANY_ADDRESS.get(host, host)
+
+
+def bracketed(host: str) -> str:
+    """A host as a URL has it."""
+    return f"[{host}]" if ":" in host else host
 
 
 def choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.run.errors import RunError
+from cli.run.process import alive
 from cli.run.settings import Settings
 
 SECRETS = ("PORTICO_SECRET_KEY", "PORTICO_INTERNAL_TOKEN")
@@ -87,17 +88,6 @@ def take_lock(descriptor: int, state_dir: Path) -> None:
             time.sleep(0.1)
         else:
             return
-
-
-def alive(pid: str) -> bool:
-    """Whether a process of this number exists."""
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def load_secrets(state_dir: Path) -> dict[str, str]:

@@ -1,16 +1,19 @@
-"""Starts the steps of a plan as soon as each may, notices a death, stops all in order."""
+"""Starts the steps of a plan as soon as each may, restarts what dies, stops all in order."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from cli.run.errors import RunError
+from cli.run.logs import Log
 from cli.run.parts import STOP_ORDER
 from cli.run.plan import Step
-from cli.run.process import Child, spawn
+from cli.run.process import Child, spawn, tail
+from cli.run.restarts import PAUSES, Restarts
 from cli.run.watchdog import Watchdog
 
 T = TypeVar("T")
@@ -19,7 +22,7 @@ READY_SECONDS = 60.0
 PROBE_INTERVAL = 0.02
 
 Report = Callable[[str, float | None], None]
-Drain = Callable[[], Coroutine[Any, Any, None]]
+DeathReport = Callable[[str, float], None]
 
 
 class Supervisor:
@@ -30,7 +33,8 @@ class Supervisor:
         watchdog: the guard that ends the children if we cannot.
         report: told the name of each step that is ready and the seconds it took;
             None where nothing shows more than that it was started.
-        drain: run before the gateway is stopped.
+        report_death: called for each death with how it came and the seconds until the restart.
+        report_problem: called with what is wrong and does not keep anything from running.
     """
 
     def __init__(
@@ -38,15 +42,20 @@ class Supervisor:
         steps: Iterable[Step],
         watchdog: Watchdog,
         report: Report = lambda name, seconds: None,
-        drain: Drain | None = None,
+        report_death: DeathReport = lambda reason, seconds: None,
+        report_problem: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.children: dict[str, Child] = {}
         self._steps = {step.name: step for step in steps}
         self._up = {name: asyncio.Event() for name in self._steps}
         self._watchdog = watchdog
         self._report = report
-        self._drain = drain
+        self._report_death = report_death
+        self._report_problem = report_problem
         self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._keeping = False
+        self._deaths: asyncio.Queue[tuple[str, Child]] = asyncio.Queue()
+        self._restarts: defaultdict[str, Restarts] = defaultdict(Restarts)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def start(self, *names: str) -> None:
@@ -84,6 +93,24 @@ class Supervisor:
             self._failure.result()
         return task.result()
 
+    async def keep(self) -> NoReturn:
+        """Starts again what dies from now on; ends only if a child dies too often.
+
+        Raises:
+            RunError: if it does.
+        """
+        self._keeping = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    name, child = await self._deaths.get()
+                    group.create_task(self._revive(name, child))
+        except BaseExceptionGroup as errors:
+            reason = errors.subgroup(RunError)
+            if reason is None:
+                raise
+            raise first(reason) from None
+
     async def stop(self, *names: str) -> None:
         """Stops the named children, or all: stage by stage, each stage at once."""
         for stage in STOP_ORDER:
@@ -95,31 +122,84 @@ class Supervisor:
         children = [self._forget(name) for name in names or tuple(self.children)]
         await asyncio.gather(*(child.kill() for child in children if child))
 
-    async def _bring_up(self, step: Step) -> None:
-        for name in step.after:
+    def logs(self) -> list[Log]:
+        """The open log of each child."""
+        return [child.log for child in self.children.values()]
+
+    async def _bring_up(self, step: Step, *, again: bool = False) -> None:
+        for name in self._needs(step) if again else step.after:
             if name in self._up:
                 await self._up[name].wait()
         began = time.monotonic()
         if step.prepare:
             await step.prepare()
-        child = await spawn(step.command(), self._watchdog)
+        child = await spawn(step.command(), self._watchdog, fresh_log=not again)
+        if child.log.error:
+            self._report_problem(f"{child.log.path} cannot be written ({child.log.error})")
         if step.once:
             await finish(child)
         else:
             self._keep(step.name, child)
-            await self.guard(become_ready(step, child))
+            if not await self._settle(step, child):
+                return
         visible = step.once or step.ready
         self._report(step.name, time.monotonic() - began if visible else None)
         self._up[step.name].set()
 
+    async def _settle(self, step: Step, child: Child) -> bool:
+        """Waits until the child is ready.
+
+        Returns:
+            False if it died before, which is a death like any other while children are kept.
+        """
+        if not self._keeping:
+            await self.guard(become_ready(step, child))
+            return True
+        ready = asyncio.ensure_future(become_ready(step, child))
+        watcher = self._watchers[step.name]
+        try:
+            await asyncio.wait({ready, watcher}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+            [outcome] = await asyncio.gather(ready, return_exceptions=True)
+        if isinstance(outcome, RunError):
+            child.sweep()
+        return outcome is None and not watcher.done()
+
     def _keep(self, name: str, child: Child) -> None:
         self.children[name] = child
-        self._watchers[name] = asyncio.create_task(self._watch(child))
+        self._watchers[name] = asyncio.create_task(self._watch(name, child))
 
-    async def _watch(self, child: Child) -> None:
+    async def _watch(self, name: str, child: Child) -> None:
         await child.wait()
-        if not self._failure.done():
+        child.sweep()
+        if self._keeping:
+            self._up[name].clear()
+            self._deaths.put_nowait((name, child))
+        elif not self._failure.done():
             self._failure.set_exception(child.death())
+
+    async def _revive(self, name: str, child: Child) -> None:
+        """Starts a child again after its death, unless it has died too often."""
+        reason = f"{name} ended with {child.end}"
+        while (pause := self._restarts[name].pause()) is not None:
+            self._report_death(reason, pause)
+            await asyncio.sleep(pause)
+            try:
+                await self._bring_up(self._steps[name], again=True)
+            except (RunError, OSError) as error:
+                reason = str(error)
+            else:
+                return
+        raise RunError(
+            f"{reason}, after {len(PAUSES)} restarts within a minute: see {child.command.log}",
+            tail(child.command.log),
+        )
+
+    def _needs(self, step: Step) -> list[str]:
+        """What must be up before a step, at whatever remove."""
+        steps = [self._steps[name] for name in step.after if name in self._steps]
+        return [need for each in steps for need in (*self._needs(each), each.name)]
 
     def _forget(self, name: str) -> Child | None:
         """From now on the child's end is no failure."""
@@ -129,8 +209,6 @@ class Supervisor:
         return self.children.pop(name, None)
 
     async def _stop_one(self, name: str) -> None:
-        if name == "gateway" and self._drain:
-            await self._drain()
         if child := self._forget(name):
             await child.stop()
 

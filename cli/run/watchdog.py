@@ -10,6 +10,7 @@ and leaves them time to end well.
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -49,13 +50,8 @@ class Watchdog:
 
     def __init__(self, holds: tuple[int, ...] = ()) -> None:
         self._groups: set[int] = set()
-        self._shell = subprocess.Popen(
-            ["/bin/sh", "-c", SCRIPT],
-            stdin=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            pass_fds=holds,
-        )
+        self._holds = holds
+        self._shell = self._start()
 
     def guard(self, group: int) -> None:
         """Guards a process group from now on."""
@@ -71,13 +67,31 @@ class Watchdog:
     def close(self) -> None:
         """Lets the guard go; whatever is still registered is stopped."""
         assert self._shell.stdin is not None
-        self._shell.stdin.close()
+        with suppress(BrokenPipeError):
+            self._shell.stdin.close()
         self._shell.wait()
 
+    def _start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", SCRIPT],
+            stdin=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+            pass_fds=self._holds,
+        )
+
     def _tell(self, line: str) -> None:
+        """Tells the shell; one that was killed is replaced by one that knows all groups."""
+        try:
+            self._write(line)
+        except BrokenPipeError:
+            self._shell.wait()
+            self._shell = self._start()
+            self._write("".join(f"+ {group}\n" for group in self._groups))
+
+    def _write(self, text: str) -> None:
         assert self._shell.stdin is not None
-        self._shell.stdin.write(line)
-        self._shell.stdin.flush()
+        self._shell.stdin.write(text.encode())
 
     def __enter__(self) -> Self:
         return self

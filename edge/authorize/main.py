@@ -24,6 +24,7 @@ from edge.valkey import connect as connect_valkey
 from server.kit import logs
 from server.kit.clock import Clock, utc_now
 from server.kit.settings import read
+from server.kit.start import one_line
 
 NAME = "envoy.service.auth.v3.Authorization"
 VALKEY_TIMEOUT_SECONDS = 1.0
@@ -35,7 +36,8 @@ def main() -> None:
     """Serves until SIGTERM or SIGINT."""
     settings = read(AuthorizeSettings)
     logs.configure("authorize", settings.log_level)
-    run(lambda: authorize(settings))
+    with one_line("authorize"):
+        run(lambda: authorize(settings))
 
 
 @asynccontextmanager

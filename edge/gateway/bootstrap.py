@@ -21,7 +21,7 @@ _FEATURES = {
 def render(contract: Contract, settings: GatewaySettings) -> Json:
     """The configuration with which Envoy is Portico's public edge."""
     methods = contract.routed
-    admin = {"pipe": {"path": str(settings.runtime_dir / "envoy-admin.sock"), "mode": 0o600}}
+    admin = {"pipe": {"path": str(settings.admin_socket), "mode": 0o600}}
     return {
         "node": {"id": "portico-gateway", "cluster": "portico"},
         "admin": {"address": admin},
@@ -30,7 +30,13 @@ def render(contract: Contract, settings: GatewaySettings) -> Json:
             "clusters": clusters(settings),
         },
         "overload_manager": overload_manager(),
-        "layered_runtime": {"layers": [{"name": "portico", "static_layer": _FEATURES}]},
+        "layered_runtime": {
+            "layers": [
+                {"name": "portico", "static_layer": _FEATURES},
+                # What the gateway's parent sets when it stops; see launcher.py.
+                {"name": "admin", "admin_layer": {}},
+            ]
+        },
     }
 
 

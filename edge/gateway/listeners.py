@@ -47,6 +47,8 @@ def public_listener(methods: Sequence[Method], settings: GatewaySettings) -> Jso
     address = {"address": str(settings.rest_host), "port_value": settings.rest_port}
     return {
         "name": "public",
+        # The one that closes first at a stop; the keys are still needed then.
+        "traffic_direction": "INBOUND",
         "address": {"socket_address": address},
         # A full body has to fit, with room for its framing.
         "per_connection_buffer_limit_bytes": 2 * MAX_REQUEST_BYTES,

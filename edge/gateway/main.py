@@ -1,4 +1,4 @@
-"""`portico gateway`: writes Envoy's configuration for the settings and becomes Envoy."""
+"""`portico gateway`: writes Envoy's configuration for the settings and becomes its parent."""
 
 from __future__ import annotations
 
@@ -8,24 +8,33 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from edge.gateway import contract
+from edge.gateway import contract, launcher
 from edge.gateway.bootstrap import render
 from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings, GatewaySettings
 from server.kit.settings import read
+from server.kit.start import StartError, claim_socket, one_line, require_free
 
-
-class StartError(Exception):
-    """The gateway cannot start; the message says why and what to do."""
+# A call that was accepted last may take all of its time.
+DRAIN_MARGIN_SECONDS = 2.0
 
 
 def main() -> NoReturn:
-    """Replaces this process by Envoy; exits with 1 and one line if that is not possible."""
+    """Replaces this process by Envoy's parent; exits with 1 and one line if that is impossible."""
     settings = read(EnvironmentSettings)
-    try:
-        command = [str(find_envoy()), *envoy_arguments(settings, write_config(settings))]
-    except StartError as error:
-        sys.exit(f"portico gateway: {error}")
+    with one_line("gateway"):
+        require_free(str(settings.rest_host), settings.rest_port, "PORTICO_REST_PORT")
+        claim_socket(settings.admin_socket)
+        command = launch(settings, find_envoy(), write_config(settings))
     os.execv(command[0], command)  # noqa: S606 (no shell is what we want)
+
+
+def launch(settings: GatewaySettings, envoy: Path, config: Path) -> list[str]:
+    """The command of Envoy's parent: a bare interpreter, since it stays in memory."""
+    return [
+        *(sys.executable, "-I", "-S", launcher.__file__, str(settings.admin_socket)),
+        *(str(settings.stop_delay), str(settings.request_timeout + DRAIN_MARGIN_SECONDS)),
+        *(str(envoy), *envoy_arguments(settings, config), *launcher.QUIET_AT_START),
+    ]
 
 
 def write_config(settings: GatewaySettings) -> Path:

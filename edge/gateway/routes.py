@@ -12,12 +12,14 @@ from collections.abc import Iterable, Sequence
 from edge.gateway.contract import Binding, Category, Method
 from edge.gateway.credentials import credential_policy, unguarded
 from edge.gateway.headers import cors_policy
+from edge.gateway.launcher import STOPPING
 from edge.gateway.limits import limit_policy
 from edge.gateway.paths import allow, bindings, path_table, shadowed_verbs, verbs_by_template
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import untranscoded
 from edge.gateway.typed import Json, default_header, seconds, set_header
 
+READY_PATH = "/api/v1/health/ready"
 OPENAPI_PATH = "/api/v1/openapi.json"
 LUA = "envoy.filters.http.lua"
 
@@ -41,6 +43,7 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
                 "response_headers_to_add": [set_header("x-request-id", "%REQ(X-REQUEST-ID)%")],
                 "routes": [
                     _openapi(settings),
+                    *_stopping(methods),
                     *(rpc_route(method, settings) for method in methods),
                     *_literal_paths(methods, settings),
                     *_carriers(methods),
@@ -49,6 +52,21 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
             }
         ],
     }
+
+
+def _stopping(methods: Sequence[Method]) -> list[Json]:
+    """Calls the platform not ready, as soon as the gateway is asked to stop."""
+    never = {"default_value": {"numerator": 0}, "runtime_key": STOPPING}
+    return [
+        {
+            "name": "stopping",
+            "match": {"path": method.path, "runtime_fraction": never},
+            "direct_response": {"status": 503},
+            "typed_per_filter_config": {**credential_policy(method), **limit_policy(method)},
+        }
+        for method in methods
+        if method.rest is not None and method.rest.template == READY_PATH
+    ]
 
 
 def rpc_route(method: Method, settings: GatewaySettings) -> Json:

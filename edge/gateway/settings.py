@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -17,6 +17,16 @@ LONGEST_SOCKET = "envoy-admin.sock"
 SOCKET_PATH_BYTES = 107  # what the kernel takes
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _address(value: object) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(str(value))
+    except ValueError:
+        raise ValueError("give an IP address, such as 127.0.0.1, ::1 or 0.0.0.0") from None
+
+
+Host = Annotated[IPv4Address | IPv6Address, BeforeValidator(_address)]
 
 
 class GatewaySettings(BaseModel):
@@ -37,6 +47,8 @@ class GatewaySettings(BaseModel):
             anything else is looked at; bursts of twice as many pass.
         request_timeout: how long a call may take, in seconds.
         jwks_cache: how long published keys are kept, in seconds.
+        stop_delay: how long a gateway that is asked to stop goes on accepting while it
+            calls itself not ready, in seconds.
     """
 
     runtime_dir: Path
@@ -44,7 +56,7 @@ class GatewaySettings(BaseModel):
     lua_dir: Path
     openapi_file: Path
     access_log: Path = Path("/dev/stdout")
-    rest_host: IPv4Address | IPv6Address = IPv4Address("127.0.0.1")
+    rest_host: Host = IPv4Address("127.0.0.1")
     rest_port: Port = 8080
     concurrency: int = Field(default=1, ge=1, le=256)
     issuer: str = Field(default="portico", min_length=1)
@@ -53,6 +65,12 @@ class GatewaySettings(BaseModel):
     address_rate: int = Field(default=500, ge=1)
     request_timeout: float = Field(default=10, gt=0, le=300)
     jwks_cache: float = Field(default=30, gt=0)
+    stop_delay: float = Field(default=0, ge=0, le=300)
+
+    @property
+    def admin_socket(self) -> Path:
+        """Where Envoy is administrated."""
+        return self.runtime_dir / LONGEST_SOCKET
 
     @property
     def files(self) -> tuple[Path, ...]:

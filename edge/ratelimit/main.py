@@ -23,6 +23,7 @@ from edge.valkey import connect, pool
 from server.kit import logs
 from server.kit.clock import Clock, utc_now
 from server.kit.settings import read
+from server.kit.start import one_line, require_free
 
 NAME = "envoy.service.ratelimit.v3.RateLimitService"
 METHOD = "ShouldRateLimit"
@@ -35,9 +36,13 @@ def main() -> None:
     """Serves until SIGTERM or SIGINT."""
     settings = read(RateLimitSettings)
     logs.configure("ratelimit", settings.log_level)
-    if settings.ratelimit_metrics_port is not None:
-        start_http_server(settings.ratelimit_metrics_port, addr="127.0.0.1")
-    run(lambda: ratelimit(settings))
+    with one_line("ratelimit"):
+        if settings.ratelimit_metrics_port is not None:
+            require_free(
+                "127.0.0.1", settings.ratelimit_metrics_port, "PORTICO_RATELIMIT_METRICS_PORT"
+            )
+            start_http_server(settings.ratelimit_metrics_port, addr="127.0.0.1")
+        run(lambda: ratelimit(settings))
 
 
 @asynccontextmanager

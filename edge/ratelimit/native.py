@@ -19,6 +19,7 @@ from grpc_health.v1 import health_pb2
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from edge.ratelimit.service import Answer, Failure, Service
+from server.kit.start import claim_socket
 
 # More at once would keep the first one waiting for the last.
 LARGEST_BATCH = 256
@@ -43,6 +44,7 @@ async def serving_batches(
         ready: until it is set, health says that the service is not.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    claim_socket(path)
     methods = [(f"/{name}/{method}", False), (HEALTH_METHOD, False)]
     front = NativeGrpcFront(f"unix:{path}", methods, io_threads=1)
     front.start()

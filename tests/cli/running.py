@@ -28,6 +28,7 @@ class Run:
 
     def __init__(self, command: str, folder: Path, variables: Mapping[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self.environment = {**environment_for(folder, {}), **variables}
         self._output = folder / f"{command}.{time.monotonic_ns()}.out"
         with self._output.open("wb") as out:

@@ -10,39 +10,40 @@ import pytest
 import yaml
 
 from cli.run.parts import CREDENTIALS, PARTS, Part
-from edge.gateway.main import envoy_arguments
+from edge.gateway.main import DRAIN_MARGIN_SECONDS
 from edge.gateway.settings import container_settings
 
 ROOT = Path(__file__).parent.parent.parent
 TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
-OURS = [part for part in PARTS if part.name != "gateway"]
 
 
 def test_every_process_and_no_other_is_a_service() -> None:
     assert set(SERVICES) == {part.name for part in PARTS} | {"postgres", "valkey"}
 
 
-@pytest.mark.parametrize("part", OURS, ids=lambda part: part.name)
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
 def test_a_service_runs_the_command_that_portico_run_runs(part: Part) -> None:
     assert SERVICES[part.name]["command"] == ["portico", part.name]
 
 
-def test_the_gateway_is_the_official_envoy_with_the_arguments_of_ours() -> None:
+def test_the_gateway_listens_on_every_address_of_its_container() -> None:
     gateway = SERVICES["gateway"]
-    config = Path("/etc/portico/envoy.yaml")
-    assert gateway["image"].startswith("envoyproxy/envoy:v1.40")
-    assert gateway["command"] == ["envoy", *envoy_arguments(container_settings(), config)]
+    environment = gateway["environment"]
+    assert environment["PORTICO_REST_HOST"] == "0.0.0.0"  # noqa: S104
+    assert gateway["ports"] == ["127.0.0.1:${PORTICO_REST_PORT:-8080}:8080"]
+    assert environment["PORTICO_REST_PORT"] == "8080"
 
 
-def test_every_file_that_the_gateway_reads_is_mounted() -> None:
+def test_the_gateway_gets_time_to_answer_what_it_accepted() -> None:
     settings = container_settings()
-    files = settings.files
-    mounts = {
-        volume.split(":")[1]: volume.split(":")[0] for volume in SERVICES["gateway"]["volumes"]
-    }
-    for file in (Path("/etc/portico/envoy.yaml"), *files):
-        assert (ROOT / mounts[str(file)]).is_file()
+    longest = settings.stop_delay + settings.request_timeout + DRAIN_MARGIN_SECONDS
+    assert float(SERVICES["gateway"]["stop_grace_period"].removesuffix("s")) > longest
+
+
+@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "gateway"])
+def test_a_service_is_healthy_when_it_says_so_itself(part: str) -> None:
+    assert SERVICES[part]["healthcheck"]["test"] == ["CMD", "portico", "health", part]
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)

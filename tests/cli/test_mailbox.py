@@ -20,7 +20,7 @@ def mailbox(launch: Launch) -> Run:
     """A running mailbox."""
     run = launch("mailbox")
     port = read_settings(run.environment).mailbox_port
-    eventually(lambda: request(port, "GET", "/messages")[0] == 200, 15)
+    eventually(lambda: request("127.0.0.1", port, "GET", "/messages")[0] == 200, 15)
     return run
 
 

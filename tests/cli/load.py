@@ -1,0 +1,151 @@
+"""A constant load on a platform, which knows what became of each request.
+
+What counts is what a caller sees: an answer in full, a refusal before the
+request was taken (nobody listens, or gRPC says that the server shuts down), or
+a cut, which is anything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import grpc.aio
+from portico.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
+
+ANSWERED, REFUSED, CUT = "answered", "refused", "cut"
+PAUSE_SECONDS = 0.01
+# What gRPC says when it did not reach the server, or the server took nothing more.
+UNTAKEN = ("failed to connect", "shutting down", "Connection refused")
+
+_addresses = itertools.count(1)
+Call = Callable[[], Awaitable[str]]
+
+
+class Load:
+    """Callers that call again and again until they are stopped.
+
+    Args:
+        rest_port: the port of the gateway on 127.0.0.1.
+        grpc_port: the port of the core on 127.0.0.1.
+    """
+
+    def __init__(self, rest_port: int, grpc_port: int) -> None:
+        self.seen: Counter[str] = Counter()
+        self.cuts: list[str] = []
+        self._rest_port = rest_port
+        self._grpc_ports = (rest_port, grpc_port)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Load:
+        for _ in range(3):
+            self._tasks.append(asyncio.create_task(self._keep_alive()))
+            self._tasks.append(asyncio.create_task(self._repeat(self._new_connection)))
+            for port in self._grpc_ports:
+                self._tasks.append(asyncio.create_task(self._grpc(port)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _repeat(self, call: Call) -> None:
+        while True:
+            self._count(await call())
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    def _count(self, outcome: str) -> None:
+        kind, _, reason = outcome.partition(":")
+        self.seen[kind] += 1
+        if reason:
+            self.cuts.append(reason)
+
+    async def _new_connection(self) -> str:
+        try:
+            connection = await asyncio.open_connection("127.0.0.1", self._rest_port)
+        except OSError:
+            return REFUSED
+        outcome, _ = await sign_in(*connection)
+        return outcome
+
+    async def _keep_alive(self) -> None:
+        """One connection for many requests, and the next when the server closes it."""
+        while True:
+            try:
+                connection = await asyncio.open_connection("127.0.0.1", self._rest_port)
+            except OSError:
+                self._count(REFUSED)
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            goes_on = True
+            while goes_on:
+                outcome, goes_on = await sign_in(*connection)
+                self._count(outcome)
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _grpc(self, port: int) -> None:
+        options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
+            stub = auth_service_pb2_grpc.AuthServiceStub(channel)
+            await self._repeat(lambda: sign_in_with(stub))
+
+
+async def sign_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, bool]:
+    """Signs in with a wrong password, and says what came of it and if the connection goes on."""
+    body = json.dumps({"email": "nobody@example.com", "password": "wrong wrong wrong"})
+    head = (
+        f"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {address()}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    goes_on = False
+    try:
+        writer.write((head + body).encode())
+        await writer.drain()
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        headers = dict(line.split(": ", 1) for line in answer.split("\r\n")[1:] if ": " in line)
+        length = int(headers.get("content-length", "0"))
+        if "content-length" in headers:
+            await reader.readexactly(length)
+        else:
+            await read_chunks(reader)
+        goes_on = headers.get("connection") != "close"
+    except (OSError, asyncio.IncompleteReadError) as error:
+        return f"{CUT}:REST {error!r}", False
+    finally:
+        if not goes_on:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+    return ANSWERED, goes_on
+
+
+async def read_chunks(reader: asyncio.StreamReader) -> None:
+    """Reads a chunked body to its end."""
+    size = -1
+    while size != 0:
+        size = int(await reader.readline(), 16)
+        await reader.readexactly(size + 2)
+
+
+async def sign_in_with(stub: auth_service_pb2_grpc.AuthServiceStub) -> str:
+    """The same over gRPC."""
+    request = auth_service_pb2.LoginRequest(email="nobody@example.com", password="wrong wrong")
+    try:
+        await stub.Login(request, metadata=[("x-forwarded-for", address())], timeout=20)
+    except grpc.aio.AioRpcError as error:
+        details = error.details() or ""
+        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            return ANSWERED
+        return REFUSED if any(word in details for word in UNTAKEN) else f"{CUT}:gRPC {details}"
+    return ANSWERED
+
+
+def address() -> str:
+    """An address that nobody has called from, so that no limit is in the way."""
+    number = next(_addresses)
+    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"

@@ -1,0 +1,51 @@
+"""A stop cuts no request: what was accepted is answered, and what is not is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+from tests.cli.conftest import Launch
+from tests.cli.load import ANSWERED, CUT, REFUSED, Load
+from tests.cli.running import Run
+
+STOP_DELAY = 1.5
+# So much that a sign-in takes a while, and some are always in flight.
+BCRYPT_ROUNDS = "9"
+
+
+async def test_a_stop_under_load_answers_what_was_accepted_and_cuts_nothing(
+    launch: Launch,
+) -> None:
+    run = launch("run", PORTICO_STOP_DELAY=str(STOP_DELAY), PORTICO_BCRYPT_ROUNDS=BCRYPT_ROUNDS)
+    await asyncio.to_thread(run.wait_ready)
+    ports = (int(run.environment[f"PORTICO_{name}_PORT"]) for name in ("REST", "GRPC"))
+    async with Load(*ports) as load:
+        await asyncio.sleep(3)
+        assert load.seen[REFUSED] == load.seen[CUT] == 0, load.cuts
+        before = load.seen[ANSWERED]
+        run.send(signal.SIGTERM)
+        # It says so first, and goes on accepting for as long as it was told to.
+        await asyncio.sleep(STOP_DELAY / 3)
+        assert await readiness(run) == 503
+        assert load.seen[REFUSED] == 0
+        assert load.seen[ANSWERED] > before
+        began = time.monotonic()
+        assert await asyncio.to_thread(run.wait) == 0, run.output
+        assert time.monotonic() - began < 30
+        await asyncio.sleep(0.5)
+    assert load.cuts == []
+    assert load.seen[CUT] == 0
+    assert load.seen[REFUSED] > 0
+
+
+async def readiness(run: Run) -> int:
+    """The status of the question whether the platform is ready, on a new connection."""
+    port = int(run.environment["PORTICO_REST_PORT"])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /api/v1/health/ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    assert b'"code":"UNAVAILABLE"' in answer, answer
+    return int(answer.split()[1])
