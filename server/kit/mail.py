@@ -10,7 +10,9 @@ from server.kit.outbox import EMAIL_PURPOSE, Email
 from server.kit.secrets import Secrets
 from server.kit.tasks import EMAIL_TASK
 
-Template = Literal["verify_email", "reset_password", "choose_password", "invitation"]
+Template = Literal[
+    "verify_email", "reset_password", "choose_password", "invitation", "webhook_disabled"
+]
 
 
 class Mailer:

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Text,
+    Uuid,
+    column,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.dml import ReturningInsert
 
 from server.kit.db import delete_batch
 from server.kit.ids import earliest_id
 from server.webhooks.models import DELIVERED, FAILED, PENDING, Attempt, Delivery, Webhook
+
+GONE_STATUS = 410
+
+
+@dataclass(frozen=True, slots=True)
+class DueWebhook:
+    """A webhook that has something to be sent.
+
+    Attributes:
+        slow: whether its receiver takes long.
+    """
+
+    webhook_id: UUID
+    organization_id: UUID
+    slow: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +52,10 @@ class Claim:
     Attributes:
         until: when it runs out; also what tells this claim from a later one.
         schedule_position: how many attempts of the retry schedule are used up.
-        enabled: whether the webhook is told events at all.
+        sealed_previous_secret: of a rotation; None if there was none.
+        previous_secret_expires_at: until when deliveries are signed with it, too.
+        failing: whether the receiver has accepted nothing for a while.
+        slow: whether it takes long.
     """
 
     delivery_id: UUID
@@ -31,9 +63,13 @@ class Claim:
     payload: str
     schedule_position: int
     webhook_id: UUID
+    organization_id: UUID
     url: str
-    enabled: bool
     sealed_secret: bytes
+    sealed_previous_secret: bytes | None
+    previous_secret_expires_at: datetime | None
+    failing: bool
+    slow: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +79,7 @@ class AttemptResult:
     Attributes:
         response_status: the HTTP status; None if there was no answer.
         error: why there was no answer.
+        retry_after: how long the receiver wants to be left alone; None if it did not say.
     """
 
     started_at: datetime
@@ -50,47 +87,104 @@ class AttemptResult:
     response_status: int | None = None
     response_body: str = ""
     error: str = ""
+    retry_after: timedelta | None = None
 
     @property
     def accepted(self) -> bool:
         """Whether the receiver took it."""
         return self.response_status is not None and 200 <= self.response_status < 300
 
+    @property
+    def gone(self) -> bool:
+        """Whether the receiver says that it is no more (RFC 9110, section 15.5.11)."""
+        return self.response_status == GONE_STATUS
+
+
+# A loose index scan: one probe for each webhook that has pending deliveries, however
+# many those are.
+_DUE_WEBHOOKS = text("""
+    with recursive queues(webhook_id) as (
+        (select webhook_id from deliveries where next_attempt_at is not null
+         order by webhook_id limit 1)
+        union all
+        select (select webhook_id from deliveries
+                where next_attempt_at is not null and webhook_id > queues.webhook_id
+                order by webhook_id limit 1)
+        from queues where queues.webhook_id is not null
+    )
+    select webhooks.id as webhook_id, webhooks.organization_id,
+           webhooks.slow_since is not null as slow
+    from queues join webhooks on webhooks.id = queues.webhook_id
+    where webhooks.enabled and exists (
+        select from deliveries
+        where deliveries.webhook_id = queues.webhook_id
+          and deliveries.next_attempt_at <= :now
+          and (deliveries.claimed_until is null or deliveries.claimed_until <= :now)
+    )
+""")
+
+
+async def find_due_webhooks(db: AsyncSession, now: datetime) -> Sequence[DueWebhook]:
+    """The webhooks that have something due that nobody has claimed."""
+    rows = await db.execute(_DUE_WEBHOOKS, {"now": now})
+    return [DueWebhook(**row) for row in rows.mappings()]
+
 
 async def claim_due(
-    db: AsyncSession, *, now: datetime, until: datetime, limit: int, without: Collection[UUID] = ()
+    db: AsyncSession, turns: Mapping[UUID, int], *, now: datetime, until: datetime
 ) -> list[Claim]:
-    """Claims the deliveries that have been due the longest.
+    """Claims the deliveries of each webhook that have been due the longest.
+
+    Those of a webhook that is not enabled wait.
 
     Args:
+        turns: how many at the most, by webhook.
         until: when the claims run out.
-        limit: how many at the most.
-        without: webhooks whose deliveries shall wait.
     """
+    # One array each, so that the statement is the same however many there are.
+    asked = (
+        func.unnest(
+            literal(list(turns), ARRAY(Uuid())), literal(list(turns.values()), ARRAY(Integer()))
+        )
+        .table_valued(column("webhook_id", Uuid()), column("share", Integer()), name="asked")
+        .render_derived()
+    )
     due = (
         select(Delivery.id)
         .where(
+            Delivery.webhook_id == asked.c.webhook_id,
             Delivery.next_attempt_at <= now,
             or_(Delivery.claimed_until.is_(None), Delivery.claimed_until <= now),
-            Delivery.webhook_id.not_in(without),
         )
         .order_by(Delivery.next_attempt_at)
-        .limit(limit)
+        .limit(asked.c.share)
         .with_for_update(skip_locked=True)
-        .cte("due")
+        .lateral("due")
+    )
+    chosen = (
+        select(due.c.id)
+        .select_from(asked)
+        .join(Webhook, Webhook.id == asked.c.webhook_id)
+        .join(due, true())
+        .where(Webhook.enabled)
+        .cte("chosen")
     )
     statement = (
         update(Delivery)
-        .where(Delivery.id == due.c.id, Webhook.id == Delivery.webhook_id)
+        .where(Delivery.id == chosen.c.id, Webhook.id == Delivery.webhook_id)
         .values(claimed_until=until)
         .returning(
             Delivery.id.label("delivery_id"),
             Delivery.payload,
             Delivery.schedule_position,
             Delivery.webhook_id,
+            Delivery.organization_id,
             Webhook.url,
-            Webhook.enabled,
             Webhook.sealed_secret,
+            Webhook.sealed_previous_secret,
+            Webhook.previous_secret_expires_at,
+            Webhook.failing_since.is_not(None).label("failing"),
+            Webhook.slow_since.is_not(None).label("slow"),
         )
         .execution_options(synchronize_session=False)
     )
@@ -108,25 +202,32 @@ async def record_attempt(
     Returns:
         False if the claim had run out, or the delivery is gone: nothing is written.
     """
-    number = await db.scalar(_settle(claim, result, retry_at))
-    if number is None:
-        return False
-    db.add(
-        Attempt(
-            delivery_id=claim.delivery_id,
-            number=number,
-            started_at=result.started_at,
-            duration_ms=result.duration_ms,
-            response_status=result.response_status,
-            response_body=result.response_body,
-            error=result.error,
+    return await db.scalar(_settle(claim, result, retry_at)) is not None
+
+
+async def record_health(
+    db: AsyncSession, claim: Claim, now: datetime, *, failing: bool, slow: bool
+) -> None:
+    """Writes down how a receiver does, if that is news; a healthy one costs nothing."""
+    changes = {}
+    if failing != claim.failing:
+        changes["failing_since"] = now if failing else None
+    if slow != claim.slow:
+        changes["slow_since"] = now if slow else None
+    if changes:
+        await db.execute(
+            update(Webhook)
+            .where(Webhook.id == claim.webhook_id)
+            # What its owner sees of it has not changed.
+            .values(updated_at=Webhook.updated_at, **changes)
+            .execution_options(synchronize_session=False)
         )
-    )
-    return True
 
 
 async def delete_ended(db: AsyncSession, before: datetime, limit: int) -> int:
-    """Deletes deliveries, and their attempts, that are older than `before` and have ended.
+    """Deletes deliveries, and their attempts, that are older than `before`.
+
+    A pending one is kept, unless its webhook is disabled: nobody waits so long.
 
     Args:
         limit: how many at the most.
@@ -134,16 +235,21 @@ async def delete_ended(db: AsyncSession, before: datetime, limit: int) -> int:
     Returns:
         How many there were.
     """
+    disabled = select(Webhook.id).where(~Webhook.enabled)
     # Ids begin with the time they were made at, so the primary key answers "older than".
-    ended = (Delivery.id < earliest_id(before)) & (Delivery.status != PENDING)
+    ended = (Delivery.id < earliest_id(before)) & or_(
+        Delivery.status != PENDING, Delivery.webhook_id.in_(disabled)
+    )
     return await delete_batch(db, Delivery.id, ended, limit)
 
 
-def _settle(claim: Claim, result: AttemptResult, retry_at: datetime | None) -> ReturningUpdate[int]:
-    """Ends the claim with what the attempt came to, and gives the attempt's number."""
+def _settle(
+    claim: Claim, result: AttemptResult, retry_at: datetime | None
+) -> ReturningInsert[int]:
+    """Ends the claim with what the attempt came to, and adds the attempt, in one statement."""
     status = DELIVERED if result.accepted else FAILED if retry_at is None else PENDING
     ended_at = result.started_at + timedelta(milliseconds=result.duration_ms)
-    return (
+    settled = (
         update(Delivery)
         .where(Delivery.id == claim.delivery_id, Delivery.claimed_until == claim.until)
         .values(
@@ -154,6 +260,22 @@ def _settle(claim: Claim, result: AttemptResult, retry_at: datetime | None) -> R
             claimed_until=None,
             delivered_at=ended_at if status == DELIVERED else None,
         )
-        .returning(Delivery.attempt_count)
+        .returning(Delivery.id, Delivery.attempt_count)
+        .cte("settled")
+    )
+    attempt = {
+        "started_at": literal(result.started_at, Attempt.started_at.type),
+        "duration_ms": literal(result.duration_ms, Integer()),
+        "response_status": literal(result.response_status, Integer()),
+        "response_body": literal(result.response_body, Text()),
+        "error": literal(result.error, Text()),
+    }
+    return (
+        insert(Attempt)
+        .from_select(
+            ["delivery_id", "number", *attempt],
+            select(settled.c.id, settled.c.attempt_count, *attempt.values()),
+        )
+        .returning(Attempt.number)
         .execution_options(synchronize_session=False)
     )

@@ -3,18 +3,71 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.ids import new_id
 from server.kit.outbox import Event
+from server.webhooks.deliveries import DueWebhook
 from server.webhooks.models import Delivery, Webhook
+
+# Rows of one transaction: an organization with a hundred webhooks is not to hold up the
+# next one for long.
+MAX_DELIVERIES = 500
+# Organizations that share one transaction.
+MAX_ORGANIZATIONS = 50
+# Before the id of every organization.
+BEGINNING = UUID(int=0)
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FannedOut:
+    """What one batch came to.
+
+    Attributes:
+        count: how many events have their deliveries now.
+        due: the webhooks that have something to be sent.
+        last: the organization after which the next batch goes on.
+        more: whether there may be more events.
+    """
+
+    count: int = 0
+    due: Sequence[DueWebhook] = ()
+    last: UUID = BEGINNING
+    more: bool = False
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Deliveries to be made, up to what one transaction may hold."""
+
+    rows: Rows = field(default_factory=list)
+    events: list[UUID] = field(default_factory=list)
+    due: dict[UUID, DueWebhook] = field(default_factory=dict)
+    last: UUID = BEGINNING
+
+    def add(self, event: Event, webhooks: Sequence[Webhook], now: datetime) -> bool:
+        """Adds an event, if there is room for its deliveries; the first always has room."""
+        wanting = [webhook for webhook in webhooks if webhook.takes(event.type)]
+        if self.events and len(self.rows) + len(wanting) > MAX_DELIVERIES:
+            return False
+        self.rows += delivery_rows(event, wanting, now)
+        self.events.append(event.id)
+        self.last = event.organization_id
+        for webhook in wanting:
+            self.due[webhook.id] = due_webhook(webhook)
+        return True
 
 
 def event_payload(event: Event) -> str:
@@ -29,57 +82,41 @@ def event_payload(event: Event) -> str:
     return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
 
 
-async def fan_out(db: AsyncSession, now: datetime, limit: int) -> int:
-    """Makes the deliveries of the oldest events that have none yet.
+async def fan_out(
+    db: AsyncSession, now: datetime, limit: int, after: UUID = BEGINNING
+) -> FannedOut:
+    """Makes the deliveries of events that have none yet; organizations take turns.
 
     Events that another worker is at are left out. Whoever calls commits: the
     deliveries and the mark on the events must come to be together.
 
     Args:
         limit: how many events at the most.
-
-    Returns:
-        How many events there were.
+        after: the organization that had the last turn.
     """
-    events = await _claim_pending(db, limit)
+    events = await _claim_pending(db, limit, after)
     if not events:
-        return 0
+        return FannedOut()
     subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
-    deliveries = [row for event in events for row in _deliveries(event, subscribers, now)]
-    if deliveries:
-        # One that is there already came of an earlier run; it must not be sent twice.
-        await db.execute(insert(Delivery).on_conflict_do_nothing(), deliveries)
-    told = [event.id for event in events]
-    await db.execute(update(Event).where(Event.id.in_(told)).values(fanned_out_at=now))
-    return len(events)
+    batch = _Batch()
+    for event in _in_turn(events):
+        if not batch.add(event, subscribers.get(event.organization_id, ()), now):
+            break
+    await add_deliveries(db, batch.rows)
+    done = update(Event).where(Event.id.in_(batch.events)).values(fanned_out_at=now)
+    await db.execute(done.execution_options(synchronize_session=False))
+    more = len(batch.events) < len(events) or len(events) > limit // 2
+    return FannedOut(len(batch.events), list(batch.due.values()), batch.last, more)
 
 
-async def _claim_pending(db: AsyncSession, limit: int) -> Sequence[Event]:
-    query = (
-        select(Event)
-        .where(Event.fanned_out_at.is_(None))
-        .order_by(Event.created_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return (await db.scalars(query)).all()
+async def add_deliveries(db: AsyncSession, rows: Rows) -> None:
+    """Adds deliveries. One that is there already is left alone: it must not be sent twice."""
+    if rows:
+        await db.execute(insert(Delivery).on_conflict_do_nothing(), rows)
 
 
-async def _enabled_webhooks(db: AsyncSession, organizations: Iterable[UUID]) -> Sequence[Webhook]:
-    """The webhooks that may want something, held so that none is deleted under its deliveries."""
-    query = (
-        select(Webhook)
-        .where(Webhook.organization_id.in_(organizations), Webhook.enabled)
-        .order_by(Webhook.id)
-        .with_for_update(read=True, key_share=True)
-    )
-    return (await db.scalars(query)).all()
-
-
-def _deliveries(
-    event: Event, subscribers: Sequence[Webhook], now: datetime
-) -> list[dict[str, Any]]:
-    """The rows for the webhooks of the event's organization that want it."""
+def delivery_rows(event: Event, webhooks: Iterable[Webhook], now: datetime) -> Rows:
+    """The deliveries of an event to these webhooks."""
     payload = event_payload(event)
     return [
         {
@@ -91,6 +128,71 @@ def _deliveries(
             "payload": payload,
             "next_attempt_at": now,
         }
-        for webhook in subscribers
-        if webhook.organization_id == event.organization_id and webhook.wants(event.type)
+        for webhook in webhooks
     ]
+
+
+def due_webhook(webhook: Webhook) -> DueWebhook:
+    """A webhook as the workers take turns with it."""
+    return DueWebhook(webhook.id, webhook.organization_id, webhook.slow_since is not None)
+
+
+# One probe for each organization that has pending events, however many those are; then
+# the oldest of each, from the organization on that comes after the last one.
+_PENDING = text("""
+    with recursive queues(organization_id) as (
+        (select organization_id from events where fanned_out_at is null
+         order by organization_id limit 1)
+        union all
+        select (select organization_id from events
+                where fanned_out_at is null and organization_id > queues.organization_id
+                order by organization_id limit 1)
+        from queues where queues.organization_id is not null
+    ),
+    turns as (
+        select organization_id from queues where organization_id is not null
+        order by organization_id <= :after, organization_id limit :organizations
+    )
+    select pending.* from turns cross join lateral (
+        select * from events
+        where events.organization_id = turns.organization_id and fanned_out_at is null
+        order by created_at
+        limit greatest(1, :limit / (select count(*) from turns))
+        for update skip locked
+    ) pending
+    order by turns.organization_id <= :after, turns.organization_id, pending.created_at
+""")
+
+
+async def _claim_pending(db: AsyncSession, limit: int, after: UUID) -> Sequence[Event]:
+    query = select(Event).from_statement(_PENDING)
+    shares = {"limit": limit, "after": after, "organizations": min(limit, MAX_ORGANIZATIONS)}
+    return (await db.scalars(query, shares)).all()
+
+
+def _in_turn(events: Sequence[Event]) -> Iterable[Event]:
+    """The first of each organization, then the second of each, and so on."""
+    queues: defaultdict[UUID, list[Event]] = defaultdict(list)
+    for event in events:
+        queues[event.organization_id].append(event)
+    return (event for turn in zip_longest(*queues.values()) for event in turn if event)
+
+
+async def _enabled_webhooks(
+    db: AsyncSession, organizations: Iterable[UUID]
+) -> Mapping[UUID, Sequence[Webhook]]:
+    """The webhooks that may want something, by organization.
+
+    Locked, so that none is deleted under its deliveries, nor falls behind or
+    catches up between this look and the commit.
+    """
+    query = (
+        select(Webhook)
+        .where(Webhook.organization_id.in_(organizations), Webhook.enabled)
+        .order_by(Webhook.id)
+        .with_for_update(read=True)
+    )
+    found: defaultdict[UUID, list[Webhook]] = defaultdict(list)
+    for webhook in await db.scalars(query):
+        found[webhook.organization_id].append(webhook)
+    return found

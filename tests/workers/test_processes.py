@@ -176,6 +176,53 @@ async def test_valkey_may_be_away_at_the_start_and_at_any_time_later(
 
 
 @pytest.mark.parametrize(
+    ("refuse", "accept_again", "words"),
+    [
+        (("REPLICAOF", "127.0.0.1", "9"), ("REPLICAOF", "NO", "ONE"), "READONLY"),
+        (
+            ("CONFIG", "SET", "min-replicas-to-write", "1"),
+            ("CONFIG", "SET", "min-replicas-to-write", "0"),
+            "NOREPLICAS",
+        ),
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"), "OOM"),
+    ],
+)
+async def test_a_valkey_that_refuses_writes_is_waited_for(
+    platform: Platform,
+    tenants: Tenants,
+    webhook: Subscription,
+    receiver: Receiver,
+    short_folder: Path,
+    refuse: tuple[str, ...],
+    accept_again: tuple[str, ...],
+    words: str,
+) -> None:
+    folder = short_folder / words
+    alone = replace(platform, valkey_url=f"unix://{folder}/valkey.sock")
+    async with (
+        running_valkey(folder, platform.watchdog),
+        Redis.from_url(alone.valkey_url) as valkey,
+        alone.running("worker", "beat") as children,
+    ):
+        await alone.alive()
+        await valkey.execute_command(*refuse)
+        await asyncio.sleep(8)
+        assert [child.exit_code for child in children] == [None, None]
+        await valkey.execute_command(*accept_again)
+        seen = len(receiver.requests)
+        await tenants.event((await tenants.delivery(webhook)).organization_id)
+        await eventually(lambda: len(receiver.requests) > seen, within=30)
+        await alone.alive()
+        assert [child.exit_code for child in children] == [None, None]
+        assert [await stop(child) for child in children] == [0, 0]
+    lines = alone.log("worker")
+    away = [line for line in lines if line["event"] == "broker_away"]
+    assert words in str(away)
+    assert len(away) <= 2, "an outage is one line"
+    assert len(lines) < 60, "waiting is quiet"
+
+
+@pytest.mark.parametrize(
     ("name", "variable", "value"),
     [
         ("worker", "PORTICO_SECRET_KEY", "short"),

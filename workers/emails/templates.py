@@ -75,6 +75,16 @@ TEMPLATES: Mapping[str, Template] = {
         link=Link("Accept the invitation", "/invitations/accept"),
         notes=("If you do not know them, nothing needs to be done.",),
     ),
+    "webhook_disabled": Template(
+        subject="A webhook was disabled",
+        paragraphs=(
+            "Hello $display_name,",
+            "the receiver of a webhook of your organization answered that it is gone (HTTP 410). "
+            "The webhook is disabled; its pending deliveries wait for up to 30 days.",
+            "Webhook: $webhook_id\nReceiver: $webhook_url",
+        ),
+        notes=("If the receiver is there again, enable the webhook.",),
+    ),
 }
 
 ABOUT_THE_LINK = "The link works once. The token that it carries is:"

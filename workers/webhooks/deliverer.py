@@ -1,14 +1,21 @@
-"""Sends what is due: claims deliveries, posts them side by side, writes down what came of it."""
+"""Sends what is due: claims deliveries, posts them side by side, writes down what came of it.
+
+Organizations share the slots (see fair_queue.py). A receiver that takes long moves to a
+lane of its own, in the middle of an attempt if need be: a slot of the fast lane is held
+for `Capacity.patience` at the most, whatever a receiver does.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.clock import Clock
 from server.kit.db import Sessions
@@ -16,13 +23,18 @@ from server.kit.secrets import Secrets
 from server.webhooks.deliveries import (
     AttemptResult,
     Claim,
+    DueWebhook,
     claim_due,
+    find_due_webhooks,
     record_attempt,
+    record_health,
 )
+from server.webhooks.gone import disable_gone
 from server.webhooks.secret import unseal
 from workers.coalesced import Coalesced
 from workers.failures import quiet_failure
 from workers.retries import RETRIES, RetrySchedule
+from workers.webhooks.fair_queue import FairQueue
 from workers.webhooks.http import WebhookClient
 from workers.webhooks.signature import signed_headers
 
@@ -30,23 +42,43 @@ log = structlog.get_logger("webhooks")
 
 # Longer than an attempt can take. A worker that dies leaves its claims to run out.
 LEASE = timedelta(seconds=30)
+# How long slots that become free are gathered, in seconds, so that one claim fills several.
+GATHERING = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much is sent at once.
+    """How much one worker sends at once.
 
     Attributes:
-        slots: deliveries under way.
+        slots: attempts in the fast lane.
+        share: attempts in it to one webhook.
+        slow_slots: attempts in the lane of the slow receivers.
+        slow_share: attempts in it to one webhook.
         batch: deliveries claimed by one query.
-        share: deliveries under way to one webhook, from which on its others wait, so
-            that a receiver that hangs does not keep everyone else waiting. A batch
-            may go beyond it.
+        patience: seconds from which on a receiver is slow.
     """
 
     slots: int = 100
+    share: int = 20
+    slow_slots: int = 100
+    slow_share: int = 2
     batch: int = 20
-    share: int = 10
+    patience: float = 2.0
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """An attempt that is under way.
+
+    Attributes:
+        lane: where it holds a slot; None once it gave that back.
+        overtime: what takes the slot of the fast lane away.
+    """
+
+    claim: Claim
+    lane: FairQueue | None
+    overtime: asyncio.TimerHandle | None = field(default=None, repr=False)
 
 
 class Deliverer:
@@ -67,23 +99,35 @@ class Deliverer:
         self._secrets = secrets
         self._clock = clock
         self._retries = retries
-        self._capacity = capacity or Capacity()
-        self._under_way: dict[asyncio.Task[None], UUID] = {}
+        self._capacity = size = capacity or Capacity()
+        self._attempts: dict[asyncio.Task[None], _Attempt] = {}
+        # Attempts by webhook, in whichever lane.
+        self._under_way: Counter[UUID] = Counter()
+        self._fast = FairQueue(size.slots, size.share, self._under_way)
+        self._slow = FairQueue(size.slow_slots, size.slow_share, self._under_way)
         self._refills: set[asyncio.Task[None]] = set()
-        self._more_is_due = False
+        self._finished_since_refill = 0
         self._closing = False
-        self._fill = Coalesced(self._fill_slots)
+        self._fill = Coalesced(self._fill_lanes)
 
     async def deliver_due(self) -> None:
-        """Starts sending what is due. Does not wait for the receivers.
+        """Looks for everything that is due and starts sending. Does not wait for the receivers.
 
         What finds no slot is taken up as slots become free.
         """
+        async with self._sessions() as db:
+            due = await find_due_webhooks(db, self._clock())
+        await self.deliver(due)
+
+    async def deliver(self, due: Iterable[DueWebhook]) -> None:
+        """Starts sending what is due to these webhooks, without looking for more."""
+        for webhook in due:
+            self._enqueue(webhook)
         await self._fill()
 
     async def settle(self) -> None:
         """Waits until nothing is under way and nothing waits for a slot."""
-        while pending := {*self._under_way, *self._refills}:
+        while pending := {*self._attempts, *self._refills}:
             await asyncio.wait(pending)
 
     async def close(self, patience: float) -> None:
@@ -94,50 +138,85 @@ class Deliverer:
                 claim has run out.
         """
         self._closing = True
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=patience)
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=patience)
 
-    async def _fill_slots(self) -> None:
-        self._more_is_due = False
-        while not self._closing:
-            limit = min(self._capacity.slots - len(self._under_way), self._capacity.batch)
-            busy = self._busy_webhooks()
-            claims = await self._claim(limit, busy) if limit else []
-            for claim in claims:
-                self._start(claim)
-            if claims and len(claims) == limit:
-                continue
-            # What is still due waits for a slot or for its share, and so for one of those
-            # under way. Should they have finished in the meantime, nobody is to wait for.
-            self._more_is_due = limit == 0 or bool(busy)
-            if self._under_way or not self._more_is_due:
-                return
+    def _enqueue(self, webhook: DueWebhook) -> None:
+        """Puts a webhook into its lane. What this worker has seen of it weighs more than the row."""
+        known_slow = webhook.webhook_id in self._slow
+        known_fast = webhook.webhook_id in self._fast
+        lane = self._slow if known_slow or (webhook.slow and not known_fast) else self._fast
+        lane.add(webhook.webhook_id, webhook.organization_id)
 
-    def _busy_webhooks(self) -> list[UUID]:
-        """The webhooks that have their share of the slots."""
-        counts = Counter(self._under_way.values())
-        return [webhook for webhook, count in counts.items() if count >= self._capacity.share]
+    async def _fill_lanes(self) -> None:
+        self._finished_since_refill = 0
+        for lane in (self._fast, self._slow):
+            while not self._closing and (turns := lane.take_turns(self._capacity.batch)):
+                claims = await self._claim(turns)
+                for claim in claims:
+                    self._start(claim, lane)
+                came = Counter(claim.webhook_id for claim in claims)
+                for webhook_id, count in turns.items():
+                    if came[webhook_id] < count:
+                        lane.discard(webhook_id)
 
-    async def _claim(self, limit: int, busy: list[UUID]) -> list[Claim]:
+    async def _claim(self, turns: dict[UUID, int]) -> list[Claim]:
         now = self._clock()
         async with self._sessions.begin() as db:
-            return await claim_due(db, now=now, until=now + LEASE, limit=limit, without=busy)
+            return await claim_due(db, turns, now=now, until=now + LEASE)
 
-    def _start(self, claim: Claim) -> None:
+    def _start(self, claim: Claim, lane: FairQueue) -> None:
+        self._under_way[claim.webhook_id] += 1
+        lane.hold(claim.webhook_id, claim.organization_id)
+        attempt = _Attempt(claim, lane)
         task = asyncio.create_task(self._deliver(claim))
-        self._under_way[task] = claim.webhook_id
+        if lane is self._fast:
+            loop = asyncio.get_running_loop()
+            attempt.overtime = loop.call_later(self._capacity.patience, self._outlast, attempt)
+        self._attempts[task] = attempt
         task.add_done_callback(self._finished)
 
+    def _outlast(self, attempt: _Attempt) -> None:
+        """Takes the slot of an attempt that lasts too long; its webhook is slow from now on."""
+        if attempt.lane is not None:
+            attempt.lane.release(attempt.claim.organization_id)
+            attempt.lane = None
+        self._move(attempt.claim, self._fast, self._slow)
+        self._refill_soon()
+
+    def _move(self, claim: Claim, origin: FairQueue, target: FairQueue) -> None:
+        """Moves a webhook that has something due from one lane to the other."""
+        if claim.webhook_id in origin:
+            origin.remove(claim.webhook_id)
+            target.add(claim.webhook_id, claim.organization_id)
+
     def _finished(self, task: asyncio.Task[None]) -> None:
-        webhook_id = self._under_way.pop(task)
-        # While its webhook still has its share, nothing that waits for it can go.
-        if self._more_is_due and webhook_id not in self._busy_webhooks() and not self._closing:
-            self._more_is_due = False
-            refill = asyncio.create_task(self._refill())
-            self._refills.add(refill)
-            refill.add_done_callback(self._refills.discard)
+        attempt = self._attempts.pop(task)
+        claim = attempt.claim
+        if attempt.overtime is not None:
+            attempt.overtime.cancel()
+        if attempt.lane is not None:
+            attempt.lane.release(claim.organization_id)
+        self._under_way[claim.webhook_id] -= 1
+        if not self._under_way[claim.webhook_id]:
+            del self._under_way[claim.webhook_id]
+        self._fast.unpark(claim.webhook_id)
+        self._slow.unpark(claim.webhook_id)
+        self._finished_since_refill += 1
+        self._refill_soon()
+
+    def _refill_soon(self) -> None:
+        """Fills the free slots, if somebody waits for one and nobody is about to do it."""
+        if self._closing or self._refills or not (self._fast or self._slow):
+            return
+        refill = asyncio.create_task(self._refill())
+        self._refills.add(refill)
+        refill.add_done_callback(self._refills.discard)
 
     async def _refill(self) -> None:
+        held = self._fast.held + self._slow.held
+        if self._finished_since_refill * 4 < held:
+            await asyncio.sleep(GATHERING)
         with quiet_failure("deliveries_not_claimed"):
             await self._fill()
 
@@ -146,7 +225,7 @@ class Deliverer:
         with quiet_failure("attempt_not_recorded"):
             result = await self._attempt(claim)
             async with self._sessions.begin() as db:
-                recorded = await record_attempt(db, claim, result, self._retry_at(claim))
+                recorded = await self._record(db, claim, result)
             log.info(
                 "attempt",
                 delivery_id=str(claim.delivery_id),
@@ -157,20 +236,44 @@ class Deliverer:
                 recorded=recorded,
             )
 
-    def _retry_at(self, claim: Claim) -> datetime | None:
+    async def _record(self, db: AsyncSession, claim: Claim, result: AttemptResult) -> bool:
+        """Writes down an attempt, and what it says of the receiver."""
+        if not await record_attempt(db, claim, result, self._retry_at(claim, result)):
+            return False
+        now = self._clock()
+        slow = result.duration_ms >= self._capacity.patience * 1000
+        await record_health(db, claim, now, failing=not result.accepted, slow=slow)
+        if not slow:
+            self._move(claim, self._slow, self._fast)
+        if result.gone:
+            await disable_gone(db, claim.webhook_id, self._secrets, now)
+        return True
+
+    def _retry_at(self, claim: Claim, result: AttemptResult) -> datetime | None:
+        """When to try again: by the schedule, or later if the receiver asks for it."""
         pause = self._retries.pause_after(claim.schedule_position + 1)
-        return None if pause is None else self._clock() + pause
+        if pause is None:
+            return None
+        return self._clock() + max(pause, result.retry_after or pause)
 
     async def _attempt(self, claim: Claim) -> AttemptResult:
         now = self._clock()
-        if not claim.enabled:
-            return AttemptResult(now, 0, error="The webhook is disabled.")
         body = claim.payload.encode()
         try:
-            secret = unseal(self._secrets, claim.sealed_secret)
-            headers = signed_headers(secret, str(claim.delivery_id), now, body)
+            headers = signed_headers(self._signing(claim, now), str(claim.delivery_id), now, body)
             return await self._client.post(claim.url, body, headers)
-        except Exception:
-            # Counted as an attempt, so that it ends some day.
-            log.exception("attempt_failed", delivery_id=str(claim.delivery_id))
+        except Exception as error:
+            # Counted as an attempt, so that it ends some day. Only the kind of the error is
+            # logged: its text may repeat the URL, which may be as good as a credential.
+            log.error(
+                "attempt_failed", delivery_id=str(claim.delivery_id), error=type(error).__name__
+            )
             return AttemptResult(now, 0, error="The delivery could not be made.")
+
+    def _signing(self, claim: Claim, now: datetime) -> list[str]:
+        """The secrets to sign with, the newest first."""
+        secrets = [unseal(self._secrets, claim.sealed_secret)]
+        expires_at = claim.previous_secret_expires_at
+        if claim.sealed_previous_secret and expires_at is not None and now < expires_at:
+            secrets.append(unseal(self._secrets, claim.sealed_previous_secret))
+        return secrets

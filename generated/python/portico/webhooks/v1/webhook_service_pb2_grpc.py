@@ -99,7 +99,8 @@ class WebhookServiceServicer:
     """
 
     def CreateWebhook(self, request, context):
-        """Creates a webhook and shows its signing secret.
+        """Creates a webhook and shows its signing secret. An organization has at most
+        10, 25, 50 or 100 of them, by its tier.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,7 +121,8 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateWebhook(self, request, context):
-        """Changes the given fields of a webhook.
+        """Changes the given fields of a webhook. "webhook.disabled" is also emitted
+        when a receiver answers 410 Gone, which disables its webhook.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,15 +137,16 @@ class WebhookServiceServicer:
 
     def TestWebhook(self, request, context):
         """Sends the webhook an event of type "webhook.test", whatever it subscribes
-        to.
+        to. Fails while the webhook is disabled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateWebhookSecret(self, request, context):
-        """Gives a webhook a new signing secret and shows it. Deliveries are signed
-        with the new one from now on.
+        """Gives a webhook a new signing secret and shows it. During the overlap,
+        deliveries carry a signature with each of the two; one that is older than
+        the replaced secret is dropped at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -165,7 +168,7 @@ class WebhookServiceServicer:
 
     def RedeliverDelivery(self, request, context):
         """Sends a delivery once more, from the first of its attempts on. Fails
-        while it is pending.
+        while it is pending, and while the webhook is disabled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -19,22 +19,27 @@ class WebhookServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.CreateWebhookRequest, _webhook_service_pb2.CreateWebhookResponse]
-    """Creates a webhook and shows its signing secret."""
+    """Creates a webhook and shows its signing secret. An organization has at most
+    10, 25, 50 or 100 of them, by its tier.
+    """
     ListWebhooks: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhooksRequest, _webhook_service_pb2.ListWebhooksResponse]
     """Lists the webhooks of an organization, newest first."""
     GetWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookRequest, _webhook_service_pb2.GetWebhookResponse]
     """Shows a webhook."""
     UpdateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.UpdateWebhookRequest, _webhook_service_pb2.UpdateWebhookResponse]
-    """Changes the given fields of a webhook."""
+    """Changes the given fields of a webhook. "webhook.disabled" is also emitted
+    when a receiver answers 410 Gone, which disables its webhook.
+    """
     DeleteWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookRequest, _webhook_service_pb2.DeleteWebhookResponse]
     """Deletes a webhook and all of its deliveries."""
     TestWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.TestWebhookRequest, _webhook_service_pb2.TestWebhookResponse]
     """Sends the webhook an event of type "webhook.test", whatever it subscribes
-    to.
+    to. Fails while the webhook is disabled.
     """
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]
-    """Gives a webhook a new signing secret and shows it. Deliveries are signed
-    with the new one from now on.
+    """Gives a webhook a new signing secret and shows it. During the overlap,
+    deliveries carry a signature with each of the two; one that is older than
+    the replaced secret is dropped at once.
     """
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListDeliveriesRequest, _webhook_service_pb2.ListDeliveriesResponse]
     """Lists the deliveries of a webhook, newest first."""
@@ -42,7 +47,7 @@ class WebhookServiceStub:
     """Shows a delivery with its attempts."""
     RedeliverDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RedeliverDeliveryRequest, _webhook_service_pb2.RedeliverDeliveryResponse]
     """Sends a delivery once more, from the first of its attempts on. Fails
-    while it is pending.
+    while it is pending, and while the webhook is disabled.
     """
     ListEventTypes: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListEventTypesRequest, _webhook_service_pb2.ListEventTypesResponse]
     """Lists every event type that a webhook can subscribe to."""
@@ -58,7 +63,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.CreateWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.CreateWebhookRequest, _abc.Awaitable[_webhook_service_pb2.CreateWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.CreateWebhookResponse]:
-        """Creates a webhook and shows its signing secret."""
+        """Creates a webhook and shows its signing secret. An organization has at most
+        10, 25, 50 or 100 of them, by its tier.
+        """
 
     @_abc_1.abstractmethod
     def ListWebhooks(
@@ -82,7 +89,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.UpdateWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.UpdateWebhookRequest, _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]:
-        """Changes the given fields of a webhook."""
+        """Changes the given fields of a webhook. "webhook.disabled" is also emitted
+        when a receiver answers 410 Gone, which disables its webhook.
+        """
 
     @_abc_1.abstractmethod
     def DeleteWebhook(
@@ -99,7 +108,7 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.TestWebhookRequest, _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]:
         """Sends the webhook an event of type "webhook.test", whatever it subscribes
-        to.
+        to. Fails while the webhook is disabled.
         """
 
     @_abc_1.abstractmethod
@@ -108,8 +117,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.RotateWebhookSecretRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.RotateWebhookSecretRequest, _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]:
-        """Gives a webhook a new signing secret and shows it. Deliveries are signed
-        with the new one from now on.
+        """Gives a webhook a new signing secret and shows it. During the overlap,
+        deliveries carry a signature with each of the two; one that is older than
+        the replaced secret is dropped at once.
         """
 
     @_abc_1.abstractmethod
@@ -135,7 +145,7 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.RedeliverDeliveryRequest, _abc.Awaitable[_webhook_service_pb2.RedeliverDeliveryResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.RedeliverDeliveryResponse]:
         """Sends a delivery once more, from the first of its attempts on. Fails
-        while it is pending.
+        while it is pending, and while the webhook is disabled.
         """
 
     @_abc_1.abstractmethod
