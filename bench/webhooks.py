@@ -177,9 +177,7 @@ async def measure_webhooks(folder: Path, watchdog: Watchdog) -> WebhookFindings:
     )
 
 
-async def _on_site(
-    folder: Path, watchdog: Watchdog, work: Callable[[Site], Awaitable[T]]
-) -> T:
+async def _on_site(folder: Path, watchdog: Watchdog, work: Callable[[Site], Awaitable[T]]) -> T:
     async with _site(folder, watchdog) as site:
         return await work(site)
 
@@ -205,8 +203,7 @@ async def _waits(site: Site, hanging: list[UUID]) -> Waits:
         sent[event_id] = time.monotonic()
         await asyncio.sleep(PAUSE)
     deadline = time.monotonic() + PATIENCE
-    while len(site.receivers.arrived) < EVENTS and time.monotonic() < deadline:
-        await asyncio.sleep(0.1)
+    await _until(lambda: len(site.receivers.arrived) == EVENTS or time.monotonic() > deadline)
     arrived = site.receivers.arrived
     waits = sorted(max(0.0, arrived[each] - sent[each]) for each in sent if each in arrived)
     return Waits(waits, EVENTS - len(waits), await site.pending())
@@ -216,13 +213,17 @@ async def _throughput(site: Site, webhooks: int) -> Throughput:
     organization_id = await site.tenant(site.receivers.url("accept"), webhooks)
     before, started = _cpu(site.worker), time.monotonic()
     await site.event(organization_id, DELIVERIES // webhooks)
-    while site.receivers.count < DELIVERIES:
-        await asyncio.sleep(0.05)
+    await _until(lambda: site.receivers.count >= DELIVERIES)
     took = time.monotonic() - started
     # The last rows are written.
     await asyncio.sleep(0.5)
     cpu = _cpu(site.worker) - before
     return Throughput(webhooks, DELIVERIES / took, cpu * 1000 / DELIVERIES)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - the receivers only count
+        await asyncio.sleep(0.05)
 
 
 def _cpu(process: psutil.Process) -> float:
@@ -233,7 +234,7 @@ def _cpu(process: psutil.Process) -> float:
 @asynccontextmanager
 async def _site(folder: Path, watchdog: Watchdog) -> AsyncIterator[Site]:
     """PostgreSQL, Valkey, receivers and a worker that is alive."""
-    folder.mkdir(parents=True)
+    await asyncio.to_thread(folder.mkdir, parents=True)
     key = os.urandom(32)
     async with (
         running_postgres(folder / "pg", watchdog) as postgres,
@@ -292,8 +293,10 @@ async def _worker(
 
 async def _alive(valkey_url: str) -> None:
     async with asyncio.timeout(60), Redis.from_url(valkey_url) as valkey:
-        while not await valkey.exists(WORKERS_ALIVE):
+        alive = 0
+        while not alive:
             await asyncio.sleep(0.1)
+            alive = await valkey.exists(WORKERS_ALIVE)
 
 
 async def main() -> None:

@@ -69,6 +69,7 @@ def _refusal_of_writes(connection: Any) -> Exception | None:
         return refusal
     except connection.connection_errors as lost:
         # The next attempt begins with a connection of its own.
-        connection.collapse_connection()
-        return lost
+        connection.collect()
+        failure: Exception = lost
+        return failure
     return None

@@ -92,7 +92,7 @@ async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebh
     return due_webhook(webhook) if rows else None
 
 
-def _missed(webhook: Webhook, since: datetime) -> Select[tuple[Event]]:
+def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
     """The next events that have no delivery to the webhook."""
     delivered = exists().where(Delivery.webhook_id == webhook.id, Delivery.event_id == Event.id)
     wanted = [] if ALL_EVENTS in webhook.event_types else [Event.type.in_(webhook.event_types)]

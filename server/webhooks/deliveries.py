@@ -243,9 +243,7 @@ async def delete_ended(db: AsyncSession, before: datetime, limit: int) -> int:
     return await delete_batch(db, Delivery.id, ended, limit)
 
 
-def _settle(
-    claim: Claim, result: AttemptResult, retry_at: datetime | None
-) -> ReturningInsert[int]:
+def _settle(claim: Claim, result: AttemptResult, retry_at: datetime | None) -> ReturningInsert[int]:
     """Ends the claim with what the attempt came to, and adds the attempt, in one statement."""
     status = DELIVERED if result.accepted else FAILED if retry_at is None else PENDING
     ended_at = result.started_at + timedelta(milliseconds=result.duration_ms)

@@ -12,7 +12,6 @@ from portico.webhooks.v1 import webhook_service_pb2 as pb
 from portico.webhooks.v1.webhook_pb2 import Delivery as DeliveryMessage
 from portico.webhooks.v1.webhook_pb2 import EventType
 from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.call import Call

@@ -11,7 +11,6 @@ from portico.webhooks.v1 import webhook_pb2 as pb
 from server.kit.clock import timestamp
 from server.webhooks.models import Attempt, Delivery, Webhook
 
-
 # What stands for all of a URL that may be as good as a credential.
 HIDDEN = "/…"
 

@@ -351,7 +351,7 @@ async def test_a_receiver_that_asks_for_time_gets_it_within_a_day(
     header: str,
     pause: int,
 ) -> None:
-    receiver.handler = answer(status, **{"Retry-After": header})
+    receiver.handler = answer(status, retry_after=header)
     before = clock()
     await tell()
     await deliverer.settle()
@@ -369,7 +369,7 @@ async def test_a_receiver_may_name_the_date_to_come_back(
     deliverer: Deliverer,
 ) -> None:
     until = clock() + timedelta(hours=2)
-    receiver.handler = answer(503, **{"Retry-After": format_datetime(until, usegmt=True)})
+    receiver.handler = answer(503, retry_after=format_datetime(until, usegmt=True))
     await tell()
     await deliverer.settle()
     due = (await tenants.delivery(webhook)).next_attempt_at

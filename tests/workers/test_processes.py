@@ -47,6 +47,11 @@ async def delivered(tenants: Tenants, webhook: Subscription, within: float = 10.
     await eventually(arrived, within)
 
 
+async def command(valkey: Redis, *words: str) -> None:
+    """Sends a command to Valkey."""
+    await valkey.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
 async def stop(child: Child) -> int:
     """Asks a process to end, and gives its exit code."""
     child.send(signal.SIGTERM)
@@ -204,14 +209,14 @@ async def test_a_valkey_that_refuses_writes_is_waited_for(
         Redis.from_url(alone.valkey_url) as valkey,
         alone.running("worker", "beat") as children,
     ):
-        await alone.alive()
-        await valkey.execute_command(*refuse)
+        await receiver.got(1, within=45)
+        organization = (await tenants.delivery(webhook)).organization_id
+        await command(valkey, *refuse)
         await asyncio.sleep(8)
         assert [child.exit_code for child in children] == [None, None]
-        await valkey.execute_command(*accept_again)
-        seen = len(receiver.requests)
-        await tenants.event((await tenants.delivery(webhook)).organization_id)
-        await eventually(lambda: len(receiver.requests) > seen, within=30)
+        await command(valkey, *accept_again)
+        await tenants.event(organization)
+        await receiver.got(2, within=30)
         await alone.alive()
         assert [child.exit_code for child in children] == [None, None]
         assert [await stop(child) for child in children] == [0, 0]

@@ -142,7 +142,7 @@ class Deliverer:
             await asyncio.wait(self._attempts, timeout=patience)
 
     def _enqueue(self, webhook: DueWebhook) -> None:
-        """Puts a webhook into its lane. What this worker has seen of it weighs more than the row."""
+        """Puts a webhook into its lane; what this worker has seen of it outweighs the row."""
         known_slow = webhook.webhook_id in self._slow
         known_fast = webhook.webhook_id in self._fast
         lane = self._slow if known_slow or (webhook.slow and not known_fast) else self._fast

@@ -52,6 +52,15 @@ class Desk:
         answer = await self.world.webhooks.TestWebhook(request, metadata=self.owner.metadata)
         return answer.delivery
 
+    async def rotate(
+        self, webhook_id: str, overlap_seconds: int | None = None
+    ) -> pb.RotateWebhookSecretResponse:
+        """The owner has a new secret made."""
+        request = pb.RotateWebhookSecretRequest(
+            webhook_id=webhook_id, overlap_seconds=overlap_seconds
+        )
+        return await self.world.webhooks.RotateWebhookSecret(request, metadata=self.owner.metadata)
+
     async def delivery(self, delivery_id: str) -> Delivery:
         """The delivery with its attempts."""
         request = pb.GetDeliveryRequest(delivery_id=delivery_id)
