@@ -101,7 +101,6 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _LONGEST_NAME = 253
 # What no URL holds (RFC 3986, section 2), and parsers disagree about.
 _FORBIDDEN = re.compile(r"[\s\\\x00-\x1f\x7f<>\"{}|^`]")
-_AUTHORITY = re.compile(r"[^:/?#]+://[^/?#]*")
 
 
 def _parse(url: str) -> tuple[URL, str]:
@@ -115,6 +114,8 @@ def _parse(url: str) -> tuple[URL, str]:
             raise ValueError("a character that no URL holds")
         parsed = URL(url)
         host = _normal_host(parsed.host or "")
+        if ("[" in _authority(url)) != (":" in host):
+            raise ValueError("brackets around what is no IPv6 address")
         port = parsed.port
     except ValueError:
         raise _wrong("URL_INVALID", "is not a valid URL") from None
@@ -145,11 +146,16 @@ def _normal_host(host: str) -> str:
     return ascii_name + dot
 
 
+def _authority(url: str) -> str:
+    """User, host and port, as they are written."""
+    return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
+
+
 def _normal(url: str, parsed: URL, host: str) -> str:
     """The URL with its scheme, host and port in their normal form, and without a fragment."""
     shown = f"[{host}]" if ":" in host else host
     port = "" if parsed.is_default_port() else f":{parsed.port}"
-    rest = url[len(_AUTHORITY.match(url)[0]) :].partition("#")[0]  # type: ignore[index]
+    rest = url[len(parsed.scheme) + len("://") + len(_authority(url)) :].partition("#")[0]
     return f"{parsed.scheme}://{shown}{port}{rest}"
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from server.kit.outbox import Event
 from server.webhooks.catalog import TEST_EVENT
 from server.webhooks.deliveries import DueWebhook
-from server.webhooks.fanout import add_deliveries, delivery_rows, due_webhook
+from server.webhooks.fanout import add_deliveries, due_webhook
 from server.webhooks.models import ALL_EVENTS, Delivery, Webhook
 
 # Pending deliveries of a webhook that is failing or slow.
@@ -85,11 +85,11 @@ async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebh
     if webhook is None or webhook.behind_since is None:
         return None
     events = (await db.scalars(_missed(webhook, webhook.behind_since))).all()
-    rows = [row for event in events for row in delivery_rows(event, [webhook], now)]
-    await add_deliveries(db, rows)
+    for event in events:
+        await add_deliveries(db, event, [webhook], now)
     since = None if len(events) < BATCH else events[-1].created_at - MARGIN
     await _set_behind(db, webhook_id, since)
-    return due_webhook(webhook) if rows else None
+    return due_webhook(webhook) if events else None
 
 
 def _missed(webhook: Webhook, since: datetime) -> Select[Event]:

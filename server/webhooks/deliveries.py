@@ -205,23 +205,32 @@ async def record_attempt(
     return await db.scalar(_settle(claim, result, retry_at)) is not None
 
 
+async def lock_webhook(db: AsyncSession, webhook_id: UUID) -> None:
+    """Holds a webhook that will be changed together with one of its deliveries.
+
+    Before the delivery: a deletion takes them in this order, too.
+    """
+    await db.execute(
+        select(Webhook.id).where(Webhook.id == webhook_id).with_for_update(key_share=True)
+    )
+
+
 async def record_health(
     db: AsyncSession, claim: Claim, now: datetime, *, failing: bool, slow: bool
 ) -> None:
-    """Writes down how a receiver does, if that is news; a healthy one costs nothing."""
+    """Writes down how a receiver does; a healthy one that stays so needs none of this."""
     changes = {}
     if failing != claim.failing:
         changes["failing_since"] = now if failing else None
     if slow != claim.slow:
         changes["slow_since"] = now if slow else None
-    if changes:
-        await db.execute(
-            update(Webhook)
-            .where(Webhook.id == claim.webhook_id)
-            # What its owner sees of it has not changed.
-            .values(updated_at=Webhook.updated_at, **changes)
-            .execution_options(synchronize_session=False)
-        )
+    await db.execute(
+        update(Webhook)
+        .where(Webhook.id == claim.webhook_id)
+        # What its owner sees of it has not changed.
+        .values(updated_at=Webhook.updated_at, **changes)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def delete_ended(db: AsyncSession, before: datetime, limit: int) -> int:

@@ -8,17 +8,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import zip_longest
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Integer,
+    String,
+    Text,
+    Uuid,
+    column,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.ids import new_id
 from server.kit.outbox import Event
 from server.webhooks.deliveries import DueWebhook
-from server.webhooks.models import Delivery, Webhook
+from server.webhooks.models import PENDING, Delivery, Webhook
 
 # Rows of one transaction: an organization with a hundred webhooks is not to hold up the
 # next one for long.
@@ -27,8 +39,6 @@ MAX_DELIVERIES = 500
 MAX_ORGANIZATIONS = 50
 # Before the id of every organization.
 BEGINNING = UUID(int=0)
-
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +60,20 @@ class FannedOut:
 
 @dataclass(slots=True)
 class _Batch:
-    """Deliveries to be made, up to what one transaction may hold."""
+    """Events and the webhooks that take them, up to what one transaction may hold."""
 
-    rows: Rows = field(default_factory=list)
-    events: list[UUID] = field(default_factory=list)
+    events: list[tuple[Event, list[Webhook]]] = field(default_factory=list)
+    deliveries: int = 0
     due: dict[UUID, DueWebhook] = field(default_factory=dict)
     last: UUID = BEGINNING
 
-    def add(self, event: Event, webhooks: Sequence[Webhook], now: datetime) -> bool:
+    def add(self, event: Event, webhooks: Sequence[Webhook]) -> bool:
         """Adds an event, if there is room for its deliveries; the first always has room."""
         wanting = [webhook for webhook in webhooks if webhook.takes(event.type)]
-        if self.events and len(self.rows) + len(wanting) > MAX_DELIVERIES:
+        if self.events and self.deliveries + len(wanting) > MAX_DELIVERIES:
             return False
-        self.rows += delivery_rows(event, wanting, now)
-        self.events.append(event.id)
+        self.deliveries += len(wanting)
+        self.events.append((event, wanting))
         self.last = event.organization_id
         for webhook in wanting:
             self.due[webhook.id] = due_webhook(webhook)
@@ -100,36 +110,46 @@ async def fan_out(
     subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
     batch = _Batch()
     for event in _in_turn(events):
-        if not batch.add(event, subscribers.get(event.organization_id, ()), now):
+        if not batch.add(event, subscribers.get(event.organization_id, ())):
             break
-    await add_deliveries(db, batch.rows)
-    done = update(Event).where(Event.id.in_(batch.events)).values(fanned_out_at=now)
+    for event, webhooks in batch.events:
+        await add_deliveries(db, event, webhooks, now)
+    ids = [event.id for event, _ in batch.events]
+    done = update(Event).where(Event.id.in_(ids)).values(fanned_out_at=now)
     await db.execute(done.execution_options(synchronize_session=False))
-    more = len(batch.events) < len(events) or len(events) > limit // 2
-    return FannedOut(len(batch.events), list(batch.due.values()), batch.last, more)
+    # A share is two events or more: a single one was the last of its organization.
+    return FannedOut(len(batch.events), list(batch.due.values()), batch.last, len(events) > 1)
 
 
-async def add_deliveries(db: AsyncSession, rows: Rows) -> None:
-    """Adds deliveries. One that is there already is left alone: it must not be sent twice."""
-    if rows:
-        await db.execute(insert(Delivery).on_conflict_do_nothing(), rows)
+async def add_deliveries(
+    db: AsyncSession, event: Event, webhooks: Sequence[Webhook], now: datetime
+) -> None:
+    """Adds the deliveries of an event to these webhooks, in one statement.
 
-
-def delivery_rows(event: Event, webhooks: Iterable[Webhook], now: datetime) -> Rows:
-    """The deliveries of an event to these webhooks."""
-    payload = event_payload(event)
-    return [
-        {
-            "id": new_id(),
-            "webhook_id": webhook.id,
-            "organization_id": event.organization_id,
-            "event_id": event.id,
-            "event_type": event.type,
-            "payload": payload,
-            "next_attempt_at": now,
-        }
-        for webhook in webhooks
-    ]
+    One that is there already is left alone: it must not be sent twice.
+    """
+    if not webhooks:
+        return
+    ids = func.unnest(
+        literal([new_id() for _ in webhooks], ARRAY(Uuid())),
+        literal([webhook.id for webhook in webhooks], ARRAY(Uuid())),
+    ).table_valued(column("id", Uuid()), column("webhook_id", Uuid()), name="new")
+    new = ids.render_derived()
+    same = {
+        "organization_id": literal(event.organization_id, Uuid()),
+        "event_id": literal(event.id, Uuid()),
+        "event_type": literal(event.type, String()),
+        "payload": literal(event_payload(event), Text()),
+        "status": literal(PENDING, String()),
+        "attempt_count": literal(0, Integer()),
+        "schedule_position": literal(0, Integer()),
+        "next_attempt_at": literal(now, DateTime(timezone=True)),
+    }
+    rows = select(new.c.id, new.c.webhook_id, *same.values())
+    columns = ["id", "webhook_id", *same]
+    await db.execute(
+        insert(Delivery).from_select(columns, rows, include_defaults=False).on_conflict_do_nothing()
+    )
 
 
 def due_webhook(webhook: Webhook) -> DueWebhook:
@@ -157,7 +177,7 @@ _PENDING = text("""
         select * from events
         where events.organization_id = turns.organization_id and fanned_out_at is null
         order by created_at
-        limit greatest(1, :limit / (select count(*) from turns))
+        limit greatest(2, :limit / (select count(*) from turns))
         for update skip locked
     ) pending
     order by turns.organization_id <= :after, turns.organization_id, pending.created_at

@@ -32,7 +32,9 @@ async def disable_gone(db: AsyncSession, webhook_id: UUID, secrets: Secrets, now
         Whether it was enabled before.
     """
     webhook = await db.scalar(
-        select(Webhook).where(Webhook.id == webhook_id, Webhook.enabled).with_for_update()
+        select(Webhook)
+        .where(Webhook.id == webhook_id, Webhook.enabled)
+        .with_for_update(key_share=True)
     )
     if webhook is None:
         return False

@@ -26,6 +26,7 @@ from server.webhooks.deliveries import (
     DueWebhook,
     claim_due,
     find_due_webhooks,
+    lock_webhook,
     record_attempt,
     record_health,
 )
@@ -103,10 +104,13 @@ class Deliverer:
         self._attempts: dict[asyncio.Task[None], _Attempt] = {}
         # Attempts by webhook, in whichever lane.
         self._under_way: Counter[UUID] = Counter()
+        # Of these, attempts that have lost their slot; their webhooks are slow.
+        self._outlasting: Counter[UUID] = Counter()
         self._fast = FairQueue(size.slots, size.share, self._under_way)
         self._slow = FairQueue(size.slow_slots, size.slow_share, self._under_way)
         self._refills: set[asyncio.Task[None]] = set()
-        self._finished_since_refill = 0
+        # Slots that became free since the last look.
+        self._freed = 0
         self._closing = False
         self._fill = Coalesced(self._fill_lanes)
 
@@ -143,13 +147,13 @@ class Deliverer:
 
     def _enqueue(self, webhook: DueWebhook) -> None:
         """Puts a webhook into its lane; what this worker has seen of it outweighs the row."""
-        known_slow = webhook.webhook_id in self._slow
+        known_slow = webhook.webhook_id in self._slow or webhook.webhook_id in self._outlasting
         known_fast = webhook.webhook_id in self._fast
         lane = self._slow if known_slow or (webhook.slow and not known_fast) else self._fast
         lane.add(webhook.webhook_id, webhook.organization_id)
 
     async def _fill_lanes(self) -> None:
-        self._finished_since_refill = 0
+        self._freed = 0
         for lane in (self._fast, self._slow):
             while not self._closing and (turns := lane.take_turns(self._capacity.batch)):
                 claims = await self._claim(turns)
@@ -178,11 +182,11 @@ class Deliverer:
 
     def _outlast(self, attempt: _Attempt) -> None:
         """Takes the slot of an attempt that lasts too long; its webhook is slow from now on."""
-        if attempt.lane is not None:
-            attempt.lane.release(attempt.claim.organization_id)
-            attempt.lane = None
-        self._move(attempt.claim, self._fast, self._slow)
-        self._refill_soon()
+        claim, attempt.lane = attempt.claim, None
+        self._fast.release(claim.organization_id)
+        self._outlasting[claim.webhook_id] += 1
+        self._move(claim, self._fast, self._slow)
+        self._slot_is_free()
 
     def _move(self, claim: Claim, origin: FairQueue, target: FairQueue) -> None:
         """Moves a webhook that has something due from one lane to the other."""
@@ -197,12 +201,15 @@ class Deliverer:
             attempt.overtime.cancel()
         if attempt.lane is not None:
             attempt.lane.release(claim.organization_id)
-        self._under_way[claim.webhook_id] -= 1
-        if not self._under_way[claim.webhook_id]:
-            del self._under_way[claim.webhook_id]
+        else:
+            _count_down(self._outlasting, claim.webhook_id)
+        _count_down(self._under_way, claim.webhook_id)
         self._fast.unpark(claim.webhook_id)
         self._slow.unpark(claim.webhook_id)
-        self._finished_since_refill += 1
+        self._slot_is_free()
+
+    def _slot_is_free(self) -> None:
+        self._freed += 1
         self._refill_soon()
 
     def _refill_soon(self) -> None:
@@ -211,11 +218,17 @@ class Deliverer:
             return
         refill = asyncio.create_task(self._refill())
         self._refills.add(refill)
-        refill.add_done_callback(self._refills.discard)
+        refill.add_done_callback(self._refilled)
+
+    def _refilled(self, refill: asyncio.Task[None]) -> None:
+        self._refills.discard(refill)
+        if self._freed:
+            # A slot became free behind its back.
+            self._refill_soon()
 
     async def _refill(self) -> None:
         held = self._fast.held + self._slow.held
-        if self._finished_since_refill * 4 < held:
+        if self._freed * 4 < held:
             await asyncio.sleep(GATHERING)
         with quiet_failure("deliveries_not_claimed"):
             await self._fill()
@@ -237,16 +250,20 @@ class Deliverer:
             )
 
     async def _record(self, db: AsyncSession, claim: Claim, result: AttemptResult) -> bool:
-        """Writes down an attempt, and what it says of the receiver."""
+        """Writes down an attempt, and what it says of the receiver if that is news."""
+        failing = not result.accepted
+        slow = result.duration_ms >= self._capacity.patience * 1000
+        is_news = (failing, slow) != (claim.failing, claim.slow)
+        if is_news or result.gone:
+            await lock_webhook(db, claim.webhook_id)
         if not await record_attempt(db, claim, result, self._retry_at(claim, result)):
             return False
-        now = self._clock()
-        slow = result.duration_ms >= self._capacity.patience * 1000
-        await record_health(db, claim, now, failing=not result.accepted, slow=slow)
+        if is_news:
+            await record_health(db, claim, self._clock(), failing=failing, slow=slow)
+        if result.gone:
+            await disable_gone(db, claim.webhook_id, self._secrets, self._clock())
         if not slow:
             self._move(claim, self._slow, self._fast)
-        if result.gone:
-            await disable_gone(db, claim.webhook_id, self._secrets, now)
         return True
 
     def _retry_at(self, claim: Claim, result: AttemptResult) -> datetime | None:
@@ -277,3 +294,10 @@ class Deliverer:
         if claim.sealed_previous_secret and expires_at is not None and now < expires_at:
             secrets.append(unseal(self._secrets, claim.sealed_previous_secret))
         return secrets
+
+
+def _count_down(counts: Counter[UUID], webhook_id: UUID) -> None:
+    """Counts one less, and forgets who is at none."""
+    counts[webhook_id] -= 1
+    if not counts[webhook_id]:
+        del counts[webhook_id]

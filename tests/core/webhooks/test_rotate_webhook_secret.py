@@ -64,7 +64,8 @@ async def test_the_replaced_secret_overlaps_by_a_day_unless_said_otherwise(
         until = shown.previous_secret_expires_at.ToDatetime(UTC)
         assert abs((until - before).total_seconds() - seconds) < 10
         assert await desk.get(webhook.id) == shown
-    with world.clock.later(timedelta(days=8)):
+    await desk.rotate(webhook.id, 60)
+    with world.clock.later(timedelta(seconds=61)):
         assert not (await desk.get(webhook.id)).HasField("previous_secret_expires_at")
 
 
