@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import zip_longest
+from heapq import heappop, heappush
 from uuid import UUID
 
 from sqlalchemy import (
@@ -34,7 +34,7 @@ from server.webhooks.models import PENDING, Delivery, Webhook
 
 # Rows of one transaction: an organization with a hundred webhooks is not to hold up the
 # next one for long.
-MAX_DELIVERIES = 500
+MAX_DELIVERIES = 250
 # Organizations that share one transaction.
 MAX_ORGANIZATIONS = 50
 # Before the id of every organization.
@@ -58,26 +58,17 @@ class FannedOut:
     more: bool = False
 
 
-@dataclass(slots=True)
-class _Batch:
-    """Events and the webhooks that take them, up to what one transaction may hold."""
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """An event, and the webhooks that take it now."""
 
-    events: list[tuple[Event, list[Webhook]]] = field(default_factory=list)
-    deliveries: int = 0
-    due: dict[UUID, DueWebhook] = field(default_factory=dict)
-    last: UUID = BEGINNING
+    event: Event
+    webhooks: Sequence[Webhook]
 
-    def add(self, event: Event, webhooks: Sequence[Webhook]) -> bool:
-        """Adds an event, if there is room for its deliveries; the first always has room."""
-        wanting = [webhook for webhook in webhooks if webhook.takes(event.type)]
-        if self.events and self.deliveries + len(wanting) > MAX_DELIVERIES:
-            return False
-        self.deliveries += len(wanting)
-        self.events.append((event, wanting))
-        self.last = event.organization_id
-        for webhook in wanting:
-            self.due[webhook.id] = due_webhook(webhook)
-        return True
+    @property
+    def cost(self) -> int:
+        """What it takes of a transaction; marking an event that nobody wants is a row, too."""
+        return max(1, len(self.webhooks))
 
 
 def event_payload(event: Event) -> str:
@@ -108,17 +99,47 @@ async def fan_out(
     if not events:
         return FannedOut()
     subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
-    batch = _Batch()
-    for event in _in_turn(events):
-        if not batch.add(event, subscribers.get(event.organization_id, ())):
-            break
-    for event, webhooks in batch.events:
-        await add_deliveries(db, event, webhooks, now)
-    ids = [event.id for event, _ in batch.events]
+    batch = _fair_batch(
+        _Share(
+            event,
+            [each for each in subscribers.get(event.organization_id, ()) if each.takes(event.type)],
+        )
+        for event in events
+    )
+    for share in batch:
+        await add_deliveries(db, share.event, share.webhooks, now)
+    ids = [share.event.id for share in batch]
     done = update(Event).where(Event.id.in_(ids)).values(fanned_out_at=now)
     await db.execute(done.execution_options(synchronize_session=False))
-    # A share is two events or more: a single one was the last of its organization.
-    return FannedOut(len(batch.events), list(batch.due.values()), batch.last, len(events) > 1)
+    due = {webhook.id: due_webhook(webhook) for share in batch for webhook in share.webhooks}
+    # A share of the claim is two events or more: a single one was the last of its organization.
+    last = batch[-1].event.organization_id
+    return FannedOut(len(batch), list(due.values()), last, more=len(events) > 1)
+
+
+def _fair_batch(shares: Iterable[_Share]) -> list[_Share]:
+    """As many as one transaction may hold, the next always of whoever has cost the least so far.
+
+    So an organization with a hundred webhooks has one event in it for a hundred of
+    another that has a single one; equals take turns in the order that they come in.
+    """
+    queues: defaultdict[UUID, deque[_Share]] = defaultdict(deque)
+    for share in shares:
+        queues[share.event.organization_id].append(share)
+    turns = [(0, place, queue) for place, queue in enumerate(queues.values())]
+    batch: list[_Share] = []
+    room = MAX_DELIVERIES
+    while turns:
+        cost, place, queue = heappop(turns)
+        share = queue.popleft()
+        room -= share.cost
+        # The first always has room.
+        if room < 0 and batch:
+            break
+        batch.append(share)
+        if queue:
+            heappush(turns, (cost + share.cost, place, queue))
+    return batch
 
 
 async def add_deliveries(
@@ -190,27 +211,19 @@ async def _claim_pending(db: AsyncSession, limit: int, after: UUID) -> Sequence[
     return (await db.scalars(query, shares)).all()
 
 
-def _in_turn(events: Sequence[Event]) -> Iterable[Event]:
-    """The first of each organization, then the second of each, and so on."""
-    queues: defaultdict[UUID, list[Event]] = defaultdict(list)
-    for event in events:
-        queues[event.organization_id].append(event)
-    return (event for turn in zip_longest(*queues.values()) for event in turn if event)
-
-
 async def _enabled_webhooks(
     db: AsyncSession, organizations: Iterable[UUID]
 ) -> Mapping[UUID, Sequence[Webhook]]:
     """The webhooks that may want something, by organization.
 
     Locked, so that none is deleted under its deliveries, nor falls behind or
-    catches up between this look and the commit.
+    catches up between this look and the commit; all other changes go on.
     """
     query = (
         select(Webhook)
         .where(Webhook.organization_id.in_(organizations), Webhook.enabled)
         .order_by(Webhook.id)
-        .with_for_update(read=True)
+        .with_for_update(read=True, key_share=True)
     )
     found: defaultdict[UUID, list[Webhook]] = defaultdict(list)
     for webhook in await db.scalars(query):

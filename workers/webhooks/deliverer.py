@@ -32,7 +32,6 @@ from server.webhooks.deliveries import (
 )
 from server.webhooks.gone import disable_gone
 from server.webhooks.secret import unseal
-from workers.coalesced import Coalesced
 from workers.failures import quiet_failure
 from workers.retries import RETRIES, RetrySchedule
 from workers.webhooks.fair_queue import FairQueue
@@ -45,6 +44,9 @@ log = structlog.get_logger("webhooks")
 LEASE = timedelta(seconds=30)
 # How long slots that become free are gathered, in seconds, so that one claim fills several.
 GATHERING = 0.02
+# Attempts that are written down at once: fewer than there are database connections.
+RECORDINGS = 8
+RECORDINGS_OF_SLOW = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,16 @@ class Deliverer:
         self._outlasting: Counter[UUID] = Counter()
         self._fast = FairQueue(size.slots, size.share, self._under_way)
         self._slow = FairQueue(size.slow_slots, size.slow_share, self._under_way)
+        # Receivers that hang end all at once; what they leave to write never takes every
+        # connection, nor the turn of those who answered.
+        self._recording = asyncio.Semaphore(RECORDINGS)
+        self._recording_slow = asyncio.Semaphore(RECORDINGS_OF_SLOW)
         self._refills: set[asyncio.Task[None]] = set()
         # Slots that became free since the last look.
         self._freed = 0
+        # Whether somebody was put in since then: they are not kept waiting for more slots.
+        self._has_new = False
         self._closing = False
-        self._fill = Coalesced(self._fill_lanes)
 
     async def deliver_due(self) -> None:
         """Looks for everything that is due and starts sending. Does not wait for the receivers.
@@ -124,10 +131,15 @@ class Deliverer:
         await self.deliver(due)
 
     async def deliver(self, due: Iterable[DueWebhook]) -> None:
-        """Starts sending what is due to these webhooks, without looking for more."""
+        """Has what is due to these webhooks sent, without looking for more.
+
+        The claims are made by a task of their own: whoever calls is not held up while
+        others ask for slots again and again.
+        """
         for webhook in due:
             self._enqueue(webhook)
-        await self._fill()
+            self._has_new = True
+        self._refill_soon()
 
     async def settle(self) -> None:
         """Waits until nothing is under way and nothing waits for a slot."""
@@ -153,7 +165,7 @@ class Deliverer:
         lane.add(webhook.webhook_id, webhook.organization_id)
 
     async def _fill_lanes(self) -> None:
-        self._freed = 0
+        self._freed, self._has_new = 0, False
         for lane in (self._fast, self._slow):
             while not self._closing and (turns := lane.take_turns(self._capacity.batch)):
                 claims = await self._claim(turns)
@@ -173,7 +185,7 @@ class Deliverer:
         self._under_way[claim.webhook_id] += 1
         lane.hold(claim.webhook_id, claim.organization_id)
         attempt = _Attempt(claim, lane)
-        task = asyncio.create_task(self._deliver(claim))
+        task = asyncio.create_task(self._deliver(attempt))
         if lane is self._fast:
             loop = asyncio.get_running_loop()
             attempt.overtime = loop.call_later(self._capacity.patience, self._outlast, attempt)
@@ -197,8 +209,6 @@ class Deliverer:
     def _finished(self, task: asyncio.Task[None]) -> None:
         attempt = self._attempts.pop(task)
         claim = attempt.claim
-        if attempt.overtime is not None:
-            attempt.overtime.cancel()
         if attempt.lane is not None:
             attempt.lane.release(claim.organization_id)
         else:
@@ -222,22 +232,26 @@ class Deliverer:
 
     def _refilled(self, refill: asyncio.Task[None]) -> None:
         self._refills.discard(refill)
-        if self._freed:
-            # A slot became free behind its back.
+        if self._freed or self._has_new:
+            # Something happened behind its back.
             self._refill_soon()
 
     async def _refill(self) -> None:
         held = self._fast.held + self._slow.held
-        if self._freed * 4 < held:
+        if not self._has_new and self._freed * 4 < held:
             await asyncio.sleep(GATHERING)
         with quiet_failure("deliveries_not_claimed"):
-            await self._fill()
+            await self._fill_lanes()
 
-    async def _deliver(self, claim: Claim) -> None:
+    async def _deliver(self, attempt: _Attempt) -> None:
         """One attempt, from the signature to the row that tells of it."""
+        claim = attempt.claim
         with quiet_failure("attempt_not_recorded"):
             result = await self._attempt(claim)
-            async with self._sessions.begin() as db:
+            if attempt.overtime is not None:
+                attempt.overtime.cancel()
+            recording = self._recording if attempt.lane is self._fast else self._recording_slow
+            async with recording, self._sessions.begin() as db:
                 recorded = await self._record(db, claim, result)
             log.info(
                 "attempt",
