@@ -8,26 +8,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
-    Integer,
-    Text,
-    Uuid,
-    column,
-    func,
-    insert,
-    literal,
     or_,
     select,
     text,
-    true,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.dml import ReturningInsert
 
 from server.kit.db import delete_batch
 from server.kit.ids import earliest_id
-from server.webhooks.models import DELIVERED, FAILED, PENDING, Attempt, Delivery, Webhook
+from server.webhooks.models import DELIVERED, FAILED, PENDING, Delivery, Webhook
 
 GONE_STATUS = 410
 
@@ -124,6 +114,56 @@ _DUE_WEBHOOKS = text("""
 """)
 
 
+# Ends the claim with what the attempt came to, and adds the attempt.
+_SETTLE = text("""
+    with settled as (
+        update deliveries set
+            status = :status,
+            attempt_count = attempt_count + 1,
+            schedule_position = schedule_position + 1,
+            next_attempt_at = cast(:next_attempt_at as timestamptz),
+            claimed_until = null,
+            delivered_at = cast(:delivered_at as timestamptz)
+        where id = :delivery_id and claimed_until = :until
+        returning id, attempt_count
+    )
+    insert into attempts (delivery_id, number, started_at, duration_ms, response_status,
+                          response_body, error)
+    select id, attempt_count, :started_at, :duration_ms, cast(:response_status as integer),
+           :response_body, :error
+    from settled
+    returning number
+""")
+
+# Of each webhook that is enabled, those that have been due the longest.
+_CLAIM = text("""
+    with chosen as (
+        select due.id
+        from unnest(cast(:webhooks as uuid[]), cast(:shares as integer[]))
+             as asked(webhook_id, share)
+        join webhooks on webhooks.id = asked.webhook_id and webhooks.enabled
+        cross join lateral (
+            select id from deliveries
+            where deliveries.webhook_id = asked.webhook_id
+              and next_attempt_at <= :now
+              and (claimed_until is null or claimed_until <= :now)
+            order by next_attempt_at
+            limit asked.share
+            for update skip locked
+        ) due
+    )
+    update deliveries set claimed_until = :until
+    from chosen, webhooks
+    where deliveries.id = chosen.id and webhooks.id = deliveries.webhook_id
+    returning deliveries.id as delivery_id, deliveries.payload, deliveries.schedule_position,
+              deliveries.webhook_id, deliveries.organization_id, webhooks.url,
+              webhooks.sealed_secret, webhooks.sealed_previous_secret,
+              webhooks.previous_secret_expires_at,
+              webhooks.failing_since is not null as failing,
+              webhooks.slow_since is not null as slow
+""")
+
+
 async def find_due_webhooks(db: AsyncSession, now: datetime) -> Sequence[DueWebhook]:
     """The webhooks that have something due that nobody has claimed."""
     rows = await db.execute(_DUE_WEBHOOKS, {"now": now})
@@ -141,54 +181,9 @@ async def claim_due(
         turns: how many at the most, by webhook.
         until: when the claims run out.
     """
-    # One array each, so that the statement is the same however many there are.
-    asked = (
-        func.unnest(
-            literal(list(turns), ARRAY(Uuid())), literal(list(turns.values()), ARRAY(Integer()))
-        )
-        .table_valued(column("webhook_id", Uuid()), column("share", Integer()), name="asked")
-        .render_derived()
-    )
-    due = (
-        select(Delivery.id)
-        .where(
-            Delivery.webhook_id == asked.c.webhook_id,
-            Delivery.next_attempt_at <= now,
-            or_(Delivery.claimed_until.is_(None), Delivery.claimed_until <= now),
-        )
-        .order_by(Delivery.next_attempt_at)
-        .limit(asked.c.share)
-        .with_for_update(skip_locked=True)
-        .lateral("due")
-    )
-    chosen = (
-        select(due.c.id)
-        .select_from(asked)
-        .join(Webhook, Webhook.id == asked.c.webhook_id)
-        .join(due, true())
-        .where(Webhook.enabled)
-        .cte("chosen")
-    )
-    statement = (
-        update(Delivery)
-        .where(Delivery.id == chosen.c.id, Webhook.id == Delivery.webhook_id)
-        .values(claimed_until=until)
-        .returning(
-            Delivery.id.label("delivery_id"),
-            Delivery.payload,
-            Delivery.schedule_position,
-            Delivery.webhook_id,
-            Delivery.organization_id,
-            Webhook.url,
-            Webhook.sealed_secret,
-            Webhook.sealed_previous_secret,
-            Webhook.previous_secret_expires_at,
-            Webhook.failing_since.is_not(None).label("failing"),
-            Webhook.slow_since.is_not(None).label("slow"),
-        )
-        .execution_options(synchronize_session=False)
-    )
-    return [Claim(until=until, **row) for row in (await db.execute(statement)).mappings()]
+    asked = {"webhooks": list(turns), "shares": list(turns.values()), "now": now, "until": until}
+    rows = await db.execute(_CLAIM, asked)
+    return [Claim(until=until, **row) for row in rows.mappings()]
 
 
 async def record_attempt(
@@ -202,7 +197,21 @@ async def record_attempt(
     Returns:
         False if the claim had run out, or the delivery is gone: nothing is written.
     """
-    return await db.scalar(_settle(claim, result, retry_at)) is not None
+    status = DELIVERED if result.accepted else FAILED if retry_at is None else PENDING
+    ended_at = result.started_at + timedelta(milliseconds=result.duration_ms)
+    outcome = {
+        "delivery_id": claim.delivery_id,
+        "until": claim.until,
+        "status": status,
+        "next_attempt_at": retry_at if status == PENDING else None,
+        "delivered_at": ended_at if status == DELIVERED else None,
+        "started_at": result.started_at,
+        "duration_ms": result.duration_ms,
+        "response_status": result.response_status,
+        "response_body": result.response_body,
+        "error": result.error,
+    }
+    return await db.scalar(_SETTLE, outcome) is not None
 
 
 async def lock_webhook(db: AsyncSession, webhook_id: UUID) -> None:
@@ -250,39 +259,3 @@ async def delete_ended(db: AsyncSession, before: datetime, limit: int) -> int:
         Delivery.status != PENDING, Delivery.webhook_id.in_(disabled)
     )
     return await delete_batch(db, Delivery.id, ended, limit)
-
-
-def _settle(claim: Claim, result: AttemptResult, retry_at: datetime | None) -> ReturningInsert[int]:
-    """Ends the claim with what the attempt came to, and adds the attempt, in one statement."""
-    status = DELIVERED if result.accepted else FAILED if retry_at is None else PENDING
-    ended_at = result.started_at + timedelta(milliseconds=result.duration_ms)
-    settled = (
-        update(Delivery)
-        .where(Delivery.id == claim.delivery_id, Delivery.claimed_until == claim.until)
-        .values(
-            status=status,
-            attempt_count=Delivery.attempt_count + 1,
-            schedule_position=Delivery.schedule_position + 1,
-            next_attempt_at=retry_at if status == PENDING else None,
-            claimed_until=None,
-            delivered_at=ended_at if status == DELIVERED else None,
-        )
-        .returning(Delivery.id, Delivery.attempt_count)
-        .cte("settled")
-    )
-    attempt = {
-        "started_at": literal(result.started_at, Attempt.started_at.type),
-        "duration_ms": literal(result.duration_ms, Integer()),
-        "response_status": literal(result.response_status, Integer()),
-        "response_body": literal(result.response_body, Text()),
-        "error": literal(result.error, Text()),
-    }
-    return (
-        insert(Attempt)
-        .from_select(
-            ["delivery_id", "number", *attempt],
-            select(settled.c.id, settled.c.attempt_count, *attempt.values()),
-        )
-        .returning(Attempt.number)
-        .execution_options(synchronize_session=False)
-    )
