@@ -18,6 +18,7 @@ from bench.reads import measure_reads
 from bench.report import Findings, write_report
 from bench.sign_in import ROUNDS, measure_sign_in
 from bench.verification import measure_verification
+from bench.webhooks import measure_webhooks
 from cli.run.watchdog import Watchdog
 from tests.stack import Stack
 
@@ -37,6 +38,7 @@ async def main() -> None:
     decisions = await limiter.measure(decision_loads(), binary)
     with tempfile.TemporaryDirectory(prefix="portico-") as name, Watchdog() as watchdog:
         folder = Path(name)
+        webhooks = await measure_webhooks(folder / "w", watchdog)
         stack = Stack(folder / "s", watchdog, VARIABLES)
         try:
             await stack.start()
@@ -46,6 +48,7 @@ async def main() -> None:
                 verifications=await measure_verification(stack, people),
                 decisions=decisions,
                 sign_in=await measure_sign_in(stack, people),
+                webhooks=webhooks,
             )
         finally:
             await stack.stop()

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.limiter import BASELINE, Decision
 from bench.measure import Measurement
 from bench.sign_in import SignIn
+from bench.webhooks import Waits, WebhookFindings
 
 OURS = "Portico"
 POINTS = (0.5, 0.95, 0.99, 0.999)
@@ -32,6 +33,7 @@ class Findings:
     verifications: Sequence[Measurement]
     decisions: Sequence[Decision]
     sign_in: SignIn
+    webhooks: WebhookFindings
 
 
 def write_report(path: Path, found: Findings) -> None:
@@ -46,6 +48,8 @@ def write_report(path: Path, found: Findings) -> None:
         _decisions(found.decisions),
         "\n## Sign-in\n",
         _sign_in(found.sign_in),
+        "\n## Webhooks\n",
+        _webhooks(found.webhooks),
     ]
     path.write_text("\n".join(sections) + "\n")
 
@@ -133,6 +137,28 @@ def _sign_in(found: SignIn) -> str:
         ["other requests, sign-ins fill the machine", _points(found.meanwhile)],
     ]
     return _table(["what", "found"], rows)
+
+
+def _webhooks(found: WebhookFindings) -> str:
+    rows = [
+        ["to the first attempt, nobody else there", _wait(found.alone)],
+        [
+            "beside 5 tenants of 100 hanging webhooks, an event a second each",
+            _wait(found.beside_hanging),
+        ],
+    ]
+    for one in found.throughput:
+        cost = f"{one.rate:.0f} a second, {one.cpu_ms:.2f} ms of the worker's CPU time each"
+        rows.append([f"deliveries, {one.webhooks} webhooks of one tenant", cost])
+    return _table(["what", "found"], rows)
+
+
+def _wait(waits: Waits) -> str:
+    half, most = waits.percentile(0.5), waits.percentile(0.99)
+    return (
+        f"p50 {half:.0f} ms, p99 {most:.0f} ms, {waits.missing} never, "
+        f"{waits.pending} deliveries pending at the end"
+    )
 
 
 def _points(points: tuple[float, float]) -> str:

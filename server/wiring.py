@@ -67,6 +67,7 @@ from server.users.models import CONSTRAINT_ERRORS as USER_CONSTRAINTS
 from server.users.passwords import Passwords
 from server.users.service import UserService
 from server.webhooks.addresses import AddressPolicy
+from server.webhooks.resolution import Destinations, Resolver, SystemResolver
 from server.webhooks.service import WebhookService
 from server.webhooks.subscriptions import Subscriptions
 
@@ -111,7 +112,13 @@ class Lookups:
         return await self.tenants.memberships(user_id)
 
 
-def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = None) -> Core:
+def build(
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    waker: Waker | None = None,
+    resolver: Resolver | None = None,
+) -> Core:
     """Builds everything; nothing is connected before it is used."""
     secrets = settings.secrets
     engine = create_engine(settings.database_url, pool_size=settings.database_pool_size)
@@ -203,7 +210,11 @@ def build(settings: Settings, *, clock: Clock = utc_now, waker: Waker | None = N
             WebhookService(
                 secrets=secrets,
                 cursors=cursors,
-                addresses=AddressPolicy(allow_loopback=settings.webhook_allow_loopback),
+                destinations=Destinations(
+                    AddressPolicy(allow_loopback=settings.webhook_allow_loopback),
+                    resolver or SystemResolver(),
+                ),
+                tiers=tenants,
             ),
         ),
         Feature(

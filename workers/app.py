@@ -25,6 +25,8 @@ def create_app(redis_url: str) -> Celery:
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # One that refuses writes is one that is away, see broker.py.
+        broker_channel_error_retry=True,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         # Nobody listens to any of these.
         task_store_errors_even_if_ignored=False,

@@ -23,9 +23,10 @@ from workers.emails.sender import EmailSender
 from workers.emails.smtp import SmtpTransport
 from workers.events import EventFanOut
 from workers.housekeeping import Housekeeping
-from workers.schedule import EXPIRED_TASK, SIGNING_KEYS_TASK
+from workers.schedule import BACKLOG_TASK, EXPIRED_TASK, SIGNING_KEYS_TASK
 from workers.settings import WorkerSettings
 from workers.tasks import Job
+from workers.webhooks.backlog import Backlog
 from workers.webhooks.deliverer import Deliverer
 from workers.webhooks.http import WebhookClient
 
@@ -79,8 +80,9 @@ async def build(settings: WorkerSettings, clock: Clock = utc_now) -> Context:
     )
     housekeeping = Housekeeping(database, SigningKeys(engine, secrets, clock), clock)
     jobs: Mapping[str, Job] = {
-        EVENT_TASK: EventFanOut(database, clock, deliverer.deliver_due),
+        EVENT_TASK: EventFanOut(database, clock, deliverer.deliver),
         DELIVERY_TASK: deliverer.deliver_due,
+        BACKLOG_TASK: Backlog(database, clock, deliverer.deliver),
         EMAIL_TASK: emails,
         EXPIRED_TASK: housekeeping.delete_expired,
         SIGNING_KEYS_TASK: housekeeping.rotate_signing_keys,

@@ -1,37 +1,40 @@
-"""From the outbox to the deliveries: each pending event is told to the webhooks that want it."""
+"""From the outbox to the deliveries: each pending event is sent to the webhooks that want it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from server.kit.clock import Clock
 from server.kit.db import Sessions
-from server.webhooks.fanout import fan_out
+from server.webhooks.deliveries import DueWebhook
+from server.webhooks.fanout import BEGINNING, fan_out
 
 BATCH = 100  # events in one transaction
+
+Deliver = Callable[[Sequence[DueWebhook]], Awaitable[None]]
 
 
 class EventFanOut:
     """Fans out pending events, and sees to it that their deliveries leave at once."""
 
-    def __init__(
-        self, sessions: Sessions, clock: Clock, deliver: Callable[[], Awaitable[None]]
-    ) -> None:
+    def __init__(self, sessions: Sessions, clock: Clock, deliver: Deliver) -> None:
         """Takes what it works with.
 
         Args:
-            deliver: sends what is due; called when there may be something new.
+            deliver: sends what is due to the webhooks that it is given.
         """
         self._sessions = sessions
         self._clock = clock
         self._deliver = deliver
+        # The organization that had the last turn.
+        self._last = BEGINNING
 
     async def __call__(self) -> None:
         """Fans out until no event is pending."""
-        while True:
+        more = True
+        while more:
             async with self._sessions.begin() as db:
-                count = await fan_out(db, self._clock(), BATCH)
-            if count:
-                await self._deliver()
-            if count < BATCH:
-                return
+                batch = await fan_out(db, self._clock(), BATCH, self._last)
+            self._last, more = batch.last, batch.more
+            if batch.due:
+                await self._deliver(batch.due)

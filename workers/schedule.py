@@ -11,6 +11,7 @@ from typing import Any
 
 from server.kit.tasks import DELIVERY_TASK, EMAIL_TASK, EVENT_TASK
 
+BACKLOG_TASK = "portico.webhooks.look_after_backlog"
 EXPIRED_TASK = "portico.housekeeping.delete_expired"
 SIGNING_KEYS_TASK = "portico.housekeeping.rotate_signing_keys"
 
@@ -32,6 +33,7 @@ SCHEDULE = {
         EVENT_TASK: SWEEP,
         DELIVERY_TASK: SWEEP,
         EMAIL_TASK: SWEEP,
+        BACKLOG_TASK: SWEEP,
         EXPIRED_TASK: HOUSEKEEPING,
         SIGNING_KEYS_TASK: HOUSEKEEPING,
     }.items()

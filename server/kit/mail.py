@@ -18,6 +18,7 @@ Template = Literal[
     "keys_imported",
     "owner_appointed",
     "password_changed",
+    "webhook_disabled",
 ]
 
 

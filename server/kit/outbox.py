@@ -30,6 +30,13 @@ class Event(Identified, Base):
 
     __table_args__ = (
         Index("ix_events_pending", "created_at", postgresql_where=text("fanned_out_at is null")),
+        # The same by organization, so that the workers can take turns among them.
+        Index(
+            "ix_events_queue",
+            "organization_id",
+            "created_at",
+            postgresql_where=text("fanned_out_at is null"),
+        ),
         Index("ix_events_organization_id_created_at", "organization_id", "created_at"),
     )
 

@@ -7,10 +7,12 @@ they are about to connect to: a name can resolve to something else by then.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
+import idna
 from yarl import URL
 
 from server.kit.errors import InvalidRequestError, invalid
@@ -41,20 +43,25 @@ class AddressPolicy:
             return False
         return is_public(ip) or (self.allow_loopback and _without_wrapping(ip).is_loopback)
 
-    def check_url(self, url: str) -> None:
+    def check_url(self, url: str) -> str:
         """Holds a webhook's URL against the policy, without any look-up.
+
+        Returns:
+            The URL as it is stored: scheme and host in lower case, a host name of
+            Unicode as IDNA 2008 writes it, no fragment. The rest is as it was.
 
         Raises:
             InvalidRequestError: naming the field `url` and what is wrong with it.
         """
-        parsed = _parse(url)
+        parsed, host = _parse(url)
         if parsed.scheme not in self._schemes:
             allowed = " or ".join(self._schemes)
             raise _wrong("URL_SCHEME_NOT_ALLOWED", f"must begin with {allowed}://")
         if parsed.user is not None or parsed.password is not None:
             raise _wrong("URL_HAS_CREDENTIALS", "must not contain a user name or password")
-        if not self._host_may_be_public(parsed.host or ""):
+        if not self._host_may_be_public(host):
             raise _wrong("URL_NOT_PUBLIC", "must be a public address")
+        return _normal(url, parsed, host)
 
     @property
     def _schemes(self) -> tuple[str, ...]:
@@ -89,15 +96,67 @@ def _without_wrapping(ip: Address) -> Address:
     return ip.ipv4_mapped or ip.sixtofour or ip
 
 
-def _parse(url: str) -> URL:
-    """The URL as the sender's own client will read it, so that both see the same host."""
+# A label of a host name (RFC 1123, section 2.1), with the underscore that names in use have.
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_LONGEST_NAME = 253
+# What no URL holds (RFC 3986, section 2), and parsers disagree about.
+_FORBIDDEN = re.compile(r"[\s\\\x00-\x1f\x7f<>\"{}|^`]")
+
+
+def _parse(url: str) -> tuple[URL, str]:
+    """The URL as the sender's own client will read it, so that both see the same host.
+
+    Returns:
+        The URL, and its host in the form in which it is looked up.
+    """
     try:
+        if _FORBIDDEN.search(url):
+            raise ValueError("a character that no URL holds")
         parsed = URL(url)
+        host = _normal_host(parsed.host or "")
+        if ("[" in _authority(url)) != (":" in host):
+            raise ValueError("brackets around what is no IPv6 address")
+        port = parsed.port
     except ValueError:
         raise _wrong("URL_INVALID", "is not a valid URL") from None
-    if not parsed.host or parsed.port == 0 or "\\" in url:
+    if not host or port == 0:
         raise _wrong("URL_INVALID", "is not a valid URL")
-    return parsed
+    return parsed, host
+
+
+def _normal_host(host: str) -> str:
+    """A host as it is looked up: an IP address, or a name in ASCII and lower case.
+
+    Raises:
+        ValueError: if no name server could know it.
+    """
+    if ":" in host:
+        # A zone ("%eth0") means something on one machine only.
+        return str(IPv6Address(host))
+    dot = "." if host.endswith(".") else ""
+    name = host[: len(host) - len(dot)]
+    # Digits of other scripts, too, become those that they stand for.
+    ascii_name = idna.encode(name, uts46=True).decode() if not name.isascii() else name.lower()
+    labels = ascii_name.split(".")
+    if len(ascii_name) > _LONGEST_NAME or not all(map(_LABEL.fullmatch, labels)):
+        raise ValueError("not a host name")
+    for label in labels:
+        if label.startswith("xn--"):
+            idna.ulabel(label)
+    return ascii_name + dot
+
+
+def _authority(url: str) -> str:
+    """User, host and port, as they are written."""
+    return re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
+
+
+def _normal(url: str, parsed: URL, host: str) -> str:
+    """The URL with its scheme, host and port in their normal form, and without a fragment."""
+    shown = f"[{host}]" if ":" in host else host
+    port = "" if parsed.is_default_port() else f":{parsed.port}"
+    rest = url[len(parsed.scheme) + len("://") + len(_authority(url)) :].partition("#")[0]
+    return f"{parsed.scheme}://{shown}{port}{rest}"
 
 
 def _literal(host: str) -> str | None:

@@ -28,6 +28,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "organization.updated": "The name or slug of the organization changed.",
     "webhook.created": "A webhook was created.",
     "webhook.deleted": "A webhook was deleted.",
+    "webhook.disabled": "A webhook was disabled, by a caller or since its receiver is gone (410).",
     "webhook.test": "A test that was asked for; sent to one webhook, whatever it subscribes to.",
     "webhook.updated": "A webhook was changed.",
 }

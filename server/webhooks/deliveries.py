@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import (
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.dml import ReturningUpdate
 
 from server.kit.db import delete_batch
 from server.kit.ids import earliest_id
-from server.webhooks.models import DELIVERED, FAILED, PENDING, Attempt, Delivery, Webhook
+from server.webhooks.models import DELIVERED, FAILED, PENDING, Delivery, Webhook
+
+GONE_STATUS = 410
+
+
+@dataclass(frozen=True, slots=True)
+class DueWebhook:
+    """A webhook that has something to be sent.
+
+    Attributes:
+        slow: whether its receiver takes long.
+    """
+
+    webhook_id: UUID
+    organization_id: UUID
+    slow: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +42,10 @@ class Claim:
     Attributes:
         until: when it runs out; also what tells this claim from a later one.
         schedule_position: how many attempts of the retry schedule are used up.
-        enabled: whether the webhook is told events at all.
+        sealed_previous_secret: of a rotation; None if there was none.
+        previous_secret_expires_at: until when deliveries are signed with it, too.
+        failing: whether the receiver has accepted nothing for a while.
+        slow: whether it takes long.
     """
 
     delivery_id: UUID
@@ -31,9 +53,13 @@ class Claim:
     payload: str
     schedule_position: int
     webhook_id: UUID
+    organization_id: UUID
     url: str
-    enabled: bool
     sealed_secret: bytes
+    sealed_previous_secret: bytes | None
+    previous_secret_expires_at: datetime | None
+    failing: bool
+    slow: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +69,7 @@ class AttemptResult:
     Attributes:
         response_status: the HTTP status; None if there was no answer.
         error: why there was no answer.
+        retry_after: how long the receiver wants to be left alone; None if it did not say.
     """
 
     started_at: datetime
@@ -50,51 +77,113 @@ class AttemptResult:
     response_status: int | None = None
     response_body: str = ""
     error: str = ""
+    retry_after: timedelta | None = None
 
     @property
     def accepted(self) -> bool:
         """Whether the receiver took it."""
         return self.response_status is not None and 200 <= self.response_status < 300
 
+    @property
+    def gone(self) -> bool:
+        """Whether the receiver says that it is no more (RFC 9110, section 15.5.11)."""
+        return self.response_status == GONE_STATUS
+
+
+# A loose index scan: one probe for each webhook that has pending deliveries, however
+# many those are.
+_DUE_WEBHOOKS = text("""
+    with recursive queues(webhook_id) as (
+        (select webhook_id from deliveries where next_attempt_at is not null
+         order by webhook_id limit 1)
+        union all
+        select (select webhook_id from deliveries
+                where next_attempt_at is not null and webhook_id > queues.webhook_id
+                order by webhook_id limit 1)
+        from queues where queues.webhook_id is not null
+    )
+    select webhooks.id as webhook_id, webhooks.organization_id,
+           webhooks.slow_since is not null as slow
+    from queues join webhooks on webhooks.id = queues.webhook_id
+    where webhooks.enabled and exists (
+        select from deliveries
+        where deliveries.webhook_id = queues.webhook_id
+          and deliveries.next_attempt_at <= :now
+          and (deliveries.claimed_until is null or deliveries.claimed_until <= :now)
+    )
+""")
+
+
+# Ends the claim with what the attempt came to, and adds the attempt.
+_SETTLE = text("""
+    with settled as (
+        update deliveries set
+            status = :status,
+            attempt_count = attempt_count + 1,
+            schedule_position = schedule_position + 1,
+            next_attempt_at = cast(:next_attempt_at as timestamptz),
+            claimed_until = null,
+            delivered_at = cast(:delivered_at as timestamptz)
+        where id = :delivery_id and claimed_until = :until
+        returning id, attempt_count
+    )
+    insert into attempts (delivery_id, number, started_at, duration_ms, response_status,
+                          response_body, error)
+    select id, attempt_count, :started_at, :duration_ms, cast(:response_status as integer),
+           :response_body, :error
+    from settled
+    returning number
+""")
+
+# Of each webhook that is enabled, those that have been due the longest.
+_CLAIM = text("""
+    with chosen as (
+        select due.id
+        from unnest(cast(:webhooks as uuid[]), cast(:shares as integer[]))
+             as asked(webhook_id, share)
+        join webhooks on webhooks.id = asked.webhook_id and webhooks.enabled
+        cross join lateral (
+            select id from deliveries
+            where deliveries.webhook_id = asked.webhook_id
+              and next_attempt_at <= :now
+              and (claimed_until is null or claimed_until <= :now)
+            order by next_attempt_at
+            limit asked.share
+            for update skip locked
+        ) due
+    )
+    update deliveries set claimed_until = :until
+    from chosen, webhooks
+    where deliveries.id = chosen.id and webhooks.id = deliveries.webhook_id
+    returning deliveries.id as delivery_id, deliveries.payload, deliveries.schedule_position,
+              deliveries.webhook_id, deliveries.organization_id, webhooks.url,
+              webhooks.sealed_secret, webhooks.sealed_previous_secret,
+              webhooks.previous_secret_expires_at,
+              webhooks.failing_since is not null as failing,
+              webhooks.slow_since is not null as slow
+""")
+
+
+async def find_due_webhooks(db: AsyncSession, now: datetime) -> Sequence[DueWebhook]:
+    """The webhooks that have something due that nobody has claimed."""
+    rows = await db.execute(_DUE_WEBHOOKS, {"now": now})
+    return [DueWebhook(**row) for row in rows.mappings()]
+
 
 async def claim_due(
-    db: AsyncSession, *, now: datetime, until: datetime, limit: int, without: Collection[UUID] = ()
+    db: AsyncSession, turns: Mapping[UUID, int], *, now: datetime, until: datetime
 ) -> list[Claim]:
-    """Claims the deliveries that have been due the longest.
+    """Claims the deliveries of each webhook that have been due the longest.
+
+    Those of a webhook that is not enabled wait.
 
     Args:
+        turns: how many at the most, by webhook.
         until: when the claims run out.
-        limit: how many at the most.
-        without: webhooks whose deliveries shall wait.
     """
-    due = (
-        select(Delivery.id)
-        .where(
-            Delivery.next_attempt_at <= now,
-            or_(Delivery.claimed_until.is_(None), Delivery.claimed_until <= now),
-            Delivery.webhook_id.not_in(without),
-        )
-        .order_by(Delivery.next_attempt_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    statement = (
-        update(Delivery)
-        .where(Delivery.id == due.c.id, Webhook.id == Delivery.webhook_id)
-        .values(claimed_until=until)
-        .returning(
-            Delivery.id.label("delivery_id"),
-            Delivery.payload,
-            Delivery.schedule_position,
-            Delivery.webhook_id,
-            Webhook.url,
-            Webhook.enabled,
-            Webhook.sealed_secret,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    return [Claim(until=until, **row) for row in (await db.execute(statement)).mappings()]
+    asked = {"webhooks": list(turns), "shares": list(turns.values()), "now": now, "until": until}
+    rows = await db.execute(_CLAIM, asked)
+    return [Claim(until=until, **row) for row in rows.mappings()]
 
 
 async def record_attempt(
@@ -108,25 +197,55 @@ async def record_attempt(
     Returns:
         False if the claim had run out, or the delivery is gone: nothing is written.
     """
-    number = await db.scalar(_settle(claim, result, retry_at))
-    if number is None:
-        return False
-    db.add(
-        Attempt(
-            delivery_id=claim.delivery_id,
-            number=number,
-            started_at=result.started_at,
-            duration_ms=result.duration_ms,
-            response_status=result.response_status,
-            response_body=result.response_body,
-            error=result.error,
-        )
+    status = DELIVERED if result.accepted else FAILED if retry_at is None else PENDING
+    ended_at = result.started_at + timedelta(milliseconds=result.duration_ms)
+    outcome = {
+        "delivery_id": claim.delivery_id,
+        "until": claim.until,
+        "status": status,
+        "next_attempt_at": retry_at if status == PENDING else None,
+        "delivered_at": ended_at if status == DELIVERED else None,
+        "started_at": result.started_at,
+        "duration_ms": result.duration_ms,
+        "response_status": result.response_status,
+        "response_body": result.response_body,
+        "error": result.error,
+    }
+    return await db.scalar(_SETTLE, outcome) is not None
+
+
+async def lock_webhook(db: AsyncSession, webhook_id: UUID) -> None:
+    """Holds a webhook that will be changed together with one of its deliveries.
+
+    Before the delivery: a deletion takes them in this order, too.
+    """
+    await db.execute(
+        select(Webhook.id).where(Webhook.id == webhook_id).with_for_update(key_share=True)
     )
-    return True
+
+
+async def record_health(
+    db: AsyncSession, claim: Claim, now: datetime, *, failing: bool, slow: bool
+) -> None:
+    """Writes down how a receiver does; a healthy one that stays so needs none of this."""
+    changes = {}
+    if failing != claim.failing:
+        changes["failing_since"] = now if failing else None
+    if slow != claim.slow:
+        changes["slow_since"] = now if slow else None
+    await db.execute(
+        update(Webhook)
+        .where(Webhook.id == claim.webhook_id)
+        # What its owner sees of it has not changed.
+        .values(updated_at=Webhook.updated_at, **changes)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def delete_ended(db: AsyncSession, before: datetime, limit: int) -> int:
-    """Deletes deliveries, and their attempts, that are older than `before` and have ended.
+    """Deletes deliveries, and their attempts, that are older than `before`.
+
+    A pending one is kept, unless its webhook is disabled: nobody waits so long.
 
     Args:
         limit: how many at the most.
@@ -134,26 +253,9 @@ async def delete_ended(db: AsyncSession, before: datetime, limit: int) -> int:
     Returns:
         How many there were.
     """
+    disabled = select(Webhook.id).where(~Webhook.enabled)
     # Ids begin with the time they were made at, so the primary key answers "older than".
-    ended = (Delivery.id < earliest_id(before)) & (Delivery.status != PENDING)
-    return await delete_batch(db, Delivery.id, ended, limit)
-
-
-def _settle(claim: Claim, result: AttemptResult, retry_at: datetime | None) -> ReturningUpdate[int]:
-    """Ends the claim with what the attempt came to, and gives the attempt's number."""
-    status = DELIVERED if result.accepted else FAILED if retry_at is None else PENDING
-    ended_at = result.started_at + timedelta(milliseconds=result.duration_ms)
-    return (
-        update(Delivery)
-        .where(Delivery.id == claim.delivery_id, Delivery.claimed_until == claim.until)
-        .values(
-            status=status,
-            attempt_count=Delivery.attempt_count + 1,
-            schedule_position=Delivery.schedule_position + 1,
-            next_attempt_at=retry_at if status == PENDING else None,
-            claimed_until=None,
-            delivered_at=ended_at if status == DELIVERED else None,
-        )
-        .returning(Delivery.attempt_count)
-        .execution_options(synchronize_session=False)
+    ended = (Delivery.id < earliest_id(before)) & or_(
+        Delivery.status != PENDING, Delivery.webhook_id.in_(disabled)
     )
+    return await delete_batch(db, Delivery.id, ended, limit)

@@ -26,3 +26,17 @@ class DeliveryPendingError(DomainError):
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "DELIVERY_PENDING"
+
+
+class WebhookDisabledError(DomainError):
+    """The webhook is disabled; enable it first."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "WEBHOOK_DISABLED"
+
+
+class WebhookLimitReachedError(DomainError):
+    """The organization has as many webhooks as its tier allows."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "WEBHOOK_LIMIT_REACHED"

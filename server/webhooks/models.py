@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
@@ -25,6 +25,10 @@ from server.webhooks.errors import DeliveryPendingError
 # Stands in a webhook's event types for every type, also for those yet to come.
 ALL_EVENTS = "*"
 
+# Why a webhook is disabled: a caller asked for it, or its receiver answered 410 Gone.
+REQUESTED = "requested"
+GONE = "gone"
+
 PENDING = "pending"
 DELIVERED = "delivered"
 FAILED = "failed"
@@ -42,16 +46,70 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     enabled: Mapped[bool] = mapped_column(default=True)
     # Encrypted and not hashed: signing a delivery needs the secret itself.
     sealed_secret: Mapped[bytes] = mapped_column(LargeBinary)
+    # The secret before the last rotation; deliveries are signed with it too until it expires.
+    sealed_previous_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    previous_secret_expires_at: Mapped[datetime | None]
+    # Since when it is disabled, and why (REQUESTED or GONE); None and "" while it is enabled.
+    disabled_at: Mapped[datetime | None]
+    disabled_reason: Mapped[str] = mapped_column(String(32), default="", server_default=text("''"))
+    # When the owners last had a mail about it.
+    disabled_mail_at: Mapped[datetime | None]
+    # What the workers know of the receiver: since when no attempt was accepted, and since
+    # when its answers take long. A healthy webhook has neither.
+    failing_since: Mapped[datetime | None]
+    slow_since: Mapped[datetime | None]
+    # While so many deliveries are pending that new events wait in the event log: events
+    # that were created before this moment have their delivery.
+    behind_since: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
     __table_args__ = (
         Index("ix_webhooks_organization_id_id", "organization_id", "id"),
+        # The few that are looked after; the condition is that of `unwell`.
+        Index(
+            "ix_webhooks_unwell",
+            "id",
+            postgresql_where=text(
+                "failing_since is not null or slow_since is not null or behind_since is not null"
+            ),
+        ),
         CheckConstraint("cardinality(event_types) > 0", name="has_event_types"),
     )
 
     def wants(self, event_type: str) -> bool:
-        """Whether an event of this type is told to the webhook."""
+        """Whether an event of this type is sent to the webhook."""
         return self.enabled and bool({ALL_EVENTS, event_type} & set(self.event_types))
+
+    def takes(self, event_type: str) -> bool:
+        """Whether an event of this type becomes a delivery now, and not when it catches up."""
+        return self.behind_since is None and self.wants(event_type)
+
+    def enable(self) -> None:
+        """Sends events again, those that wait first."""
+        self.enabled = True
+        self.disabled_at = None
+        self.disabled_reason = ""
+
+    def disable(self, reason: str, now: datetime) -> None:
+        """Sends nothing until it is enabled again; what is pending waits.
+
+        Args:
+            reason: `REQUESTED` or `GONE`.
+        """
+        self.enabled = False
+        self.disabled_at = now
+        self.disabled_reason = reason
+
+    def replace_secret(self, sealed: bytes, now: datetime, overlap: timedelta) -> None:
+        """Signs with a new secret from now on.
+
+        Args:
+            overlap: how long deliveries are signed with the one before, too. The
+                one before that is dropped.
+        """
+        self.sealed_previous_secret = self.sealed_secret if overlap else None
+        self.previous_secret_expires_at = now + overlap if overlap else None
+        self.sealed_secret = sealed
 
 
 class Delivery(Identified, Base):
@@ -82,6 +140,13 @@ class Delivery(Identified, Base):
         UniqueConstraint("webhook_id", "event_id"),
         Index(
             "ix_deliveries_due",
+            "next_attempt_at",
+            postgresql_where=text("next_attempt_at is not null"),
+        ),
+        # Each webhook has a queue of its own; the workers go from one to the next.
+        Index(
+            "ix_deliveries_queue",
+            "webhook_id",
             "next_attempt_at",
             postgresql_where=text("next_attempt_at is not null"),
         ),

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.paging import Cursors, Order, Page, Paging, fetch_page
 from server.webhooks.models import Attempt, Delivery, Webhook
+
+# Attempts that are shown of a delivery.
+SHOWN_ATTEMPTS = 100
+LOCK_SEED = 0x776562686F6F6B  # "webhook"
 
 NEWEST_FIRST = Order((Webhook.id,))
 NEWEST_DELIVERY_FIRST = Order((Delivery.id,))
@@ -31,6 +35,14 @@ class WebhookRepository:
             Webhook.id == webhook_id, Webhook.organization_id.in_(organizations)
         )
         return await self._db.scalar(query)
+
+    async def count(self, organization_id: UUID) -> int:
+        """How many webhooks an organization has; nobody else adds one before the call ends."""
+        # The second key keeps it apart from other locks by organization.
+        lock = func.pg_advisory_xact_lock(func.hashtextextended(str(organization_id), LOCK_SEED))
+        await self._db.execute(select(lock))
+        query = select(func.count()).where(Webhook.organization_id == organization_id)
+        return await self._db.scalar(query) or 0
 
     async def list(self, organization_id: UUID, paging: Paging, cursors: Cursors) -> Page[Webhook]:
         """A page of an organization's webhooks, newest first."""
@@ -59,9 +71,14 @@ class DeliveryRepository:
         return await self._db.scalar(_delivery(delivery_id, organizations).with_for_update())
 
     async def attempts(self, delivery_id: UUID) -> Sequence[Attempt]:
-        """The attempts of a delivery, oldest first."""
-        query = select(Attempt).where(Attempt.delivery_id == delivery_id).order_by(Attempt.number)
-        return (await self._db.scalars(query)).all()
+        """The newest attempts of a delivery, oldest first."""
+        query = (
+            select(Attempt)
+            .where(Attempt.delivery_id == delivery_id)
+            .order_by(Attempt.number.desc())
+            .limit(SHOWN_ATTEMPTS)
+        )
+        return (await self._db.scalars(query)).all()[::-1]
 
     async def list(
         self, webhook_id: UUID, status: str, paging: Paging, cursors: Cursors

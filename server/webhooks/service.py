@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
 
 from portico.webhooks.v1 import webhook_service_pb2 as pb
 from portico.webhooks.v1.webhook_pb2 import Delivery as DeliveryMessage
 from portico.webhooks.v1.webhook_pb2 import EventType
 from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.call import Call
 from server.kit.contract import as_json, event_permissions
+from server.kit.errors import NotFoundError
 from server.kit.ids import new_id, parse_id
 from server.kit.outbox import Event
 from server.kit.paging import Cursors
 from server.kit.secrets import Secrets
 from server.kit.tasks import DELIVERY_TASK
 from server.webhooks import wire
-from server.webhooks.addresses import AddressPolicy
 from server.webhooks.catalog import (
     DESCRIPTIONS,
     TEST_EVENT,
     permissions_to_read,
     require_known,
 )
-from server.webhooks.errors import DeliveryNotFoundError, WebhookNotFoundError
+from server.webhooks.errors import (
+    DeliveryNotFoundError,
+    WebhookDisabledError,
+    WebhookLimitReachedError,
+    WebhookNotFoundError,
+)
 from server.webhooks.fanout import event_payload
-from server.webhooks.models import Delivery, Webhook
+from server.webhooks.models import REQUESTED, Delivery, Webhook
 from server.webhooks.repository import DeliveryRepository, WebhookRepository
+from server.webhooks.resolution import Destinations
 from server.webhooks.secret import new_secret, seal
+
+# How many webhooks an organization may have, by its tier.
+MAX_WEBHOOKS: Mapping[str, int] = {"free": 10, "basic": 25, "pro": 50, "enterprise": 100}
+DEFAULT_OVERLAP = timedelta(days=1)
+WRITE = "webhooks:write"
+
+
+class Tiers(Protocol):
+    """Knows how much organizations may use; the organizations feature does."""
+
+    async def tier(self, db: AsyncSession, organization_id: UUID) -> str | None:
+        """The tier of an organization, or None if there is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +61,20 @@ class WebhookService:
 
     secrets: Secrets
     cursors: Cursors
-    addresses: AddressPolicy
+    destinations: Destinations
+    tiers: Tiers
 
     async def CreateWebhook(
         self, request: pb.CreateWebhookRequest, call: Call
     ) -> pb.CreateWebhookResponse:
-        self.addresses.check_url(request.url)
+        # Before the transaction: nobody else waits for a connection while a name is looked up.
+        url = await self.destinations.check(request.url)
         require_known(request.event_types)
         organization_id = parse_id(request.organization_id)
         call.require_held(organization_id, permissions_to_read(request.event_types))
+        await self._require_room(organization_id, call)
         secret = new_secret()
-        webhook = self._new_webhook(request, secret)
+        webhook = self._new_webhook(request, url, secret)
         WebhookRepository(call.db).add(webhook)
         await call.db.flush()
         shown = _record("webhook.created", webhook, call)
@@ -61,7 +88,7 @@ class WebhookService:
         organization_id = parse_id(request.organization_id)
         page = await WebhookRepository(call.db).list(organization_id, paging, self.cursors)
         return pb.ListWebhooksResponse(
-            webhooks=[wire.webhook(row) for row in page.rows],
+            webhooks=[_shown(row, call) for row in page.rows],
             next_cursor=page.next_cursor,
             has_more=page.has_more,
         )
@@ -69,19 +96,25 @@ class WebhookService:
     async def GetWebhook(self, request: pb.GetWebhookRequest, call: Call) -> pb.GetWebhookResponse:
         webhook = await _find(request.webhook_id, call)
         call.etag(webhook.version)
-        return pb.GetWebhookResponse(webhook=wire.webhook(webhook))
+        return pb.GetWebhookResponse(webhook=_shown(webhook, call))
 
     async def UpdateWebhook(
         self, request: pb.UpdateWebhookRequest, call: Call
     ) -> pb.UpdateWebhookResponse:
+        # Before the transaction, see CreateWebhook.
+        url = await self.destinations.check(request.url) if request.HasField("url") else None
         webhook = await _find_to_change(request.webhook_id, call)
         _require_readable(webhook, call)
-        if request.HasField("url"):
-            self.addresses.check_url(request.url)
         require_known(request.event_types)
         call.require_held(webhook.organization_id, permissions_to_read(request.event_types))
-        _apply(request, webhook)
-        return pb.UpdateWebhookResponse(webhook=await _changed("webhook.updated", webhook, call))
+        was_enabled = webhook.enabled
+        _apply(request, url, webhook, call.now)
+        shown = await _changed("webhook.updated", webhook, call)
+        if was_enabled and not webhook.enabled:
+            _record("webhook.disabled", webhook, call)
+        if webhook.enabled and not was_enabled:
+            call.wakes.add(DELIVERY_TASK)
+        return pb.UpdateWebhookResponse(webhook=shown)
 
     async def DeleteWebhook(
         self, request: pb.DeleteWebhookRequest, call: Call
@@ -96,6 +129,8 @@ class WebhookService:
     ) -> pb.TestWebhookResponse:
         webhook = await _find(request.webhook_id, call)
         _require_readable(webhook, call)
+        if not webhook.enabled:
+            raise WebhookDisabledError
         event = _test_event(webhook, call)
         call.db.add(event)
         delivery = _delivery(event, webhook, call)
@@ -110,7 +145,12 @@ class WebhookService:
         webhook = await _find_to_change(request.webhook_id, call)
         _require_readable(webhook, call)
         secret = new_secret()
-        webhook.sealed_secret = seal(self.secrets, secret)
+        overlap = timedelta(seconds=request.overlap_seconds)
+        webhook.replace_secret(
+            seal(self.secrets, secret),
+            call.now,
+            overlap if request.HasField("overlap_seconds") else DEFAULT_OVERLAP,
+        )
         shown = await _changed("webhook.secret_rotated", webhook, call)
         return pb.RotateWebhookSecretResponse(webhook=shown, secret=secret)
 
@@ -149,6 +189,9 @@ class WebhookService:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
         call.require_held(delivery.organization_id, permissions_to_read([delivery.event_type]))
+        webhook = await _find(str(delivery.webhook_id), call)
+        if not webhook.enabled:
+            raise WebhookDisabledError
         delivery.redeliver(call.now)
         shown = _sent("delivery.redelivered", delivery, call)
         return pb.RedeliverDeliveryResponse(delivery=shown)
@@ -163,11 +206,21 @@ class WebhookService:
             ]
         )
 
-    def _new_webhook(self, request: pb.CreateWebhookRequest, secret: str) -> Webhook:
+    async def _require_room(self, organization_id: UUID, call: Call) -> None:
+        """Refuses another webhook where there are as many as the tier allows."""
+        call.authorize(organization_id)
+        tier = await self.tiers.tier(call.db, organization_id)
+        if tier is None:
+            raise NotFoundError
+        limit = MAX_WEBHOOKS[tier]
+        if await WebhookRepository(call.db).count(organization_id) >= limit:
+            raise WebhookLimitReachedError(limit=str(limit))
+
+    def _new_webhook(self, request: pb.CreateWebhookRequest, url: str, secret: str) -> Webhook:
         return Webhook(
             id=new_id(),
             organization_id=parse_id(request.organization_id),
-            url=request.url,
+            url=url,
             event_types=sorted(request.event_types),
             description=request.description,
             sealed_secret=seal(self.secrets, secret),
@@ -194,15 +247,20 @@ def _require_readable(webhook: Webhook, call: Call) -> None:
     call.require_held(webhook.organization_id, permissions_to_read(webhook.event_types))
 
 
-def _apply(request: pb.UpdateWebhookRequest, webhook: Webhook) -> None:
-    if request.HasField("url"):
-        webhook.url = request.url
+def _apply(
+    request: pb.UpdateWebhookRequest, url: str | None, webhook: Webhook, now: datetime
+) -> None:
+    if url is not None:
+        webhook.url = url
     if request.event_types:
         webhook.event_types = sorted(request.event_types)
     if request.HasField("description"):
         webhook.description = request.description
-    if request.HasField("enabled"):
-        webhook.enabled = request.enabled
+    if request.HasField("enabled") and request.enabled != webhook.enabled:
+        if request.enabled:
+            webhook.enable()
+        else:
+            webhook.disable(REQUESTED, now)
 
 
 async def _changed(action: str, webhook: Webhook, call: Call) -> WebhookMessage:
@@ -213,9 +271,21 @@ async def _changed(action: str, webhook: Webhook, call: Call) -> WebhookMessage:
 
 
 def _record(action: str, webhook: Webhook, call: Call) -> WebhookMessage:
-    shown = wire.webhook(webhook)
-    call.record(action, organization_id=webhook.organization_id, target_id=webhook.id, data=shown)
-    return shown
+    """Records what was done to a webhook, and gives it as those who may change it see it."""
+    call.record(
+        action,
+        organization_id=webhook.organization_id,
+        target_id=webhook.id,
+        data=wire.redacted_webhook(webhook, call.now),
+    )
+    return wire.webhook(webhook, call.now)
+
+
+def _shown(webhook: Webhook, call: Call) -> WebhookMessage:
+    """A webhook as the caller may see it: its URL is for those who may change it."""
+    may_change = WRITE in call.permissions(webhook.organization_id)
+    show = wire.webhook if may_change else wire.redacted_webhook
+    return show(webhook, call.now)
 
 
 def _sent(action: str, delivery: Delivery, call: Call) -> DeliveryMessage:
@@ -232,7 +302,7 @@ def _test_event(webhook: Webhook, call: Call) -> Event:
         id=new_id(),
         organization_id=webhook.organization_id,
         type=TEST_EVENT,
-        data=as_json(wire.webhook(webhook)),
+        data=as_json(wire.redacted_webhook(webhook, call.now)),
         created_at=call.now,
         fanned_out_at=call.now,
     )

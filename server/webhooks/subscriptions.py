@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.webhooks.models import Webhook
+from server.webhooks.models import REQUESTED, Webhook
 
 
 class Subscriptions:
@@ -17,8 +17,13 @@ class Subscriptions:
         """Ends what an organization's webhooks are told, also what is on its way.
 
         No event finds a webhook that is not enabled, and a worker sends none of
-        its deliveries.
+        its deliveries; they wait until housekeeping ends them.
         """
         told = update(Webhook).where(Webhook.organization_id == organization_id, Webhook.enabled)
-        silenced = told.values(enabled=False, version=Webhook.version + 1)
+        silenced = told.values(
+            enabled=False,
+            disabled_at=func.now(),
+            disabled_reason=REQUESTED,
+            version=Webhook.version + 1,
+        )
         await db.execute(silenced.execution_options(synchronize_session=False))

@@ -27,6 +27,7 @@ from server.wiring import build
 from tests.core.world import (
     INTERNAL_TOKEN,
     DrivenClock,
+    KnownNames,
     Person,
     RecordingWaker,
     Refusal,
@@ -66,7 +67,7 @@ async def world(
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
         clock, waker = DrivenClock(), RecordingWaker()
-        core = build(settings, clock=clock, waker=waker)
+        core = build(settings, clock=clock, waker=waker, resolver=KnownNames())
         parts.push_async_callback(core.close)
         await core.signing_keys.load()
         server = Server(settings.grpc_engine, core.pipeline, core.features)

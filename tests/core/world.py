@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from server.kit.clock import utc_now
 from server.kit.outbox import EMAIL_PURPOSE, Email
 from server.kit.secrets import Secrets
+from server.webhooks.resolution import NameNotFoundError
 
 PASSWORD = "correct horse battery"
 INTERNAL_TOKEN = "an internal token for the tests only"
@@ -70,6 +71,17 @@ class RecordingWaker:
 
     def wake(self, task: str) -> None:
         self.tasks.append(task)
+
+
+class KnownNames:
+    """Name servers that know every name but those of .invalid, and of .broken say nothing."""
+
+    async def resolve(self, host: str) -> Sequence[str]:
+        if host.endswith(".invalid"):
+            raise NameNotFoundError
+        if host.endswith(".broken"):
+            raise OSError("no name server answers")
+        return ["10.0.0.1"] if host.endswith(".internal") else ["10.0.0.1", "93.184.216.34"]
 
 
 @dataclass(frozen=True)

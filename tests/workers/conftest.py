@@ -90,7 +90,7 @@ async def deliverer(new_deliverer: NewDeliverer) -> Deliverer:
 @pytest.fixture
 def tell(tenants: Tenants, clock: DrivenClock, deliverer: Deliverer) -> EventFanOut:
     """Tells all pending events; `await deliverer.settle()` waits for the receivers."""
-    return EventFanOut(tenants.sessions, clock, deliverer.deliver_due)
+    return EventFanOut(tenants.sessions, clock, deliverer.deliver)
 
 
 @pytest.fixture

@@ -73,7 +73,8 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Handler:
     """A receiver that always answers the same."""
 
     async def handler(_request: web.Request) -> web.Response:
-        return web.Response(status=status, body=body, headers=headers)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return web.Response(status=status, body=body, headers=named)
 
     return handler
 

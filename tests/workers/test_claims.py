@@ -93,7 +93,7 @@ async def test_receivers_that_hang_leave_slots_to_the_others(
     few = await new_deliverer(Capacity(slots=4, batch=1, share=2), seconds=20)
     await tenants.events(organization, 6)
     await tenants.event(organization, "key.revoked")
-    await EventFanOut(tenants.sessions, clock, few.deliver_due)()
+    await EventFanOut(tenants.sessions, clock, few.deliver)()
 
     async def delivered() -> bool:
         return (await tenants.delivery(quick)).status == "delivered"

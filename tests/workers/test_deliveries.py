@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from unittest.mock import patch
 
 import pytest
 from aiohttp import web
 from standardwebhooks import WebhookVerificationError
 
+from server.kit.clock import utc_now
+from server.webhooks.models import Webhook
+from server.webhooks.secret import new_secret, seal
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import (
     DrivenClock,
+    Received,
     Receiver,
     Subscription,
     Tenants,
@@ -21,6 +29,16 @@ from tests.workers.harness import (
 )
 from workers.events import EventFanOut
 from workers.webhooks.deliverer import Deliverer
+from workers.webhooks.http import retry_after
+
+
+@contextmanager
+def freeze_verifier(request: Received) -> Iterator[None]:
+    """The verifier believes that it is the time at which a request was sent."""
+    sent_at = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
+    with patch("standardwebhooks.webhooks.datetime", wraps=datetime) as now:
+        now.now.return_value = sent_at
+        yield
 
 
 async def test_a_delivery_verifies_with_the_secret_that_its_owner_was_shown(
@@ -243,14 +261,14 @@ async def test_a_receiver_that_takes_too_long_has_failed(
 ) -> None:
     impatient = await new_deliverer(seconds=0.2)
     receiver.handler = hanging(5)
-    await EventFanOut(tenants.sessions, clock, impatient.deliver_due)()
+    await EventFanOut(tenants.sessions, clock, impatient.deliver)()
     await impatient.settle()
     attempt = await tenants.attempt(webhook)
     assert (attempt.response_status, attempt.error) == (None, "There was no answer in time.")
     assert 200 <= attempt.duration_ms < 5000
 
 
-async def test_a_webhook_that_was_disabled_on_the_way_gets_nothing(
+async def test_deliveries_of_a_disabled_webhook_wait_until_it_is_enabled_again(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
@@ -262,12 +280,108 @@ async def test_a_webhook_that_was_disabled_on_the_way_gets_nothing(
     await tell()
     await deliverer.settle()
     await tenants.change(webhook, enabled=False)
-    clock.advance(timedelta(seconds=61))
+    clock.advance(timedelta(days=2))
     await deliverer.deliver_due()
     await deliverer.settle()
-    last = (await tenants.attempts(await tenants.delivery(webhook)))[-1]
-    assert last.error == "The webhook is disabled."
-    assert len(receiver.requests) == 1
+    waiting = await tenants.delivery(webhook)
+    assert (waiting.status, waiting.attempt_count, len(receiver.requests)) == ("pending", 1, 1)
+    receiver.handler = accept
+    await tenants.change(webhook, enabled=True)
+    await deliverer.deliver_due()
+    await deliverer.settle()
+    delivery = await tenants.delivery(webhook)
+    assert (delivery.status, delivery.attempt_count) == ("delivered", 2)
+
+
+async def test_during_the_overlap_of_a_rotation_both_secrets_verify(
+    tenants: Tenants,
+    webhook: Subscription,
+    receiver: Receiver,
+    clock: DrivenClock,
+    tell: EventFanOut,
+    deliverer: Deliverer,
+) -> None:
+    new = new_secret()
+    async with tenants.sessions.begin() as db:
+        row = await db.get_one(Webhook, webhook.id)
+        organization_id = row.organization_id
+        row.replace_secret(seal(tenants.secrets, new), clock(), timedelta(hours=1))
+    await tell()
+    await deliverer.settle()
+    (request,) = receiver.requests
+    assert len(request.headers["webhook-signature"].split(" ")) == 2
+    request.verified_by(webhook.secret)
+    request.verified_by(new)
+    clock.advance(timedelta(hours=1))
+    await tenants.event(organization_id)
+    await tell()
+    await deliverer.settle()
+    later = receiver.requests[-1]
+    assert later.headers["webhook-signature"].count("v1,") == 1
+    with freeze_verifier(later):
+        later.verified_by(new)
+        with pytest.raises(WebhookVerificationError):
+            later.verified_by(webhook.secret)
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "pause"),
+    [
+        (503, "3600", 3600),
+        (429, "3600", 3600),
+        (503, "10", 60),
+        (503, "0", 60),
+        (503, "99999999999999999999", 86400),
+        (503, "000000000000120", 120),
+        (503, "soon", 60),
+        (503, "-5", 60),
+        (503, "\u0661\u0662\u0663", 60),
+        (503, "", 60),
+        (500, "3600", 60),
+    ],
+)
+async def test_a_receiver_that_asks_for_time_gets_it_within_a_day(
+    tenants: Tenants,
+    webhook: Subscription,
+    receiver: Receiver,
+    clock: DrivenClock,
+    tell: EventFanOut,
+    deliverer: Deliverer,
+    status: int,
+    header: str,
+    pause: int,
+) -> None:
+    receiver.handler = answer(status, retry_after=header)
+    before = clock()
+    await tell()
+    await deliverer.settle()
+    due = (await tenants.delivery(webhook)).next_attempt_at
+    assert due is not None
+    assert -1 <= (due - before).total_seconds() - pause <= 10
+
+
+async def test_a_receiver_may_name_the_date_to_come_back(
+    tenants: Tenants,
+    webhook: Subscription,
+    receiver: Receiver,
+    clock: DrivenClock,
+    tell: EventFanOut,
+    deliverer: Deliverer,
+) -> None:
+    until = clock() + timedelta(hours=2)
+    receiver.handler = answer(503, retry_after=format_datetime(until, usegmt=True))
+    await tell()
+    await deliverer.settle()
+    due = (await tenants.delivery(webhook)).next_attempt_at
+    assert due is not None
+    assert abs((due - until).total_seconds()) < 5
+
+
+@pytest.mark.parametrize(
+    "value", ["Fri, 31 Feb 2099 99:99:99 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", "\0", "1e9", "1.5"]
+)
+def test_a_retry_after_that_makes_no_sense_asks_for_nothing(value: str) -> None:
+    assert not retry_after(value, utc_now())
 
 
 async def test_a_secret_that_cannot_be_read_is_an_attempt_that_failed(

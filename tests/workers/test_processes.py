@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +45,11 @@ async def delivered(tenants: Tenants, webhook: Subscription, within: float = 10.
         return [each.status for each in await tenants.deliveries(webhook)] == ["delivered"]
 
     await eventually(arrived, within)
+
+
+async def command(valkey: Redis, *words: str) -> None:
+    """Sends a command to Valkey."""
+    await valkey.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
 async def stop(child: Child) -> int:
@@ -173,6 +178,92 @@ async def test_valkey_may_be_away_at_the_start_and_at_any_time_later(
     events = [line["event"] for line in alone.log("worker")]
     assert events.count("broker_away") <= 2, "an outage is one line"
     assert events.count("broker_back") >= 1
+
+
+async def be_a_replica(valkey: Redis) -> None:
+    """What a fail-over leaves behind: READONLY."""
+    await command(valkey, "REPLICAOF", "127.0.0.1", "9")
+
+
+async def be_the_primary(valkey: Redis) -> None:
+    """Another fail-over."""
+    await command(valkey, "REPLICAOF", "NO", "ONE")
+
+
+async def miss_replicas(valkey: Redis) -> None:
+    """The only replica is away: NOREPLICAS."""
+    await valkey.config_set("min-replicas-to-write", "1")
+
+
+async def have_replicas(valkey: Redis) -> None:
+    """It is back."""
+    await valkey.config_set("min-replicas-to-write", "0")
+
+
+async def fail_to_save(valkey: Redis) -> None:
+    """The disk is full: MISCONF. Here a folder is where the snapshot should be."""
+    await asyncio.to_thread((await snapshot(valkey)).mkdir)
+    await valkey.config_set("save", "3600 1")
+    await valkey.bgsave()
+    await saved(valkey, "err")
+
+
+async def save(valkey: Redis) -> None:
+    """There is room again."""
+    await asyncio.to_thread((await snapshot(valkey)).rmdir)
+    await valkey.bgsave()
+    await saved(valkey, "ok")
+
+
+async def snapshot(valkey: Redis) -> Path:
+    """The file that Valkey saves itself to."""
+    folder, name = [str((await valkey.config_get(key))[key]) for key in ("dir", "dbfilename")]
+    return Path(folder, name)
+
+
+async def saved(valkey: Redis, status: str) -> None:
+    """Waits until the last attempt to save came to this."""
+
+    async def has_status() -> bool:
+        return bool((await valkey.info("persistence"))["rdb_last_bgsave_status"] == status)
+
+    await eventually(has_status)
+
+
+@pytest.mark.parametrize(
+    ("refuse", "accept_again"),
+    [(be_a_replica, be_the_primary), (miss_replicas, have_replicas), (fail_to_save, save)],
+)
+async def test_a_valkey_that_refuses_writes_is_waited_for(
+    platform: Platform,
+    tenants: Tenants,
+    webhook: Subscription,
+    receiver: Receiver,
+    short_folder: Path,
+    refuse: Callable[[Redis], Awaitable[None]],
+    accept_again: Callable[[Redis], Awaitable[None]],
+) -> None:
+    folder = short_folder / refuse.__name__
+    alone = replace(platform, valkey_url=f"unix://{folder}/valkey.sock")
+    async with (
+        running_valkey(folder, platform.watchdog),
+        Redis.from_url(alone.valkey_url, decode_responses=True) as valkey,
+        alone.running("worker", "beat") as children,
+    ):
+        await receiver.got(1, within=45)
+        organization = (await tenants.delivery(webhook)).organization_id
+        await refuse(valkey)
+        await asyncio.sleep(8)
+        assert [child.exit_code for child in children] == [None, None]
+        await accept_again(valkey)
+        await tenants.event(organization)
+        await receiver.got(2, within=30)
+        await alone.alive()
+        assert [child.exit_code for child in children] == [None, None]
+        assert [await stop(child) for child in children] == [0, 0]
+    lines = alone.log("worker")
+    assert 1 <= len([line for line in lines if line["event"] == "broker_away"]) <= 2
+    assert len(lines) < 60, "waiting is quiet"
 
 
 @pytest.mark.parametrize(

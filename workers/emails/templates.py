@@ -111,6 +111,16 @@ TEMPLATES: Mapping[str, Template] = {
             'If it was not you, choose a new password at once, with "forgot password".',
         ),
     ),
+    "webhook_disabled": Template(
+        subject="A webhook was disabled",
+        paragraphs=(
+            "Hello $display_name,",
+            "the receiver of a webhook of your organization answered that it is gone (HTTP 410). "
+            "The webhook is disabled; its pending deliveries wait for up to 30 days.",
+            "Webhook: $webhook_id\nReceiver: $webhook_url",
+        ),
+        notes=("If the receiver is there again, enable the webhook.",),
+    ),
 }
 
 TOKEN = "token"  # noqa: S105 (the name of a variable)

@@ -1,14 +1,21 @@
-"""Sends what is due: claims deliveries, posts them side by side, writes down what came of it."""
+"""Sends what is due: claims deliveries, posts them side by side, writes down what came of it.
+
+Organizations share the slots (see fair_queue.py). A receiver that takes long moves to a
+lane of its own, in the middle of an attempt if need be: a slot of the fast lane is held
+for `Capacity.patience` at the most, whatever a receiver does.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.clock import Clock
 from server.kit.db import Sessions
@@ -16,13 +23,18 @@ from server.kit.secrets import Secrets
 from server.webhooks.deliveries import (
     AttemptResult,
     Claim,
+    DueWebhook,
     claim_due,
+    find_due_webhooks,
+    lock_webhook,
     record_attempt,
+    record_health,
 )
+from server.webhooks.gone import disable_gone
 from server.webhooks.secret import unseal
-from workers.coalesced import Coalesced
 from workers.failures import quiet_failure
 from workers.retries import RETRIES, RetrySchedule
+from workers.webhooks.fair_queue import FairQueue
 from workers.webhooks.http import WebhookClient
 from workers.webhooks.signature import signed_headers
 
@@ -30,23 +42,46 @@ log = structlog.get_logger("webhooks")
 
 # Longer than an attempt can take. A worker that dies leaves its claims to run out.
 LEASE = timedelta(seconds=30)
+# How long slots that become free are gathered, in seconds, so that one claim fills several.
+GATHERING = 0.02
+# Attempts that are written down at once: fewer than there are database connections.
+RECORDINGS = 8
+RECORDINGS_OF_SLOW = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How much is sent at once.
+    """How much one worker sends at once.
 
     Attributes:
-        slots: deliveries under way.
+        slots: attempts in the fast lane.
+        share: attempts in it to one webhook.
+        slow_slots: attempts in the lane of the slow receivers.
+        slow_share: attempts in it to one webhook.
         batch: deliveries claimed by one query.
-        share: deliveries under way to one webhook, from which on its others wait, so
-            that a receiver that hangs does not keep everyone else waiting. A batch
-            may go beyond it.
+        patience: seconds from which on a receiver is slow.
     """
 
     slots: int = 100
+    share: int = 20
+    slow_slots: int = 100
+    slow_share: int = 2
     batch: int = 20
-    share: int = 10
+    patience: float = 2.0
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """An attempt that is under way.
+
+    Attributes:
+        lane: where it holds a slot; None once it gave that back.
+        overtime: what takes the slot of the fast lane away.
+    """
+
+    claim: Claim
+    lane: FairQueue | None
+    overtime: asyncio.TimerHandle | None = field(default=None, repr=False)
 
 
 class Deliverer:
@@ -67,23 +102,48 @@ class Deliverer:
         self._secrets = secrets
         self._clock = clock
         self._retries = retries
-        self._capacity = capacity or Capacity()
-        self._under_way: dict[asyncio.Task[None], UUID] = {}
+        self._capacity = size = capacity or Capacity()
+        self._attempts: dict[asyncio.Task[None], _Attempt] = {}
+        # Attempts by webhook, in whichever lane.
+        self._under_way: Counter[UUID] = Counter()
+        # Of these, attempts that have lost their slot; their webhooks are slow.
+        self._outlasting: Counter[UUID] = Counter()
+        self._fast = FairQueue(size.slots, size.share, self._under_way)
+        self._slow = FairQueue(size.slow_slots, size.slow_share, self._under_way)
+        # Receivers that hang end all at once; what they leave to write never takes every
+        # connection, nor the turn of those who answered.
+        self._recording = asyncio.Semaphore(RECORDINGS)
+        self._recording_slow = asyncio.Semaphore(RECORDINGS_OF_SLOW)
         self._refills: set[asyncio.Task[None]] = set()
-        self._more_is_due = False
+        # Slots that became free since the last look.
+        self._freed = 0
+        # Whether somebody was put in since then: they are not kept waiting for more slots.
+        self._has_new = False
         self._closing = False
-        self._fill = Coalesced(self._fill_slots)
 
     async def deliver_due(self) -> None:
-        """Starts sending what is due. Does not wait for the receivers.
+        """Looks for everything that is due and starts sending. Does not wait for the receivers.
 
         What finds no slot is taken up as slots become free.
         """
-        await self._fill()
+        async with self._sessions() as db:
+            due = await find_due_webhooks(db, self._clock())
+        await self.deliver(due)
+
+    async def deliver(self, due: Iterable[DueWebhook]) -> None:
+        """Has what is due to these webhooks sent, without looking for more.
+
+        The claims are made by a task of their own: whoever calls is not held up while
+        others ask for slots again and again.
+        """
+        for webhook in due:
+            self._enqueue(webhook)
+            self._has_new = True
+        self._refill_soon()
 
     async def settle(self) -> None:
         """Waits until nothing is under way and nothing waits for a slot."""
-        while pending := {*self._under_way, *self._refills}:
+        while pending := {*self._attempts, *self._refills}:
             await asyncio.wait(pending)
 
     async def close(self, patience: float) -> None:
@@ -94,59 +154,105 @@ class Deliverer:
                 claim has run out.
         """
         self._closing = True
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=patience)
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=patience)
 
-    async def _fill_slots(self) -> None:
-        self._more_is_due = False
-        while not self._closing:
-            limit = min(self._capacity.slots - len(self._under_way), self._capacity.batch)
-            busy = self._busy_webhooks()
-            claims = await self._claim(limit, busy) if limit else []
-            for claim in claims:
-                self._start(claim)
-            if claims and len(claims) == limit:
-                continue
-            # What is still due waits for a slot or for its share, and so for one of those
-            # under way. Should they have finished in the meantime, nobody is to wait for.
-            self._more_is_due = limit == 0 or bool(busy)
-            if self._under_way or not self._more_is_due:
-                return
+    def _enqueue(self, webhook: DueWebhook) -> None:
+        """Puts a webhook into its lane; what this worker has seen of it outweighs the row."""
+        known_slow = webhook.webhook_id in self._slow or webhook.webhook_id in self._outlasting
+        known_fast = webhook.webhook_id in self._fast
+        lane = self._slow if known_slow or (webhook.slow and not known_fast) else self._fast
+        lane.add(webhook.webhook_id, webhook.organization_id)
 
-    def _busy_webhooks(self) -> list[UUID]:
-        """The webhooks that have their share of the slots."""
-        counts = Counter(self._under_way.values())
-        return [webhook for webhook, count in counts.items() if count >= self._capacity.share]
+    async def _fill_lanes(self) -> None:
+        self._freed, self._has_new = 0, False
+        for lane in (self._fast, self._slow):
+            while not self._closing and (turns := lane.take_turns(self._capacity.batch)):
+                claims = await self._claim(turns)
+                for claim in claims:
+                    self._start(claim, lane)
+                came = Counter(claim.webhook_id for claim in claims)
+                for webhook_id, count in turns.items():
+                    if came[webhook_id] < count:
+                        lane.discard(webhook_id)
 
-    async def _claim(self, limit: int, busy: list[UUID]) -> list[Claim]:
+    async def _claim(self, turns: dict[UUID, int]) -> list[Claim]:
         now = self._clock()
         async with self._sessions.begin() as db:
-            return await claim_due(db, now=now, until=now + LEASE, limit=limit, without=busy)
+            return await claim_due(db, turns, now=now, until=now + LEASE)
 
-    def _start(self, claim: Claim) -> None:
-        task = asyncio.create_task(self._deliver(claim))
-        self._under_way[task] = claim.webhook_id
+    def _start(self, claim: Claim, lane: FairQueue) -> None:
+        self._under_way[claim.webhook_id] += 1
+        lane.hold(claim.webhook_id, claim.organization_id)
+        attempt = _Attempt(claim, lane)
+        task = asyncio.create_task(self._deliver(attempt))
+        if lane is self._fast:
+            loop = asyncio.get_running_loop()
+            attempt.overtime = loop.call_later(self._capacity.patience, self._outlast, attempt)
+        self._attempts[task] = attempt
         task.add_done_callback(self._finished)
 
+    def _outlast(self, attempt: _Attempt) -> None:
+        """Takes the slot of an attempt that lasts too long; its webhook is slow from now on."""
+        claim, attempt.lane = attempt.claim, None
+        self._fast.release(claim.organization_id)
+        self._outlasting[claim.webhook_id] += 1
+        self._move(claim, self._fast, self._slow)
+        self._slot_is_free()
+
+    def _move(self, claim: Claim, origin: FairQueue, target: FairQueue) -> None:
+        """Moves a webhook that has something due from one lane to the other."""
+        if claim.webhook_id in origin:
+            origin.remove(claim.webhook_id)
+            target.add(claim.webhook_id, claim.organization_id)
+
     def _finished(self, task: asyncio.Task[None]) -> None:
-        webhook_id = self._under_way.pop(task)
-        # While its webhook still has its share, nothing that waits for it can go.
-        if self._more_is_due and webhook_id not in self._busy_webhooks() and not self._closing:
-            self._more_is_due = False
-            refill = asyncio.create_task(self._refill())
-            self._refills.add(refill)
-            refill.add_done_callback(self._refills.discard)
+        attempt = self._attempts.pop(task)
+        claim = attempt.claim
+        if attempt.lane is not None:
+            attempt.lane.release(claim.organization_id)
+        else:
+            _count_down(self._outlasting, claim.webhook_id)
+        _count_down(self._under_way, claim.webhook_id)
+        self._fast.unpark(claim.webhook_id)
+        self._slow.unpark(claim.webhook_id)
+        self._slot_is_free()
+
+    def _slot_is_free(self) -> None:
+        self._freed += 1
+        self._refill_soon()
+
+    def _refill_soon(self) -> None:
+        """Fills the free slots, if somebody waits for one and nobody is about to do it."""
+        if self._closing or self._refills or not (self._fast or self._slow):
+            return
+        refill = asyncio.create_task(self._refill())
+        self._refills.add(refill)
+        refill.add_done_callback(self._refilled)
+
+    def _refilled(self, refill: asyncio.Task[None]) -> None:
+        self._refills.discard(refill)
+        if self._freed or self._has_new:
+            # Something happened behind its back.
+            self._refill_soon()
 
     async def _refill(self) -> None:
+        held = self._fast.held + self._slow.held
+        if not self._has_new and self._freed * 4 < held:
+            await asyncio.sleep(GATHERING)
         with quiet_failure("deliveries_not_claimed"):
-            await self._fill()
+            await self._fill_lanes()
 
-    async def _deliver(self, claim: Claim) -> None:
+    async def _deliver(self, attempt: _Attempt) -> None:
         """One attempt, from the signature to the row that tells of it."""
+        claim = attempt.claim
         with quiet_failure("attempt_not_recorded"):
             result = await self._attempt(claim)
-            async with self._sessions.begin() as db:
-                recorded = await record_attempt(db, claim, result, self._retry_at(claim))
+            if attempt.overtime is not None:
+                attempt.overtime.cancel()
+            recording = self._recording if attempt.lane is self._fast else self._recording_slow
+            async with recording, self._sessions.begin() as db:
+                recorded = await self._record(db, claim, result)
             log.info(
                 "attempt",
                 delivery_id=str(claim.delivery_id),
@@ -157,20 +263,55 @@ class Deliverer:
                 recorded=recorded,
             )
 
-    def _retry_at(self, claim: Claim) -> datetime | None:
+    async def _record(self, db: AsyncSession, claim: Claim, result: AttemptResult) -> bool:
+        """Writes down an attempt, and what it says of the receiver if that is news."""
+        failing = not result.accepted
+        slow = result.duration_ms >= self._capacity.patience * 1000
+        is_news = (failing, slow) != (claim.failing, claim.slow)
+        if is_news or result.gone:
+            await lock_webhook(db, claim.webhook_id)
+        if not await record_attempt(db, claim, result, self._retry_at(claim, result)):
+            return False
+        if is_news:
+            await record_health(db, claim, self._clock(), failing=failing, slow=slow)
+        if result.gone:
+            await disable_gone(db, claim.webhook_id, self._secrets, self._clock())
+        if not slow:
+            self._move(claim, self._slow, self._fast)
+        return True
+
+    def _retry_at(self, claim: Claim, result: AttemptResult) -> datetime | None:
+        """When to try again: by the schedule, or later if the receiver asks for it."""
         pause = self._retries.pause_after(claim.schedule_position + 1)
-        return None if pause is None else self._clock() + pause
+        if pause is None:
+            return None
+        return self._clock() + max(pause, result.retry_after or pause)
 
     async def _attempt(self, claim: Claim) -> AttemptResult:
         now = self._clock()
-        if not claim.enabled:
-            return AttemptResult(now, 0, error="The webhook is disabled.")
         body = claim.payload.encode()
         try:
-            secret = unseal(self._secrets, claim.sealed_secret)
-            headers = signed_headers(secret, str(claim.delivery_id), now, body)
+            headers = signed_headers(self._signing(claim, now), str(claim.delivery_id), now, body)
             return await self._client.post(claim.url, body, headers)
-        except Exception:
-            # Counted as an attempt, so that it ends some day.
-            log.exception("attempt_failed", delivery_id=str(claim.delivery_id))
+        except Exception as error:
+            # Counted as an attempt, so that it ends some day. Only the kind of the error is
+            # logged: its text may repeat the URL, which may be as good as a credential.
+            log.error(
+                "attempt_failed", delivery_id=str(claim.delivery_id), error=type(error).__name__
+            )
             return AttemptResult(now, 0, error="The delivery could not be made.")
+
+    def _signing(self, claim: Claim, now: datetime) -> list[str]:
+        """The secrets to sign with, the newest first."""
+        secrets = [unseal(self._secrets, claim.sealed_secret)]
+        expires_at = claim.previous_secret_expires_at
+        if claim.sealed_previous_secret and expires_at is not None and now < expires_at:
+            secrets.append(unseal(self._secrets, claim.sealed_previous_secret))
+        return secrets
+
+
+def _count_down(counts: Counter[UUID], webhook_id: UUID) -> None:
+    """Counts one less, and forgets who is at none."""
+    counts[webhook_id] -= 1
+    if not counts[webhook_id]:
+        del counts[webhook_id]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import aiohttp
 
@@ -14,6 +16,10 @@ from server.webhooks.deliveries import AttemptResult
 
 TIMEOUT = 10.0  # seconds, for everything from the look-up to the last byte
 KEPT_BYTES = 2048  # of an answer
+# The longest that a receiver may ask to be left alone.
+LONGEST_RETRY_AFTER = timedelta(hours=24)
+# The answers whose Retry-After counts (RFC 9110, section 10.2.3; RFC 6585, section 4).
+ASKING_FOR_TIME = (429, 503)
 
 
 class AddressRefusedError(OSError):
@@ -55,7 +61,7 @@ class WebhookClient:
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
         """Makes one attempt and tells what came of it."""
         started_at, started = self._clock(), time.monotonic()
-        status, text, error = None, "", ""
+        status, text, error, pause = None, "", "", None
         try:
             async with self._session.post(
                 url,
@@ -64,11 +70,13 @@ class WebhookClient:
                 allow_redirects=False,
             ) as response:
                 status = response.status
+                if status in ASKING_FOR_TIME:
+                    pause = retry_after(response.headers.get("retry-after", ""), self._clock())
                 text = await _beginning(response)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failure:
             error = _explain(failure)
         duration_ms = int((time.monotonic() - started) * 1000)
-        return AttemptResult(started_at, duration_ms, status, text, error)
+        return AttemptResult(started_at, duration_ms, status, text, error, pause)
 
     def _open_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
         """The one place that every connection passes, with the address that is connected to.
@@ -80,6 +88,26 @@ class WebhookClient:
         if not self._policy.allows(str(target[0])):
             raise AddressRefusedError(AddressRefusedError.__doc__)
         return socket.socket(family, kind, protocol)
+
+
+def retry_after(value: str, now: datetime) -> timedelta | None:
+    """How long a Retry-After header asks to wait, at most a day; None if it says nothing.
+
+    Args:
+        value: seconds, or a date of HTTP.
+    """
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        # More digits than these are more than a day, whatever they are.
+        seconds = int(value.lstrip("0")[:9] or "0")
+        return min(timedelta(seconds=seconds), LONGEST_RETRY_AFTER)
+    try:
+        until = parsedate_to_datetime(value)
+        # One without a zone is UTC, as all dates of HTTP are.
+        wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):
+        return None
+    return max(timedelta(0), min(wait, LONGEST_RETRY_AFTER))
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from portico.webhooks.v1 import webhook_service_pb2 as pb
@@ -51,6 +52,15 @@ class Desk:
         answer = await self.world.webhooks.TestWebhook(request, metadata=self.owner.metadata)
         return answer.delivery
 
+    async def rotate(
+        self, webhook_id: str, overlap_seconds: int | None = None
+    ) -> pb.RotateWebhookSecretResponse:
+        """The owner has a new secret made."""
+        request = pb.RotateWebhookSecretRequest(
+            webhook_id=webhook_id, overlap_seconds=overlap_seconds
+        )
+        return await self.world.webhooks.RotateWebhookSecret(request, metadata=self.owner.metadata)
+
     async def delivery(self, delivery_id: str) -> Delivery:
         """The delivery with its attempts."""
         request = pb.GetDeliveryRequest(delivery_id=delivery_id)
@@ -67,10 +77,11 @@ class Desk:
     ) -> None:
         """What the worker does: claims what is due and writes down an attempt, the last one."""
         now = self.world.clock()
-        # Other tests' deliveries are due as well; their claims run out at once.
+        # Other deliveries to it are due as well; their claims run out at once.
         until = now + timedelta(microseconds=1)
         async with AsyncSession(self.world.engine) as db, db.begin():
-            claims = await claim_due(db, now=now, until=until, limit=10_000)
+            turns = {UUID((await self.delivery(delivery_id)).webhook_id): 10_000}
+            claims = await claim_due(db, turns, now=now, until=until)
             (claim,) = [one for one in claims if str(one.delivery_id) == delivery_id]
             result = AttemptResult(now, 12, status, body, error)
             assert await record_attempt(db, claim, result, retry_at=None)

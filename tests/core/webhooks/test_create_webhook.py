@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import grpc
 import pytest
 from portico.webhooks.v1 import webhook_service_pb2 as pb
-from sqlalchemy import text
+from sqlalchemy import CheckConstraint, text
 from standardwebhooks import Webhook as Verifier
 
+from server.organizations.models import Organization
 from server.webhooks.secret import unseal
-from tests.core.calls import headers
+from server.webhooks.service import MAX_WEBHOOKS
+from tests.core.calls import headers, race
 from tests.core.conftest import Refused
 from tests.core.records import audit_entry, event
 from tests.core.webhooks.conftest import URL, Desk
@@ -81,3 +84,28 @@ async def test_what_is_wrong_is_named(
     attempt = world.webhooks.CreateWebhook(request, metadata=desk.owner.metadata)
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
     assert set(found.fields) == blamed
+
+
+async def test_a_tier_has_so_many_webhooks_and_not_one_more(
+    desk: Desk, world: World, refused: Refused
+) -> None:
+    made = [await desk.create() for _ in range(8)]
+    answers, reasons = await race(*(desk.create() for _ in range(5)))
+    assert (len(answers), reasons) == (2, ["WEBHOOK_LIMIT_REACHED"] * 3)
+    await world.webhooks.DeleteWebhook(
+        pb.DeleteWebhookRequest(webhook_id=made[0].webhook.id), metadata=desk.owner.metadata
+    )
+    await desk.create()
+    found = await refused(
+        desk.create(), grpc.StatusCode.FAILED_PRECONDITION, "WEBHOOK_LIMIT_REACHED"
+    )
+    assert found.metadata["limit"] == "10"
+
+
+def test_every_tier_has_a_limit() -> None:
+    (known,) = (
+        str(rule.sqltext)
+        for rule in Organization.metadata.tables["organizations"].constraints
+        if isinstance(rule, CheckConstraint) and str(rule.name).endswith("tier_is_known")
+    )
+    assert set(MAX_WEBHOOKS) == set(re.findall(r"'(\w+)'", known))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import grpc
+from uuid import UUID
 
+import grpc
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.webhooks.models import Attempt, Delivery
 from tests.core.conftest import Refused
 from tests.core.webhooks.conftest import Desk
+from tests.core.world import World
 
 
 async def test_every_attempt_is_shown_with_its_answer(desk: Desk) -> None:
@@ -34,3 +40,27 @@ async def test_what_was_accepted_says_when(desk: Desk) -> None:
 async def test_a_delivery_that_nobody_has_is_not_found(desk: Desk, refused: Refused) -> None:
     attempt = desk.delivery("01890a5d-ac96-774b-bcce-b302099a8057")
     await refused(attempt, grpc.StatusCode.NOT_FOUND, "DELIVERY_NOT_FOUND")
+
+
+async def test_of_very_many_attempts_the_newest_100_are_shown(desk: Desk, world: World) -> None:
+    delivery = await desk.test((await desk.create()).webhook.id)
+    await desk.attempt(delivery.id, 500)
+    # Each character of these takes three bytes, the most that 2 KB of an answer can become.
+    async with AsyncSession(world.engine) as db, db.begin():
+        for number in range(2, 1001):
+            db.add(
+                Attempt(
+                    delivery_id=UUID(delivery.id),
+                    number=number,
+                    started_at=world.clock(),
+                    duration_ms=1,
+                    response_status=500,
+                    response_body="\N{REPLACEMENT CHARACTER}" * 2048,
+                )
+            )
+        changed = update(Delivery).where(Delivery.id == UUID(delivery.id))
+        await db.execute(changed.values(attempt_count=1000))
+    shown = await desk.delivery(delivery.id)
+    assert [one.number for one in shown.attempts] == list(range(901, 1001))
+    assert shown.attempt_count == 1000
+    assert shown.ByteSize() < 4 * 1024 * 1024 / 4

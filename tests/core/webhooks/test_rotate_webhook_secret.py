@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
+
 import grpc
 from portico.webhooks.v1 import webhook_service_pb2 as pb
 from sqlalchemy import text
@@ -49,3 +51,50 @@ async def test_a_version_that_is_no_longer_the_newest_is_refused(
         pb.RotateWebhookSecretRequest(webhook_id=webhook.id), metadata=if_match(desk.owner, '"3"')
     )
     await refused(attempt, grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
+
+
+async def test_the_replaced_secret_overlaps_by_a_day_unless_said_otherwise(
+    desk: Desk, world: World
+) -> None:
+    webhook = (await desk.create()).webhook
+    assert not webhook.HasField("previous_secret_expires_at")
+    for overlap, seconds in ((None, 86_400), (3600, 3600), (604_800, 604_800)):
+        before = world.clock()
+        shown = (await desk.rotate(webhook.id, overlap)).webhook
+        until = shown.previous_secret_expires_at.ToDatetime(UTC)
+        assert abs((until - before).total_seconds() - seconds) < 10
+        assert await desk.get(webhook.id) == shown
+    await desk.rotate(webhook.id, 60)
+    with world.clock.later(timedelta(seconds=61)):
+        assert not (await desk.get(webhook.id)).HasField("previous_secret_expires_at")
+
+
+async def test_a_secret_that_leaked_is_dropped_at_once(desk: Desk, world: World) -> None:
+    created = await desk.create()
+    first = await desk.rotate(created.webhook.id)
+    leaked = await desk.rotate(created.webhook.id, 0)
+    assert not leaked.webhook.HasField("previous_secret_expires_at")
+    assert await secrets_of(world, created.webhook.id) == [leaked.secret]
+    assert first.secret != leaked.secret
+
+
+async def test_a_second_rotation_in_the_overlap_drops_the_oldest(desk: Desk, world: World) -> None:
+    created = await desk.create()
+    second = (await desk.rotate(created.webhook.id)).secret
+    third = (await desk.rotate(created.webhook.id)).secret
+    assert await secrets_of(world, created.webhook.id) == [third, second]
+
+
+async def test_an_overlap_of_more_than_a_week_is_refused(desk: Desk, refused: Refused) -> None:
+    webhook = (await desk.create()).webhook
+    attempt = desk.rotate(webhook.id, 604_801)
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert found.fields == ("overlap_seconds",)
+
+
+async def secrets_of(world: World, webhook_id: str) -> list[str]:
+    """The secrets that deliveries of a webhook are signed with, newest first."""
+    query = text("select sealed_secret, sealed_previous_secret from webhooks where id = :id")
+    async with world.engine.connect() as connection:
+        row = (await connection.execute(query, {"id": webhook_id})).one()
+    return [unseal(world.secrets, sealed) for sealed in row if sealed is not None]

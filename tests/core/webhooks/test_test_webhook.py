@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+import grpc
 import pytest
 
 from server.kit.tasks import DELIVERY_TASK
+from tests.core.conftest import Refused
 from tests.core.records import audit_entry, event
 from tests.core.webhooks.conftest import Desk
 from tests.core.world import World
@@ -30,7 +32,7 @@ async def test_what_is_posted_says_what_happened_when_and_where(desk: Desk) -> N
     payload = json.loads(delivery.payload)
     assert (payload["type"], payload["id"]) == ("webhook.test", delivery.event_id)
     assert payload["organizationId"] == desk.organization_id
-    assert (payload["data"]["id"], payload["data"]["url"]) == (webhook.id, webhook.url)
+    assert (payload["data"]["id"], payload["data"]["url"]) == (webhook.id, "https://example.com/…")
     assert datetime.fromisoformat(payload["timestamp"]).tzinfo is not None
 
 
@@ -46,3 +48,27 @@ async def test_it_is_written_down_who_asked(desk: Desk, world: World) -> None:
     delivery = await desk.test((await desk.create()).webhook.id)
     entry = await audit_entry(world, desk.organization_id, "webhook.tested")
     assert (str(entry.actor_id), str(entry.target_id)) == (desk.owner.id, delivery.id)
+
+
+async def test_a_disabled_webhook_is_neither_tested_nor_sent_to_again(
+    desk: Desk, refused: Refused
+) -> None:
+    webhook = (await desk.create()).webhook
+    delivery = await desk.test(webhook.id)
+    await desk.attempt(delivery.id, 500)
+    disabled = (await desk.update(webhook.id, enabled=False)).webhook
+    assert (disabled.disabled_reason, disabled.HasField("disabled_at")) == ("requested", True)
+    for attempt in (desk.test(webhook.id), desk.redeliver(delivery.id)):
+        await refused(attempt, grpc.StatusCode.FAILED_PRECONDITION, "WEBHOOK_DISABLED")
+    enabled = (await desk.update(webhook.id, enabled=True)).webhook
+    assert (enabled.disabled_reason, enabled.HasField("disabled_at")) == ("", False)
+    await desk.redeliver(delivery.id)
+    await desk.test(webhook.id)
+
+
+async def test_enabling_wakes_the_workers_for_what_waits(desk: Desk, world: World) -> None:
+    webhook = (await desk.create()).webhook
+    await desk.update(webhook.id, enabled=False)
+    world.waker.tasks.clear()
+    await desk.update(webhook.id, enabled=True)
+    assert DELIVERY_TASK in world.waker.tasks

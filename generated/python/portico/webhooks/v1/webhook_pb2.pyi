@@ -33,16 +33,26 @@ class Webhook(_message.Message):
     ENABLED_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    DISABLED_REASON_FIELD_NUMBER: _builtins.int
+    DISABLED_AT_FIELD_NUMBER: _builtins.int
+    PREVIOUS_SECRET_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """UUIDv7."""
     organization_id: _builtins.str
     """The organization whose events are told."""
     url: _builtins.str
-    """Where events are posted to."""
+    """Where events are posted to. Only callers with webhooks:write see all of it;
+    for others, in events and in the audit log, all that follows the host is
+    "/…", for a path or query may be as good as a credential.
+    """
     description: _builtins.str
     """What it is for."""
     enabled: _builtins.bool
-    """Whether events are told at all."""
+    """Whether events are sent. While they are not, pending deliveries wait."""
+    disabled_reason: _builtins.str
+    """Why it is disabled: "requested" by a caller, or "gone", since the receiver
+    answered 410 Gone. Empty while it is enabled.
+    """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Which events are told; "*" stands for all."""
@@ -55,6 +65,16 @@ class Webhook(_message.Message):
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When it last changed."""
 
+    @_builtins.property
+    def disabled_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was disabled; not set while it is enabled."""
+
+    @_builtins.property
+    def previous_secret_expires_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when deliveries are signed with the secret before the last rotation
+        too; not set after it.
+        """
+
     def __init__(
         self,
         *,
@@ -66,10 +86,13 @@ class Webhook(_message.Message):
         enabled: _builtins.bool = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        disabled_reason: _builtins.str = ...,
+        disabled_at: _timestamp_pb2.Timestamp | None = ...,
+        previous_secret_expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "enabled", b"enabled", "event_types", b"event_types", "id", b"id", "organization_id", b"organization_id", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "enabled", b"enabled", "event_types", b"event_types", "id", b"id", "organization_id", b"organization_id", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -108,7 +131,9 @@ class Delivery(_message.Message):
     """The JSON text that is posted. Only GetDelivery fills it."""
     @_builtins.property
     def next_attempt_at(self) -> _timestamp_pb2.Timestamp:
-        """When the next attempt is due; not set when there is none."""
+        """When the next attempt is due; not set when there is none. It is not made
+        before the webhook is enabled.
+        """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -120,7 +145,9 @@ class Delivery(_message.Message):
 
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
-        """Every attempt, oldest first. Only GetDelivery fills it."""
+        """The attempts, oldest first, of which there are at most the newest 100; their
+        numbers and attempt_count tell what is left out. Only GetDelivery fills it.
+        """
 
     def __init__(
         self,

@@ -32,7 +32,10 @@ class CreateWebhookRequest(_message.Message):
     organization_id: _builtins.str
     """The organization."""
     url: _builtins.str
-    """Where to post events: an http or https address, at most 2,000 characters."""
+    """Where to post events: an http or https address, at most 2,000 characters,
+    whose host name resolves. A host name of Unicode is stored as IDNA 2008
+    writes it, a fragment is dropped.
+    """
     description: _builtins.str
     """What it is for, at most 500 characters."""
     @_builtins.property
@@ -207,7 +210,7 @@ class UpdateWebhookRequest(_message.Message):
     webhook_id: _builtins.str
     """The webhook."""
     url: _builtins.str
-    """Its new address."""
+    """Its new address, by the rules of CreateWebhook."""
     description: _builtins.str
     """Its new description, at most 500 characters."""
     enabled: _builtins.bool
@@ -360,18 +363,27 @@ class RotateWebhookSecretRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    OVERLAP_SECONDS_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
     """The webhook."""
+    overlap_seconds: _builtins.int
+    """How long deliveries are signed with the replaced secret too, in seconds: 0
+    for a secret that has leaked, at most 604,800 (7 days); 86,400 (a day) if
+    not given.
+    """
     def __init__(
         self,
         *,
         webhook_id: _builtins.str = ...,
+        overlap_seconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_overlap_seconds", b"_overlap_seconds", "overlap_seconds", b"overlap_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_overlap_seconds", b"_overlap_seconds", "overlap_seconds", b"overlap_seconds", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__overlap_seconds: _TypeAlias = _typing.Literal["overlap_seconds"]  # noqa: Y015
+    _WhichOneofArgType__overlap_seconds: _TypeAlias = _typing.Literal["_overlap_seconds", b"_overlap_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__overlap_seconds) -> _WhichOneofReturnType__overlap_seconds | None: ...
 
 Global___RotateWebhookSecretRequest: _TypeAlias = RotateWebhookSecretRequest  # noqa: Y015
 

@@ -99,8 +99,9 @@ class WebhookServiceServicer:
     """
 
     def CreateWebhook(self, request, context):
-        """Creates a webhook and shows its signing secret. Fails if the caller may
-        not read what the events show.
+        """Creates a webhook and shows its signing secret. An organization has at most
+        10, 25, 50 or 100 of them, by its tier. Fails if the caller may not read
+        what the events show.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,7 +123,8 @@ class WebhookServiceServicer:
 
     def UpdateWebhook(self, request, context):
         """Changes the given fields of a webhook. Fails if the caller may not read
-        what its events show, before or after the change.
+        what its events show, before or after the change. "webhook.disabled" is
+        also emitted when a receiver answers 410 Gone, which disables its webhook.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,16 +139,18 @@ class WebhookServiceServicer:
 
     def TestWebhook(self, request, context):
         """Sends the webhook an event of type "webhook.test", whatever it subscribes
-        to. Fails if the caller may not read what its events show.
+        to. Fails while the webhook is disabled, or if the caller may not read what
+        its events show.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateWebhookSecret(self, request, context):
-        """Gives a webhook a new signing secret and shows it. Deliveries are signed
-        with the new one from now on. Fails if the caller may not read what its
-        events show.
+        """Gives a webhook a new signing secret and shows it. During the overlap,
+        deliveries carry a signature with each of the two; one that is older than
+        the replaced secret is dropped at once. Fails if the caller may not read
+        what its events show.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,7 +173,8 @@ class WebhookServiceServicer:
 
     def RedeliverDelivery(self, request, context):
         """Sends a delivery once more, from the first of its attempts on. Fails
-        while it is pending, or if the caller may not read what its event shows.
+        while it is pending, while the webhook is disabled, or if the caller may
+        not read what its event shows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

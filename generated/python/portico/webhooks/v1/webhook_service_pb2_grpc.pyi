@@ -19,8 +19,9 @@ class WebhookServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.CreateWebhookRequest, _webhook_service_pb2.CreateWebhookResponse]
-    """Creates a webhook and shows its signing secret. Fails if the caller may
-    not read what the events show.
+    """Creates a webhook and shows its signing secret. An organization has at most
+    10, 25, 50 or 100 of them, by its tier. Fails if the caller may not read
+    what the events show.
     """
     ListWebhooks: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhooksRequest, _webhook_service_pb2.ListWebhooksResponse]
     """Lists the webhooks of an organization, newest first."""
@@ -28,18 +29,21 @@ class WebhookServiceStub:
     """Shows a webhook."""
     UpdateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.UpdateWebhookRequest, _webhook_service_pb2.UpdateWebhookResponse]
     """Changes the given fields of a webhook. Fails if the caller may not read
-    what its events show, before or after the change.
+    what its events show, before or after the change. "webhook.disabled" is
+    also emitted when a receiver answers 410 Gone, which disables its webhook.
     """
     DeleteWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookRequest, _webhook_service_pb2.DeleteWebhookResponse]
     """Deletes a webhook and all of its deliveries."""
     TestWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.TestWebhookRequest, _webhook_service_pb2.TestWebhookResponse]
     """Sends the webhook an event of type "webhook.test", whatever it subscribes
-    to. Fails if the caller may not read what its events show.
+    to. Fails while the webhook is disabled, or if the caller may not read what
+    its events show.
     """
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]
-    """Gives a webhook a new signing secret and shows it. Deliveries are signed
-    with the new one from now on. Fails if the caller may not read what its
-    events show.
+    """Gives a webhook a new signing secret and shows it. During the overlap,
+    deliveries carry a signature with each of the two; one that is older than
+    the replaced secret is dropped at once. Fails if the caller may not read
+    what its events show.
     """
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListDeliveriesRequest, _webhook_service_pb2.ListDeliveriesResponse]
     """Lists the deliveries of a webhook, newest first."""
@@ -49,7 +53,8 @@ class WebhookServiceStub:
     """
     RedeliverDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RedeliverDeliveryRequest, _webhook_service_pb2.RedeliverDeliveryResponse]
     """Sends a delivery once more, from the first of its attempts on. Fails
-    while it is pending, or if the caller may not read what its event shows.
+    while it is pending, while the webhook is disabled, or if the caller may
+    not read what its event shows.
     """
     ListEventTypes: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListEventTypesRequest, _webhook_service_pb2.ListEventTypesResponse]
     """Lists every event type that a webhook can subscribe to."""
@@ -65,8 +70,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.CreateWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.CreateWebhookRequest, _abc.Awaitable[_webhook_service_pb2.CreateWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.CreateWebhookResponse]:
-        """Creates a webhook and shows its signing secret. Fails if the caller may
-        not read what the events show.
+        """Creates a webhook and shows its signing secret. An organization has at most
+        10, 25, 50 or 100 of them, by its tier. Fails if the caller may not read
+        what the events show.
         """
 
     @_abc_1.abstractmethod
@@ -92,7 +98,8 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.UpdateWebhookRequest, _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]:
         """Changes the given fields of a webhook. Fails if the caller may not read
-        what its events show, before or after the change.
+        what its events show, before or after the change. "webhook.disabled" is
+        also emitted when a receiver answers 410 Gone, which disables its webhook.
         """
 
     @_abc_1.abstractmethod
@@ -110,7 +117,8 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.TestWebhookRequest, _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]:
         """Sends the webhook an event of type "webhook.test", whatever it subscribes
-        to. Fails if the caller may not read what its events show.
+        to. Fails while the webhook is disabled, or if the caller may not read what
+        its events show.
         """
 
     @_abc_1.abstractmethod
@@ -119,9 +127,10 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.RotateWebhookSecretRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.RotateWebhookSecretRequest, _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]:
-        """Gives a webhook a new signing secret and shows it. Deliveries are signed
-        with the new one from now on. Fails if the caller may not read what its
-        events show.
+        """Gives a webhook a new signing secret and shows it. During the overlap,
+        deliveries carry a signature with each of the two; one that is older than
+        the replaced secret is dropped at once. Fails if the caller may not read
+        what its events show.
         """
 
     @_abc_1.abstractmethod
@@ -149,7 +158,8 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.RedeliverDeliveryRequest, _abc.Awaitable[_webhook_service_pb2.RedeliverDeliveryResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.RedeliverDeliveryResponse]:
         """Sends a delivery once more, from the first of its attempts on. Fails
-        while it is pending, or if the caller may not read what its event shows.
+        while it is pending, while the webhook is disabled, or if the caller may
+        not read what its event shows.
         """
 
     @_abc_1.abstractmethod

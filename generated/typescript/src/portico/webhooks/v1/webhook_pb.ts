@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/webhooks/v1/webhook.proto.
  */
 export const file_portico_webhooks_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEi1gEKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIs8CCghEZWxpdmVyeRIKCgJpZBgBIAEoCRISCgp3ZWJob29rX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhUKDWF0dGVtcHRfY291bnQYBiABKA0SMwoPbmV4dF9hdHRlbXB0X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCGF0dGVtcHRzGAogAygLMhwucG9ydGljby53ZWJob29rcy52MS5BdHRlbXB0Eg8KB3BheWxvYWQYCyABKAkinQEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgNEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2R1cmF0aW9uX21zGAMgASgNEhcKD3Jlc3BvbnNlX3N0YXR1cxgEIAEoDRIVCg1yZXNwb25zZV9ib2R5GAUgASgJEg0KBWVycm9yGAYgASgJIkIKCUV2ZW50VHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEi4AIKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIs8CCghEZWxpdmVyeRIKCgJpZBgBIAEoCRISCgp3ZWJob29rX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhUKDWF0dGVtcHRfY291bnQYBiABKA0SMwoPbmV4dF9hdHRlbXB0X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCGF0dGVtcHRzGAogAygLMhwucG9ydGljby53ZWJob29rcy52MS5BdHRlbXB0Eg8KB3BheWxvYWQYCyABKAkinQEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgNEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2R1cmF0aW9uX21zGAMgASgNEhcKD3Jlc3BvbnNlX3N0YXR1cxgEIAEoDRIVCg1yZXNwb25zZV9ib2R5GAUgASgJEg0KBWVycm9yGAYgASgJIkIKCUV2ZW50VHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * An address of the customer's that is told of an organization's events.
@@ -35,7 +35,9 @@ export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
   organizationId: string;
 
   /**
-   * Where events are posted to.
+   * Where events are posted to. Only callers with webhooks:write see all of it;
+   * for others, in events and in the audit log, all that follows the host is
+   * "/…", for a path or query may be as good as a credential.
    *
    * @generated from field: string url = 3;
    */
@@ -56,7 +58,7 @@ export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
   description: string;
 
   /**
-   * Whether events are told at all.
+   * Whether events are sent. While they are not, pending deliveries wait.
    *
    * @generated from field: bool enabled = 6;
    */
@@ -75,6 +77,29 @@ export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 8;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * Why it is disabled: "requested" by a caller, or "gone", since the receiver
+   * answered 410 Gone. Empty while it is enabled.
+   *
+   * @generated from field: string disabled_reason = 9;
+   */
+  disabledReason: string;
+
+  /**
+   * When it was disabled; not set while it is enabled.
+   *
+   * @generated from field: google.protobuf.Timestamp disabled_at = 10;
+   */
+  disabledAt?: Timestamp | undefined;
+
+  /**
+   * Until when deliveries are signed with the secret before the last rotation
+   * too; not set after it.
+   *
+   * @generated from field: google.protobuf.Timestamp previous_secret_expires_at = 11;
+   */
+  previousSecretExpiresAt?: Timestamp | undefined;
 };
 
 /**
@@ -133,7 +158,8 @@ export type Delivery = Message<"portico.webhooks.v1.Delivery"> & {
   attemptCount: number;
 
   /**
-   * When the next attempt is due; not set when there is none.
+   * When the next attempt is due; not set when there is none. It is not made
+   * before the webhook is enabled.
    *
    * @generated from field: google.protobuf.Timestamp next_attempt_at = 7;
    */
@@ -154,7 +180,8 @@ export type Delivery = Message<"portico.webhooks.v1.Delivery"> & {
   deliveredAt?: Timestamp | undefined;
 
   /**
-   * Every attempt, oldest first. Only GetDelivery fills it.
+   * The attempts, oldest first, of which there are at most the newest 100; their
+   * numbers and attempt_count tell what is left out. Only GetDelivery fills it.
    *
    * @generated from field: repeated portico.webhooks.v1.Attempt attempts = 10;
    */
