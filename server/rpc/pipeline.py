@@ -13,12 +13,13 @@ from urllib.parse import unquote
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
 from server.kit.call import Call, Client
 from server.kit.clock import Clock
 from server.kit.contract import ContractError, Method, methods
+from server.kit.errors import MalformedMessageError
 from server.kit.ids import new_id
 
 Context = aio.ServicerContext[Any, Any]
@@ -89,16 +90,37 @@ class Pipeline:
 
         async def handle(request: Message, context: Context) -> Message:
             call = _call(method, context, self.clock, behind_gateway)
-            response = await self.errors(request, call, proceed, context)
+            way = _refuse_malformed if request is _MALFORMED else proceed
+            response = await self.errors(request, call, way, context)
             if call.reply_metadata:
                 await context.send_initial_metadata(tuple(call.reply_metadata.items()))
             return response
 
         return grpc.unary_unary_rpc_method_handler(
             handle,
-            request_deserializer=method.request.FromString,
+            request_deserializer=_deserializer(method.request.FromString),
             response_serializer=method.response.SerializeToString,
         )
+
+
+# What could not be read. The engines have answers of their own for that, with a stack trace in
+# the log, and one of them tells the caller of it.
+_MALFORMED: Any = object()
+
+
+def _deserializer(parse: Callable[[bytes], Message]) -> Callable[[bytes], Message]:
+    def deserialize(serialized: bytes) -> Message:
+        try:
+            return parse(serialized)
+        except DecodeError:
+            malformed: Message = _MALFORMED
+            return malformed
+
+    return deserialize
+
+
+async def _refuse_malformed(_request: Any, _call: Call) -> Message:
+    raise MalformedMessageError
 
 
 def _compose(interceptors: Sequence[Interceptor], serve: Proceed) -> Proceed:
