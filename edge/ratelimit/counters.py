@@ -55,7 +55,6 @@ class Counters:
         each = {slot: iter(found) for slot, found in counted.items()}
         return [next(each[question.slot]) for question in questions]
 
-
     def _each_alone(self, questions: Sequence[Question], now: int) -> Sequence[Counted | None]:
         """Decides questions of which one makes the script fail, which has charged nobody then."""
         return [self.charge([question], now)[0] for question in questions]

@@ -14,8 +14,8 @@ from pathlib import Path
 from threading import Thread
 
 import structlog
-from grpc import StatusCode
 from google.protobuf.message import DecodeError
+from grpc import StatusCode
 from grpc_health.v1 import health_pb2
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 

@@ -22,9 +22,7 @@ from server.kit.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
 DOMAIN = "portico"
 
 # What the entries of a descriptor of our gateway, and of the core, can be.
-ENTRIES = frozenset(
-    {"category", "subject", "tier", "organization", "limits", "address", "email"}
-)
+ENTRIES = frozenset({"category", "subject", "tier", "organization", "limits", "address", "email"})
 
 # Whoever cannot be told apart shares one budget.
 UNKNOWN_CALLER = "unknown"

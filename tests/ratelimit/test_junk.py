@@ -82,15 +82,11 @@ async def service(
 ) -> AsyncIterator[Service]:
     async with AsyncExitStack() as parts:
         if request.param == "ratelimit":
-            limits = RateLimitSettings.model_validate(
-                {**engine_settings, "ratelimit_timeout": 10}
-            )
+            limits = RateLimitSettings.model_validate({**engine_settings, "ratelimit_timeout": 10})
             await parts.enter_async_context(ratelimit(limits, Clock()))
             socket, method, good = limits.ratelimit_socket, RATELIMIT, _question()
         else:
-            keys = AuthorizeSettings.model_validate(
-                {**engine_settings, "internal_token": "t" * 32}
-            )
+            keys = AuthorizeSettings.model_validate({**engine_settings, "internal_token": "t" * 32})
             await parts.enter_async_context(authorize(keys))
             socket, method = keys.authorize_socket, AUTHORIZE
             good = CheckRequest().SerializeToString()
@@ -114,7 +110,7 @@ async def test_a_malformed_message_is_an_error_and_the_service_lives_on(service:
 
 
 async def test_good_requests_beside_malformed_ones_are_answered(service: Service) -> None:
-    chosen = random.Random(7)
+    chosen = random.Random(7)  # noqa: S311 (the same junk at each run)
     junk = [(chosen.choice([HEALTH, service.method]), chosen.choice(JUNK)) for _ in range(200)]
     good = [(service.method, service.good)] * 8
     calls = junk + good

@@ -24,7 +24,6 @@ from tests.ratelimit.harness import (
     somebody,
 )
 
-
 # In the protocol since Envoy 1.33, and not in these classes yet.
 WEEK = 7
 

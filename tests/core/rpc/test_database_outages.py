@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import grpc
@@ -80,9 +80,9 @@ async def verify_key(world: World, secret: str) -> None:
 
 
 @pytest.fixture
-async def people(world: World) -> AsyncIterator[list[Person]]:
+async def people(world: World) -> list[Person]:
     """Somebody for each call that changes its own row."""
-    yield [await world.new_person() for _ in range(6)]
+    return [await world.new_person() for _ in range(6)]
 
 
 async def test_connections_that_ended_while_they_were_idle_cost_no_call_anything(
@@ -147,7 +147,7 @@ async def test_a_database_that_only_reads_refuses_writes_as_unavailable_and_reco
         for _ in range(3):
             call = world.users.UpdateMe(users.UpdateMeRequest(bio="b"), metadata=owner.metadata)
             found = await refused(call, grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
-            assert found.retry_after is not None and found.retry_after >= 1
+            assert (found.retry_after or 0) >= 1
     # Each write has let its connection go: it was to a server that only reads.
     await write(world, owner)
 
@@ -175,7 +175,7 @@ async def test_without_a_connection_left_calls_are_unavailable_and_recover(
             world.users.UpdateMe(users.UpdateMeRequest(bio="b"), metadata=owner.metadata),
         ):
             found = await refused(call, grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
-            assert found.retry_after is not None and found.retry_after >= 1
+            assert (found.retry_after or 0) >= 1
     finally:
         for connection in taken:
             connection.close()

@@ -85,8 +85,6 @@ async def test_a_message_that_cannot_be_read_is_a_malformed_message(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(method=st.sampled_from(METHODS), junk=st.binary(max_size=200))
-async def test_no_bytes_end_the_core(
-    world: World, owner: Person, method: str, junk: bytes
-) -> None:
+async def test_no_bytes_end_the_core(world: World, owner: Person, method: str, junk: bytes) -> None:
     code = await send(world, owner, method, junk)
     assert code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
