@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -52,7 +53,8 @@ class Service:
     async def send(self, method: str, message: bytes) -> grpc.StatusCode:
         """Calls a method with any bytes, and gives the status."""
         try:
-            await self.channel.unary_unary(method)(message, timeout=10)
+            call: Any = self.channel.unary_unary(method)
+            await call(message, timeout=10)
         except grpc.aio.AioRpcError as error:
             return error.code()
         return grpc.StatusCode.OK
@@ -97,7 +99,8 @@ async def service(
 def _question() -> bytes:
     """A request for somebody new."""
     one = descriptor({"subject": somebody(), "tier": "free", "category": "read"})
-    return RateLimitRequest(domain="portico", descriptors=[one]).SerializeToString()
+    serialized: bytes = RateLimitRequest(domain="portico", descriptors=[one]).SerializeToString()
+    return serialized
 
 
 async def test_a_malformed_message_is_an_error_and_the_service_lives_on(service: Service) -> None:
@@ -145,7 +148,7 @@ async def test_no_bytes_end_the_service(service: Service, junk: bytes, health: b
 
 
 # Everything that the protocol has room for, in our own domain and in another.
-DESCRIPTORS = st.builds(
+DESCRIPTORS: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     entries=st.lists(
         st.tuples(
@@ -172,13 +175,13 @@ async def test_every_question_of_the_protocol_is_answered(
     engine_settings: dict[str, object],
     limiter: Service,
     domain: str,
-    descriptors: list[dict[str, object]],
+    descriptors: list[dict[str, Any]],
     hits: int,
 ) -> None:
     request = RateLimitRequest(domain=domain, hits_addend=hits)
     for one in descriptors:
         added = request.descriptors.add()
-        for key, value in one["entries"]:  # type: ignore[attr-defined]
+        for key, value in one["entries"]:
             added.entries.add(key=key, value=value)
         if one["unit"]:
             added.limit.unit, added.limit.requests_per_unit = one["unit"], one["limit"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import grpc
 import pytest
@@ -77,7 +78,7 @@ async def test_an_hour_admits_exactly_its_limit(gateway: Gateway, clock: Clock) 
 
 
 async def test_a_window_slides_over_the_end_of_its_span(gateway: Gateway, clock: Clock) -> None:
-    caller = {"subject": somebody(), "tier": "enterprise", "limits": "minute=50"}
+    caller: dict[str, Any] = {"subject": somebody(), "tier": "enterprise", "limits": "minute=50"}
     assert (await gateway.ask(cost=50, **caller)).admitted
     clock.turn(60)  # the next minute begins, and all fifty still count
     assert not (await gateway.ask(**caller)).admitted

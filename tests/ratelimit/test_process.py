@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -28,7 +29,7 @@ NAMES = {
 
 @asynccontextmanager
 async def running(
-    service: str, stderr: int = asyncio.subprocess.PIPE, **settings: str
+    service: str, stderr: int = asyncio.subprocess.PIPE, /, **settings: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The service as a process of its own.
 
@@ -107,7 +108,7 @@ async def test_a_log_that_cannot_be_written_changes_no_answer(
             grpc.aio.insecure_channel(f"unix:{socket}") as channel,
         ):
             await health(socket, "")
-            call = channel.unary_unary(f"/{NAMES[service]}/{method}")
+            call: Any = channel.unary_unary(f"/{NAMES[service]}/{method}")
             for _ in range(5):
                 if service == "authorize":
                     answer = await call(request.SerializeToString(), timeout=5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,14 +26,18 @@ WAITS = st.one_of(
     st.integers(0, 4_000_000),
 )
 HISTORIES = st.lists(st.tuples(WAITS, st.integers(0, 4)), min_size=1, max_size=40)
-UNHURRIED = {"tier": "enterprise", "category": "read"}
+
+
+def unhurried(limits: str) -> dict[str, Any]:
+    """Somebody whose own limits are the only ones that are met."""
+    return {"subject": somebody(), "limits": limits, "tier": "enterprise", "category": "read"}
 
 
 @pytest.mark.parametrize("offset", [0, 0.001, 20, 59.999])
 async def test_one_a_minute_is_one_in_every_minute(
     gateway: Gateway, clock: Clock, offset: float
 ) -> None:
-    caller = {"subject": somebody(), "limits": "minute=1", **UNHURRIED}
+    caller = unhurried("minute=1")
     clock.turn(offset)
     for _ in range(5):
         assert (await gateway.ask(**caller)).admitted
@@ -44,14 +50,14 @@ async def test_one_a_minute_is_one_in_every_minute(
 
 
 async def test_a_steady_caller_gets_all_of_a_small_limit(gateway: Gateway, clock: Clock) -> None:
-    caller = {"subject": somebody(), "limits": "minute=5", **UNHURRIED}
+    caller = unhurried("minute=5")
     for _ in range(60):
         assert (await gateway.ask(**caller)).admitted
         clock.turn(12)
 
 
 async def test_no_minute_ever_has_more_than_a_small_limit(gateway: Gateway, clock: Clock) -> None:
-    caller, admitted, now = {"subject": somebody(), "limits": "minute=5", **UNHURRIED}, [], 0.0
+    caller, admitted, now = unhurried("minute=5"), [], 0.0
     for _ in range(400):
         if (await gateway.ask(**caller)).admitted:
             admitted.append(now)
@@ -64,7 +70,7 @@ async def test_no_minute_ever_has_more_than_a_small_limit(gateway: Gateway, cloc
 async def test_a_refusal_says_when_enough_of_the_charges_have_gone(
     gateway: Gateway, clock: Clock
 ) -> None:
-    caller = {"subject": somebody(), "limits": "minute=3", **UNHURRIED}
+    caller = unhurried("minute=3")
     for _ in range(3):
         await gateway.ask(**caller)
         clock.turn(10)
@@ -91,7 +97,7 @@ async def test_a_limit_of_nothing_admits_nothing_and_asks_for_no_haste(
 async def test_a_clock_far_ahead_locks_nobody_out_of_a_small_limit(
     gateway: Gateway, valkey: Redis, clock: Clock
 ) -> None:
-    caller = {"subject": somebody(), "limits": "minute=1", **UNHURRIED}
+    caller = unhurried("minute=1")
     clock.turn(86400)
     assert (await gateway.ask(**caller)).admitted
     clock.turn(-86400)
@@ -102,7 +108,7 @@ async def test_a_clock_far_ahead_locks_nobody_out_of_a_small_limit(
 async def test_a_clock_that_is_a_little_behind_counts_what_came_before(
     gateway: Gateway, valkey: Redis, clock: Clock
 ) -> None:
-    caller = {"subject": somebody(), "limits": "minute=2", **UNHURRIED}
+    caller = unhurried("minute=2")
     assert (await gateway.ask(**caller)).admitted
     clock.turn(-0.005)  # another process, five milliseconds late
     assert (await gateway.ask(**caller)).admitted
@@ -128,7 +134,7 @@ async def test_small_limits_agree_with_a_list_of_what_was_admitted(
     gateway: Gateway, clock: Clock, history: list[tuple[int, int]], minute: int, hour: int
 ) -> None:
     model = ExactModel({"key-minute": (60, minute), "key-hour": (3600, hour)})
-    caller = {"subject": somebody(), "limits": f"minute={minute},hour={hour}", **UNHURRIED}
+    caller = unhurried(f"minute={minute},hour={hour}")
     for milliseconds, cost in history:
         clock.turn(milliseconds / 1000)
         answer = await gateway.ask(own_cost=cost, **caller)

@@ -187,7 +187,7 @@ async def test_without_a_connection_left_calls_are_unavailable_and_recover(
 async def test_a_database_that_takes_no_connections_is_unavailable(
     world: World, owner: Person, database_url: str, postgres_url: str, refused: Refused
 ) -> None:
-    name = sql.Identifier(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"])
+    name = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]))
     with administrator(postgres_url) as connection:
         allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
         connection.execute(allow.format(name, sql.Literal(False)))

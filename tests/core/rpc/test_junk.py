@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import grpc
 import pytest
@@ -43,7 +44,7 @@ JUNK = [CUT_SHORT, b"\xff" * 40, b"\x0a\x02\xff\xfe", b"\x08", bytes(range(256))
 
 async def send(world: World, owner: Person, method: str, message: bytes) -> grpc.StatusCode:
     """Calls a method with any bytes, and gives the status."""
-    call = world.channel.unary_unary(method)
+    call: Any = world.channel.unary_unary(method)
     try:
         await call(message, metadata=owner.metadata, timeout=10)
     except grpc.aio.AioRpcError as error:
@@ -74,7 +75,8 @@ async def test_a_malformed_message_is_refused_by_every_method_and_harms_none(
 async def test_a_message_that_cannot_be_read_is_a_malformed_message(
     world: World, owner: Person, refused: Refused, method: str
 ) -> None:
-    call = world.channel.unary_unary(method)(CUT_SHORT, metadata=owner.metadata)
+    method_call: Any = world.channel.unary_unary(method)
+    call = method_call(CUT_SHORT, metadata=owner.metadata)
     found = await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
     assert "DecodeError" not in found.message
 
