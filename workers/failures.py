@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from server.kit.db import database_unavailable
 
 log = structlog.get_logger("workers")
 
-# The database or Valkey is down. One line says it; a stack trace would say no more.
-OUTAGES = (OperationalError, InterfaceError, PoolTimeoutError, RedisError, OSError)
+# Valkey or the network is down; the database has more ways. One line says it; a stack trace
+# would say no more.
+OUTAGES = (RedisError, OSError)
 
 
 @contextmanager
@@ -26,7 +27,8 @@ def quiet_failure(event: str, **facts: str) -> Iterator[None]:
     """
     try:
         yield
-    except OUTAGES as error:
-        log.warning(event, outage=type(error).__name__, **facts)
-    except Exception:
-        log.exception(event, **facts)
+    except Exception as error:
+        if isinstance(error, OUTAGES) or database_unavailable(error):
+            log.warning(event, outage=type(error).__name__, **facts)
+        else:
+            log.exception(event, **facts)

@@ -6,7 +6,6 @@ import logging
 import warnings
 from typing import Any
 
-import structlog
 from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging
 
@@ -14,17 +13,6 @@ from server.kit import logs
 
 # Celery tells of every task that comes and goes; our own lines say what was done.
 QUIET = ("celery.worker.strategy", "celery.app.trace", "celery.beat", "kombu", "aiohttp")
-
-
-class StructlogHandler(logging.Handler):
-    """Hands records of the standard library's logging to structlog."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Logs one record."""
-        facts: dict[str, Any] = {"logger": record.name}
-        if record.exc_info:
-            facts["exc_info"] = record.exc_info
-        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), **facts)
 
 
 def configure(process: str, level: str) -> None:
@@ -35,7 +23,7 @@ def configure(process: str, level: str) -> None:
         level: "debug", "info", "warning" or "error".
     """
     logs.configure(process, level)
-    logging.basicConfig(handlers=[StructlogHandler()], level=level.upper(), force=True)
+    logging.basicConfig(handlers=[logs.StructlogHandler()], level=level.upper(), force=True)
     logging.captureWarnings(True)
     # What Celery fears of a worker that runs as root are pickled arguments; our tasks have none.
     warnings.simplefilter("ignore", SecurityWarning)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
+from redis.exceptions import ResponseError
 
 from edge.ratelimit.decision import Counts
 from edge.ratelimit.link import Runner
@@ -45,11 +46,23 @@ class Counters:
             groups.setdefault(question.slot, []).append(question)
         calls = [_call(slot, group, now) for slot, group in groups.items()]
         answers = self._runner.run(calls)
-        counted = dict(zip(groups, map(_read, groups.values(), answers), strict=True))
+        counted = {
+            slot: self._each_alone(group, now) if _spoilt(group, answer) else _read(group, answer)
+            for (slot, group), answer in zip(groups.items(), answers, strict=True)
+        }
         if len(counted) == 1:
             return counted.popitem()[1]
         each = {slot: iter(found) for slot, found in counted.items()}
         return [next(each[question.slot]) for question in questions]
+
+    def _each_alone(self, questions: Sequence[Question], now: int) -> Sequence[Counted | None]:
+        """Decides questions of which one makes the script fail, which has charged nobody then."""
+        return [self.charge([question], now)[0] for question in questions]
+
+
+def _spoilt(questions: Sequence[Question], answer: Any) -> bool:
+    """Whether one of several questions cost the others their answer."""
+    return len(questions) > 1 and isinstance(answer, ResponseError) and "user_script" in str(answer)
 
 
 def _call(slot: int, questions: Sequence[Question], now: int) -> Call:

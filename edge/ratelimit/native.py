@@ -14,11 +14,12 @@ from pathlib import Path
 from threading import Thread
 
 import structlog
+from google.protobuf.message import DecodeError
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
-from edge.ratelimit.service import Answer, Failure, Service
+from edge.ratelimit.service import MALFORMED, SURPRISE, Answer, Failure, Service
 from server.kit.start import claim_socket
 
 # More at once would keep the first one waiting for the last.
@@ -26,7 +27,6 @@ LARGEST_BATCH = 256
 HEALTH_METHOD = "/grpc.health.v1.Health/Check"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-SURPRISE = Failure(StatusCode.INTERNAL, "internal error")
 
 log = structlog.get_logger("ratelimit")
 
@@ -62,7 +62,8 @@ async def serving_batches(
 def _serve(front: NativeGrpcFront, answer: Service, health: _Health) -> None:
     """Answers until the front is closed."""
     while (events := front.recv_batch(LARGEST_BATCH)) is not None:
-        calls, requests = [], []
+        calls: list[int] = []
+        requests: list[bytes] = []
         for kind, call, method, payload, _ in events:
             if kind != EVENT_CALL or payload is None:
                 continue
@@ -70,19 +71,26 @@ def _serve(front: NativeGrpcFront, answer: Service, health: _Health) -> None:
                 calls.append(call)
                 requests.append(payload)
             else:
-                _respond(front, call, health.check(payload))
+                _respond_all(front, [call], health.check, [payload])
         if requests:
-            for call, one in zip(calls, _guarded(answer, requests), strict=True):
-                _respond(front, call, one)
+            _respond_all(front, calls, answer, requests)
 
 
-def _guarded(answer: Service, requests: Sequence[bytes]) -> Sequence[Answer]:
-    """The answers; a bug is INTERNAL without a word from inside, and the thread lives on."""
+def _respond_all(
+    front: NativeGrpcFront, calls: Sequence[int], answer: Service, requests: Sequence[bytes]
+) -> None:
+    """Answers calls. Whatever happens, none of it ends the thread, which nobody would replace."""
     try:
-        return answer(requests)
+        answers = answer(requests)
     except Exception:
+        # A bug is INTERNAL without a word from inside.
         log.exception("unexpected")
-        return [SURPRISE] * len(requests)
+        answers = [SURPRISE] * len(requests)
+    for call, one in zip(calls, answers, strict=True):
+        try:
+            _respond(front, call, one)
+        except Exception:
+            log.exception("unanswered")
 
 
 def _respond(front: NativeGrpcFront, call: int, answer: Answer) -> None:
@@ -98,9 +106,16 @@ class _Health:
     def __init__(self, name: str, ready: asyncio.Event) -> None:
         self._names, self._ready = {"", name}, ready
 
-    def check(self, payload: bytes) -> Answer:
-        """Answers a serialized HealthCheckRequest."""
-        if health_pb2.HealthCheckRequest.FromString(payload).service not in self._names:
+    def check(self, payloads: Sequence[bytes]) -> list[Answer]:
+        """Answers serialized HealthCheckRequests."""
+        return [self._check(payload) for payload in payloads]
+
+    def _check(self, payload: bytes) -> Answer:
+        try:
+            name = health_pb2.HealthCheckRequest.FromString(payload).service
+        except DecodeError:
+            return MALFORMED
+        if name not in self._names:
             return Failure(StatusCode.NOT_FOUND, "there is no such service")
         ready = self._ready.is_set()
         status = health_pb2.HealthCheckResponse(status=SERVING if ready else NOT_SERVING)

@@ -7,7 +7,7 @@ and the charge carries the doubt so that it can be logged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -20,6 +20,9 @@ from edge.ratelimit.windows import Period, Window, Windows
 from server.kit.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
 
 DOMAIN = "portico"
+
+# What the entries of a descriptor of our gateway, and of the core, can be.
+ENTRIES = frozenset({"category", "subject", "tier", "organization", "limits", "address", "email"})
 
 # Whoever cannot be told apart shares one budget.
 UNKNOWN_CALLER = "unknown"
@@ -38,6 +41,8 @@ class Doubt(StrEnum):
     UNKNOWN_TIER = "unknown_tier"
     UNKNOWN_CATEGORY = "unknown_category"
     UNREADABLE_LIMITS = "unreadable_limits"
+    UNKNOWN_ENTRY = "unknown_entry"
+    UNKNOWN_UNIT = "unknown_unit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,11 @@ def unlimited(cost: int) -> Charge:
     return Charge("none", (), cost)
 
 
+def with_doubt(charge: Charge, doubt: Doubt) -> Charge:
+    """The same charge with one doubt more."""
+    return replace(charge, doubts=(*charge.doubts, doubt))
+
+
 def charge_for(
     entries: Mapping[str, str], cost: int, limits: Limits, shadows: Shadows = NO_SHADOWS
 ) -> Charge:
@@ -107,6 +117,8 @@ def charge_for(
         shadows: rules of the table that are only tried.
     """
     doubts: list[Doubt] = []
+    if not entries.keys() <= ENTRIES:
+        doubts.append(Doubt.UNKNOWN_ENTRY)
     category = _category(entries, doubts)
     if category in rules.SHARES:
         budgets = _tier_budgets(entries, category, limits, shadows, doubts)

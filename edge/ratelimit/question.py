@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ from edge.ratelimit.policy import (
     charge_for,
     overridden,
     unlimited,
+    with_doubt,
 )
 from edge.ratelimit.resp import bulk
 from edge.ratelimit.shadows import Shadows
@@ -29,6 +30,18 @@ from edge.ratelimit.windows import Period
 LARGEST_COST = 1_000_000_000  # so that the script's numbers stay exact
 MOST_DESCRIPTORS = 1000  # so that one request does not keep the others waiting
 REMEMBERED = 8192  # questions; each takes about a kilobyte
+
+# The units of a descriptor's own limit, by their numbers in envoy/type/v3/ratelimit_unit.proto.
+# A newer Envoy may know more of them.
+UNITS: Mapping[int, Period] = {
+    1: Period.SECOND,
+    2: Period.MINUTE,
+    3: Period.HOUR,
+    4: Period.DAY,
+    5: Period.MONTH,
+    6: Period.YEAR,
+    7: Period.WEEK,
+}
 
 
 class BadQuestionError(Exception):
@@ -128,12 +141,15 @@ class Questions:
     def _charge(self, domain: str, descriptor: RateLimitDescriptor, addend: int) -> Charge:
         cost = _cost(descriptor, addend)
         entries = tuple((entry.key, entry.value) for entry in descriptor.entries)
-        override = _override(descriptor)
-        if override is not None:
+        period = UNITS.get(descriptor.limit.unit)
+        if period is not None:
+            override = Override(descriptor.limit.requests_per_unit, period)
             return overridden(domain, entries, override, cost)
-        if domain != DOMAIN:
-            return unlimited(cost)
-        return charge_for(dict(entries), cost, self._limits, self._shadows)
+        if domain == DOMAIN:
+            charge = charge_for(dict(entries), cost, self._limits, self._shadows)
+        else:
+            charge = unlimited(cost)
+        return with_doubt(charge, Doubt.UNKNOWN_UNIT) if descriptor.limit.unit else charge
 
 
 def _slot(keys: Sequence[bytes]) -> int:
@@ -162,15 +178,6 @@ def _form(charges: Sequence[Charge]) -> Form:
         for budget in charge.budgets
     ]
     return Form(len(charges), tuple(parts))
-
-
-def _override(descriptor: RateLimitDescriptor) -> Override | None:
-    """The descriptor's own limit, if it has one."""
-    own = descriptor.limit
-    if not own.unit:
-        return None
-    # The protocol counts its units from 1, a second; ours have the burst before them.
-    return Override(own.requests_per_unit, Period(own.unit + 1))
 
 
 def _cost(descriptor: RateLimitDescriptor, of_request: int) -> int:

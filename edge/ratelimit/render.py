@@ -28,6 +28,7 @@ UNITS = {
     Period.MINUTE: Unit.MINUTE,
     Period.HOUR: Unit.HOUR,
     Period.DAY: Unit.DAY,
+    Period.WEEK: Unit.WEEK,
     Period.MONTH: Unit.MONTH,
     Period.YEAR: Unit.YEAR,
 }

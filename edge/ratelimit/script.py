@@ -5,7 +5,12 @@ charged to all of its windows, or to none if one of them refuses. A budget is a
 string with a record for each window: the period, then
 
     of a window that drips: when it will be empty, in microseconds, and nothing else
+    of one with a log: the last charge that counts, what the charges of its length add
+        up to, and nothing else; both are found again by the log at each decision
     of any other: the start of its span, what was charged in it, and in the span before
+
+Before the records of a budget of which a window has a log stand a zero, the number of
+charges in the log (1 byte), and of each its time in milliseconds (6) and its amount (2).
 """
 
 REFUSED, ADMITTED, OVER_A_SHADOW = 0, 1, 2
@@ -21,17 +26,19 @@ CHARGE = """
 -- Returns for each question 1 if it is admitted and each of its budgets, the records of the
 --   windows as they are now; or 2 if it is admitted but more than a shadow has left, or 0 if it
 --   is refused, and the budgets as they were before.
-local DRIPS, SLIDES = 0, 1
+local DRIPS, SLIDES, LOG = 0, 1, 3
 local HIGHEST = 4294967295
 local RECORD, WINDOW = 'BI8I4I4', 'BBBI8I8I8I8I8'
 local RECORD_BYTES, WINDOW_FIELDS = 17, 8
+-- A charge in a log. A limit with a log is lower than the number of charges that are kept.
+local CHARGE, CHARGE_BYTES, LARGEST_CHARGE, CHARGES = 'I6I2', 8, 65535, 20
 local READ_AT_ONCE = 1000
 local unpack_fields, pack_fields = struct.unpack, struct.pack
 local now = tonumber(ARGV[1])
 local now_us = now * 1000
 
 -- The formats of so many records, or windows, in a row.
-local records_of, windows_of = {}, {}
+local records_of, windows_of, charges_of = {}, {}, {}
 local function format(known, each, number)
   local found = known[number]
   if not found then
@@ -67,6 +74,27 @@ for first = 1, #KEYS, READ_AT_ONCE do
   for i = first, last do values[i] = found[i - first + 1] end
 end
 
+-- The charges of a log, times and amounts in turn, and where the records begin.
+local function read_log(value)
+  if value:byte(1) ~= 0 then return nil, 1 end
+  local number = value:byte(2) or 0
+  local records = 3 + number * CHARGE_BYTES
+  if #value < records then return nil, 1 end
+  local log = {unpack_fields(format(charges_of, CHARGE, number), value, 3)}
+  log[#log] = nil
+  return log, records
+end
+
+-- What is not a budget of ours counts as none.
+local function read_count(value)
+  local log, at = read_log(value)
+  local number = (#value - at + 1) / RECORD_BYTES
+  if number % 1 ~= 0 then return nil end
+  local count = {unpack_fields(format(records_of, RECORD, number), value, at)}
+  count.number, count.log = number, log
+  return count
+end
+
 -- Each budget is read once and written once, however many questions share it: four fields a
 -- record, in the order in which they lie in Valkey.
 local counts = {}
@@ -74,13 +102,8 @@ local function counts_of(index, expires)
   local found = counts[KEYS[index]]
   if not found then
     local value = values[index]
-    if value then
-      local number = #value / RECORD_BYTES
-      found = {unpack_fields(format(records_of, RECORD, number), value)}
-      found.number, found.expires = number, expires
-    else
-      found = {number = 0, expires = expires, renewed = true}
-    end
+    found = value and read_count(value) or {number = 0, renewed = true}
+    found.expires = expires
     counts[KEYS[index]] = found
   end
   if found.expires < expires then found.expires = expires end
@@ -122,6 +145,57 @@ local function slide(count, i, algorithm, start, length)
   count.renewed = true
 end
 
+-- Charges count for as long as the window is, to the millisecond; one that lies further ahead
+-- than that was dated by a wrong clock. The record gets the charge with whose end the same
+-- request fits if it does not fit now, else the last one. Where nothing is allowed, nothing fits
+-- after any time; that is asked again when the window is over.
+local function look_back(count, i, length, asked, limit)
+  local log = count.log or {}
+  local used, last = 0, limit > 0 and now - length or now
+  for c = 1, #log, 2 do
+    if log[c] > now - length and log[c] <= now + length then
+      used, last = used + log[c + 1], log[c]
+    end
+  end
+  local fits = used + asked <= limit
+  if not fits and asked <= limit then
+    local excess = used + asked - limit
+    for c = 1, #log, 2 do
+      if excess <= 0 then break end
+      if log[c] > now - length and log[c] <= now + length then
+        excess, last = excess - log[c + 1], log[c]
+      end
+    end
+  end
+  count[i + 1], count[i + 2], count[i + 3] = last, used, 0
+  return fits
+end
+
+-- Adds a charge to a log, in the order of time, and drops those that count no longer.
+local function note(count, amount, length)
+  local kept, noted = {}, false
+  local function keep(at, charged)
+    if kept[#kept - 1] == at then
+      charged = charged + kept[#kept]
+      kept[#kept], kept[#kept - 1] = nil, nil
+    end
+    kept[#kept + 1], kept[#kept + 2] = at, math.min(charged, LARGEST_CHARGE)
+  end
+  local log = count.log or {}
+  for c = 1, #log, 2 do
+    if log[c] > now - length and log[c] <= now + length then
+      if not noted and log[c] > now then
+        keep(now, amount)
+        noted = true
+      end
+      keep(log[c], log[c + 1])
+    end
+  end
+  if not noted then keep(now, amount) end
+  count.log = {unpack(kept, math.max(1, #kept - 2 * CHARGES + 1))}
+  count.expires, count.renewed = math.max(count.expires, now + length), true
+end
+
 -- Brings the counts of a budget up to the present; gives whether a window refuses, and
 -- whether a shadow would. Whole numbers only: the span before counts by the part of it that
 -- is not over.
@@ -135,6 +209,8 @@ local function examine(budget, count)
     local fits
     if budget[w + 1] == DRIPS then
       fits = drip(count, at, limit) - now_us + asked <= limit
+    elseif budget[w + 1] == LOG then
+      fits = look_back(count, at, budget[w + 5], asked, limit)
     else
       local start, length = budget[w + 4], budget[w + 5]
       if count[at + 1] ~= start then slide(count, at, budget[w + 1], start, length) end
@@ -155,7 +231,7 @@ end
 
 -- A shadow lets more pass than its limit, so it stops at the brim.
 local function charge(budget, count)
-  local i = 1
+  local i, noted, length = 1, 0, 0
   for w = 1, WINDOW_FIELDS * budget.windows, WINDOW_FIELDS do
     local amount = budget[w + 7]
     if amount > 0 then
@@ -164,6 +240,9 @@ local function charge(budget, count)
       if budget[w + 1] == DRIPS then
         local brim = now_us + budget[w + 3]
         count[at + 1] = math.min(count[at + 1] + amount, math.max(count[at + 1], brim))
+      elseif budget[w + 1] == LOG then
+        count[at + 1], count[at + 2] = now, math.min(count[at + 2] + amount, HIGHEST)
+        noted, length = math.max(noted, amount), math.max(length, budget[w + 5])
       else
         count[at + 2] = math.min(count[at + 2] + amount, HIGHEST)
       end
@@ -171,15 +250,24 @@ local function charge(budget, count)
     end
     i = i + 4
   end
+  if noted > 0 then note(count, noted, length) end
+end
+
+local function packed_records(count)
+  return pack_fields(format(records_of, RECORD, count.number), unpack(count, 1, 4 * count.number))
 end
 
 local function packed(count)
-  return pack_fields(format(records_of, RECORD, count.number), unpack(count, 1, 4 * count.number))
+  local log = count.log
+  if not log then return packed_records(count) end
+  local number = #log / 2
+  return string.char(0, number) .. pack_fields(format(charges_of, CHARGE, number), unpack(log))
+    .. packed_records(count)
 end
 
 -- The records of the windows alone, in their order.
 local function told(budget, count)
-  if not count.scattered and count.number == budget.windows then return packed(count) end
+  if not count.scattered and count.number == budget.windows then return packed_records(count) end
   local records = {}
   for w = 1, WINDOW_FIELDS * budget.windows, WINDOW_FIELDS do
     local at = place(count, budget[w])

@@ -31,7 +31,8 @@ class Failure:
 
 
 UNAVAILABLE = Failure(StatusCode.UNAVAILABLE, "the limits cannot be read")
-MALFORMED = Failure(StatusCode.INVALID_ARGUMENT, "not a rate limit request")
+MALFORMED = Failure(StatusCode.INVALID_ARGUMENT, "the message cannot be read")
+SURPRISE = Failure(StatusCode.INTERNAL, "internal error")
 
 Answer = bytes | Failure
 # From the requests of a batch to an answer for each, serialized both.
@@ -76,7 +77,7 @@ class RateLimitService:
         answers: list[Answer] = [UNAVAILABLE] * len(requests)
         asked: list[tuple[int, Question]] = []
         for index, request in enumerate(requests):
-            found = self._understand(request)
+            found = self._understand(request, now)
             if isinstance(found, Failure):
                 answers[index] = found
             elif refusal := _repeated(found, now, batch):
@@ -90,13 +91,20 @@ class RateLimitService:
         batch.count()
         return answers
 
-    def _understand(self, request: bytes) -> Question | Failure:
+    def _understand(self, request: bytes, now: int) -> Question | Failure:
+        """Reads a request. What is wrong with it, and any bug that it meets, is its own answer:
+        the batch holds the requests of others."""
         try:
-            return self._questions.read(request)
+            question = self._questions.read(request)
+            question.shaped(now)
         except BadQuestionError as error:
             return Failure(StatusCode.INVALID_ARGUMENT, str(error))
         except DecodeError:
             return MALFORMED
+        except Exception:
+            log.exception("unexpected")
+            return SURPRISE
+        return question
 
     def _decide(self, questions: Sequence[Question], now: int, batch: Batch) -> Sequence[Answer]:
         counted = self._counters.charge(questions, now)
@@ -116,6 +124,14 @@ class RateLimitService:
 
 
 def _answer(question: Question, counted: Counted | None, now: int, batch: Batch) -> Answer:
+    try:
+        return _render(question, counted, now, batch)
+    except Exception:
+        log.exception("unexpected")
+        return SURPRISE
+
+
+def _render(question: Question, counted: Counted | None, now: int, batch: Batch) -> Answer:
     if counted is None:
         batch.unavailable(question)
         return UNAVAILABLE

@@ -16,6 +16,10 @@ from edge.ratelimit.render import Told
 from edge.ratelimit.resp import bulk
 from edge.ratelimit.windows import Algorithm, Period, RunningWindow, Windows, running
 
+# Added to the period of a window with a log: its record is not that of a window with two
+# counts, which it may be tomorrow when the limit is raised.
+LOGGED = 16
+
 # A stretch of the calendar is kept a little longer, for callers whose clock is behind.
 SLACK = 3_600_000  # milliseconds
 
@@ -118,7 +122,8 @@ def _find_shape(form: Form, now: int) -> Shape:
 
 
 def _good(windows: Sequence[RunningWindow], now: int) -> range:
-    """When the spans of all of them run; for no windows, that does not matter."""
+    """When the spans of all of them run; without any span, that does not matter."""
+    windows = [one for one in windows if one.algorithm is not Algorithm.LOG]
     if not windows:
         return range(2 * now)
     return range(max(one.start for one in windows), min(one.end for one in windows))
@@ -135,7 +140,7 @@ def _asked(form: Form) -> Counter[tuple[int, Period]]:
 
 def _packed(window: RunningWindow, charged: int) -> bytes:
     return _WINDOW.pack(
-        window.period,
+        window.period + LOGGED * (window.algorithm is Algorithm.LOG),
         window.algorithm,
         window.shadow,
         window.brim,
@@ -148,6 +153,8 @@ def _packed(window: RunningWindow, charged: int) -> bytes:
 
 def _needed_until(window: RunningWindow) -> int:
     """When the count may be forgotten: one that slides is needed through the next span."""
+    if window.algorithm is Algorithm.LOG:
+        return 0  # as long as its last charge counts, which the script knows
     if window.algorithm is Algorithm.CALENDAR:
         return window.end + SLACK
     return window.end + window.length

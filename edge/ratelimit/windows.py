@@ -17,6 +17,7 @@ class Period(IntEnum):
     DAY = 5
     MONTH = 6
     YEAR = 7
+    WEEK = 8
 
 
 class Algorithm(IntEnum):
@@ -28,10 +29,16 @@ class Algorithm(IntEnum):
     SLIDES = 1
     # A stretch of the calendar, counted anew from each start.
     CALENDAR = 2
+    # The time of each charge is kept (sliding window log): exact at every moment.
+    LOG = 3
 
 
 BURST_SECONDS = 10
 SLIDING_SECONDS = {Period.SECOND: 1, Period.MINUTE: 60, Period.HOUR: 3600}
+# Up to this limit a sliding window keeps the time of each charge. Two counts know a charge's
+# time only by its span, which costs a caller up to one request a span: one of many is
+# little, one of one is all.
+LOGGED_LIMIT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Window:
     Attributes:
         name: what callers see in the RateLimit headers.
         limit: how much may be charged in the period.
-        zone: whose calendar holds for days, months and years.
+        zone: whose calendar holds for days, weeks, months and years.
         shadow: counted and reported, but nothing is refused for it.
     """
 
@@ -56,7 +63,9 @@ class Window:
         """How it counts."""
         if self.period is Period.BURST:
             return Algorithm.DRIPS
-        return Algorithm.SLIDES if self.period in SLIDING_SECONDS else Algorithm.CALENDAR
+        if self.period not in SLIDING_SECONDS:
+            return Algorithm.CALENDAR
+        return Algorithm.LOG if self.limit <= LOGGED_LIMIT else Algorithm.SLIDES
 
     @property
     def interval(self) -> int:
@@ -104,6 +113,8 @@ def span_at(window: Window, now: int) -> Span:
     if window.algorithm is Algorithm.CALENDAR:
         return _calendar_span(window.period, window.zone, now)
     length = SLIDING_SECONDS.get(window.period, BURST_SECONDS) * 1000
+    if window.algorithm is Algorithm.LOG:
+        return Span(0, length)  # it has no spans: the last minute is the last minute
     return Span(now // length * length, length)
 
 
@@ -124,6 +135,9 @@ def _find_calendar_span(period: Period, zone: tzinfo, now: int) -> Span:
     start = day.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if period is Period.DAY:
         end = start + timedelta(days=1)
+    elif period is Period.WEEK:  # ISO 8601: it begins on Monday
+        start -= timedelta(days=start.weekday())
+        end = start + timedelta(days=7)
     elif period is Period.MONTH:
         start = start.replace(day=1)
         end = (start + timedelta(days=32)).replace(day=1)

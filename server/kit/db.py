@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import select as select_module
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from psycopg import errors as pg
-from sqlalchemy import ColumnElement, DateTime, Integer, MetaData, delete, func, select
+from psycopg.pq import ConnStatus
+from psycopg.pq.abc import PGconn
+from sqlalchemy import ColumnElement, DateTime, Integer, MetaData, delete, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import (
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -35,12 +47,15 @@ NAMING = {
 CONNECT_TIMEOUT = 2  # seconds
 STATEMENT_TIMEOUT = 10_000  # milliseconds
 POOL_TIMEOUT = 2  # seconds
-# Of every connection. The last one ends a connection whose other side has gone without a
-# word, in milliseconds; nothing else would, for minutes.
+# Of every connection. The time-out in milliseconds and the probes after so many idle seconds
+# end a connection whose other side has gone without a word; nothing else would, for minutes.
 CONNECTION: Mapping[str, Any] = {
     "connect_timeout": CONNECT_TIMEOUT,
     "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC",
     "tcp_user_timeout": 5_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
 }
 
 
@@ -85,7 +100,7 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         url: the address, in libpq form.
         pool_size: how many connections are kept open.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         url.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=pool_size,
         # Opening a connection costs PostgreSQL more than a request does: none comes and goes.
@@ -93,6 +108,65 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         pool_timeout=POOL_TIMEOUT,
         connect_args=dict(CONNECTION),
     )
+    event.listen(engine.sync_engine, "checkout", _replace_if_lost)
+    event.listen(engine.sync_engine, "handle_error", _leave_a_standby)
+    return engine
+
+
+def is_lost(pgconn: PGconn) -> bool:
+    """Whether PostgreSQL has ended a connection while it was idle.
+
+    It is seen on our side of the socket: one system call, and no round trip.
+    """
+    try:
+        if not _readable(pgconn.socket):
+            return False
+        # An idle connection has nothing to say but why it ends. Only TLS has words of its own.
+        if not pgconn.ssl_in_use:
+            return True
+        pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return pgconn.status != ConnStatus.OK
+
+
+def _readable(descriptor: int) -> bool:
+    # Not select(): it knows no descriptor above 1023.
+    poll = select_module.poll()
+    poll.register(descriptor, select_module.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _replace_if_lost(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Before a connection of the pool is used: the pool takes another for one that is lost."""
+    if is_lost(connection.driver_connection.pgconn):
+        raise DisconnectionError
+
+
+def _leave_a_standby(context: ExceptionContext) -> None:
+    """After a fail-over a connection may lead to a server that only reads: the pool lets all of
+    its connections go, and finds the new primary under the same address."""
+    if isinstance(context.original_exception, pg.ReadOnlySqlTransaction):
+        context.is_disconnect = True
+
+
+def database_unavailable(error: Exception) -> bool:
+    """Whether an error says that the database cannot do it now, whatever is asked of it.
+
+    Among these are a server that starts or stops, has no connection left or no room on its
+    disk, and one that only reads because another has taken over.
+    """
+    match error:
+        case DBAPIError():
+            return (
+                isinstance(error, OperationalError | InterfaceError)
+                or isinstance(error.orig, pg.ReadOnlySqlTransaction)
+                or error.connection_invalidated
+            )
+        # Those of psycopg come from reads that go past SQLAlchemy.
+        case PoolTimeoutError() | psycopg.OperationalError() | psycopg.InterfaceError():
+            return True
+    return False
 
 
 Sessions = async_sessionmaker[AsyncSession]

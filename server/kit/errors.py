@@ -114,6 +114,13 @@ class InvalidRequestError(DomainError):
     reason = "VALIDATION_ERROR"
 
 
+class MalformedMessageError(DomainError):
+    """The request is not a message of this method."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "MALFORMED_MESSAGE"
+
+
 class ConcurrentUpdateError(DomainError):
     """Somebody else changed the resource at the same moment; read it again."""
 

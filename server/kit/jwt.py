@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -99,7 +100,8 @@ class TokenIssuer:
             "sec": secret_id or None,
             "tier": tier,
             "iat": int(now.timestamp()),
-            "exp": int((now + lifetime).timestamp()),
+            # Rounded up: nothing ends before the moment that was stated for it.
+            "exp": ceil((now + lifetime).timestamp()),
             "jti": str(new_id()),
         }
         present = {name: value for name, value in claims.items() if value is not None}

@@ -17,7 +17,7 @@ from sqlalchemy import ARRAY, ColumnElement, Select, any_, bindparam, or_
 from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.orm import InstrumentedAttribute
 
-from server.kit.db import CONNECTION
+from server.kit.db import CONNECTION, is_lost
 
 CONNECTIONS = 4
 
@@ -62,16 +62,26 @@ class Reads:
     async def fetch(self, query: KeyedQuery, keys: Sequence[Any], **values: Any) -> list[Any]:
         """The rows for the keys.
 
+        A connection that has ended meanwhile is replaced, and if it ends under the query,
+        that is asked once more: it only reads, and many callers wait for it.
+
         Raises:
             psycopg.OperationalError: if the database does not answer. The next
-                call connects anew.
+                call opens a new connection.
         """
+        parameters = {**query.constants, **values, "keys": list(keys)}
         connection = await self._idle.get()
         try:
-            connection = connection or await self._connect()
-            parameters = {**query.constants, **values, "keys": list(keys)}
-            cursor = await connection.execute(query.sql, parameters, prepare=True)
-            return await cursor.fetchall()
+            if connection is None or is_lost(connection.pgconn):
+                connection = await self._replace(connection)
+                return await _run(connection, query.sql, parameters)
+            try:
+                return await _run(connection, query.sql, parameters)
+            except psycopg.OperationalError:
+                if not connection.closed:
+                    raise
+            connection = await self._replace(connection)
+            return await _run(connection, query.sql, parameters)
         except BaseException:
             # What a broken or interrupted exchange left on the line is not worth finding out.
             if connection is not None:
@@ -88,6 +98,13 @@ class Reads:
             if connection is not None:
                 await connection.close()
 
+    async def _replace(
+        self, lost: psycopg.AsyncConnection[NamedTuple] | None
+    ) -> psycopg.AsyncConnection[NamedTuple]:
+        if lost is not None:
+            await lost.close()
+        return await self._connect()
+
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         return await psycopg.AsyncConnection.connect(
             self._url,
@@ -95,3 +112,10 @@ class Reads:
             row_factory=namedtuple_row,
             **CONNECTION,
         )
+
+
+async def _run(
+    connection: psycopg.AsyncConnection[NamedTuple], sql: str, parameters: Mapping[str, Any]
+) -> list[Any]:
+    cursor = await connection.execute(sql, parameters, prepare=True)
+    return await cursor.fetchall()

@@ -22,7 +22,7 @@ from server.kit.contract import ContractError, Method, methods
 from server.kit.errors import (
     AnswerTooLargeError,
     DomainError,
-    InvalidRequestError,
+    MalformedMessageError,
     PayloadTooLargeError,
 )
 from server.kit.ids import new_id
@@ -125,7 +125,7 @@ def _parse(sent: bytes, method: Method) -> Message | DomainError:
     try:
         return method.request.FromString(sent)
     except DecodeError:
-        return InvalidRequestError()
+        return MalformedMessageError()
 
 
 def _refuse(error: DomainError) -> Proceed:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 import structlog
 from google.protobuf.message import Message
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
 from server.kit.call import Call
-from server.kit.db import ConstraintErrors, refusal
+from server.kit.db import ConstraintErrors, database_unavailable, refusal
 from server.kit.errors import (
     ConcurrentUpdateError,
     DomainError,
@@ -56,9 +54,9 @@ class DatabaseRefusals:
                 return _lost_race(call)
             case DataError() if "NUL" in str(error.orig):
                 return InvalidRequestError(violations=nul_violations(request))
-            case OperationalError() | InterfaceError() | PoolTimeout() | psycopg.OperationalError():
-                log.warning("database_unavailable", rpc=call.method.path, error=str(error)[:200])
-                return UnavailableError()
+        if database_unavailable(error):
+            log.warning("database_unavailable", rpc=call.method.path, error=str(error)[:200])
+            return UnavailableError()
         return None
 
 

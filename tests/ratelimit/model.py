@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from fractions import Fraction
 
@@ -66,3 +67,48 @@ class Model:
         today = now.astimezone(self._zone).strftime(unit)
         same = (c for at, c in self._admitted if at.astimezone(self._zone).strftime(unit) == today)
         return Fraction(sum(same))
+
+
+class ExactModel:
+    """Small sliding windows: a list of what was admitted, each counted for as long as a window is.
+
+    Args:
+        windows: seconds and limit of each, by name.
+    """
+
+    def __init__(self, windows: Mapping[str, tuple[int, int]]) -> None:
+        self.windows = windows
+        self._admitted: list[tuple[int, int]] = []
+
+    def ask(self, now: datetime, cost: int) -> bool:
+        """Whether a request is admitted."""
+        if self.wait(now, cost) != 0:
+            return False
+        self._admitted.append((_milliseconds(now), cost))
+        return True
+
+    def left(self, now: datetime) -> dict[str, int]:
+        """What remains of each window."""
+        return {
+            name: limit - self._used(_milliseconds(now), seconds)
+            for name, (seconds, limit) in self.windows.items()
+        }
+
+    def wait(self, now: datetime, cost: int) -> int | None:
+        """Milliseconds until a request would be admitted; None if there is no such moment."""
+        waits = [self._wait(_milliseconds(now), cost, *window) for window in self.windows.values()]
+        return None if None in waits else max(wait for wait in waits if wait is not None)
+
+    def _wait(self, now: int, cost: int, seconds: int, limit: int) -> int | None:
+        if cost > limit:
+            return None
+        ends = (at + 1000 * seconds for at, _ in self._admitted)
+        moments = (now, *sorted(end for end in ends if end > now))
+        return next(at - now for at in moments if self._used(at, seconds) + cost <= limit)
+
+    def _used(self, now: int, seconds: int) -> int:
+        return sum(cost for at, cost in self._admitted if at > now - 1000 * seconds)
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

@@ -16,7 +16,7 @@ from redis.crc import key_slot
 
 from cli.run.watchdog import Watchdog
 from edge.settings import RateLimitSettings
-from tests.ratelimit.harness import Clock, Gateway, descriptor, running_limiter, somebody
+from tests.ratelimit.harness import Answer, Clock, Gateway, descriptor, running_limiter, somebody
 from tests.stack import running_valkey
 
 
@@ -127,16 +127,27 @@ async def test_everything_in_valkey_expires_by_itself(gateway: Gateway, valkey: 
 async def test_a_count_is_kept_until_it_has_faded(
     gateway: Gateway, valkey: Redis, clock: Clock
 ) -> None:
-    await gateway.ask(address="192.0.2.9", category="login")
+    await gateway.ask(address="192.0.2.9", category="read")
     (key,) = await valkey.keys("*")
     # It is noon: what is charged in this hour counts, less and less, until two.
     assert 7190 <= await valkey.ttl(key) <= 7200
     await valkey.pexpire(key, 1000)
-    await gateway.ask(address="192.0.2.9", category="login")
+    await gateway.ask(address="192.0.2.9", category="read")
     assert await valkey.pttl(key) <= 1000  # in the same spans nothing is to be prolonged
     clock.turn(3600)
-    await gateway.ask(address="192.0.2.9", category="login")
+    await gateway.ask(address="192.0.2.9", category="read")
     assert 7190 <= await valkey.ttl(key) <= 7200
+
+
+async def test_a_log_is_kept_as_long_as_its_last_charge_counts(
+    gateway: Gateway, valkey: Redis, clock: Clock
+) -> None:
+    for _ in range(2):
+        await gateway.ask(address="192.0.2.9", category="login")
+        (key,) = await valkey.keys("*")
+        assert 3590 <= await valkey.ttl(key) <= 3600
+        await valkey.pexpire(key, 1000)
+        clock.turn(1)
 
 
 async def test_all_counts_of_a_caller_are_on_one_node_of_a_cluster(
@@ -148,6 +159,37 @@ async def test_all_counts_of_a_caller_are_on_one_node_of_a_cluster(
     keys = await valkey.keys("*")
     assert len(keys) == 4
     assert len({key_slot(str(key).encode()) for key in keys}) == 1
+
+
+async def test_a_small_limit_takes_little_room_whatever_is_asked(
+    gateway: Gateway, valkey: Redis, clock: Clock
+) -> None:
+    for _ in range(40):
+        await gateway.ask(address="192.0.2.9", category="login")
+        clock.turn(13)
+    (key,) = await valkey.keys("*")
+    assert 0 < (await valkey.memory_usage(key) or 0) < 400  # bytes
+
+
+async def test_what_others_have_put_under_the_key_of_a_caller_is_no_count(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    for value in (b"x", b"\x00", b"\x00\x05abc", b"\x00\xff", b"y" * 16):
+        caller = somebody()
+        await valkey.set(f"rl:{{subject:{caller}}}:read", value)
+        assert (await gateway.ask(subject=caller)).left == {"burst": 9, "minute": 29, "hour": 499}
+
+
+async def test_a_caller_whose_count_is_spoilt_costs_nobody_else_an_answer(
+    gateway: Gateway, valkey: Redis
+) -> None:
+    spoilt = somebody()
+    await valkey.set(f"rl:{{subject:{spoilt}}}:read", b"\x01" * 17 * 9000)
+    callers = [spoilt, *(somebody() for _ in range(50))]
+    answers = await asyncio.gather(
+        *(gateway.ask(subject=caller) for caller in callers), return_exceptions=True
+    )
+    assert all(isinstance(answer, Answer) and answer.admitted for answer in answers[1:])
 
 
 async def test_a_caller_takes_little_room(gateway: Gateway, valkey: Redis) -> None:

@@ -40,7 +40,8 @@ async def test_the_customary_headers_tell_of_the_window_with_the_least_left(
         last = (await gateway.ask(subject=caller, limits="hour=20")).headers
         clock.turn(5)
     assert (last["x-ratelimit-limit"], last["x-ratelimit-remaining"]) == ("20", "3")
-    assert last["x-ratelimit-reset"] == str(UNIX_NOON + 3600)
+    # All of the hour is back when the last of its charges is an hour old.
+    assert last["x-ratelimit-reset"] == str(UNIX_NOON + 75 + 3600)
 
 
 async def test_an_admitted_request_is_not_told_to_come_back_later(gateway: Gateway) -> None:
@@ -89,6 +90,6 @@ async def test_envoy_gets_the_status_of_the_window_to_mind(gateway: Gateway, clo
     assert status.code == RateLimitResponse.OK
     assert (status.current_limit.name, status.current_limit.unit) == ("key-hour", Unit.HOUR)
     assert (status.current_limit.requests_per_unit, status.limit_remaining) == (1, 0)
-    assert status.duration_until_reset.ToMilliseconds() == 3_597_500
+    assert status.duration_until_reset.ToMilliseconds() == 3_600_000
     refused = (await gateway.ask(subject=caller, limits="hour=1")).status
     assert refused.code == RateLimitResponse.OVER_LIMIT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import grpc
 import pytest
@@ -77,16 +78,15 @@ async def test_an_hour_admits_exactly_its_limit(gateway: Gateway, clock: Clock) 
 
 
 async def test_a_window_slides_over_the_end_of_its_span(gateway: Gateway, clock: Clock) -> None:
-    caller = somebody()
-    for _ in range(5):
-        await gateway.ask(address="192.0.2.1", category="login", subject=caller)
-    clock.turn(60)  # the next minute begins, and all five still count
-    assert not (await gateway.ask(address="192.0.2.1", category="login")).admitted
-    clock.turn(11.999)  # a millisecond short of a fifth of the minute
-    assert not (await gateway.ask(address="192.0.2.1", category="login")).admitted
-    clock.turn(0.001)  # a fifth of them has faded: four count
-    assert (await gateway.ask(address="192.0.2.1", category="login")).admitted
-    assert not (await gateway.ask(address="192.0.2.1", category="login")).admitted
+    caller: dict[str, Any] = {"subject": somebody(), "tier": "enterprise", "limits": "minute=50"}
+    assert (await gateway.ask(cost=50, **caller)).admitted
+    clock.turn(60)  # the next minute begins, and all fifty still count
+    assert not (await gateway.ask(**caller)).admitted
+    clock.turn(1.199)  # a millisecond short of a fiftieth of the minute
+    assert not (await gateway.ask(**caller)).admitted
+    clock.turn(0.001)  # a fiftieth of them has faded: 49 count
+    assert (await gateway.ask(**caller)).admitted
+    assert not (await gateway.ask(**caller)).admitted
 
 
 async def test_after_two_spans_of_silence_everything_is_forgotten(

@@ -9,10 +9,17 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
+from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.ratelimit.harness import descriptor
+
+FULL = Path("/dev/full")
 
 NAMES = {
     "authorize": "envoy.service.auth.v3.Authorization",
@@ -21,15 +28,21 @@ NAMES = {
 
 
 @asynccontextmanager
-async def running(service: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The service as a process of its own."""
+async def running(
+    service: str, stderr: int = asyncio.subprocess.PIPE, /, **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The service as a process of its own.
+
+    Args:
+        stderr: where its log goes.
+    """
     variables = {f"PORTICO_{name.upper()}": value for name, value in settings.items()}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         f"from edge.{service}.main import main; main()",
         env={**os.environ, **variables},
-        stderr=asyncio.subprocess.PIPE,
+        stderr=stderr,
     )
     try:
         yield process
@@ -63,6 +76,52 @@ async def test_a_service_is_healthy_private_and_stops_cleanly(
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         process.terminate()
         assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("engine", ["pygrpc-native", "grpcio"])
+@pytest.mark.parametrize(
+    ("service", "method"), [("authorize", "Check"), ("ratelimit", "ShouldRateLimit")]
+)
+async def test_a_log_that_cannot_be_written_changes_no_answer(
+    service: str, method: str, engine: str, short_folder: Path
+) -> None:
+    folder = short_folder / f"unwritten-{service}-{engine}"
+    socket = folder / f"{service}.sock"
+    # Neither Valkey nor the core is there: each call has something to log.
+    settings = {
+        "redis_url": f"unix://{folder}/none.sock",
+        "runtime_dir": str(folder),
+        "grpc_engine": engine,
+        "internal_token": "t" * 32,
+        "log_level": "debug",
+    }
+    one = descriptor({"subject": "somebody", "tier": "none", "category": "none"})
+    limits = RateLimitRequest(domain="portico", descriptors=[one])
+    keys = CheckRequest()
+    keys.attributes.request.http.headers["x-api-key"] = "pk_test_none"
+    request = limits if service == "ratelimit" else keys
+    full = os.open(FULL, os.O_WRONLY)
+    try:
+        async with (
+            running(service, full, **settings) as process,
+            grpc.aio.insecure_channel(f"unix:{socket}") as channel,
+        ):
+            await health(socket, "")
+            call: Any = channel.unary_unary(f"/{NAMES[service]}/{method}")
+            for _ in range(5):
+                if service == "authorize":
+                    answer = await call(request.SerializeToString(), timeout=5)
+                    assert CheckResponse.FromString(answer).denied_response.status.code == 401
+                    continue
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await call(request.SerializeToString(), timeout=5)
+                assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert process.returncode is None
+            process.terminate()
+            assert await asyncio.wait_for(process.wait(), 10) == 0
+    finally:
+        os.close(full)
 
 
 @pytest.mark.parametrize(

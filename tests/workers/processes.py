@@ -26,6 +26,7 @@ class Platform:
 
     Attributes:
         folder: where the processes keep their state and logs.
+        output: where they write what they log, if not into those.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class Platform:
     database_url: str
     valkey_url: str
     master_key: bytes
+    output: Path | None = None
 
     @asynccontextmanager
     async def running(self, *names: str, **variables: str) -> AsyncIterator[list[Child]]:
@@ -82,8 +84,13 @@ class Platform:
         )
         command = Command(
             name=name,
-            arguments=(sys.executable, "-m", "cli", name),
+            arguments=(*self._redirection(), sys.executable, "-m", "cli", name),
             log=self.folder / f"{name}.log",
             environment={key: value for key, value in environment.items() if value},
         )
         return await spawn(command, self.watchdog)
+
+    def _redirection(self) -> tuple[str, ...]:
+        if self.output is None:
+            return ()
+        return ("sh", "-c", f'exec "$0" "$@" >{self.output} 2>&1')

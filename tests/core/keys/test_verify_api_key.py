@@ -10,6 +10,7 @@ import jwt
 import pytest
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
+from portico.organizations.v1.organization_service_pb2 import GetOrganizationRequest
 
 from server.kit.tokens import new_api_key
 from tests.core.conftest import Refused
@@ -29,7 +30,8 @@ async def test_the_answer_says_whose_the_key_is(ring: KeyRing) -> None:
     assert (claims["org"], claims["tier"]) == (ring.organization_id, "free")
     # Envoy accepts tokens for "portico" from anyone; this one must not pass there.
     assert claims["aud"] == "portico-internal"
-    assert claims["exp"] <= verified.expires_at.seconds
+    # A token's seconds are whole ones: it never ends before what was stated.
+    assert 0 <= claims["exp"] - verified.expires_at.ToNanoseconds() / 1e9 < 1
 
 
 async def test_the_answer_holds_for_five_minutes(ring: KeyRing) -> None:
@@ -46,6 +48,21 @@ async def test_it_holds_no_longer_than_the_key(
     assert (await ring.verify(key.secret)).expires_at == key.api_key.expires_at
     with world.clock.later(timedelta(minutes=1)):
         await refused(ring.verify(key.secret), *REFUSED)
+
+
+async def test_a_key_is_good_until_the_moment_that_was_stated_for_its_end(
+    ring: KeyRing, world: World, refused: Refused
+) -> None:
+    end = datetime.now(UTC).replace(microsecond=900_000) + timedelta(minutes=3)
+    key = await ring.create("organization:read", expires_at=end)
+    request = GetOrganizationRequest(organization_id=ring.organization_id)
+    with world.clock.later(end - datetime.now(UTC) - timedelta(milliseconds=600)):
+        metadata = await world.key_metadata(key.secret)
+        await world.organizations.GetOrganization(request, metadata=metadata)
+    with world.clock.later(end - datetime.now(UTC)):
+        await refused(ring.verify(key.secret), *REFUSED)
+        call = world.organizations.GetOrganization(request, metadata=metadata)
+        await refused(call, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
 def swapped(secret: str) -> str:
