@@ -202,9 +202,11 @@ async def test_a_mail_is_charged_to_all_who_answer_for_it_or_to_none(gateway: Ga
 async def test_the_mails_of_an_organization_are_limited_by_its_tier(
     gateway: Gateway, tier: str, hour: int
 ) -> None:
-    entries = {"category": "mail_organization", "organization": somebody(), "tier": tier}
-    assert (await gateway.ask(cost=hour, **entries)).admitted
-    assert not (await gateway.ask(**entries)).admitted
+    charged = descriptor(
+        {"category": "mail_organization", "organization": somebody(), "tier": tier}
+    )
+    assert (await gateway.send([charged], cost=hour)).admitted
+    assert not (await gateway.send([charged])).admitted
 
 
 async def test_one_address_gets_ten_mails_of_a_kind_a_day(gateway: Gateway, clock: Clock) -> None:
@@ -212,7 +214,7 @@ async def test_one_address_gets_ten_mails_of_a_kind_a_day(gateway: Gateway, cloc
     admitted = 0
     for _ in range(8):
         for _ in range(4):
-            entries = {"category": "mail_recipient", "email": "daily"}
-            admitted += (await gateway.ask(**entries)).admitted
+            answer = await gateway.ask(category="mail_recipient", email="daily")
+            admitted += answer.admitted
         clock.turn(2.5 * 3600)
     assert admitted == 10
