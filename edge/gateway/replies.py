@@ -137,7 +137,7 @@ _OTHER_REFUSAL = Reply(
 
 def local_reply_config() -> Json:
     """The whole of Envoy's own answers."""
-    mappers = [*_authorizer_refusals(), _transcoder_failure()]
+    mappers = [_body_refusal(), *_authorizer_refusals(), _transcoder_failure()]
     for reply in REPLIES:
         mappers += _mappers(reply, "EQ")
     mappers += _mappers(_OTHER_FAILURE, "GE")
@@ -160,6 +160,12 @@ def _authorizer_refusals() -> list[Json]:
         },
         {"filter": told, "headers_to_add": common, "body_format_override": body},
     ]
+
+
+def _body_refusal() -> Json:
+    """What body.lua refuses: the body has the shape already, with its details."""
+    filter_ = _cel('"x-edge-refusal" in response.headers')
+    return {"filter": filter_, "headers_to_add": _common_headers()}
 
 
 def _transcoder_failure() -> Json:

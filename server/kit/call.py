@@ -108,6 +108,8 @@ class Call:
     opened_db: AsyncSession | None = field(default=None, repr=False)
     reply_metadata: dict[str, str] = field(default_factory=dict)
     authorized: bool = False
+    # The version of the resource before this call changes it.
+    found_version: int | None = field(default=None, repr=False)
     after_commit: list[AfterCommit] = field(default_factory=list)
     # The workers' tasks that shall run once this call is committed.
     wakes: set[str] = field(default_factory=set)
@@ -178,12 +180,23 @@ class Call:
     def expect(self, version: int) -> None:
         """Holds a resource's version against If-Match, if the caller sent it.
 
+        Each update calls it as soon as it has the resource; see `changed`.
+
         Raises:
             EtagMismatchError: if the resource has changed since.
         """
+        self.found_version = version
         expected = self.metadata.get("if-match")
         if expected is not None and not {"*", f'"{version}"'} & _tags(expected):
             raise EtagMismatchError
+
+    def changed(self, version: int) -> bool:
+        """Whether an update changed anything: nothing is recorded of one that did not.
+
+        Args:
+            version: of the resource, after the flush.
+        """
+        return version != self.found_version
 
     def location(self, path: str) -> None:
         """Tells where the created resource is, as a path below the base address."""

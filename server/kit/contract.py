@@ -51,6 +51,7 @@ class Method:
         permission: the permission that is needed, or "".
         reads: whether it changes nothing.
         emits: the event types it may cause.
+        masked: whether a mask names what it changes; see `changes`.
     """
 
     path: str
@@ -60,6 +61,7 @@ class Method:
     reads: bool
     emits: frozenset[str]
     names_organization: bool
+    masked: bool
     request: type[Message]
     response: type[Message]
 
@@ -93,6 +95,7 @@ def _method(method: MethodDescriptor) -> Method:
         reads=options.Extensions[options_pb2.limit].category in _READ_CATEGORIES,
         emits=frozenset(options.Extensions[options_pb2.emits]),
         names_organization="organization_id" in method.input_type.fields_by_name,
+        masked="update_mask" in method.input_type.fields_by_name,
         request=GetMessageClass(method.input_type),
         response=GetMessageClass(method.output_type),
     )

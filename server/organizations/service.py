@@ -12,6 +12,7 @@ from portico.organizations.v1.organization_pb2 import Organization as Organizati
 
 from server.kit.announce import Announcer
 from server.kit.call import Call
+from server.kit.changes import changed_fields
 from server.kit.errors import NotFoundError, UnauthenticatedError
 from server.kit.ids import parse_id
 from server.kit.paging import Cursors
@@ -92,13 +93,15 @@ class OrganizationService:
     ) -> pb.UpdateOrganizationResponse:
         organization = await _find(request.organization_id, call)
         call.expect(organization.version)
-        if request.HasField("name"):
+        changed = changed_fields(request)
+        if "name" in changed:
             organization.name = request.name
-        if request.HasField("slug"):
+        if "slug" in changed:
             organization.slug = request.slug
         await call.db.flush()
         await call.db.refresh(organization)
-        _record("organization.updated", organization, call)
+        if call.changed(organization.version):
+            _record("organization.updated", organization, call)
         return pb.UpdateOrganizationResponse(organization=await _shown(organization, call))
 
     async def DeleteOrganization(
@@ -134,13 +137,14 @@ class OrganizationService:
         await call.db.flush()
         call.etag(limits.version)
         shown = wire.limits(limits)
-        call.record(
-            "organization.limits_updated",
-            organization_id=organization.id,
-            target_id=organization.id,
-            data=shown,
-        )
-        call.after_commit.append(lambda: self.limits.write(limits))
+        if call.changed(limits.version):
+            call.record(
+                "organization.limits_updated",
+                organization_id=organization.id,
+                target_id=organization.id,
+                data=shown,
+            )
+            call.after_commit.append(lambda: self.limits.write(limits))
         return pb.UpdateOrganizationLimitsResponse(limits=shown)
 
     async def ListMembers(
@@ -169,7 +173,8 @@ class OrganizationService:
         await call.db.flush()
         await call.db.refresh(member)
         shown = wire.member(member, await self._contact(member, call))
-        _record_member("member.updated", member, shown, call)
+        if call.changed(member.version):
+            _record_member("member.updated", member, shown, call)
         call.etag(member.version)
         return pb.UpdateMemberResponse(member=shown)
 

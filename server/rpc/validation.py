@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from protovalidate import Validator, Violation
 
 from server.kit.call import Call
+from server.kit.changes import mask_violations
 from server.kit.errors import FieldViolation, InvalidRequestError
 from server.rpc.pipeline import Proceed
 
@@ -27,9 +28,11 @@ class Validation:
             InvalidRequestError: with a violation for each broken rule.
         """
         broken = self._validator.collect_violations(request)
-        if broken:
-            violations = [field_violation(violation) for violation in broken[:MAX_VIOLATIONS]]
-            raise InvalidRequestError(violations=tuple(violations))
+        violations = [field_violation(violation) for violation in broken[:MAX_VIOLATIONS]]
+        if call.method.masked:
+            violations += mask_violations(request)
+        if violations:
+            raise InvalidRequestError(violations=tuple(violations[:MAX_VIOLATIONS]))
         return await proceed(request, call)
 
 

@@ -10,6 +10,7 @@ from portico.webhooks.v1.webhook_pb2 import EventType
 from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
 
 from server.kit.call import Call
+from server.kit.changes import changed_fields
 from server.kit.contract import as_json, event_types
 from server.kit.ids import new_id, parse_id
 from server.kit.outbox import Event
@@ -176,20 +177,24 @@ async def _find_to_change(webhook_id: str, call: Call) -> Webhook:
 
 
 def _apply(request: pb.UpdateWebhookRequest, webhook: Webhook) -> None:
-    if request.HasField("url"):
+    changed = changed_fields(request)
+    if "url" in changed:
         webhook.url = request.url
-    if request.event_types:
+    if "event_types" in changed:
         webhook.event_types = sorted(request.event_types)
-    if request.HasField("description"):
+    if "description" in changed:
         webhook.description = request.description
-    if request.HasField("enabled"):
+    if "enabled" in changed:
         webhook.enabled = request.enabled
 
 
 async def _changed(action: str, webhook: Webhook, call: Call) -> WebhookMessage:
+    """Records a change, if it is one, and shows the webhook as it is now."""
     await call.db.flush()
     await call.db.refresh(webhook)
     call.etag(webhook.version)
+    if not call.changed(webhook.version):
+        return wire.webhook(webhook)
     return _record(action, webhook, call)
 
 

@@ -134,6 +134,7 @@ def test_the_filters_stand_in_their_order(config: dict[str, Any]) -> None:
         "request",
         "lua",
         "local_ratelimit",
+        "body",
         "grpc_web",
         "grpc_json_transcoder",
         "jwt_authn",
