@@ -49,13 +49,14 @@ end
 
 local PATHS = path_tree(contract.methods)
 
--- Literal segments come before variables, as in the transcoder.
+-- Literal segments come before variables, as in the transcoder. A path that is literal has no
+-- verbs but its own, as in the routes: false stands for a wrong one, nil for no such path.
 local function find_method(node, segments, at, verb)
   local segment = segments[at]
-  if not segment then return node.methods and node.methods[verb] end
+  if not segment then return node.methods and (node.methods[verb] or false) end
   local literal = node.literals and node.literals[segment]
   local found = literal and find_method(literal, segments, at + 1, verb)
-  if found or not node.variable then return found end
+  if found or found == false or not node.variable then return found end
   return find_method(node.variable, segments, at + 1, verb)
 end
 

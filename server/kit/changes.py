@@ -34,16 +34,28 @@ def merge(request: Any, name: str, stored: Message) -> None:
     Args:
         name: the field of the request; its type is that of `stored`.
     """
-    change = type(request)()
-    getattr(change, name).CopyFrom(stored)
-    mask = type(request.update_mask)(
-        paths=[path for path in request.update_mask.paths if path.partition(".")[0] == name]
-    )
-    if mask.paths:
-        mask.MergeMessage(request, change, True, True)
+    change = getattr(request, name)
+    if not request.update_mask.paths:
+        stored.MergeFrom(change)
+    for path in request.update_mask.paths:
+        field, _, member = path.partition(".")
+        if field == name and member:
+            _copy(change, stored, member)
+        elif field == name:
+            stored.CopyFrom(change)
+
+
+def _copy(source: Any, target: Any, path: str) -> None:
+    """Copies one member, or clears it where the source has none."""
+    name, _, inner = path.partition(".")
+    if inner and (source.HasField(name) or target.HasField(name)):
+        _copy(getattr(source, name), getattr(target, name), inner)
+    elif not source.HasField(name):
+        target.ClearField(name)
+    elif isinstance(getattr(source, name), Message):
+        getattr(target, name).CopyFrom(getattr(source, name))
     else:
-        getattr(change, name).MergeFrom(getattr(request, name))
-    stored.CopyFrom(getattr(change, name))
+        setattr(target, name, getattr(source, name))
 
 
 def mask_violations(request: Message) -> list[FieldViolation]:

@@ -362,9 +362,11 @@ def is_json(text: bytes) -> bool:
 
 # Short pieces of JSON, put together at random: most of it is nearly right.
 PIECES = st.sampled_from(
-    rb'{ } [ ] , : " "a" "b": "name":"x" 1 - 0 1.5 e5 true null fals \u00e9 \ud83d \ude00'
-    rb" \ ' / NaN".split()
-    + [b" ", b"\n", b"\xc3\xa9", b"\xff", b"\x00", b"\x1f", b"\x7f"]
+    [
+        *rb'{ } [ ] , : " "a" "b": "name":"x" 1 - 0 1.5 e5 true null fals \u00e9 \ud83d'.split(),
+        *rb"\ude00 \ ' / NaN".split(),
+        *(b" ", b"\n", b"\xc3\xa9", b"\xff", b"\x00", b"\x1f", b"\x7f"),
+    ]
 )
 
 
