@@ -25,7 +25,7 @@ from edge.gateway.typed import Json, extension, typed
 
 _FILTERS = "extensions.filters.http."
 # A token in the form in which we issue it: "Bearer", and a header that is a JSON object.
-_USUAL_CREDENTIAL = "Bearer ey.*"
+_USUAL_CREDENTIAL = {"prefix": "Bearer ey"}
 _COMPRESSORS: dict[str, tuple[str, Json]] = {
     "gzip": ("gzip.compressor.v3.Gzip", {"compression_level": "COMPRESSION_LEVEL_4"}),
     "brotli": ("brotli.compressor.v3.Brotli", {"quality": 4}),
@@ -144,7 +144,7 @@ def request_filter(settings: GatewaySettings) -> Json:
     not_ascii = header_matches(":path", ".*%[89A-Fa-f].*")
     any_credential = header_matches("authorization", ".*")
     usual_credential = header_matches("authorization", _USUAL_CREDENTIAL)
-    usual = {"or_matcher": {"predicate": [{"not_matcher": any_credential}, usual_credential]}}
+    usual = {"or_matcher": {"predicate": [usual_credential, {"not_matcher": any_credential}]}}
     nothing_to_do = {"and_matcher": {"predicate": [{"not_matcher": not_ascii}, usual]}}
     script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_script(settings, "request"))
     return skip_when("request", nothing_to_do, script)

@@ -33,6 +33,10 @@ _AUTHORIZER = '"x-error-code" in response.headers'
 _TRANSCODER = 'response.code_details.contains("grpc_json_transcode_failure") && response.code < 413'
 
 
+# The reasons that body.lua gives and no other part, with their HTTP statuses.
+BODY_REASONS = (("BODY_REQUIRED", 422), ("UNSUPPORTED_MEDIA_TYPE", 415))
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One kind of refusal.

@@ -109,6 +109,4 @@ def _is_clearable(field: FieldDescriptor) -> bool:
 def _not_clearable(path: str, field: FieldDescriptor) -> FieldViolation:
     if field.is_repeated:
         return FieldViolation(path, "REPEATED_MIN_ITEMS", "must contain at least 1 item")
-    return FieldViolation(
-        path, "NOT_CLEARABLE", "can be changed, not cleared"
-    )
+    return FieldViolation(path, "NOT_CLEARABLE", "can be changed, not cleared")

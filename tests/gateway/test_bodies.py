@@ -6,7 +6,9 @@ import socket
 from typing import Any
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from portico.keys.v1 import api_key_service_pb2 as keys
+from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 
 from edge.gateway.contract import Method, load
 from edge.gateway.paths import variables
@@ -50,7 +52,7 @@ async def test_no_method_passes_over_an_unknown_field(
     for value in (ID, *STRANGE_IDS):
         for slash in ("", "/"):
             path = paths(method, value) + slash
-            body = {"allowedCidr": [], "x": {"deep": 1}}
+            body: Any = {"allowedCidr": [], "x": {"deep": 1}}
             answer = await gateway.call(method.rest.verb, path, token=token, json=body)
             # Where a literal path takes its place, the verb may be none there.
             assert answer.status in {422, 405}, path
@@ -93,7 +95,8 @@ async def test_no_path_variable_is_taken_from_the_query(
 async def test_a_password_in_the_query_signs_nobody_in(
     gateway: Gateway, backends: Backends
 ) -> None:
-    for body in (None, {}):
+    bodies: tuple[Any, ...] = (None, {})
+    for body in bodies:
         answer = await gateway.call("POST", f"{LOGIN}?email=a@b.c&password=hunter2", json=body)
         assert answer.status == 422
         assert details(answer) == {"email": "UNKNOWN_PARAMETER", "password": "UNKNOWN_PARAMETER"}
@@ -295,8 +298,8 @@ async def test_the_names_in_a_patch_are_its_mask(
     assert call.request == keys.UpdateApiKeyRequest(
         api_key_id=ID,
         name="x",
-        limits={"per_day": 1},
-        update_mask={"paths": ["allowed_cidrs", "expires_at", "limits", "name"]},
+        limits=ApiKeyLimits(per_day=1),
+        update_mask=FieldMask(paths=["allowed_cidrs", "expires_at", "limits", "name"]),
     )
 
 
@@ -345,7 +348,11 @@ async def test_an_api_key_is_a_credential(gateway: Gateway, backends: Backends) 
 async def test_an_unknown_path_and_a_wrong_verb_come_before_the_body(
     gateway: Gateway, token: str
 ) -> None:
-    bad = {"data": b'{"a":', "headers": {"Content-Type": "text/plain"}, "token": token}
+    bad: dict[str, Any] = {
+        "data": b'{"a":',
+        "headers": {"Content-Type": "text/plain"},
+        "token": token,
+    }
     assert (await gateway.call("POST", "/api/v1/nope", **bad)).status == 404
     answer = await gateway.call("PUT", KEY, **bad)
     assert (answer.status, answer.headers["allow"]) == (405, "GET, PATCH")

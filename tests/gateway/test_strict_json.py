@@ -195,7 +195,7 @@ def test_a_value_of_another_type_is_a_problem(
 
 
 def test_the_mask_is_all_names_that_stood_in_the_body() -> None:
-    body = {"name": "x", "expiresAt": None, "allowedCidrs": [], "limits": {"perDay": None}}
+    body: Any = {"name": "x", "expiresAt": None, "allowedCidrs": [], "limits": {"perDay": None}}
     assert read(UPDATE, json.dumps(body)).mask == ("allowedCidrs", "expiresAt", "limits", "name")
     assert read(UPDATE, "{}").mask == ()
 

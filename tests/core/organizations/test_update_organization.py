@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
 from google.protobuf.field_mask_pb2 import FieldMask
 from portico.organizations.v1 import organization_service_pb2 as pb
@@ -16,7 +18,8 @@ async def test_only_the_given_fields_change(
     world: World, owner: Person, organization_id: str
 ) -> None:
     slug = new_slug()
-    for fields in ({"slug": slug}, {"name": "Renamed"}):
+    changes: tuple[dict[str, Any], ...] = ({"slug": slug}, {"name": "Renamed"})
+    for fields in changes:
         answer = await world.organizations.UpdateOrganization(
             pb.UpdateOrganizationRequest(organization_id=organization_id, **fields),
             metadata=owner.metadata,
@@ -99,7 +102,8 @@ async def test_a_change_that_changes_nothing_leaves_no_trace(
     show = pb.GetOrganizationRequest(organization_id=organization_id)
     found = await world.organizations.GetOrganization(show, metadata=owner.metadata)
     before = found.organization
-    for fields in ({}, {"name": before.name, "slug": before.slug}):
+    same: tuple[dict[str, Any], ...] = ({}, {"name": before.name, "slug": before.slug})
+    for fields in same:
         call = world.organizations.UpdateOrganization(
             pb.UpdateOrganizationRequest(organization_id=organization_id, **fields),
             metadata=if_match(owner, '"1"'),
