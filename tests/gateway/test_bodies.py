@@ -151,7 +151,8 @@ async def test_text_is_no_list(gateway: Gateway, token: str) -> None:
 
 
 async def test_a_body_that_is_no_object_is_422(gateway: Gateway, token: str) -> None:
-    for body in ([], "text", 5, True):
+    bodies: tuple[Any, ...] = ([], "text", 5, True)
+    for body in bodies:
         answer = await gateway.call("POST", USERS, token=token, json=body)
         assert answer.status == 422
         assert answer.error["details"] == []
