@@ -220,7 +220,12 @@ local function on_error(handle, http_status, request_id)
     elseif kind == "BadRequest" then
       for _, violation in ipairs(part.fieldViolations or {}) do
         local reason = violation.reason ~= "" and violation.reason or "INVALID"
-        details[#details + 1] = detail(camel(violation.field or ""), reason, violation.description)
+        local field = camel(violation.field or "")
+        if field == "" then
+          status.message = violation.description
+        else
+          details[#details + 1] = detail(field, reason, violation.description)
+        end
       end
     elseif kind == "RetryInfo" then
       local delay = tonumber(string.match(part.retryDelay or "", "^([%d.]+)s$"))
@@ -320,7 +325,7 @@ local function on_transcoder_failure(handle, verb, request_id)
   end
   local field, code, problem = find_misfit(message)
   if field then
-    local details = { detail(camel(field), code, problem) }
+    local details = field ~= "" and { detail(camel(field), code, problem) } or {}
     local text = "The request is not valid."
     return send(handle, 422, failure("VALIDATION_ERROR", text, details, request_id))
   end

@@ -11,6 +11,7 @@ import yaml
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from cli.generate.protoc import GenerationError, descriptor_set
+from edge.gateway.bodies import body_contract
 from edge.gateway.bootstrap import render
 from edge.gateway.contract import ContractError, read
 from edge.gateway.openapi.document import build
@@ -32,9 +33,11 @@ def write_gateway(root: Path) -> None:
         contract = read(files)
         config = render(contract, container_settings())
         document = build(contract, product_version(root))
+        bodies = body_contract(contract.routed)
     except ContractError as error:
         raise GenerationError(str(error)) from error
     (root / "envoy" / "envoy.yaml").write_text(as_yaml(config))
+    (root / "envoy" / "contract.lua").write_text(bodies)
     descriptors = transcoder_descriptors(files).SerializeToString(deterministic=True)
     (root / "envoy" / "transcoder.binpb").write_bytes(descriptors)
     (root / "generated" / "openapi.yaml").write_text(as_yaml(document))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.gateway.access_log import access_log
+from edge.gateway.bodies import body_filter
 from edge.gateway.contract import Method
 from edge.gateway.credentials import JWKS_PATH, credential_filters
 from edge.gateway.headers import (
@@ -28,7 +29,7 @@ from edge.gateway.typed import Json, extension, seconds, typed
 
 _FILTERS = "extensions.filters.http."
 # A token in the form in which we issue it: "Bearer", and a header that is a JSON object.
-_USUAL_CREDENTIAL = "Bearer ey[0-9A-Za-z._-]*"
+_USUAL_CREDENTIAL = {"prefix": "Bearer ey"}
 _RECEIVING_SECONDS = 30.0
 _COMPRESSORS: dict[str, tuple[str, Json]] = {
     "gzip": ("gzip.compressor.v3.Gzip", {"compression_level": "COMPRESSION_LEVEL_4"}),
@@ -157,6 +158,8 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
         envelope_filter(settings),
         # Before any credential is looked at: guessing them costs the guesser.
         address_filter(settings),
+        # Above the transcoder, which passes over what it does not know.
+        body_filter(settings),
         extension("envoy.filters.http.grpc_web", f"{_FILTERS}grpc_web.v3.GrpcWeb"),
         # Before any decision: from here on the path is the RPC's.
         transcoder_filter(methods, settings),

@@ -45,6 +45,10 @@ _AUTHORIZER = '"x-error-code" in response.headers'
 _TRANSCODER = 'response.code_details.contains("grpc_json_transcode_failure") && response.code < 413'
 
 
+# The reasons that body.lua gives and no other part, with their HTTP statuses.
+BODY_REASONS = (("BODY_REQUIRED", 422), ("UNSUPPORTED_MEDIA_TYPE", 415))
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One kind of refusal.
@@ -192,7 +196,7 @@ _OTHER_REFUSAL = Reply(
 
 def local_reply_config() -> Json:
     """The whole of Envoy's own answers."""
-    mappers = [*_authorizer_refusals(), _transcoder_failure()]
+    mappers = [_body_refusal(), *_authorizer_refusals(), _transcoder_failure()]
     for reply in REPLIES:
         mappers += _mappers(reply, "EQ")
     mappers += _mappers(_OTHER_FAILURE, "GE")
@@ -218,6 +222,12 @@ def _authorizer_refusals() -> list[Json]:
         },
         {"filter": told, "headers_to_add": common, "body_format_override": body},
     ]
+
+
+def _body_refusal() -> Json:
+    """What body.lua refuses: the body has the shape already, with its details."""
+    filter_ = _cel('"x-edge-refusal" in response.headers')
+    return {"filter": filter_, "headers_to_add": _common_headers()}
 
 
 def _transcoder_failure() -> Json:

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONTRACT_FILE = ROOT / "generated" / "descriptor.binpb"
 
+SCRIPTS = ("request.lua", "envelope.lua", "body.lua", "strict_json.lua", "contract.lua")
 LONGEST_SOCKET = "envoy-admin.sock"
 SOCKET_PATH_BYTES = 107  # what the kernel takes
 
@@ -35,7 +36,7 @@ class GatewaySettings(BaseModel):
     Attributes:
         runtime_dir: the folder of the unix sockets.
         transcoder_file: the descriptor set that the transcoder reads.
-        lua_dir: the folder of the scripts: request.lua and envelope.lua.
+        lua_dir: the folder of the scripts.
         openapi_file: the document served at /api/v1/openapi.json.
         access_log: where the JSON access log goes.
         rest_host: the address to listen on.
@@ -75,8 +76,8 @@ class GatewaySettings(BaseModel):
     @property
     def files(self) -> tuple[Path, ...]:
         """What Envoy reads beside its configuration."""
-        scripts = ("request.lua", "envelope.lua")
-        return (self.transcoder_file, self.openapi_file, *(self.lua_dir / name for name in scripts))
+        scripts = (self.lua_dir / name for name in SCRIPTS)
+        return (self.transcoder_file, self.openapi_file, *scripts)
 
     @field_validator("runtime_dir")
     @classmethod

@@ -23,6 +23,7 @@ from server.keys.repository import ApiKeyRepository, ImportedSecretRepository, U
 from server.keys.verification import Verification
 from server.kit.announce import Announcer
 from server.kit.call import Call
+from server.kit.changes import changed_fields
 from server.kit.clock import moment
 from server.kit.contract import organization_permissions
 from server.kit.ids import parse_id
@@ -164,13 +165,14 @@ class ApiKeyService:
         return pb.RecordApiKeyUsesResponse()
 
     async def _changed(self, action: str, key: ApiKey, call: Call) -> ApiKeyMessage:
-        """Records a change and lets the edge know once it is committed."""
+        """Records a change, if it is one, and lets the edge know once it is committed."""
         await call.db.flush()
         await call.db.refresh(key)
         shown = wire.api_key(key, call.now)
-        call.record(action, organization_id=key.organization_id, target_id=key.id, data=shown)
-        call.after_commit.append(lambda: self.announcer.key_changed(key.id))
         call.etag(key.version)
+        if call.changed(key.version):
+            call.record(action, organization_id=key.organization_id, target_id=key.id, data=shown)
+            call.after_commit.append(lambda: self.announcer.key_changed(key.id))
         return shown
 
 
@@ -210,13 +212,14 @@ def _require_known(scopes: Iterable[str]) -> None:
 
 
 def _apply(request: pb.UpdateApiKeyRequest, key: ApiKey) -> None:
-    if request.HasField("name"):
+    changed = changed_fields(request)
+    if "name" in changed:
         key.name = request.name
-    if request.scopes:
+    if "scopes" in changed:
         key.scopes = sorted(request.scopes)
-    if request.HasField("expires_at"):
-        key.expires_at = moment(request.expires_at)
-    if request.allowed_cidrs:
+    if "expires_at" in changed:
+        key.expires_at = moment(request.expires_at) if request.HasField("expires_at") else None
+    if "allowed_cidrs" in changed:
         key.allowed_cidrs = normal_cidrs(request.allowed_cidrs)
-    if request.HasField("limits"):
+    if "limits" in changed:
         wire.apply_limits(key, request.limits)

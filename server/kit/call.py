@@ -119,6 +119,8 @@ class Call:
     ended_access: EndedAccess | None = None
     # The version of the resource in the answer.
     version: int | None = None
+    # The version of the resource before this call changes it.
+    found_version: int | None = field(default=None, repr=False)
     after_commit: list[AfterCommit] = field(default_factory=list)
     # The workers' tasks that shall run once this call is committed.
     wakes: set[str] = field(default_factory=set)
@@ -243,9 +245,12 @@ class Call:
         Only the version in a tag counts: what changes without one is nothing that
         a write could overwrite.
 
+        Each update calls it as soon as it has the resource; see `changed`.
+
         Raises:
             EtagMismatchError: if the resource is in another state than is asked for.
         """
+        self.found_version = version
         self._require_match(version)
         excluded = self.metadata.get("if-none-match")
         if excluded is not None and _names_version(excluded, version):
@@ -255,6 +260,14 @@ class Call:
         expected = self.metadata.get("if-match")
         if expected is not None and not _names_version(expected, version):
             raise EtagMismatchError
+
+    def changed(self, version: int) -> bool:
+        """Whether an update changed anything: nothing is recorded of one that did not.
+
+        Args:
+            version: of the resource, after the flush.
+        """
+        return version != self.found_version
 
     def location(self, path: str) -> None:
         """Tells where the created resource is, as a path below the base address."""

@@ -58,6 +58,7 @@ class Method:
         or_self: the request field that names the person who needs no permission, or "".
         emits: the event types it may cause.
         idempotency: what becomes of an Idempotency-Key.
+        masked: whether a mask names what it changes; see `changes`.
     """
 
     path: str
@@ -69,6 +70,7 @@ class Method:
     emits: frozenset[str]
     idempotency: options_pb2.Idempotency.ValueType
     names_organization: bool
+    masked: bool
     request: type[Message]
     response: type[Message]
 
@@ -116,6 +118,7 @@ def _method(method: MethodDescriptor) -> Method:
         emits=frozenset(options.Extensions[options_pb2.emits]),
         idempotency=NO_KEY if reads else _idempotency(method),
         names_organization="organization_id" in method.input_type.fields_by_name,
+        masked="update_mask" in method.input_type.fields_by_name,
         request=GetMessageClass(method.input_type),
         response=GetMessageClass(method.output_type),
     )

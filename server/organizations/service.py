@@ -12,6 +12,7 @@ from portico.organizations.v1.organization_pb2 import Organization as Organizati
 
 from server.kit.announce import Announcer
 from server.kit.call import Call
+from server.kit.changes import changed_fields
 from server.kit.errors import NotFoundError, UnauthenticatedError
 from server.kit.ids import parse_id
 from server.kit.paging import Cursors
@@ -102,19 +103,21 @@ class OrganizationService:
     ) -> pb.UpdateOrganizationResponse:
         organization = await _find(request.organization_id, call)
         call.expect(organization.version)
-        if request.HasField("name"):
+        changed = changed_fields(request)
+        if "name" in changed:
             organization.name = request.name
-        if request.HasField("slug") and request.slug != organization.slug:
+        if "slug" in changed and request.slug != organization.slug:
             require_free_to_choose(request.slug)
             organization.slug = request.slug
-        if request.HasField("allow_key_import"):
+        if "allow_key_import" in changed:
             if request.allow_key_import:
                 # Imported keys can have any scopes, so this grants all that an owner may do.
                 require_grantable(OWNER, call.permissions(organization.id))
             organization.allow_key_import = request.allow_key_import
         await call.db.flush()
         await call.db.refresh(organization)
-        _record("organization.updated", organization, call)
+        if call.changed(organization.version):
+            _record("organization.updated", organization, call)
         return pb.UpdateOrganizationResponse(organization=await _shown(organization, call))
 
     async def DeleteOrganization(
@@ -151,13 +154,14 @@ class OrganizationService:
         await call.db.flush()
         call.etag(limits.version)
         shown = wire.limits(limits)
-        call.record(
-            "organization.limits_updated",
-            organization_id=organization.id,
-            target_id=organization.id,
-            data=shown,
-        )
-        call.after_commit.append(lambda: self.limits.write(limits))
+        if call.changed(limits.version):
+            call.record(
+                "organization.limits_updated",
+                organization_id=organization.id,
+                target_id=organization.id,
+                data=shown,
+            )
+            call.after_commit.append(lambda: self.limits.write(limits))
         return pb.UpdateOrganizationLimitsResponse(limits=shown)
 
     async def ListMembers(
@@ -191,7 +195,8 @@ class OrganizationService:
         await call.db.flush()
         await call.db.refresh(member)
         shown = wire.member(member, await self._contact(member, call))
-        _record_member("member.updated", member, shown, call)
+        if call.changed(member.version):
+            _record_member("member.updated", member, shown, call)
         call.etag(member.version)
         return pb.UpdateMemberResponse(member=shown)
 

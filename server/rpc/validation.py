@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from protovalidate import Validator, Violation
 
 from server.kit.call import Call
+from server.kit.changes import mask_violations
 from server.kit.errors import FieldViolation, InvalidRequestError
 from server.rpc.pipeline import Proceed
 
@@ -28,8 +29,10 @@ class Validation:
             InvalidRequestError: with a violation for each broken rule.
         """
         broken = self._validator.collect_violations(request)
-        if broken:
-            violations = [named for each in broken for named in field_violations(each, request)]
+        violations = [named for each in broken for named in field_violations(each, request)]
+        if call.method.masked:
+            violations += mask_violations(request)
+        if violations:
             raise InvalidRequestError(violations=tuple(violations[:MAX_VIOLATIONS]))
         return await proceed(request, call)
 

@@ -58,7 +58,7 @@ class User(Identified, Timestamped, Versioned, Base):
         return self.role == "administrator" and self.status == "active"
 
     def change(self, now: datetime, **values: str) -> None:
-        """Sets columns of the row. Also marks it as changed when only its profile was.
+        """Sets columns of the row, and when it changed; call it only if something does.
 
         Args:
             values: `role` or `status`; suspending ends all sessions that began before.

@@ -9,6 +9,7 @@ from portico.users.v1 import user_service_pb2 as pb
 from portico.users.v1.user_pb2 import User as UserMessage
 
 from server.kit.call import Call
+from server.kit.changes import changed_fields
 from server.kit.errors import FieldViolation
 from server.kit.ids import parse_id
 from server.kit.mail import Mailer
@@ -52,7 +53,8 @@ class UserService:
     async def UpdateMe(self, request: pb.UpdateMeRequest, call: Call) -> pb.UpdateMeResponse:
         user = await _find_to_change(call.user_id, call)
         _apply_profile(request, user)
-        user.change(call.now)
+        if call.db.is_modified(user.profile):
+            user.change(call.now)
         return pb.UpdateMeResponse(user=await _changed("user.updated", user, call))
 
     async def ChangePassword(
@@ -111,10 +113,12 @@ class UserService:
     async def UpdateUser(self, request: pb.UpdateUserRequest, call: Call) -> pb.UpdateUserResponse:
         await UserRepository(call.db).lock_administrators()
         user = await _find_to_change(parse_id(request.user_id), call)
-        if request.status == "suspended" or request.role == "user":
+        changed = changed_fields(request)
+        suspends = "status" in changed and request.status == "suspended"
+        if suspends or ("role" in changed and request.role == "user"):
             await _require_other_administrator(user, call)
         _apply(request, user, call)
-        if request.status == "suspended":
+        if suspends:
             await self.memberships.suspend(user.id, call)
             await self.tokens.use_all(call.db, user.id, call.now)
             await self.sessions.end_all(call.db, user.id, call.now)
@@ -169,27 +173,32 @@ async def _require_other_administrator(user: User, call: Call) -> None:
 
 
 def _apply_profile(request: pb.UpdateMeRequest, user: User) -> None:
-    if request.HasField("display_name"):
+    changed = changed_fields(request)
+    if "display_name" in changed:
         user.display_name = request.display_name
-    if request.HasField("avatar_url"):
+    if "avatar_url" in changed:
         user.avatar_url = request.avatar_url
-    if request.HasField("bio"):
+    if "bio" in changed:
         user.bio = request.bio
-    if request.HasField("preferences"):
-        user.preferences = wire.merged_preferences(user.preferences, request.preferences)
+    if "preferences" in changed:
+        user.preferences = wire.merged_preferences(user.preferences, request)
 
 
 def _apply(request: pb.UpdateUserRequest, user: User, call: Call) -> None:
-    if request.HasField("display_name"):
+    changed = changed_fields(request)
+    if "display_name" in changed:
         user.display_name = request.display_name
-    given = {name: getattr(request, name) for name in ("status", "role") if request.HasField(name)}
-    user.change(call.now, **given)
+    given = {name: getattr(request, name) for name in ("status", "role") if name in changed}
+    others = {name: value for name, value in given.items() if value != getattr(user, name)}
+    if others or call.db.is_modified(user.profile):
+        user.change(call.now, **others)
 
 
 async def _changed(action: str, user: User, call: Call) -> UserMessage:
-    """Records a change and shows the account as it is now."""
+    """Records a change, if it is one, and shows the account as it is now."""
     await call.db.flush()
     shown = wire.user(user)
-    call.record(action, target_id=user.id, data=shown)
+    if call.changed(user.version):
+        call.record(action, target_id=user.id, data=shown)
     call.etag(user.version)
     return shown

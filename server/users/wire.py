@@ -6,7 +6,9 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from portico.users.v1 import user_pb2 as pb
+from portico.users.v1.user_service_pb2 import UpdateMeRequest
 
+from server.kit.changes import merge
 from server.kit.clock import timestamp
 from server.users.models import User
 from server.users.repository import UserView
@@ -30,8 +32,8 @@ def user(row: User | UserView) -> pb.User:
     )
 
 
-def merged_preferences(stored: dict[str, Any], change: pb.Preferences) -> dict[str, Any]:
-    """The stored preferences after a change; what the change does not set stays."""
+def merged_preferences(stored: dict[str, Any], request: UpdateMeRequest) -> dict[str, Any]:
+    """The stored preferences after a change; what the change does not name stays."""
     preferences = pb.Preferences(**stored)
-    preferences.MergeFrom(change)
+    merge(request, "preferences", preferences)
     return MessageToDict(preferences, preserving_proto_field_name=True)

@@ -15,6 +15,7 @@ from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.kit.call import Call
+from server.kit.changes import changed_fields
 from server.kit.contract import as_json, event_permissions
 from server.kit.errors import NotFoundError
 from server.kit.ids import new_id, parse_id
@@ -102,7 +103,8 @@ class WebhookService:
         self, request: pb.UpdateWebhookRequest, call: Call
     ) -> pb.UpdateWebhookResponse:
         # Before the transaction, see CreateWebhook.
-        url = await self.destinations.check(request.url) if request.HasField("url") else None
+        moves = "url" in changed_fields(request)
+        url = await self.destinations.check(request.url) if moves else None
         webhook = await _find_to_change(request.webhook_id, call)
         _require_readable(webhook, call)
         require_known(request.event_types)
@@ -250,13 +252,14 @@ def _require_readable(webhook: Webhook, call: Call) -> None:
 def _apply(
     request: pb.UpdateWebhookRequest, url: str | None, webhook: Webhook, now: datetime
 ) -> None:
+    changed = changed_fields(request)
     if url is not None:
         webhook.url = url
-    if request.event_types:
+    if "event_types" in changed:
         webhook.event_types = sorted(request.event_types)
-    if request.HasField("description"):
+    if "description" in changed:
         webhook.description = request.description
-    if request.HasField("enabled") and request.enabled != webhook.enabled:
+    if "enabled" in changed and request.enabled != webhook.enabled:
         if request.enabled:
             webhook.enable()
         else:
@@ -264,9 +267,12 @@ def _apply(
 
 
 async def _changed(action: str, webhook: Webhook, call: Call) -> WebhookMessage:
+    """Records a change, if it is one, and shows the webhook as it is now."""
     await call.db.flush()
     await call.db.refresh(webhook)
     call.etag(webhook.version)
+    if not call.changed(webhook.version):
+        return wire.webhook(webhook, call.now)
     return _record(action, webhook, call)
 
 

@@ -217,6 +217,7 @@ class Refusal:
     message: str
     metadata: dict[str, str]
     fields: tuple[str, ...]
+    reasons: tuple[str, ...]
     retry_after: float | None
 
 
@@ -237,6 +238,7 @@ def refusal(error: aio.AioRpcError) -> Refusal:
         status.message,
         dict(info.metadata),
         tuple(violation.field for violation in bad_request.field_violations),
+        tuple(violation.reason for violation in bad_request.field_violations),
         retry_after,
     )
 

@@ -51,7 +51,8 @@ def message(kind: type[DomainError]) -> str:
 def gateway_reasons() -> set[tuple[str, int]]:
     """What the gateway refuses by itself, with the HTTP status that is sent."""
     told = (*replies.REPLIES, replies._OTHER_FAILURE, replies._OTHER_REFUSAL)
-    return {(reply.code, reply.instead or reply.status) for reply in told}
+    found = {(reply.code, reply.instead or reply.status) for reply in told}
+    return found | set(replies.BODY_REASONS)
 
 
 def test_a_reason_belongs_to_one_refusal_alone() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import grpc
 from google.protobuf.message import Message
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from edge.gateway.main import envoy_arguments, find_envoy, write_config
@@ -79,7 +79,10 @@ class Gateway:
     ) -> Answer:
         """One request; the path goes out as it is written."""
         url = URL(f"http://127.0.0.1:{self.settings.rest_port}{path}", encoded=True)
-        sent = {"Accept-Encoding": "identity", **_bearer(token), **(headers or {})}
+        sent = CIMultiDict({"Accept-Encoding": "identity", **_bearer(token)})
+        if data is not None:
+            sent["Content-Type"] = "application/json"
+        sent.update(headers or {})
         async with self.http.request(verb, url, headers=sent, json=json, data=data) as answer:
             return Answer(answer.status, answer.headers, await answer.read())
 

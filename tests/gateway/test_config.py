@@ -135,6 +135,7 @@ def test_the_filters_stand_in_their_order(config: dict[str, Any]) -> None:
         "compress_zstd",
         "lua",
         "local_ratelimit",
+        "body",
         "grpc_web",
         "grpc_json_transcoder",
         "jwt_authn",

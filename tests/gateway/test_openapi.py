@@ -137,9 +137,39 @@ def test_names_that_the_contract_makes_are_listed(
     assert "key.revoked" in events
 
 
+def test_null_in_a_change_clears_what_can_be_cleared(document: dict[str, Any]) -> None:
+    change = schema(document, "UpdateMeRequest")["properties"]
+    assert change["displayName"]["type"] == "string"
+    assert change["bio"]["type"] == ["string", "null"]
+    key = schema(document, "UpdateApiKeyRequest")["properties"]
+    assert key["expiresAt"]["type"] == ["string", "null"]
+    assert (key["scopes"]["type"], key["scopes"]["minItems"]) == ("array", 1)
+    assert key["allowedCidrs"]["type"] == ["array", "null"]
+    assert "minItems" not in key["allowedCidrs"]
+
+
+def test_nobody_has_to_write_a_mask(document: dict[str, Any]) -> None:
+    assert "updateMask" not in schema(document, "UpdateMeRequest")["properties"]
+
+
+def test_bodies_have_the_named_fields_and_no_others(document: dict[str, Any]) -> None:
+    assert schema(document, "CreateApiKeyRequest")["additionalProperties"] is False
+    assert schema(document, "ApiKeyLimitsInput")["additionalProperties"] is False
+    assert "additionalProperties" not in schema(document, "ApiKey")
+
+
+def test_what_replaces_a_resource_says_with_what(document: dict[str, Any]) -> None:
+    body = operation(document, "updateOrganizationLimits")["requestBody"]
+    assert body["required"] is True
+    assert body["content"]["application/json"]["schema"]["minProperties"] == 1
+
+
 def test_null_stands_for_what_may_be_left_out(document: dict[str, Any]) -> None:
     change = schema(document, "UpdateMeRequest")["properties"]
-    assert change["displayName"]["type"] == ["string", "null"]
+    assert schema(document, "CreateApiKeyRequest")["properties"]["expiresAt"]["type"] == [
+        "string",
+        "null",
+    ]
     assert change["preferences"]["anyOf"] == [
         {"$ref": "#/components/schemas/PreferencesInput"},
         {"type": "null"},

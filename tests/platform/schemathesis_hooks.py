@@ -15,7 +15,6 @@ from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
-from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.openapi.checks import RejectedPositiveData
 
@@ -122,12 +121,7 @@ def after_call(context: Any, case: Any, response: Any) -> None:
 
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
-    """Keeps every finding but a refusal for a reason that no schema can say.
-
-    The transcoder reads a null in a list as nothing, so that a list of them is an empty one.
-    """
-    if isinstance(failure, AcceptedNegativeData):
-        return not _has_null_in_list(case.body)
+    """Keeps every finding but a refusal for a reason that no schema can say."""
     if not isinstance(failure, RejectedPositiveData):
         return True
     if any("_" in name for name in case.headers):
@@ -136,14 +130,6 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     reasons = {detail["code"] for detail in error["details"]}
     excused = error["code"] in EXCUSED or (reasons and reasons <= EXCUSED)
     return not excused
-
-
-def _has_null_in_list(value: Any, *, in_list: bool = False) -> bool:
-    if isinstance(value, dict):
-        return any(_has_null_in_list(inner) for inner in value.values())
-    if isinstance(value, list):
-        return any(_has_null_in_list(inner, in_list=True) for inner in value)
-    return in_list and value is None
 
 
 def _operation_id(case: Any) -> str:

@@ -17,6 +17,7 @@ _ERROR_TEXTS = {
     409: ("Conflict", "The request contradicts the state of the resource."),
     412: ("PreconditionFailed", "The resource is in another state than the request asks for."),
     413: ("PayloadTooLarge", "The body is larger than 1 MiB."),
+    415: ("UnsupportedMediaType", "The body is not application/json, or it is encoded."),
     422: ("UnprocessableContent", "A field breaks a rule; the details name it."),
     429: ("TooManyRequests", "The budget is used up; Retry-After says for how long."),
     431: ("HeadersTooLarge", "The headers are larger than 16 KiB together, or more than 100."),
@@ -156,6 +157,7 @@ def _errors(method: Method) -> list[int]:
         409: method.rest.verb != "GET",
         412: method.rest.verb in CONDITIONAL,
         413: method.rest.has_body,
+        415: method.rest.has_body,
         429: method.category is not Category.UNLIMITED,
     }
     return sorted([*_ALWAYS, *(status for status, it_does in happens.items() if it_does)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from edge.gateway.bodies import needs_body, replaces
 from edge.gateway.contract import AccessRule, Binding, Contract, Method
 from edge.gateway.openapi.answers import (
     CONDITIONAL,
@@ -13,7 +14,6 @@ from edge.gateway.openapi.answers import (
     error_responses,
     responses,
 )
-from edge.gateway.openapi.rules import is_required
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import camel, variables
 from edge.gateway.typed import Json
@@ -176,6 +176,7 @@ def _request_body(method: Method, binding: Binding, schemas: Schemas) -> Json:
     if not binding.has_body or len(method.request.fields) == len(in_path):
         return {}
     schema = schemas.body(method.request, without=in_path)
-    needed = any(is_required(f) for f in method.request.fields if f.name not in in_path)
+    if replaces(binding):
+        schema = {"allOf": [schema], "minProperties": 1}
     content = {"application/json": {"schema": schema}}
-    return {"requestBody": {"required": needed, "content": content}}
+    return {"requestBody": {"required": needs_body(method, binding), "content": content}}

@@ -9,6 +9,7 @@ from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from portico.type.v1 import options_pb2
 
+from edge.gateway.bodies import body_fields, is_clearable, is_mask
 from edge.gateway.contract import Contract, ContractError
 from edge.gateway.openapi.rules import is_required, item_keywords, keywords, rules_of
 from edge.gateway.typed import Json
@@ -63,6 +64,8 @@ class Schemas:
             without: fields that are not in the JSON, for they are in the path.
         """
         schema = self._object(message, Direction.REQUEST, without)
+        if any(is_mask(field) for field in message.fields):
+            schema = _change(message, schema)
         return self._reference(message.name, message, schema)
 
     def message(self, message: Descriptor, direction: Direction) -> Json:
@@ -110,20 +113,32 @@ class Schemas:
     def _object(
         self, message: Descriptor, direction: Direction, without: Collection[str] = ()
     ) -> Json:
-        fields = [field for field in message.fields if field.name not in without]
+        fields = body_fields(message, without)
         required = [field.json_name for field in fields if _is_always_there(field, direction)]
         properties = {field.json_name: self.value(field, direction) for field in fields}
         schema: Json = {"type": "object", "properties": properties}
         if direction is Direction.REQUEST:
             optional = properties.keys() - set(required)
             properties |= {name: _or_null(properties[name]) for name in sorted(optional)}
-            # Unknown names are passed over, but an empty one makes a body malformed.
-            schema["propertyNames"] = {"minLength": 1}
+            schema["additionalProperties"] = False
             schema |= _choice(message)
         if required:
             schema["required"] = required
         comment = self._comments.get(message.full_name)
         return {**schema, "description": comment} if comment else schema
+
+
+def _change(message: Descriptor, schema: Json) -> Json:
+    """The schema of a PATCH: null clears what can be cleared, and so does an empty list."""
+    properties = dict(schema["properties"])
+    for field in message.fields:
+        name = field.json_name
+        if name not in properties or is_clearable(field) or name in schema.get("required", ()):
+            continue
+        properties[name] = _not_null(properties[name])
+        if field.is_repeated:
+            properties[name] = {"minItems": 1, **properties[name]}
+    return {**schema, "properties": properties}
 
 
 def _is_always_there(field: FieldDescriptor, direction: Direction) -> bool:
@@ -147,6 +162,13 @@ def _chosen(field: FieldDescriptor, fields: Sequence[FieldDescriptor]) -> Json:
         "required": [field.json_name],
         "properties": {field.json_name: {"type": kind}, **others},
     }
+
+
+def _not_null(schema: Json) -> Json:
+    """Takes back what `_or_null` says of a field that is no message."""
+    kind, _ = schema["type"]
+    values = {"enum": [v for v in schema["enum"] if v is not None]} if "enum" in schema else {}
+    return {**schema, "type": kind, **values}
 
 
 def _or_null(schema: Json) -> Json:

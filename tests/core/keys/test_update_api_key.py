@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import grpc
+import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 from portico.organizations.v1 import organization_service_pb2 as organizations
 
+from server.kit.clock import timestamp, utc_now
 from tests.core.calls import headers, if_match, race, version
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyRing, announced
-from tests.core.records import event
+from tests.core.records import event, event_types
 from tests.core.world import World
 
 
@@ -98,3 +103,75 @@ async def test_of_changes_at_once_to_one_version_one_is_made(ring: KeyRing, worl
     )
     assert (len(answers), reasons) == (1, ["ETAG_MISMATCH"] * 4)
     assert (await ring.get(key.id)).api_key == answers[0].api_key
+
+
+async def test_what_the_mask_names_without_a_value_is_cleared(ring: KeyRing) -> None:
+    soon = timestamp(utc_now() + timedelta(days=1))
+    key = (
+        await ring.create(
+            expires_at=soon, limits=ApiKeyLimits(per_day=5), allowed_cidrs=["192.0.2.0/24"]
+        )
+    ).api_key
+    mask = FieldMask(paths=["expires_at", "limits", "allowed_cidrs"])
+    changed = (await ring.update(key.id, update_mask=mask)).api_key
+    assert not changed.HasField("expires_at")
+    assert changed.limits == ApiKeyLimits()
+    assert list(changed.allowed_cidrs) == []
+    assert (changed.name, changed.scopes) == (key.name, key.scopes)
+    assert (await ring.get(key.id)).api_key == changed
+
+
+async def test_what_the_mask_does_not_name_stays(ring: KeyRing) -> None:
+    key = (await ring.create()).api_key
+    mask = FieldMask(paths=["limits"])
+    limits = ApiKeyLimits(per_day=5)
+    changed = (await ring.update(key.id, name="Renamed", limits=limits, update_mask=mask)).api_key
+    assert (changed.name, changed.limits) == (key.name, limits)
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "reason"),
+    [
+        ("name", "name", "NOT_CLEARABLE"),
+        ("scopes", "scopes", "REPEATED_MIN_ITEMS"),
+        ("colour", "update_mask", "UNKNOWN_FIELD"),
+        ("limits.per_day", "update_mask", "UNKNOWN_FIELD"),
+        ("name.x", "update_mask", "UNKNOWN_FIELD"),
+        ("update_mask", "update_mask", "UNKNOWN_FIELD"),
+        ("*", "update_mask", "UNKNOWN_FIELD"),
+        ("", "update_mask", "UNKNOWN_FIELD"),
+    ],
+)
+async def test_a_mask_names_what_can_be_cleared_or_has_a_value(
+    ring: KeyRing, refused: Refused, path: str, field: str, reason: str
+) -> None:
+    key = (await ring.create()).api_key
+    attempt = ring.update(key.id, update_mask=FieldMask(paths=[path]))
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert found.fields == (field,)
+    assert found.reasons == (reason,)
+    assert (await ring.get(key.id)).api_key == key
+
+
+async def test_a_change_that_changes_nothing_leaves_no_trace(ring: KeyRing, world: World) -> None:
+    created = (await ring.create("keys:read", "members:read", allowed_cidrs=["10.0.0.0/8"])).api_key
+    for fields in (
+        {},
+        {"name": created.name},
+        {"scopes": ["members:read", "keys:read"], "allowed_cidrs": ["10.0.0.0/8"]},
+        {"update_mask": FieldMask(paths=["expires_at", "limits"])},
+    ):
+        request = pb.UpdateApiKeyRequest(api_key_id=created.id, **fields)
+        call = world.keys.UpdateApiKey(request, metadata=if_match(ring.owner, '"1"'))
+        assert (await call).api_key == created
+        assert (await headers(call))["etag"] == '"1"'
+    assert "key.updated" not in await event_types(world, ring.organization_id)
+
+
+async def test_a_change_that_changes_nothing_still_expects_the_version(
+    ring: KeyRing, world: World, refused: Refused
+) -> None:
+    key = (await ring.create()).api_key
+    request = pb.UpdateApiKeyRequest(api_key_id=key.id)
+    attempt = world.keys.UpdateApiKey(request, metadata=if_match(ring.owner, '"7"'))
+    await refused(attempt, grpc.StatusCode.ABORTED, "ETAG_MISMATCH")

@@ -9,7 +9,7 @@ from portico.organizations.v1 import organization_service_pb2 as pb
 from tests.core.calls import if_match, race
 from tests.core.conftest import Refused
 from tests.core.organizations.conftest import Team
-from tests.core.records import audit_entry, event
+from tests.core.records import audit_entry, event, event_types
 from tests.core.world import Person, World
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -141,3 +141,9 @@ async def test_a_version_that_is_no_longer_the_newest_is_refused(
         metadata=if_match(team.owner, '"1"'),
     )
     await refused(attempt, grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
+
+
+async def test_a_role_that_they_have_already_is_no_change(team: Team, world: World) -> None:
+    member = await team.joined("member")
+    await team.change_role(team.owner, member, "member")
+    assert "member.updated" not in await event_types(world, team.organization_id)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 from portico.organizations.v1 import organization_service_pb2 as pb
 
 from tests.core.calls import headers, if_match, new_slug, race, version
 from tests.core.conftest import Refused
-from tests.core.records import event
+from tests.core.records import event, event_types
 from tests.core.world import Person, World
 
 
@@ -15,12 +18,12 @@ async def test_only_the_given_fields_change(
     world: World, owner: Person, organization_id: str
 ) -> None:
     slug = new_slug()
-    for request in (
-        pb.UpdateOrganizationRequest(slug=slug),
-        pb.UpdateOrganizationRequest(name="Renamed"),
-    ):
-        request.organization_id = organization_id
-        answer = await world.organizations.UpdateOrganization(request, metadata=owner.metadata)
+    changes: tuple[dict[str, Any], ...] = ({"slug": slug}, {"name": "Renamed"})
+    for fields in changes:
+        answer = await world.organizations.UpdateOrganization(
+            pb.UpdateOrganizationRequest(organization_id=organization_id, **fields),
+            metadata=owner.metadata,
+        )
     changed = answer.organization
     assert (changed.name, changed.slug, changed.role) == ("Renamed", slug, "owner")
     assert changed.updated_at.ToDatetime() > changed.created_at.ToDatetime()
@@ -91,3 +94,34 @@ async def test_an_empty_slug_is_refused(
     )
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
     assert found.fields == ("slug",)
+
+
+async def test_a_change_that_changes_nothing_leaves_no_trace(
+    world: World, owner: Person, organization_id: str
+) -> None:
+    show = pb.GetOrganizationRequest(organization_id=organization_id)
+    found = await world.organizations.GetOrganization(show, metadata=owner.metadata)
+    before = found.organization
+    same: tuple[dict[str, Any], ...] = ({}, {"name": before.name, "slug": before.slug})
+    for fields in same:
+        call = world.organizations.UpdateOrganization(
+            pb.UpdateOrganizationRequest(organization_id=organization_id, **fields),
+            metadata=if_match(owner, '"1"'),
+        )
+        assert (await call).organization == before
+        assert (await headers(call))["etag"] == '"1"'
+    assert "organization.updated" not in await event_types(world, organization_id)
+
+
+async def test_a_name_and_a_slug_cannot_be_cleared(
+    world: World, owner: Person, organization_id: str, refused: Refused
+) -> None:
+    attempt = world.organizations.UpdateOrganization(
+        pb.UpdateOrganizationRequest(
+            organization_id=organization_id, update_mask=FieldMask(paths=["name", "slug"])
+        ),
+        metadata=owner.metadata,
+    )
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert found.fields == ("name", "slug")
+    assert found.reasons == ("NOT_CLEARABLE", "NOT_CLEARABLE")

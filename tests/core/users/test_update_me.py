@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from grpc import aio
 from portico.users.v1 import user_service_pb2 as pb
 from portico.users.v1.user_pb2 import NotificationPreferences, Preferences
@@ -100,3 +101,52 @@ async def test_what_breaks_a_rule_is_named(
     attempt = update(world, owner, **{field.partition(".")[0]: value})
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
     assert found.fields == (field,)
+
+
+async def test_a_preference_is_cleared_by_its_name(world: World, owner: Person) -> None:
+    notifications = NotificationPreferences(email=True, push=True)
+    preferences = Preferences(theme="dark", language="en", notifications=notifications)
+    await update(world, owner, bio="Counts.", preferences=preferences)
+    mask = FieldMask(paths=["preferences.theme", "preferences.notifications.push", "bio"])
+    user = (await update(world, owner, update_mask=mask)).user
+    assert user.bio == ""
+    assert user.preferences == Preferences(
+        language="en", notifications=NotificationPreferences(email=True)
+    )
+    mask = FieldMask(paths=["preferences"])
+    user = (await update(world, owner, update_mask=mask)).user
+    assert user.preferences == Preferences()
+
+
+async def test_a_preference_is_set_by_its_name_and_the_others_stay(
+    world: World, owner: Person
+) -> None:
+    await update(world, owner, preferences=Preferences(theme="dark", language="en"))
+    notifications = NotificationPreferences(push=True)
+    change = Preferences(theme="light", notifications=notifications)
+    mask = FieldMask(paths=["preferences.theme", "preferences.notifications.push"])
+    user = (await update(world, owner, preferences=change, update_mask=mask)).user
+    assert user.preferences == Preferences(
+        theme="light", language="en", notifications=notifications
+    )
+
+
+async def test_a_name_cannot_be_cleared(world: World, owner: Person, refused: Refused) -> None:
+    attempt = update(world, owner, update_mask=FieldMask(paths=["display_name"]))
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert (found.fields, found.reasons) == (("display_name",), ("NOT_CLEARABLE",))
+
+
+async def test_a_change_that_changes_nothing_leaves_no_trace(
+    world: World, owner: Person, audited: Audited
+) -> None:
+    preferences = Preferences(theme="dark", notifications=NotificationPreferences(push=False))
+    before = await update(world, owner, bio="Counts.", preferences=preferences)
+    entries = await audited(owner.id)
+    for fields in (
+        {},
+        {"bio": "Counts.", "preferences": preferences},
+        {"update_mask": FieldMask(paths=["avatar_url", "preferences.language"])},
+    ):
+        assert (await update(world, owner, **fields)).user == before.user
+    assert await audited(owner.id) == entries

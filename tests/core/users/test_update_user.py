@@ -121,3 +121,14 @@ async def test_what_breaks_a_rule_is_named(
     attempt = update(world, administrator, owner.id, **{field: value})
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
     assert found.fields == (field,)
+
+
+async def test_a_change_that_changes_nothing_leaves_no_trace(
+    world: World, administrator: Person, owner: Person, audited: Audited
+) -> None:
+    before = (await get_user(world, administrator, owner.id)).user
+    entries = await audited(owner.id)
+    same = {"display_name": before.display_name, "status": "active", "role": "user"}
+    for fields in ({}, same):
+        assert (await update(world, administrator, owner.id, **fields)).user == before
+    assert await audited(owner.id) == entries

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 from portico.webhooks.v1 import webhook_service_pb2 as pb
 
 from tests.core.calls import headers, if_match, race, version
 from tests.core.conftest import Refused
-from tests.core.records import event
+from tests.core.records import event, event_types
 from tests.core.webhooks.conftest import URL, Desk
 from tests.core.world import World
 
@@ -62,3 +63,23 @@ async def test_of_changes_at_once_to_one_version_one_is_made(desk: Desk, world: 
     )
     assert (await shown).webhook == answers[0].webhook
     assert version((await headers(shown))["etag"]) == 2
+
+
+async def test_a_description_can_be_cleared_and_an_address_cannot(
+    desk: Desk, refused: Refused
+) -> None:
+    webhook = (await desk.create(description="Before")).webhook
+    mask = FieldMask(paths=["description"])
+    assert (await desk.update(webhook.id, update_mask=mask)).webhook.description == ""
+    attempt = desk.update(webhook.id, update_mask=FieldMask(paths=["url", "event_types"]))
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert found.fields == ("url", "event_types")
+    assert found.reasons == ("NOT_CLEARABLE", "REPEATED_MIN_ITEMS")
+
+
+async def test_a_change_that_changes_nothing_leaves_no_trace(desk: Desk, world: World) -> None:
+    webhook = (await desk.create(description="Before")).webhook
+    await desk.update(webhook.id)
+    await desk.update(webhook.id, url=webhook.url, event_types=webhook.event_types, enabled=True)
+    assert await desk.get(webhook.id) == webhook
+    assert "webhook.updated" not in await event_types(world, desk.organization_id)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -292,26 +293,34 @@ class UpdateApiKeyRequest(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     ALLOWED_CIDRS_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
     api_key_id: _builtins.str
     """The key."""
     name: _builtins.str
     """Its new name, 1 to 100 characters."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Its new scopes, none that the caller lacks; empty leaves them."""
+        """Its new scopes, none that the caller lacks."""
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """Its new expiry; in the future."""
+        """Its new expiry; in the future. Cleared: it never expires."""
 
     @_builtins.property
     def limits(self) -> _api_key_pb2.ApiKeyLimits:
-        """Its new limits; they replace all of the old ones."""
+        """Its new limits; they replace all of the old ones. Cleared: it has none."""
 
     @_builtins.property
     def allowed_cidrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The networks that it may be used from, at most 50; they replace the old
-        ones, and empty leaves those. "0.0.0.0/0" and "::/0" let everyone in.
+        ones. Cleared, or empty: from anywhere.
+        """
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The names of the fields to change. A field that is named and not set is
+        cleared; without a mask the fields that are set are changed. Over REST the
+        names in the body are the mask.
         """
 
     def __init__(
@@ -323,10 +332,11 @@ class UpdateApiKeyRequest(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         limits: _api_key_pb2.ApiKeyLimits | None = ...,
         allowed_cidrs: _abc.Iterable[_builtins.str] | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "expires_at", b"expires_at", "limits", b"limits", "name", b"name"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "expires_at", b"expires_at", "limits", b"limits", "name", b"name", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "allowed_cidrs", b"allowed_cidrs", "api_key_id", b"api_key_id", "expires_at", b"expires_at", "limits", b"limits", "name", b"name", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "allowed_cidrs", b"allowed_cidrs", "api_key_id", b"api_key_id", "expires_at", b"expires_at", "limits", b"limits", "name", b"name", "scopes", b"scopes", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015

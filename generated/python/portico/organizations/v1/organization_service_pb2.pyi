@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from portico.organizations.v1 import organization_pb2 as _organization_pb2
@@ -188,6 +189,7 @@ class UpdateOrganizationRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SLUG_FIELD_NUMBER: _builtins.int
     ALLOW_KEY_IMPORT_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
     name: _builtins.str
@@ -200,6 +202,13 @@ class UpdateOrganizationRequest(_message.Message):
     """Whether administrators of the platform may import API keys into it, with
     any scopes. To allow it takes every permission that an owner has.
     """
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The names of the fields to change. A field that is named and not set is
+        cleared; without a mask the fields that are set are changed. Over REST the
+        names in the body are the mask.
+        """
+
     def __init__(
         self,
         *,
@@ -207,10 +216,11 @@ class UpdateOrganizationRequest(_message.Message):
         name: _builtins.str | None = ...,
         slug: _builtins.str | None = ...,
         allow_key_import: _builtins.bool | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_key_import", b"_allow_key_import", "_name", b"_name", "_slug", b"_slug", "allow_key_import", b"allow_key_import", "name", b"name", "slug", b"slug"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allow_key_import", b"_allow_key_import", "_name", b"_name", "_slug", b"_slug", "allow_key_import", b"allow_key_import", "name", b"name", "slug", b"slug", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_key_import", b"_allow_key_import", "_name", b"_name", "_slug", b"_slug", "allow_key_import", b"allow_key_import", "name", b"name", "organization_id", b"organization_id", "slug", b"slug"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allow_key_import", b"_allow_key_import", "_name", b"_name", "_slug", b"_slug", "allow_key_import", b"allow_key_import", "name", b"name", "organization_id", b"organization_id", "slug", b"slug", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allow_key_import: _TypeAlias = _typing.Literal["allow_key_import"]  # noqa: Y015
     _WhichOneofArgType__allow_key_import: _TypeAlias = _typing.Literal["_allow_key_import", b"_allow_key_import"]  # noqa: Y015
@@ -506,22 +516,31 @@ class UpdateMemberRequest(_message.Message):
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
     user_id: _builtins.str
     """The member."""
     role: _builtins.str
     """"owner", "admin", "member" or "viewer"."""
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The names of the fields to change. A field that is named and not set is
+        cleared; without a mask the fields that are set are changed. Over REST the
+        names in the body are the mask.
+        """
+
     def __init__(
         self,
         *,
         organization_id: _builtins.str = ...,
         user_id: _builtins.str = ...,
         role: _builtins.str = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "role", b"role", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "role", b"role", "update_mask", b"update_mask", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -267,6 +267,7 @@ IDEMPOTENCY_FIELD_NUMBER: _builtins.int
 EVENTS_FIELD_NUMBER: _builtins.int
 SENSITIVE_FIELD_NUMBER: _builtins.int
 VOCABULARY_FIELD_NUMBER: _builtins.int
+CLEARABLE_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call the method. Required."""
 limit: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Limit]
@@ -291,3 +292,9 @@ the audit log.
 """
 vocabulary: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Vocabulary.ValueType]
 """The set whose names the field, or each of its items, has to be one of."""
+clearable: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
+"""In a change, null over REST, or a name in the update mask without a value,
+clears the value; without this option it is refused. On a field of a
+message inside the request it also says that a change of that message goes
+member by member and does not replace it.
+"""

@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 from portico.type.v1 import rules_pb2 as portico_dot_type_dot_v1_dot_rules__pb2
 from portico.users.v1 import user_pb2 as portico_dot_users_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#portico/users/v1/user_service.proto\x12\x10portico.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\x1a\x1bportico/users/v1/user.proto\"\x0e\n\x0cGetMeRequest\"5\n\rGetMeResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\xec\x01\n\x0fUpdateMeRequest\x12(\n\x0c\x64isplay_name\x18\x01 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12\x37\n\navatar_url\x18\x02 \x01(\tB\x1e\xbaH\x1br\x19\x18\xd0\x0f\x32\x14^(https?://[^\\s]+)?$H\x01\x88\x01\x01\x12\x1a\n\x03\x62io\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03H\x02\x88\x01\x01\x12\x32\n\x0bpreferences\x18\x04 \x01(\x0b\x32\x1d.portico.users.v1.PreferencesB\x0f\n\r_display_nameB\r\n\x0b_avatar_urlB\x06\n\x04_bio\"8\n\x10UpdateMeResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"g\n\x15\x43hangePasswordRequest\x12(\n\x10\x63urrent_password\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\xc8\xf3\x18\x01\x12$\n\x0cnew_password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\"\x18\n\x16\x43hangePasswordResponse\"\xa7\x02\n\x10ListUsersRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x17\n\x06search\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12*\n\x06status\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x06\x61\x63tiveR\tsuspended\x12*\n\x04role\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x04userR\radministrator\x12\x37\n\x07sort_by\x18\x06 \x01(\tB&\xbaH#r!R\x00R\tcreatedAtR\x05\x65mailR\x0b\x64isplayName\x12&\n\nsort_order\x18\x07 \x01(\tB\x12\xbaH\x0fr\rR\x00R\x03\x61scR\x04\x64\x65scB\x08\n\x06_limit\"a\n\x11ListUsersResponse\x12%\n\x05users\x18\x01 \x03(\x0b\x32\x16.portico.users.v1.User\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x85\x01\n\x11\x43reateUserRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\x12#\n\x0c\x64isplay_name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01\x12*\n\x04role\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x04userR\radministrator\":\n\x12\x43reateUserResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"7\n\x0fGetUserResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\xdb\x01\n\x11UpdateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12(\n\x0c\x64isplay_name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12-\n\x06status\x18\x03 \x01(\tB\x18\xbaH\x15r\x13R\x06\x61\x63tiveR\tsuspendedH\x01\x88\x01\x01\x12-\n\x04role\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x04userR\radministratorH\x02\x88\x01\x01\x42\x0f\n\r_display_nameB\t\n\x07_statusB\x07\n\x05_role\":\n\x12UpdateUserResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\".\n\x11\x44\x65leteUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x14\n\x12\x44\x65leteUserResponse2\xca\t\n\x0bUserService\x12t\n\x05GetMe\x12\x1e.portico.users.v1.GetMeRequest\x1a\x1f.portico.users.v1.GetMeResponse\"*\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x18\x12\x10/api/v1/users/meb\x04user\x12\x80\x01\n\x08UpdateMe\x12!.portico.users.v1.UpdateMeRequest\x1a\".portico.users.v1.UpdateMeResponse\"-\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x1b\x32\x10/api/v1/users/me:\x01*b\x04user\x12\xa1\x01\n\x0e\x43hangePassword\x12\'.portico.users.v1.ChangePasswordRequest\x1a(.portico.users.v1.ChangePasswordResponse\"<\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02%\" /api/v1/users/me/change-password:\x01*\x12\x81\x01\n\tListUsers\x12\".portico.users.v1.ListUsersRequest\x1a#.portico.users.v1.ListUsersResponse\"+\xca\xf3\x18\x0c\"\nusers:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/users\x12\x93\x01\n\nCreateUser\x12#.portico.users.v1.CreateUserRequest\x1a$.portico.users.v1.CreateUserResponse\":\xca\xf3\x18\r\"\x0busers:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\x82\xd3\xe4\x93\x02\x18\"\r/api/v1/users:\x01*b\x04user\x12\x8b\x01\n\x07GetUser\x12 .portico.users.v1.GetUserRequest\x1a!.portico.users.v1.GetUserResponse\";\xca\xf3\x18\x0c\"\nusers:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1f\x12\x17/api/v1/users/{user_id}b\x04user\x12\xb2\x01\n\nUpdateUser\x12#.portico.users.v1.UpdateUserRequest\x1a$.portico.users.v1.UpdateUserResponse\"Y\xca\xf3\x18\r\"\x0busers:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x12invitation.revoked\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02\"2\x17/api/v1/users/{user_id}:\x01*b\x04user\x12\xc0\x01\n\nDeleteUser\x12#.portico.users.v1.DeleteUserRequest\x1a$.portico.users.v1.DeleteUserResponse\"g\xca\xf3\x18\r\"\x0busers:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0emember.removed\xe2\xf3\x18\x12invitation.revoked\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x19*\x17/api/v1/users/{user_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#portico/users/v1/user_service.proto\x12\x10portico.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\x1a\x1bportico/users/v1/user.proto\"\x0e\n\x0cGetMeRequest\"5\n\rGetMeResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\xab\x02\n\x0fUpdateMeRequest\x12(\n\x0c\x64isplay_name\x18\x01 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12;\n\navatar_url\x18\x02 \x01(\tB\"\xbaH\x1br\x19\x18\xd0\x0f\x32\x14^(https?://[^\\s]+)?$\xd8\xf3\x18\x01H\x01\x88\x01\x01\x12\x1e\n\x03\x62io\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xf4\x03\xd8\xf3\x18\x01H\x02\x88\x01\x01\x12\x38\n\x0bpreferences\x18\x04 \x01(\x0b\x32\x1d.portico.users.v1.PreferencesB\x04\xd8\xf3\x18\x01\x12/\n\x0bupdate_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x0f\n\r_display_nameB\r\n\x0b_avatar_urlB\x06\n\x04_bio\"8\n\x10UpdateMeResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"g\n\x15\x43hangePasswordRequest\x12(\n\x10\x63urrent_password\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\xc8\xf3\x18\x01\x12$\n\x0cnew_password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\"\x18\n\x16\x43hangePasswordResponse\"\xa7\x02\n\x10ListUsersRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x17\n\x06search\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12*\n\x06status\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x00R\x06\x61\x63tiveR\tsuspended\x12*\n\x04role\x18\x05 \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x04userR\radministrator\x12\x37\n\x07sort_by\x18\x06 \x01(\tB&\xbaH#r!R\x00R\tcreatedAtR\x05\x65mailR\x0b\x64isplayName\x12&\n\nsort_order\x18\x07 \x01(\tB\x12\xbaH\x0fr\rR\x00R\x03\x61scR\x04\x64\x65scB\x08\n\x06_limit\"a\n\x11ListUsersResponse\x12%\n\x05users\x18\x01 \x03(\x0b\x32\x16.portico.users.v1.User\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x85\x01\n\x11\x43reateUserRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\x12#\n\x0c\x64isplay_name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01\x12*\n\x04role\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17R\x00R\x04userR\radministrator\":\n\x12\x43reateUserResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"7\n\x0fGetUserResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\x8c\x02\n\x11UpdateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12(\n\x0c\x64isplay_name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12-\n\x06status\x18\x03 \x01(\tB\x18\xbaH\x15r\x13R\x06\x61\x63tiveR\tsuspendedH\x01\x88\x01\x01\x12-\n\x04role\x18\x04 \x01(\tB\x1a\xbaH\x17r\x15R\x04userR\radministratorH\x02\x88\x01\x01\x12/\n\x0bupdate_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x0f\n\r_display_nameB\t\n\x07_statusB\x07\n\x05_role\":\n\x12UpdateUserResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\".\n\x11\x44\x65leteUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x14\n\x12\x44\x65leteUserResponse2\xca\t\n\x0bUserService\x12t\n\x05GetMe\x12\x1e.portico.users.v1.GetMeRequest\x1a\x1f.portico.users.v1.GetMeResponse\"*\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x18\x12\x10/api/v1/users/meb\x04user\x12\x80\x01\n\x08UpdateMe\x12!.portico.users.v1.UpdateMeRequest\x1a\".portico.users.v1.UpdateMeResponse\"-\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02\x1b\x32\x10/api/v1/users/me:\x01*b\x04user\x12\xa1\x01\n\x0e\x43hangePassword\x12\'.portico.users.v1.ChangePasswordRequest\x1a(.portico.users.v1.ChangePasswordResponse\"<\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02%\" /api/v1/users/me/change-password:\x01*\x12\x81\x01\n\tListUsers\x12\".portico.users.v1.ListUsersRequest\x1a#.portico.users.v1.ListUsersResponse\"+\xca\xf3\x18\x0c\"\nusers:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/api/v1/users\x12\x93\x01\n\nCreateUser\x12#.portico.users.v1.CreateUserRequest\x1a$.portico.users.v1.CreateUserResponse\":\xca\xf3\x18\r\"\x0busers:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\x82\xd3\xe4\x93\x02\x18\"\r/api/v1/users:\x01*b\x04user\x12\x8b\x01\n\x07GetUser\x12 .portico.users.v1.GetUserRequest\x1a!.portico.users.v1.GetUserResponse\";\xca\xf3\x18\x0c\"\nusers:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1f\x12\x17/api/v1/users/{user_id}b\x04user\x12\xb2\x01\n\nUpdateUser\x12#.portico.users.v1.UpdateUserRequest\x1a$.portico.users.v1.UpdateUserResponse\"Y\xca\xf3\x18\r\"\x0busers:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x12invitation.revoked\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02\"2\x17/api/v1/users/{user_id}:\x01*b\x04user\x12\xc0\x01\n\nDeleteUser\x12#.portico.users.v1.DeleteUserRequest\x1a$.portico.users.v1.DeleteUserResponse\"g\xca\xf3\x18\r\"\x0busers:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0emember.removed\xe2\xf3\x18\x12invitation.revoked\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x19*\x17/api/v1/users/{user_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,9 +40,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEMEREQUEST'].fields_by_name['display_name']._loaded_options = None
   _globals['_UPDATEMEREQUEST'].fields_by_name['display_name']._serialized_options = b'\272H\nr\010\020\001\0302\310\363\030\001'
   _globals['_UPDATEMEREQUEST'].fields_by_name['avatar_url']._loaded_options = None
-  _globals['_UPDATEMEREQUEST'].fields_by_name['avatar_url']._serialized_options = b'\272H\033r\031\030\320\0172\024^(https?://[^\\s]+)?$'
+  _globals['_UPDATEMEREQUEST'].fields_by_name['avatar_url']._serialized_options = b'\272H\033r\031\030\320\0172\024^(https?://[^\\s]+)?$\330\363\030\001'
   _globals['_UPDATEMEREQUEST'].fields_by_name['bio']._loaded_options = None
-  _globals['_UPDATEMEREQUEST'].fields_by_name['bio']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_UPDATEMEREQUEST'].fields_by_name['bio']._serialized_options = b'\272H\005r\003\030\364\003\330\363\030\001'
+  _globals['_UPDATEMEREQUEST'].fields_by_name['preferences']._loaded_options = None
+  _globals['_UPDATEMEREQUEST'].fields_by_name['preferences']._serialized_options = b'\330\363\030\001'
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._loaded_options = None
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['current_password']._serialized_options = b'\272H\007r\005\020\001\030\350\007\310\363\030\001'
   _globals['_CHANGEPASSWORDREQUEST'].fields_by_name['new_password']._loaded_options = None
@@ -94,38 +97,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSERVICE'].methods_by_name['UpdateUser']._serialized_options = b'\312\363\030\r\"\013users:write\322\363\030\002\010\002\342\363\030\022invitation.revoked\360\363\030\002\202\323\344\223\002\"2\027/api/v1/users/{user_id}:\001*b\004user'
   _globals['_USERSERVICE'].methods_by_name['DeleteUser']._loaded_options = None
   _globals['_USERSERVICE'].methods_by_name['DeleteUser']._serialized_options = b'\312\363\030\r\"\013users:write\322\363\030\002\010\003\330\363\030\314\001\342\363\030\016member.removed\342\363\030\022invitation.revoked\360\363\030\002\202\323\344\223\002\031*\027/api/v1/users/{user_id}'
-  _globals['_GETMEREQUEST']._serialized_start=205
-  _globals['_GETMEREQUEST']._serialized_end=219
-  _globals['_GETMERESPONSE']._serialized_start=221
-  _globals['_GETMERESPONSE']._serialized_end=274
-  _globals['_UPDATEMEREQUEST']._serialized_start=277
-  _globals['_UPDATEMEREQUEST']._serialized_end=513
-  _globals['_UPDATEMERESPONSE']._serialized_start=515
-  _globals['_UPDATEMERESPONSE']._serialized_end=571
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=573
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=676
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=678
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=702
-  _globals['_LISTUSERSREQUEST']._serialized_start=705
-  _globals['_LISTUSERSREQUEST']._serialized_end=1000
-  _globals['_LISTUSERSRESPONSE']._serialized_start=1002
-  _globals['_LISTUSERSRESPONSE']._serialized_end=1099
-  _globals['_CREATEUSERREQUEST']._serialized_start=1102
-  _globals['_CREATEUSERREQUEST']._serialized_end=1235
-  _globals['_CREATEUSERRESPONSE']._serialized_start=1237
-  _globals['_CREATEUSERRESPONSE']._serialized_end=1295
-  _globals['_GETUSERREQUEST']._serialized_start=1297
-  _globals['_GETUSERREQUEST']._serialized_end=1340
-  _globals['_GETUSERRESPONSE']._serialized_start=1342
-  _globals['_GETUSERRESPONSE']._serialized_end=1397
-  _globals['_UPDATEUSERREQUEST']._serialized_start=1400
-  _globals['_UPDATEUSERREQUEST']._serialized_end=1619
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=1621
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=1679
-  _globals['_DELETEUSERREQUEST']._serialized_start=1681
-  _globals['_DELETEUSERREQUEST']._serialized_end=1727
-  _globals['_DELETEUSERRESPONSE']._serialized_start=1729
-  _globals['_DELETEUSERRESPONSE']._serialized_end=1749
-  _globals['_USERSERVICE']._serialized_start=1752
-  _globals['_USERSERVICE']._serialized_end=2978
+  _globals['_GETMEREQUEST']._serialized_start=239
+  _globals['_GETMEREQUEST']._serialized_end=253
+  _globals['_GETMERESPONSE']._serialized_start=255
+  _globals['_GETMERESPONSE']._serialized_end=308
+  _globals['_UPDATEMEREQUEST']._serialized_start=311
+  _globals['_UPDATEMEREQUEST']._serialized_end=610
+  _globals['_UPDATEMERESPONSE']._serialized_start=612
+  _globals['_UPDATEMERESPONSE']._serialized_end=668
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=670
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=773
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=775
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=799
+  _globals['_LISTUSERSREQUEST']._serialized_start=802
+  _globals['_LISTUSERSREQUEST']._serialized_end=1097
+  _globals['_LISTUSERSRESPONSE']._serialized_start=1099
+  _globals['_LISTUSERSRESPONSE']._serialized_end=1196
+  _globals['_CREATEUSERREQUEST']._serialized_start=1199
+  _globals['_CREATEUSERREQUEST']._serialized_end=1332
+  _globals['_CREATEUSERRESPONSE']._serialized_start=1334
+  _globals['_CREATEUSERRESPONSE']._serialized_end=1392
+  _globals['_GETUSERREQUEST']._serialized_start=1394
+  _globals['_GETUSERREQUEST']._serialized_end=1437
+  _globals['_GETUSERRESPONSE']._serialized_start=1439
+  _globals['_GETUSERRESPONSE']._serialized_end=1494
+  _globals['_UPDATEUSERREQUEST']._serialized_start=1497
+  _globals['_UPDATEUSERREQUEST']._serialized_end=1765
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=1767
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=1825
+  _globals['_DELETEUSERREQUEST']._serialized_start=1827
+  _globals['_DELETEUSERREQUEST']._serialized_end=1873
+  _globals['_DELETEUSERRESPONSE']._serialized_start=1875
+  _globals['_DELETEUSERRESPONSE']._serialized_end=1895
+  _globals['_USERSERVICE']._serialized_start=1898
+  _globals['_USERSERVICE']._serialized_end=3124
 # @@protoc_insertion_point(module_scope)

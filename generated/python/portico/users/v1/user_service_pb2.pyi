@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from portico.users.v1 import user_pb2 as _user_pb2
@@ -70,15 +71,23 @@ class UpdateMeRequest(_message.Message):
     AVATAR_URL_FIELD_NUMBER: _builtins.int
     BIO_FIELD_NUMBER: _builtins.int
     PREFERENCES_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
     """The new name, 1 to 50 characters."""
     avatar_url: _builtins.str
-    """The new picture: an http or https address; empty removes it."""
+    """The new picture: an http or https address. Cleared, or empty: none."""
     bio: _builtins.str
     """The new text about oneself, at most 500 characters."""
     @_builtins.property
     def preferences(self) -> _user_pb2.Preferences:
-        """The preferences to change."""
+        """The preferences to change. Cleared: none is set."""
+
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The names of the fields to change. A field that is named and not set is
+        cleared; without a mask the fields that are set are changed. Over REST the
+        names in the body are the mask.
+        """
 
     def __init__(
         self,
@@ -87,10 +96,11 @@ class UpdateMeRequest(_message.Message):
         avatar_url: _builtins.str | None = ...,
         bio: _builtins.str | None = ...,
         preferences: _user_pb2.Preferences | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_avatar_url", b"_avatar_url", "_bio", b"_bio", "_display_name", b"_display_name", "avatar_url", b"avatar_url", "bio", b"bio", "display_name", b"display_name", "preferences", b"preferences"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_avatar_url", b"_avatar_url", "_bio", b"_bio", "_display_name", b"_display_name", "avatar_url", b"avatar_url", "bio", b"bio", "display_name", b"display_name", "preferences", b"preferences", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_avatar_url", b"_avatar_url", "_bio", b"_bio", "_display_name", b"_display_name", "avatar_url", b"avatar_url", "bio", b"bio", "display_name", b"display_name", "preferences", b"preferences"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_avatar_url", b"_avatar_url", "_bio", b"_bio", "_display_name", b"_display_name", "avatar_url", b"avatar_url", "bio", b"bio", "display_name", b"display_name", "preferences", b"preferences", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__avatar_url: _TypeAlias = _typing.Literal["avatar_url"]  # noqa: Y015
     _WhichOneofArgType__avatar_url: _TypeAlias = _typing.Literal["_avatar_url", b"_avatar_url"]  # noqa: Y015
@@ -364,6 +374,7 @@ class UpdateUserRequest(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
+    UPDATE_MASK_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The account."""
     display_name: _builtins.str
@@ -372,6 +383,13 @@ class UpdateUserRequest(_message.Message):
     """The new status: "active" or "suspended"."""
     role: _builtins.str
     """The new role: "user" or "administrator"."""
+    @_builtins.property
+    def update_mask(self) -> _field_mask_pb2.FieldMask:
+        """The names of the fields to change. A field that is named and not set is
+        cleared; without a mask the fields that are set are changed. Over REST the
+        names in the body are the mask.
+        """
+
     def __init__(
         self,
         *,
@@ -379,10 +397,11 @@ class UpdateUserRequest(_message.Message):
         display_name: _builtins.str | None = ...,
         status: _builtins.str | None = ...,
         role: _builtins.str | None = ...,
+        update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_display_name", b"_display_name", "_role", b"_role", "_status", b"_status", "display_name", b"display_name", "role", b"role", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_display_name", b"_display_name", "_role", b"_role", "_status", b"_status", "display_name", b"display_name", "role", b"role", "status", b"status", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_display_name", b"_display_name", "_role", b"_role", "_status", b"_status", "display_name", b"display_name", "role", b"role", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_display_name", b"_display_name", "_role", b"_role", "_status", b"_status", "display_name", b"display_name", "role", b"role", "status", b"status", "update_mask", b"update_mask", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__display_name: _TypeAlias = _typing.Literal["display_name"]  # noqa: Y015
     _WhichOneofArgType__display_name: _TypeAlias = _typing.Literal["_display_name", b"_display_name"]  # noqa: Y015

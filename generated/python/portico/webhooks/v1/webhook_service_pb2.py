@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 from portico.webhooks.v1 import webhook_pb2 as portico_dot_webhooks_dot_v1_dot_webhook__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)portico/webhooks/v1/webhook_service.proto\x12\x13portico.webhooks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dportico/type/v1/options.proto\x1a!portico/webhooks/v1/webhook.proto\"\xd5\x01\n\x14\x43reateWebhookRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\x03url\x18\x02 \x01(\tB*\xbaH\'r%\x18\xd0\x0f\x32 ^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$\x12\x42\n\x0b\x65vent_types\x18\x03 \x03(\tB-\xbaH&\x92\x01#\x08\x01\x10\x32\x18\x01\"\x1br\x19\x18@2\x15^(\\*|[a-z]+\\.[a-z]+)$\xd0\xf3\x18\x02\x12\x1d\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\\\n\x15\x43reateWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"{\n\x13ListWebhooksRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"m\n\x14ListWebhooksResponse\x12.\n\x08webhooks\x18\x01 \x03(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"1\n\x11GetWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\"\x92\x02\n\x14UpdateWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x03url\x18\x02 \x01(\tB*\xbaH\'r%\x18\xd0\x0f\x32 ^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$H\x00\x88\x01\x01\x12@\n\x0b\x65vent_types\x18\x03 \x03(\tB+\xbaH$\x92\x01!\x10\x32\x18\x01\"\x1br\x19\x18@2\x15^(\\*|[a-z]+\\.[a-z]+)$\xd0\xf3\x18\x02\x12\"\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03H\x01\x88\x01\x01\x12\x14\n\x07\x65nabled\x18\x05 \x01(\x08H\x02\x88\x01\x01\x42\x06\n\x04_urlB\x0e\n\x0c_descriptionB\n\n\x08_enabled\"F\n\x15UpdateWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\"4\n\x14\x44\x65leteWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15\x44\x65leteWebhookResponse\"2\n\x12TestWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"F\n\x13TestWebhookResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"w\n\x1aRotateWebhookSecretRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\'\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$H\x00\x88\x01\x01\x42\x12\n\x10_overlap_seconds\"b\n\x1bRotateWebhookSecretResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xad\x01\n\x15ListDeliveriesRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x33\n\x06status\x18\x04 \x01(\tB#\xbaH r\x1eR\x00R\x07pendingR\tdeliveredR\x06\x66\x61iledB\x08\n\x06_limit\"r\n\x16ListDeliveriesResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.portico.webhooks.v1.Delivery\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"3\n\x12GetDeliveryRequest\x12\x1d\n\x0b\x64\x65livery_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"F\n\x13GetDeliveryResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"9\n\x18RedeliverDeliveryRequest\x12\x1d\n\x0b\x64\x65livery_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"L\n\x19RedeliverDeliveryResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"\x17\n\x15ListEventTypesRequest\"M\n\x16ListEventTypesResponse\x12\x33\n\x0b\x65vent_types\x18\x01 \x03(\x0b\x32\x1e.portico.webhooks.v1.EventType2\x85\x11\n\x0eWebhookService\x12\xd9\x01\n\rCreateWebhook\x12).portico.webhooks.v1.CreateWebhookRequest\x1a*.portico.webhooks.v1.CreateWebhookResponse\"q\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0fwebhook.created\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x35\"0/api/v1/organizations/{organization_id}/webhooks:\x01*\x12\xb6\x01\n\x0cListWebhooks\x12(.portico.webhooks.v1.ListWebhooksRequest\x1a).portico.webhooks.v1.ListWebhooksResponse\"Q\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/organizations/{organization_id}/webhooks\x12\xa6\x01\n\nGetWebhook\x12&.portico.webhooks.v1.GetWebhookRequest\x1a\'.portico.webhooks.v1.GetWebhookResponse\"G\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/webhooks/{webhook_id}b\x07webhook\x12\xda\x01\n\rUpdateWebhook\x12).portico.webhooks.v1.UpdateWebhookRequest\x1a*.portico.webhooks.v1.UpdateWebhookResponse\"r\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0fwebhook.updated\xe2\xf3\x18\x10webhook.disabled\x82\xd3\xe4\x93\x02+2\x1d/api/v1/webhooks/{webhook_id}:\x01*b\x07webhook\x12\xbf\x01\n\rDeleteWebhook\x12).portico.webhooks.v1.DeleteWebhookRequest\x1a*.portico.webhooks.v1.DeleteWebhookResponse\"W\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0fwebhook.deleted\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1/webhooks/{webhook_id}\x12\xc8\x01\n\x0bTestWebhook\x12\'.portico.webhooks.v1.TestWebhookRequest\x1a(.portico.webhooks.v1.TestWebhookResponse\"f\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\xe2\xf3\x18\x0cwebhook.test\x82\xd3\xe4\x93\x02\x31\"\"/api/v1/webhooks/{webhook_id}/test:\x01*b\x08\x64\x65livery\x12\xce\x01\n\x13RotateWebhookSecret\x12/.portico.webhooks.v1.RotateWebhookSecretRequest\x1a\x30.portico.webhooks.v1.RotateWebhookSecretResponse\"T\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x30\"+/api/v1/webhooks/{webhook_id}/rotate-secret:\x01*\x12\xb4\x01\n\x0eListDeliveries\x12*.portico.webhooks.v1.ListDeliveriesRequest\x1a+.portico.webhooks.v1.ListDeliveriesResponse\"I\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02*\x12(/api/v1/webhooks/{webhook_id}/deliveries\x12\xad\x01\n\x0bGetDelivery\x12\'.portico.webhooks.v1.GetDeliveryRequest\x1a(.portico.webhooks.v1.GetDeliveryResponse\"K\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02,\x12 /api/v1/deliveries/{delivery_id}b\x08\x64\x65livery\x12\xd2\x01\n\x11RedeliverDelivery\x12-.portico.webhooks.v1.RedeliverDeliveryRequest\x1a..portico.webhooks.v1.RedeliverDeliveryResponse\"^\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02\x39\"*/api/v1/deliveries/{delivery_id}/redeliver:\x01*b\x08\x64\x65livery\x12\x9f\x01\n\x0eListEventTypes\x12*.portico.webhooks.v1.ListEventTypesRequest\x1a+.portico.webhooks.v1.ListEventTypesResponse\"4\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\"\x12\x13/api/v1/event-typesb\x0b\x65vent_types\x1a\x1c\xca\xf3\x18\x18\n\x07webhook\x12\rwebhooks:readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)portico/webhooks/v1/webhook_service.proto\x12\x13portico.webhooks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1dportico/type/v1/options.proto\x1a!portico/webhooks/v1/webhook.proto\"\xd5\x01\n\x14\x43reateWebhookRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\x03url\x18\x02 \x01(\tB*\xbaH\'r%\x18\xd0\x0f\x32 ^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$\x12\x42\n\x0b\x65vent_types\x18\x03 \x03(\tB-\xbaH&\x92\x01#\x08\x01\x10\x32\x18\x01\"\x1br\x19\x18@2\x15^(\\*|[a-z]+\\.[a-z]+)$\xd0\xf3\x18\x02\x12\x1d\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\\\n\x15\x43reateWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"{\n\x13ListWebhooksRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"m\n\x14ListWebhooksResponse\x12.\n\x08webhooks\x18\x01 \x03(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"1\n\x11GetWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\"\xc7\x02\n\x14UpdateWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x03url\x18\x02 \x01(\tB*\xbaH\'r%\x18\xd0\x0f\x32 ^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$H\x00\x88\x01\x01\x12@\n\x0b\x65vent_types\x18\x03 \x03(\tB+\xbaH$\x92\x01!\x10\x32\x18\x01\"\x1br\x19\x18@2\x15^(\\*|[a-z]+\\.[a-z]+)$\xd0\xf3\x18\x02\x12&\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x0c\xbaH\x05r\x03\x18\xf4\x03\xd8\xf3\x18\x01H\x01\x88\x01\x01\x12\x14\n\x07\x65nabled\x18\x05 \x01(\x08H\x02\x88\x01\x01\x12/\n\x0bupdate_mask\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\n\x04_urlB\x0e\n\x0c_descriptionB\n\n\x08_enabled\"F\n\x15UpdateWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\"4\n\x14\x44\x65leteWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15\x44\x65leteWebhookResponse\"2\n\x12TestWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"F\n\x13TestWebhookResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"w\n\x1aRotateWebhookSecretRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\'\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$H\x00\x88\x01\x01\x42\x12\n\x10_overlap_seconds\"b\n\x1bRotateWebhookSecretResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xad\x01\n\x15ListDeliveriesRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x33\n\x06status\x18\x04 \x01(\tB#\xbaH r\x1eR\x00R\x07pendingR\tdeliveredR\x06\x66\x61iledB\x08\n\x06_limit\"r\n\x16ListDeliveriesResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.portico.webhooks.v1.Delivery\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"3\n\x12GetDeliveryRequest\x12\x1d\n\x0b\x64\x65livery_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"F\n\x13GetDeliveryResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"9\n\x18RedeliverDeliveryRequest\x12\x1d\n\x0b\x64\x65livery_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"L\n\x19RedeliverDeliveryResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"\x17\n\x15ListEventTypesRequest\"M\n\x16ListEventTypesResponse\x12\x33\n\x0b\x65vent_types\x18\x01 \x03(\x0b\x32\x1e.portico.webhooks.v1.EventType2\x85\x11\n\x0eWebhookService\x12\xd9\x01\n\rCreateWebhook\x12).portico.webhooks.v1.CreateWebhookRequest\x1a*.portico.webhooks.v1.CreateWebhookResponse\"q\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0fwebhook.created\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x35\"0/api/v1/organizations/{organization_id}/webhooks:\x01*\x12\xb6\x01\n\x0cListWebhooks\x12(.portico.webhooks.v1.ListWebhooksRequest\x1a).portico.webhooks.v1.ListWebhooksResponse\"Q\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/organizations/{organization_id}/webhooks\x12\xa6\x01\n\nGetWebhook\x12&.portico.webhooks.v1.GetWebhookRequest\x1a\'.portico.webhooks.v1.GetWebhookResponse\"G\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/webhooks/{webhook_id}b\x07webhook\x12\xda\x01\n\rUpdateWebhook\x12).portico.webhooks.v1.UpdateWebhookRequest\x1a*.portico.webhooks.v1.UpdateWebhookResponse\"r\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0fwebhook.updated\xe2\xf3\x18\x10webhook.disabled\x82\xd3\xe4\x93\x02+2\x1d/api/v1/webhooks/{webhook_id}:\x01*b\x07webhook\x12\xbf\x01\n\rDeleteWebhook\x12).portico.webhooks.v1.DeleteWebhookRequest\x1a*.portico.webhooks.v1.DeleteWebhookResponse\"W\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0fwebhook.deleted\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1/webhooks/{webhook_id}\x12\xc8\x01\n\x0bTestWebhook\x12\'.portico.webhooks.v1.TestWebhookRequest\x1a(.portico.webhooks.v1.TestWebhookResponse\"f\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\xe2\xf3\x18\x0cwebhook.test\x82\xd3\xe4\x93\x02\x31\"\"/api/v1/webhooks/{webhook_id}/test:\x01*b\x08\x64\x65livery\x12\xce\x01\n\x13RotateWebhookSecret\x12/.portico.webhooks.v1.RotateWebhookSecretRequest\x1a\x30.portico.webhooks.v1.RotateWebhookSecretResponse\"T\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x30\"+/api/v1/webhooks/{webhook_id}/rotate-secret:\x01*\x12\xb4\x01\n\x0eListDeliveries\x12*.portico.webhooks.v1.ListDeliveriesRequest\x1a+.portico.webhooks.v1.ListDeliveriesResponse\"I\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02*\x12(/api/v1/webhooks/{webhook_id}/deliveries\x12\xad\x01\n\x0bGetDelivery\x12\'.portico.webhooks.v1.GetDeliveryRequest\x1a(.portico.webhooks.v1.GetDeliveryResponse\"K\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02,\x12 /api/v1/deliveries/{delivery_id}b\x08\x64\x65livery\x12\xd2\x01\n\x11RedeliverDelivery\x12-.portico.webhooks.v1.RedeliverDeliveryRequest\x1a..portico.webhooks.v1.RedeliverDeliveryResponse\"^\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02\x39\"*/api/v1/deliveries/{delivery_id}/redeliver:\x01*b\x08\x64\x65livery\x12\x9f\x01\n\x0eListEventTypes\x12*.portico.webhooks.v1.ListEventTypesRequest\x1a+.portico.webhooks.v1.ListEventTypesResponse\"4\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\"\x12\x13/api/v1/event-typesb\x0b\x65vent_types\x1a\x1c\xca\xf3\x18\x18\n\x07webhook\x12\rwebhooks:readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,7 +61,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEWEBHOOKREQUEST'].fields_by_name['event_types']._loaded_options = None
   _globals['_UPDATEWEBHOOKREQUEST'].fields_by_name['event_types']._serialized_options = b'\272H$\222\001!\0202\030\001\"\033r\031\030@2\025^(\\*|[a-z]+\\.[a-z]+)$\320\363\030\002'
   _globals['_UPDATEWEBHOOKREQUEST'].fields_by_name['description']._loaded_options = None
-  _globals['_UPDATEWEBHOOKREQUEST'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\364\003'
+  _globals['_UPDATEWEBHOOKREQUEST'].fields_by_name['description']._serialized_options = b'\272H\005r\003\030\364\003\330\363\030\001'
   _globals['_DELETEWEBHOOKREQUEST'].fields_by_name['webhook_id']._loaded_options = None
   _globals['_DELETEWEBHOOKREQUEST'].fields_by_name['webhook_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_TESTWEBHOOKREQUEST'].fields_by_name['webhook_id']._loaded_options = None
@@ -107,50 +108,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WEBHOOKSERVICE'].methods_by_name['RedeliverDelivery']._serialized_options = b'\312\363\030\020\032\016webhooks:write\322\363\030\002\010\002\330\363\030\312\001\202\323\344\223\0029\"*/api/v1/deliveries/{delivery_id}/redeliver:\001*b\010delivery'
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListEventTypes']._loaded_options = None
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListEventTypes']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\001\202\323\344\223\002\"\022\023/api/v1/event-typesb\013event_types'
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=192
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=405
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=407
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=499
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=501
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=624
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=626
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=735
-  _globals['_GETWEBHOOKREQUEST']._serialized_start=737
-  _globals['_GETWEBHOOKREQUEST']._serialized_end=786
-  _globals['_GETWEBHOOKRESPONSE']._serialized_start=788
-  _globals['_GETWEBHOOKRESPONSE']._serialized_end=855
-  _globals['_UPDATEWEBHOOKREQUEST']._serialized_start=858
-  _globals['_UPDATEWEBHOOKREQUEST']._serialized_end=1132
-  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_start=1134
-  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_end=1204
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=1206
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=1258
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=1260
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=1283
-  _globals['_TESTWEBHOOKREQUEST']._serialized_start=1285
-  _globals['_TESTWEBHOOKREQUEST']._serialized_end=1335
-  _globals['_TESTWEBHOOKRESPONSE']._serialized_start=1337
-  _globals['_TESTWEBHOOKRESPONSE']._serialized_end=1407
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1409
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=1528
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=1530
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=1628
-  _globals['_LISTDELIVERIESREQUEST']._serialized_start=1631
-  _globals['_LISTDELIVERIESREQUEST']._serialized_end=1804
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1806
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=1920
-  _globals['_GETDELIVERYREQUEST']._serialized_start=1922
-  _globals['_GETDELIVERYREQUEST']._serialized_end=1973
-  _globals['_GETDELIVERYRESPONSE']._serialized_start=1975
-  _globals['_GETDELIVERYRESPONSE']._serialized_end=2045
-  _globals['_REDELIVERDELIVERYREQUEST']._serialized_start=2047
-  _globals['_REDELIVERDELIVERYREQUEST']._serialized_end=2104
-  _globals['_REDELIVERDELIVERYRESPONSE']._serialized_start=2106
-  _globals['_REDELIVERDELIVERYRESPONSE']._serialized_end=2182
-  _globals['_LISTEVENTTYPESREQUEST']._serialized_start=2184
-  _globals['_LISTEVENTTYPESREQUEST']._serialized_end=2207
-  _globals['_LISTEVENTTYPESRESPONSE']._serialized_start=2209
-  _globals['_LISTEVENTTYPESRESPONSE']._serialized_end=2286
-  _globals['_WEBHOOKSERVICE']._serialized_start=2289
-  _globals['_WEBHOOKSERVICE']._serialized_end=4470
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=226
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=439
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=441
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=533
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=535
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=658
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=660
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=769
+  _globals['_GETWEBHOOKREQUEST']._serialized_start=771
+  _globals['_GETWEBHOOKREQUEST']._serialized_end=820
+  _globals['_GETWEBHOOKRESPONSE']._serialized_start=822
+  _globals['_GETWEBHOOKRESPONSE']._serialized_end=889
+  _globals['_UPDATEWEBHOOKREQUEST']._serialized_start=892
+  _globals['_UPDATEWEBHOOKREQUEST']._serialized_end=1219
+  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_start=1221
+  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_end=1291
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=1293
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=1345
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=1347
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=1370
+  _globals['_TESTWEBHOOKREQUEST']._serialized_start=1372
+  _globals['_TESTWEBHOOKREQUEST']._serialized_end=1422
+  _globals['_TESTWEBHOOKRESPONSE']._serialized_start=1424
+  _globals['_TESTWEBHOOKRESPONSE']._serialized_end=1494
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1496
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=1615
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=1617
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=1715
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=1718
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=1891
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1893
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=2007
+  _globals['_GETDELIVERYREQUEST']._serialized_start=2009
+  _globals['_GETDELIVERYREQUEST']._serialized_end=2060
+  _globals['_GETDELIVERYRESPONSE']._serialized_start=2062
+  _globals['_GETDELIVERYRESPONSE']._serialized_end=2132
+  _globals['_REDELIVERDELIVERYREQUEST']._serialized_start=2134
+  _globals['_REDELIVERDELIVERYREQUEST']._serialized_end=2191
+  _globals['_REDELIVERDELIVERYRESPONSE']._serialized_start=2193
+  _globals['_REDELIVERDELIVERYRESPONSE']._serialized_end=2269
+  _globals['_LISTEVENTTYPESREQUEST']._serialized_start=2271
+  _globals['_LISTEVENTTYPESREQUEST']._serialized_end=2294
+  _globals['_LISTEVENTTYPESRESPONSE']._serialized_start=2296
+  _globals['_LISTEVENTTYPESRESPONSE']._serialized_end=2373
+  _globals['_WEBHOOKSERVICE']._serialized_start=2376
+  _globals['_WEBHOOKSERVICE']._serialized_end=4557
 # @@protoc_insertion_point(module_scope)
