@@ -70,6 +70,8 @@ def status(run: Run, method: str, path: str, body: object = None, **headers: str
         "127.0.0.1", int(run.environment["PORTICO_REST_PORT"]), timeout=5
     )
     number = next(_addresses)
+    if body:
+        headers["Content-Type"] = "application/json"
     headers["X-Forwarded-For"] = f"10.9.{number >> 8 & 255}.{number & 255}"
     try:
         connection.request(method, path, json.dumps(body) if body else None, headers)
