@@ -66,8 +66,9 @@ def work(settings: WorkerSettings) -> int:
         quiet=True,
     )
     log.info("started", concurrency=settings.worker_concurrency)
-    loop.submit(context.check_mail_server())
+    check = loop.submit(context.check_mail_server())
     worker.start()
+    check.cancel()
     loop.run(context.close())
     loop.stop()
     log.info("stopped")
