@@ -36,7 +36,7 @@ class Client:
         if self.token:
             sent.setdefault("authorization", f"Bearer {self.token}")
         async with self.http.request(verb, f"/api/v1{path}", json=json, headers=sent) as answer:
-            body = await answer.json() if answer.content_length != 0 else {}
+            body = await answer.json() if answer.status != 204 else {}
             assert answer.status == expect, (verb, path, body)
         return body.get("data", body.get("error")) if body else None
 

@@ -39,6 +39,7 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
     "CreateInvitation": {"email": "eve@example.com", "role": "viewer"},
     "CreateWebhook": {"url": "http://127.0.0.1:9/hook", "eventTypes": ["*"]},
     "UpdateMember": {"role": "viewer"},
+    "UpdateOrganizationLimits": {"multiplierPercent": 200},
 }
 
 

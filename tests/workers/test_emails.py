@@ -140,7 +140,8 @@ async def test_a_new_password_is_reported_without_a_link(
     (message,) = server.mails
     assert message["Subject"] == "Your password was changed"
     for text in (part(message, "plain"), part(message, "html")):
-        assert "25 November 2026, 21:36 UTC, from 192.0.2.1" in text
+        read = text.replace("<bdi>", "").replace("</bdi>", "")
+        assert "25 November 2026, 21:36 UTC, from 192.0.2.1" in read
         assert "portico.example" not in text
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 
 LONGEST = 100  # characters; no name in the contract is longer
 # Marks on one letter; more of them cover the lines above and below.
@@ -52,6 +53,14 @@ def quote_name(variable: str, name: str) -> str:
     if not visible or _FOLLOWED.search(visible):
         return STAND_INS.get(variable, STAND_IN)
     return _disjoined(visible)
+
+
+def quote_address(text: str) -> str:
+    """The address of a client, which no mail client makes a link of; else as any other text."""
+    try:
+        return ip_address(text).compressed
+    except ValueError:
+        return quote_text(text)
 
 
 def quote_text(text: str) -> str:

@@ -13,7 +13,7 @@ from html import escape
 from string import Template as Text
 from urllib.parse import urlencode
 
-from workers.emails.quoting import quote_name, quote_text
+from workers.emails.quoting import quote_address, quote_name, quote_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,9 @@ def render(name: str, variables: Mapping[str, str], public_url: str) -> Rendered
 
 
 def _quoted(variable: str, value: str) -> str:
-    return quote_name(variable, value) if variable.endswith("_name") else quote_text(value)
+    if variable.endswith("_name"):
+        return quote_name(variable, value)
+    return quote_address(value) if variable.endswith("_address") else quote_text(value)
 
 
 def _fill(text: str, variables: Mapping[str, str]) -> str:

@@ -59,4 +59,4 @@ async def test_bytes_that_are_no_message_are_refused(
 ) -> None:
     call: Any = world.channel.unary_unary("/portico.users.v1.UserService/UpdateMe")
     attempt = call(b"\x0a\xff\xff\xff", metadata=owner.metadata)
-    await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grpc
 from portico.users.v1 import user_service_pb2 as users
-from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 
 from tests.core.conftest import Refused
 from tests.core.world import Person, World
@@ -18,14 +17,9 @@ async def test_the_field_with_a_nul_is_named(world: World, owner: Person, refuse
 
 
 async def test_each_field_with_a_nul_is_named(
-    world: World, owner: Person, organization_id: str, refused: Refused
+    world: World, owner: Person, refused: Refused
 ) -> None:
-    request = webhooks.CreateWebhookRequest(
-        organization_id=organization_id,
-        url="http://127.0.0.1/\0",
-        event_types=["*"],
-        description="Billing\0",
-    )
-    call = world.webhooks.CreateWebhook(request, metadata=owner.metadata)
+    request = users.UpdateMeRequest(avatar_url="https://example.com/\0", bio="Counts\0.")
+    call = world.users.UpdateMe(request, metadata=owner.metadata)
     refusal = await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
-    assert refusal.fields == ("url", "description")
+    assert refusal.fields == ("avatar_url", "bio")
