@@ -1,4 +1,8 @@
-"""A running core for the tests: the real pipeline on a real database, on both engines."""
+"""A running core for the tests: the real pipeline on a real database.
+
+What an engine could do otherwise, the pipeline's promises, is tried on both of them; what a
+feature promises does not depend on it.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,17 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=["pygrpc-native", "grpcio"])
+ENGINES = ("pygrpc-native", "grpcio")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The tests of `rpc` meet both engines, those of the features the default one."""
+    if "world" in metafunc.fixturenames:
+        engines = ENGINES if metafunc.definition.path.parent.name == "rpc" else ENGINES[:1]
+        metafunc.parametrize("world", engines, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 async def world(
     request: pytest.FixtureRequest, database_url: str, valkey_url: str
 ) -> AsyncIterator[World]:
