@@ -237,7 +237,7 @@ def build(
             Access(verifier, lookups, FormerCallers(engine, answers), internal_token),
             Validation(),
             Transaction(engine, waker or CeleryWaker(settings.redis_url)),
-            Idempotency(answers, tenants.memberships),
+            Idempotency(answers, tenants.memberships, {"keys:import": tenants.allows_key_import}),
         ],
         clock=clock,
     )

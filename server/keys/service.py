@@ -109,7 +109,8 @@ class ApiKeyService:
         key = await _find_to_change(request.api_key_id, call)
         call.require_held(key.organization_id, key.scopes)
         key.require_not_revoked()
-        _require_grantable(request.scopes, key.organization_id, call)
+        if "scopes" in changed_fields(request):
+            _require_grantable(request.scopes, key.organization_id, call)
         _apply(request, key)
         await revoke_of_api_key(key.organization_id, key.id, call, held=frozenset(key.scopes))
         return pb.UpdateApiKeyResponse(api_key=await self._changed("key.updated", key, call))

@@ -139,6 +139,11 @@ class Tenants:
         row = (await db.execute(query.with_for_update(read=True))).one_or_none()
         return KeyImport(*row) if row else None
 
+    async def allows_key_import(self, db: AsyncSession, organization_id: UUID) -> bool:
+        """Whether keys may be imported into an organization; see `key_import`."""
+        found = await self.key_import(db, organization_id)
+        return found is not None and found.allowed
+
     async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Rights]:
         found: defaultdict[UUID, dict[UUID, frozenset[str]]] = defaultdict(dict)
         for row in await self._reads.fetch(_RIGHTS, user_ids):

@@ -17,7 +17,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 from grpc import StatusCode
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from server.kit.call import Call
 from server.kit.contract import REPLAY_TO_FORMER_CALLER
@@ -28,6 +28,7 @@ from server.rpc.kept_answers import KeptAnswers, RepeatableCall
 from server.rpc.pipeline import Proceed
 
 Memberships = Callable[[UUID], Awaitable[Mapping[UUID, frozenset[str]]]]
+Consent = Callable[[AsyncSession, UUID], Awaitable[bool]]
 
 
 class IdempotencyKeyInUseError(DomainError):
@@ -54,10 +55,22 @@ class CredentialNotReplayedError(DomainError):
 class Idempotency:
     """Replays the answer of a write that is repeated."""
 
-    def __init__(self, answers: KeptAnswers, memberships: Memberships) -> None:
-        """Takes where answers are kept, and what looks up a person's permissions now."""
+    def __init__(
+        self,
+        answers: KeptAnswers,
+        memberships: Memberships,
+        consents: Mapping[str, Consent],
+    ) -> None:
+        """Takes where answers are kept, and what looks up the rights of now.
+
+        Args:
+            memberships: a person's permissions, by organization.
+            consents: by the permission of the platform, whether an organization
+                still consents to its use.
+        """
         self._answers = answers
         self._memberships = memberships
+        self._consents = consents
 
     async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
         """Proceeds, or gives the answer of the first time.
@@ -92,6 +105,9 @@ class Idempotency:
         """Whether the caller, whom the answer was for, may do now what they did."""
         if kept.organization_id is None or kept.ended_access is not None:
             return True
+        consent = self._consents.get(call.method.permission)
+        if consent is not None:
+            return await consent(call.db, kept.organization_id)
         if call.method.access == "permission":
             return call.method.permission in call.permissions(kept.organization_id)
         if call.method.access == "signed_in" and call.method.response.DESCRIPTOR.fields:

@@ -103,12 +103,13 @@ class WebhookService:
         self, request: pb.UpdateWebhookRequest, call: Call
     ) -> pb.UpdateWebhookResponse:
         # Before the transaction, see CreateWebhook.
-        moves = "url" in changed_fields(request)
-        url = await self.destinations.check(request.url) if moves else None
+        changed = changed_fields(request)
+        url = await self.destinations.check(request.url) if "url" in changed else None
         webhook = await _find_to_change(request.webhook_id, call)
         _require_readable(webhook, call)
-        require_known(request.event_types)
-        call.require_held(webhook.organization_id, permissions_to_read(request.event_types))
+        if "event_types" in changed:
+            require_known(request.event_types)
+            call.require_held(webhook.organization_id, permissions_to_read(request.event_types))
         was_enabled = webhook.enabled
         _apply(request, url, webhook, call.now)
         shown = await _changed("webhook.updated", webhook, call)

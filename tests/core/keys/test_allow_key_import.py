@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from portico.keys.v1 import api_key_service_pb2 as pb_keys
 from portico.organizations.v1 import organization_service_pb2 as pb
 
 from server.kit.contract import organization_permissions
@@ -49,6 +50,21 @@ async def test_what_is_no_longer_allowed_is_refused(
     await office.bring_one(foreign_secret())
     await allow_import(world, ring.owner, ring.organization_id, allowed=False)
     await refused(office.bring(described(foreign_secret())), DENIED, NOT_ALLOWED)
+
+
+async def test_a_repetition_of_what_is_no_longer_allowed_is_refused(
+    office: Office, ring: KeyRing, world: World, refused: Refused
+) -> None:
+    request = pb_keys.ImportApiKeysRequest(
+        organization_id=ring.organization_id, keys=[described(foreign_secret())]
+    )
+    metadata = (*office.administrator.metadata, ("idempotency-key", "import"))
+    first = await world.keys.ImportApiKeys(request, metadata=metadata)
+    assert await world.keys.ImportApiKeys(request, metadata=metadata) == first
+    await allow_import(world, ring.owner, ring.organization_id, allowed=False)
+    await refused(world.keys.ImportApiKeys(request, metadata=metadata), DENIED, NOT_ALLOWED)
+    await allow_import(world, ring.owner, ring.organization_id)
+    assert await world.keys.ImportApiKeys(request, metadata=metadata) == first
 
 
 async def test_another_change_of_the_organization_allows_nothing(

@@ -129,6 +129,14 @@ async def test_what_the_mask_does_not_name_stays(ring: KeyRing) -> None:
     assert (changed.name, changed.limits) == (key.name, limits)
 
 
+async def test_scopes_that_the_mask_does_not_name_are_not_looked_at(ring: KeyRing) -> None:
+    key = (await ring.create("keys:read")).api_key
+    mask = FieldMask(paths=["name"])
+    beyond = ["keys:read", "limits:write"]
+    changed = (await ring.update(key.id, name="New", scopes=beyond, update_mask=mask)).api_key
+    assert (changed.name, list(changed.scopes)) == ("New", ["keys:read"])
+
+
 @pytest.mark.parametrize(
     ("path", "field", "reason"),
     [

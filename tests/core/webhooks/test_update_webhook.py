@@ -83,3 +83,13 @@ async def test_a_change_that_changes_nothing_leaves_no_trace(desk: Desk, world: 
     await desk.update(webhook.id, url=webhook.url, event_types=webhook.event_types, enabled=True)
     assert await desk.get(webhook.id) == webhook
     assert "webhook.updated" not in await event_types(world, desk.organization_id)
+
+
+async def test_what_the_mask_does_not_name_stays_and_is_not_looked_at(desk: Desk) -> None:
+    webhook = (await desk.create()).webhook
+    mask = FieldMask(paths=["description"])
+    elsewhere = {"url": "https://169.254.169.254/", "event_types": ["moon.rose"]}
+    answer = await desk.update(webhook.id, description="After", update_mask=mask, **elsewhere)
+    changed = answer.webhook
+    assert (changed.description, changed.url) == ("After", webhook.url)
+    assert changed.event_types == webhook.event_types
