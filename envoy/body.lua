@@ -216,7 +216,7 @@ local function on_request(handle)
   if not method then return end
   local problems = query_problems(method, query)
   if method.guarded and not (headers:get("authorization") or headers:get("x-api-key")) then
-    -- Who has no credential at all is told so, by the filter that does it; without the
+    -- Who has no credential at all is refused for that, by the filter that does it; without the
     -- parameters, for the transcoder comes first and would complain of them.
     if #problems > 0 then headers:replace(":path", path) end
     return

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cli.run.errors import RunError
+from server.kit.mail_server import smtp_url
 
 # The kernel refuses longer addresses of unix sockets (108 bytes on Linux, 104 on macOS).
 MAX_SOCKET_PATH = 100
@@ -190,16 +191,11 @@ def address(environ: Mapping[str, str], name: str) -> str:
 
 
 def mail_server(environ: Mapping[str, str]) -> str:
-    """The URL of the mail server. It may hold a password, so a message does not repeat it."""
-    value = environ.get("PORTICO_SMTP_URL") or "smtp://127.0.0.1:1025"
+    """The URL of the mail server."""
     try:
-        parts = urlsplit(value)
-        good = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        raise RunError("PORTICO_SMTP_URL: give smtp://host:port or smtps://host:port")
-    return value
+        return smtp_url(environ.get("PORTICO_SMTP_URL") or "smtp://127.0.0.1:1025")
+    except ValueError as error:
+        raise RunError(f"PORTICO_SMTP_URL: {error}") from None
 
 
 def within(host: str) -> str:

@@ -74,7 +74,7 @@ ALLOWED_HEADERS = (
 )
 
 # What a request may bring: the names and values of its headers together, the path with its
-# query among them, and their number. What is too large because of its path is told so
+# query among them, and their number. What is too large because of its path has a status of its own
 # (RFC 9112, section 3, which wants 8,000 octets of a path to be taken).
 MAX_HEADERS_BYTES = 16 * 1024
 MAX_HEADERS = 100

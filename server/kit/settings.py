@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, ValidationError
 from pydantic_settings import BaseSettings
 
+from server.kit.mail_server import smtp_url
+
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 
 DATABASE_FORM = "give postgresql://user:password@host:port/database"
@@ -68,6 +70,7 @@ def counts_url(value: str) -> str:
 DatabaseUrl = Annotated[str, AfterValidator(database_url)]
 ValkeyUrl = Annotated[str, AfterValidator(valkey_url)]
 CountsUrl = Annotated[str, AfterValidator(counts_url)]
+SmtpUrl = Annotated[str, AfterValidator(smtp_url)]
 
 
 def _url(value: str, schemes: tuple[str, ...], form: str) -> str:

@@ -1,4 +1,4 @@
-"""What the owner of an account is told by mail when somebody changes what they sign in with."""
+"""The mail that the owner of an account gets when somebody changes what they sign in with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receiver that answers 410 Gone: its webhook is disabled, and those who can act are told."""
+"""A receiver that answers 410 Gone: its webhook is disabled, and its owners get a mail."""
 
 from __future__ import annotations
 
