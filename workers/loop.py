@@ -14,6 +14,8 @@ T = TypeVar("T")
 # Looking up a host name blocks a thread, and the name servers of a dead domain
 # take their time: they must not hold up everyone else's.
 LOOKUP_THREADS = 32
+# How long what still runs at the end may take to clean up.
+CANCEL_SECONDS = 1.0
 
 
 class LoopThread:
@@ -41,6 +43,16 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def stop(self) -> None:
-        """Ends the loop; what still runs on it is left where it is."""
+        """Ends the loop; what still runs on it is cancelled."""
+        self.run(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+
+async def _cancel_others() -> None:
+    """Cancels every other task of the loop, and lets each clean up for a moment."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=CANCEL_SECONDS)
