@@ -19,10 +19,12 @@ from bench.report import Findings, write_report
 from bench.sign_in import ROUNDS, measure_sign_in
 from bench.verification import measure_verification
 from bench.webhooks import measure_webhooks
+from bench.writes import measure_writes
 from cli.run.watchdog import Watchdog
 from tests.stack import Stack
 
-PEOPLE = 24
+# More than write at once: two who change the same row would wait for each other.
+PEOPLE = 40
 # So many at once are drawn; the table has all.
 DRAWN_CONCURRENCY = 32
 DECISIONS = 8000
@@ -45,6 +47,7 @@ async def main() -> None:
             people = await populate(stack, PEOPLE)
             found = Findings(
                 reads=await measure_reads(stack, people, folder),
+                writes=await measure_writes(stack, people),
                 verifications=await measure_verification(stack, people),
                 decisions=decisions,
                 sign_in=await measure_sign_in(stack, people),
@@ -68,7 +71,7 @@ def decision_loads() -> list[Load]:
 
 def groups(found: Findings) -> list[Group]:
     """What the picture shows."""
-    measured = [*found.reads, *found.verifications]
+    measured = [*found.reads, *found.writes, *found.verifications]
     drawn = [_group(work, measured) for work in dict.fromkeys(one.work for one in measured)]
     load = decision_loads()[2]
     busy = [one for one in found.decisions if one.load == load]

@@ -41,11 +41,13 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Get:
-    """A GET request."""
+class Request:
+    """A request; a body is JSON."""
 
     path: str
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Target:
 
     host: str
     port: int
-    gets: Sequence[Get]
+    requests: Sequence[Request]
 
 
 async def run(target: Target, requests: int, seconds: float, concurrency: int) -> Result:
@@ -65,7 +67,7 @@ async def run(target: Target, requests: int, seconds: float, concurrency: int) -
         seconds: after which no further one is sent.
         concurrency: the number of connections.
     """
-    messages = [_message(target, get) for get in target.gets]
+    messages = [_message(target, request) for request in target.requests]
     left = itertools.islice(itertools.cycle(messages), requests)
     statuses: Counter[int] = Counter()
     began = time.perf_counter()
@@ -89,10 +91,12 @@ async def run(target: Target, requests: int, seconds: float, concurrency: int) -
     return Result(took, sorted(latency for part in parts for latency in part), statuses)
 
 
-def _message(target: Target, get: Get) -> bytes:
-    lines = [f"GET {get.path} HTTP/1.1", f"host: {target.host}:{target.port}"]
-    lines += [f"{name}: {value}" for name, value in get.headers.items()]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+def _message(target: Target, request: Request) -> bytes:
+    lines = [f"{request.method} {request.path} HTTP/1.1", f"host: {target.host}:{target.port}"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    if request.body:
+        lines += ["content-type: application/json", f"content-length: {len(request.body)}"]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + request.body
 
 
 async def _answer(reader: asyncio.StreamReader) -> int:

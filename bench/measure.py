@@ -69,10 +69,10 @@ class Measurement:
 
 
 async def measure(
-    work: str, service: Service, gets: Sequence[load.Get], span: Span, concurrency: int
+    work: str, service: Service, requests: Sequence[load.Request], span: Span, concurrency: int
 ) -> Measurement:
     """Sends the load and reads the kernel's accounts before and after it."""
-    target = load.Target(HOST, service.port, gets)
+    target = load.Target(HOST, service.port, requests)
     await _send(target, Span(span.requests // 4, span.seconds / 4), concurrency)
     before = cpu.snapshot(service.pids)
     result = await _send(target, span, concurrency)

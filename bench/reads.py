@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 
 from bench.baselines.start import bare_envoy, fastapi
-from bench.load import Get
+from bench.load import Request
 from bench.measure import HOST, Measurement, Service, Span, measure
 from bench.population import Inhabitant
 from tests.stack import Stack
@@ -27,14 +27,15 @@ def ours(stack: Stack) -> Service:
     return Service("Portico", stack.settings.rest_port, pids)
 
 
-def loads(people: Sequence[Inhabitant]) -> dict[str, list[Get]]:
+def loads(people: Sequence[Inhabitant]) -> dict[str, list[Request]]:
     """The requests of each kind of work."""
     return {
         WITH_TOKEN: [
-            Get("/api/v1/users/me", {"authorization": f"Bearer {each.token}"}) for each in people
+            Request("/api/v1/users/me", {"authorization": f"Bearer {each.token}"})
+            for each in people
         ],
         WITH_KEY: [
-            Get(f"/api/v1/organizations/{each.organization_id}", {"x-api-key": each.api_key})
+            Request(f"/api/v1/organizations/{each.organization_id}", {"x-api-key": each.api_key})
             for each in people
         ],
     }
@@ -54,19 +55,19 @@ async def measure_reads(
     return found
 
 
-async def same_answers(one: Service, other: Service, gets: dict[str, list[Get]]) -> None:
+async def same_answers(one: Service, other: Service, gets: dict[str, list[Request]]) -> None:
     """Makes sure that both do the same work: a comparison of unlike things says nothing.
 
     Raises:
         RuntimeError: if the bodies differ in more than what is of the moment.
     """
     for work in gets:
-        mine, theirs = [await _data(service, gets[work][0]) for service in (one, other)]
+        mine, theirs = [await answered(service, gets[work][0]) for service in (one, other)]
         if not theirs or not theirs.keys() <= mine.keys() or theirs["id"] != mine["id"]:
             raise RuntimeError(f"{work}: {other.name} answers {theirs}, {one.name} {mine}")
 
 
-async def _measure(service: Service, gets: dict[str, list[Get]]) -> list[Measurement]:
+async def _measure(service: Service, gets: dict[str, list[Request]]) -> list[Measurement]:
     return [
         await measure(work, service, gets[work], SPAN, concurrency)
         for work in gets
@@ -74,10 +75,19 @@ async def _measure(service: Service, gets: dict[str, list[Get]]) -> list[Measure
     ]
 
 
-async def _data(service: Service, get: Get) -> dict[str, object]:
-    url = f"http://{HOST}:{service.port}{get.path}"
-    async with aiohttp.ClientSession() as http, http.get(url, headers=get.headers) as answer:
-        if answer.status != 200:
+async def answered(service: Service, request: Request) -> dict[str, object]:
+    """What a service answers one request with.
+
+    Raises:
+        RuntimeError: if it is not a success.
+    """
+    url = f"http://{HOST}:{service.port}{request.path}"
+    headers = {**request.headers, "content-type": "application/json"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.request(request.method, url, data=request.body or None) as answer,
+    ):
+        if answer.status >= 400:
             raise RuntimeError(f"{service.name}: {answer.status} {await answer.text()}")
         data: dict[str, object] = (await answer.json())["data"]
         return data

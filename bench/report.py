@@ -30,6 +30,7 @@ class Findings:
     """Everything that a run has found."""
 
     reads: Sequence[Measurement]
+    writes: Sequence[Measurement]
     verifications: Sequence[Measurement]
     decisions: Sequence[Decision]
     sign_in: SignIn
@@ -42,6 +43,8 @@ def write_report(path: Path, found: Findings) -> None:
         HEAD.format(date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
         "## Reads\n",
         _measurements(found.reads),
+        "\n## Writes\n",
+        _measurements(found.writes),
         "\n## One API key verification\n\nCold: each key for the first time. Warm: again.\n",
         _measurements(found.verifications),
         "\n## One limit decision\n",

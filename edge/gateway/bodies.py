@@ -54,7 +54,9 @@ def body_filter(settings: GatewaySettings) -> Json:
     folder = json.dumps(str(settings.lua_dir), ensure_ascii=False)
     script = f'LUA_DIR = {folder}\ndofile(LUA_DIR .. "/body.lua")\n'
     lua = typed("extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": script})
-    return skip_when(BODY, _any_of(_grpc(), _all_of(_reads(), _no_query(), _no_body())), lua)
+    # What is asked most is found first.
+    plain_read = _all_of(_reads(), _no_query(), _no_body())
+    return skip_when(BODY, _any_of(plain_read, _grpc()), lua)
 
 
 def _grpc() -> Json:

@@ -172,8 +172,12 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
 
 def request_filter(settings: GatewaySettings) -> Json:
     """Brings unusual requests into form; see envoy/request.lua. The usual ones pass beside it."""
-    is_head = header_matches(":method", "HEAD")
-    not_ascii = header_matches(":path", ".*%[89A-Fa-f].*")
+    is_head = header_matches(":method", {"exact": "HEAD"})
+    # A pattern is dear, and most paths escape nothing.
+    escapes = header_matches(":path", {"contains": "%"})
+    not_ascii = {
+        "and_matcher": {"predicate": [escapes, header_matches(":path", ".*%[89A-Fa-f].*")]}
+    }
     no_credential = {"not_matcher": header_matches("authorization", ".*")}
     # The usual one first: it is looked at once then.
     usual_credential = header_matches("authorization", _USUAL_CREDENTIAL)
