@@ -166,15 +166,22 @@ class Deliverer:
 
     async def _fill_lanes(self) -> None:
         self._freed, self._has_new = 0, False
+        while not self._closing and (found := self._next_turns()):
+            lane, turns = found
+            claims = await self._claim(turns)
+            for claim in claims:
+                self._start(claim, lane)
+            came = Counter(claim.webhook_id for claim in claims)
+            for webhook_id, count in turns.items():
+                if came[webhook_id] < count:
+                    lane.discard(webhook_id)
+
+    def _next_turns(self) -> tuple[FairQueue, dict[UUID, int]] | None:
+        """Who may claim next; what became due meanwhile does not wait for the slow lane."""
         for lane in (self._fast, self._slow):
-            while not self._closing and (turns := lane.take_turns(self._capacity.batch)):
-                claims = await self._claim(turns)
-                for claim in claims:
-                    self._start(claim, lane)
-                came = Counter(claim.webhook_id for claim in claims)
-                for webhook_id, count in turns.items():
-                    if came[webhook_id] < count:
-                        lane.discard(webhook_id)
+            if turns := lane.take_turns(self._capacity.batch):
+                return lane, turns
+        return None
 
     async def _claim(self, turns: dict[UUID, int]) -> list[Claim]:
         now = self._clock()
