@@ -46,6 +46,7 @@ class Category(Enum):
     REGISTER = "register"
     PASSWORD_RESET = "password_reset"  # noqa: S105 (a budget, not a password)
     UNLIMITED = "unlimited"
+    CREDENTIAL = "credential"
 
 
 class Idempotency(Enum):

@@ -24,6 +24,8 @@ _SERVICE_TIMEOUT = 0.25
 _ADDRESSES_REMEMBERED = 10_000
 _NEVER_EMPTY = 1_000_000_000
 
+# Nothing is counted, or the core does it: only it sees whose credential a request carries.
+_NOT_HERE = frozenset({Category.UNLIMITED, Category.CREDENTIAL})
 # These budgets belong to an address, whoever is signed in there.
 _BY_ADDRESS = frozenset({Category.LOGIN, Category.REGISTER, Category.PASSWORD_RESET})
 
@@ -115,7 +117,7 @@ def _notice_policy() -> Json:
 
 def limit_policy(method: Method) -> dict[str, Json]:
     """The one descriptor that a call of this method sends, and how much it takes."""
-    if method.category is Category.UNLIMITED:
+    if method.category in _NOT_HERE:
         return {}
     cost = {"hits_addend": {"number": method.cost}}
     by_address = {"actions": [_address_of(anyone=_charges_address(method)), _category(method)]}

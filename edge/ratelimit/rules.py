@@ -25,6 +25,8 @@ class Category(StrEnum):
     LOGIN = "login"
     REGISTER = "register"
     PASSWORD_RESET = "password_reset"  # noqa: S105
+    # Credentials in the body of a request; only the core asks for them.
+    CREDENTIAL = "credential"
     # Mails that somebody causes; only the core asks for them.
     MAIL_RECIPIENT = "mail_recipient"
     MAIL_ORGANIZATION = "mail_organization"
@@ -61,10 +63,12 @@ SHARES: Mapping[Category, Fraction] = {
 POOL = "pool"
 POOL_FACTOR = 10
 
-# What is guessed at by strangers is counted by the address they come from.
+# What is guessed at by strangers is counted by the address they come from; a credential
+# that is genuine, by its holder.
 PER_ADDRESS: Mapping[Category, Rate] = {
     Category.LOGIN: Rate(5, 20),
     Category.REGISTER: Rate(3, 10),
+    Category.CREDENTIAL: Rate(60, 1000),
 }
 
 # How often a mail with a reset link goes to one person.

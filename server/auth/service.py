@@ -189,6 +189,9 @@ class AuthService:
         found = await SessionRepository(call.db).find_by_refresh_token(
             self.pairs.hash(refresh_token)
         )
+        await self.limiter.charge_credential(
+            found.session.user_id if found else None, call.client.address
+        )
         if found is None or not found.person_may_hold or not found.session.holds(call.now):
             raise RefreshTokenInvalidError
         try:

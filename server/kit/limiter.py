@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -50,6 +51,24 @@ class Limiter:
                 must not be open to guessing, so it fails closed.
         """
         await self._charge([{"email": self._hash(email), "category": category}])
+
+    async def charge_credential(self, holder: UUID | None, address: str) -> None:
+        """Charges a call for the credential in its request.
+
+        Neighbours share an address: whoever sends made-up credentials from it uses up
+        nothing of those who have good ones.
+
+        Args:
+            holder: whose it is; None if it is nobody's.
+            address: of the client, which pays for what is nobody's.
+
+        Raises:
+            RateLimitExceededError: if whoever pays has none left. An absent limiter stops
+                nobody: there is too much of such a credential to be guessed.
+        """
+        payer = {"subject": str(holder)} if holder else {"address": address}
+        with suppress(UnavailableError):
+            await self._charge([{"category": "credential", **payer}])
 
     async def charge_mail(
         self, recipient: str, kind: str, sender: str | None, organization: Payer | None

@@ -52,7 +52,6 @@ async def test_a_key_is_charged_with_its_own_limits(gateway: Gateway, backends: 
     [
         ("/api/v1/auth/login", "login"),
         ("/api/v1/auth/register", "register"),
-        ("/api/v1/auth/refresh", "write"),
         # The core limits resets by email; the address pays for a write.
         ("/api/v1/auth/forgot-password", "write"),
         ("/api/v1/auth/reset-password", "write"),
@@ -63,6 +62,13 @@ async def test_a_stranger_is_charged_by_address(
 ) -> None:
     await gateway.call("POST", path, json={})
     assert charged(backends) == [ADDRESS, ("category", category)]
+
+
+async def test_a_refresh_is_left_to_the_core_which_knows_whose_token_it_is(
+    gateway: Gateway, backends: Backends
+) -> None:
+    await gateway.call("POST", "/api/v1/auth/refresh", json={"refreshToken": "x"})
+    assert backends.charges == []
 
 
 async def test_guessing_passwords_is_charged_to_the_address_of_a_person_too(

@@ -175,7 +175,7 @@ def _success(method: Method, schemas: Schemas) -> Json:
 
 def _success_headers(method: Method) -> list[str]:
     names = [REQUEST_ID_HEADER]
-    if method.category is not Category.UNLIMITED:
+    if method.category not in (Category.UNLIMITED, Category.CREDENTIAL):
         names += _LIMIT_HEADERS
     if method.status == HTTPStatus.CREATED:
         names.append("Location")

@@ -114,7 +114,8 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Gives new tokens for a refresh token, which is used up by it.
+        """Gives new tokens for a refresh token, which is used up by it. A genuine
+        token is charged to its holder, any other to the client address.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

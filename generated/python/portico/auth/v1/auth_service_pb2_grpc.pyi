@@ -26,7 +26,9 @@ class AuthServiceStub:
     link, if both are right and the address is not proved.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
-    """Gives new tokens for a refresh token, which is used up by it."""
+    """Gives new tokens for a refresh token, which is used up by it. A genuine
+    token is charged to its holder, any other to the client address.
+    """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
     """Ends the session of this call."""
     SwitchOrganization: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.SwitchOrganizationRequest, _auth_service_pb2.SwitchOrganizationResponse]
@@ -78,7 +80,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.RefreshTokenRequest,
         context: _aio.ServicerContext[_auth_service_pb2.RefreshTokenRequest, _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]:
-        """Gives new tokens for a refresh token, which is used up by it."""
+        """Gives new tokens for a refresh token, which is used up by it. A genuine
+        token is charged to its holder, any other to the client address.
+        """
 
     @_abc_1.abstractmethod
     def Logout(
