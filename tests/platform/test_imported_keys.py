@@ -142,7 +142,7 @@ async def test_while_a_bcrypt_hash_is_checked_other_requests_go_on(
     stack: Stack, move: Move
 ) -> None:
     secret, ours = foreign_secret(), move.tenant.client
-    await move.bring(by_bcrypt(secret, cost=13))
+    await move.bring(by_bcrypt(secret, cost=12))
     await asyncio.sleep(FORGET_SECONDS)  # then every edge process knows how it starts
     async with stack.rest() as client:
 
