@@ -92,7 +92,8 @@ def test_every_limited_method_sends_what_it_costs(
     for method in contract.routed:
         policy = routes(config)[method.full_name]["typed_per_filter_config"]
         found = [policy[name] for name in ("ratelimit.open", "ratelimit.closed") if name in policy]
-        assert len(found) == (method.category is not Category.UNLIMITED)
+        counted_here = method.category not in (Category.UNLIMITED, Category.CREDENTIAL)
+        assert len(found) == counted_here
         for one in found:
             for descriptor in one["rate_limits"]:
                 assert descriptor["hits_addend"] == {"number": method.cost}
