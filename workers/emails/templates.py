@@ -89,8 +89,8 @@ TEMPLATES: Mapping[str, Template] = {
         subject="API keys were imported into $organization_name",
         paragraphs=(
             "Hello $display_name,",
-            "an administrator of the platform imported API keys into the organization"
-            " $organization_name: $key_count.",
+            "the organization $organization_name has new API keys: an administrator of the"
+            " platform imported $key_count of them.",
             "If you did not expect this, revoke the keys and turn allowKeyImport off.",
         ),
     ),
