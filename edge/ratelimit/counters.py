@@ -8,10 +8,9 @@ from typing import Any
 import structlog
 from redis.exceptions import ResponseError
 
+from edge.ratelimit.connection import Script, ScriptCommand, ScriptExecutor
 from edge.ratelimit.decision import Counts
-from edge.ratelimit.link import Runner
 from edge.ratelimit.question import Question
-from edge.ratelimit.resp import Call, Script, bulk
 from edge.ratelimit.script import CHARGE
 
 log = structlog.get_logger("ratelimit")
@@ -24,9 +23,9 @@ _CHARGE = Script(CHARGE)
 class Counters:
     """Charges questions: any number of them in one round trip."""
 
-    def __init__(self, runner: Runner) -> None:
-        """Takes what runs the script."""
-        self._runner = runner
+    def __init__(self, executor: ScriptExecutor) -> None:
+        """Takes what executes the script."""
+        self._executor = executor
 
     def charge(self, questions: Sequence[Question], now: int) -> Sequence[Counted | None]:
         """Decides each question in turn: all of its windows are charged, or none.
@@ -44,8 +43,8 @@ class Counters:
         groups: dict[int, list[Question]] = {}
         for question in questions:
             groups.setdefault(question.slot, []).append(question)
-        calls = [_call(slot, group, now) for slot, group in groups.items()]
-        answers = self._runner.run(calls)
+        commands = [_command(slot, group, now) for slot, group in groups.items()]
+        answers = self._executor.execute(commands)
         counted = {
             slot: self._each_alone(group, now) if _spoilt(group, answer) else _read(group, answer)
             for (slot, group), answer in zip(groups.items(), answers, strict=True)
@@ -65,14 +64,13 @@ def _spoilt(questions: Sequence[Question], answer: Any) -> bool:
     return len(questions) > 1 and isinstance(answer, ResponseError) and "user_script" in str(answer)
 
 
-def _call(slot: int, questions: Sequence[Question], now: int) -> Call:
-    number, keys, arguments = 0, [], [bulk(b"%d" % now)]
+def _command(slot: int, questions: Sequence[Question], now: int) -> ScriptCommand:
+    keys: list[bytes] = []
+    arguments = [b"%d" % now]
     for question in questions:
-        shape = question.shaped(now)
-        number += shape.budgets
-        keys.append(question.keys)
-        arguments.append(shape.argument)
-    return _CHARGE.call(slot, number, keys, arguments)
+        keys += question.keys
+        arguments.append(question.shaped(now).argument)
+    return ScriptCommand(_CHARGE, slot, keys, arguments)
 
 
 def _read(questions: Sequence[Question], answer: Any) -> Sequence[Counted | None]:

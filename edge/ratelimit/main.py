@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager, suppress
 
 from prometheus_client import start_http_server
 
-from edge.ratelimit.cluster import ClusterLink
+from edge.ratelimit.cluster import ClusterExecutor
+from edge.ratelimit.connection import ScriptConnection, ScriptExecutor
 from edge.ratelimit.counters import Counters
 from edge.ratelimit.following import OrganizationLimitsFollower
 from edge.ratelimit.gathered import Gathered
-from edge.ratelimit.link import Link, Runner
 from edge.ratelimit.rules import table_shadows
 from edge.ratelimit.service import RateLimitService
 from edge.serve import run, serving
@@ -52,10 +52,10 @@ async def ratelimit(settings: RateLimitSettings, clock: Clock = utc_now) -> Asyn
     Nobody is refused by the tier's limits while those of its organization are on
     their way: the service listens when it has read them, or when waiting is no use.
     """
-    counts = _runner(settings)
+    executor = _executor(settings)
     changes = connect(settings.redis_url, FOLLOWER_TIMEOUT_SECONDS)
     service = RateLimitService(
-        Counters(counts),
+        Counters(executor),
         clock,
         table_shadows(settings.ratelimit_shadow),
         settings.ratelimit_cluster,
@@ -70,14 +70,14 @@ async def ratelimit(settings: RateLimitSettings, clock: Clock = utc_now) -> Asyn
     finally:
         await end(following)
         await changes.aclose()
-        counts.close()
+        executor.close()
 
 
-def _runner(settings: RateLimitSettings) -> Runner:
-    """What runs the script where the counts are: on one Valkey, or on a cluster."""
+def _executor(settings: RateLimitSettings) -> ScriptExecutor:
+    """What executes the script where the counts are: one Valkey, or a cluster."""
     if settings.ratelimit_cluster:
-        return ClusterLink(settings.counts_url, settings.ratelimit_timeout)
-    return Link(pool(settings.counts_url, settings.ratelimit_timeout))
+        return ClusterExecutor(settings.counts_url, settings.ratelimit_timeout)
+    return ScriptConnection(pool(settings.counts_url, settings.ratelimit_timeout))
 
 
 @asynccontextmanager

@@ -22,7 +22,6 @@ from edge.ratelimit.policy import (
     unlimited,
     with_doubt,
 )
-from edge.ratelimit.resp import bulk
 from edge.ratelimit.shadows import Shadows
 from edge.ratelimit.shape import UNSHAPED, Form, Part, Shape, shape_of
 from edge.ratelimit.windows import Period
@@ -69,7 +68,7 @@ class Question:
 
     Attributes:
         rule: of its first descriptor, for metrics.
-        keys: of all budgets, as bulk strings.
+        keys: of all budgets.
         slot: in which all of them are; 0 where there is no cluster.
         form: what it has in common with the questions of other callers.
         shape: its form as it was last asked.
@@ -77,7 +76,7 @@ class Question:
     """
 
     rule: str
-    keys: bytes
+    keys: Sequence[bytes]
     slot: int
     form: Form
     shape: Shape
@@ -132,7 +131,7 @@ class Questions:
         keys = [budget.key.encode() for charge in charges for budget in charge.budgets]
         return Question(
             rule=charges[0].rule,
-            keys=b"".join(map(bulk, keys)),
+            keys=keys,
             slot=_slot(keys) if self._clustered else 0,
             form=_form(charges),
             shape=UNSHAPED,

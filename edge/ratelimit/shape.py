@@ -13,7 +13,6 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from edge.ratelimit.render import Told
-from edge.ratelimit.resp import bulk
 from edge.ratelimit.windows import Algorithm, Period, RunningWindow, Windows, running
 
 # Added to the period of a window with a log: its record is not that of a window with two
@@ -60,7 +59,7 @@ class Shape:
 
     Attributes:
         good: the moments for which they do.
-        argument: the question as the script is given it, a bulk string.
+        argument: the question as the script is given it.
         budgets: how many strings the script answers.
         counts: reads those strings, joined: three numbers a window.
         windows: of all budgets.
@@ -112,7 +111,7 @@ def _find_shape(form: Form, now: int) -> Shape:
     flat = tuple(chain.from_iterable(descriptors))
     return Shape(
         good=_good(flat, now),
-        argument=bulk(b"".join(packed)),
+        argument=b"".join(packed),
         budgets=len(form.parts),
         counts=struct.Struct("<" + _RECORD * len(flat)).unpack,
         windows=flat,
