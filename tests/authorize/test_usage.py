@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.authorize import uses
+from edge.authorize import usage
 from edge.settings import AuthorizeSettings
 from portico_kit.tokens import new_api_key
 from tests.authorize.harness import FakeCore, Key, running_edge, until
@@ -12,8 +12,8 @@ from tests.authorize.harness import FakeCore, Key, running_edge, until
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts are handed over more often than every five seconds."""
-    monkeypatch.setattr(uses, "INTERVAL_SECONDS", 0.1)
+    """Counts are sent more often than every five seconds."""
+    monkeypatch.setattr(usage, "INTERVAL_SECONDS", 0.1)
 
 
 async def test_uses_arrive_at_the_core_by_themselves(
@@ -31,10 +31,10 @@ async def test_uses_arrive_at_the_core_by_themselves(
         assert core.last_used[key.id] == edge.clock.now
 
 
-async def test_the_last_uses_are_handed_over_when_the_service_stops(
+async def test_the_last_uses_are_sent_when_the_service_stops(
     settings: AuthorizeSettings, core: FakeCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uses, "INTERVAL_SECONDS", 60.0)
+    monkeypatch.setattr(usage, "INTERVAL_SECONDS", 60.0)
     async with running_edge(settings, core) as edge:
         key = core.add(Key())
         await edge.check(key.secret)
@@ -90,7 +90,7 @@ async def test_what_is_refused_is_no_use(settings: AuthorizeSettings, core: Fake
 async def test_more_keys_than_fit_into_a_batch_all_arrive(
     settings: AuthorizeSettings, core: FakeCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uses, "BATCH", 2)
+    monkeypatch.setattr(usage, "BATCH", 2)
     async with running_edge(settings, core) as edge:
         keys = [core.add(Key()) for _ in range(5)]
         for key in keys:

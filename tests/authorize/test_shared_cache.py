@@ -13,9 +13,9 @@ import pytest
 from redis.asyncio import Redis
 
 from edge.authorize import main
-from edge.authorize.seals import Seals
+from edge.authorize.entry_cipher import EntryCipher
 from edge.settings import AuthorizeSettings
-from portico_kit.edge_state.cache_invalidation import CacheInvalidator, verified
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator, entry_name
 from portico_kit.tokens import new_api_key
 from tests.authorize.harness import INTERNAL_TOKEN, Edge, FakeCore, Key, running_edge, until
 from tests.ratelimit.harness import NOON
@@ -39,7 +39,7 @@ class Fleet:
     async def share(self, key: Key) -> None:
         """Has the first process verify a key and leave it where the second finds it."""
         assert await self.first.status(key.secret) == 200
-        name = verified(Seals(INTERNAL_TOKEN).name(key.secret))
+        name = entry_name(EntryCipher(INTERNAL_TOKEN).name(key.secret))
 
         async def written() -> bool:
             return bool(await self.valkey.exists(name))
@@ -107,14 +107,18 @@ async def test_what_a_change_overtook_is_not_shared(fleet: Fleet) -> None:
     fleet.core.after_look = lambda: CacheInvalidator(fleet.valkey).key_changed(UUID(key.id))
     assert await fleet.first.status(key.secret) == 200
     fleet.core.after_look = None
-    assert await fleet.valkey.exists(verified(Seals(INTERNAL_TOKEN).name(key.secret))) == 0
+    assert await fleet.valkey.exists(entry_name(EntryCipher(INTERNAL_TOKEN).name(key.secret))) == 0
     assert not await fleet.second.remembers(key.secret)
 
 
 async def test_what_is_shared_ends_by_itself_after_a_minute(fleet: Fleet) -> None:
     key = fleet.core.add(Key(expires_at=NOON + timedelta(hours=1)))
     await fleet.share(key)
-    assert 0 < await fleet.valkey.pttl(verified(Seals(INTERNAL_TOKEN).name(key.secret))) <= 60_000
+    assert (
+        0
+        < await fleet.valkey.pttl(entry_name(EntryCipher(INTERNAL_TOKEN).name(key.secret)))
+        <= 60_000
+    )
     fleet.second.clock.turn(60)
     assert not await fleet.second.remembers(key.secret)
 
@@ -122,29 +126,29 @@ async def test_what_is_shared_ends_by_itself_after_a_minute(fleet: Fleet) -> Non
 async def test_nothing_of_a_key_can_be_read_in_valkey(fleet: Fleet) -> None:
     key = fleet.core.add(Key())
     await fleet.share(key)
-    entry = await fleet.valkey.get(verified(Seals(INTERNAL_TOKEN).name(key.secret)))
+    entry = await fleet.valkey.get(entry_name(EntryCipher(INTERNAL_TOKEN).name(key.secret)))
     assert isinstance(entry, bytes)
-    for told in (key.secret, key.id, f"token-for-{key.id}"):
-        assert told.encode() not in entry
+    for plaintext in (key.secret, key.id, f"token-for-{key.id}"):
+        assert plaintext.encode() not in entry
     # Neither the secret alone nor our own token alone opens it.
-    assert Seals("another-token" * 3).open(key.secret, entry) is None
-    assert Seals(INTERNAL_TOKEN).open(new_api_key("test"), entry) is None
-    assert Seals(INTERNAL_TOKEN).open(key.secret, entry) is not None
+    assert EntryCipher("another-token" * 3).decrypt(key.secret, entry) is None
+    assert EntryCipher(INTERNAL_TOKEN).decrypt(new_api_key("test"), entry) is None
+    assert EntryCipher(INTERNAL_TOKEN).decrypt(key.secret, entry) is not None
 
 
 @pytest.mark.parametrize("junk", [b"", b"x", b"x" * 200], ids=["empty", "short", "long"])
 async def test_what_somebody_else_wrote_there_is_not_believed(fleet: Fleet, junk: bytes) -> None:
     key = fleet.core.add(Key())
-    await fleet.valkey.set(verified(Seals(INTERNAL_TOKEN).name(key.secret)), junk)
+    await fleet.valkey.set(entry_name(EntryCipher(INTERNAL_TOKEN).name(key.secret)), junk)
     assert await fleet.first.status(key.secret) == 200
     assert fleet.core.asked == 1
 
 
 async def test_a_made_up_key_leaves_nothing_in_valkey(fleet: Fleet) -> None:
-    seals = Seals(INTERNAL_TOKEN)
+    seals = EntryCipher(INTERNAL_TOKEN)
     made_up = [new_api_key("live") for _ in range(5)]
     for secret in made_up:
         assert await fleet.first.status(secret) == 401
     # Entries are written in their order: when a later one is there, these would be, too.
     await fleet.share(fleet.core.add(Key(scopes=["keys:read"])))
-    assert await fleet.valkey.exists(*(verified(seals.name(secret)) for secret in made_up)) == 0
+    assert await fleet.valkey.exists(*(entry_name(seals.name(secret)) for secret in made_up)) == 0

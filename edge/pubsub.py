@@ -1,4 +1,4 @@
-"""Listening to Valkey on a connection that may die without a sign."""
+"""Listening to Valkey's Pub/Sub on a connection that may be lost without notice."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import structlog
 from redis.asyncio.client import PubSub
 
-# The server is asked to answer from time to time.
+# How often the server is asked for a sign of life.
 PING_SECONDS = 0.5
+# The longest silence of the server before the connection counts as lost.
 SILENCE_SECONDS = 2.0
-# How long after a connection was lost the next one is tried.
+# The pause before the next connection.
 RETRY_SECONDS = 0.25
 
 log = structlog.get_logger("edge")
@@ -32,12 +33,14 @@ async def next_message(subscription: PubSub) -> dict[str, Any]:
             await subscription.ping()
 
 
-async def follow(listen: Callable[[], Awaitable[None]], lost: Callable[[], None]) -> None:
-    """Listens, for ever; subscribes again whenever the connection is lost.
+async def listen_forever(
+    listen: Callable[[], Awaitable[None]], on_disconnected: Callable[[], None]
+) -> None:
+    """Listens until it is cancelled; subscribes again whenever the connection is lost.
 
     Args:
         listen: listens on one connection, and returns only by an exception.
-        lost: told each time that it does: from then on changes may be missed.
+        on_disconnected: called each time that it does: messages may be missed from then on.
     """
     while True:
         try:
@@ -45,15 +48,15 @@ async def follow(listen: Callable[[], Awaitable[None]], lost: Callable[[], None]
         except Exception as error:  # whatever it was, the next attempt may succeed
             log.warning("subscription_lost", error=type(error).__name__)
         finally:
-            lost()
+            on_disconnected()
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def end(listening: asyncio.Task[None]) -> None:
-    """Ends a task that listens.
+async def cancel(listening: asyncio.Task[None]) -> None:
+    """Cancels a task that listens, and waits for its end.
 
-    It may have to be told more than once: redis-py loses a cancellation that comes
-    while it connects.
+    It may take several attempts: redis-py loses a cancellation that arrives while it
+    connects.
     """
     while not listening.done():
         listening.cancel()

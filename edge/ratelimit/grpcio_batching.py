@@ -1,4 +1,4 @@
-"""Serves with grpcio: calls that come while a batch is being answered become the next batch."""
+"""Batches of calls with grpcio: those that arrive while a batch is answered are the next one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 import grpc
 
 from edge.ratelimit.service import Answer, Failure, Service
-from edge.surprises import Guarded
+from edge.recovery import RecoveringServer
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 
-class Gathered:
-    """A unary method from bytes to bytes."""
+class CallBatcher:
+    """The handler of a unary method, which answers calls in batches."""
 
     def __init__(self, answer: Service, executor: Executor) -> None:
-        """Takes what answers a batch, and a single thread in which it may wait for Valkey."""
+        """Takes what answers a batch, and the single thread in which it waits for Valkey."""
         self._answer = answer
         self._executor = executor
         self._waiting: list[tuple[bytes, asyncio.Future[Answer]]] = []
@@ -37,7 +37,7 @@ class Gathered:
         assert isinstance(answer, bytes)
         return answer
 
-    def register(self, server: Guarded, name: str, method: str) -> None:
+    def register(self, server: RecoveringServer, name: str, method: str) -> None:
         """Adds the method to a server."""
         handler: Any = grpc.unary_unary_rpc_method_handler(self.__call__)
         server.add_registered_method_handlers(name, {method: handler})
@@ -50,21 +50,21 @@ class Gathered:
             try:
                 answers = await loop.run_in_executor(self._executor, self._answer, requests)
             except Exception as error:
-                _fail(batch, error)
+                _reject_all(batch, error)
             else:
-                _hand_out(batch, answers)
+                _resolve_all(batch, answers)
         self._working = None
 
 
-def _hand_out(
+def _resolve_all(
     batch: Sequence[tuple[bytes, asyncio.Future[Answer]]], answers: Sequence[Answer]
 ) -> None:
     for (_, answered), answer in zip(batch, answers, strict=True):
-        if not answered.done():  # a caller may have gone
+        if not answered.done():  # the caller may have cancelled
             answered.set_result(answer)
 
 
-def _fail(batch: Sequence[tuple[bytes, asyncio.Future[Answer]]], error: Exception) -> None:
+def _reject_all(batch: Sequence[tuple[bytes, asyncio.Future[Answer]]], error: Exception) -> None:
     for _, answered in batch:
         if not answered.done():
             answered.set_exception(error)

@@ -1,7 +1,7 @@
-"""Serves with pygrpc-native's front: calls come in batches, as many as have gathered meanwhile.
+"""The server with pygrpc-native, which receives calls in batches.
 
-While one batch is with Valkey the next one gathers, so the busier it is the
-fewer round trips a call takes.
+The calls that arrive while a batch waits for Valkey are the next one, so the busier the
+service is the fewer round trips a call takes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from grpc import StatusCode
 from grpc_health.v1 import health_pb2
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
-from edge.ratelimit.service import MALFORMED, SURPRISE, Answer, Failure, Service
+from edge.ratelimit.service import INTERNAL, MALFORMED, Answer, Failure, Service
 from portico_kit.start import claim_socket
 
-# More at once would keep the first one waiting for the last.
-LARGEST_BATCH = 256
+# A larger batch would delay its first call for the last one.
+MAX_BATCH = 256
 HEALTH_METHOD = "/grpc.health.v1.Health/Check"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -32,7 +32,7 @@ log = structlog.get_logger("ratelimit")
 
 
 @asynccontextmanager
-async def serving_batches(
+async def native_server(
     path: Path, name: str, method: str, answer: Service, ready: asyncio.Event
 ) -> AsyncIterator[None]:
     """Serves a unary method, and gRPC health, on a unix socket while the context is entered.
@@ -40,15 +40,16 @@ async def serving_batches(
     Args:
         path: the socket; a file left there by an earlier process is replaced.
         name: the full name of the gRPC service.
-        answer: given the serialized requests of a batch; runs in a thread of its own.
-        ready: until it is set, health says that the service is not.
+        method: the name of the method.
+        answer: from the serialized requests of a batch to its answers; runs in a thread.
+        ready: when it is set, the health service reports SERVING.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     claim_socket(path)
     methods = [(f"/{name}/{method}", False), (HEALTH_METHOD, False)]
     front = NativeGrpcFront(f"unix:{path}", methods, io_threads=1)
     front.start()
-    # Whoever reaches this socket is believed, so nobody else may.
+    # Callers on this socket are trusted, so only our own user may open it.
     os.chmod(path, 0o600)
     thread = Thread(target=_serve, args=(front, answer, _Health(name, ready)), name="batches")
     thread.start()
@@ -61,7 +62,7 @@ async def serving_batches(
 
 def _serve(front: NativeGrpcFront, answer: Service, health: _Health) -> None:
     """Answers until the front is closed."""
-    while (events := front.recv_batch(LARGEST_BATCH)) is not None:
+    while (events := front.recv_batch(MAX_BATCH)) is not None:
         calls: list[int] = []
         requests: list[bytes] = []
         for kind, call, method, payload, _ in events:
@@ -79,13 +80,13 @@ def _serve(front: NativeGrpcFront, answer: Service, health: _Health) -> None:
 def _respond_all(
     front: NativeGrpcFront, calls: Sequence[int], answer: Service, requests: Sequence[bytes]
 ) -> None:
-    """Answers calls. Whatever happens, none of it ends the thread, which nobody would replace."""
+    """Answers calls. No exception ends the thread, which nothing would start again."""
     try:
         answers = answer(requests)
     except Exception:
-        # A bug is INTERNAL without a word from inside.
+        # A bug becomes INTERNAL; its text is for the log alone.
         log.exception("unexpected")
-        answers = [SURPRISE] * len(requests)
+        answers = [INTERNAL] * len(requests)
     for call, one in zip(calls, answers, strict=True):
         try:
             _respond(front, call, one)
@@ -101,7 +102,7 @@ def _respond(front: NativeGrpcFront, call: int, answer: Answer) -> None:
 
 
 class _Health:
-    """What grpc.health.v1 says of the process and of its one service."""
+    """grpc.health.v1 for the process and its one service."""
 
     def __init__(self, name: str, ready: asyncio.Event) -> None:
         self._names, self._ready = {"", name}, ready

@@ -1,4 +1,4 @@
-"""Whom an API key stands for, and the other two things that a look-up can end with."""
+"""The result of looking an API key up."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from portico_kit.clock import moment
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
-class Principal:
-    """An organization's program, as the core knows it by one of its secrets.
+class VerifiedKey:
+    """An API key as the core has verified it.
 
     Attributes:
+        key_id: the id of the key.
+        organization_id: the organization that owns it.
         tier: of the organization.
-        scopes: what the key may do.
+        scopes: the permissions of the key.
         limits: the key's own limits for the rate limit service, or "".
         allowed_cidrs: the networks that it may be used from; empty for all.
         access_token: the internal token that stands for the key.
-        expires_at: until when all of this holds, unless a change is announced.
+        expires_at: until when this is valid, unless a change is published before.
     """
 
     key_id: str
@@ -36,21 +38,21 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The key is not valid; a stranger is not told why."""
+    """The key is not valid; the caller does not learn why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """Whose key it is cannot be found out at this moment."""
+    """The key cannot be verified at this moment."""
 
 
-Outcome = Principal | Refused | Unavailable
+Outcome = VerifiedKey | Refused | Unavailable
 
 
-def principal(response: VerifyApiKeyResponse) -> Principal:
+def verified_key(response: VerifyApiKeyResponse) -> VerifiedKey:
     """Reads the core's answer."""
     key = response.api_key
-    return Principal(
+    return VerifiedKey(
         key_id=key.id,
         organization_id=key.organization_id,
         tier=response.tier,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from edge.settings import RateLimitSettings
-from portico_kit.edge_state.limits import OrganizationLimits
+from portico_kit.edge_state.limits import LimitsDocument
 from tests.ratelimit.conftest import PATIENT
 from tests.ratelimit.harness import (
     Answer,
@@ -27,7 +27,7 @@ def shadows(answers: list[Answer]) -> list[str | None]:
 async def test_an_organization_in_shadow_is_counted_and_told_and_never_refused(
     gateway: Gateway, organizations: Organizations
 ) -> None:
-    name = await organizations.set(OrganizationLimits(shadow=True))
+    name = await organizations.set(LimitsDocument(shadow=True))
     caller = somebody()
     answers = [await gateway.ask(subject=caller, organization=name) for _ in range(12)]
     assert all(answer.admitted for answer in answers)
@@ -37,7 +37,7 @@ async def test_an_organization_in_shadow_is_counted_and_told_and_never_refused(
 async def test_one_window_in_shadow_leaves_the_others_in_force(
     gateway: Gateway, organizations: Organizations
 ) -> None:
-    name = await organizations.set(OrganizationLimits(shadow_rules=["read.burst"]))
+    name = await organizations.set(LimitsDocument(shadow_rules=["read.burst"]))
     caller = somebody()
     answers = [await gateway.ask(subject=caller, organization=name) for _ in range(31)]
     assert [answer.admitted for answer in answers] == [True] * 30 + [False]
@@ -49,7 +49,7 @@ async def test_one_window_in_shadow_leaves_the_others_in_force(
 async def test_a_category_in_shadow_leaves_the_others_in_force(
     gateway: Gateway, organizations: Organizations
 ) -> None:
-    name = await organizations.set(OrganizationLimits(shadow_rules=["write"]))
+    name = await organizations.set(LimitsDocument(shadow_rules=["write"]))
     caller = somebody()
     for category, admitted in (("write", 40), ("read", 10)):
         answers = [
@@ -62,7 +62,7 @@ async def test_a_category_in_shadow_leaves_the_others_in_force(
 async def test_a_pool_in_shadow_refuses_none_of_its_callers(
     gateway: Gateway, organizations: Organizations
 ) -> None:
-    limits = OrganizationLimits(overrides={"pool": {"hour": 2}}, shadow_rules=["pool.hour"])
+    limits = LimitsDocument(overrides={"pool": {"hour": 2}}, shadow_rules=["pool.hour"])
     name = await organizations.set(limits)
     answers = [await gateway.ask(subject=somebody(), organization=name) for _ in range(3)]
     assert all(answer.admitted for answer in answers)
@@ -72,7 +72,7 @@ async def test_a_pool_in_shadow_refuses_none_of_its_callers(
 async def test_what_a_shadow_would_have_refused_is_counted(
     gateway: Gateway, organizations: Organizations, clock: Clock
 ) -> None:
-    name = await organizations.set(OrganizationLimits(shadow_rules=["read.minute"]))
+    name = await organizations.set(LimitsDocument(shadow_rules=["read.minute"]))
     caller = somebody()
     for _ in range(4):
         answers = [await gateway.ask(subject=caller, organization=name) for _ in range(10)]
@@ -110,7 +110,7 @@ async def test_an_operator_can_try_rules_of_the_table(
 async def test_what_an_organization_has_in_place_of_a_rule_is_not_tried_with_it(
     valkey_url: str, short_folder: Path, clock: Clock, organizations: Organizations
 ) -> None:
-    own = OrganizationLimits(overrides={"read": {"minute": 3}})
+    own = LimitsDocument(overrides={"read": {"minute": 3}})
     name = await organizations.set(own)
     settings = trial(valkey_url, short_folder / "trial", "free")
     async with running_limiter(settings, clock) as gateway:
@@ -125,9 +125,9 @@ async def test_what_an_organization_has_in_place_of_a_rule_is_not_tried_with_it(
 
 
 def test_limits_that_a_newer_core_has_written_are_read() -> None:
-    written = {**json.loads(OrganizationLimits(multiplier_percent=300).json), "of_tomorrow": 1}
-    assert OrganizationLimits.from_json(json.dumps(written)).multiplier_percent == 300
+    written = {**json.loads(LimitsDocument(multiplier_percent=300).json), "of_tomorrow": 1}
+    assert LimitsDocument.from_json(json.dumps(written)).multiplier_percent == 300
 
 
 def test_limits_without_rules_in_shadow_read_as_before() -> None:
-    assert "shadow_rules" not in json.loads(OrganizationLimits().json)
+    assert "shadow_rules" not in json.loads(LimitsDocument().json)
