@@ -6,7 +6,7 @@ import gc
 import importlib
 import pkgutil
 from collections import Counter
-from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
@@ -75,13 +75,9 @@ def test_every_permission_of_the_contract_has_a_role_and_no_other() -> None:
 
 def test_each_role_may_do_all_that_a_lesser_one_may() -> None:
     held = [ROLES[role] for role in Role]
-    assert all(less < more for less, more in pairs(held))
+    assert all(less < more for less, more in pairwise(held))
     assert roles({"a:read": Role.MEMBER})["viewer"] == frozenset()
     assert roles({"a:read": Role.MEMBER})["admin"] == {"a:read"}
-
-
-def pairs(items: list[frozenset[str]]) -> Iterator[tuple[frozenset[str], frozenset[str]]]:
-    return zip(items, items[1:], strict=False)
 
 
 def test_every_task_that_is_due_is_some_features() -> None:
