@@ -1,8 +1,7 @@
 """A connection to one Valkey that executes scripts, several in one round trip.
 
-It is redis-py's own connection, which is opened, secured, authenticated, written and read
-as redis-py does it. Its client is left out: that takes longer than the rest of a round
-trip (docs/decisions/0011-limiter.md).
+It is redis-py's own connection, with the commands serialized by hiredis. redis-py's client
+is left out: that takes longer than the rest of a round trip (docs/decisions/0011-limiter.md).
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from contextlib import suppress
 from hashlib import sha1
 from typing import Any, NamedTuple, Protocol
 
+from hiredis import pack_command
 from redis import ConnectionPool, RedisError
 from redis.exceptions import NoScriptError, ResponseError
 
@@ -113,8 +113,8 @@ class ScriptConnection:
     def _write(self, commands: Iterable[Words], asking: bool) -> None:
         if asking:
             commands = (each for command in commands for each in (ASKING, command))
-        packed = self._connection.pack_commands(commands)
-        self._connection.send_packed_command(packed, check_health=False)
+        packed = b"".join(map(pack_command, commands))
+        self._connection.send_packed_command([packed], check_health=False)
 
     def _read(self, asking: bool) -> Any:
         if asking:
