@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 
@@ -38,6 +39,16 @@ async def test_a_stop_under_load_answers_what_was_accepted_and_cuts_nothing(
     assert load.cuts == []
     assert load.seen[CUT] == 0
     assert load.seen[REFUSED] > 0
+    taken = taken_by_the_core(run)
+    assert len(taken) > before / 2  # it is the log that would know
+    assert [said for request_id, said in load.crossed.items() if request_id in taken] == []
+
+
+def taken_by_the_core(run: Run) -> set[str]:
+    """The ids of the requests that it has worked on; a wrong sign-in is always logged."""
+    lines = (run.folder / "logs" / "core.log").read_text().splitlines()
+    entries = (json.loads(line) for line in lines if line.startswith("{"))
+    return {entry["request_id"] for entry in entries if entry.get("event") == "call"}
 
 
 async def readiness(run: Run) -> int:
