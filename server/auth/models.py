@@ -77,6 +77,16 @@ class RefreshToken(Identified, Base):
         Index("ix_refresh_tokens_expires_at", "expires_at"),
     )
 
+    def is_good(self, now: datetime) -> bool:
+        """Whether it may be used: it has not been, or just now."""
+        return now < self.expires_at and not self.is_reused(now)
+
+    def is_reused(self, now: datetime) -> bool:
+        """Whether it was used, and not just now, and has not expired since."""
+        if self.used_at is None or self.expires_at <= now:
+            return False
+        return self.used_at + REUSE_GRACE < now
+
     def use(self, now: datetime) -> None:
         """Uses it up.
 
@@ -86,10 +96,9 @@ class RefreshToken(Identified, Base):
         """
         if self.expires_at <= now:
             raise RefreshTokenInvalidError
-        if self.used_at is None:
-            self.used_at = now
-        elif self.used_at + REUSE_GRACE < now:
+        if self.is_reused(now):
             raise RefreshTokenReusedError
+        self.used_at = self.used_at or now
 
 
 class OneTimeToken(Identified, Base):

@@ -47,14 +47,21 @@ class SessionRepository:
         )
         return await self._db.scalar(query.with_for_update(of=Session))
 
-    async def find_by_refresh_token(self, token_hash: bytes) -> PresentedToken | None:
-        """The token and its session, both locked: of two calls at once, one waits and then sees."""
+    async def find_by_refresh_token(
+        self, token_hash: bytes, *, lock: bool
+    ) -> PresentedToken | None:
+        """The token and its session.
+
+        Args:
+            lock: whether both are locked: of two calls at once, one waits and then sees.
+        """
         query = (
             select(RefreshToken, Session, session_may_hold(Session.user_id, Session.created_at))
             .join(Session, Session.id == RefreshToken.session_id)
             .where(RefreshToken.token_hash == token_hash)
-            .with_for_update(of=[RefreshToken, Session])
         )
+        if lock:
+            query = query.with_for_update(of=[RefreshToken, Session])
         found = (await self._db.execute(query)).one_or_none()
         return PresentedToken(*found) if found else None
 

@@ -185,13 +185,39 @@ class AuthService:
         return pb.GetJsonWebKeySetResponse(keys=keys)
 
     async def _use_refresh_token(self, refresh_token: str, call: Call) -> Session:
-        """The session of a refresh token, which is used up; ends it if the token was stolen."""
-        found = await SessionRepository(call.db).find_by_refresh_token(
-            self.pairs.hash(refresh_token)
-        )
-        await self.limiter.charge_credential(
-            found.session.user_id if found else None, call.client.address
-        )
+        """The session of a refresh token, which is used up; ends it if the token was stolen.
+
+        The rate limit service is asked before anything is locked, with no connection
+        held: one that hangs keeps nobody waiting. Reuse is looked for first, so that a
+        stolen token ends its session also when whoever pays has nothing left.
+        """
+        token_hash = self.pairs.hash(refresh_token)
+        payer = await self._payer(token_hash, call)
+        if payer.reused:
+            return await self._use_locked(token_hash, call)
+        await self.limiter.charge_credential(payer.session_id, call.client.address)
+        return await self._use_locked(token_hash, call)
+
+    async def _payer(self, token_hash: bytes, call: Call) -> _Payer:
+        """Who pays for a presented token, and if it is one that was stolen; locks nothing.
+
+        Only a token that is good now is charged to its session: an old one, which others
+        may have, must not use up what its holder needs.
+        """
+        found = await SessionRepository(call.db).find_by_refresh_token(token_hash, lock=False)
+        payer = _Payer()
+        if found is not None and found.person_may_hold and found.session.holds(call.now):
+            if found.token.is_reused(call.now):
+                payer = _Payer(reused=True)
+            elif found.token.is_good(call.now):
+                payer = _Payer(session_id=found.session.id)
+        call.db.expunge_all()
+        # Gives the connection back; nothing has been written.
+        await call.db.rollback()
+        return payer
+
+    async def _use_locked(self, token_hash: bytes, call: Call) -> Session:
+        found = await SessionRepository(call.db).find_by_refresh_token(token_hash, lock=True)
         if found is None or not found.person_may_hold or not found.session.holds(call.now):
             raise RefreshTokenInvalidError
         try:
@@ -201,6 +227,14 @@ class AuthService:
             call.record("session.refresh_token_reused", target_id=found.session.id)
             raise
         return found.session
+
+
+@dataclass(frozen=True, slots=True)
+class _Payer:
+    """The session that is charged for a refresh token; None charges the address."""
+
+    session_id: UUID | None = None
+    reused: bool = False
 
 
 def _person(user_id: UUID, session_id: UUID | None = None) -> Principal:
