@@ -14,7 +14,7 @@ from edge.ratelimit.counters import Counters
 from edge.ratelimit.link import Link
 from edge.ratelimit.service import Failure, RateLimitService
 from edge.valkey import pool
-from server.kit.clock import utc_now
+from portico_kit.clock import utc_now
 
 HELD_AT_ONCE = 1000
 FEW = 10_000

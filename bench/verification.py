@@ -19,9 +19,9 @@ from bench.load import Result
 from bench.measure import HOST, Measurement
 from bench.population import Inhabitant
 from cli.run.state import load_secrets
-from server.kit.ids import new_id
-from server.kit.secrets import Secrets
-from server.kit.tokens import api_key_prefix, new_api_key
+from portico_kit.ids import new_id
+from portico_kit.secrets import Secrets
+from portico_kit.tokens import api_key_prefix, new_api_key
 from tests.stack import Stack
 
 KEYS = 400

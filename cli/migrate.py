@@ -7,7 +7,7 @@ import os
 from sqlalchemy.exc import OperationalError
 
 from cli.run.errors import RunError
-from server.kit.settings import database_url
+from portico_kit.settings import database_url
 from server.migrations import upgrade
 
 

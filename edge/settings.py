@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from server.kit.settings import CountsUrl, ValkeyUrl
+from portico_kit.settings import CountsUrl, ValkeyUrl
 
 Engine = Literal["pygrpc-native", "grpcio"]
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from celery import Celery
 
-from server.kit.wake import celery_client
+from portico_kit.tasks.notifier import celery_client
 from workers.schedule import SCHEDULE
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from server.kit.settings import SmtpUrl
+from portico_kit.settings import SmtpUrl
 from server.settings import SharedSettings
 
 

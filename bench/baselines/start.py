@@ -20,7 +20,7 @@ from edge.gateway.main import find_envoy
 from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings
 from edge.gateway.transcoding import transcoder_filter
 from edge.gateway.typed import Json, extension, typed
-from server.kit.secrets import Secrets
+from portico_kit.secrets import Secrets
 from tests.stack import Stack, free_ports
 
 PEPPER = "api-key"

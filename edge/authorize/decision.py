@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.authorize.principal import Outcome, Principal, Refused, Unavailable
-from server.kit.networks import allows
+from portico_kit.networks import allows
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from edge.ratelimit.policy import Limits
 from edge.subscription import follow, next_message
-from server.kit.limits import (
+from portico_kit.edge_state.limits import (
     LIMITS_CHANNEL,
     LIMITS_HASH,
     LIMITS_WHOLE,

@@ -17,7 +17,7 @@ from edge.ratelimit import rules
 from edge.ratelimit.rules import OF_THE_TIER, Category
 from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import Period, Window, Windows
-from server.kit.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
+from portico_kit.edge_state.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
 
 DOMAIN = "portico"
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import BURST_SECONDS, Period, Window, Windows
-from server.kit.limits import LARGEST_LIMIT, OrganizationLimits, Rates
+from portico_kit.edge_state.limits import LARGEST_LIMIT, OrganizationLimits, Rates
 
 
 class Category(StrEnum):

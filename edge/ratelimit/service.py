@@ -17,7 +17,7 @@ from edge.ratelimit.question import BadQuestionError, Question, Questions, Refus
 from edge.ratelimit.script import ADMITTED, REFUSED
 from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import milliseconds
-from server.kit.clock import Clock
+from portico_kit.clock import Clock
 
 log = structlog.get_logger("ratelimit")
 

@@ -6,7 +6,7 @@ import pytest
 
 from edge.authorize import uses
 from edge.settings import AuthorizeSettings
-from server.kit.tokens import new_api_key
+from portico_kit.tokens import new_api_key
 from tests.authorize.harness import FakeCore, Key, running_edge, until
 
 

@@ -24,8 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
-from server.kit.audit import AuditEntry
-from server.serve import Server
+from portico_kit.rpc.server import Server
+from portico_kit.storage.audit import AuditEntry
 from server.settings import Settings
 from server.wiring import build
 from tests.core.world import (

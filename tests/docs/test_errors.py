@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 import server
 from edge.gateway import replies
-from server.kit.errors import DomainError
+from portico_kit.errors import DomainError
 from tests.docs.tables import ROOT, rows
 
 _STATUS = re.compile(r'^  \[(\d+)\] = \{ (\d+), "[A-Z_]+" \},$', re.MULTILINE)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from server.kit.batching import BatchLoader
+from portico_kit.batching import BatchLoader
 
 
 class Shelf:

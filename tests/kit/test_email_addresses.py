@@ -7,12 +7,12 @@ import pytest
 from portico.auth.v1 import auth_service_pb2 as auth
 from protovalidate import Validator
 
-from server.kit.email_addresses import (
+from portico_kit.errors import InvalidRequestError
+from server.common.email_addresses import (
     is_writable,
     new_email,
     normal_email,
 )
-from server.kit.errors import InvalidRequestError
 
 VALIDATOR = Validator()
 

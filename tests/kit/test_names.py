@@ -18,7 +18,7 @@ from portico.type.v1 import rules_pb2
 from portico.users.v1 import user_service_pb2 as users
 from protovalidate import Validator
 
-from server.rpc.validation import field_violations
+from portico_kit.rpc.validation import field_violations
 
 VALIDATOR = Validator()
 

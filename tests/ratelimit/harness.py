@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
-from server.kit.limits import LIMITS_CHANNEL, LIMITS_HASH, OrganizationLimits
+from portico_kit.edge_state.limits import LIMITS_CHANNEL, LIMITS_HASH, OrganizationLimits
 
 # The start of an hour, a minute and a burst span, in the middle of a month.
 NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
-from server.kit.limits import LIMITS_HASH, OrganizationLimits
+from portico_kit.edge_state.limits import LIMITS_HASH, OrganizationLimits
 from tests.ratelimit.harness import Gateway, somebody, somewhere
 from tests.ratelimit.test_process import running
 from tests.stack import free_ports, running_valkey

@@ -14,7 +14,7 @@ from envoy.type.v3.ratelimit_unit_pb2 import RateLimitUnit
 from redis.asyncio import Redis
 
 from edge.settings import RateLimitSettings
-from server.kit.limits import OrganizationLimits
+from portico_kit.edge_state.limits import OrganizationLimits
 from tests.ratelimit.harness import (
     Clock,
     Gateway,

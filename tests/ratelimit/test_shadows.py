@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from edge.settings import RateLimitSettings
-from server.kit.limits import OrganizationLimits
+from portico_kit.edge_state.limits import OrganizationLimits
 from tests.ratelimit.conftest import PATIENT
 from tests.ratelimit.harness import (
     Answer,

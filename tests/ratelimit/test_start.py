@@ -20,7 +20,7 @@ from edge.ratelimit.following import OrganizationLimitsFollower
 from edge.ratelimit.main import FIRST_LOAD_SECONDS, NAME
 from edge.subscription import end
 from edge.valkey import connect
-from server.kit.limits import LIMITS_HASH, OrganizationLimits
+from portico_kit.edge_state.limits import LIMITS_HASH, OrganizationLimits
 from tests.ratelimit.harness import Gateway, somebody
 from tests.ratelimit.test_process import health, running
 from tests.stack import running_valkey

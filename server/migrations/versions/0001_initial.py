@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from server.organizations.seed import seed
+from server.features.organizations.seed import seed
 
 revision = "0001"
 down_revision = None

@@ -16,9 +16,9 @@ from portico.users.v1 import user_service_pb2 as users
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.kit.audit import AuditEntry
-from server.users.models import User
-from server.users.passwords import Passwords
+from portico_kit.storage.audit import AuditEntry
+from server.features.users.models import User
+from server.features.users.passwords import Passwords
 from tests.core.auth.conftest import claims
 from tests.core.conftest import Audited, Refused
 from tests.core.world import PASSWORD, Person, World, new_email

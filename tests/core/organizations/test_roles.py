@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from server.kit.contract import organization_permissions
-from server.organizations.rules import ROLES
-from server.organizations.seed import seed
+from portico_contract.methods import organization_permissions
+from server.features.organizations.roles import ROLES
+from server.features.organizations.seed import seed
 from tests.stack import PostgresServer
 
 PAIRS = {(role, permission) for role, held in ROLES.items() for permission in held}

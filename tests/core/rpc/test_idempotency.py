@@ -20,8 +20,8 @@ from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.kit.contract import NO_KEY, Method, methods, services
-from server.kit.idempotency import PURPOSE, IdempotentAnswer
+from portico_contract.methods import NO_KEY, Method, methods, services
+from portico_kit.storage.idempotency import PURPOSE, IdempotentAnswer
 from tests.core.calls import answered, headers, race
 from tests.core.conftest import Refused
 from tests.core.users.conftest import administrator as administrator

@@ -12,10 +12,10 @@ from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as pb
 from portico.auth.v1 import auth_service_pb2_grpc as grpc_pb
 
-from server.kit.call import Call
-from server.kit.clock import utc_now
-from server.rpc.pipeline import Context, Feature, Pipeline, Proceed
-from server.serve import Server
+from portico_kit.call import Call
+from portico_kit.clock import utc_now
+from portico_kit.rpc.pipeline import Context, Feature, Pipeline, Proceed
+from portico_kit.rpc.server import Server
 
 CALLERS = 12
 ROUNDS = 5

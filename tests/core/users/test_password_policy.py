@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from server.kit.errors import InvalidRequestError
-from server.users.password_policy import require_acceptable
+from portico_kit.errors import InvalidRequestError
+from server.features.users.password_policy import require_acceptable
 
 EMAIL = "ada.lovelace@example.com"
 

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from server.kit.threads import LOWEST_PRIORITY
-from server.users.passwords import Passwords
+from portico_kit.threads import LOWEST_PRIORITY
+from server.features.users.passwords import Passwords
 
 PASSWORD = "correct horse battery"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import ip_addresses
 
-from server.kit.errors import InvalidRequestError
-from server.webhooks.addresses import AddressPolicy
+from portico_kit.errors import InvalidRequestError
+from server.features.webhooks.addresses import AddressPolicy
 
 PRODUCTION = AddressPolicy(allow_loopback=False)
 DEVELOPMENT = AddressPolicy(allow_loopback=True)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis.strategies import characters, text
 from yarl import URL
 
-from server.kit.errors import InvalidRequestError
-from server.webhooks.addresses import AddressPolicy
+from portico_kit.errors import InvalidRequestError
+from server.features.webhooks.addresses import AddressPolicy
 from tests.core.conftest import Refused
 from tests.core.webhooks.conftest import Desk
 
