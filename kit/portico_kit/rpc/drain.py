@@ -28,9 +28,11 @@ class Drain:
         self._idle = asyncio.Event()
 
     def guard(self, handler: grpc.RpcMethodHandler[Any, Any]) -> grpc.RpcMethodHandler[Any, Any]:
-        """The handler of a unary method, with its calls counted."""
+        """The handler of a method with one answer, with its calls counted."""
         serve = handler.unary_unary
-        assert serve is not None
+        if serve is None:
+            # A stream ends with the engine: it has no one answer to lose.
+            return handler
 
         async def counted(request: Any, context: Any) -> Any:
             if self._begun:

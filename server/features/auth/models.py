@@ -60,6 +60,11 @@ class Session(Identified, Base):
         self.revoked_at = self.revoked_at or now
 
 
+def is_reused(used_at: datetime | None, now: datetime) -> bool:
+    """Whether a refresh token that is presented was used before, and not just now."""
+    return used_at is not None and used_at + REUSE_GRACE < now
+
+
 class RefreshToken(Identified, Base):
     """Good for one new pair of tokens. Only a keyed hash of it is kept."""
 
@@ -77,16 +82,6 @@ class RefreshToken(Identified, Base):
         Index("ix_refresh_tokens_expires_at", "expires_at"),
     )
 
-    def is_good(self, now: datetime) -> bool:
-        """Whether it may be used: it has not been, or just now."""
-        return now < self.expires_at and not self.is_reused(now)
-
-    def is_reused(self, now: datetime) -> bool:
-        """Whether it was used, and not just now, and has not expired since."""
-        if self.used_at is None or self.expires_at <= now:
-            return False
-        return self.used_at + REUSE_GRACE < now
-
     def use(self, now: datetime) -> None:
         """Uses it up.
 
@@ -96,7 +91,7 @@ class RefreshToken(Identified, Base):
         """
         if self.expires_at <= now:
             raise RefreshTokenInvalidError
-        if self.is_reused(now):
+        if is_reused(self.used_at, now):
             raise RefreshTokenReusedError
         self.used_at = self.used_at or now
 

@@ -47,21 +47,14 @@ class SessionRepository:
         )
         return await self._db.scalar(query.with_for_update(of=Session))
 
-    async def find_by_refresh_token(
-        self, token_hash: bytes, *, lock: bool
-    ) -> PresentedToken | None:
-        """The token and its session.
-
-        Args:
-            lock: whether both are locked: of two calls at once, one waits and then sees.
-        """
+    async def find_by_refresh_token(self, token_hash: bytes) -> PresentedToken | None:
+        """The token and its session, both locked: of two calls at once, one waits and then sees."""
         query = (
             select(RefreshToken, Session, session_may_hold(Session.user_id, Session.created_at))
             .join(Session, Session.id == RefreshToken.session_id)
             .where(RefreshToken.token_hash == token_hash)
+            .with_for_update(of=[RefreshToken, Session])
         )
-        if lock:
-            query = query.with_for_update(of=[RefreshToken, Session])
         found = (await self._db.execute(query)).one_or_none()
         return PresentedToken(*found) if found else None
 
@@ -87,7 +80,7 @@ class SessionRepository:
         await self._db.execute(ended.values(revoked_at=now))
 
 
-def _holds(now: datetime) -> ColumnElement[bool]:
+def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """`Session.holds`, and that the person's account lets it."""
     return and_(_lasts(now), session_may_hold(Session.user_id, Session.created_at))
 
@@ -105,4 +98,13 @@ HOLDING = keyed_query(
         Session.created_at,
     ),
     Session.id,
+)
+
+# The refresh tokens, by their hashes, that have not expired at the moment `now` and whose
+# sessions hold; what is asked before anything is locked.
+PRESENTED = keyed_query(
+    select(RefreshToken.token_hash, RefreshToken.session_id, RefreshToken.used_at)
+    .join(Session, Session.id == RefreshToken.session_id)
+    .where(_holds(bindparam("now")), RefreshToken.expires_at > bindparam("now")),
+    RefreshToken.token_hash,
 )

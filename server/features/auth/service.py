@@ -26,6 +26,7 @@ from server.features.auth.errors import (
     SessionNotFoundError,
 )
 from server.features.auth.facade import Sessions
+from server.features.auth.mails import RESET_PASSWORD
 from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
 from server.features.auth.repository import SessionRepository
@@ -145,7 +146,7 @@ class AuthService:
         attempt = await call.db.begin_nested()
         user_id, name = (account.id, account.display_name) if account else (new_id(), "")
         token = await self.tokens.issue(call.db, user_id, "reset_password", call.now)
-        self.mailer.send(call, email, "reset_password", token=token, display_name=name)
+        self.mailer.send(call, email, RESET_PASSWORD, token=token, display_name=name)
         await call.db.flush()
         await (attempt.commit() if known else attempt.rollback())
         call.record("password_reset.requested", target_id=account.id if account else None)
@@ -187,37 +188,17 @@ class AuthService:
     async def _use_refresh_token(self, refresh_token: str, call: Call) -> Session:
         """The session of a refresh token, which is used up; ends it if the token was stolen.
 
-        The rate limit service is asked before anything is locked, with no connection
-        held: one that hangs keeps nobody waiting. Reuse is looked for first, so that a
-        stolen token ends its session also when whoever pays has nothing left.
+        The rate limit service is asked before anything is locked: one that hangs keeps
+        nobody else waiting. Only a token that is good now is charged to its session. An
+        old one may be in anybody's hands, and must not use up what its holder needs; and
+        one that is reused ends its session also when whoever pays has nothing left.
         """
         token_hash = self.pairs.hash(refresh_token)
-        payer = await self._payer(token_hash, call)
-        if payer.reused:
-            return await self._use_locked(token_hash, call)
-        await self.limiter.charge_credential(payer.session_id, call.client.address)
-        return await self._use_locked(token_hash, call)
-
-    async def _payer(self, token_hash: bytes, call: Call) -> _Payer:
-        """Who pays for a presented token, and if it is one that was stolen; locks nothing.
-
-        Only a token that is good now is charged to its session: an old one, which others
-        may have, must not use up what its holder needs.
-        """
-        found = await SessionRepository(call.db).find_by_refresh_token(token_hash, lock=False)
-        payer = _Payer()
-        if found is not None and found.person_may_hold and found.session.holds(call.now):
-            if found.token.is_reused(call.now):
-                payer = _Payer(reused=True)
-            elif found.token.is_good(call.now):
-                payer = _Payer(session_id=found.session.id)
-        call.db.expunge_all()
-        # Gives the connection back; nothing has been written.
-        await call.db.rollback()
-        return payer
-
-    async def _use_locked(self, token_hash: bytes, call: Call) -> Session:
-        found = await SessionRepository(call.db).find_by_refresh_token(token_hash, lock=True)
+        refresh = await self.sessions.refreshes(token_hash, call.now)
+        if refresh is None or not refresh.reused:
+            payer = refresh.session_id if refresh else None
+            await self.limiter.charge_credential(payer, call.client.address)
+        found = await SessionRepository(call.db).find_by_refresh_token(token_hash)
         if found is None or not found.person_may_hold or not found.session.holds(call.now):
             raise RefreshTokenInvalidError
         try:
@@ -227,14 +208,6 @@ class AuthService:
             call.record("session.refresh_token_reused", target_id=found.session.id)
             raise
         return found.session
-
-
-@dataclass(frozen=True, slots=True)
-class _Payer:
-    """The session that is charged for a refresh token; None charges the address."""
-
-    session_id: UUID | None = None
-    reused: bool = False
 
 
 def _person(user_id: UUID, session_id: UUID | None = None) -> Principal:

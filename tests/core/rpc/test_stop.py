@@ -14,8 +14,10 @@ from portico.auth.v1 import auth_service_pb2_grpc as grpc_pb
 
 from portico_kit.call import Call
 from portico_kit.clock import utc_now
-from portico_kit.rpc.pipeline import Context, Feature, Pipeline, Proceed
+from portico_kit.rpc.pipeline import Context, Pipeline, Proceed
 from portico_kit.rpc.server import Server
+from portico_kit.service import Service
+from server.common.records import RECORDS
 
 CALLERS = 12
 ROUNDS = 5
@@ -59,8 +61,8 @@ async def test_a_stop_loses_no_answer_of_a_call_that_was_taken(engine: str) -> N
     numbers = count()
     for _ in range(ROUNDS):
         service, unanswered = Answering(), dict[str, str]()
-        feature = Feature(pb.DESCRIPTOR.services_by_name["AuthService"], service)
-        server = Server(engine, Pipeline(unchanged, (), utc_now), [feature])
+        service_of = Service(pb.DESCRIPTOR.services_by_name["AuthService"], service)
+        server = Server(engine, Pipeline(unchanged, (), utc_now, RECORDS), [service_of])
         port = await server.listen_tcp("127.0.0.1", 0)
         callers = [
             asyncio.create_task(keep_calling(port, numbers, unanswered)) for _ in range(CALLERS)

@@ -114,8 +114,9 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Gives new tokens for a refresh token, which is used up by it. A genuine
-        token is charged to its holder, any other to the client address.
+        """Returns new tokens for a refresh token and uses it up. A token that is valid
+        is charged to its session, any other to the client address. A token that
+        was used before ends its session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -26,8 +26,9 @@ class AuthServiceStub:
     link, if both are right and the address is not proved.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
-    """Gives new tokens for a refresh token, which is used up by it. A genuine
-    token is charged to its holder, any other to the client address.
+    """Returns new tokens for a refresh token and uses it up. A token that is valid
+    is charged to its session, any other to the client address. A token that
+    was used before ends its session.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
     """Ends the session of this call."""
@@ -80,8 +81,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.RefreshTokenRequest,
         context: _aio.ServicerContext[_auth_service_pb2.RefreshTokenRequest, _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]:
-        """Gives new tokens for a refresh token, which is used up by it. A genuine
-        token is charged to its holder, any other to the client address.
+        """Returns new tokens for a refresh token and uses it up. A token that is valid
+        is charged to its session, any other to the client address. A token that
+        was used before ends its session.
         """
 
     @_abc_1.abstractmethod

@@ -45,9 +45,9 @@ class _LimitCategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitCa
     LIMIT_CATEGORY_UNLIMITED: _LimitCategory.ValueType  # 7
     """Never limited: health checks and published keys."""
     LIMIT_CATEGORY_CREDENTIAL: _LimitCategory.ValueType  # 8
-    """Calls whose request carries a credential: 60 a minute and 1,000 an hour,
-    for the holder of a genuine one, else for the client address. The core
-    charges them, for only it can tell.
+    """Calls whose request carries a credential: 60 a minute and 1,000 an hour for
+    each session while its credential is valid, else for the client address.
+    The core charges them, because only it can tell.
     """
 
 class LimitCategory(_LimitCategory, metaclass=_LimitCategoryEnumTypeWrapper):
@@ -72,9 +72,9 @@ client address.
 LIMIT_CATEGORY_UNLIMITED: LimitCategory.ValueType  # 7
 """Never limited: health checks and published keys."""
 LIMIT_CATEGORY_CREDENTIAL: LimitCategory.ValueType  # 8
-"""Calls whose request carries a credential: 60 a minute and 1,000 an hour,
-for the holder of a genuine one, else for the client address. The core
-charges them, for only it can tell.
+"""Calls whose request carries a credential: 60 a minute and 1,000 an hour for
+each session while its credential is valid, else for the client address.
+The core charges them, because only it can tell.
 """
 Global___LimitCategory: _TypeAlias = LimitCategory  # noqa: Y015
 

@@ -666,8 +666,9 @@ export const AuthService: GenService<{
     output: typeof LoginResponseSchema;
   },
   /**
-   * Gives new tokens for a refresh token, which is used up by it. A genuine
-   * token is charged to its holder, any other to the client address.
+   * Returns new tokens for a refresh token and uses it up. A token that is valid
+   * is charged to its session, any other to the client address. A token that
+   * was used before ends its session.
    *
    * @generated from rpc portico.auth.v1.AuthService.RefreshToken
    */

@@ -210,9 +210,9 @@ export enum LimitCategory {
   UNLIMITED = 7,
 
   /**
-   * Calls whose request carries a credential: 60 a minute and 1,000 an hour,
-   * for the holder of a genuine one, else for the client address. The core
-   * charges them, for only it can tell.
+   * Calls whose request carries a credential: 60 a minute and 1,000 an hour for
+   * each session while its credential is valid, else for the client address.
+   * The core charges them, because only it can tell.
    *
    * @generated from enum value: LIMIT_CATEGORY_CREDENTIAL = 8;
    */
