@@ -9,6 +9,7 @@ from portico.organizations.v1 import organization_service_pb2 as pb
 
 from server.kit.call import Call
 from server.kit.email_addresses import new_email
+from server.kit.errors import UnavailableError
 from server.kit.ids import new_id
 from server.kit.limiter import Payer
 from server.kit.mail import Mailer
@@ -29,7 +30,7 @@ from server.organizations.repository import (
     MembershipRepository,
     OrganizationRepository,
 )
-from server.organizations.rules import INVITATION_LIFETIME, ROLES, may_invite
+from server.organizations.rules import INVITATION_LIFETIME, ROLES, may_invite, permissions_of
 from server.users.accounts import Accounts, Contact
 
 PURPOSE = "one-time-token"
@@ -127,8 +128,11 @@ class Invitations:
         Raises:
             DomainError: if the invitation is not pending.
             InvitationRevokedError: if the inviter has lost the right; it is revoked by this.
+            UnavailableError: if only a newer release knows the role, which is being rolled out.
         """
         invitation.require_pending(call.now)
+        if invitation.role not in ROLES:
+            raise UnavailableError
         if not may_invite(invitation.role, await self._inviter_permissions(invitation, call)):
             pending_invitations.revoke(invitation, call)
             raise InvitationRevokedError
@@ -145,7 +149,7 @@ class Invitations:
         role = await MembershipRepository(call.db).acting_role(
             organization_id, invitation.invited_by
         )
-        return ROLES[role] if role else frozenset()
+        return permissions_of(role) if role else frozenset()
 
     def _hash(self, token: str) -> bytes:
         return self.secrets.mac(PURPOSE, token)

@@ -9,7 +9,7 @@ from server.kit.errors import NotFoundError, PermissionDeniedError
 from server.organizations.errors import LastOwnerError, MemberNotFoundError
 from server.organizations.models import Membership
 from server.organizations.repository import MembershipRepository, OrganizationRepository
-from server.organizations.rules import OWNER, ROLES, require_grantable
+from server.organizations.rules import OWNER, permissions_of, require_grantable
 
 
 async def find_to_change(organization_id: UUID, user_id: UUID, call: Call) -> Membership:
@@ -49,7 +49,7 @@ async def permissions_now(organization_id: UUID, call: Call) -> frozenset[str]:
     caller = await MembershipRepository(call.db).find(organization_id, call.user_id)
     if caller is None:
         raise NotFoundError
-    return ROLES[caller.role]
+    return permissions_of(caller.role)
 
 
 async def find_own(organization_id: UUID, call: Call) -> Membership:

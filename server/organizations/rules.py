@@ -57,6 +57,15 @@ RESERVED_SLUGS = frozenset(
 SLUG_OF_NAMELESS = "organization"
 
 
+def permissions_of(role: str) -> frozenset[str]:
+    """What a role allows.
+
+    A role that is not known allows nothing: while a release is rolled out, the processes of
+    the older one can meet a role of the newer.
+    """
+    return ROLES.get(role, frozenset())
+
+
 def require_grantable(role: str, held: frozenset[str]) -> None:
     """Lets a role be granted or taken only by those who may do all that it allows.
 
@@ -66,13 +75,18 @@ def require_grantable(role: str, held: frozenset[str]) -> None:
     Raises:
         RoleNotGrantableError: if the role allows more.
     """
-    if not ROLES[role] <= held:
+    if not _allows_no_more(role, held):
         raise RoleNotGrantableError(role=role)
 
 
 def may_invite(role: str, held: frozenset[str]) -> bool:
     """Whether who holds these permissions may invite somebody to a role."""
-    return ROLES[role] | {"members:write"} <= held
+    return _allows_no_more(role, held) and "members:write" in held
+
+
+def _allows_no_more(role: str, held: frozenset[str]) -> bool:
+    """Whether a role is known and allows nothing beyond these permissions."""
+    return role in ROLES and ROLES[role] <= held
 
 
 def require_free_to_choose(slug: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from server.kit.batching import BatchLoader
 from server.kit.reads import Reads, keyed_query
 from server.organizations.models import Membership, Organization
-from server.organizations.rules import OWNER, ROLES
+from server.organizations.rules import OWNER, permissions_of
 from server.organizations.views import OrganizationView
 from server.users.accounts import can_act
 
@@ -147,7 +147,7 @@ class Tenants:
     async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Rights]:
         found: defaultdict[UUID, dict[UUID, frozenset[str]]] = defaultdict(dict)
         for row in await self._reads.fetch(_RIGHTS, user_ids):
-            found[row.user_id][row.organization_id] = ROLES[row.role]
+            found[row.user_id][row.organization_id] = permissions_of(row.role)
         return found
 
     async def _fetch(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, OrganizationView]:
