@@ -22,15 +22,15 @@ from uuid import UUID, uuid4
 import psutil
 import psycopg
 from aiohttp import web
+from portico_kit.ids import new_id
+from portico_kit.secrets import Secrets
+from portico_kit.tasks.names import EVENT_TASK
+from portico_kit.tasks.notifier import WORKERS_ALIVE, CeleryTaskNotifier
 from redis.asyncio import Redis
 
 from cli.run.process import Command, spawn
 from cli.run.watchdog import Watchdog
-from server.kit.ids import new_id
-from server.kit.secrets import Secrets
-from server.kit.tasks import EVENT_TASK
-from server.kit.wake import WORKERS_ALIVE, CeleryWaker
-from server.webhooks.secret import new_secret, seal
+from server.features.webhooks.secret import new_secret, seal
 from tests.stack import environment_for, running_postgres, running_valkey
 
 HANGING_TENANTS = 5
@@ -125,7 +125,7 @@ class Site:
 
     database: psycopg.AsyncConnection
     secrets: Secrets
-    waker: CeleryWaker
+    waker: CeleryTaskNotifier
     receivers: Receivers
     worker: psutil.Process
 
@@ -248,7 +248,7 @@ async def _site(folder: Path, watchdog: Watchdog) -> AsyncIterator[Site]:
                 "PORTICO_REDIS_URL": valkey_url,
                 "PORTICO_SECRET_KEY": base64.b64encode(key).decode(),
             }
-            waker = CeleryWaker(valkey_url)
+            waker = CeleryTaskNotifier(valkey_url)
             async with (
                 _worker(folder, watchdog, variables) as worker,
                 await psycopg.AsyncConnection.connect(database_url, autocommit=True) as database,

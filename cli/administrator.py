@@ -10,7 +10,7 @@ import psycopg
 from cli.run.errors import RunError
 from cli.run.plan import embedded_postgres
 from cli.run.settings import read_settings
-from server.users.appoint import appoint
+from server.features.users.administrators import appoint
 
 
 def main(email: str) -> None:

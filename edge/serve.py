@@ -12,12 +12,12 @@ import grpc
 import structlog
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from portico_kit.gc import freeze_startup_objects
+from portico_kit.signals import stop_signal
+from portico_kit.start import claim_socket
 
 from edge.settings import Engine
 from edge.surprises import Guarded
-from server.kit.memory import settle
-from server.kit.signals import stop_signal
-from server.kit.start import claim_socket
 
 GRACE_SECONDS = 5.0
 
@@ -39,7 +39,7 @@ def run(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
 async def _until_stopped(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
     stop = stop_signal()
     async with service():
-        settle()
+        freeze_startup_objects()
         log.info("serving")
         await stop.wait()
         log.info("stopping")

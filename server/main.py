@@ -7,16 +7,16 @@ import contextlib
 
 import structlog
 import uvloop
+from portico_kit.gc import freeze_startup_objects
+from portico_kit.logs import configure
+from portico_kit.rpc.server import Server
+from portico_kit.settings import read
+from portico_kit.signals import stop_signal
+from portico_kit.start import StartError, one_line, require_free
 from prometheus_client import start_http_server
 from sqlalchemy.exc import OperationalError
 
-from server.auth.signing_keys import SealedOtherwiseError
-from server.kit.logs import configure
-from server.kit.memory import settle
-from server.kit.settings import read
-from server.kit.signals import stop_signal
-from server.kit.start import StartError, one_line, require_free
-from server.serve import Server
+from server.features.auth.signing_keys import SealedOtherwiseError
 from server.settings import Settings
 from server.wiring import build
 
@@ -53,9 +53,9 @@ async def serve(settings: Settings) -> None:
             require_free("127.0.0.1", settings.metrics_port, "PORTICO_METRICS_PORT")
             start_http_server(settings.metrics_port, addr="127.0.0.1")
         log.info("started", grpc_port=port, engine=settings.grpc_engine)
-        settle()
+        freeze_startup_objects()
         upkeep = asyncio.gather(
-            core.signing_keys.keep_fresh(), *(copy.keep_whole() for copy in core.copies)
+            core.signing_keys.keep_fresh(), *(copy.reconcile_forever() for copy in core.copies)
         )
         await stop.wait()
         upkeep.cancel()

@@ -6,11 +6,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from portico_kit.secrets import Secrets
+from portico_kit.settings import DatabaseUrl, ValkeyUrl
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from server.kit.secrets import Secrets
-from server.kit.settings import DatabaseUrl, ValkeyUrl
 
 
 class SharedSettings(BaseSettings):

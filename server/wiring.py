@@ -14,62 +14,62 @@ from portico.keys.v1 import api_key_service_pb2
 from portico.organizations.v1 import organization_service_pb2
 from portico.users.v1 import user_service_pb2
 from portico.webhooks.v1 import webhook_service_pb2
+from portico_kit.call import KeyGrant
+from portico_kit.clock import Clock, utc_now
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator
+from portico_kit.edge_state.projection import Projection
+from portico_kit.jwt import TokenIssuer, TokenVerifier
+from portico_kit.paging import Cursors
+from portico_kit.rpc.access import Access
+from portico_kit.rpc.database_errors import DatabaseErrors
+from portico_kit.rpc.errors import Errors
+from portico_kit.rpc.idempotency import FormerCallers, Idempotency
+from portico_kit.rpc.kept_answers import KeptAnswers
+from portico_kit.rpc.pipeline import Feature, Pipeline
+from portico_kit.rpc.telemetry import Telemetry
+from portico_kit.rpc.transaction import Transaction
+from portico_kit.rpc.validation import Validation
+from portico_kit.storage.base import create_engine
+from portico_kit.storage.reads import Reads
+from portico_kit.tasks.notifier import CeleryTaskNotifier, TaskNotifier
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from server.auth.one_time_tokens import OneTimeTokens
-from server.auth.service import AuthService
-from server.auth.sessions import Sessions
-from server.auth.sign_in import SignIn
-from server.auth.signing_keys import SigningKeys
-from server.auth.token_pairs import TokenPairs
-from server.auth.verification import Verification
-from server.health.probes import probes
-from server.health.service import HealthService
-from server.keys.facade import ApiKeys
-from server.keys.families import FamiliesCopy
-from server.keys.first_uses import FirstUses
-from server.keys.grants import KeyGrants
-from server.keys.imports import Imports
-from server.keys.service import ApiKeyService
-from server.keys.verification import Verification as KeyVerification
-from server.kit.announce import Announcer
-from server.kit.call import KeyGrant
-from server.kit.clock import Clock, utc_now
-from server.kit.copies import KeptCopy
-from server.kit.db import create_engine
-from server.kit.jwt import TokenIssuer, TokenVerifier
-from server.kit.limiter import Limiter
-from server.kit.mail import Mailer
-from server.kit.mail_budgets import MailBudgets
-from server.kit.paging import Cursors
-from server.kit.reads import Reads
-from server.kit.wake import CeleryWaker, Waker
-from server.organizations.appointments import Appointments
-from server.organizations.invitations import Invitations
-from server.organizations.limits import LimitsCopy
-from server.organizations.models import CONSTRAINT_ERRORS as ORGANIZATION_CONSTRAINTS
-from server.organizations.offboarding import Offboarding
-from server.organizations.service import OrganizationService
-from server.organizations.tenants import Tenants
-from server.rpc.access import Access
-from server.rpc.errors import Errors
-from server.rpc.idempotency import FormerCallers, Idempotency
-from server.rpc.kept_answers import KeptAnswers
-from server.rpc.pipeline import Feature, Pipeline
-from server.rpc.refusals import DatabaseRefusals
-from server.rpc.telemetry import Telemetry
-from server.rpc.transaction import Transaction
-from server.rpc.validation import Validation
+from server.common.limiter import Limiter
+from server.features.auth.email_verification import EmailVerification
+from server.features.auth.facade import Sessions
+from server.features.auth.one_time_tokens import OneTimeTokens
+from server.features.auth.service import AuthService
+from server.features.auth.sign_in import SignIn
+from server.features.auth.signing_keys import SigningKeys
+from server.features.auth.token_pairs import TokenPairs
+from server.features.emails.budgets import MailBudgets
+from server.features.emails.facade import Mailer
+from server.features.health.probes import probes
+from server.features.health.service import HealthService
+from server.features.keys.facade import ApiKeys
+from server.features.keys.grants import KeyGrants
+from server.features.keys.imported.adoption import FirstUses
+from server.features.keys.imported.importer import Imports
+from server.features.keys.imported.prefixes import ImportedPrefixesProjection
+from server.features.keys.key_verifier import KeyVerifier
+from server.features.keys.service import ApiKeyService
+from server.features.organizations.appointments import Appointments
+from server.features.organizations.facade import Tenants
+from server.features.organizations.invitations import Invitations
+from server.features.organizations.limits import LimitsProjection
+from server.features.organizations.models import CONSTRAINT_ERRORS as ORGANIZATION_CONSTRAINTS
+from server.features.organizations.offboarding import Offboarding
+from server.features.organizations.service import OrganizationService
+from server.features.users.facade import Account, Accounts
+from server.features.users.models import CONSTRAINT_ERRORS as USER_CONSTRAINTS
+from server.features.users.passwords import Passwords
+from server.features.users.service import UserService
+from server.features.webhooks.addresses import AddressPolicy
+from server.features.webhooks.facade import Subscriptions
+from server.features.webhooks.resolution import Destinations, Resolver, SystemResolver
+from server.features.webhooks.service import WebhookService
 from server.settings import Settings
-from server.users.accounts import Account, Accounts
-from server.users.models import CONSTRAINT_ERRORS as USER_CONSTRAINTS
-from server.users.passwords import Passwords
-from server.users.service import UserService
-from server.webhooks.addresses import AddressPolicy
-from server.webhooks.resolution import Destinations, Resolver, SystemResolver
-from server.webhooks.service import WebhookService
-from server.webhooks.subscriptions import Subscriptions
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Core:
     pipeline: Pipeline
     features: list[Feature]
     signing_keys: SigningKeys
-    copies: list[KeptCopy]
+    copies: list[Projection]
     engine: AsyncEngine
     reads: Reads
     redis: Redis
@@ -116,7 +116,7 @@ def build(
     settings: Settings,
     *,
     clock: Clock = utc_now,
-    waker: Waker | None = None,
+    waker: TaskNotifier | None = None,
     resolver: Resolver | None = None,
 ) -> Core:
     """Builds everything; nothing is connected before it is used."""
@@ -131,9 +131,9 @@ def build(
     mailer = Mailer(secrets)
     limiter = Limiter(ratelimit, secrets)
     budgets = MailBudgets(limiter)
-    announcer = Announcer(redis)
-    limits_copy = LimitsCopy(engine, redis)
-    families_copy = FamiliesCopy(engine, redis)
+    announcer = CacheInvalidator(redis)
+    limits_copy = LimitsProjection(engine, redis)
+    families_copy = ImportedPrefixesProjection(engine, redis)
     signing_keys = SigningKeys(engine, secrets, clock)
     issuer = TokenIssuer(signing_keys, settings.issuer, clock)
     verifier = TokenVerifier(signing_keys, settings.issuer, clock)
@@ -142,7 +142,7 @@ def build(
     passwords = Passwords(settings.bcrypt_rounds)
     sessions = Sessions(reads, clock)
     one_time_tokens = OneTimeTokens(engine, secrets)
-    verification = Verification(accounts, one_time_tokens, mailer, budgets)
+    verification = EmailVerification(accounts, one_time_tokens, mailer, budgets)
     tenants = Tenants(reads)
     api_keys = ApiKeys()
     offboarding = Offboarding(api_keys)
@@ -198,7 +198,7 @@ def build(
         Feature(
             api_key_service_pb2.DESCRIPTOR.services_by_name["ApiKeyService"],
             ApiKeyService(
-                verification=KeyVerification(secrets, issuer, reads, tenants, first_uses),
+                verification=KeyVerifier(secrets, issuer, reads, tenants, first_uses),
                 imports=Imports(secrets, tenants, families_copy, mailer),
                 cursors=cursors,
                 announcer=announcer,
@@ -233,14 +233,14 @@ def build(
         # the transaction that the first one would have used.
         interceptors=[
             Telemetry(),
-            DatabaseRefusals({**USER_CONSTRAINTS, **ORGANIZATION_CONSTRAINTS}),
+            DatabaseErrors({**USER_CONSTRAINTS, **ORGANIZATION_CONSTRAINTS}),
             Access(verifier, lookups, FormerCallers(engine, answers), internal_token),
             Validation(),
-            Transaction(engine, waker or CeleryWaker(settings.redis_url)),
+            Transaction(engine, waker or CeleryTaskNotifier(settings.redis_url)),
             Idempotency(answers, tenants.memberships, {"keys:import": tenants.allows_key_import}),
         ],
         clock=clock,
     )
-    copies: list[KeptCopy] = [limits_copy, families_copy]
+    copies: list[Projection] = [limits_copy, families_copy]
     channels = [authorize, ratelimit]
     return Core(pipeline, features, signing_keys, copies, engine, reads, redis, channels)

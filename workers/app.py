@@ -7,8 +7,8 @@ lost, come twice or come late without any harm, and none is kept for long.
 from __future__ import annotations
 
 from celery import Celery
+from portico_kit.tasks.notifier import celery_client
 
-from server.kit.wake import celery_client
 from workers.schedule import SCHEDULE
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from celery import Celery
 from celery.bootsteps import StartStopStep
 from celery.worker.consumer import Tasks
+from portico_kit.tasks.failures import log_failures
+from portico_kit.tasks.notifier import WORKERS_ALIVE
 from redis.asyncio import Redis
 
-from server.kit.wake import WORKERS_ALIVE
-from workers.failures import quiet_failure
 from workers.loop import LoopThread
 
 INTERVAL = timedelta(seconds=5)
@@ -20,7 +20,7 @@ EXPIRES = timedelta(seconds=15)
 
 async def show_alive(redis: Redis) -> None:
     """Says that a worker is alive; it holds for a few seconds."""
-    with quiet_failure("heartbeat_failed"):
+    with log_failures("heartbeat_failed"):
         await redis.set(WORKERS_ALIVE, "1", ex=EXPIRES)
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from portico_kit.clock import Clock
+from portico_kit.ids import earliest_id
+from portico_kit.storage.base import Sessions, delete_batch
+from portico_kit.storage.idempotency import IdempotentAnswer
+from portico_kit.storage.outbox import Email, Event
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.auth import housekeeping as auth
-from server.auth.signing_keys import SigningKeys
-from server.kit.clock import Clock
-from server.kit.db import Sessions, delete_batch
-from server.kit.idempotency import IdempotentAnswer
-from server.kit.ids import earliest_id
-from server.kit.outbox import Email, Event
-from server.webhooks.deliveries import delete_ended
+from server.features.auth import cleanup as auth
+from server.features.auth.signing_keys import SigningKeys
+from server.features.webhooks.delivery_queue import delete_ended
 
 log = structlog.get_logger("housekeeping")
 

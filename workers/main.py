@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from server.kit.settings import read
+from portico_kit.settings import read
+
 from workers import logs
 from workers.settings import WorkerSettings
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from server.kit.tasks import DELIVERY_TASK, EMAIL_TASK, EVENT_TASK
+from portico_kit.tasks.names import DELIVERY_TASK, EMAIL_TASK, EVENT_TASK
 
 BACKLOG_TASK = "portico.webhooks.look_after_backlog"
 EXPIRED_TASK = "portico.housekeeping.delete_expired"

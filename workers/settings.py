@@ -5,9 +5,9 @@ from __future__ import annotations
 from email.utils import parseaddr
 from pathlib import Path
 
+from portico_kit.settings import SmtpUrl
 from pydantic import Field, field_validator
 
-from server.kit.settings import SmtpUrl
 from server.settings import SharedSettings
 
 

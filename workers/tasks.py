@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from celery import Celery
+from portico_kit.tasks.failures import log_failures
 
-from workers.failures import quiet_failure
 from workers.loop import LoopThread
 
 Job = Callable[[], Awaitable[None]]
@@ -20,7 +20,7 @@ def add_tasks(app: Celery, jobs: Mapping[str, Job], loop: LoopThread) -> None:
 
 def _task(name: str, job: Job, loop: LoopThread) -> Callable[[], None]:
     async def run() -> None:
-        with quiet_failure("task_failed", task=name):
+        with log_failures("task_failed", task=name):
             await job()
 
     def task() -> None:

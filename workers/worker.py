@@ -12,11 +12,11 @@ from celery.worker.consumer import Consumer
 
 from workers.app import create_app
 from workers.broker import connect_patiently
-from workers.context import build
 from workers.heartbeat import add_heartbeat
 from workers.loop import LoopThread
 from workers.settings import WorkerSettings
 from workers.tasks import add_tasks
+from workers.wiring import build
 
 log = structlog.get_logger("worker")
 

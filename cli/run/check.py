@@ -108,7 +108,7 @@ def settings_classes() -> tuple[type[BaseSettings], ...]:
 
 def mistakes() -> list[str]:
     """A line for each setting that one of the parts would refuse."""
-    from server.kit.settings import problems
+    from portico_kit.settings import problems
 
     return sorted({line for kind in settings_classes() for line in problems(kind)})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from server.kit.foreign_secrets import EVERYBODY, FAMILIES_WHOLE, family, is_foreign
+from portico_kit.edge_state.imported_keys import EVERYBODY, FAMILIES_WHOLE, family, is_foreign
 
 
 class Families:

@@ -16,6 +16,9 @@ from typing import Protocol, cast
 
 import structlog
 from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyResponse
+from portico_kit.batching import BatchLoader
+from portico_kit.clock import Clock, moment
+from portico_kit.edge_state.cache_invalidation import CHANGES, owned, verified
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -23,9 +26,6 @@ from edge.authorize.cache import TOKEN_MARGIN
 from edge.authorize.core import Answer
 from edge.authorize.principal import Outcome, principal
 from edge.authorize.seals import Seals
-from server.kit.announce import CHANGES, owned, verified
-from server.kit.batching import BatchLoader
-from server.kit.clock import Clock, moment
 
 # Short: should the core die between a commit and its announcement, it ends by itself.
 SHARED_TTL = timedelta(minutes=1)

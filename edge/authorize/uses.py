@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
-from server.kit.clock import Clock
-from server.kit.ids import new_id
+from portico_kit.clock import Clock
+from portico_kit.ids import new_id
 
 INTERVAL_SECONDS = 5.0
 BATCH = 1000  # keys

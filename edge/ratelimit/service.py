@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import structlog
 from google.protobuf.message import DecodeError
 from grpc import StatusCode
+from portico_kit.clock import Clock
 
 from edge.ratelimit.counters import Counted, Counters
 from edge.ratelimit.decision import Counts, after_charge, before_charge
@@ -17,7 +18,6 @@ from edge.ratelimit.question import BadQuestionError, Question, Questions, Refus
 from edge.ratelimit.script import ADMITTED, REFUSED
 from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import milliseconds
-from server.kit.clock import Clock
 
 log = structlog.get_logger("ratelimit")
 

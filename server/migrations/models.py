@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from server.kit.db import Base
+from portico_kit.storage.base import Base
 
 # Importing a module is what makes its tables known.
 for module in (
-    "server.auth.models",
-    "server.keys.models",
-    "server.kit.audit",
-    "server.kit.idempotency",
-    "server.kit.outbox",
-    "server.organizations.models",
-    "server.users.models",
-    "server.webhooks.models",
+    "server.features.auth.models",
+    "server.features.keys.models",
+    "portico_kit.storage.audit",
+    "portico_kit.storage.idempotency",
+    "portico_kit.storage.outbox",
+    "server.features.organizations.models",
+    "server.features.users.models",
+    "server.features.webhooks.models",
 ):
     import_module(module)
 

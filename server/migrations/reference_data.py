@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from server.features.organizations.roles import ROLES
+from server.features.organizations.seed import sync_roles
 from server.migrations import SyncStep
-from server.organizations.rules import ROLES
-from server.organizations.seed import sync_roles
 
 # In this order, after the newest revision and in the transaction of the revisions.
 SYNC_STEPS: Sequence[SyncStep] = (partial(sync_roles, roles=ROLES.keys()),)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from redis.asyncio import Redis
 
-from server.kit.announce import Announcer
 from tests.authorize.harness import Edge, Key, until
 
 OFFICE = ["192.0.2.0/24", "2001:db8:7::/48"]
@@ -44,7 +44,7 @@ async def test_a_new_list_counts_within_a_second(edge: Edge, valkey: Redis) -> N
     key = edge.core.add(Key(allowed_cidrs=OFFICE))
     assert (await edge.check(key.secret, address="192.0.2.1")).status == 200
     key.allowed_cidrs = ["198.51.100.0/24"]
-    await Announcer(valkey).key_changed(UUID(key.id))
+    await CacheInvalidator(valkey).key_changed(UUID(key.id))
 
     async def refused() -> bool:
         return (await edge.check(key.secret, address="192.0.2.1")).status == 403

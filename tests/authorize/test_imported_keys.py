@@ -8,11 +8,16 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+from portico_kit.edge_state.imported_keys import (
+    EVERYBODY,
+    FAMILIES,
+    FAMILIES_CHANNEL,
+    FAMILIES_WHOLE,
+)
+from portico_kit.tokens import new_api_key
 from redis.asyncio import Redis
 
 from edge.settings import AuthorizeSettings
-from server.kit.foreign_secrets import EVERYBODY, FAMILIES, FAMILIES_CHANNEL, FAMILIES_WHOLE
-from server.kit.tokens import new_api_key
 from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
 
 FAMILY = "acme_l"

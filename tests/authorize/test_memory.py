@@ -9,13 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator
+from portico_kit.ids import new_id
+from portico_kit.tokens import new_api_key
 from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
 from edge.settings import AuthorizeSettings
-from server.kit.announce import Announcer
-from server.kit.ids import new_id
-from server.kit.tokens import new_api_key
 from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
 from tests.ratelimit.harness import NOON
 from tests.stack import running_valkey
@@ -117,7 +117,7 @@ async def test_a_revoked_key_is_refused_within_a_second(edge: Edge, valkey: Redi
     key = edge.core.add(Key())
     assert await edge.status(key.secret) == 200
     edge.core.revoke(key)
-    await Announcer(valkey).key_changed(UUID(key.id))
+    await CacheInvalidator(valkey).key_changed(UUID(key.id))
 
     async def refused() -> bool:
         return await edge.status(key.secret) == 401
@@ -128,7 +128,7 @@ async def test_a_revoked_key_is_refused_within_a_second(edge: Edge, valkey: Redi
 async def test_the_cores_own_announcement_is_understood(edge: Edge, valkey: Redis) -> None:
     key = edge.core.add(Key())
     await edge.check(key.secret)
-    await Announcer(valkey).key_changed(UUID(key.id))
+    await CacheInvalidator(valkey).key_changed(UUID(key.id))
 
     async def forgotten() -> bool:
         return not await edge.remembers(key.secret)
@@ -142,7 +142,7 @@ async def test_a_change_of_an_organization_drops_all_of_its_keys(edge: Edge, val
     other = edge.core.add(Key())
     for key in [*keys, other]:
         await edge.check(key.secret)
-    await Announcer(valkey).organization_changed(UUID(organization_id))
+    await CacheInvalidator(valkey).organization_changed(UUID(organization_id))
 
     async def forgotten() -> bool:
         return not await edge.remembers(keys[0].secret)
@@ -161,7 +161,7 @@ async def test_an_answer_that_a_revocation_overtook_is_not_remembered(
     waiting = asyncio.create_task(edge.status(key.secret))
     await asyncio.sleep(0.05)  # the core has looked, and has not answered yet
     edge.core.revoke(key)
-    await Announcer(valkey).key_changed(UUID(key.id))
+    await CacheInvalidator(valkey).key_changed(UUID(key.id))
     await asyncio.sleep(0.1)
     edge.core.answers.set()
     assert await waiting == 200
@@ -176,7 +176,7 @@ async def test_who_asks_after_a_revocation_does_not_get_an_older_answer(
     early = asyncio.create_task(edge.status(key.secret))
     await asyncio.sleep(0.05)
     edge.core.revoke(key)
-    await Announcer(valkey).key_changed(UUID(key.id))
+    await CacheInvalidator(valkey).key_changed(UUID(key.id))
     await asyncio.sleep(0.1)
     late = asyncio.create_task(edge.status(key.secret))
     await asyncio.sleep(0.05)
@@ -191,7 +191,7 @@ async def test_a_broken_subscription_empties_the_memory_and_heals(
     await edge.check(key.secret)
     edge.core.revoke(key)
     await valkey.client_kill_filter(_type="pubsub")
-    await Announcer(valkey).key_changed(UUID(key.id))  # nobody listens
+    await CacheInvalidator(valkey).key_changed(UUID(key.id))  # nobody listens
 
     async def refused() -> bool:
         return await edge.status(key.secret) == 401

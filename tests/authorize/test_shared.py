@@ -10,13 +10,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator, verified
+from portico_kit.tokens import new_api_key
 from redis.asyncio import Redis
 
 from edge.authorize import main
 from edge.authorize.seals import Seals
 from edge.settings import AuthorizeSettings
-from server.kit.announce import Announcer, verified
-from server.kit.tokens import new_api_key
 from tests.authorize.harness import INTERNAL_TOKEN, Edge, FakeCore, Key, running_edge, until
 from tests.ratelimit.harness import NOON
 
@@ -76,7 +76,7 @@ async def test_a_revoked_key_is_refused_by_every_process_within_a_second(fleet: 
     await fleet.share(key)
     assert await fleet.second.status(key.secret) == 200
     fleet.core.revoke(key)
-    await Announcer(fleet.valkey).key_changed(UUID(key.id))
+    await CacheInvalidator(fleet.valkey).key_changed(UUID(key.id))
 
     async def refused() -> bool:
         answers = [await edge.status(key.secret) for edge in (fleet.first, fleet.second)]
@@ -89,7 +89,7 @@ async def test_a_revoked_key_is_refused_by_a_process_that_never_saw_it(fleet: Fl
     key = fleet.core.add(Key())
     await fleet.share(key)
     fleet.core.revoke(key)
-    await Announcer(fleet.valkey).key_changed(UUID(key.id))
+    await CacheInvalidator(fleet.valkey).key_changed(UUID(key.id))
     assert await fleet.second.status(key.secret) == 401
 
 
@@ -98,13 +98,13 @@ async def test_a_change_of_an_organization_takes_its_keys_from_the_shared_memory
 ) -> None:
     key = fleet.core.add(Key())
     await fleet.share(key)
-    await Announcer(fleet.valkey).organization_changed(UUID(key.organization_id))
+    await CacheInvalidator(fleet.valkey).organization_changed(UUID(key.organization_id))
     assert not await fleet.second.remembers(key.secret)
 
 
 async def test_what_a_change_overtook_is_not_shared(fleet: Fleet) -> None:
     key = fleet.core.add(Key())
-    fleet.core.after_look = lambda: Announcer(fleet.valkey).key_changed(UUID(key.id))
+    fleet.core.after_look = lambda: CacheInvalidator(fleet.valkey).key_changed(UUID(key.id))
     assert await fleet.first.status(key.secret) == 200
     fleet.core.after_look = None
     assert await fleet.valkey.exists(verified(Seals(INTERNAL_TOKEN).name(key.secret))) == 0

@@ -18,14 +18,14 @@ from uuid import UUID
 import grpc
 import pytest
 from grpc import aio
+from portico_kit.rpc.server import Server
+from portico_kit.storage.audit import AuditEntry
 from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
-from server.kit.audit import AuditEntry
-from server.serve import Server
 from server.settings import Settings
 from server.wiring import build
 from tests.core.world import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from portico_kit.storage.audit import AuditEntry
+from portico_kit.storage.outbox import Event
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.kit.audit import AuditEntry
-from server.kit.outbox import Event
 from tests.core.world import World
 
 

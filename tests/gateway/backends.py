@@ -31,9 +31,8 @@ from google.rpc.status_pb2 import Status
 from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from portico.auth.v1.auth_service_pb2 import GetJsonWebKeySetResponse, JsonWebKey
-
-from server.kit.contract import Method, methods, services
-from server.serve import OPTIONS
+from portico_contract.methods import Method, methods, services
+from portico_kit.rpc.server import OPTIONS
 
 GOOD_KEY = "pk_test_good"
 KEY_SUBJECT = "0195d1a0-0000-7000-8000-00000000beef"

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import pytest
-
-from server.kit.batching import BatchLoader
+from portico_kit.batching import BatchLoader
 
 
 class Shelf:

@@ -6,8 +6,7 @@ import pytest
 from portico.type.v1 import options_pb2
 from portico.users.v1.user_pb2 import User
 from portico.users.v1.user_service_pb2 import ListUsersResponse
-
-from server.kit.contract import (
+from portico_contract.methods import (
     REDACTED,
     Method,
     event_types,

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import pytest
 from portico.auth.v1 import auth_service_pb2 as auth
+from portico_kit.errors import InvalidRequestError
 from protovalidate import Validator
 
-from server.kit.email_addresses import (
+from server.common.email_addresses import (
     is_writable,
     new_email,
     normal_email,
 )
-from server.kit.errors import InvalidRequestError
 
 VALIDATOR = Validator()
 

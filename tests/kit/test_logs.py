@@ -20,7 +20,7 @@ needs_full_device = pytest.mark.skipif(not FULL.exists(), reason="there is no /d
 PROGRAM = """
 import logging, sys, time
 import structlog
-from server.kit import logs
+from portico_kit import logs
 logs.configure("tested", "debug")
 log = structlog.get_logger("tested")
 started = time.monotonic()
@@ -108,7 +108,7 @@ def test_a_reader_that_is_only_slow_gets_every_line() -> None:
 
 
 def test_after_a_gap_the_log_says_how_much_is_missing() -> None:
-    from server.kit.logs import Sink
+    from portico_kit.logs import Sink
 
     reads, writes = os.pipe()
     sink, line = Sink(writes), "x" * 1000 + "\n"

@@ -6,8 +6,7 @@ import base64
 
 import pytest
 from cryptography.exceptions import InvalidTag
-
-from server.kit.secrets import Secrets
+from portico_kit.secrets import Secrets
 
 MASTER = bytes(range(32))
 

@@ -14,14 +14,14 @@ from typing import Any
 import psycopg
 import pytest
 from grpc import aio
+from portico_kit.clock import utc_now
+from portico_kit.rpc.server import Server
 from psycopg import sql
 from pydantic import SecretStr
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
-from server.kit.clock import utc_now
 from server.migrations import upgrade
-from server.serve import Server
 from server.settings import Settings
 from server.wiring import build
 from tests.core.world import INTERNAL_TOKEN, DrivenClock, KnownNames, RecordingWaker, World

@@ -17,21 +17,21 @@ from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.users.v1 import user_service_pb2 as users
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
+from portico_kit.storage.base import sessions
 from psycopg import sql
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
-from server.kit.db import sessions
+from server.features.organizations.roles import ROLES
+from server.features.webhooks.addresses import AddressPolicy
+from server.features.webhooks.delivery.deliverer import Deliverer
+from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.delivery.http import WebhookClient
 from server.migrations import upgrade
-from server.organizations.rules import ROLES
-from server.webhooks.addresses import AddressPolicy
 from tests.core.world import INTERNAL_TOKEN, PASSWORD, Person, World, bearer, refusal
 from tests.migrations.conftest import DUMP, Left
 from tests.migrations.test_revisions import differences, tables
 from tests.workers.harness import Received, Receiver, receiving
-from workers.events import EventFanOut
-from workers.webhooks.deliverer import Deliverer
-from workers.webhooks.http import WebhookClient
 
 Content = Mapping[str, list[tuple[object, ...]]]
 # What a revision deletes, and why: the answers that 0.1.0 kept for repetitions could hold a

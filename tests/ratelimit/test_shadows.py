@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from portico_kit.edge_state.limits import OrganizationLimits
+
 from edge.settings import RateLimitSettings
-from server.kit.limits import OrganizationLimits
 from tests.ratelimit.conftest import PATIENT
 from tests.ratelimit.harness import (
     Answer,

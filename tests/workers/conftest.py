@@ -8,17 +8,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from portico_kit.secrets import Secrets
+from portico_kit.storage.base import create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cli.run.watchdog import Watchdog
-from server.kit.db import create_engine
-from server.kit.secrets import Secrets
-from server.webhooks.addresses import AddressPolicy
+from server.features.webhooks.addresses import AddressPolicy
+from server.features.webhooks.delivery.deliverer import Capacity, Deliverer
+from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.delivery.http import WebhookClient
 from tests.workers.harness import DrivenClock, Receiver, Subscription, Tenants, receiving
 from tests.workers.processes import Platform
-from workers.events import EventFanOut
-from workers.webhooks.deliverer import Capacity, Deliverer
-from workers.webhooks.http import WebhookClient
 
 MASTER_KEY = os.urandom(32)
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from portico_kit.tasks.notifier import WORKERS_ALIVE, CeleryTaskNotifier
 from redis.asyncio import Redis
 
 from cli.run.process import Child, Command, spawn
 from cli.run.watchdog import Watchdog
-from server.kit.wake import WORKERS_ALIVE, CeleryWaker
 from tests.stack import environment_for
 from tests.workers.harness import eventually
 
@@ -68,9 +68,9 @@ class Platform:
         text = (self.folder / f"{name}.log").read_text()
         return [json.loads(line) for line in text.splitlines()]
 
-    def waker(self) -> CeleryWaker:
+    def waker(self) -> CeleryTaskNotifier:
         """What the core wakes the workers with."""
-        return CeleryWaker(self.valkey_url)
+        return CeleryTaskNotifier(self.valkey_url)
 
     async def _spawn(self, name: str, variables: dict[str, str]) -> Child:
         environment = environment_for(

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from server.webhooks.addresses import AddressPolicy
+from server.features.webhooks.addresses import AddressPolicy
+from server.features.webhooks.delivery.http import WebhookClient
 from tests.workers.harness import DrivenClock, Receiver, answer
-from workers.webhooks.http import WebhookClient
 
 REFUSED = "The address is private or reserved; webhooks reach public addresses only."
 

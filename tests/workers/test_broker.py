@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from portico_kit.tasks.names import EVENT_TASK
+from portico_kit.tasks.notifier import KEY_PREFIX, celery_client
 from redis import Redis
-
-from server.kit.tasks import EVENT_TASK
-from server.kit.wake import KEY_PREFIX, celery_client
 
 
 async def test_celery_keeps_to_its_prefix_and_to_the_database_of_the_address(

@@ -6,6 +6,8 @@ import asyncio
 
 from aiohttp import web
 
+from server.features.webhooks.delivery.deliverer import LEASE, Capacity, Deliverer
+from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import (
     DrivenClock,
@@ -16,8 +18,6 @@ from tests.workers.harness import (
     eventually,
     hanging,
 )
-from workers.events import EventFanOut
-from workers.webhooks.deliverer import LEASE, Capacity, Deliverer
 
 
 async def test_several_workers_at_once_send_a_delivery_once(

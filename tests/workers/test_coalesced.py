@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-
-from workers.coalesced import Coalesced
+from portico_kit.tasks.coalescing import CoalescingJob
 
 
 async def test_many_requests_during_a_run_become_one_more_run() -> None:
@@ -17,7 +16,7 @@ async def test_many_requests_during_a_run_become_one_more_run() -> None:
         runs += 1
         await gate.wait()
 
-    coalesced = Coalesced(job)
+    coalesced = CoalescingJob(job)
     first = asyncio.create_task(coalesced())
     await asyncio.sleep(0)
     await asyncio.gather(*(coalesced() for _ in range(20)))
@@ -36,7 +35,7 @@ async def test_a_run_that_failed_does_not_stop_the_next() -> None:
         if runs == 1:
             raise OSError("away")
 
-    coalesced = Coalesced(job)
+    coalesced = CoalescingJob(job)
     with pytest.raises(OSError, match="away"):
         await coalesced()
     await coalesced()

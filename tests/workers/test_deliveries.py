@@ -11,11 +11,14 @@ from unittest.mock import patch
 
 import pytest
 from aiohttp import web
+from portico_kit.clock import utc_now
 from standardwebhooks import WebhookVerificationError
 
-from server.kit.clock import utc_now
-from server.webhooks.models import Webhook
-from server.webhooks.secret import new_secret, seal
+from server.features.webhooks.delivery.deliverer import Deliverer
+from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.delivery.http import retry_after
+from server.features.webhooks.models import Webhook
+from server.features.webhooks.secret import new_secret, seal
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import (
     DrivenClock,
@@ -27,9 +30,6 @@ from tests.workers.harness import (
     answer,
     hanging,
 )
-from workers.events import EventFanOut
-from workers.webhooks.deliverer import Deliverer
-from workers.webhooks.http import retry_after
 
 
 @contextmanager

@@ -16,11 +16,11 @@ import structlog
 from aiosmtpd.smtp import SMTP
 from aiosmtplib import SMTPException
 
+from server.features.emails.email_queue import claim_due
+from server.features.emails.reachability import Reachability
+from server.features.emails.sender import LEASE, EmailSender
+from server.features.emails.smtp import SmtpTransport
 from tests.workers.harness import DrivenClock, Tenants
-from workers.emails.outbox import claim_due
-from workers.emails.reachability import Reachability
-from workers.emails.sender import LEASE, EmailSender
-from workers.emails.smtp import SmtpTransport
 
 TOKEN = "k3Wz_a-token"
 VARIABLES = {

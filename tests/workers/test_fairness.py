@@ -8,11 +8,14 @@ from collections import Counter
 from datetime import timedelta
 
 from aiohttp import web
+from portico_kit.storage.outbox import Event
 from sqlalchemy import select
 
-from server.kit.outbox import Event
-from server.webhooks.fanout import BEGINNING, fan_out
-from server.webhooks.models import Webhook
+from server.features.webhooks.delivery.backlog import Backlog
+from server.features.webhooks.delivery.deliverer import Capacity
+from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.fanout import BEGINNING, fan_out
+from server.features.webhooks.models import Webhook
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import (
     DrivenClock,
@@ -25,9 +28,6 @@ from tests.workers.harness import (
     hanging,
     receiving,
 )
-from workers.events import EventFanOut
-from workers.webhooks.backlog import Backlog
-from workers.webhooks.deliverer import Capacity
 
 
 async def health(tenants: Tenants, webhook: Subscription) -> Webhook:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from server.webhooks.fanout import fan_out
+from server.features.webhooks.delivery.deliverer import Deliverer
+from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.fanout import fan_out
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import DrivenClock, Receiver, Tenants, receiving
-from workers.events import EventFanOut
-from workers.webhooks.deliverer import Deliverer
 
 
 async def test_an_event_is_told_to_each_webhook_that_wants_it_and_to_no_other(

@@ -7,18 +7,18 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from portico_kit.ids import new_id
+from portico_kit.storage.audit import AuditEntry
+from portico_kit.storage.outbox import EMAIL_PURPOSE, Email
 from sqlalchemy import select
 
-from server.kit.audit import AuditEntry
-from server.kit.ids import new_id
-from server.kit.outbox import EMAIL_PURPOSE, Email
-from server.organizations.models import Membership
-from server.users.models import User, UserProfile
-from server.webhooks.models import Webhook
+from server.features.emails.templates import render
+from server.features.organizations.models import Membership
+from server.features.users.models import User, UserProfile
+from server.features.webhooks.delivery.deliverer import Deliverer
+from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.models import Webhook
 from tests.workers.harness import DrivenClock, Receiver, Tenants, answer, receiving
-from workers.emails.templates import render
-from workers.events import EventFanOut
-from workers.webhooks.deliverer import Deliverer
 
 
 async def owner_of(tenants: Tenants, organization_id: UUID, **fields: object) -> str:

@@ -7,21 +7,21 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from portico_kit.clock import utc_now
+from portico_kit.ids import earliest_id, new_id
+from portico_kit.storage.idempotency import IdempotentAnswer
+from portico_kit.storage.outbox import Email, Event
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from server.auth.models import StoredSigningKey
-from server.auth.signing_keys import MAX_AGE, SigningKeys
-from server.kit.clock import utc_now
-from server.kit.idempotency import IdempotentAnswer
-from server.kit.ids import earliest_id, new_id
-from server.kit.outbox import Email, Event
-from server.webhooks.models import Attempt, Delivery
+from server.features.auth.models import StoredSigningKey
+from server.features.auth.signing_keys import MAX_AGE, SigningKeys
+from server.features.webhooks.delivery.deliverer import Deliverer
+from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.models import Attempt, Delivery
 from tests.workers.harness import DrivenClock, Receiver, Tenants
 from workers import housekeeping
-from workers.events import EventFanOut
 from workers.housekeeping import KEPT, Housekeeping
-from workers.webhooks.deliverer import Deliverer
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from portico_kit.tasks.names import DELIVERY_TASK, EVENT_TASK
+from portico_kit.tasks.notifier import WORKERS_ALIVE
 from redis.asyncio import Redis
 
 from cli.run.process import Child
-from server.kit.tasks import DELIVERY_TASK, EVENT_TASK
-from server.kit.wake import WORKERS_ALIVE
 from tests.stack import running_valkey
 from tests.workers.harness import Receiver, Subscription, Tenants, accept, eventually
 from tests.workers.processes import Platform

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workers.emails.message import build_message
-from workers.emails.quoting import quote_address, quote_name, quote_text
-from workers.emails.templates import TEMPLATES, Template, render
+from server.features.emails.message import build_message
+from server.features.emails.quoting import quote_address, quote_name, quote_text
+from server.features.emails.templates import TEMPLATES, Template, render
 
 TOKEN = "k3Wz_a-token"
 ADDRESS = "192.0.2.1"

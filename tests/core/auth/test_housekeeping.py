@@ -10,7 +10,7 @@ from portico.auth.v1 import auth_service_pb2 as pb
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.auth.housekeeping import BATCHES
+from server.features.auth.cleanup import BATCHES
 from tests.core.world import Person, World
 
 DAY = timedelta(days=1)

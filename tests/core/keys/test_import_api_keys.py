@@ -14,11 +14,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_import_pb2 import ApiKeyImport
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
+from portico_kit.edge_state.imported_keys import (
+    EVERYBODY,
+    FAMILIES,
+    FAMILIES_CHANNEL,
+    MOST_FAMILIES,
+)
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from server.keys.families import FamiliesCopy
-from server.kit.foreign_secrets import EVERYBODY, FAMILIES, FAMILIES_CHANNEL, MOST_FAMILIES
+from server.features.keys.imported.prefixes import ImportedPrefixesProjection
 from tests.core.calls import headers, race
 from tests.core.conftest import Audited, Refused
 from tests.core.keys.conftest import KeyRing
@@ -270,14 +275,14 @@ async def test_a_revoked_keys_prefix_is_free_again(ring: KeyRing, office: Office
 async def test_families_that_are_too_many_are_not_told_apart(world: World, valkey_url: str) -> None:
     async with Redis.from_url(valkey_url) as valkey:
         await valkey.delete(FAMILIES)
-        copy = FamiliesCopy(world.engine, valkey)
+        copy = ImportedPrefixesProjection(world.engine, valkey)
         await copy.add(f"{number:06}" for number in range(MOST_FAMILIES))
         assert not await valkey.sismember(FAMILIES, EVERYBODY)
         await copy.add(f"other{number}" for number in range(10))
         assert await valkey.sismember(FAMILIES, EVERYBODY)
         assert await valkey.scard(FAMILIES) == MOST_FAMILIES + 1
         await copy.rebuild()
-        assert await copy.is_whole()
+        assert await copy.is_complete()
         await valkey.delete(FAMILIES)
 
 

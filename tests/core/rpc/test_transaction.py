@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 from portico.auth.v1 import auth_service_pb2 as auth
+from portico_contract.methods import methods
+from portico_kit.call import Call, Client
+from portico_kit.clock import utc_now
+from portico_kit.errors import DomainError
+from portico_kit.ids import new_id
+from portico_kit.rpc.pipeline import Proceed
+from portico_kit.rpc.transaction import Transaction
+from portico_kit.storage.audit import AuditEntry
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.kit.audit import AuditEntry
-from server.kit.call import Call, Client
-from server.kit.clock import utc_now
-from server.kit.contract import methods
-from server.kit.errors import DomainError
-from server.kit.ids import new_id
-from server.rpc.pipeline import Proceed
-from server.rpc.transaction import Transaction
 from tests.core.world import RecordingWaker, World
 
 (LOGOUT,) = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from portico_kit.errors import InvalidRequestError
 
-from server.kit.errors import InvalidRequestError
-from server.users.password_policy import require_acceptable
+from server.features.users.password_policy import require_acceptable
 
 EMAIL = "ada.lovelace@example.com"
 

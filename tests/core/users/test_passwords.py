@@ -9,9 +9,9 @@ import threading
 import time
 
 import pytest
+from portico_kit.threads import LOWEST_PRIORITY
 
-from server.kit.threads import LOWEST_PRIORITY
-from server.users.passwords import Passwords
+from server.features.users.passwords import Passwords
 
 PASSWORD = "correct horse battery"
 

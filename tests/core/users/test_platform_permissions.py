@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from server.kit.contract import methods, services
-from server.users.rules import ROLE_PERMISSIONS
+from portico_contract.methods import methods, services
+
+from server.features.users.rules import ROLE_PERMISSIONS
 
 
 def test_every_permission_of_the_contract_is_held_by_somebody_and_no_other_is() -> None:

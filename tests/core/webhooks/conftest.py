@@ -12,7 +12,7 @@ from portico.webhooks.v1 import webhook_service_pb2 as pb
 from portico.webhooks.v1.webhook_pb2 import Delivery, Webhook
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.webhooks.deliveries import AttemptResult, claim_due, record_attempt
+from server.features.webhooks.delivery_queue import AttemptResult, claim_due, record_attempt
 from tests.core.world import Person, World
 
 URL = "https://example.com/hook"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis.strategies import ip_addresses
+from portico_kit.errors import InvalidRequestError
 
-from server.kit.errors import InvalidRequestError
-from server.webhooks.addresses import AddressPolicy
+from server.features.webhooks.addresses import AddressPolicy
 
 PRODUCTION = AddressPolicy(allow_loopback=False)
 DEVELOPMENT = AddressPolicy(allow_loopback=True)

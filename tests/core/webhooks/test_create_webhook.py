@@ -12,9 +12,9 @@ from portico.webhooks.v1 import webhook_service_pb2 as pb
 from sqlalchemy import CheckConstraint, text
 from standardwebhooks import Webhook as Verifier
 
-from server.organizations.models import Organization
-from server.webhooks.secret import unseal
-from server.webhooks.service import MAX_WEBHOOKS
+from server.features.organizations.models import Organization
+from server.features.webhooks.secret import unseal
+from server.features.webhooks.service import MAX_WEBHOOKS
 from tests.core.calls import headers, race
 from tests.core.conftest import Refused
 from tests.core.records import audit_entry, event

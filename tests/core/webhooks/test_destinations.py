@@ -6,10 +6,10 @@ import grpc
 import pytest
 from hypothesis import given
 from hypothesis.strategies import characters, text
+from portico_kit.errors import InvalidRequestError
 from yarl import URL
 
-from server.kit.errors import InvalidRequestError
-from server.webhooks.addresses import AddressPolicy
+from server.features.webhooks.addresses import AddressPolicy
 from tests.core.conftest import Refused
 from tests.core.webhooks.conftest import Desk
 

@@ -8,7 +8,7 @@ import grpc
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.webhooks.models import Attempt, Delivery
+from server.features.webhooks.models import Attempt, Delivery
 from tests.core.conftest import Refused
 from tests.core.webhooks.conftest import Desk
 from tests.core.world import World

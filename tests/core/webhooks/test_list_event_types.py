@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from portico.webhooks.v1 import webhook_service_pb2 as pb
+from portico_contract.methods import event_types
 
-from server.kit.contract import event_types
-from server.webhooks.catalog import DESCRIPTIONS
+from server.features.webhooks.event_types import DESCRIPTIONS
 from tests.core.world import World
 
 

@@ -8,7 +8,7 @@ import grpc
 from portico.webhooks.v1 import webhook_service_pb2 as pb
 from sqlalchemy import text
 
-from server.webhooks.secret import unseal
+from server.features.webhooks.secret import unseal
 from tests.core.calls import headers, if_match, version
 from tests.core.conftest import Refused
 from tests.core.records import audit_entry

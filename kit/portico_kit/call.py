@@ -1,0 +1,338 @@
+"""The call: what a service is handed beside the request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+from google.protobuf.message import Message
+from portico_contract.methods import Method, as_json, redacted
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from portico_kit.errors import (
+    EtagMismatchError,
+    NotFoundError,
+    PermissionDeniedError,
+    PermissionsExceededError,
+    UnauthenticatedError,
+)
+from portico_kit.storage.audit import AuditEntry
+from portico_kit.storage.outbox import Event
+from portico_kit.tasks.names import EVENT_TASK
+
+# What a call may take from its own caller: the session, the membership of the
+# organization, or the permission that the method asks for.
+EndedAccess = Literal["session", "membership", "permission"]
+PrincipalKind = Literal["anonymous", "user", "key", "service"]
+AfterCommit = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls.
+
+    Attributes:
+        id: the user or the API key; None for others.
+        organization_id: the active organization of the credential.
+    """
+
+    kind: PrincipalKind = "anonymous"
+    id: UUID | None = None
+    session_id: UUID | None = None
+    organization_id: UUID | None = None
+
+
+ANONYMOUS = Principal()
+
+
+class Person(Protocol):
+    """The account of a person who calls, as it was when they were let in."""
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What they may do on the whole platform."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Counts changes; the ETag."""
+        ...
+
+    @property
+    def message(self) -> Any:
+        """The account as the contract shows it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGrant:
+    """What a live API key may do, and where.
+
+    Attributes:
+        secret_ids: the names of the key's secrets that are good now.
+        allowed_cidrs: the networks that it may be used from; empty for all.
+    """
+
+    organization_id: UUID
+    scopes: frozenset[str]
+    secret_ids: frozenset[str]
+    allowed_cidrs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a call comes from, as far as we know."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call: who, from where, with which rights, in which transaction.
+
+    `open_db` is set by the transaction interceptor, `principal`, `account` and `grants`
+    by the access interceptor; services only read them.
+    """
+
+    method: Method
+    metadata: Mapping[str, str]
+    client: Client
+    request_id: str
+    now: datetime
+    principal: Principal = ANONYMOUS
+    # None if no person calls.
+    account: Person | None = None
+    # The caller's permissions in each organization it belongs to.
+    grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    open_db: Callable[[], AsyncSession] = field(init=False, repr=False)
+    opened_db: AsyncSession | None = field(default=None, repr=False)
+    reply_metadata: dict[str, str] = field(default_factory=dict)
+    authorized: bool = False
+    # The organization that the caller was authorized for, else the one that the call changed.
+    organization_id: UUID | None = None
+    # Set by a service that takes from the caller what a repetition of the call would need.
+    ended_access: EndedAccess | None = None
+    # The version of the resource in the answer.
+    version: int | None = None
+    # The version of the resource before this call changes it.
+    found_version: int | None = field(default=None, repr=False)
+    after_commit: list[AfterCommit] = field(default_factory=list)
+    # The workers' tasks that shall run once this call is committed.
+    wakes: set[str] = field(default_factory=set)
+
+    @property
+    def db(self) -> AsyncSession:
+        """The session of this call's one transaction; opened when it is first asked for."""
+        if self.opened_db is None:
+            self.opened_db = self.open_db()
+        return self.opened_db
+
+    @property
+    def user_id(self) -> UUID:
+        """The person who calls.
+
+        Raises:
+            UnauthenticatedError: if no person does.
+        """
+        if self.principal.kind != "user" or self.principal.id is None:
+            raise UnauthenticatedError
+        return self.principal.id
+
+    @property
+    def person(self) -> Person:
+        """The account of the person who calls.
+
+        Raises:
+            UnauthenticatedError: if no person does.
+        """
+        if self.account is None:
+            raise UnauthenticatedError
+        return self.account
+
+    @property
+    def tenants(self) -> frozenset[UUID]:
+        """The organizations whose resources exist for the caller."""
+        return frozenset(self.grants)
+
+    def authorize(self, organization_id: UUID) -> None:
+        """Holds the method's permission against the caller's rights in an organization.
+
+        Each method with a permission calls it once it knows the organization
+        that owns the resource; the access interceptor refuses an answer from
+        one that did not.
+
+        Raises:
+            NotFoundError: if the organization does not exist for the caller.
+            PermissionDeniedError: if the permission is missing.
+        """
+        held = self.grants.get(organization_id)
+        if held is None:
+            raise NotFoundError
+        if self.method.permission not in held:
+            raise PermissionDeniedError(permission=self.method.permission)
+        self.authorized = True
+        self.organization_id = organization_id
+
+    def authorize_self(self, organization_id: UUID) -> None:
+        """Lets a person act on their own membership, whatever it allows.
+
+        Raises:
+            NotFoundError: if the organization does not exist for the caller.
+        """
+        if organization_id not in self.grants:
+            raise NotFoundError
+        self.authorized = True
+        self.organization_id = organization_id
+
+    def require_held(self, organization_id: UUID, permissions: Iterable[str]) -> None:
+        """Lets the caller act through something only if they may do all that it can.
+
+        Each method calls it that changes a thing with rights of its own, gives out its
+        secret or shows what only it may see: an API key, a webhook. Revoking or deleting
+        it takes no more than the method's permission.
+
+        Args:
+            permissions: what the thing can do.
+
+        Raises:
+            PermissionsExceededError: naming the permissions that the caller lacks.
+        """
+        lacking = frozenset(permissions) - self.permissions(organization_id)
+        if lacking:
+            raise PermissionsExceededError(permissions=" ".join(sorted(lacking)))
+
+    def permissions(self, organization_id: UUID) -> frozenset[str]:
+        """What the caller may do in an organization."""
+        return self.grants.get(organization_id, frozenset())
+
+    def etag(self, version: int) -> None:
+        """Has the answer carry an entity tag (RFC 9110, section 8.8.3).
+
+        Args:
+            version: of the resource in the answer; see `tag` for the rest.
+        """
+        self.version = version
+
+    def tag(self, answer: Message) -> None:
+        """Gives the whole answer its entity tag, if the service has named a version.
+
+        Some of an answer changes without a new version: a count of uses, a status
+        that follows the clock, the caller's own role. The tag covers all of it, so
+        that a 304 never hides a change.
+
+        Raises:
+            EtagMismatchError: if If-Match names another version of what is read.
+        """
+        if self.version is None:
+            return
+        tag = _entity_tag(self.version, answer)
+        self.reply_metadata["etag"] = tag
+        if not self.method.reads:
+            return
+        self._require_match(self.version)
+        known = self.metadata.get("if-none-match")
+        if known is not None and {"*", tag} & _tags(known):
+            self.reply_metadata["x-http-code"] = "304"
+
+    def expect(self, version: int) -> None:
+        """Holds a resource's version against If-Match and If-None-Match, if the caller sent them.
+
+        Only the version in a tag counts: what changes without one is nothing that
+        a write could overwrite.
+
+        Each update calls it as soon as it has the resource; see `changed`.
+
+        Raises:
+            EtagMismatchError: if the resource is in another state than is asked for.
+        """
+        self.found_version = version
+        self._require_match(version)
+        excluded = self.metadata.get("if-none-match")
+        if excluded is not None and _names_version(excluded, version):
+            raise EtagMismatchError
+
+    def _require_match(self, version: int) -> None:
+        expected = self.metadata.get("if-match")
+        if expected is not None and not _names_version(expected, version):
+            raise EtagMismatchError
+
+    def changed(self, version: int) -> bool:
+        """Whether an update changed anything: nothing is recorded of one that did not.
+
+        Args:
+            version: of the resource, after the flush.
+        """
+        return version != self.found_version
+
+    def location(self, path: str) -> None:
+        """Tells where the created resource is, as a path below the base address."""
+        self.reply_metadata["location"] = path
+
+    def record(
+        self,
+        action: str,
+        *,
+        organization_id: UUID | None = None,
+        target_id: UUID | None = None,
+        data: Message | None = None,
+        details: Mapping[str, Any] | None = None,
+        actor: Principal | None = None,
+    ) -> None:
+        """Writes the audit log, and the event if the contract says that the method emits it.
+
+        Both are rows of this call's transaction.
+
+        Args:
+            action: what was done, "key.revoked".
+            target_id: what it was done to.
+            data: the resource as the contract shows it; the audit log leaves
+                out its sensitive fields.
+            details: what only the audit log holds, beside the resource.
+            actor: who did it, if it is not the call's principal (a sign-in).
+        """
+        self.organization_id = self.organization_id or organization_id
+        who = actor or self.principal
+        self.db.add(
+            AuditEntry(
+                organization_id=organization_id,
+                actor_kind=who.kind,
+                actor_id=who.id,
+                action=action,
+                target_id=target_id,
+                details={**(redacted(data) if data is not None else {}), **(details or {})},
+                client_address=self.client.address,
+                request_id=self.request_id,
+            )
+        )
+        if action in self.method.emits and organization_id is not None:
+            self.emit(action, organization_id, as_json(data) if data is not None else {})
+
+    def emit(self, event_type: str, organization_id: UUID, data: dict[str, Any]) -> Event:
+        """Puts an event into the outbox of this call's transaction."""
+        event = Event(organization_id=organization_id, type=event_type, data=data)
+        self.db.add(event)
+        self.wakes.add(EVENT_TASK)
+        return event
+
+
+def _entity_tag(version: int, answer: Message) -> str:
+    """The version, by which a write is held against a tag, and a digest of the answer."""
+    content = hashlib.blake2b(answer.SerializeToString(deterministic=True), digest_size=8)
+    return f'"{version}-{content.hexdigest()}"'
+
+
+def _names_version(header: str, version: int) -> bool:
+    """Whether a list of entity tags has one of this version, or is "*"."""
+    return any(
+        tag in ("*", f'"{version}"') or tag.startswith(f'"{version}-') for tag in _tags(header)
+    )
+
+
+def _tags(header: str) -> set[str]:
+    """The entity tags in a header; a weak one counts, for compression weakens ours on the way."""
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}

@@ -1,0 +1,1 @@
+"""What the core publishes in Valkey and the edge reads."""

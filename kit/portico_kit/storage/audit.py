@@ -1,0 +1,33 @@
+"""The audit log: who did what, on what, from where, in which request."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, String, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portico_kit.storage.base import Base, Identified
+
+
+class AuditEntry(Identified, Base):
+    """One change, written in the transaction that made it. Never changed afterwards."""
+
+    __tablename__ = "audit_log"
+
+    organization_id: Mapped[UUID | None]
+    actor_kind: Mapped[str] = mapped_column(String(16))
+    actor_id: Mapped[UUID | None]
+    action: Mapped[str] = mapped_column(String(64))
+    target_id: Mapped[UUID | None]
+    details: Mapped[dict[str, Any]]
+    client_address: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str] = mapped_column(String(128))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (
+        Index("ix_audit_log_organization_id_created_at", "organization_id", "created_at"),
+        Index("ix_audit_log_actor_id_created_at", "actor_id", "created_at"),
+    )

@@ -1,0 +1,1 @@
+"""Background tasks: names, notification, retries, coalescing, failures."""

@@ -1,0 +1,1 @@
+"""What several features of the core use and no other process needs."""

@@ -1,0 +1,66 @@
+"""What can be refused about signing in and staying signed in."""
+
+from __future__ import annotations
+
+from grpc import StatusCode
+from portico_kit.errors import DomainError
+
+
+class InvalidCredentialsError(DomainError):
+    """The email address or the password is wrong."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "INVALID_CREDENTIALS"
+    keeps_changes = True  # the audit log
+
+
+class AccountSuspendedError(DomainError):
+    """The account is suspended."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "ACCOUNT_SUSPENDED"
+    keeps_changes = True  # the audit log
+
+
+class EmailNotVerifiedError(DomainError):
+    """The email address is not verified yet; the link to do it is in the mail we sent."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "EMAIL_NOT_VERIFIED"
+    keeps_changes = True  # the audit log and the mail with a new link
+
+
+class RefreshTokenInvalidError(DomainError):
+    """The refresh token is unknown, has expired, or its session has ended; sign in again."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "REFRESH_TOKEN_INVALID"
+
+
+class RefreshTokenReusedError(DomainError):
+    """The refresh token was used before, so somebody else may have it; the session has ended."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "REFRESH_TOKEN_REUSED"
+    keeps_changes = True  # the end of the session
+
+
+class OneTimeTokenInvalidError(DomainError):
+    """The token is unknown, was used, or has expired; ask for a new mail."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "TOKEN_INVALID"
+
+
+class SessionNotFoundError(DomainError):
+    """There is no such session."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "SESSION_NOT_FOUND"
+
+
+class ActiveOrganizationNotFoundError(DomainError):
+    """There is no such organization."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "ORGANIZATION_NOT_FOUND"

@@ -1,0 +1,69 @@
+"""Sessions, tokens and public keys as the contract shows them."""
+
+from __future__ import annotations
+
+import base64
+from typing import TypedDict
+from uuid import UUID
+
+from portico.auth.v1 import auth_service_pb2 as pb
+from portico.auth.v1.session_pb2 import Session as SessionMessage
+from portico_kit.clock import timestamp
+from portico_kit.jwt import ACCESS_TOKEN_LIFETIME, ALGORITHM
+
+from server.features.auth.models import Session
+from server.features.auth.signing_keys import PublishedKey
+from server.features.auth.token_pairs import TokenPair
+
+COORDINATE_BYTES = 32
+
+
+class TokenFields(TypedDict):
+    """What every answer that carries tokens has."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+
+
+def token_fields(pair: TokenPair) -> TokenFields:
+    """The fields of an answer for a pair of tokens."""
+    return TokenFields(
+        access_token=pair.access_token,
+        refresh_token=pair.refresh_token,
+        token_type="Bearer",  # noqa: S106 - the type's name
+        expires_in=int(ACCESS_TOKEN_LIFETIME.total_seconds()),
+    )
+
+
+def session(row: Session, current: UUID | None) -> SessionMessage:
+    """The message for a row; `current` is the session of the call."""
+    return SessionMessage(
+        id=str(row.id),
+        user_agent=row.user_agent,
+        ip_address=row.ip_address,
+        current=row.id == current,
+        organization_id=str(row.organization_id or ""),
+        created_at=timestamp(row.created_at),
+        last_used_at=timestamp(row.last_used_at),
+        expires_at=timestamp(row.expires_at),
+    )
+
+
+def json_web_key(key: PublishedKey) -> pb.JsonWebKey:
+    """A public key as RFC 7518, section 6.2 writes it."""
+    point = key.public_key.public_numbers()
+    return pb.JsonWebKey(
+        kty="EC",
+        use="sig",
+        alg=ALGORITHM,
+        kid=key.kid,
+        crv="P-256",
+        x=_coordinate(point.x),
+        y=_coordinate(point.y),
+    )
+
+
+def _coordinate(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes(COORDINATE_BYTES)).decode().rstrip("=")

@@ -1,0 +1,129 @@
+"""Sessions, the tokens that belong to them, and the keys that sign, as rows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from portico_kit.storage.base import Base, Identified
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.features.auth.errors import RefreshTokenInvalidError, RefreshTokenReusedError
+
+IDLE_LIFETIME = timedelta(days=7)
+ABSOLUTE_LIFETIME = timedelta(days=30)
+# Within this time of its use a refresh token gives another successor: the answer
+# may have been lost on the way, or two tabs may have asked at once.
+REUSE_GRACE = timedelta(seconds=30)
+
+
+class Session(Identified, Base):
+    """A sign-in, until the person signs out, stays away for too long, or 30 days are over."""
+
+    __tablename__ = "sessions"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    # The organization that is active in it.
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    user_agent: Mapped[str] = mapped_column(String(400))
+    ip_address: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime]
+    # Moves with each use, up to `absolute_expires_at`.
+    expires_at: Mapped[datetime]
+    absolute_expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_sessions_user_id_id", "user_id", "id"),
+        Index("ix_sessions_expires_at", "expires_at"),
+    )
+
+    def begin(self, now: datetime) -> None:
+        """Sets the times of a new session."""
+        self.created_at = now
+        self.absolute_expires_at = now + ABSOLUTE_LIFETIME
+        self.use(now)
+
+    def use(self, now: datetime) -> None:
+        """Notes that its tokens were refreshed, from when it may idle anew."""
+        self.last_used_at = now
+        self.expires_at = min(now + IDLE_LIFETIME, self.absolute_expires_at)
+
+    def holds(self, now: datetime) -> bool:
+        """Whether it is neither ended nor expired."""
+        return self.revoked_at is None and now < self.expires_at
+
+    def revoke(self, now: datetime) -> None:
+        """Ends it, for good; the first time counts."""
+        self.revoked_at = self.revoked_at or now
+
+
+class RefreshToken(Identified, Base):
+    """Good for one new pair of tokens. Only a keyed hash of it is kept."""
+
+    __tablename__ = "refresh_tokens"
+
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("uq_refresh_tokens_token_hash", "token_hash", unique=True),
+        Index("ix_refresh_tokens_session_id", "session_id"),
+        Index("ix_refresh_tokens_expires_at", "expires_at"),
+    )
+
+    def use(self, now: datetime) -> None:
+        """Uses it up.
+
+        Raises:
+            RefreshTokenInvalidError: if it has expired.
+            RefreshTokenReusedError: if it was used, and not just now.
+        """
+        if self.expires_at <= now:
+            raise RefreshTokenInvalidError
+        if self.used_at is None:
+            self.used_at = now
+        elif self.used_at + REUSE_GRACE < now:
+            raise RefreshTokenReusedError
+
+
+class OneTimeToken(Identified, Base):
+    """Stands in a mail; shows that its reader reads the person's mail. Kept as a keyed hash."""
+
+    __tablename__ = "one_time_tokens"
+
+    # Checked at the commit, so that ForgotPassword can do the work for nobody and take it back.
+    user_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id", deferrable=True, initially="DEFERRED")
+    )
+    kind: Mapped[str] = mapped_column(String(16))
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("uq_one_time_tokens_token_hash", "token_hash", unique=True),
+        Index("ix_one_time_tokens_user_id_kind_created_at", "user_id", "kind", "created_at"),
+        Index("ix_one_time_tokens_expires_at", "expires_at"),
+        CheckConstraint("kind in ('verify_email', 'reset_password')", name="kind"),
+    )
+
+
+class StoredSigningKey(Base):
+    """A key that signs access tokens. Its private half is sealed with the secret key."""
+
+    __tablename__ = "signing_keys"
+
+    kid: Mapped[str] = mapped_column(String(36), primary_key=True)
+    sealed_private_key: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    # It is published before it signs, so that whoever verifies knows it by then.
+    signs_from: Mapped[datetime]
+    # Set ahead of time: from this moment on nothing that it signed is accepted.
+    retired_at: Mapped[datetime | None]

@@ -1,0 +1,72 @@
+"""Whether somebody may sign in: the password first, and only then what stands against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico_kit.call import Call
+from portico_kit.errors import DomainError
+
+from server.features.auth.email_verification import EmailVerification
+from server.features.auth.errors import (
+    AccountSuspendedError,
+    EmailNotVerifiedError,
+    InvalidCredentialsError,
+)
+from server.features.users.facade import Account, Accounts
+from server.features.users.passwords import Passwords
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Checks addresses and passwords. Each refusal stands in the audit log."""
+
+    accounts: Accounts
+    passwords: Passwords
+    verification: EmailVerification
+
+    async def check(self, email: str, password: str, call: Call) -> Account:
+        """The account of a person who may sign in, with the sign-in noted.
+
+        Raises:
+            InvalidCredentialsError: if there is no such address or the password is wrong.
+            AccountSuspendedError: if both are right and the account is suspended.
+            EmailNotVerifiedError: if both are right and the address is not verified.
+        """
+        account = await self._check_password(email, password, call)
+        await self._require_allowed(account, call)
+        new_hash = await self._new_hash(password, account)
+        signed_in = await self.accounts.sign_in(call.db, account, call.now, new_hash)
+        if signed_in is None:
+            raise _refused(InvalidCredentialsError(), account.id, call)
+        return signed_in
+
+    async def _check_password(self, email: str, password: str, call: Call) -> Account:
+        """The account whose address and password these are; an unknown one costs the same time."""
+        account = await self.accounts.find_by_email(email)
+        if account is None or account.password_hash is None:
+            await self.passwords.verify_nothing(password)
+        elif await self.passwords.verify(password, account.password_hash):
+            return account
+        raise _refused(InvalidCredentialsError(), account.id if account else None, call)
+
+    async def _require_allowed(self, account: Account, call: Call) -> None:
+        if not account.active:
+            raise _refused(AccountSuspendedError(), account.id, call)
+        if not account.verified:
+            await self.verification.mail_again(account, call)
+            raise _refused(EmailNotVerifiedError(), account.id, call)
+
+    async def _new_hash(self, password: str, account: Account) -> str | None:
+        """The password hashed anew, if the cost that is set has changed since it was."""
+        stored = account.password_hash
+        if stored is None or not self.passwords.needs_rehash(stored):
+            return None
+        return await self.passwords.hash(password)
+
+
+def _refused(error: DomainError, user_id: UUID | None, call: Call) -> DomainError:
+    """The error to raise; it keeps what the call wrote, and so this entry of the audit log."""
+    call.record("login.failed", target_id=user_id)
+    return error

@@ -1,0 +1,91 @@
+"""What is asked about mails to send: which are due, and what came of an attempt.
+
+A claim is a row whose next attempt was put off by the time that an attempt may
+take: a worker that dies leaves nothing behind, the mail is simply due again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from portico_kit.storage.outbox import Email
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A mail that one worker alone may send for a while.
+
+    Attributes:
+        until: when it is due again; also what tells this claim from a later one.
+        attempt_count: how many attempts were made before.
+    """
+
+    email_id: UUID
+    until: datetime
+    recipient: str = field(repr=False)
+    template: str
+    sealed_variables: bytes = field(repr=False)
+    attempt_count: int
+
+
+async def claim_due(db: AsyncSession, *, now: datetime, until: datetime, limit: int) -> list[Claim]:
+    """Claims the mails that have been due the longest.
+
+    Args:
+        until: when the claims run out.
+        limit: how many at the most.
+    """
+    due = (
+        select(Email.id)
+        .where(Email.next_attempt_at <= now)
+        .order_by(Email.next_attempt_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    statement = (
+        update(Email)
+        .where(Email.id == due.c.id)
+        .values(next_attempt_at=until)
+        .returning(
+            Email.id.label("email_id"),
+            Email.recipient,
+            Email.template,
+            Email.sealed_variables,
+            Email.attempt_count,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    return [Claim(until=until, **row) for row in (await db.execute(statement)).mappings()]
+
+
+async def record_sent(db: AsyncSession, claim: Claim, now: datetime) -> None:
+    """Ends a mail that was sent, and forgets what it said."""
+    await _settle(db, claim, next_attempt_at=None, sent_at=now, sealed_variables=None)
+
+
+async def record_failure(
+    db: AsyncSession, claim: Claim, error: str, retry_at: datetime | None
+) -> None:
+    """Puts a mail off that could not be sent.
+
+    Args:
+        retry_at: when to try again; None gives up, and forgets what it said.
+    """
+    forgotten = {"sealed_variables": None} if retry_at is None else {}
+    await _settle(db, claim, next_attempt_at=retry_at, last_error=error, **forgotten)
+
+
+async def _settle(db: AsyncSession, claim: Claim, **changes: Any) -> None:
+    """Ends a claim, if it has not run out and passed to another worker."""
+    await db.execute(
+        update(Email)
+        .where(Email.id == claim.email_id, Email.next_attempt_at == claim.until)
+        .values(attempt_count=claim.attempt_count + 1, **changes)
+        .execution_options(synchronize_session=False)
+    )

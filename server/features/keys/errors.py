@@ -1,0 +1,55 @@
+"""What can be refused about API keys."""
+
+from __future__ import annotations
+
+from grpc import StatusCode
+from portico_kit.errors import DomainError
+
+
+class ApiKeyNotFoundError(DomainError):
+    """There is no such API key."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "API_KEY_NOT_FOUND"
+
+
+class ApiKeyRevokedError(DomainError):
+    """The API key is revoked; this is for good."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "API_KEY_REVOKED"
+
+
+class ApiKeyInvalidError(DomainError):
+    """The API key is not valid."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "API_KEY_INVALID"
+
+
+class ScopeNotGrantableError(DomainError):
+    """Nobody can give a key a scope that they lack."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "SCOPE_NOT_GRANTABLE"
+
+
+class ScopeUnknownError(DomainError):
+    """There is no such scope."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "SCOPE_UNKNOWN"
+
+
+class KeyImportNotAllowedError(DomainError):
+    """No owner of the organization has allowed the import of keys."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "KEY_IMPORT_NOT_ALLOWED"
+
+
+class PrefixTakenError(DomainError):
+    """A key whose prefix starts this one, or is started by it, was imported before."""
+
+    code = StatusCode.ALREADY_EXISTS
+    reason = "PREFIX_TAKEN"

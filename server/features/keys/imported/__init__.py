@@ -1,0 +1,1 @@
+"""Keys that another system made: import, lookup, adoption at the first use."""

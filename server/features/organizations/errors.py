@@ -1,0 +1,120 @@
+"""What can be refused about organizations, members and invitations."""
+
+from __future__ import annotations
+
+from grpc import StatusCode
+from portico_kit.errors import DomainError
+
+
+class SlugTakenError(DomainError):
+    """Another organization has this slug."""
+
+    code = StatusCode.ALREADY_EXISTS
+    reason = "SLUG_TAKEN"
+
+
+class RoleNotGrantableError(DomainError):
+    """Nobody can grant or take a role that allows more than they may do themselves."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "ROLE_NOT_GRANTABLE"
+
+
+class LastOwnerError(DomainError):
+    """An organization always keeps an owner who can act; suspended ones do not count."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "LAST_OWNER"
+
+
+class OrganizationHasOwnerError(DomainError):
+    """The organization has an owner who can act."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "ORGANIZATION_HAS_OWNER"
+
+
+class OwnerNotMemberError(DomainError):
+    """The organization has members who can act; one of them has to become the owner."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "OWNER_NOT_MEMBER"
+
+
+class OwnerSuspendedError(DomainError):
+    """The account is suspended; an owner has to be able to act."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "OWNER_SUSPENDED"
+
+
+class SelfAppointmentError(DomainError):
+    """Nobody appoints themselves."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "SELF_APPOINTMENT"
+
+
+class MemberNotFoundError(DomainError):
+    """There is no such member."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "MEMBER_NOT_FOUND"
+
+
+class AlreadyMemberError(DomainError):
+    """The person is a member already."""
+
+    code = StatusCode.ALREADY_EXISTS
+    reason = "ALREADY_MEMBER"
+
+
+class InvitationNotFoundError(DomainError):
+    """There is no such invitation."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "INVITATION_NOT_FOUND"
+
+
+class InvitationPendingError(DomainError):
+    """The address has a pending invitation already."""
+
+    code = StatusCode.ALREADY_EXISTS
+    reason = "INVITATION_PENDING"
+
+
+class InvitationAlreadyUsedError(DomainError):
+    """The invitation was accepted before."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "INVITATION_ALREADY_USED"
+
+
+class InvitationRevokedError(DomainError):
+    """The invitation was revoked, or who sent it may no longer invite."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "INVITATION_REVOKED"
+    # One whose inviter has lost the right is revoked when somebody tries to accept it.
+    keeps_changes = True
+
+
+class InvitationDeclinedError(DomainError):
+    """The invitation was declined."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "INVITATION_DECLINED"
+
+
+class InvitationExpiredError(DomainError):
+    """The invitation has expired."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "INVITATION_EXPIRED"
+
+
+class InvitationForAnotherAddressError(DomainError):
+    """The invitation is for another address than the caller's verified one."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "INVITATION_FOR_ANOTHER_ADDRESS"

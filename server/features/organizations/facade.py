@@ -1,0 +1,167 @@
+"""What other features and the access interceptor ask about organizations."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico_kit.batching import BatchLoader
+from portico_kit.storage.reads import Reads, keyed_query
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from server.features.organizations.models import Membership, Organization
+from server.features.organizations.read_models import OrganizationView
+from server.features.organizations.roles import OWNER, permissions_of
+from server.features.users.facade import can_act
+
+Rights = Mapping[UUID, frozenset[str]]
+
+_ALIVE = Organization.deleted_at.is_(None)
+# Its columns stand in the order of OrganizationView's.
+_VIEW = keyed_query(
+    select(
+        Organization.id,
+        Organization.name,
+        Organization.slug,
+        Organization.tier,
+        Organization.version,
+        Organization.created_at,
+        Organization.updated_at,
+        Organization.allow_key_import,
+    ).where(_ALIVE),
+    Organization.id,
+)
+_RIGHTS = keyed_query(
+    select(Membership.user_id, Membership.organization_id, Membership.role)
+    .join(Organization, Organization.id == Membership.organization_id)
+    .where(_ALIVE),
+    Membership.user_id,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyImport:
+    """What an import of keys needs to know of the organization.
+
+    Attributes:
+        allowed: whether an owner has allowed it.
+    """
+
+    organization_name: str
+    allowed: bool
+
+
+def is_alive(organization_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """The condition that there is a row's organization still, for another feature's query."""
+    return exists().where(Organization.id == organization_id, _ALIVE)
+
+
+class Tenants:
+    """Answers about organizations that are not deleted.
+
+    What takes a `db` runs in the caller's transaction; the rest runs on its own,
+    in one query for all who ask at the same moment.
+    """
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self._rights: BatchLoader[UUID, Rights] = BatchLoader(self._fetch_rights)
+        self._by_id: BatchLoader[UUID, OrganizationView] = BatchLoader(self._fetch)
+
+    async def memberships(self, user_id: UUID) -> Rights:
+        """A person's permissions in each of their organizations."""
+        return await self._rights.load(user_id) or {}
+
+    async def find(self, organization_id: UUID) -> OrganizationView | None:
+        """The organization, to read only."""
+        return await self._by_id.load(organization_id)
+
+    async def tiers(self, organization_ids: Iterable[UUID]) -> Mapping[UUID, str]:
+        """How much organizations may use; one that is deleted is not among them."""
+        found = await self._by_id.load_all(organization_ids)
+        return {organization_id: view.tier for organization_id, view in found.items()}
+
+    async def tier(self, db: AsyncSession, organization_id: UUID) -> str | None:
+        """How much an organization may use, or None if there is none."""
+        return await db.scalar(
+            select(Organization.tier).where(Organization.id == organization_id, _ALIVE)
+        )
+
+    async def member_tier(
+        self, db: AsyncSession, organization_id: UUID, user_id: UUID
+    ) -> str | None:
+        """How much a person may use of an organization, or None if they are no member."""
+        member = exists().where(
+            Membership.organization_id == Organization.id, Membership.user_id == user_id
+        )
+        return await db.scalar(
+            select(Organization.tier).where(Organization.id == organization_id, _ALIVE, member)
+        )
+
+    async def default_organization(self, db: AsyncSession, user_id: UUID) -> UUID | None:
+        """The organization that a person joined first, or None if they are in none."""
+        return await db.scalar(
+            select(Membership.organization_id)
+            .join(Organization, Organization.id == Membership.organization_id)
+            .where(Membership.user_id == user_id, _ALIVE)
+            .order_by(Membership.id)
+            .limit(1)
+        )
+
+    async def is_last_owner(self, db: AsyncSession, user_id: UUID) -> bool:
+        """Whether some organization would be without an owner who can act if the person left.
+
+        Locks the person's organizations, so that the answer holds until the
+        caller's transaction ends.
+        """
+        owned = (
+            select(Organization.id)
+            .join(Membership, Membership.organization_id == Organization.id)
+            .where(Membership.user_id == user_id, Membership.role == OWNER, _ALIVE)
+            .order_by(Organization.id)
+            .with_for_update(of=Organization, key_share=True)
+        )
+        organizations = (await db.scalars(owned)).all()
+        return bool(organizations) and bool(await db.scalar(_any_without(user_id, organizations)))
+
+    async def key_import(self, db: AsyncSession, organization_id: UUID) -> KeyImport | None:
+        """Whether keys may be imported into an organization; None if there is none.
+
+        Locks its row, so that what is answered is true until the caller's transaction ends.
+        """
+        query = select(Organization.name, Organization.allow_key_import).where(
+            Organization.id == organization_id, _ALIVE
+        )
+        row = (await db.execute(query.with_for_update(read=True))).one_or_none()
+        return KeyImport(*row) if row else None
+
+    async def allows_key_import(self, db: AsyncSession, organization_id: UUID) -> bool:
+        """Whether keys may be imported into an organization; see `key_import`."""
+        found = await self.key_import(db, organization_id)
+        return found is not None and found.allowed
+
+    async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Rights]:
+        found: defaultdict[UUID, dict[UUID, frozenset[str]]] = defaultdict(dict)
+        for row in await self._reads.fetch(_RIGHTS, user_ids):
+            found[row.user_id][row.organization_id] = permissions_of(row.role)
+        return found
+
+    async def _fetch(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, OrganizationView]:
+        rows = await self._reads.fetch(_VIEW, organization_ids)
+        return {row.id: OrganizationView(*row) for row in rows}
+
+
+def _any_without(user_id: UUID, organizations: Sequence[UUID]) -> Select[tuple[bool]]:
+    """Whether one of the organizations has no owner who can act but this person."""
+    other = aliased(Membership)
+    has_other_owner = exists().where(
+        other.organization_id == Organization.id,
+        other.user_id != user_id,
+        other.role == OWNER,
+        can_act(other.user_id),
+    )
+    return select(exists().where(Organization.id.in_(organizations), ~has_other_owner))

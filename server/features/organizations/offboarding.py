@@ -1,0 +1,78 @@
+"""How a membership ends: what the member must not leave behind goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico_kit.call import Call
+
+from server.features.organizations import messages, pending_invitations
+from server.features.organizations.models import Membership
+from server.features.organizations.ports import ApiKeys
+from server.features.organizations.repository import MembershipRepository, OrganizationRepository
+from server.features.users.facade import Contact, find_contacts
+
+KEYS_NAMED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedKeys:
+    """API keys that somebody created, the newest first.
+
+    Attributes:
+        has_more: whether there are more than are named.
+    """
+
+    ids: Sequence[UUID]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Offboarding:
+    """Ends memberships."""
+
+    api_keys: ApiKeys
+
+    async def remove(self, member: Membership, contact: Contact, call: Call) -> CreatedKeys:
+        """Ends a membership and revokes the member's pending invitations.
+
+        Their API keys belong to the organization and go on working.
+
+        Returns:
+            The keys that the person created, for whoever has to look after them now.
+        """
+        organization_id, user_id = member.organization_id, member.user_id
+        shown = messages.member(member, contact)
+        keys = await self._created_keys(organization_id, user_id, call)
+        await pending_invitations.revoke_of_person(user_id, call, organization_id=organization_id)
+        await call.db.delete(member)
+        call.record(
+            "member.removed",
+            organization_id=organization_id,
+            target_id=user_id,
+            data=shown,
+            details={
+                "apiKeyIds": [str(key_id) for key_id in keys.ids],
+                "hasMoreApiKeys": keys.has_more,
+            },
+        )
+        return keys
+
+    async def end_memberships(self, user_id: UUID, call: Call) -> None:
+        """Takes a person out of all organizations; for the deletion of an account."""
+        await OrganizationRepository(call.db).lock_all_of(user_id)
+        contacts = await find_contacts(call.db, [user_id])
+        for member in await MembershipRepository(call.db).list_of(user_id):
+            await self.remove(member, contacts[user_id], call)
+
+    async def suspend(self, user_id: UUID, call: Call) -> None:
+        """Revokes what a suspended person has sent; they stay a member."""
+        await pending_invitations.revoke_of_person(user_id, call)
+
+    async def _created_keys(self, organization_id: UUID, user_id: UUID, call: Call) -> CreatedKeys:
+        found = await self.api_keys.created_by(
+            call.db, organization_id, user_id, limit=KEYS_NAMED + 1
+        )
+        return CreatedKeys(found[:KEYS_NAMED], len(found) > KEYS_NAMED)

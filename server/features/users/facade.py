@@ -1,0 +1,229 @@
+"""Accounts for other features: what they may know and do, without seeing a row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from portico.users.v1.user_pb2 import User as UserMessage
+from portico_kit.batching import BatchLoader
+from portico_kit.ids import new_id
+from portico_kit.storage.reads import Reads
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.common.email_addresses import new_email, normal_email
+from server.features.users import messages
+from server.features.users.models import User, UserProfile
+from server.features.users.repository import (
+    VIEW_BY_EMAIL,
+    VIEW_BY_ID,
+    UserRepository,
+    UserView,
+    can_act,
+    session_may_hold,
+    with_account,
+)
+from server.features.users.rules import ROLE_PERMISSIONS
+
+__all__ = [
+    "Account",
+    "Accounts",
+    "Contact",
+    "account",
+    "can_act",
+    "find_contacts",
+    "session_may_hold",
+    "with_account",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How a person is named and reached.
+
+    Attributes:
+        active: whether the person may sign in; a suspended one may not.
+    """
+
+    id: UUID
+    email: str
+    display_name: str
+    active: bool = True
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as it was when it was read."""
+
+    view: UserView = field(repr=False)
+
+    @property
+    def id(self) -> UUID:
+        """The person."""
+        return self.view.id
+
+    @property
+    def email(self) -> str:
+        """The address, in its normal form."""
+        return self.view.email
+
+    @property
+    def display_name(self) -> str:
+        """How the person is called."""
+        return self.view.display_name
+
+    @property
+    def password_hash(self) -> str | None:
+        """None if the person has chosen no password yet."""
+        return self.view.password_hash
+
+    @property
+    def active(self) -> bool:
+        """Whether the person may sign in."""
+        return self.view.status == "active"
+
+    @property
+    def verified(self) -> bool:
+        """Whether the person has shown that the address is theirs."""
+        return self.view.email_verified_at is not None
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What the person may do on the whole platform."""
+        return ROLE_PERMISSIONS[self.view.role] if self.active else frozenset()
+
+    @property
+    def version(self) -> int:
+        """Counts changes; the ETag."""
+        return self.view.version
+
+    @cached_property
+    def message(self) -> UserMessage:
+        """The account as the contract shows it."""
+        return messages.user(self.view)
+
+
+class Accounts:
+    """Reads and changes accounts for other features.
+
+    What takes no `db` reads outside of the call's transaction, and holds a
+    connection for that moment only: a caller may hash a password afterwards
+    without keeping one.
+    """
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self._by_id: BatchLoader[UUID, Account] = BatchLoader(self._fetch)
+
+    async def load(self, user_id: UUID) -> Account | None:
+        """The account; those who ask at the same moment share a query."""
+        return await self._by_id.load(user_id)
+
+    async def find_by_email(self, email: str) -> Account | None:
+        """The account with this address, however it is written."""
+        found = await self._reads.fetch(VIEW_BY_EMAIL, [normal_email(email)])
+        return account(found[0]) if found else None
+
+    async def contacts(
+        self, db: AsyncSession, user_ids: Collection[UUID]
+    ) -> Mapping[UUID, Contact]:
+        """How the people are named and reached, by id; who has no account any more is left out."""
+        return await find_contacts(db, user_ids)
+
+    async def create(
+        self,
+        db: AsyncSession,
+        *,
+        email: str,
+        display_name: str,
+        role: str = "user",
+        password_hash: str | None = None,
+        accepted_terms_at: datetime | None = None,
+    ) -> Account:
+        """Creates an account.
+
+        Raises:
+            InvalidRequestError: if no mail can be sent to the address.
+            IntegrityError: if the address has one; the constraint becomes EMAIL_TAKEN.
+        """
+        user = User(
+            id=new_id(),
+            email=new_email(email),
+            password_hash=password_hash,
+            role=role,
+            accepted_terms_at=accepted_terms_at,
+            profile=UserProfile(display_name=display_name),
+        )
+        UserRepository(db).add(user)
+        await db.flush()
+        return _account(user)
+
+    async def lock(self, db: AsyncSession, user_id: UUID) -> Account | None:
+        """The account as it is now; no other call changes it before this one ends."""
+        user = await UserRepository(db).find_to_change(user_id)
+        return _account(user) if user else None
+
+    async def sign_in(
+        self, db: AsyncSession, account: Account, now: datetime, new_hash: str | None
+    ) -> Account | None:
+        """Notes a sign-in.
+
+        Args:
+            account: as it was when its password was checked.
+            new_hash: replaces the hash of the same password, if it is not None.
+
+        Returns:
+            The account as it is now, or None if its password has changed since.
+        """
+        user = await UserRepository(db).find_to_change(account.id)
+        if user is None or user.password_hash != account.password_hash:
+            return None
+        user.last_login_at = now
+        user.password_hash = new_hash or user.password_hash
+        await db.flush()
+        return _account(user)
+
+    async def verify(self, db: AsyncSession, user_id: UUID, now: datetime) -> Account | None:
+        """Notes that the person has shown that the address is theirs."""
+        user = await UserRepository(db).find_to_change(user_id)
+        if user is None:
+            return None
+        user.verify(now)
+        await db.flush()
+        return _account(user)
+
+    async def reset_password(
+        self, db: AsyncSession, user_id: UUID, password_hash: str, now: datetime
+    ) -> Account | None:
+        """Sets a password for somebody who has read the mail we sent, which shows the address."""
+        user = await UserRepository(db).find_to_change(user_id)
+        if user is None:
+            return None
+        user.choose_password(password_hash, now)
+        user.verify(now)
+        user.sessions_valid_after = now
+        await db.flush()
+        return _account(user)
+
+    async def _fetch(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
+        found = await self._reads.fetch(VIEW_BY_ID, user_ids)
+        return {row.id: account(row) for row in found}
+
+
+async def find_contacts(db: AsyncSession, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
+    """How the people are named and reached, by id; who has no account any more is left out."""
+    rows = await UserRepository(db).contacts(user_ids)
+    return {row[0]: Contact(*row) for row in rows}
+
+
+def account(row: Sequence[Any]) -> Account:
+    """The account whose columns a query has, see `with_account`."""
+    return Account(UserView(*row))
+
+
+def _account(user: User) -> Account:
+    return Account(UserView.of(user))

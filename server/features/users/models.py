@@ -1,0 +1,102 @@
+"""The account as rows: what signs in, and what the person shows of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from portico_kit.errors import DomainError
+from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, text
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from server.features.users.errors import EmailTakenError
+
+
+class User(Identified, Timestamped, Versioned, Base):
+    """An account. Deleting it keeps the row and frees its address."""
+
+    __tablename__ = "users"
+
+    # In its normal form, see `email_addresses.normal_email`.
+    email: Mapped[str] = mapped_column(String(254))
+    # None until a person whose account somebody else created has chosen one.
+    password_hash: Mapped[str | None] = mapped_column(String(100))
+    email_verified_at: Mapped[datetime | None]
+    status: Mapped[str] = mapped_column(String(16), default="active")
+    role: Mapped[str] = mapped_column(String(16), default="user")
+    accepted_terms_at: Mapped[datetime | None]
+    last_login_at: Mapped[datetime | None]
+    # No session that began before this moment holds.
+    sessions_valid_after: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    # The row sets it itself, for a sign-in is no change of the account.
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    profile: Mapped[UserProfile] = relationship(lazy="raise")
+    display_name: AssociationProxy[str] = association_proxy("profile", "display_name")
+    avatar_url: AssociationProxy[str] = association_proxy("profile", "avatar_url")
+    bio: AssociationProxy[str] = association_proxy("profile", "bio")
+    preferences: AssociationProxy[dict[str, Any]] = association_proxy("profile", "preferences")
+
+    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __table_args__ = (
+        Index("uq_users_email", "email", unique=True, postgresql_where=text("deleted_at is null")),
+        Index("ix_users_created_at_id", "created_at", "id"),
+        # Few rows: it answers whether there is another administrator.
+        Index("ix_users_role", "role", postgresql_where=text("role <> 'user'")),
+        CheckConstraint("status in ('active', 'suspended')", name="status"),
+        CheckConstraint("role in ('user', 'administrator')", name="role"),
+    )
+
+    @property
+    def administers(self) -> bool:
+        """Whether the person is an administrator who can act."""
+        return self.role == "administrator" and self.status == "active"
+
+    def change(self, now: datetime, **values: str) -> None:
+        """Sets columns of the row, and when it changed; call it only if something does.
+
+        Args:
+            values: `role` or `status`; suspending ends all sessions that began before.
+        """
+        for name, value in values.items():
+            setattr(self, name, value)
+        if values.get("status") == "suspended":
+            self.sessions_valid_after = now
+        self.updated_at = now
+
+    def choose_password(self, password_hash: str, now: datetime) -> None:
+        """Puts a new password in the place of the old one."""
+        self.password_hash = password_hash
+        self.updated_at = now
+
+    def verify(self, now: datetime) -> None:
+        """Notes that the person has shown that the address is theirs; the first time counts."""
+        if self.email_verified_at is None:
+            self.email_verified_at = now
+            self.updated_at = now
+
+    def delete(self, now: datetime) -> None:
+        """Ends the account and every session of it."""
+        self.deleted_at = self.sessions_valid_after = self.updated_at = now
+
+
+class UserProfile(Base):
+    """What a person shows of themselves, and how they like things; one for each account."""
+
+    __tablename__ = "user_profiles"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    display_name: Mapped[str] = mapped_column(String(50))
+    avatar_url: Mapped[str] = mapped_column(String(2000), default="")
+    bio: Mapped[str] = mapped_column(String(500), default="")
+    preferences: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (Index("ix_user_profiles_display_name_user_id", "display_name", "user_id"),)
+
+
+CONSTRAINT_ERRORS: Mapping[str, type[DomainError]] = {"uq_users_email": EmailTakenError}

@@ -1,0 +1,54 @@
+"""What accounts need of features that stand above them; `wiring` brings it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+from portico_kit.call import Call
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class SessionEnder(Protocol):
+    """Ends sessions; the auth feature does."""
+
+    async def end_all(
+        self, db: AsyncSession, user_id: UUID, now: datetime, except_session: UUID | None = None
+    ) -> None:
+        """Ends every session of a person, but one if it is given."""
+        ...
+
+
+class PasswordTokens(Protocol):
+    """Issues the tokens with which a password is chosen, and ends them; the auth feature does."""
+
+    async def issue(
+        self, db: AsyncSession, user_id: UUID, kind: Literal["reset_password"], now: datetime
+    ) -> str:
+        """A token that goes into a mail."""
+        ...
+
+    async def use_all(self, db: AsyncSession, user_id: UUID, now: datetime) -> None:
+        """Uses up every link that the person was sent."""
+        ...
+
+
+class Ownerships(Protocol):
+    """Knows who owns what; the organizations feature does."""
+
+    async def is_last_owner(self, db: AsyncSession, user_id: UUID) -> bool:
+        """Whether an organization would be left without an owner who can act."""
+        ...
+
+
+class Memberships(Protocol):
+    """Ends what a person may do in organizations; the organizations feature does."""
+
+    async def end_memberships(self, user_id: UUID, call: Call) -> None:
+        """Takes a person out of every organization, as if each had removed them."""
+        ...
+
+    async def suspend(self, user_id: UUID, call: Call) -> None:
+        """Revokes the person's pending invitations."""
+        ...

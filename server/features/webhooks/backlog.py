@@ -1,0 +1,133 @@
+"""Webhooks that cannot keep up: their queue ends at a length, and the rest waits in the event log.
+
+An event is one row, however many webhooks of a tenant hang; its deliveries are one for
+each. A webhook that fails or is slow, and has `FULL` deliveries pending, is behind from
+then on: new events make no deliveries for it until half of them are through. Then what it
+missed is made up for, in the order of the events. Nothing is lost as long as the event
+log is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from portico_kit.storage.outbox import Event
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.features.webhooks.delivery_queue import DueWebhook
+from server.features.webhooks.event_types import TEST_EVENT
+from server.features.webhooks.fanout import add_deliveries, due_webhook
+from server.features.webhooks.models import ALL_EVENTS, Delivery, Webhook
+
+# Pending deliveries of a webhook that is failing or slow.
+FULL = 1000
+# Events that are made up for at once.
+BATCH = 250
+# Events are seen in the order of their commits, which is not that of their times: one
+# that was written by a transaction of this length is still found.
+MARGIN = timedelta(minutes=1)
+
+_UNWELL = or_(
+    Webhook.failing_since.is_not(None),
+    Webhook.slow_since.is_not(None),
+    Webhook.behind_since.is_not(None),
+)
+
+
+async def find_full(db: AsyncSession, full: int = FULL) -> Sequence[UUID]:
+    """The webhooks that do not keep up any more.
+
+    Args:
+        full: how many pending deliveries that is.
+    """
+    behind = Webhook.enabled, _UNWELL, Webhook.behind_since.is_(None)
+    return (await db.scalars(select(Webhook.id).where(*behind, _has_pending(full)))).all()
+
+
+async def fall_behind(db: AsyncSession, webhook_id: UUID, now: datetime) -> None:
+    """Lets new events of a webhook wait in the event log.
+
+    The fan-out holds a lock on the webhooks that it looks at: whatever was fanned
+    out before has its delivery, and whatever comes after is waiting.
+    """
+    organization_id = await db.scalar(
+        select(Webhook.organization_id)
+        .where(Webhook.id == webhook_id, Webhook.behind_since.is_(None))
+        .with_for_update()
+    )
+    oldest = select(func.min(Event.created_at)).where(
+        Event.organization_id == organization_id, Event.fanned_out_at.is_(None)
+    )
+    since = await db.scalar(oldest) or now
+    await _set_behind(db, webhook_id, min(since, now) - MARGIN)
+
+
+async def find_catching_up(db: AsyncSession, full: int = FULL) -> Sequence[UUID]:
+    """The webhooks that are behind and have room for more deliveries."""
+    behind = Webhook.enabled, _UNWELL, Webhook.behind_since.is_not(None)
+    return (await db.scalars(select(Webhook.id).where(*behind, ~_has_pending(full // 2)))).all()
+
+
+async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebhook | None:
+    """Makes the next deliveries of what a webhook missed; it is behind no more if that was all.
+
+    Returns:
+        The webhook, if it has something to be sent.
+    """
+    webhook = await db.scalar(
+        select(Webhook)
+        .where(Webhook.id == webhook_id, Webhook.enabled, Webhook.behind_since.is_not(None))
+        .with_for_update()
+    )
+    if webhook is None or webhook.behind_since is None:
+        return None
+    events = (await db.scalars(_missed(webhook, webhook.behind_since))).all()
+    for event in events:
+        await add_deliveries(db, event, [webhook], now)
+    since = None if len(events) < BATCH else events[-1].created_at - MARGIN
+    await _set_behind(db, webhook_id, since)
+    return due_webhook(webhook) if events else None
+
+
+def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
+    """The next events that have no delivery to the webhook."""
+    delivered = exists().where(Delivery.webhook_id == webhook.id, Delivery.event_id == Event.id)
+    wanted = [] if ALL_EVENTS in webhook.event_types else [Event.type.in_(webhook.event_types)]
+    return (
+        select(Event)
+        .where(
+            Event.organization_id == webhook.organization_id,
+            Event.created_at >= since,
+            Event.fanned_out_at.is_not(None),
+            # That of another webhook.
+            Event.type != TEST_EVENT,
+            *wanted,
+            ~delivered,
+        )
+        .order_by(Event.created_at)
+        .limit(BATCH)
+    )
+
+
+def _has_pending(count: int) -> ColumnElement[bool]:
+    """Whether a webhook has so many pending deliveries; no more than these are counted."""
+    some = (
+        select(Delivery.webhook_id)
+        .where(Delivery.webhook_id == Webhook.id, Delivery.next_attempt_at.is_not(None))
+        .limit(count)
+        .correlate(Webhook)
+        .subquery()
+    )
+    return select(func.count()).select_from(some).scalar_subquery() >= count
+
+
+async def _set_behind(db: AsyncSession, webhook_id: UUID, since: datetime | None) -> None:
+    await db.execute(
+        update(Webhook)
+        .where(Webhook.id == webhook_id)
+        .values(behind_since=since, updated_at=Webhook.updated_at)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,41 @@
+"""From the outbox to the deliveries: each pending event is sent to the webhooks that want it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from portico_kit.clock import Clock
+from portico_kit.storage.base import Sessions
+
+from server.features.webhooks.delivery_queue import DueWebhook
+from server.features.webhooks.fanout import BEGINNING, fan_out
+
+BATCH = 100  # events in one transaction
+
+Deliver = Callable[[Sequence[DueWebhook]], Awaitable[None]]
+
+
+class EventFanOut:
+    """Fans out pending events, and sees to it that their deliveries leave at once."""
+
+    def __init__(self, sessions: Sessions, clock: Clock, deliver: Deliver) -> None:
+        """Takes what it works with.
+
+        Args:
+            deliver: sends what is due to the webhooks that it is given.
+        """
+        self._sessions = sessions
+        self._clock = clock
+        self._deliver = deliver
+        # The organization that had the last turn.
+        self._last = BEGINNING
+
+    async def __call__(self) -> None:
+        """Fans out until no event is pending."""
+        more = True
+        while more:
+            async with self._sessions.begin() as db:
+                batch = await fan_out(db, self._clock(), BATCH, self._last)
+            self._last, more = batch.last, batch.more
+            if batch.due:
+                await self._deliver(batch.due)

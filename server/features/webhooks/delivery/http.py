@@ -1,0 +1,149 @@
+"""The HTTP client that posts deliveries to addresses that strangers have chosen."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+from portico_kit.clock import Clock
+
+from server.features.webhooks.addresses import AddressPolicy
+from server.features.webhooks.delivery_queue import AttemptResult
+
+TIMEOUT = 10.0  # seconds, for everything from the look-up to the last byte
+KEPT_BYTES = 2048  # of an answer
+# The longest that a receiver may ask to be left alone.
+LONGEST_RETRY_AFTER = timedelta(hours=24)
+# The answers whose Retry-After counts (RFC 9110, section 10.2.3; RFC 6585, section 4).
+ASKING_FOR_TIME = (429, 503)
+
+
+class AddressRefusedError(OSError):
+    """The address is private or reserved; webhooks reach public addresses only."""
+
+
+class WebhookClient:
+    """Posts deliveries. What a receiver does wrong becomes a result, never an error."""
+
+    def __init__(
+        self, policy: AddressPolicy, clock: Clock, user_agent: str, timeout: float = TIMEOUT
+    ) -> None:
+        """Opens the client; needs a running event loop.
+
+        Args:
+            policy: says which addresses may be connected to.
+            timeout: seconds that an attempt may take.
+        """
+        self._policy = policy
+        self._clock = clock
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,  # the deliverer counts
+                # A connection that is reused may have been closed on the other side: that
+                # would cost the customer an attempt and a minute.
+                force_close=True,
+                socket_factory=self._open_socket,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),  # nothing of one customer reaches another
+            timeout=aiohttp.ClientTimeout(total=timeout),
+            headers={"user-agent": user_agent, "accept-encoding": "identity"},
+            auto_decompress=False,  # a small answer may unpack to a huge one
+        )
+
+    async def close(self) -> None:
+        """Closes the client."""
+        await self._session.close()
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
+        """Makes one attempt and tells what came of it."""
+        started_at, started = self._clock(), time.monotonic()
+        status, text, error, pause = None, "", "", None
+        try:
+            async with self._session.post(
+                url,
+                data=body,
+                headers={"content-type": "application/json", **headers},
+                allow_redirects=False,
+            ) as response:
+                status = response.status
+                if status in ASKING_FOR_TIME:
+                    pause = retry_after(response.headers.get("retry-after", ""), self._clock())
+                text = await _beginning(response)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failure:
+            error = _explain(failure)
+        duration_ms = int((time.monotonic() - started) * 1000)
+        return AttemptResult(started_at, duration_ms, status, text, error, pause)
+
+    def _open_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """The one place that every connection passes, with the address that is connected to.
+
+        Checked here, a name that resolves to something else a moment later, or
+        an address written in the URL, is no way around the policy.
+        """
+        family, kind, protocol, _, target = address
+        if not self._policy.allows(str(target[0])):
+            raise AddressRefusedError(AddressRefusedError.__doc__)
+        return socket.socket(family, kind, protocol)
+
+
+def retry_after(value: str, now: datetime) -> timedelta | None:
+    """How long a Retry-After header asks to wait, at most a day; None if it says nothing.
+
+    Args:
+        value: seconds, or a date of HTTP.
+    """
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        # More digits than these are more than a day, whatever they are.
+        seconds = int(value.lstrip("0")[:9] or "0")
+        return min(timedelta(seconds=seconds), LONGEST_RETRY_AFTER)
+    try:
+        until = parsedate_to_datetime(value)
+        # One without a zone is UTC, as all dates of HTTP are.
+        wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):
+        return None
+    return max(timedelta(0), min(wait, LONGEST_RETRY_AFTER))
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> str:
+    """The first bytes of an answer, as text that PostgreSQL can hold.
+
+    Whether it was accepted is in the status: a body that breaks off, or comes
+    too slowly, takes nothing from that.
+    """
+    kept = bytearray()
+    try:
+        while len(kept) < KEPT_BYTES and (piece := await response.content.readany()):
+            kept += piece
+    except (aiohttp.ClientError, TimeoutError):
+        pass
+    return kept[:KEPT_BYTES].decode(errors="replace").replace("\0", "")
+
+
+# The first that fits, told to the customer: what went wrong, and nothing of our network.
+_EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
+    (TimeoutError, "There was no answer in time."),
+    (aiohttp.ClientConnectorDNSError, "The host name could not be resolved."),
+    (aiohttp.ClientConnectorCertificateError, "The TLS certificate is not valid."),
+    (aiohttp.ClientConnectorSSLError, "The TLS connection could not be established."),
+    (aiohttp.ServerDisconnectedError, "The connection was closed without an answer."),
+    (ConnectionRefusedError, "The connection was refused."),
+    (aiohttp.ClientOSError, "The connection failed."),
+    (aiohttp.InvalidURL, "The URL is not valid."),
+    (aiohttp.ClientResponseError, "The answer was not valid HTTP."),
+)
+
+
+def _explain(failure: Exception) -> str:
+    cause = failure.os_error if isinstance(failure, aiohttp.ClientConnectorError) else failure
+    if isinstance(cause, AddressRefusedError):
+        return str(cause)
+    for kind, explanation in _EXPLANATIONS:
+        if isinstance(failure, kind) or isinstance(cause, kind):
+            return explanation
+    return "The request could not be sent."

@@ -1,0 +1,261 @@
+"""What the workers ask about deliveries: which are due, and what came of an attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from portico_kit.ids import earliest_id
+from portico_kit.storage.base import delete_batch
+from sqlalchemy import (
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.features.webhooks.models import DELIVERED, FAILED, PENDING, Delivery, Webhook
+
+GONE_STATUS = 410
+
+
+@dataclass(frozen=True, slots=True)
+class DueWebhook:
+    """A webhook that has something to be sent.
+
+    Attributes:
+        slow: whether its receiver takes long.
+    """
+
+    webhook_id: UUID
+    organization_id: UUID
+    slow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that one worker alone may send until the claim runs out.
+
+    Attributes:
+        until: when it runs out; also what tells this claim from a later one.
+        schedule_position: how many attempts of the retry schedule are used up.
+        sealed_previous_secret: of a rotation; None if there was none.
+        previous_secret_expires_at: until when deliveries are signed with it, too.
+        failing: whether the receiver has accepted nothing for a while.
+        slow: whether it takes long.
+    """
+
+    delivery_id: UUID
+    until: datetime
+    payload: str
+    schedule_position: int
+    webhook_id: UUID
+    organization_id: UUID
+    url: str
+    sealed_secret: bytes
+    sealed_previous_secret: bytes | None
+    previous_secret_expires_at: datetime | None
+    failing: bool
+    slow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """What came of one attempt.
+
+    Attributes:
+        response_status: the HTTP status; None if there was no answer.
+        error: why there was no answer.
+        retry_after: how long the receiver wants to be left alone; None if it did not say.
+    """
+
+    started_at: datetime
+    duration_ms: int
+    response_status: int | None = None
+    response_body: str = ""
+    error: str = ""
+    retry_after: timedelta | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the receiver took it."""
+        return self.response_status is not None and 200 <= self.response_status < 300
+
+    @property
+    def gone(self) -> bool:
+        """Whether the receiver says that it is no more (RFC 9110, section 15.5.11)."""
+        return self.response_status == GONE_STATUS
+
+
+# A loose index scan: one probe for each webhook that has pending deliveries, however
+# many those are.
+_DUE_WEBHOOKS = text("""
+    with recursive queues(webhook_id) as (
+        (select webhook_id from deliveries where next_attempt_at is not null
+         order by webhook_id limit 1)
+        union all
+        select (select webhook_id from deliveries
+                where next_attempt_at is not null and webhook_id > queues.webhook_id
+                order by webhook_id limit 1)
+        from queues where queues.webhook_id is not null
+    )
+    select webhooks.id as webhook_id, webhooks.organization_id,
+           webhooks.slow_since is not null as slow
+    from queues join webhooks on webhooks.id = queues.webhook_id
+    where webhooks.enabled and exists (
+        select from deliveries
+        where deliveries.webhook_id = queues.webhook_id
+          and deliveries.next_attempt_at <= :now
+          and (deliveries.claimed_until is null or deliveries.claimed_until <= :now)
+    )
+""")
+
+
+# Ends the claim with what the attempt came to, and adds the attempt.
+_SETTLE = text("""
+    with settled as (
+        update deliveries set
+            status = :status,
+            attempt_count = attempt_count + 1,
+            schedule_position = schedule_position + 1,
+            next_attempt_at = cast(:next_attempt_at as timestamptz),
+            claimed_until = null,
+            delivered_at = cast(:delivered_at as timestamptz)
+        where id = :delivery_id and claimed_until = :until
+        returning id, attempt_count
+    )
+    insert into attempts (delivery_id, number, started_at, duration_ms, response_status,
+                          response_body, error)
+    select id, attempt_count, :started_at, :duration_ms, cast(:response_status as integer),
+           :response_body, :error
+    from settled
+    returning number
+""")
+
+# Of each webhook that is enabled, those that have been due the longest.
+_CLAIM = text("""
+    with chosen as (
+        select due.id
+        from unnest(cast(:webhooks as uuid[]), cast(:shares as integer[]))
+             as asked(webhook_id, share)
+        join webhooks on webhooks.id = asked.webhook_id and webhooks.enabled
+        cross join lateral (
+            select id from deliveries
+            where deliveries.webhook_id = asked.webhook_id
+              and next_attempt_at <= :now
+              and (claimed_until is null or claimed_until <= :now)
+            order by next_attempt_at
+            limit asked.share
+            for update skip locked
+        ) due
+    )
+    update deliveries set claimed_until = :until
+    from chosen, webhooks
+    where deliveries.id = chosen.id and webhooks.id = deliveries.webhook_id
+    returning deliveries.id as delivery_id, deliveries.payload, deliveries.schedule_position,
+              deliveries.webhook_id, deliveries.organization_id, webhooks.url,
+              webhooks.sealed_secret, webhooks.sealed_previous_secret,
+              webhooks.previous_secret_expires_at,
+              webhooks.failing_since is not null as failing,
+              webhooks.slow_since is not null as slow
+""")
+
+
+async def find_due_webhooks(db: AsyncSession, now: datetime) -> Sequence[DueWebhook]:
+    """The webhooks that have something due that nobody has claimed."""
+    rows = await db.execute(_DUE_WEBHOOKS, {"now": now})
+    return [DueWebhook(**row) for row in rows.mappings()]
+
+
+async def claim_due(
+    db: AsyncSession, turns: Mapping[UUID, int], *, now: datetime, until: datetime
+) -> list[Claim]:
+    """Claims the deliveries of each webhook that have been due the longest.
+
+    Those of a webhook that is not enabled wait.
+
+    Args:
+        turns: how many at the most, by webhook.
+        until: when the claims run out.
+    """
+    asked = {"webhooks": list(turns), "shares": list(turns.values()), "now": now, "until": until}
+    rows = await db.execute(_CLAIM, asked)
+    return [Claim(until=until, **row) for row in rows.mappings()]
+
+
+async def record_attempt(
+    db: AsyncSession, claim: Claim, result: AttemptResult, retry_at: datetime | None
+) -> bool:
+    """Writes down an attempt and what follows from it.
+
+    Args:
+        retry_at: when to try again if it was not accepted; None gives up.
+
+    Returns:
+        False if the claim had run out, or the delivery is gone: nothing is written.
+    """
+    status = DELIVERED if result.accepted else FAILED if retry_at is None else PENDING
+    ended_at = result.started_at + timedelta(milliseconds=result.duration_ms)
+    outcome = {
+        "delivery_id": claim.delivery_id,
+        "until": claim.until,
+        "status": status,
+        "next_attempt_at": retry_at if status == PENDING else None,
+        "delivered_at": ended_at if status == DELIVERED else None,
+        "started_at": result.started_at,
+        "duration_ms": result.duration_ms,
+        "response_status": result.response_status,
+        "response_body": result.response_body,
+        "error": result.error,
+    }
+    return await db.scalar(_SETTLE, outcome) is not None
+
+
+async def lock_webhook(db: AsyncSession, webhook_id: UUID) -> None:
+    """Holds a webhook that will be changed together with one of its deliveries.
+
+    Before the delivery: a deletion takes them in this order, too.
+    """
+    await db.execute(
+        select(Webhook.id).where(Webhook.id == webhook_id).with_for_update(key_share=True)
+    )
+
+
+async def record_health(
+    db: AsyncSession, claim: Claim, now: datetime, *, failing: bool, slow: bool
+) -> None:
+    """Writes down how a receiver does; a healthy one that stays so needs none of this."""
+    changes = {}
+    if failing != claim.failing:
+        changes["failing_since"] = now if failing else None
+    if slow != claim.slow:
+        changes["slow_since"] = now if slow else None
+    await db.execute(
+        update(Webhook)
+        .where(Webhook.id == claim.webhook_id)
+        # What its owner sees of it has not changed.
+        .values(updated_at=Webhook.updated_at, **changes)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def delete_ended(db: AsyncSession, before: datetime, limit: int) -> int:
+    """Deletes deliveries, and their attempts, that are older than `before`.
+
+    A pending one is kept, unless its webhook is disabled: nobody waits so long.
+
+    Args:
+        limit: how many at the most.
+
+    Returns:
+        How many there were.
+    """
+    disabled = select(Webhook.id).where(~Webhook.enabled)
+    # Ids begin with the time they were made at, so the primary key answers "older than".
+    ended = (Delivery.id < earliest_id(before)) & or_(
+        Delivery.status != PENDING, Delivery.webhook_id.in_(disabled)
+    )
+    return await delete_batch(db, Delivery.id, ended, limit)

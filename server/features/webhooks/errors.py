@@ -1,0 +1,41 @@
+"""What can be refused about webhooks and their deliveries."""
+
+from __future__ import annotations
+
+from grpc import StatusCode
+from portico_kit.errors import DomainError
+
+
+class WebhookNotFoundError(DomainError):
+    """There is no such webhook."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "WEBHOOK_NOT_FOUND"
+
+
+class DeliveryNotFoundError(DomainError):
+    """There is no such delivery."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "DELIVERY_NOT_FOUND"
+
+
+class DeliveryPendingError(DomainError):
+    """The delivery is still on its way."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "DELIVERY_PENDING"
+
+
+class WebhookDisabledError(DomainError):
+    """The webhook is disabled; enable it first."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "WEBHOOK_DISABLED"
+
+
+class WebhookLimitReachedError(DomainError):
+    """The organization has as many webhooks as its tier allows."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "WEBHOOK_LIMIT_REACHED"

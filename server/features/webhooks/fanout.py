@@ -1,0 +1,231 @@
+"""From an event to its deliveries: what the workers ask about events that are not yet told."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from heapq import heappop, heappush
+from uuid import UUID
+
+from portico_kit.ids import new_id
+from portico_kit.storage.outbox import Event
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Integer,
+    String,
+    Text,
+    Uuid,
+    column,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.features.webhooks.delivery_queue import DueWebhook
+from server.features.webhooks.models import PENDING, Delivery, Webhook
+
+# Rows of one transaction: an organization with a hundred webhooks is not to hold up the
+# next one for long.
+MAX_DELIVERIES = 250
+# Organizations that share one transaction.
+MAX_ORGANIZATIONS = 50
+# Before the id of every organization.
+BEGINNING = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class FannedOut:
+    """What one batch came to.
+
+    Attributes:
+        count: how many events have their deliveries now.
+        due: the webhooks that have something to be sent.
+        last: the organization after which the next batch goes on.
+        more: whether there may be more events.
+    """
+
+    count: int = 0
+    due: Sequence[DueWebhook] = ()
+    last: UUID = BEGINNING
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """An event, and the webhooks that take it now."""
+
+    event: Event
+    webhooks: Sequence[Webhook]
+
+    @property
+    def cost(self) -> int:
+        """What it takes of a transaction; marking an event that nobody wants is a row, too."""
+        return max(1, len(self.webhooks))
+
+
+def event_payload(event: Event) -> str:
+    """The JSON text that is posted for an event, of the form that Standard Webhooks suggests."""
+    told = {
+        "type": event.type,
+        "timestamp": event.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "id": str(event.id),
+        "organizationId": str(event.organization_id),
+        "data": event.data,
+    }
+    return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
+
+
+async def fan_out(
+    db: AsyncSession, now: datetime, limit: int, after: UUID = BEGINNING
+) -> FannedOut:
+    """Makes the deliveries of events that have none yet; organizations take turns.
+
+    Events that another worker is at are left out. Whoever calls commits: the
+    deliveries and the mark on the events must come to be together.
+
+    Args:
+        limit: how many events at the most.
+        after: the organization that had the last turn.
+    """
+    events = await _claim_pending(db, limit, after)
+    if not events:
+        return FannedOut()
+    subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
+    batch = _fair_batch(
+        _Share(
+            event,
+            [each for each in subscribers.get(event.organization_id, ()) if each.takes(event.type)],
+        )
+        for event in events
+    )
+    for share in batch:
+        await add_deliveries(db, share.event, share.webhooks, now)
+    ids = [share.event.id for share in batch]
+    done = update(Event).where(Event.id.in_(ids)).values(fanned_out_at=now)
+    await db.execute(done.execution_options(synchronize_session=False))
+    due = {webhook.id: due_webhook(webhook) for share in batch for webhook in share.webhooks}
+    # A share of the claim is two events or more: a single one was the last of its organization.
+    last = batch[-1].event.organization_id
+    return FannedOut(len(batch), list(due.values()), last, more=len(events) > 1)
+
+
+def _fair_batch(shares: Iterable[_Share]) -> list[_Share]:
+    """As many as one transaction may hold, the next always of whoever has cost the least so far.
+
+    So an organization with a hundred webhooks has one event in it for a hundred of
+    another that has a single one; equals take turns in the order that they come in.
+    """
+    queues: defaultdict[UUID, deque[_Share]] = defaultdict(deque)
+    for share in shares:
+        queues[share.event.organization_id].append(share)
+    turns = [(0, place, queue) for place, queue in enumerate(queues.values())]
+    batch: list[_Share] = []
+    room = MAX_DELIVERIES
+    while turns:
+        cost, place, queue = heappop(turns)
+        share = queue.popleft()
+        room -= share.cost
+        # The first always has room.
+        if room < 0 and batch:
+            break
+        batch.append(share)
+        if queue:
+            heappush(turns, (cost + share.cost, place, queue))
+    return batch
+
+
+async def add_deliveries(
+    db: AsyncSession, event: Event, webhooks: Sequence[Webhook], now: datetime
+) -> None:
+    """Adds the deliveries of an event to these webhooks, in one statement.
+
+    One that is there already is left alone: it must not be sent twice.
+    """
+    if not webhooks:
+        return
+    ids = func.unnest(
+        literal([new_id() for _ in webhooks], ARRAY(Uuid())),
+        literal([webhook.id for webhook in webhooks], ARRAY(Uuid())),
+    ).table_valued(column("id", Uuid()), column("webhook_id", Uuid()), name="new")
+    new = ids.render_derived()
+    same = {
+        "organization_id": literal(event.organization_id, Uuid()),
+        "event_id": literal(event.id, Uuid()),
+        "event_type": literal(event.type, String()),
+        "payload": literal(event_payload(event), Text()),
+        "status": literal(PENDING, String()),
+        "attempt_count": literal(0, Integer()),
+        "schedule_position": literal(0, Integer()),
+        "next_attempt_at": literal(now, DateTime(timezone=True)),
+    }
+    rows = select(new.c.id, new.c.webhook_id, *same.values())
+    columns = ["id", "webhook_id", *same]
+    await db.execute(
+        insert(Delivery).from_select(columns, rows, include_defaults=False).on_conflict_do_nothing()
+    )
+
+
+def due_webhook(webhook: Webhook) -> DueWebhook:
+    """A webhook as the workers take turns with it."""
+    return DueWebhook(webhook.id, webhook.organization_id, webhook.slow_since is not None)
+
+
+# One probe for each organization that has pending events, however many those are; then
+# the oldest of each, from the organization on that comes after the last one.
+_PENDING = text("""
+    with recursive queues(organization_id) as (
+        (select organization_id from events where fanned_out_at is null
+         order by organization_id limit 1)
+        union all
+        select (select organization_id from events
+                where fanned_out_at is null and organization_id > queues.organization_id
+                order by organization_id limit 1)
+        from queues where queues.organization_id is not null
+    ),
+    turns as (
+        select organization_id from queues where organization_id is not null
+        order by organization_id <= :after, organization_id limit :organizations
+    )
+    select pending.* from turns cross join lateral (
+        select * from events
+        where events.organization_id = turns.organization_id and fanned_out_at is null
+        order by created_at
+        limit greatest(2, :limit / (select count(*) from turns))
+        for update skip locked
+    ) pending
+    order by turns.organization_id <= :after, turns.organization_id, pending.created_at
+""")
+
+
+async def _claim_pending(db: AsyncSession, limit: int, after: UUID) -> Sequence[Event]:
+    query = select(Event).from_statement(_PENDING)
+    shares = {"limit": limit, "after": after, "organizations": min(limit, MAX_ORGANIZATIONS)}
+    return (await db.scalars(query, shares)).all()
+
+
+async def _enabled_webhooks(
+    db: AsyncSession, organizations: Iterable[UUID]
+) -> Mapping[UUID, Sequence[Webhook]]:
+    """The webhooks that may want something, by organization.
+
+    Locked, so that none is deleted under its deliveries, nor falls behind or
+    catches up between this look and the commit; all other changes go on.
+    """
+    query = (
+        select(Webhook)
+        .where(Webhook.organization_id.in_(organizations), Webhook.enabled)
+        .order_by(Webhook.id)
+        .with_for_update(read=True, key_share=True)
+    )
+    found: defaultdict[UUID, list[Webhook]] = defaultdict(list)
+    for webhook in await db.scalars(query):
+        found[webhook.organization_id].append(webhook)
+    return found
