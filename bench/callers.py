@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator
 import redis
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest
-from portico_kit.clock import utc_now
 
 from edge.ratelimit.counters import Counters
 from edge.ratelimit.link import Link
 from edge.ratelimit.service import Failure, RateLimitService
 from edge.valkey import pool
+from portico_kit.clock import utc_now
 
 HELD_AT_ONCE = 1000
 FEW = 10_000

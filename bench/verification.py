@@ -12,9 +12,6 @@ import grpc
 import psycopg
 from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
-from portico_kit.ids import new_id
-from portico_kit.secrets import Secrets
-from portico_kit.tokens import api_key_prefix, new_api_key
 
 from bench import cpu
 from bench.baselines.start import PEPPER, fastapi
@@ -22,6 +19,9 @@ from bench.load import Result
 from bench.measure import HOST, Measurement
 from bench.population import Inhabitant
 from cli.run.state import load_secrets
+from portico_kit.ids import new_id
+from portico_kit.secrets import Secrets
+from portico_kit.tokens import api_key_prefix, new_api_key
 from tests.stack import Stack
 
 KEYS = 400

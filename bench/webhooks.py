@@ -22,14 +22,14 @@ from uuid import UUID, uuid4
 import psutil
 import psycopg
 from aiohttp import web
-from portico_kit.ids import new_id
-from portico_kit.secrets import Secrets
-from portico_kit.tasks.names import EVENT_TASK
-from portico_kit.tasks.notifier import WORKERS_ALIVE, CeleryTaskNotifier
 from redis.asyncio import Redis
 
 from cli.run.process import Command, spawn
 from cli.run.watchdog import Watchdog
+from portico_kit.ids import new_id
+from portico_kit.secrets import Secrets
+from portico_kit.tasks.names import EVENT_TASK
+from portico_kit.tasks.notifier import WORKERS_ALIVE, CeleryTaskNotifier
 from server.features.webhooks.secret import new_secret, seal
 from tests.stack import environment_for, running_postgres, running_valkey
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from portico_kit.settings import database_url
-from portico_kit.start import StartError
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cli.run.errors import RunError
+from portico_kit.settings import database_url
+from portico_kit.start import StartError
 from server.migrations import upgrade
 
 

@@ -12,12 +12,12 @@ import grpc
 import structlog
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from portico_kit.gc import freeze_startup_objects
-from portico_kit.signals import stop_signal
-from portico_kit.start import claim_socket
 
 from edge.settings import Engine
 from edge.surprises import Guarded
+from portico_kit.gc import freeze_startup_objects
+from portico_kit.signals import stop_signal
+from portico_kit.start import claim_socket
 
 GRACE_SECONDS = 5.0
 

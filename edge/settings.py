@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from portico_kit.settings import CountsUrl, ValkeyUrl
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from portico_kit.settings import CountsUrl, ValkeyUrl
 
 Engine = Literal["pygrpc-native", "grpcio"]
 LogLevel = Literal["debug", "info", "warning", "error"]

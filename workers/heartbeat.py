@@ -8,10 +8,10 @@ from typing import Any
 from celery import Celery
 from celery.bootsteps import StartStopStep
 from celery.worker.consumer import Tasks
-from portico_kit.tasks.failures import log_failures
-from portico_kit.tasks.notifier import WORKERS_ALIVE
 from redis.asyncio import Redis
 
+from portico_kit.tasks.failures import log_failures
+from portico_kit.tasks.notifier import WORKERS_ALIVE
 from workers.loop import LoopThread
 
 INTERVAL = timedelta(seconds=5)

@@ -8,6 +8,7 @@ from typing import Any
 
 from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging
+
 from portico_kit import logs
 
 # Celery tells of every task that comes and goes; our own lines say what was done.

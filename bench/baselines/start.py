@@ -11,7 +11,6 @@ from pathlib import Path
 
 import aiohttp
 import jwt
-from portico_kit.secrets import Secrets
 
 from bench.measure import Service
 from bench.processes import listening, process
@@ -21,6 +20,7 @@ from edge.gateway.main import find_envoy
 from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings
 from edge.gateway.transcoding import transcoder_filter
 from edge.gateway.typed import Json, extension, typed
+from portico_kit.secrets import Secrets
 from tests.stack import Stack, free_ports
 
 PEPPER = "api-key"

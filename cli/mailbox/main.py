@@ -9,14 +9,14 @@ import sys
 import structlog
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from portico_kit.logs import configure
-from portico_kit.signals import stop_signal
-from portico_kit.start import StartError, require_free
 
 from cli.mailbox.page import POLICY, render
 from cli.mailbox.store import Mailbox
 from cli.run.errors import RunError
 from cli.run.settings import Settings, read_settings
+from portico_kit.logs import configure
+from portico_kit.signals import stop_signal
+from portico_kit.start import StartError, require_free
 
 MAX_MAIL_BYTES = 5_000_000
 

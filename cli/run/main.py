@@ -9,8 +9,6 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from portico_kit.start import StartError, require_free
-
 from cli.run import console
 from cli.run.check import check
 from cli.run.errors import RunError
@@ -22,6 +20,7 @@ from cli.run.settings import Settings, read_settings
 from cli.run.state import load_secrets, owned_state
 from cli.run.supervisor import Supervisor
 from cli.run.watchdog import Watchdog
+from portico_kit.start import StartError, require_free
 
 READY_PATH = "/api/v1/health/ready"
 READY_SECONDS = 60.0

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from portico_kit.mail_server import smtp_url
-
 from cli.run.errors import RunError
+from portico_kit.mail_server import smtp_url
 
 # The kernel refuses longer addresses of unix sockets (108 bytes on Linux, 104 on macOS).
 MAX_SOCKET_PATH = 100

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
-from portico_kit.clock import Clock
-
 from edge.authorize.principal import Principal, Refused
+from portico_kit.clock import Clock
 
 PRINCIPAL_TTL = timedelta(minutes=5)
 # Long enough to take the weight off the core, too short to notice.

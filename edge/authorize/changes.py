@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import cast
 
 import structlog
-from portico_kit.edge_state.cache_invalidation import KEYS_CHANGED, ORGANIZATIONS_CHANGED
-from portico_kit.edge_state.imported_keys import FAMILIES, FAMILIES_CHANNEL
 from redis.asyncio import Redis
 
 from edge.authorize.directory import Directory
 from edge.subscription import follow, next_message
+from portico_kit.edge_state.cache_invalidation import KEYS_CHANGED, ORGANIZATIONS_CHANGED
+from portico_kit.edge_state.imported_keys import FAMILIES, FAMILIES_CHANNEL
 
 CHANNELS = (KEYS_CHANGED, ORGANIZATIONS_CHANGED, FAMILIES_CHANNEL)
 

@@ -16,12 +16,12 @@ from portico.keys.v1.api_key_service_pb2 import (
     VerifyApiKeyResponse,
 )
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
-from portico_kit.batching import BatchLoader
-from portico_kit.clock import timestamp
-from portico_kit.edge_state.imported_keys import is_foreign
 
 from edge.authorize.principal import Refused, Unavailable
 from edge.authorize.uses import Batch
+from portico_kit.batching import BatchLoader
+from portico_kit.clock import timestamp
+from portico_kit.edge_state.imported_keys import is_foreign
 
 # Less than the gateway waits for us, so that our answer is the one that is seen.
 TIMEOUT_SECONDS = 0.4

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from portico_kit.networks import allows
-
 from edge.authorize.principal import Outcome, Principal, Refused, Unavailable
+from portico_kit.networks import allows
 
 
 @dataclass(frozen=True, slots=True)

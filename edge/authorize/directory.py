@@ -7,11 +7,10 @@ import time
 from collections.abc import Collection
 from typing import Protocol
 
-from portico_kit.tokens import parse_api_key
-
 from edge.authorize.cache import Cache, Digest, digest
 from edge.authorize.families import Families
 from edge.authorize.principal import Outcome, Refused, Unavailable
+from portico_kit.tokens import parse_api_key
 
 # A refused secret that may be an imported key's is answered no sooner: a bcrypt hash takes time,
 # and by it a stranger could tell whose prefixes there are.

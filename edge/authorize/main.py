@@ -7,10 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
-from portico_kit import logs
-from portico_kit.clock import Clock, utc_now
-from portico_kit.settings import read
-from portico_kit.start import one_line
 
 from edge.authorize.cache import Cache
 from edge.authorize.changes import Changes
@@ -25,6 +21,10 @@ from edge.serve import run, serving
 from edge.settings import AuthorizeSettings
 from edge.subscription import end
 from edge.valkey import connect as connect_valkey
+from portico_kit import logs
+from portico_kit.clock import Clock, utc_now
+from portico_kit.settings import read
+from portico_kit.start import one_line
 
 NAME = "envoy.service.auth.v3.Authorization"
 VALKEY_TIMEOUT_SECONDS = 1.0

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyResponse
+
 from portico_kit.clock import moment
 
 

@@ -16,9 +16,6 @@ from typing import Protocol, cast
 
 import structlog
 from portico.keys.v1.api_key_service_pb2 import VerifyApiKeyResponse
-from portico_kit.batching import BatchLoader
-from portico_kit.clock import Clock, moment
-from portico_kit.edge_state.cache_invalidation import CHANGES, owned, verified
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -26,6 +23,9 @@ from edge.authorize.cache import TOKEN_MARGIN
 from edge.authorize.core import Answer
 from edge.authorize.principal import Outcome, principal
 from edge.authorize.seals import Seals
+from portico_kit.batching import BatchLoader
+from portico_kit.clock import Clock, moment
+from portico_kit.edge_state.cache_invalidation import CHANGES, owned, verified
 
 # Short: should the core die between a commit and its announcement, it ends by itself.
 SHARED_TTL = timedelta(minutes=1)

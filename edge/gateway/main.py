@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from portico_kit.settings import read
-from portico_kit.start import StartError, claim_socket, one_line, require_free
-
 from edge.gateway import contract, launcher
 from edge.gateway.bootstrap import render
 from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings, GatewaySettings
+from portico_kit.settings import read
+from portico_kit.start import StartError, claim_socket, one_line, require_free
 
 # A call that was accepted last may take all of its time.
 DRAIN_MARGIN_SECONDS = 2.0

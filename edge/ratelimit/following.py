@@ -11,16 +11,16 @@ from collections.abc import Callable
 from typing import cast
 
 import structlog
+from redis.asyncio import Redis
+
+from edge.ratelimit.policy import Limits
+from edge.subscription import follow, next_message
 from portico_kit.edge_state.limits import (
     LIMITS_CHANNEL,
     LIMITS_HASH,
     LIMITS_WHOLE,
     OrganizationLimits,
 )
-from redis.asyncio import Redis
-
-from edge.ratelimit.policy import Limits
-from edge.subscription import follow, next_message
 
 log = structlog.get_logger("ratelimit")
 

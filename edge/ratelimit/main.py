@@ -7,10 +7,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
-from portico_kit import logs
-from portico_kit.clock import Clock, utc_now
-from portico_kit.settings import read
-from portico_kit.start import one_line, require_free
 from prometheus_client import start_http_server
 
 from edge.ratelimit.cluster import ClusterLink
@@ -24,6 +20,10 @@ from edge.serve import run, serving
 from edge.settings import RateLimitSettings
 from edge.subscription import end
 from edge.valkey import connect, pool
+from portico_kit import logs
+from portico_kit.clock import Clock, utc_now
+from portico_kit.settings import read
+from portico_kit.start import one_line, require_free
 
 NAME = "envoy.service.ratelimit.v3.RateLimitService"
 METHOD = "ShouldRateLimit"

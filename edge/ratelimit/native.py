@@ -17,10 +17,10 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2
-from portico_kit.start import claim_socket
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from edge.ratelimit.service import MALFORMED, SURPRISE, Answer, Failure, Service
+from portico_kit.start import claim_socket
 
 # More at once would keep the first one waiting for the last.
 LARGEST_BATCH = 256

@@ -13,12 +13,11 @@ from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
-from portico_kit.edge_state.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
-
 from edge.ratelimit import rules
 from edge.ratelimit.rules import OF_THE_TIER, Category
 from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import Period, Window, Windows
+from portico_kit.edge_state.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
 
 DOMAIN = "portico"
 

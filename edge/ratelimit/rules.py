@@ -11,10 +11,9 @@ from functools import lru_cache
 from itertools import product
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from portico_kit.edge_state.limits import LARGEST_LIMIT, OrganizationLimits, Rates
-
 from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import BURST_SECONDS, Period, Window, Windows
+from portico_kit.edge_state.limits import LARGEST_LIMIT, OrganizationLimits, Rates
 
 
 class Category(StrEnum):

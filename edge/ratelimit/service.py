@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import structlog
 from google.protobuf.message import DecodeError
 from grpc import StatusCode
-from portico_kit.clock import Clock
 
 from edge.ratelimit.counters import Counted, Counters
 from edge.ratelimit.decision import Counts, after_charge, before_charge
@@ -18,6 +17,7 @@ from edge.ratelimit.question import BadQuestionError, Question, Questions, Refus
 from edge.ratelimit.script import ADMITTED, REFUSED
 from edge.ratelimit.shadows import NO_SHADOWS, Shadows
 from edge.ratelimit.windows import milliseconds
+from portico_kit.clock import Clock
 
 log = structlog.get_logger("ratelimit")
 

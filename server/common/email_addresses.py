@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 import idna
+
 from portico_kit.errors import FieldViolation, InvalidRequestError
 
 LONGEST = 254  # octets (RFC 5321, 4.5.3.1.3, without the angle brackets)

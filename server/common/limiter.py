@@ -12,6 +12,7 @@ import grpc
 from envoy.extensions.common.ratelimit.v3 import ratelimit_pb2
 from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
 from grpc import StatusCode, aio
+
 from portico_kit.errors import DomainError, UnavailableError
 from portico_kit.secrets import Secrets
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from alembic import context
-from portico_kit.start import StartError
 from sqlalchemy import Connection, create_engine, text
 
+from portico_kit.start import StartError
 from server.migrations.models import metadata
 
 # Two processes that start at once must not migrate at once.

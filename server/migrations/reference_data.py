@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from server.features.organizations.roles import ROLES
+from server.app import ROLES
 from server.features.organizations.seed import sync_roles
 from server.migrations import SyncStep
 

@@ -25,12 +25,12 @@ from portico.keys.v1.api_key_service_pb2 import (
     RecordApiKeyUsesResponse,
     VerifyApiKeyResponse,
 )
-from portico_kit.clock import moment, timestamp
-from portico_kit.ids import new_id
-from portico_kit.tokens import new_api_key
 
 from edge.authorize.main import authorize
 from edge.settings import AuthorizeSettings
+from portico_kit.clock import moment, timestamp
+from portico_kit.ids import new_id
+from portico_kit.tokens import new_api_key
 from tests.ratelimit.harness import NOON, Clock
 
 INTERNAL_TOKEN = "the-secret-that-internal-callers-share"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
-from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from redis.asyncio import Redis
 
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from tests.authorize.harness import Edge, Key, until
 
 OFFICE = ["192.0.2.0/24", "2001:db8:7::/48"]

@@ -6,10 +6,10 @@ import time
 
 import pytest
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
-from portico_kit.tokens import new_api_key
 from pydantic import SecretStr
 
 from edge.settings import AuthorizeSettings
+from portico_kit.tokens import new_api_key
 from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
 
 

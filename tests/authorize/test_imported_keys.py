@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+from redis.asyncio import Redis
+
+from edge.settings import AuthorizeSettings
 from portico_kit.edge_state.imported_keys import (
     EVERYBODY,
     FAMILIES,
@@ -15,9 +18,6 @@ from portico_kit.edge_state.imported_keys import (
     FAMILIES_WHOLE,
 )
 from portico_kit.tokens import new_api_key
-from redis.asyncio import Redis
-
-from edge.settings import AuthorizeSettings
 from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
 
 FAMILY = "acme_l"

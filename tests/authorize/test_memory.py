@@ -9,13 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-from portico_kit.edge_state.cache_invalidation import CacheInvalidator
-from portico_kit.ids import new_id
-from portico_kit.tokens import new_api_key
 from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
 from edge.settings import AuthorizeSettings
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator
+from portico_kit.ids import new_id
+from portico_kit.tokens import new_api_key
 from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
 from tests.ratelimit.harness import NOON
 from tests.stack import running_valkey

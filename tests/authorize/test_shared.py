@@ -10,13 +10,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from portico_kit.edge_state.cache_invalidation import CacheInvalidator, verified
-from portico_kit.tokens import new_api_key
 from redis.asyncio import Redis
 
 from edge.authorize import main
 from edge.authorize.seals import Seals
 from edge.settings import AuthorizeSettings
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator, verified
+from portico_kit.tokens import new_api_key
 from tests.authorize.harness import INTERNAL_TOKEN, Edge, FakeCore, Key, running_edge, until
 from tests.ratelimit.harness import NOON
 

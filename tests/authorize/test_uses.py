@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from portico_kit.tokens import new_api_key
 
 from edge.authorize import uses
 from edge.settings import AuthorizeSettings
+from portico_kit.tokens import new_api_key
 from tests.authorize.harness import FakeCore, Key, running_edge, until
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from portico_kit.storage.audit import AuditEntry
-from portico_kit.storage.outbox import Event
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.common.records import AuditEntry, Event
 from tests.core.world import World
 
 

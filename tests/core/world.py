@@ -27,12 +27,12 @@ from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
 from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 from portico.webhooks.v1.webhook_service_pb2_grpc import WebhookServiceStub
-from portico_kit.clock import utc_now
-from portico_kit.secrets import Secrets
-from portico_kit.storage.outbox import EMAIL_PURPOSE, Email
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from portico_kit.clock import utc_now
+from portico_kit.secrets import Secrets
+from server.features.emails.models import EMAIL_PURPOSE, Email
 from server.features.webhooks.resolution import NameNotFoundError
 
 PASSWORD = "correct horse battery"

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from grpc import StatusCode
-from portico_kit.errors import DomainError
 
 import server
 from edge.gateway import replies
+from portico_kit.errors import DomainError
 from tests.docs.tables import ROOT, rows
 
 _STATUS = re.compile(r'^  \[(\d+)\] = \{ (\d+), "[A-Z_]+" \},$', re.MULTILINE)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import pytest
+
 from portico_kit.batching import BatchLoader
 
 

@@ -6,6 +6,7 @@ import pytest
 from portico.type.v1 import options_pb2
 from portico.users.v1.user_pb2 import User
 from portico.users.v1.user_service_pb2 import ListUsersResponse
+
 from portico_contract.methods import (
     REDACTED,
     Method,

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 from portico.auth.v1 import auth_service_pb2 as auth
-from portico_kit.errors import InvalidRequestError
 from protovalidate import Validator
 
+from portico_kit.errors import InvalidRequestError
 from server.common.email_addresses import (
     is_writable,
     new_email,

@@ -16,8 +16,9 @@ from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.type.v1 import rules_pb2
 from portico.users.v1 import user_service_pb2 as users
-from portico_kit.rpc.validation import field_violations
 from protovalidate import Validator
+
+from portico_kit.rpc.validation import field_violations
 
 VALIDATOR = Validator()
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from portico.keys.v1.api_key_service_pb2 import ListApiKeysRequest
 from portico.users.v1.user_service_pb2 import ListUsersRequest
+
 from portico_kit.errors import InvalidRequestError
 from portico_kit.paging import DEFAULT_LIMIT, Cursors
 from portico_kit.secrets import Secrets

@@ -6,6 +6,7 @@ import base64
 
 import pytest
 from cryptography.exceptions import InvalidTag
+
 from portico_kit.secrets import Secrets
 
 MASTER = bytes(range(32))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from portico_kit.tokens import ALPHABET, api_key_prefix, new_api_key, parse_api_key
 
 

@@ -14,16 +14,17 @@ from typing import Any
 import psycopg
 import pytest
 from grpc import aio
-from portico_kit.clock import utc_now
-from portico_kit.rpc.server import Server
 from psycopg import sql
 from pydantic import SecretStr
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
+from portico_kit.clock import utc_now
+from portico_kit.rpc.server import Server
+from server.core import build
+from server.features.webhooks.resolution import Resolver
 from server.migrations import upgrade
 from server.settings import Settings
-from server.wiring import build
 from tests.core.world import INTERNAL_TOKEN, DrivenClock, KnownNames, RecordingWaker, World
 from tests.stack import PostgresServer
 
@@ -109,11 +110,11 @@ async def world(postgres: PostgresServer, valkey_url: str, left: Left) -> AsyncI
         await parts.enter_async_context(ratelimit(edge))
         clock, waker = DrivenClock(), RecordingWaker()
         parts.enter_context(clock.later(left.taken_at + timedelta(minutes=10) - utc_now()))
-        core = build(settings, clock=clock, waker=waker, resolver=KnownNames())
+        core = build(settings, clock=clock, notifier=waker, replaced={Resolver: KnownNames()})
         parts.push_async_callback(core.close)
-        await core.signing_keys.load()
-        server = Server(settings.grpc_engine, core.pipeline, core.features)
+        await core.prepare()
+        server = Server(settings.grpc_engine, core.pipeline, core.services)
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.engine, settings.secrets, clock, waker)
+        yield World(channel, core.parts.engine, settings.secrets, clock, waker)

@@ -7,12 +7,12 @@ import sys
 
 import psycopg
 import pytest
-from portico_kit.start import StartError
 from sqlalchemy import Connection
 
 from cli.migrate import main
 from cli.run.errors import RunError
-from server.features.organizations.roles import ROLES
+from portico_kit.start import StartError
+from server.app import ROLES
 from server.migrations import upgrade
 from tests.migrations.test_revisions import differences, history
 from tests.migrations.test_upgrade_from_0_1_0 import content

@@ -108,7 +108,7 @@ def test_a_revision_runs_no_code_that_can_change_after_it_was_written(path: Path
 @pytest.mark.parametrize(
     ("source", "found"),
     [
-        ("from server.features.organizations.roles import ROLES", "server"),
+        ("from server.app import ROLES", "server"),
         ("import portico_kit.storage.base as base", "portico_kit"),
         ("def upgrade():\n    from workers import tasks", "workers"),
         ("import edge.settings", "edge"),

@@ -17,12 +17,12 @@ from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.users.v1 import user_service_pb2 as users
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
-from portico_kit.storage.base import sessions
 from psycopg import sql
 from sqlalchemy import text
 from standardwebhooks import Webhook
 
-from server.features.organizations.roles import ROLES
+from portico_kit.storage.base import sessions
+from server.app import ROLES
 from server.features.webhooks.addresses import AddressPolicy
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut

@@ -11,8 +11,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from portico_kit.tokens import new_api_key
 
+from portico_kit.tokens import new_api_key
 from tests.platform.conftest import Tenant
 from tests.stack import Stack
 

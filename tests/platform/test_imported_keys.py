@@ -15,9 +15,9 @@ from uuid import uuid4
 import aiohttp
 import bcrypt
 import pytest
-from portico_kit.edge_state.imported_keys import FAMILIES
 from redis.asyncio import Redis
 
+from portico_kit.edge_state.imported_keys import FAMILIES
 from tests.platform.conftest import Tenant, execute
 from tests.platform.test_api_keys import FORGET_SECONDS, becomes, status, use
 from tests.stack import Stack

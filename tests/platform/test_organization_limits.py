@@ -7,9 +7,9 @@ import time
 from typing import Any
 
 import pytest
-from portico_kit.edge_state.limits import LIMITS_HASH
 from redis.asyncio import Redis
 
+from portico_kit.edge_state.limits import LIMITS_HASH
 from tests.platform.conftest import Tenant, execute
 from tests.stack import Stack
 

@@ -12,11 +12,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from portico.users.v1.user_service_pb2 import GetMeRequest
 from portico.users.v1.user_service_pb2_grpc import UserServiceStub
+
+from cli.run.state import load_secrets
 from portico_kit.clock import utc_now
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import create_engine
-
-from cli.run.state import load_secrets
 from server.features.auth.signing_keys import MAX_AGE, SigningKeys
 from tests.platform.conftest import PASSWORD, Client, Tenant, execute
 from tests.stack import Stack

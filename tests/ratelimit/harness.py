@@ -14,11 +14,11 @@ from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescript
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest, RateLimitResponse
 from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceStub
 from google.protobuf.wrappers_pb2 import UInt64Value
-from portico_kit.edge_state.limits import LIMITS_CHANNEL, LIMITS_HASH, OrganizationLimits
 from redis.asyncio import Redis
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
+from portico_kit.edge_state.limits import LIMITS_CHANNEL, LIMITS_HASH, OrganizationLimits
 
 # The start of an hour, a minute and a burst span, in the middle of a month.
 NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)

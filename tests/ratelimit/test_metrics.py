@@ -11,11 +11,11 @@ import aiohttp
 import grpc
 import pytest
 from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceStub
-from portico_kit.edge_state.limits import LIMITS_HASH, OrganizationLimits
 from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
+from portico_kit.edge_state.limits import LIMITS_HASH, OrganizationLimits
 from tests.ratelimit.harness import Gateway, somebody, somewhere
 from tests.ratelimit.test_process import running
 from tests.stack import free_ports, running_valkey

@@ -11,10 +11,10 @@ import structlog
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitResponse
 from envoy.type.v3.ratelimit_unit_pb2 import RateLimitUnit
-from portico_kit.edge_state.limits import OrganizationLimits
 from redis.asyncio import Redis
 
 from edge.settings import RateLimitSettings
+from portico_kit.edge_state.limits import OrganizationLimits
 from tests.ratelimit.harness import (
     Clock,
     Gateway,

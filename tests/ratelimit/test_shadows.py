@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from portico_kit.edge_state.limits import OrganizationLimits
-
 from edge.settings import RateLimitSettings
+from portico_kit.edge_state.limits import OrganizationLimits
 from tests.ratelimit.conftest import PATIENT
 from tests.ratelimit.harness import (
     Answer,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from portico_kit.edge_state.limits import OrganizationLimits
 from redis.asyncio import Redis
 
+from portico_kit.edge_state.limits import OrganizationLimits
 from tests.ratelimit.harness import Clock, Gateway, Organizations, somebody
 from tests.ratelimit.model import ExactModel
 from tests.ratelimit.test_organizations import with_limit

@@ -13,7 +13,6 @@ import grpc
 import pytest
 from envoy.service.ratelimit.v3.rls_pb2_grpc import RateLimitServiceStub
 from grpc_health.v1 import health_pb2
-from portico_kit.edge_state.limits import LIMITS_HASH, OrganizationLimits
 from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
@@ -21,6 +20,7 @@ from edge.ratelimit.following import OrganizationLimitsFollower
 from edge.ratelimit.main import FIRST_LOAD_SECONDS, NAME
 from edge.subscription import end
 from edge.valkey import connect
+from portico_kit.edge_state.limits import LIMITS_HASH, OrganizationLimits
 from tests.ratelimit.harness import Gateway, somebody
 from tests.ratelimit.test_process import health, running
 from tests.stack import running_valkey

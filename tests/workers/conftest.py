@@ -8,11 +8,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from portico_kit.secrets import Secrets
-from portico_kit.storage.base import create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cli.run.watchdog import Watchdog
+from portico_kit.secrets import Secrets
+from portico_kit.storage.base import create_engine
 from server.features.webhooks.addresses import AddressPolicy
 from server.features.webhooks.delivery.deliverer import Capacity, Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from portico_kit.tasks.notifier import WORKERS_ALIVE, CeleryTaskNotifier
 from redis.asyncio import Redis
 
 from cli.run.process import Child, Command, spawn
 from cli.run.watchdog import Watchdog
+from portico_kit.tasks.notifier import WORKERS_ALIVE, CeleryTaskNotifier
 from tests.stack import environment_for
 from tests.workers.harness import eventually
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from redis import Redis
+
 from portico_kit.tasks.names import EVENT_TASK
 from portico_kit.tasks.notifier import KEY_PREFIX, celery_client
-from redis import Redis
 
 
 async def test_celery_keeps_to_its_prefix_and_to_the_database_of_the_address(

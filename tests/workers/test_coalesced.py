@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from portico_kit.tasks.coalescing import CoalescingJob
 
 

@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 import pytest
 from aiohttp import web
-from portico_kit.clock import utc_now
 from standardwebhooks import WebhookVerificationError
 
+from portico_kit.clock import utc_now
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery.http import retry_after

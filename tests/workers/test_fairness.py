@@ -8,9 +8,9 @@ from collections import Counter
 from datetime import timedelta
 
 from aiohttp import web
-from portico_kit.storage.outbox import Event
 from sqlalchemy import select
 
+from server.common.records import Event
 from server.features.webhooks.delivery.backlog import Backlog
 from server.features.webhooks.delivery.deliverer import Capacity
 from server.features.webhooks.delivery.event_fan_out import EventFanOut

@@ -13,9 +13,9 @@ from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
 from portico.users.v1 import user_service_pb2 as users
 from portico.users.v1.user_service_pb2_grpc import UserServiceStub
-from portico_kit.tasks.names import EVENT_TASK
 
 from cli.run.process import Child
+from portico_kit.tasks.names import EVENT_TASK
 from tests.stack import free_ports
 from tests.workers.harness import Receiver, Subscription
 from tests.workers.processes import Platform

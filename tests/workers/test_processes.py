@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from portico_kit.tasks.names import DELIVERY_TASK, EVENT_TASK
-from portico_kit.tasks.notifier import WORKERS_ALIVE
 from redis.asyncio import Redis
 
 from cli.run.process import Child
+from portico_kit.tasks.names import EVENT_TASK
+from portico_kit.tasks.notifier import WORKERS_ALIVE
+from server.features.webhooks.names import DELIVERY_TASK
 from tests.stack import running_valkey
 from tests.workers.harness import Receiver, Subscription, Tenants, accept, eventually
 from tests.workers.processes import Platform

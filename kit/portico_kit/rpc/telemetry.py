@@ -12,9 +12,9 @@ from typing import Any
 
 import structlog
 from google.protobuf.message import Message
-from portico_contract.methods import redacted
 from prometheus_client import Counter, Histogram
 
+from portico_contract.methods import redacted
 from portico_kit.call import Call
 from portico_kit.errors import DomainError
 from portico_kit.rpc.pipeline import Proceed

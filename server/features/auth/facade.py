@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from portico_kit.batching import BatchLoader
 from portico_kit.clock import Clock
 from portico_kit.storage.reads import Reads
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from server.features.auth.repository import HOLDING, SessionRepository
 from server.features.users.facade import Account, account
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from portico.auth.v1 import auth_service_pb2 as pb
 from portico.auth.v1.session_pb2 import Session as SessionMessage
+
 from portico_kit.clock import timestamp
 from portico_kit.jwt import ACCESS_TOKEN_LIFETIME, ALGORITHM
-
 from server.features.auth.models import Session
 from server.features.auth.signing_keys import PublishedKey
 from server.features.auth.token_pairs import TokenPair

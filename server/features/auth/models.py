@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from portico_kit.storage.base import Base, Identified
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portico_kit.storage.base import Base, Identified
 from server.features.auth.errors import RefreshTokenInvalidError, RefreshTokenReusedError
 
 IDLE_LIFETIME = timedelta(days=7)

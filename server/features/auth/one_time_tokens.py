@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from portico_kit.ids import new_id
-from portico_kit.secrets import Secrets
-from portico_kit.tokens import new_token
 from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from portico_kit.ids import new_id
+from portico_kit.secrets import Secrets
+from portico_kit.tokens import new_token
 from server.features.auth.errors import OneTimeTokenInvalidError
 from server.features.auth.models import OneTimeToken
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
-from portico_kit.storage.reads import keyed_query
 from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
+from portico_kit.storage.reads import keyed_query
 from server.features.auth.models import RefreshToken, Session
 from server.features.users.facade import session_may_hold, with_account
 

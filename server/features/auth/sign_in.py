@@ -7,7 +7,6 @@ from uuid import UUID
 
 from portico_kit.call import Call
 from portico_kit.errors import DomainError
-
 from server.features.auth.email_verification import EmailVerification
 from server.features.auth.errors import (
     AccountSuspendedError,

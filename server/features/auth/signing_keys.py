@@ -17,14 +17,14 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
 from portico_kit.clock import Clock
 from portico_kit.ids import new_id
 from portico_kit.jwt import SigningKey
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import sessions
-from sqlalchemy import func, or_, select
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-
 from server.features.auth.models import StoredSigningKey
 
 PURPOSE = "signing-key"

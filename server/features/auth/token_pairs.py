@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from portico_kit.ids import new_id
 from portico_kit.jwt import TokenIssuer
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from server.features.auth.models import RefreshToken, Session
 from server.features.auth.repository import SessionRepository
 from server.features.organizations.facade import Tenants

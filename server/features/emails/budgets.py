@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Literal
 
 from portico_kit.call import Call
-
 from server.common.limiter import Limiter, Payer
 
 # An address has a budget for each kind: who uses up the invitations to an address does

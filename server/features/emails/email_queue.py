@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from portico_kit.storage.outbox import Email
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from server.features.emails.models import Email
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from portico_kit.tasks.notifier import WORKERS_ALIVE
 from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from portico_kit.tasks.notifier import WORKERS_ALIVE
 from server.features.health.service import Probe
 
 

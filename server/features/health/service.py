@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from grpc import StatusCode
 from portico.health.v1 import health_service_pb2 as pb
+
 from portico_kit.call import Call
 from portico_kit.errors import DomainError
 

@@ -9,7 +9,6 @@ from portico_kit.batching import BatchLoader
 from portico_kit.call import KeyGrant
 from portico_kit.clock import Clock
 from portico_kit.storage.reads import Reads
-
 from server.features.keys.read_models import KeyGrantView
 from server.features.keys.repository import GRANTS
 

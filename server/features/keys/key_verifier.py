@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from portico.keys.v1 import api_key_service_pb2 as pb
+
 from portico_kit.batching import BatchLoader
 from portico_kit.clock import timestamp
 from portico_kit.edge_state.imported_keys import is_foreign
@@ -14,7 +15,6 @@ from portico_kit.jwt import TokenIssuer
 from portico_kit.secrets import Secrets
 from portico_kit.storage.reads import Reads
 from portico_kit.tokens import parse_api_key
-
 from server.features.keys import messages
 from server.features.keys.imported.adoption import FirstUses
 from server.features.keys.read_models import KeyView, secret_id

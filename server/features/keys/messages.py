@@ -8,10 +8,10 @@ from uuid import UUID
 from portico.keys.v1 import api_key_pb2 as pb
 from portico.keys.v1 import api_key_service_pb2 as service_pb
 from portico.keys.v1.api_key_import_pb2 import ApiKeyImport
+
 from portico_kit.clock import moment, timestamp
 from portico_kit.ids import new_id
 from portico_kit.networks import normal_cidrs
-
 from server.features.keys.errors import ApiKeyInvalidError
 from server.features.keys.models import ApiKey
 from server.features.keys.read_models import KeyView

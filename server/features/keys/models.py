@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from portico_kit.edge_state.imported_keys import PREFIX_LONGEST
-from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -19,6 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portico_kit.edge_state.imported_keys import PREFIX_LONGEST
+from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
 from server.features.keys.errors import ApiKeyRevokedError
 from server.features.keys.read_models import status_at
 

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from portico_kit.edge_state.imported_keys import PREFIX_SHORTEST, possible_prefixes
-from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
-from portico_kit.storage.reads import keyed_query
 from sqlalchemy import and_, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from portico_kit.edge_state.imported_keys import PREFIX_SHORTEST, possible_prefixes
+from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
+from portico_kit.storage.reads import keyed_query
 from server.features.keys.models import ApiKey, ImportedSecret
 from server.features.keys.read_models import KeyGrantView, KeyView
 from server.features.organizations.facade import is_alive

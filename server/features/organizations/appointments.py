@@ -7,10 +7,10 @@ from uuid import UUID
 
 from portico.organizations.v1 import organization_service_pb2 as pb
 from portico.organizations.v1.organization_pb2 import Member as MemberMessage
+
 from portico_kit.call import Call
 from portico_kit.errors import NotFoundError
 from portico_kit.ids import parse_id
-
 from server.features.emails.facade import Mailer
 from server.features.organizations import messages
 from server.features.organizations.errors import (
@@ -19,6 +19,7 @@ from server.features.organizations.errors import (
     OwnerSuspendedError,
     SelfAppointmentError,
 )
+from server.features.organizations.mails import OWNER_APPOINTED
 from server.features.organizations.models import Membership, Organization
 from server.features.organizations.repository import MembershipRepository, OrganizationRepository
 from server.features.organizations.roles import OWNER
@@ -76,7 +77,7 @@ class Appointments:
             self.mailer.send(
                 call,
                 contact.email,
-                "owner_appointed",
+                OWNER_APPOINTED,
                 display_name=contact.display_name,
                 organization_name=organization.name,
                 owner_name=owner.display_name,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from portico.organizations.v1 import organization_service_pb2 as pb
+
 from portico_kit.call import Call
 from portico_kit.errors import UnavailableError
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
-
 from server.common.email_addresses import new_email
 from server.common.limiter import Payer
+from server.common.roles import Roles
 from server.features.emails.budgets import MailBudgets
 from server.features.emails.facade import Mailer
 from server.features.organizations import pending_invitations
@@ -23,6 +25,7 @@ from server.features.organizations.errors import (
     InvitationNotFoundError,
     InvitationRevokedError,
 )
+from server.features.organizations.mails import INVITATION
 from server.features.organizations.models import Invitation, Organization
 from server.features.organizations.ports import ApiKeys
 from server.features.organizations.repository import (
@@ -30,15 +33,11 @@ from server.features.organizations.repository import (
     MembershipRepository,
     OrganizationRepository,
 )
-from server.features.organizations.roles import (
-    INVITATION_LIFETIME,
-    ROLES,
-    may_invite,
-    permissions_of,
-)
+from server.features.organizations.roles import may_invite, permissions_of
 from server.features.users.facade import Accounts, Contact
 
 PURPOSE = "one-time-token"
+INVITATION_LIFETIME = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,7 @@ class Invitations:
     mailer: Mailer
     budgets: MailBudgets
     secrets: Secrets
+    roles: Roles
 
     async def issue(
         self, request: pb.CreateInvitationRequest, organization: Organization, call: Call
@@ -136,9 +136,11 @@ class Invitations:
             UnavailableError: if only a newer release knows the role, which is being rolled out.
         """
         invitation.require_pending(call.now)
-        if invitation.role not in ROLES:
+        if invitation.role not in self.roles:
             raise UnavailableError
-        if not may_invite(invitation.role, await self._inviter_permissions(invitation, call)):
+        if not may_invite(
+            self.roles, invitation.role, await self._inviter_permissions(invitation, call)
+        ):
             pending_invitations.revoke(invitation, call)
             raise InvitationRevokedError
 
@@ -154,7 +156,7 @@ class Invitations:
         role = await MembershipRepository(call.db).acting_role(
             organization_id, invitation.invited_by
         )
-        return permissions_of(role) if role else frozenset()
+        return permissions_of(self.roles, role) if role else frozenset()
 
     def _hash(self, token: str) -> bytes:
         return self.secrets.mac(PURPOSE, token)
@@ -174,7 +176,7 @@ class Invitations:
         self.mailer.send(
             call,
             invitation.email,
-            "invitation",
+            INVITATION,
             token=token,
             organization_name=organization.name,
             inviter_name=inviter.display_name if inviter else organization.name,

@@ -9,13 +9,13 @@ from __future__ import annotations
 from uuid import UUID
 from zoneinfo import available_timezones
 
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from portico_kit.edge_state import limits as kit
 from portico_kit.edge_state.projection import Projection
 from portico_kit.errors import invalid
 from portico_kit.storage.base import sessions
-from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from server.features.organizations.models import OrganizationLimits
 from server.features.organizations.repository import LimitsRepository
 

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from portico.organizations.v1 import organization_pb2 as pb
 from portico.organizations.v1.organization_service_pb2 import UpdateOrganizationLimitsRequest
+
 from portico_kit.clock import timestamp
 from portico_kit.edge_state.limits import OVERRIDABLE, PERIODS, Rates
-
 from server.features.organizations.models import (
     Invitation,
     Membership,

@@ -6,8 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from portico_kit.errors import ConcurrentUpdateError, UnavailableError
-from portico_kit.storage.base import Base, ConstraintErrors, Identified, Timestamped, Versioned
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
@@ -20,6 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portico_kit.errors import ConcurrentUpdateError, UnavailableError
+from portico_kit.storage.base import Base, ConstraintErrors, Identified, Timestamped, Versioned
 from server.features.organizations.errors import (
     AlreadyMemberError,
     InvitationAlreadyUsedError,
@@ -38,7 +38,7 @@ EXPIRED = "expired"
 
 
 class Role(Base):
-    """The name of a role that a member can have; rules.py decides which there are.
+    """The name of a role that a member can have; the code decides which there are.
 
     `migrate` keeps the table up to date, so that no row can name a role that does not exist.
     """

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from sqlalchemy import ColumnElement, Exists, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from server.features.organizations.models import (
     EXPIRED,
     PENDING,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from portico_kit.start import StartError
 from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from portico_kit.start import StartError
 from server.features.organizations.models import Invitation, Membership, Role
 
 

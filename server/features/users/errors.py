@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grpc import StatusCode
+
 from portico_kit.errors import DomainError
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from portico.users.v1.user_pb2 import User as UserMessage
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from portico_kit.batching import BatchLoader
 from portico_kit.ids import new_id
 from portico_kit.storage.reads import Reads
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from server.common.email_addresses import new_email, normal_email
 from server.features.users import messages
 from server.features.users.models import User, UserProfile

@@ -7,9 +7,9 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from portico.users.v1 import user_pb2 as pb
 from portico.users.v1.user_service_pb2 import UpdateMeRequest
+
 from portico_kit.changes import merge
 from portico_kit.clock import timestamp
-
 from server.features.users.models import User
 from server.features.users.repository import UserView
 

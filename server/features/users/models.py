@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from portico_kit.errors import DomainError
-from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, text
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portico_kit.errors import DomainError
+from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
 from server.features.users.errors import EmailTakenError
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 from portico_kit.errors import invalid
-
 from server.features.users.common_passwords import COMMON
 
 # A shorter local part ("ann") stands in too many good passwords by chance.

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import bcrypt
+
 from portico_kit.threads import low_priority_executor
 
 T = TypeVar("T")

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Literal, Protocol
 from uuid import UUID
 
-from portico_kit.call import Call
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from portico_kit.call import Call
 
 
 class SessionEnder(Protocol):

@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
-from portico_kit.storage.reads import keyed_query
 from sqlalchemy import (
     ColumnElement,
     Row,
@@ -24,6 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 
+from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
+from portico_kit.storage.reads import keyed_query
 from server.features.users.models import User, UserProfile
 
 # By their names in the contract.

@@ -7,12 +7,12 @@ from uuid import UUID
 
 from portico.users.v1 import user_service_pb2 as pb
 from portico.users.v1.user_pb2 import User as UserMessage
+
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
 from portico_kit.errors import FieldViolation
 from portico_kit.ids import parse_id
 from portico_kit.paging import Cursors
-
 from server.features.emails.budgets import MailBudgets
 from server.features.emails.facade import Mailer
 from server.features.users import messages
@@ -23,6 +23,7 @@ from server.features.users.errors import (
     UserNotFoundError,
 )
 from server.features.users.facade import Account, Accounts
+from server.features.users.mails import CHOOSE_PASSWORD
 from server.features.users.models import User
 from server.features.users.notices import notify_password_changed
 from server.features.users.password_policy import require_acceptable
@@ -97,7 +98,7 @@ class UserService:
         await self.budgets.charge(call, account.email, "account")
         token = await self.tokens.issue(call.db, account.id, "reset_password", call.now)
         self.mailer.send(
-            call, account.email, "choose_password", token=token, display_name=account.display_name
+            call, account.email, CHOOSE_PASSWORD, token=token, display_name=account.display_name
         )
         call.record("user.created", target_id=account.id, data=account.message)
         call.location(f"/api/v1/users/{account.id}")

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 import idna
-from portico_kit.errors import InvalidRequestError, invalid
 from yarl import URL
+
+from portico_kit.errors import InvalidRequestError, invalid
 
 Address = IPv4Address | IPv6Address
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from portico_kit.ids import earliest_id
-from portico_kit.storage.base import delete_batch
 from sqlalchemy import (
     or_,
     select,
@@ -17,6 +15,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.ids import earliest_id
+from portico_kit.storage.base import delete_batch
 from server.features.webhooks.models import DELIVERED, FAILED, PENDING, Delivery, Webhook
 
 GONE_STATUS = 410

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from heapq import heappop, heappush
 from uuid import UUID
 
-from portico_kit.ids import new_id
-from portico_kit.storage.outbox import Event
 from sqlalchemy import (
     ARRAY,
     DateTime,
@@ -29,6 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.ids import new_id
+from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.models import PENDING, Delivery, Webhook
 

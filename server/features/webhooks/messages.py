@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from portico.webhooks.v1 import webhook_pb2 as pb
-from portico_kit.clock import timestamp
 
+from portico_kit.clock import timestamp
 from server.features.webhooks.models import Attempt, Delivery, Webhook
 
 # What stands for all of a URL that may be as good as a credential.

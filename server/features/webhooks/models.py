@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
@@ -20,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
 from server.features.webhooks.errors import DeliveryPendingError
 
 # Stands in a webhook's event types for every type, also for those yet to come.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from server.features.webhooks.models import Attempt, Delivery, Webhook
 
 # Attempts that are shown of a delivery.

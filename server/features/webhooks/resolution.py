@@ -15,9 +15,9 @@ from ipaddress import ip_address
 from typing import Protocol
 
 import structlog
-from portico_kit.errors import invalid
 from yarl import URL
 
+from portico_kit.errors import invalid
 from server.features.webhooks.addresses import AddressPolicy
 
 log = structlog.get_logger("webhooks")

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import grpc
 from portico.auth.v1 import auth_service_pb2 as pb
-from portico_kit.clock import moment
 
+from portico_kit.clock import moment
 from tests.core.conftest import Refused
 from tests.core.world import Person, World
 

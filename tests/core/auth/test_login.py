@@ -13,10 +13,10 @@ from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as pb
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.users.v1 import user_service_pb2 as users
-from portico_kit.storage.audit import AuditEntry
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.common.records import AuditEntry
 from server.features.users.models import User
 from server.features.users.passwords import Passwords
 from tests.core.auth.conftest import claims

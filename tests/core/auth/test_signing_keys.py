@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from portico_kit.errors import UnauthenticatedError
 from portico_kit.ids import new_id
 from portico_kit.jwt import TokenIssuer, TokenVerifier
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import create_engine
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from server.features.auth import signing_keys
 from server.features.auth.signing_keys import SealedOtherwiseError, SigningKeys
 from tests.stack import PostgresServer

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from portico.keys.v1 import api_key_service_pb2 as pb
-from portico_kit.edge_state.cache_invalidation import KEYS_CHANGED
 from redis.asyncio import Redis
 
+from portico_kit.edge_state.cache_invalidation import KEYS_CHANGED
 from tests.core.keys.imported import Office, allow_import
 from tests.core.users.conftest import administrator as administrator
 from tests.core.world import INTERNAL_TOKEN, Person, World, bearer

@@ -9,10 +9,10 @@ import grpc
 import pytest
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.organizations.v1.organization_service_pb2 import GetOrganizationRequest
-from portico_kit.storage.reads import KeyedQuery, Reads
-from portico_kit.tokens import new_api_key
 from sqlalchemy import event, text
 
+from portico_kit.storage.reads import KeyedQuery, Reads
+from portico_kit.tokens import new_api_key
 from server.features.keys.repository import VIEW_BY_HASH
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyRing

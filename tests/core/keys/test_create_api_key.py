@@ -10,9 +10,9 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
-from portico_kit.tokens import parse_api_key
 from sqlalchemy import text
 
+from portico_kit.tokens import parse_api_key
 from tests.core.calls import headers
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyRing

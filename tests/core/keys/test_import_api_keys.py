@@ -14,15 +14,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_import_pb2 import ApiKeyImport
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
+from redis.asyncio import Redis
+from sqlalchemy import text
+
 from portico_kit.edge_state.imported_keys import (
     EVERYBODY,
     FAMILIES,
     FAMILIES_CHANNEL,
     MOST_FAMILIES,
 )
-from redis.asyncio import Redis
-from sqlalchemy import text
-
 from server.features.keys.imported.prefixes import ImportedPrefixesProjection
 from tests.core.calls import headers, race
 from tests.core.conftest import Audited, Refused

@@ -11,9 +11,9 @@ import pytest
 from grpc import aio
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.organizations.v1 import organization_service_pb2 as organizations
-from portico_kit.tokens import parse_api_key
 from sqlalchemy import text
 
+from portico_kit.tokens import parse_api_key
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyRing
 from tests.core.keys.imported import ALGORITHMS, Office, foreign_secret

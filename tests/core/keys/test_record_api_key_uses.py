@@ -9,9 +9,9 @@ from uuid import uuid4
 import grpc
 import pytest
 from portico.keys.v1 import api_key_service_pb2 as pb
+
 from portico_kit.clock import timestamp
 from portico_kit.ids import new_id
-
 from tests.core.calls import headers, if_match, race, version
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyRing

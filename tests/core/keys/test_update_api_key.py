@@ -10,8 +10,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 from portico.organizations.v1 import organization_service_pb2 as organizations
-from portico_kit.clock import timestamp, utc_now
 
+from portico_kit.clock import timestamp, utc_now
 from tests.core.calls import headers, if_match, race, version
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyRing, announced

@@ -11,8 +11,8 @@ import pytest
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 from portico.organizations.v1.organization_service_pb2 import GetOrganizationRequest
-from portico_kit.tokens import new_api_key
 
+from portico_kit.tokens import new_api_key
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyRing
 from tests.core.world import World

@@ -9,10 +9,10 @@ from uuid import UUID
 import grpc
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as pb
-from portico_kit.edge_state.cache_invalidation import ORGANIZATIONS_CHANGED
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.edge_state.cache_invalidation import ORGANIZATIONS_CHANGED
 from server.features.webhooks.delivery_queue import claim_due, find_due_webhooks
 from server.features.webhooks.fanout import fan_out
 from tests.core.calls import if_match

@@ -9,11 +9,11 @@ import grpc
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as pb
 from portico.users.v1 import user_service_pb2 as users
-from portico_kit.clock import timestamp
 from sqlalchemy import text
 
+from portico_kit.clock import timestamp
+from server.app import ROLES
 from server.features.organizations.offboarding import KEYS_NAMED
-from server.features.organizations.roles import ROLES
 from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
 from tests.core.organizations.conftest import Team

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 import grpc
 import pytest
 from portico.organizations.v1 import organization_service_pb2 as pb
-from portico_contract.methods import organization_permissions
-from portico_kit.start import StartError
 from sqlalchemy import Connection, create_engine, text
 
-from server.features.organizations.roles import ROLES
+from portico_contract.methods import organization_permissions
+from portico_kit.start import StartError
+from server.app import ROLES
 from server.features.organizations.seed import sync_roles
 from tests.core.conftest import Refused
 from tests.core.world import Person, World

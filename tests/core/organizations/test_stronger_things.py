@@ -17,10 +17,10 @@ from grpc import aio
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
-from portico_contract.methods import event_permissions, organization_permissions
 from sqlalchemy import text
 
-from server.features.organizations.roles import ROLES
+from portico_contract.methods import event_permissions, organization_permissions
+from server.app import ROLES
 from tests.core.conftest import Refused
 from tests.core.organizations.estate import GUARDED
 from tests.core.world import Person, World, new_email, refusal

@@ -17,11 +17,12 @@ from portico.organizations.v1 import organization_service_pb2 as pb
 from portico.type.v1 import options_pb2
 from portico.users.v1 import user_service_pb2 as users
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
-from portico_contract.methods import NO_KEY, Method, methods, services
-from portico_kit.storage.idempotency import PURPOSE, IdempotentAnswer
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_contract.methods import NO_KEY, Method, methods, services
+from portico_kit.storage.idempotency import PURPOSE
+from server.common.records import IdempotentAnswer
 from tests.core.calls import answered, headers, race
 from tests.core.conftest import Refused
 from tests.core.users.conftest import administrator as administrator

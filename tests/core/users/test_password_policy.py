@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from portico_kit.errors import InvalidRequestError
 
+from portico_kit.errors import InvalidRequestError
 from server.features.users.password_policy import require_acceptable
 
 EMAIL = "ada.lovelace@example.com"

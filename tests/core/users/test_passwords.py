@@ -9,8 +9,8 @@ import threading
 import time
 
 import pytest
-from portico_kit.threads import LOWEST_PRIORITY
 
+from portico_kit.threads import LOWEST_PRIORITY
 from server.features.users.passwords import Passwords
 
 PASSWORD = "correct horse battery"

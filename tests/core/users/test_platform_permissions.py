@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from portico_contract.methods import methods, services
-
 from server.features.users.rules import ROLE_PERMISSIONS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis.strategies import ip_addresses
-from portico_kit.errors import InvalidRequestError
 
+from portico_kit.errors import InvalidRequestError
 from server.features.webhooks.addresses import AddressPolicy
 
 PRODUCTION = AddressPolicy(allow_loopback=False)

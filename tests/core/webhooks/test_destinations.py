@@ -6,9 +6,9 @@ import grpc
 import pytest
 from hypothesis import given
 from hypothesis.strategies import characters, text
-from portico_kit.errors import InvalidRequestError
 from yarl import URL
 
+from portico_kit.errors import InvalidRequestError
 from server.features.webhooks.addresses import AddressPolicy
 from tests.core.conftest import Refused
 from tests.core.webhooks.conftest import Desk

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from portico_kit.batching import BatchLoader
 from portico_kit.edge_state.imported_keys import possible_prefixes
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import sessions
 from portico_kit.storage.reads import Reads
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from server.features.keys.imported.hash_pool import SlowChecks
 from server.features.keys.imported.hashes import ImportedHash
 from server.features.keys.read_models import ImportedSecretView

@@ -8,18 +8,19 @@ from uuid import UUID
 
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_import_pb2 import ApiKeyImport
+
 from portico_kit.call import Call
 from portico_kit.errors import FieldViolation, InvalidRequestError, NotFoundError, invalid
 from portico_kit.ids import parse_id
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import OURS
-
 from server.features.emails.facade import Mailer
 from server.features.keys import messages
 from server.features.keys.errors import KeyImportNotAllowedError, PrefixTakenError
 from server.features.keys.imported.adoption import PURPOSE
 from server.features.keys.imported.hashes import HMAC_SHA256, ImportedHash, imported_hash
 from server.features.keys.imported.prefixes import ImportedPrefixesProjection
+from server.features.keys.mails import KEYS_IMPORTED
 from server.features.keys.models import ApiKey, ImportedSecret
 from server.features.keys.repository import ApiKeyRepository, ImportedSecretRepository
 from server.features.organizations.facade import Tenants
@@ -84,7 +85,7 @@ class Imports:
             self.mailer.send(
                 call,
                 owner.email,
-                "keys_imported",
+                KEYS_IMPORTED,
                 display_name=owner.display_name,
                 organization_name=organization_name,
                 key_count=str(count),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from portico_kit.edge_state.imported_keys import (
     EVERYBODY,
     FAMILIES,
@@ -14,9 +17,6 @@ from portico_kit.edge_state.imported_keys import (
 )
 from portico_kit.edge_state.projection import Projection
 from portico_kit.storage.base import sessions
-from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from server.features.keys.repository import ImportedSecretRepository
 
 # Nothing is ever taken away: a family too many costs the core a look, one too few a customer.

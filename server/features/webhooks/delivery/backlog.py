@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from portico_kit.clock import Clock
 from portico_kit.storage.base import Sessions
-
 from server.features.webhooks.backlog import (
     FULL,
     catch_up,

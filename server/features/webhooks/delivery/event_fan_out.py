@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from portico_kit.clock import Clock
 from portico_kit.storage.base import Sessions
-
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.fanout import BEGINNING, fan_out
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import aiohttp
-from portico_kit.clock import Clock
 
+from portico_kit.clock import Clock
 from server.features.webhooks.addresses import AddressPolicy
 from server.features.webhooks.delivery_queue import AttemptResult
 
