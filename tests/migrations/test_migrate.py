@@ -14,6 +14,7 @@ from cli.run.errors import RunError
 from portico_kit.start import StartError
 from server.app import ROLES
 from server.migrations import upgrade
+from tests.cli.running import eventually
 from tests.migrations.test_revisions import differences, history
 from tests.migrations.test_upgrade_from_0_1_0 import content
 
@@ -31,6 +32,16 @@ def migrate(url: str) -> subprocess.Popen[str]:
 def execute(url: str, statement: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(statement.encode())
+
+
+def is_kept_waiting(url: str) -> bool:
+    """Whether somebody waits for a lock in the database."""
+    with psycopg.connect(url) as connection:
+        waiting = connection.execute(
+            "select exists (select from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock')"
+        ).fetchone()
+    return waiting == (True,)
 
 
 def refusal(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -56,7 +67,7 @@ def test_two_that_migrate_at_once_do_it_once(database: str, request: pytest.Fixt
 
 def test_a_role_that_is_new_in_the_code_reaches_an_upgraded_database(database_url: str) -> None:
     execute(database_url, "delete from roles where name = 'viewer'")
-    assert migrate(database_url).wait() == 0
+    upgrade(database_url)
     assert {name for (name,) in content(database_url)["roles"]} == set(ROLES)
 
 
@@ -68,6 +79,17 @@ def test_a_role_that_is_gone_from_the_code_and_held_by_a_member_stops_the_migrat
     line = refusal(old_database, monkeypatch)
     assert '"emperor" is gone from the code' in line
     assert "members (1)" in line
+    assert content(old_database)["alembic_version"] == [("0005",)]
+
+
+def test_a_role_that_is_given_while_it_is_removed_stops_the_migration(old_database: str) -> None:
+    execute(old_database, "insert into roles values ('emperor')")
+    with psycopg.connect(old_database) as older:
+        older.execute("update memberships set role = 'emperor' where role = 'viewer'")
+        process = migrate(old_database)
+        eventually(lambda: is_kept_waiting(old_database), 20)
+    assert '"emperor" is gone from the code, but members (1)' in process.communicate()[1]
+    assert process.returncode == 1
     assert content(old_database)["alembic_version"] == [("0005",)]
 
 
