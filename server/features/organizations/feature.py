@@ -29,8 +29,6 @@ def _tables() -> Tables:
     return Tables(
         models=(
             models.Role,
-            models.Permission,
-            models.RolePermission,
             models.Organization,
             models.OrganizationLimits,
             models.Membership,

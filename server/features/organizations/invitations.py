@@ -9,6 +9,7 @@ from uuid import UUID
 from portico.organizations.v1 import organization_service_pb2 as pb
 
 from portico_kit.call import Call
+from portico_kit.errors import UnavailableError
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
@@ -32,7 +33,7 @@ from server.features.organizations.repository import (
     MembershipRepository,
     OrganizationRepository,
 )
-from server.features.organizations.roles import may_invite
+from server.features.organizations.roles import may_invite, permissions_of
 from server.features.users.facade import Accounts, Contact
 
 PURPOSE = "one-time-token"
@@ -132,8 +133,11 @@ class Invitations:
         Raises:
             DomainError: if the invitation is not pending.
             InvitationRevokedError: if the inviter has lost the right; it is revoked by this.
+            UnavailableError: if only a newer release knows the role, which is being rolled out.
         """
         invitation.require_pending(call.now)
+        if invitation.role not in self.roles:
+            raise UnavailableError
         if not may_invite(
             self.roles, invitation.role, await self._inviter_permissions(invitation, call)
         ):
@@ -152,7 +156,7 @@ class Invitations:
         role = await MembershipRepository(call.db).acting_role(
             organization_id, invitation.invited_by
         )
-        return self.roles[role] if role else frozenset()
+        return permissions_of(self.roles, role) if role else frozenset()
 
     def _hash(self, token: str) -> bytes:
         return self.secrets.mac(PURPOSE, token)

@@ -10,7 +10,7 @@ from server.common.roles import Roles
 from server.features.organizations.errors import LastOwnerError, MemberNotFoundError
 from server.features.organizations.models import Membership
 from server.features.organizations.repository import MembershipRepository, OrganizationRepository
-from server.features.organizations.roles import OWNER, require_grantable
+from server.features.organizations.roles import OWNER, permissions_of, require_grantable
 
 
 async def find_to_change(
@@ -52,7 +52,7 @@ async def permissions_now(organization_id: UUID, call: Call, roles: Roles) -> fr
     caller = await MembershipRepository(call.db).find(organization_id, call.user_id)
     if caller is None:
         raise NotFoundError
-    return roles[caller.role]
+    return permissions_of(roles, caller.role)
 
 
 async def find_own(organization_id: UUID, call: Call) -> Membership:
