@@ -1,4 +1,4 @@
-"""Seventh, inside the transaction: a write repeated with its Idempotency-Key happens once.
+"""Makes a write that is repeated with its Idempotency-Key happen once.
 
 The answer is a row of the write's own transaction, so both are there or
 neither is. An advisory lock stands for "still running" and falls with its
