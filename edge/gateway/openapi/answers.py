@@ -17,10 +17,16 @@ _ERROR_TEXTS = {
     409: ("Conflict", "The request conflicts with the state of the resource."),
     412: ("PreconditionFailed", "The resource does not match If-Match."),
     413: ("PayloadTooLarge", "The body is larger than 1 MiB."),
-    415: ("UnsupportedMediaType", "The body is not application/json, or it has a content encoding."),
+    415: (
+        "UnsupportedMediaType",
+        "The body is not application/json, or it is encoded.",
+    ),
     422: ("UnprocessableContent", "The request is not valid. The details name the fields."),
     429: ("TooManyRequests", "A rate limit is exceeded. Retry-After says when to retry."),
-    431: ("HeadersTooLarge", "The headers are larger than 16 KiB in total, or there are more than 100."),
+    431: (
+        "HeadersTooLarge",
+        "The headers are larger than 16 KiB in total, or there are more than 100.",
+    ),
     500: ("InternalError", "An internal error occurred."),
     503: ("Unavailable", "A part of the platform is unavailable. Retry after Retry-After."),
     504: ("Timeout", "The request timed out."),
@@ -112,7 +118,10 @@ def envelope_schemas() -> dict[str, Json]:
         "Error": _object({"success": {"const": False}, "error": _ref("ErrorBody")}),
         "ErrorBody": _object(
             {
-                "code": {"type": "string", "description": "The reason of the error, for example NOT_FOUND."},
+                "code": {
+                    "type": "string",
+                    "description": "The reason of the error, for example NOT_FOUND.",
+                },
                 "message": _TEXT,
                 "details": {"type": "array", "items": _ref("ErrorDetail")},
                 "requestId": _TEXT,

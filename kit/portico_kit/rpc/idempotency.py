@@ -46,7 +46,7 @@ class IdempotencyKeyReusedError(DomainError):
 
 
 class CredentialNotReplayedError(DomainError):
-    """The first request succeeded and showed a credential, which is not shown again."""
+    """The first request succeeded and returned a credential, which is not returned again."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "CREDENTIAL_NOT_REPLAYED"
