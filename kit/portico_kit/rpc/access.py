@@ -1,4 +1,4 @@
-"""Fourth: who calls, and may they? What the contract says of the method is held against the token.
+"""Authenticates the caller and checks the access rule of the method.
 
 The token says who; what they may do is looked up, so that a role that was
 taken, a session that was ended or a key that was revoked counts at the very

@@ -59,7 +59,8 @@ class AuthService:
     cursors: Cursors
 
     async def Register(self, request: pb.RegisterRequest, call: Call) -> pb.RegisterResponse:
-        require_acceptable(request.password, new_email(request.email), "password")
+        email = new_email(request.email)
+        require_acceptable(request.password, email, "password", request.display_name)
         account = await self.accounts.create(
             call.db,
             email=request.email,
@@ -159,7 +160,8 @@ class AuthService:
         account = await self.accounts.load(user_id)
         if account is None:
             raise OneTimeTokenInvalidError
-        require_acceptable(request.new_password, account.email, "new_password")
+        name = account.display_name
+        require_acceptable(request.new_password, account.email, "new_password", name)
         password_hash = await self.passwords.hash(request.new_password)
         await self.accounts.reset_password(call.db, user_id, password_hash, call.now)
         await self.tokens.use(call.db, "reset_password", request.token, call.now)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 EVENTS = {
     "key.created": "An API key was created.",
-    "key.imported": "An API key that another system made was imported.",
-    "key.revoked": "An API key was revoked; it is refused from now on.",
-    "key.rotated": "An API key got a new secret.",
+    "key.imported": "An API key that another system issued was imported.",
+    "key.revoked": "An API key was revoked and is no longer accepted.",
+    "key.rotated": "The secret of an API key was rotated.",
     "key.updated": "The name, scopes, networks, limits or expiry of an API key changed.",
 }
 

@@ -63,7 +63,8 @@ class UserService:
     ) -> pb.ChangePasswordResponse:
         account = await self._load(call.user_id)
         await self._require_current(request.current_password, account)
-        require_acceptable(request.new_password, account.email, "new_password")
+        name = account.display_name
+        require_acceptable(request.new_password, account.email, "new_password", name)
         password_hash = await self.passwords.hash(request.new_password)
         user = await _find_to_change(account.id, call)
         if user.password_hash != account.password_hash:
