@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from uuid import UUID
 
 from grpc import aio
 from portico.auth.v1 import auth_service_pb2
@@ -17,8 +16,8 @@ from portico.webhooks.v1 import webhook_service_pb2
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from portico_kit.call import KeyGrant
 from portico_kit.clock import Clock, utc_now
+from portico_kit.credentials import Authenticator, ServiceAuthenticator
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from portico_kit.edge_state.projection import Projection
 from portico_kit.jwt import TokenIssuer, TokenVerifier
@@ -36,6 +35,7 @@ from portico_kit.storage.base import create_engine
 from portico_kit.storage.reads import Reads
 from portico_kit.tasks.notifier import CeleryTaskNotifier, TaskNotifier
 from server.common.limiter import Limiter
+from server.features.auth.authenticator import PersonAuthenticator
 from server.features.auth.email_verification import EmailVerification
 from server.features.auth.facade import Sessions
 from server.features.auth.one_time_tokens import OneTimeTokens
@@ -47,8 +47,8 @@ from server.features.emails.budgets import MailBudgets
 from server.features.emails.facade import Mailer
 from server.features.health.probes import probes
 from server.features.health.service import HealthService
+from server.features.keys.authenticator import KeyAuthenticator
 from server.features.keys.facade import ApiKeys
-from server.features.keys.grants import KeyGrants
 from server.features.keys.imported.adoption import FirstUses
 from server.features.keys.imported.importer import Imports
 from server.features.keys.imported.prefixes import ImportedPrefixesProjection
@@ -61,7 +61,7 @@ from server.features.organizations.limits import LimitsProjection
 from server.features.organizations.models import CONSTRAINT_ERRORS as ORGANIZATION_CONSTRAINTS
 from server.features.organizations.offboarding import Offboarding
 from server.features.organizations.service import OrganizationService
-from server.features.users.facade import Account, Accounts
+from server.features.users.facade import Accounts
 from server.features.users.models import CONSTRAINT_ERRORS as USER_CONSTRAINTS
 from server.features.users.passwords import Passwords
 from server.features.users.service import UserService
@@ -94,32 +94,19 @@ class Core:
         await self.engine.dispose()
 
 
-@dataclass(frozen=True, slots=True)
-class Lookups:
-    """What the access interceptor asks of the features."""
-
-    sessions: Sessions
-    keys: KeyGrants
-    tenants: Tenants
-
-    async def person(self, session_id: UUID) -> Account | None:
-        return await self.sessions.person(session_id)
-
-    async def key_grant(self, key_id: UUID) -> KeyGrant | None:
-        return await self.keys.find(key_id)
-
-    async def memberships(self, user_id: UUID) -> Mapping[UUID, frozenset[str]]:
-        return await self.tenants.memberships(user_id)
-
-
 def build(
     settings: Settings,
     *,
     clock: Clock = utc_now,
     waker: TaskNotifier | None = None,
     resolver: Resolver | None = None,
+    authenticators: Sequence[Authenticator] = (),
 ) -> Core:
-    """Builds everything; nothing is connected before it is used."""
+    """Builds everything; nothing is connected before it is used.
+
+    Args:
+        authenticators: of kinds of credentials beside those of the features.
+    """
     secrets = settings.secrets
     engine = create_engine(settings.database_url, pool_size=settings.database_pool_size)
     reads = Reads(settings.database_url)
@@ -136,7 +123,6 @@ def build(
     families_copy = ImportedPrefixesProjection(engine, redis)
     signing_keys = SigningKeys(engine, secrets, clock)
     issuer = TokenIssuer(signing_keys, settings.issuer, clock)
-    verifier = TokenVerifier(signing_keys, settings.issuer, clock)
 
     accounts = Accounts(reads)
     passwords = Passwords(settings.bcrypt_rounds)
@@ -147,7 +133,11 @@ def build(
     api_keys = ApiKeys()
     offboarding = Offboarding(api_keys)
     first_uses = FirstUses(secrets, reads, engine)
-    key_grants = KeyGrants(reads, clock)
+    kinds: list[Authenticator] = [
+        PersonAuthenticator(sessions, tenants),
+        KeyAuthenticator(reads, clock),
+        *authenticators,
+    ]
 
     features = [
         Feature(
@@ -224,8 +214,8 @@ def build(
     ]
 
     answers = KeptAnswers(secrets)
-    lookups = Lookups(sessions, key_grants, tenants)
-    internal_token = settings.internal_token.get_secret_value()
+    verifier = TokenVerifier(signing_keys, settings.issuer, clock, [each.kind for each in kinds])
+    services = ServiceAuthenticator(settings.internal_token.get_secret_value())
     pipeline = Pipeline(
         errors=Errors(),
         # Outermost first. Who calls is settled before anything else is looked at;
@@ -234,7 +224,7 @@ def build(
         interceptors=[
             Telemetry(),
             DatabaseErrors({**USER_CONSTRAINTS, **ORGANIZATION_CONSTRAINTS}),
-            Access(verifier, lookups, FormerCallers(engine, answers), internal_token),
+            Access(verifier, kinds, services, FormerCallers(engine, answers)),
             Validation(),
             Transaction(engine, waker or CeleryTaskNotifier(settings.redis_url)),
             Idempotency(answers, tenants.memberships, {"keys:import": tenants.allows_key_import}),

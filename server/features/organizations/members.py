@@ -30,7 +30,7 @@ async def find_to_change(organization_id: UUID, user_id: UUID, call: Call) -> Me
     if member is None:
         raise MemberNotFoundError
     call.expect(member.version)
-    if call.principal.id != user_id and call.method.permission not in held:
+    if not call.acts_as(user_id) and call.method.permission not in held:
         raise PermissionDeniedError(permission=call.method.permission)
     require_grantable(member.role, held)
     return member
@@ -44,12 +44,12 @@ async def permissions_now(organization_id: UUID, call: Call) -> frozenset[str]:
     Raises:
         NotFoundError: if the caller is no member any more.
     """
-    if call.principal.kind != "user":
+    if not call.principal.is_person:
         return call.permissions(organization_id)
     caller = await MembershipRepository(call.db).find(organization_id, call.user_id)
     if caller is None:
         raise NotFoundError
-    return ROLES[caller.role]
+    return call.within_scopes(ROLES[caller.role])
 
 
 async def find_own(organization_id: UUID, call: Call) -> Membership:
