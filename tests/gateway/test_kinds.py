@@ -58,7 +58,8 @@ def charged(backends: Backends) -> str:
     """The subject that the limiter was sent."""
     [request] = backends.charges
     [descriptor] = request.descriptors
-    return {entry.key: entry.value for entry in descriptor.entries}["subject"]
+    entries: dict[str, str] = {entry.key: entry.value for entry in descriptor.entries}
+    return entries["subject"]
 
 
 async def test_each_kind_of_token_is_charged_as_its_line_says(
