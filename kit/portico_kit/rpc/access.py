@@ -134,10 +134,11 @@ class Access:
         )
         if grant is None:
             raise UnauthenticatedError
-        if not allows(grant.networks, call.client.address):
+        if grant.networks and not allows(grant.networks, call.client.address):
             raise AddressNotAllowedError
         # Whatever the authenticator makes of them: a token allows no more than it says.
-        grant = grant.narrowed(claims.scopes)
+        if claims.scopes is not None:
+            grant = grant.narrowed(claims.scopes)
         call.admit(grant)
         return grant
 
