@@ -16,9 +16,9 @@ from portico_kit.rpc.server import Server
 from portico_kit.settings import read
 from portico_kit.signals import stop_signal
 from portico_kit.start import StartError, one_line, require_free
+from server.core import build
 from server.features.auth.signing_keys import SealedOtherwiseError
 from server.settings import Settings
-from server.wiring import build
 
 log = structlog.get_logger("core")
 
@@ -42,10 +42,10 @@ def main() -> None:
 async def serve(settings: Settings) -> None:
     """Starts, waits for a signal, stops: calls under way get a few seconds to finish."""
     core = build(settings)
-    server = Server(settings.grpc_engine, core.pipeline, core.features)
+    server = Server(settings.grpc_engine, core.pipeline, core.services)
     stop = stop_signal()
     try:
-        await core.signing_keys.load()
+        await core.prepare()
         settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         await server.listen_unix(settings.sockets / "core.sock")
         port = await server.listen_tcp(settings.grpc_host, settings.grpc_port)
@@ -54,9 +54,7 @@ async def serve(settings: Settings) -> None:
             start_http_server(settings.metrics_port, addr="127.0.0.1")
         log.info("started", grpc_port=port, engine=settings.grpc_engine)
         freeze_startup_objects()
-        upkeep = asyncio.gather(
-            core.signing_keys.keep_fresh(), *(copy.reconcile_forever() for copy in core.copies)
-        )
+        upkeep = asyncio.gather(*(job() for job in core.background))
         await stop.wait()
         upkeep.cancel()
         with contextlib.suppress(asyncio.CancelledError):

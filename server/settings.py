@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from portico_kit.secrets import Secrets
-from portico_kit.settings import DatabaseUrl, ValkeyUrl
+from portico_kit.settings import DatabaseUrl, SmtpUrl, ValkeyUrl
 
 
 class SharedSettings(BaseSettings):
@@ -77,3 +78,24 @@ class Settings(SharedSettings):
     def key_environment(self) -> str:
         """What stands in the API keys made here: "live" or "test"."""
         return "live" if self.environment == "production" else "test"
+
+
+class WorkerSettings(SharedSettings):
+    """What the workers are told beside what the core is told, too."""
+
+    smtp_url: SmtpUrl = "smtp://127.0.0.1:1025"
+    mail_from: str = "Portico <no-reply@portico.localhost>"
+    # How many tasks run at once. Deliveries do not count: they share one event loop.
+    worker_concurrency: int = Field(default=8, ge=1, le=64)
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if "@" not in parseaddr(value)[1] or not value.isprintable():
+            raise ValueError('it is no address, as in "Portico <no-reply@example.com>"')
+        return value
+
+    @property
+    def schedule_file(self) -> Path:
+        """Where beat remembers what ran when."""
+        return self.state_dir / "beat-schedule"

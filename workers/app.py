@@ -9,7 +9,7 @@ from __future__ import annotations
 from celery import Celery
 
 from portico_kit.tasks.notifier import celery_client
-from workers.schedule import SCHEDULE
+from workers.schedule import beat_schedule
 
 
 def create_app(redis_url: str) -> Celery:
@@ -20,7 +20,7 @@ def create_app(redis_url: str) -> Celery:
     """
     app = celery_client(redis_url)
     app.conf.update(
-        beat_schedule=SCHEDULE,
+        beat_schedule=beat_schedule(),
         # The broker may be away at any time, also at the start, and for however long.
         broker_connection_retry=True,
         broker_connection_retry_on_startup=True,

@@ -7,9 +7,9 @@ from typing import Any
 import structlog
 from celery.beat import PersistentScheduler, ScheduleEntry
 
+from server.settings import WorkerSettings
 from workers.app import create_app
 from workers.broker import connect_patiently
-from workers.settings import WorkerSettings
 
 log = structlog.get_logger("beat")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from portico_kit.settings import read
+from server.settings import WorkerSettings
 from workers import logs
-from workers.settings import WorkerSettings
 
 
 def worker() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 from celery import Celery
 
 from portico_kit.tasks.failures import log_failures
+from server.feature import Job
 from workers.loop import LoopThread
-
-Job = Callable[[], Awaitable[None]]
 
 
 def add_tasks(app: Celery, jobs: Mapping[str, Job], loop: LoopThread) -> None:

@@ -1,91 +1,62 @@
-"""What the tasks of a worker process work with, built once. It reads like a parts list."""
+"""Builds a worker of what the features of `server.app` declare."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-# Every table must be known, not only those used here: rows are written in the order of
-# their foreign keys, which reach into other features.
-import server.migrations.models  # noqa: F401
 from portico_kit.clock import Clock, utc_now
 from portico_kit.storage.base import create_engine, sessions
+from portico_kit.tasks.cleanup import Cleanup
 from portico_kit.tasks.coalescing import CoalescingJob
-from portico_kit.tasks.names import DELIVERY_TASK, EMAIL_TASK, EVENT_TASK
-from server.features.auth.signing_keys import SigningKeys
-from server.features.emails.reachability import Reachability
-from server.features.emails.sender import EmailSender
-from server.features.emails.smtp import SmtpTransport
-from server.features.webhooks.addresses import AddressPolicy
-from server.features.webhooks.delivery.backlog import Backlog
-from server.features.webhooks.delivery.deliverer import Deliverer
-from server.features.webhooks.delivery.event_fan_out import EventFanOut
-from server.features.webhooks.delivery.http import WebhookClient
-from workers.housekeeping import Housekeeping
-from workers.schedule import BACKLOG_TASK, EXPIRED_TASK, SIGNING_KEYS_TASK
-from workers.settings import WorkerSettings
-from workers.tasks import Job
+from server.app import FEATURES, MAILS
+from server.feature import Job
+from server.parts import WorkerParts
+from server.settings import WorkerSettings
+from workers.schedule import CLEANUP_TASK
 
 # A delivery's record is one short transaction; a few connections serve many deliveries.
 POOL_SIZE = 20
-# How long deliveries under way may take to finish, in seconds, when a worker stops.
-PATIENCE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """The parts of a worker, and what has to be closed."""
+class Wiring:
+    """A worker that is built.
 
+    Attributes:
+        jobs: what it does, by the name of the task.
+    """
+
+    parts: WorkerParts
     jobs: Mapping[str, Job]
-    emails: EmailSender
-    deliverer: Deliverer
-    client: WebhookClient
-    redis: Redis
-    engine: AsyncEngine
-
-    async def check_mail_server(self) -> None:
-        """Says in the log whether mails can be sent."""
-        await self.emails.server.check(self.emails.transport)
 
     async def close(self) -> None:
-        """Lets deliveries under way finish, and every connection go."""
-        await self.deliverer.close(PATIENCE)
-        await self.client.close()
-        await self.redis.aclose()
-        await self.engine.dispose()
+        """Lets what is under way finish, and every connection go."""
+        for job in self.parts.on_close:
+            await job()
+        await self.parts.redis.aclose()
+        await self.parts.engine.dispose()
 
 
-async def build(settings: WorkerSettings, clock: Clock = utc_now) -> Context:
+async def build(settings: WorkerSettings, clock: Clock = utc_now) -> Wiring:
     """Builds everything, on the event loop that will run it; nothing is connected yet."""
     engine = create_engine(settings.database_url, pool_size=POOL_SIZE)
-    redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1, socket_timeout=2)
-    database, secrets = sessions(engine), settings.secrets
-
-    policy = AddressPolicy(allow_loopback=settings.webhook_allow_loopback)
-    client = WebhookClient(policy, clock, f"Portico-Webhooks/{version('portico')}")
-    deliverer = Deliverer(database, client, secrets, clock)
-    transport = SmtpTransport.from_url(settings.smtp_url)
-    emails = EmailSender(
-        sessions=database,
-        transport=transport,
-        secrets=secrets,
+    parts = WorkerParts(
+        settings=settings,
         clock=clock,
-        sender=settings.mail_from,
-        public_url=settings.public_url,
-        server=Reachability(f"{transport.hostname}:{transport.port}"),
+        secrets=settings.secrets,
+        engine=engine,
+        sessions=sessions(engine),
+        redis=Redis.from_url(settings.redis_url, socket_connect_timeout=1, socket_timeout=2),
+        mails=MAILS,
     )
-    housekeeping = Housekeeping(database, SigningKeys(engine, secrets, clock), clock)
-    jobs: Mapping[str, Job] = {
-        EVENT_TASK: EventFanOut(database, clock, deliverer.deliver),
-        DELIVERY_TASK: deliverer.deliver_due,
-        BACKLOG_TASK: Backlog(database, clock, deliverer.deliver),
-        EMAIL_TASK: emails,
-        EXPIRED_TASK: housekeeping.delete_expired,
-        SIGNING_KEYS_TASK: housekeeping.rotate_signing_keys,
-    }
-    coalesced = {name: CoalescingJob(job) for name, job in jobs.items()}
-    return Context(coalesced, emails, deliverer, client, redis, engine)
+    # Every table must be known, not only those used here: rows are written in the order of
+    # their foreign keys, which reach into other features.
+    tables = [feature.tables() for feature in FEATURES]
+    deletions = {name: delete for one in tables for name, delete in one.cleanup.items()}
+    jobs: dict[str, Job] = {CLEANUP_TASK: Cleanup(parts.sessions, clock, deletions)}
+    for feature in FEATURES:
+        jobs.update(feature.tasks(parts))
+    return Wiring(parts, {name: CoalescingJob(job) for name, job in jobs.items()})

@@ -10,11 +10,11 @@ from celery.apps.worker import Worker
 from celery.worker import state
 from celery.worker.consumer import Consumer
 
+from server.settings import WorkerSettings
 from workers.app import create_app
 from workers.broker import connect_patiently
 from workers.heartbeat import add_heartbeat
 from workers.loop import LoopThread
-from workers.settings import WorkerSettings
 from workers.tasks import add_tasks
 from workers.wiring import build
 
@@ -50,11 +50,11 @@ def work(settings: WorkerSettings) -> int:
         The exit code.
     """
     loop = LoopThread()
-    context = loop.run(build(settings))
+    wiring = loop.run(build(settings))
     app = create_app(settings.redis_url)
     app.conf.worker_consumer = PatientConsumer
-    add_tasks(app, context.jobs, loop)
-    add_heartbeat(app, context.redis, loop)
+    add_tasks(app, wiring.jobs, loop)
+    add_heartbeat(app, wiring.parts.redis, loop)
     worker = PlainWorker(
         app=app,
         # Threads only wait for the event loop.
@@ -66,10 +66,11 @@ def work(settings: WorkerSettings) -> int:
         quiet=True,
     )
     log.info("started", concurrency=settings.worker_concurrency)
-    check = loop.submit(context.check_mail_server())
+    background = [loop.submit(job()) for job in wiring.parts.background]
     worker.start()
-    check.cancel()
-    loop.run(context.close())
+    for running in background:
+        running.cancel()
+    loop.run(wiring.close())
     loop.stop()
     log.info("stopped")
     return int(worker.exitcode or 0)

@@ -100,8 +100,7 @@ def settings_classes() -> tuple[type[BaseSettings], ...]:
     """What the parts read their settings with."""
     from edge.gateway.settings import EnvironmentSettings
     from edge.settings import AuthorizeSettings, RateLimitSettings
-    from server.settings import Settings
-    from workers.settings import WorkerSettings
+    from server.settings import Settings, WorkerSettings
 
     return (Settings, WorkerSettings, AuthorizeSettings, RateLimitSettings, EnvironmentSettings)
 

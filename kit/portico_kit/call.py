@@ -21,14 +21,27 @@ from portico_kit.errors import (
     PermissionsExceededError,
     UnauthenticatedError,
 )
-from portico_kit.storage.audit import AuditEntry
-from portico_kit.storage.outbox import Event
+from portico_kit.storage.audit import AuditRecord
+from portico_kit.storage.outbox import OutboxEvent
 from portico_kit.tasks.names import EVENT_TASK
 
 # What a call may take from its own caller: the session, the membership of the
 # organization, or the permission that the method asks for.
 EndedAccess = Literal["session", "membership", "permission"]
 AfterCommit = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The models of a service for what its calls write beside their own rows.
+
+    Attributes:
+        event: makes a row of the outbox, by the names of its columns.
+        audit_entry: makes a row of the audit log.
+    """
+
+    event: Callable[..., OutboxEvent]
+    audit_entry: Callable[..., AuditRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,7 @@ class Call:
     client: Client
     request_id: str
     now: datetime
+    records: Records
     principal: Principal = ANONYMOUS
     # The person for whom the credential acts; None if it acts for none.
     account: Person | None = None
@@ -271,7 +285,7 @@ class Call:
         self.organization_id = self.organization_id or organization_id
         who = actor or self.principal
         self.db.add(
-            AuditEntry(
+            self.records.audit_entry(
                 organization_id=organization_id,
                 actor_kind=who.kind,
                 actor_id=who.id,
@@ -285,9 +299,9 @@ class Call:
         if action in self.method.emits and organization_id is not None:
             self.emit(action, organization_id, as_json(data) if data is not None else {})
 
-    def emit(self, event_type: str, organization_id: UUID, data: dict[str, Any]) -> Event:
+    def emit(self, event_type: str, organization_id: UUID, data: dict[str, Any]) -> OutboxEvent:
         """Puts an event into the outbox of this call's transaction."""
-        event = Event(organization_id=organization_id, type=event_type, data=data)
+        event = self.records.event(organization_id=organization_id, type=event_type, data=data)
         self.db.add(event)
         self.wakes.add(EVENT_TASK)
         return event

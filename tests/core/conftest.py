@@ -26,9 +26,10 @@ from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
 from portico_kit.credentials import Authenticator
 from portico_kit.rpc.server import Server
-from portico_kit.storage.audit import AuditEntry
+from server.common.records import AuditEntry
+from server.core import build
+from server.features.webhooks.resolution import Resolver
 from server.settings import Settings
-from server.wiring import build
 from tests.core.world import (
     INTERNAL_TOKEN,
     DrivenClock,
@@ -95,17 +96,21 @@ async def running(
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, waker, names = DrivenClock(), RecordingWaker(), KnownNames()
+        clock, waker = DrivenClock(), RecordingWaker()
         core = build(
-            settings, clock=clock, waker=waker, resolver=names, authenticators=authenticators
+            settings,
+            clock=clock,
+            notifier=waker,
+            replaced={Resolver: KnownNames()},
+            authenticators=authenticators,
         )
         parts.push_async_callback(core.close)
-        await core.signing_keys.load()
-        server = Server(settings.grpc_engine, core.pipeline, core.features)
+        await core.prepare()
+        server = Server(settings.grpc_engine, core.pipeline, core.services)
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.engine, settings.secrets, clock, waker)
+        yield World(channel, core.parts.engine, settings.secrets, clock, waker)
 
 
 Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]

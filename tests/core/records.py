@@ -7,8 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_kit.storage.audit import AuditEntry
-from portico_kit.storage.outbox import Event
+from server.common.records import AuditEntry, Event
 from tests.core.world import World
 
 

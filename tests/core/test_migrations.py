@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from psycopg import sql
 from sqlalchemy import create_engine, inspect, select
 
-from server.features.organizations.roles import ROLES
+from server.app import ROLES
 from server.migrations import downgrade, upgrade
 from server.migrations.models import metadata
 from tests.stack import PostgresServer

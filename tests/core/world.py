@@ -32,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from portico_kit.clock import utc_now
 from portico_kit.secrets import Secrets
-from portico_kit.storage.outbox import EMAIL_PURPOSE, Email
+from server.features.emails.models import EMAIL_PURPOSE, Email
 from server.features.webhooks.resolution import NameNotFoundError
 
 PASSWORD = "correct horse battery"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from grpc import StatusCode
 
+import portico_kit
 import server
 from edge.gateway import replies
 from portico_kit.errors import DomainError
@@ -21,10 +22,12 @@ _EXCEPTION = re.compile(r'if code == "([A-Z_]+)" then http = (\d+) end')
 
 def refusals() -> list[type[DomainError]]:
     """Every refusal of the core, whichever file it stands in."""
-    for module in pkgutil.walk_packages(server.__path__, "server."):
-        if not module.name.startswith("server.migrations."):
-            importlib.import_module(module.name)
-    found = {kind for kind in _descendants(DomainError) if kind.__module__.startswith("server.")}
+    for package in (portico_kit, server):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.startswith("server.migrations."):
+                importlib.import_module(module.name)
+    rooms = ("portico_kit.", "server.")
+    found = {kind for kind in _descendants(DomainError) if kind.__module__.startswith(rooms)}
     return sorted(found, key=lambda kind: kind.reason)
 
 

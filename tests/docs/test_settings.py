@@ -10,9 +10,8 @@ from pydantic_settings import BaseSettings
 
 from edge.gateway.settings import EnvironmentSettings
 from edge.settings import AuthorizeSettings, EdgeSettings, RateLimitSettings
-from server.settings import Settings, SharedSettings
+from server.settings import Settings, SharedSettings, WorkerSettings
 from tests.docs.tables import ROOT, rows
-from workers.settings import WorkerSettings
 
 MODELS: tuple[type[BaseSettings], ...] = (
     SharedSettings,
@@ -23,7 +22,7 @@ MODELS: tuple[type[BaseSettings], ...] = (
     RateLimitSettings,
     EnvironmentSettings,
 )
-ROOMS = ("cli", "edge", "server", "workers")
+ROOMS = ("cli", "contract", "edge", "kit", "server", "workers")
 _VARIABLE = re.compile(r"PORTICO_[A-Z]+(?:_[A-Z]+)*")
 
 

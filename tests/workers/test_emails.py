@@ -16,6 +16,7 @@ import structlog
 from aiosmtpd.smtp import SMTP
 from aiosmtplib import SMTPException
 
+from server.app import MAILS
 from server.features.emails.email_queue import claim_due
 from server.features.emails.reachability import Reachability
 from server.features.emails.sender import LEASE, EmailSender
@@ -86,6 +87,7 @@ async def sender(
         transport=SmtpTransport.from_url(f"smtp://127.0.0.1:{port}"),
         secrets=tenants.secrets,
         clock=clock,
+        mails=MAILS,
         sender="Portico <no-reply@portico.example>",
         public_url="https://portico.example/",
         server=Reachability("test"),

@@ -10,7 +10,7 @@ from datetime import timedelta
 from aiohttp import web
 from sqlalchemy import select
 
-from portico_kit.storage.outbox import Event
+from server.common.records import Event
 from server.features.webhooks.delivery.backlog import Backlog
 from server.features.webhooks.delivery.deliverer import Capacity
 from server.features.webhooks.delivery.event_fan_out import EventFanOut

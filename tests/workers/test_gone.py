@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import select
 
 from portico_kit.ids import new_id
-from portico_kit.storage.audit import AuditEntry
-from portico_kit.storage.outbox import EMAIL_PURPOSE, Email
-from server.features.emails.templates import render
+from server.common.records import AuditEntry
+from server.features.emails.models import EMAIL_PURPOSE, Email
+from server.features.emails.rendering import render
 from server.features.organizations.models import Membership
 from server.features.users.models import User, UserProfile
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.mails import WEBHOOK_DISABLED
 from server.features.webhooks.models import Webhook
 from tests.workers.harness import DrivenClock, Receiver, Tenants, answer, receiving
 
@@ -100,7 +101,7 @@ async def test_owners_who_can_act_get_one_mail(
     await deliverer.settle()
     ((recipient, variables),) = await mails(tenants)
     assert recipient == email
-    mail = render("webhook_disabled", variables, "https://portico.example")
+    mail = render(WEBHOOK_DISABLED, variables, "https://portico.example")
     assert str(gone.id) in mail.text
     assert "s3cret" not in mail.text + mail.html
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,22 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from portico_kit.clock import utc_now
 from portico_kit.ids import earliest_id, new_id
-from portico_kit.storage.idempotency import IdempotentAnswer
-from portico_kit.storage.outbox import Email, Event
+from portico_kit.tasks.cleanup import Cleanup
+from server.app import FEATURES
+from server.common.records import Event, IdempotentAnswer
 from server.features.auth.models import StoredSigningKey
 from server.features.auth.signing_keys import MAX_AGE, SigningKeys
+from server.features.auth.tasks import SigningKeyRotation
+from server.features.emails.models import Email
+from server.features.records.cleanup import KEPT
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.models import Attempt, Delivery
 from tests.workers.harness import DrivenClock, Receiver, Tenants
-from workers import housekeeping
-from workers.housekeeping import KEPT, Housekeeping
 
 
 @pytest.fixture
-async def keeper(tenants: Tenants, engine: AsyncEngine, clock: DrivenClock) -> Housekeeping:
-    """The housekeeping of a worker."""
-    return Housekeeping(tenants.sessions, SigningKeys(engine, tenants.secrets, clock), clock)
+def cleanup(tenants: Tenants, clock: DrivenClock) -> Cleanup:
+    """The cleanup of a worker."""
+    deletions = {name: run for one in FEATURES for name, run in one.tables().cleanup.items()}
+    return Cleanup(tenants.sessions, clock, deletions)
 
 
 async def count(tenants: Tenants, model: Any) -> int:
@@ -51,28 +55,27 @@ async def remember_answer(tenants: Tenants, scope: bytes, expires_at: datetime) 
 
 
 async def test_answers_are_forgotten_when_their_key_holds_no_longer(
-    tenants: Tenants, keeper: Housekeeping, clock: DrivenClock
+    tenants: Tenants, cleanup: Cleanup, clock: DrivenClock
 ) -> None:
     await remember_answer(tenants, b"over", clock() - timedelta(seconds=1))
     await remember_answer(tenants, b"holds", clock() + timedelta(hours=1))
-    await keeper.delete_expired()
+    await cleanup()
     async with tenants.sessions() as db:
         assert list(await db.scalars(select(IdempotentAnswer.scope))) == [b"holds"]
 
 
 async def test_more_rows_than_one_batch_are_all_deleted(
-    tenants: Tenants, keeper: Housekeeping, clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
+    tenants: Tenants, cleanup: Cleanup, clock: DrivenClock
 ) -> None:
-    monkeypatch.setattr(housekeeping, "BATCH", 2)
     for number in range(7):
         await remember_answer(tenants, bytes([number]), clock())
-    await keeper.delete_expired()
+    await replace(cleanup, batch=2)()
     assert await count(tenants, IdempotentAnswer) == 0
 
 
 async def test_what_was_told_and_sent_is_kept_for_30_days(
     tenants: Tenants,
-    keeper: Housekeeping,
+    cleanup: Cleanup,
     receiver: Receiver,
     clock: DrivenClock,
     tell: EventFanOut,
@@ -84,16 +87,16 @@ async def test_what_was_told_and_sent_is_kept_for_30_days(
     await tell()
     await deliverer.settle()
     clock.advance(KEPT - timedelta(hours=1))
-    await keeper.delete_expired()
+    await cleanup()
     kept = [await count(tenants, model) for model in (Event, Delivery, Attempt)]
     clock.advance(timedelta(hours=2))
-    await keeper.delete_expired()
+    await cleanup()
     assert kept == [1, 1, 1]
     assert [await count(tenants, model) for model in (Event, Delivery, Attempt)] == [0, 0, 0]
 
 
 async def test_what_is_still_to_be_told_or_sent_is_never_deleted(
-    tenants: Tenants, keeper: Housekeeping, receiver: Receiver, clock: DrivenClock
+    tenants: Tenants, cleanup: Cleanup, receiver: Receiver, clock: DrivenClock
 ) -> None:
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
@@ -102,7 +105,7 @@ async def test_what_is_still_to_be_told_or_sent_is_never_deleted(
     async with tenants.sessions.begin() as db:
         db.add(_pending_delivery(organization, webhook.id, clock()))
     clock.advance(KEPT * 2)
-    await keeper.delete_expired()
+    await cleanup()
     assert [await count(tenants, model) for model in (Event, Delivery, Email)] == [1, 1, 1]
 
 
@@ -118,13 +121,14 @@ def _pending_delivery(organization_id: UUID, webhook_id: UUID, now: datetime) ->
 
 
 async def test_the_signing_key_is_followed_by_another_when_it_is_old(
-    tenants: Tenants, keeper: Housekeeping, clock: DrivenClock
+    tenants: Tenants, engine: AsyncEngine, clock: DrivenClock
 ) -> None:
-    await keeper.rotate_signing_keys()
-    await keeper.rotate_signing_keys()
+    rotate = SigningKeyRotation(SigningKeys(engine, tenants.secrets, clock), clock)
+    await rotate()
+    await rotate()
     assert await count(tenants, StoredSigningKey) == 1
     clock.advance(MAX_AGE)
-    await keeper.rotate_signing_keys()
+    await rotate()
     assert await count(tenants, StoredSigningKey) == 2
 
 

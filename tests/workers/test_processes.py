@@ -14,8 +14,9 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from cli.run.process import Child
-from portico_kit.tasks.names import DELIVERY_TASK, EVENT_TASK
+from portico_kit.tasks.names import EVENT_TASK
 from portico_kit.tasks.notifier import WORKERS_ALIVE
+from server.features.webhooks.names import DELIVERY_TASK
 from tests.stack import running_valkey
 from tests.workers.harness import Receiver, Subscription, Tenants, accept, eventually
 from tests.workers.processes import Platform

@@ -19,9 +19,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from server.app import MAILS
+from server.common.mail import Mail
 from server.features.emails.message import build_message
 from server.features.emails.quoting import quote_address, quote_name, quote_text
-from server.features.emails.templates import TEMPLATES, Template, render
+from server.features.emails.rendering import render
 
 TOKEN = "k3Wz_a-token"
 ADDRESS = "192.0.2.1"
@@ -126,7 +128,7 @@ variables = st.fixed_dictionaries(
         "webhook_url": st.just("https://evil.example/…"),
     }
 )
-templates = st.sampled_from(sorted(TEMPLATES))
+templates = st.sampled_from(sorted(MAILS))
 
 
 class Targets(HTMLParser):
@@ -144,7 +146,7 @@ class Targets(HTMLParser):
 
 def sent(template: str, given: Mapping[str, str]) -> bytes:
     """A mail as it goes over the wire."""
-    mail = render(template, given, PUBLIC_URL)
+    mail = render(MAILS[template], given, PUBLIC_URL)
     sender = "Portico <no-reply@portico.example>"
     return build_message(MAIL_ID, sender, "ada@example.com", mail, SENT_AT).content
 
@@ -207,7 +209,7 @@ def test_the_headers_of_a_mail_are_ours_whatever_a_name_is(
 def test_a_subject_is_one_line_of_text_however_it_is_decoded(
     template: str, given: Mapping[str, str]
 ) -> None:
-    subject = render(template, given, PUBLIC_URL).subject
+    subject = render(MAILS[template], given, PUBLIC_URL).subject
     content = sent(template, given)
     assert email.message_from_bytes(content, policy=default)["Subject"] == subject
     raw = email.message_from_bytes(content, policy=compat32)["Subject"]
@@ -226,7 +228,7 @@ def test_a_mail_leads_where_we_say_and_nowhere_else(
     template: str, given: Mapping[str, str]
 ) -> None:
     text, html = parts(sent(template, given))
-    link = TEMPLATES[template].link
+    link = MAILS[template].link
     ours = [f"{PUBLIC_URL}{link.path}?token={TOKEN}"] if link else []
     read = text.replace(ADDRESS, " ")
     for url in ours:
@@ -298,16 +300,16 @@ def test_a_time_is_shown_as_it_is() -> None:
 def test_a_token_that_is_none_of_ours_is_not_mailed() -> None:
     for token in ("", "x y", "x&next=https://evil.example", "x\n"):
         with pytest.raises(ValueError, match="token"):
-            render("verify_email", {"token": token, "display_name": "Ada"}, PUBLIC_URL)
+            render(MAILS["verify_email"], {"token": token, "display_name": "Ada"}, PUBLIC_URL)
 
 
-def lines(template: Template) -> list[str]:
+def lines(template: Mail) -> list[str]:
     """Every text of a template that begins a line of a mail."""
     return [*template.paragraphs, *template.notes]
 
 
-@pytest.mark.parametrize("name", sorted(TEMPLATES))
+@pytest.mark.parametrize("name", sorted(MAILS))
 def test_no_line_of_a_mail_begins_with_what_a_caller_wrote(name: str) -> None:
-    for line in lines(TEMPLATES[name]):
+    for line in lines(MAILS[name]):
         assert not line.startswith("$")
         assert Text(line).is_valid()

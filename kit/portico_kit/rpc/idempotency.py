@@ -17,18 +17,18 @@ from uuid import UUID
 from google.protobuf.message import Message
 from grpc import StatusCode
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from portico_contract.methods import REPLAY_TO_FORMER_CALLER
 from portico_kit.call import Call
 from portico_kit.errors import DomainError, FieldViolation, InvalidRequestError, NotFoundError
 from portico_kit.rpc.kept_answers import KeptAnswers, RepeatableCall
 from portico_kit.rpc.pipeline import Proceed
+from portico_kit.service import Consent
 from portico_kit.storage.base import sessions
-from portico_kit.storage.idempotency import IdempotentAnswer
+from portico_kit.storage.idempotency import KeptAnswer
 
 Memberships = Callable[[UUID], Awaitable[Mapping[UUID, frozenset[str]]]]
-Consent = Callable[[AsyncSession, UUID], Awaitable[bool]]
 
 
 class IdempotencyKeyInUseError(DomainError):
@@ -95,13 +95,13 @@ class Idempotency:
             await _refuse(request, call, proceed)
         return self._repeat(kept, call)
 
-    def _repeat(self, kept: IdempotentAnswer, call: Call) -> Message:
+    def _repeat(self, kept: KeptAnswer, call: Call) -> Message:
         if call.method.gives_credential:
             raise _credential_not_replayed(self._answers.created(kept))
         call.authorized = True  # just now, see `_may_have`
         return self._answers.replay(kept, call)
 
-    async def _may_have(self, kept: IdempotentAnswer, call: Call) -> bool:
+    async def _may_have(self, kept: KeptAnswer, call: Call) -> bool:
         """Whether the caller, whom the answer was for, may do now what they did."""
         if kept.organization_id is None or kept.ended_access is not None:
             return True
@@ -148,7 +148,7 @@ class FormerCallers:
         return self._answers.replay(kept, call)
 
 
-def _by_itself(kept: IdempotentAnswer, call: Call) -> bool:
+def _by_itself(kept: KeptAnswer, call: Call) -> bool:
     """Whether what the caller lacks now is no more than what the call took away."""
     if kept.ended_access == "session":
         return True

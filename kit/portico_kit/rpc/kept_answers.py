@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.call import Call
 from portico_kit.errors import invalid
 from portico_kit.secrets import Secrets
-from portico_kit.storage.idempotency import KEPT, PURPOSE, IdempotentAnswer
+from portico_kit.storage.idempotency import KEPT, PURPOSE, KeptAnswer
 
 HEADER = "idempotency-key"
 # Visible ASCII: the OpenAPI document says the same.
@@ -39,8 +39,10 @@ class RepeatableCall:
 class KeptAnswers:
     """Keeps answers, sealed, and gives them back."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, table: type[KeptAnswer]) -> None:
+        """Takes the model of the service for them."""
         self._secrets = secrets
+        self._table = table
 
     def recognize(self, request: Message, call: Call) -> RepeatableCall | None:
         """The call by which its repetition is known, or None if it takes or brings no key.
@@ -67,9 +69,9 @@ class KeptAnswers:
 
     async def find(
         self, repeatable: RepeatableCall, db: AsyncSession, call: Call
-    ) -> IdempotentAnswer | None:
+    ) -> KeptAnswer | None:
         """The answer that was kept under the key, to whatever request, if its time is not over."""
-        kept = await db.get(IdempotentAnswer, repeatable.scope)
+        kept = await db.get(self._table, repeatable.scope)
         return kept if kept is not None and kept.expires_at > call.now else None
 
     async def keep(self, repeatable: RepeatableCall, response: Message, call: Call) -> None:
@@ -87,22 +89,22 @@ class KeptAnswers:
             "ended_access": call.ended_access,
             "expires_at": call.now + KEPT,
         }
-        added = insert(IdempotentAnswer).values(scope=repeatable.scope, **kept)
+        added = insert(self._table).values(scope=repeatable.scope, **kept)
         # In the place of one that has expired.
         await call.db.execute(added.on_conflict_do_update(index_elements=["scope"], set_=kept))
 
-    def replay(self, kept: IdempotentAnswer, call: Call) -> Message:
+    def replay(self, kept: KeptAnswer, call: Call) -> Message:
         """The answer, with the metadata that it had."""
         head, body = self._open(kept)
         call.reply_metadata.update(head)
         call.reply_metadata["idempotent-replayed"] = "true"
         return call.method.response.FromString(body)
 
-    def created(self, kept: IdempotentAnswer) -> Mapping[str, str]:
+    def created(self, kept: KeptAnswer) -> Mapping[str, str]:
         """What the call created or changed whose answer held a credential."""
         return self._open(kept)[0]
 
-    def _open(self, kept: IdempotentAnswer) -> tuple[dict[str, str], bytes]:
+    def _open(self, kept: KeptAnswer) -> tuple[dict[str, str], bytes]:
         head, _, body = self._secrets.unseal(PURPOSE, kept.sealed_answer).partition(b"\n")
         return json.loads(head), body
 

@@ -12,12 +12,11 @@ from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 
 import grpc
-from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
 from portico_contract.methods import ContractError, Method, methods
-from portico_kit.call import Call, Client
+from portico_kit.call import Call, Client, Records
 from portico_kit.clock import Clock
 from portico_kit.errors import (
     AnswerTooLargeError,
@@ -26,6 +25,7 @@ from portico_kit.errors import (
     PayloadTooLargeError,
 )
 from portico_kit.ids import new_id
+from portico_kit.service import Service
 
 Context = aio.ServicerContext[Any, Any]
 Proceed = Callable[[Any, Call], Awaitable[Message]]
@@ -55,25 +55,18 @@ class ErrorsInterceptor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
-    """A service of the contract and the object that serves it."""
-
-    descriptor: ServiceDescriptor
-    service: object
-
-
-@dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The way of every call. The interceptors stand in `wiring`, outermost first."""
+    """The way of every call. The interceptors stand in the list that is given, outermost first."""
 
     errors: ErrorsInterceptor
     interceptors: Sequence[Interceptor]
     clock: Clock
+    records: Records
 
     def handlers(
-        self, feature: Feature, *, behind_gateway: bool
+        self, service: Service, *, behind_gateway: bool
     ) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
-        """The handlers of a feature, by method name.
+        """The handlers of a service, by method name.
 
         Args:
             behind_gateway: whether callers come through our gateway, whose word
@@ -83,20 +76,20 @@ class Pipeline:
             ContractError: if the service lacks a method of the contract.
         """
         return {
-            method.name: self._handler(method, feature.service, behind_gateway)
-            for method in methods(feature.descriptor)
+            method.name: self._handler(method, service.servicer, behind_gateway)
+            for method in methods(service.descriptor)
         }
 
     def _handler(
-        self, method: Method, service: object, behind_gateway: bool
+        self, method: Method, servicer: object, behind_gateway: bool
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        serve = getattr(service, method.name, None)
+        serve = getattr(servicer, method.name, None)
         if serve is None:
-            raise ContractError(f"{type(service).__name__} does not serve {method.path}")
+            raise ContractError(f"{type(servicer).__name__} does not serve {method.path}")
         proceed = _compose(self.interceptors, _tagged(serve))
 
         async def handle(sent: bytes, context: Context) -> bytes:
-            call = _call(method, context, self.clock, behind_gateway)
+            call = _call(method, context, self, behind_gateway)
             request = _parse(sent, method)
             way = proceed if isinstance(request, Message) else _refuse(request)
             response = await self.errors(request, call, way, context)
@@ -161,14 +154,15 @@ def _around(interceptor: Interceptor, inner: Proceed) -> Proceed:
     return proceed
 
 
-def _call(method: Method, context: Context, clock: Clock, behind_gateway: bool) -> Call:
+def _call(method: Method, context: Context, pipeline: Pipeline, behind_gateway: bool) -> Call:
     metadata = _fields(context.invocation_metadata() or ())
     return Call(
         method=method,
         metadata=metadata,
         client=_client(metadata, context, behind_gateway),
         request_id=_request_id(metadata.get("x-request-id", "")),
-        now=clock(),
+        now=pipeline.clock(),
+        records=pipeline.records,
     )
 
 

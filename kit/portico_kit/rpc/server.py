@@ -10,7 +10,8 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from portico_kit.rpc.pipeline import MAX_MESSAGE_BYTES, Feature, Pipeline
+from portico_kit.rpc.pipeline import MAX_MESSAGE_BYTES, Pipeline
+from portico_kit.service import Service
 from portico_kit.start import StartError, claim_socket
 
 # Above the limit of the pipeline, which says what is wrong. What is larger still ends
@@ -30,13 +31,13 @@ OPTIONS = (
 
 
 class Server:
-    """Serves the features on several addresses with the chosen engine."""
+    """Serves services on several addresses with the chosen engine."""
 
-    def __init__(self, engine: str, pipeline: Pipeline, features: Iterable[Feature]) -> None:
+    def __init__(self, engine: str, pipeline: Pipeline, services: Iterable[Service]) -> None:
         """Takes the engine, "pygrpc-native" or "grpcio"; see docs/decisions/."""
         self._engine = engine
         self._pipeline = pipeline
-        self._features = list(features)
+        self._services = list(services)
         self._health = health.aio.HealthServicer()
         self._servers: list[aio.Server] = []
 
@@ -72,9 +73,9 @@ class Server:
 
     async def _listen(self, address: str, *, behind_gateway: bool) -> int:
         server = _new_server(self._engine)
-        for feature in self._features:
-            handlers = self._pipeline.handlers(feature, behind_gateway=behind_gateway)
-            server.add_registered_method_handlers(feature.descriptor.full_name, dict(handlers))
+        for service in self._services:
+            handlers = self._pipeline.handlers(service, behind_gateway=behind_gateway)
+            server.add_registered_method_handlers(service.descriptor.full_name, dict(handlers))
         await self._add_standard_services(server)
         port = server.add_insecure_port(address)
         await server.start()
@@ -83,7 +84,7 @@ class Server:
 
     async def _add_standard_services(self, server: aio.Server) -> None:
         """gRPC health and reflection."""
-        names = [feature.descriptor.full_name for feature in self._features]
+        names = [service.descriptor.full_name for service in self._services]
         serving = health_pb2.HealthCheckResponse.SERVING
         for name in ("", *names):
             await self._health.set(name, serving)

@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, String, func
+from sqlalchemy import String, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portico_kit.storage.base import Base, Identified
+from portico_kit.storage.base import Identified
 
 
-class AuditEntry(Identified, Base):
-    """One change, written in the transaction that made it. Never changed afterwards."""
+class AuditRecord(Identified):
+    """The columns of one change, written in the transaction that made it and never changed.
 
-    __tablename__ = "audit_log"
+    A service that keeps an audit log mixes them into a model of its own.
+    """
 
     organization_id: Mapped[UUID | None]
     actor_kind: Mapped[str] = mapped_column(String(16))
@@ -26,8 +27,3 @@ class AuditEntry(Identified, Base):
     client_address: Mapped[str] = mapped_column(String(64))
     request_id: Mapped[str] = mapped_column(String(128))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-    __table_args__ = (
-        Index("ix_audit_log_organization_id_created_at", "organization_id", "created_at"),
-        Index("ix_audit_log_actor_id_created_at", "actor_id", "created_at"),
-    )

@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, String
+from sqlalchemy import LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.call import EndedAccess
-from portico_kit.storage.base import Base
 
 KEPT = timedelta(hours=24)
 PURPOSE = "idempotency"
 
 
-class IdempotentAnswer(Base):
-    """The answer that a repetition of the same call gets. Sealed, for it may be personal."""
+class KeptAnswer:
+    """The columns of the answer that a repetition of a call gets. Sealed: it may be personal.
 
-    __tablename__ = "idempotency_keys"
+    A service that takes idempotency keys mixes them into a model of its own.
+    """
 
     # A keyed digest of caller, method and the key that the client chose; of a caller
     # without a credential also of the request.
@@ -35,10 +35,3 @@ class IdempotentAnswer(Base):
     # Set if the call ended access of its own caller.
     ended_access: Mapped[EndedAccess | None] = mapped_column(String(16))
     expires_at: Mapped[datetime]
-
-    __table_args__ = (
-        Index("ix_idempotency_keys_expires_at", "expires_at"),
-        CheckConstraint(
-            "ended_access in ('session', 'membership', 'permission')", name="ended_access"
-        ),
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,11 +30,3 @@ async def delete_one_time_tokens(db: AsyncSession, now: datetime, limit: int) ->
 async def delete_sessions(db: AsyncSession, now: datetime, limit: int) -> int:
     """Deletes sessions that have expired, and says how many; `limit` at the most."""
     return await delete_batch(db, Session.id, Session.expires_at <= now, limit)
-
-
-# By table. Tokens go before their sessions.
-BATCHES: Mapping[str, Callable[[AsyncSession, datetime, int], Awaitable[int]]] = {
-    "refresh_tokens": delete_refresh_tokens,
-    "one_time_tokens": delete_one_time_tokens,
-    "sessions": delete_sessions,
-}

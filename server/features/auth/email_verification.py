@@ -9,6 +9,7 @@ from datetime import timedelta
 from portico_kit.call import Call
 from portico_kit.errors import UnavailableError
 from server.common.limiter import RateLimitExceededError
+from server.features.auth.mails import VERIFY_EMAIL
 from server.features.auth.one_time_tokens import OneTimeTokens
 from server.features.emails.budgets import MailBudgets
 from server.features.emails.facade import Mailer
@@ -37,7 +38,7 @@ class EmailVerification:
         await self.budgets.charge(call, account.email, "account")
         token = await self.tokens.issue(call.db, account.id, "verify_email", call.now)
         self.mailer.send(
-            call, account.email, "verify_email", token=token, display_name=account.display_name
+            call, account.email, VERIFY_EMAIL, token=token, display_name=account.display_name
         )
 
     async def mail_again(self, account: Account, call: Call) -> None:

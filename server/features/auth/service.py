@@ -28,6 +28,7 @@ from server.features.auth.errors import (
     SessionNotFoundError,
 )
 from server.features.auth.facade import Sessions
+from server.features.auth.mails import RESET_PASSWORD
 from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
 from server.features.auth.repository import SessionRepository
@@ -147,7 +148,7 @@ class AuthService:
         attempt = await call.db.begin_nested()
         user_id, name = (account.id, account.display_name) if account else (new_id(), "")
         token = await self.tokens.issue(call.db, user_id, "reset_password", call.now)
-        self.mailer.send(call, email, "reset_password", token=token, display_name=name)
+        self.mailer.send(call, email, RESET_PASSWORD, token=token, display_name=name)
         await call.db.flush()
         await (attempt.commit() if known else attempt.rollback())
         call.record("password_reset.requested", target_id=account.id if account else None)

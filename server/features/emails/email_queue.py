@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_kit.storage.outbox import Email
+from server.features.emails.models import Email
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Literal
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.call import Call
 from portico_kit.secrets import Secrets
-from portico_kit.storage.outbox import EMAIL_PURPOSE, Email
-from portico_kit.tasks.names import EMAIL_TASK
-
-Template = Literal[
-    "verify_email",
-    "reset_password",
-    "choose_password",
-    "invitation",
-    "keys_imported",
-    "owner_appointed",
-    "password_changed",
-    "webhook_disabled",
-]
+from server.common.mail import Mail
+from server.features.emails.models import EMAIL_PURPOSE, Email
+from server.features.emails.names import EMAIL_TASK
 
 
 class Mailer:
@@ -28,14 +19,17 @@ class Mailer:
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
 
-    def send(self, call: Call, recipient: str, template: Template, **variables: str) -> None:
+    def send(self, call: Call, recipient: str, mail: Mail, **variables: str) -> None:
         """Queues a mail; it goes out after the commit.
 
         Args:
             recipient: the address.
-            template: which mail, see workers/emails.
-            variables: what the template fills in, for example the token.
+            variables: what fills the gaps of the mail, for example the token.
         """
-        sealed = self._secrets.seal(EMAIL_PURPOSE, json.dumps(variables).encode())
-        call.db.add(Email(recipient=recipient, template=template, sealed_variables=sealed))
+        self.queue(call.db, recipient, mail, **variables)
         call.wakes.add(EMAIL_TASK)
+
+    def queue(self, db: AsyncSession, recipient: str, mail: Mail, **variables: str) -> None:
+        """Queues a mail outside of a call; the next sweep finds it after the commit."""
+        sealed = self._secrets.seal(EMAIL_PURPOSE, json.dumps(variables).encode())
+        db.add(Email(recipient=recipient, template=mail.name, sealed_variables=sealed))

@@ -17,7 +17,7 @@ from email.utils import format_datetime, formataddr, parseaddr
 from uuid import UUID
 
 from server.common.email_addresses import is_writable
-from server.features.emails.templates import Rendered
+from server.features.emails.rendering import Rendered
 
 _WIRE = compat32.clone(linesep="\r\n", max_line_length=76)
 _BODY = Charset("utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,14 +13,15 @@ import structlog
 from portico_kit.clock import Clock
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import Sessions
-from portico_kit.storage.outbox import EMAIL_PURPOSE
 from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
+from server.common.mail import Mail
 from server.features.emails.email_queue import Claim, claim_due, record_failure, record_sent
 from server.features.emails.message import Message, UnwritableAddressError, build_message
+from server.features.emails.models import EMAIL_PURPOSE
 from server.features.emails.reachability import Reachability
+from server.features.emails.rendering import render
 from server.features.emails.smtp import RefusedError, Transport
-from server.features.emails.templates import render
 
 log = structlog.get_logger("emails")
 
@@ -33,6 +35,7 @@ class EmailSender:
     """Sends mails.
 
     Attributes:
+        mails: every mail of the platform, by its name.
         sender: what stands in From.
         public_url: where the links lead.
         server: whether the mail server can be used.
@@ -42,6 +45,7 @@ class EmailSender:
     transport: Transport
     secrets: Secrets
     clock: Clock
+    mails: Mapping[str, Mail]
     sender: str
     public_url: str
     server: Reachability
@@ -70,7 +74,7 @@ class EmailSender:
 
     def _message(self, claim: Claim) -> Message:
         variables = json.loads(self.secrets.unseal(EMAIL_PURPOSE, claim.sealed_variables))
-        mail = render(claim.template, variables, self.public_url)
+        mail = render(self.mails[claim.template], variables, self.public_url)
         return build_message(claim.email_id, self.sender, claim.recipient, mail, self.clock())
 
     async def _done(self, claim: Claim) -> None:

@@ -30,7 +30,7 @@ from server.features.keys.imported.importer import Imports
 from server.features.keys.key_verifier import KeyVerifier
 from server.features.keys.models import ApiKey
 from server.features.keys.repository import ApiKeyRepository, ImportedSecretRepository, Uses
-from server.features.organizations.pending_invitations import revoke_of_api_key
+from server.features.organizations.pending_invitations import PendingInvitations
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class ApiKeyService:
     imports: Imports
     cursors: Cursors
     announcer: CacheInvalidator
+    pending_invitations: PendingInvitations
     environment: str
 
     async def CreateApiKey(
@@ -112,7 +113,9 @@ class ApiKeyService:
         if "scopes" in changed_fields(request):
             _require_grantable(request.scopes, key.organization_id, call)
         _apply(request, key)
-        await revoke_of_api_key(key.organization_id, key.id, call, held=frozenset(key.scopes))
+        await self.pending_invitations.revoke_of_api_key(
+            key.organization_id, key.id, call, held=frozenset(key.scopes)
+        )
         return pb.UpdateApiKeyResponse(api_key=await self._changed("key.updated", key, call))
 
     async def RevokeApiKey(
@@ -120,7 +123,7 @@ class ApiKeyService:
     ) -> pb.RevokeApiKeyResponse:
         key = await _find_to_change(request.api_key_id, call)
         key.revoke(call.now)
-        await revoke_of_api_key(key.organization_id, key.id, call)
+        await self.pending_invitations.revoke_of_api_key(key.organization_id, key.id, call)
         await ImportedSecretRepository(call.db).forget(key.id)
         return pb.RevokeApiKeyResponse(api_key=await self._changed("key.revoked", key, call))
 

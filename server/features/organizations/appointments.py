@@ -19,6 +19,7 @@ from server.features.organizations.errors import (
     OwnerSuspendedError,
     SelfAppointmentError,
 )
+from server.features.organizations.mails import OWNER_APPOINTED
 from server.features.organizations.models import Membership, Organization
 from server.features.organizations.repository import MembershipRepository, OrganizationRepository
 from server.features.organizations.roles import OWNER
@@ -76,7 +77,7 @@ class Appointments:
             self.mailer.send(
                 call,
                 contact.email,
-                "owner_appointed",
+                OWNER_APPOINTED,
                 display_name=contact.display_name,
                 organization_name=organization.name,
                 owner_name=owner.display_name,

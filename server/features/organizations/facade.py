@@ -13,9 +13,10 @@ from sqlalchemy.orm import aliased
 
 from portico_kit.batching import BatchLoader
 from portico_kit.storage.reads import Reads, keyed_query
+from server.common.roles import Roles
 from server.features.organizations.models import Membership, Organization
 from server.features.organizations.read_models import OrganizationView
-from server.features.organizations.roles import OWNER, ROLES
+from server.features.organizations.roles import OWNER
 from server.features.users.facade import can_act
 
 Rights = Mapping[UUID, frozenset[str]]
@@ -67,8 +68,9 @@ class Tenants:
     in one query for all who ask at the same moment.
     """
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, roles: Roles) -> None:
         self._reads = reads
+        self._roles = roles
         self._rights: BatchLoader[UUID, Rights] = BatchLoader(self._fetch_rights)
         self._by_id: BatchLoader[UUID, OrganizationView] = BatchLoader(self._fetch)
 
@@ -147,7 +149,7 @@ class Tenants:
     async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Rights]:
         found: defaultdict[UUID, dict[UUID, frozenset[str]]] = defaultdict(dict)
         for row in await self._reads.fetch(_RIGHTS, user_ids):
-            found[row.user_id][row.organization_id] = ROLES[row.role]
+            found[row.user_id][row.organization_id] = self._roles[row.role]
         return found
 
     async def _fetch(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, OrganizationView]:

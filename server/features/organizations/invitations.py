@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from portico.organizations.v1 import organization_service_pb2 as pb
@@ -14,6 +15,7 @@ from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
 from server.common.email_addresses import new_email
 from server.common.limiter import Payer
+from server.common.roles import Roles
 from server.features.emails.budgets import MailBudgets
 from server.features.emails.facade import Mailer
 from server.features.organizations import pending_invitations
@@ -23,6 +25,7 @@ from server.features.organizations.errors import (
     InvitationNotFoundError,
     InvitationRevokedError,
 )
+from server.features.organizations.mails import INVITATION
 from server.features.organizations.models import Invitation, Organization
 from server.features.organizations.ports import ApiKeys
 from server.features.organizations.repository import (
@@ -30,10 +33,11 @@ from server.features.organizations.repository import (
     MembershipRepository,
     OrganizationRepository,
 )
-from server.features.organizations.roles import INVITATION_LIFETIME, ROLES, may_invite
+from server.features.organizations.roles import may_invite
 from server.features.users.facade import Accounts, Contact
 
 PURPOSE = "one-time-token"
+INVITATION_LIFETIME = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Invitations:
     mailer: Mailer
     budgets: MailBudgets
     secrets: Secrets
+    roles: Roles
 
     async def issue(
         self, request: pb.CreateInvitationRequest, organization: Organization, call: Call
@@ -131,7 +136,9 @@ class Invitations:
             InvitationRevokedError: if the inviter has lost the right; it is revoked by this.
         """
         invitation.require_pending(call.now)
-        if not may_invite(invitation.role, await self._inviter_permissions(invitation, call)):
+        if not may_invite(
+            self.roles, invitation.role, await self._inviter_permissions(invitation, call)
+        ):
             pending_invitations.revoke(invitation, call)
             raise InvitationRevokedError
 
@@ -160,7 +167,7 @@ class Invitations:
         role = await MembershipRepository(call.db).acting_role(
             organization_id, invitation.invited_by
         )
-        return ROLES[role] if role else frozenset()
+        return self.roles[role] if role else frozenset()
 
     def _hash(self, token: str) -> bytes:
         return self.secrets.mac(PURPOSE, token)
@@ -180,7 +187,7 @@ class Invitations:
         self.mailer.send(
             call,
             invitation.email,
-            "invitation",
+            INVITATION,
             token=token,
             organization_name=organization.name,
             inviter_name=inviter.display_name if inviter else organization.name,

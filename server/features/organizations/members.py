@@ -6,13 +6,16 @@ from uuid import UUID
 
 from portico_kit.call import Call
 from portico_kit.errors import NotFoundError, PermissionDeniedError
+from server.common.roles import Roles
 from server.features.organizations.errors import LastOwnerError, MemberNotFoundError
 from server.features.organizations.models import Membership
 from server.features.organizations.repository import MembershipRepository, OrganizationRepository
-from server.features.organizations.roles import OWNER, ROLES, require_grantable
+from server.features.organizations.roles import OWNER, require_grantable
 
 
-async def find_to_change(organization_id: UUID, user_id: UUID, call: Call) -> Membership:
+async def find_to_change(
+    organization_id: UUID, user_id: UUID, call: Call, roles: Roles
+) -> Membership:
     """The member, if the caller may take their role.
 
     Locks the organization, so that two owners who demote each other at the same
@@ -25,18 +28,18 @@ async def find_to_change(organization_id: UUID, user_id: UUID, call: Call) -> Me
     """
     if not await OrganizationRepository(call.db).lock(organization_id):
         raise NotFoundError
-    held = await permissions_now(organization_id, call)
+    held = await permissions_now(organization_id, call, roles)
     member = await MembershipRepository(call.db).find(organization_id, user_id)
     if member is None:
         raise MemberNotFoundError
     call.expect(member.version)
     if not call.acts_as(user_id) and call.method.permission not in held:
         raise PermissionDeniedError(permission=call.method.permission)
-    require_grantable(member.role, held)
+    require_grantable(roles, member.role, held)
     return member
 
 
-async def permissions_now(organization_id: UUID, call: Call) -> frozenset[str]:
+async def permissions_now(organization_id: UUID, call: Call, roles: Roles) -> frozenset[str]:
     """The caller's permissions once the organization is locked.
 
     Those that the call came in with may have been taken while it waited for the lock.
@@ -49,7 +52,7 @@ async def permissions_now(organization_id: UUID, call: Call) -> frozenset[str]:
     caller = await MembershipRepository(call.db).find(organization_id, call.user_id)
     if caller is None:
         raise NotFoundError
-    return call.within_scopes(ROLES[caller.role])
+    return call.within_scopes(roles[caller.role])
 
 
 async def find_own(organization_id: UUID, call: Call) -> Membership:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from portico_kit.call import Call
-from server.features.organizations import messages, pending_invitations
+from server.features.organizations import messages
 from server.features.organizations.models import Membership
+from server.features.organizations.pending_invitations import PendingInvitations
 from server.features.organizations.ports import ApiKeys
 from server.features.organizations.repository import MembershipRepository, OrganizationRepository
 from server.features.users.facade import Contact, find_contacts
@@ -33,6 +34,7 @@ class Offboarding:
     """Ends memberships."""
 
     api_keys: ApiKeys
+    pending_invitations: PendingInvitations
 
     async def remove(self, member: Membership, contact: Contact, call: Call) -> CreatedKeys:
         """Ends a membership and revokes the member's pending invitations.
@@ -45,7 +47,9 @@ class Offboarding:
         organization_id, user_id = member.organization_id, member.user_id
         shown = messages.member(member, contact)
         keys = await self._created_keys(organization_id, user_id, call)
-        await pending_invitations.revoke_of_person(user_id, call, organization_id=organization_id)
+        await self.pending_invitations.revoke_of_person(
+            user_id, call, organization_id=organization_id
+        )
         await call.db.delete(member)
         call.record(
             "member.removed",
@@ -68,7 +72,7 @@ class Offboarding:
 
     async def suspend(self, user_id: UUID, call: Call) -> None:
         """Revokes what a suspended person has sent; they stay a member."""
-        await pending_invitations.revoke_of_person(user_id, call)
+        await self.pending_invitations.revoke_of_person(user_id, call)
 
     async def _created_keys(self, organization_id: UUID, user_id: UUID, call: Call) -> CreatedKeys:
         found = await self.api_keys.created_by(

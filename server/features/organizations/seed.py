@@ -1,4 +1,4 @@
-"""Writes the roles and permissions of rules.py into their tables."""
+"""Writes the roles and permissions of the features into their tables."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from sqlalchemy import Connection, Table, delete, not_, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from portico_kit.storage.base import Base
-from server.features.organizations.roles import ROLES
+from server.common.roles import Roles
 
 Rows = set[tuple[str, ...]]
 
 
-def seed(connection: Connection) -> None:
+def seed(connection: Connection, roles: Roles) -> None:
     """Makes the tables agree with the rules, whatever they hold before.
 
     Raises:
         sqlalchemy.exc.IntegrityError: if a role is gone from the rules that a member still has.
     """
-    pairs = {(role, permission) for role, held in ROLES.items() for permission in held}
+    pairs = {(role, permission) for role, held in roles.items() for permission in held}
     named: dict[str, Rows] = {
-        "roles": {(role,) for role in ROLES},
+        "roles": {(role,) for role in roles},
         "permissions": {(permission,) for _, permission in pairs},
         "role_permissions": {*pairs},
     }

@@ -16,7 +16,8 @@ from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from portico_kit.errors import NotFoundError, UnauthenticatedError
 from portico_kit.ids import parse_id
 from portico_kit.paging import Cursors
-from server.features.organizations import members, messages, pending_invitations
+from server.common.roles import Roles
+from server.features.organizations import members, messages
 from server.features.organizations.appointments import Appointments
 from server.features.organizations.errors import (
     InvitationNotFoundError,
@@ -33,6 +34,7 @@ from server.features.organizations.models import (
     OrganizationLimits,
 )
 from server.features.organizations.offboarding import Offboarding
+from server.features.organizations.pending_invitations import PendingInvitations, revoke
 from server.features.organizations.ports import Subscriptions
 from server.features.organizations.read_models import OrganizationView
 from server.features.organizations.repository import (
@@ -41,13 +43,8 @@ from server.features.organizations.repository import (
     MembershipRepository,
     OrganizationRepository,
 )
-from server.features.organizations.roles import (
-    OWNER,
-    ROLES,
-    require_free_to_choose,
-    require_grantable,
-    slug_candidates,
-)
+from server.features.organizations.roles import OWNER, require_grantable
+from server.features.organizations.slugs import require_free_to_choose, slug_candidates
 from server.features.users.facade import Accounts, Contact
 
 
@@ -63,6 +60,8 @@ class OrganizationService:
     subscriptions: Subscriptions
     announcer: CacheInvalidator
     limits: LimitsProjection
+    pending_invitations: PendingInvitations
+    roles: Roles
     cursors: Cursors
 
     async def CreateOrganization(
@@ -114,7 +113,7 @@ class OrganizationService:
         if "allow_key_import" in changed:
             if request.allow_key_import:
                 # Imported keys can have any scopes, so this grants all that an owner may do.
-                require_grantable(OWNER, call.permissions(organization.id))
+                require_grantable(self.roles, OWNER, call.permissions(organization.id))
             organization.allow_key_import = request.allow_key_import
         await call.db.flush()
         await call.db.refresh(organization)
@@ -184,15 +183,16 @@ class OrganizationService:
         self, request: pb.UpdateMemberRequest, call: Call
     ) -> pb.UpdateMemberResponse:
         organization_id = parse_id(request.organization_id)
-        member = await members.find_to_change(organization_id, parse_id(request.user_id), call)
-        require_grantable(request.role, await members.permissions_now(organization_id, call))
+        member = await self._find_to_change(request, call)
+        held = await members.permissions_now(organization_id, call, self.roles)
+        require_grantable(self.roles, request.role, held)
         if request.role != OWNER:
             await members.require_other_owner(member, call)
         member.role = request.role
-        await pending_invitations.revoke_of_person(
-            member.user_id, call, organization_id=organization_id, held=ROLES[request.role]
+        await self.pending_invitations.revoke_of_person(
+            member.user_id, call, organization_id=organization_id, held=self.roles[request.role]
         )
-        if _is_caller(member, call) and call.method.permission not in ROLES[member.role]:
+        if _is_caller(member, call) and call.method.permission not in self.roles[member.role]:
             call.ended_access = "permission"
         await call.db.flush()
         await call.db.refresh(member)
@@ -205,8 +205,7 @@ class OrganizationService:
     async def RemoveMember(
         self, request: pb.RemoveMemberRequest, call: Call
     ) -> pb.RemoveMemberResponse:
-        organization_id = parse_id(request.organization_id)
-        member = await members.find_to_change(organization_id, parse_id(request.user_id), call)
+        member = await self._find_to_change(request, call)
         await members.require_other_owner(member, call)
         contact = await self._contact(member, call)
         keys = await self.offboarding.remove(member, contact, call)
@@ -234,7 +233,7 @@ class OrganizationService:
         self, request: pb.CreateInvitationRequest, call: Call
     ) -> pb.CreateInvitationResponse:
         organization = await _find(request.organization_id, call)
-        require_grantable(request.role, call.permissions(organization.id))
+        require_grantable(self.roles, request.role, call.permissions(organization.id))
         invitation = await self.invitations.issue(request, organization, call)
         shown = messages.invitation(invitation, call.now)
         _record_invitation("invitation.created", invitation, shown, call)
@@ -262,7 +261,7 @@ class OrganizationService:
             raise InvitationNotFoundError
         call.authorize(invitation.organization_id)
         call.expect(invitation.version)
-        pending_invitations.revoke(invitation, call)
+        revoke(invitation, call)
         return pb.RevokeInvitationResponse()
 
     async def AcceptInvitation(
@@ -288,6 +287,12 @@ class OrganizationService:
         shown = messages.invitation(invitation, call.now)
         _record_invitation("invitation.declined", invitation, shown, call)
         return pb.DeclineInvitationResponse()
+
+    async def _find_to_change(
+        self, request: pb.UpdateMemberRequest | pb.RemoveMemberRequest, call: Call
+    ) -> Membership:
+        organization_id, user_id = parse_id(request.organization_id), parse_id(request.user_id)
+        return await members.find_to_change(organization_id, user_id, call, self.roles)
 
     async def _contact(self, member: Membership, call: Call) -> Contact:
         """How the member is named; who has no account any more is no member either."""

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.clock import utc_now
-from portico_kit.storage.audit import AuditEntry
 from portico_kit.storage.base import create_engine
 from portico_kit.storage.reads import Reads
+from server.common.records import AuditEntry
 from server.features.users.facade import Accounts
 from server.features.users.repository import UserRepository
 

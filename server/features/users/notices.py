@@ -7,6 +7,7 @@ from datetime import datetime
 from portico_kit.call import Call
 from server.features.emails.facade import Mailer
 from server.features.users.facade import Account
+from server.features.users.mails import PASSWORD_CHANGED
 
 UNKNOWN_ADDRESS = "an unknown address"
 
@@ -16,7 +17,7 @@ def notify_password_changed(mailer: Mailer, account: Account, call: Call) -> Non
     mailer.send(
         call,
         account.email,
-        "password_changed",
+        PASSWORD_CHANGED,
         display_name=account.display_name,
         changed_at=_readable(call.now),
         client_address=call.client.address or UNKNOWN_ADDRESS,

@@ -23,6 +23,7 @@ from server.features.users.errors import (
     UserNotFoundError,
 )
 from server.features.users.facade import Account, Accounts
+from server.features.users.mails import CHOOSE_PASSWORD
 from server.features.users.models import User
 from server.features.users.notices import notify_password_changed
 from server.features.users.password_policy import require_acceptable
@@ -97,7 +98,7 @@ class UserService:
         await self.budgets.charge(call, account.email, "account")
         token = await self.tokens.issue(call.db, account.id, "reset_password", call.now)
         self.mailer.send(
-            call, account.email, "choose_password", token=token, display_name=account.display_name
+            call, account.email, CHOOSE_PASSWORD, token=token, display_name=account.display_name
         )
         call.record("user.created", target_id=account.id, data=account.message)
         call.location(f"/api/v1/users/{account.id}")

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_kit.storage.outbox import Event
+from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.event_types import TEST_EVENT
 from server.features.webhooks.fanout import add_deliveries, due_webhook

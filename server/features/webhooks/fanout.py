@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import new_id
-from portico_kit.storage.outbox import Event
+from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.models import PENDING, Delivery, Webhook
 

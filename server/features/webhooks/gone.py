@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,11 +9,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_contract.methods import as_json
-from portico_kit.secrets import Secrets
-from portico_kit.storage.audit import AuditEntry
-from portico_kit.storage.outbox import EMAIL_PURPOSE, Email, Event
+from server.common.records import record_by_worker
+from server.features.emails.facade import Mailer
 from server.features.organizations.owners import owner_contacts
 from server.features.webhooks import messages
+from server.features.webhooks.mails import WEBHOOK_DISABLED
 from server.features.webhooks.models import GONE, Webhook
 
 DISABLED_EVENT = "webhook.disabled"
@@ -22,7 +21,7 @@ DISABLED_EVENT = "webhook.disabled"
 MAIL_INTERVAL = timedelta(days=1)
 
 
-async def disable_gone(db: AsyncSession, webhook_id: UUID, secrets: Secrets, now: datetime) -> bool:
+async def disable_gone(db: AsyncSession, webhook_id: UUID, mailer: Mailer, now: datetime) -> bool:
     """Disables a webhook whose receiver is gone: event, audit entry and mails with it.
 
     Everything is part of the caller's transaction, and happens once, however many
@@ -46,40 +45,28 @@ async def disable_gone(db: AsyncSession, webhook_id: UUID, secrets: Secrets, now
     await db.refresh(webhook)
     _record(db, webhook, now)
     if mail_is_due:
-        await _send_mails(db, webhook, secrets)
+        await _send_mails(db, webhook, mailer)
     return True
 
 
 def _record(db: AsyncSession, webhook: Webhook, now: datetime) -> None:
-    shown = as_json(messages.redacted_webhook(webhook, now))
-    db.add(
-        AuditEntry(
-            organization_id=webhook.organization_id,
-            actor_kind="service",
-            actor_id=None,
-            action=DISABLED_EVENT,
-            target_id=webhook.id,
-            details=shown,
-            client_address="",
-            request_id="",
-        )
-    )
-    db.add(
-        Event(
-            organization_id=webhook.organization_id,
-            type=DISABLED_EVENT,
-            data=shown,
-            created_at=now,
-        )
+    record_by_worker(
+        db,
+        DISABLED_EVENT,
+        organization_id=webhook.organization_id,
+        target_id=webhook.id,
+        data=as_json(messages.redacted_webhook(webhook, now)),
+        now=now,
     )
 
 
-async def _send_mails(db: AsyncSession, webhook: Webhook, secrets: Secrets) -> None:
+async def _send_mails(db: AsyncSession, webhook: Webhook, mailer: Mailer) -> None:
     for owner in await owner_contacts(db, webhook.organization_id):
-        variables = {
-            "display_name": owner.display_name,
-            "webhook_url": messages.redacted_url(webhook.url),
-            "webhook_id": str(webhook.id),
-        }
-        sealed = secrets.seal(EMAIL_PURPOSE, json.dumps(variables).encode())
-        db.add(Email(recipient=owner.email, template="webhook_disabled", sealed_variables=sealed))
+        mailer.queue(
+            db,
+            owner.email,
+            WEBHOOK_DISABLED,
+            display_name=owner.display_name,
+            webhook_url=messages.redacted_url(webhook.url),
+            webhook_id=str(webhook.id),
+        )

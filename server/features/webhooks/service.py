@@ -14,15 +14,14 @@ from portico.webhooks.v1.webhook_pb2 import EventType
 from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract.methods import as_json, event_permissions
+from portico_contract.methods import as_json
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
 from portico_kit.errors import NotFoundError
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from portico_kit.secrets import Secrets
-from portico_kit.storage.outbox import Event
-from portico_kit.tasks.names import DELIVERY_TASK
+from server.common.records import Event
 from server.features.webhooks import messages
 from server.features.webhooks.errors import (
     DeliveryNotFoundError,
@@ -30,14 +29,10 @@ from server.features.webhooks.errors import (
     WebhookLimitReachedError,
     WebhookNotFoundError,
 )
-from server.features.webhooks.event_types import (
-    DESCRIPTIONS,
-    TEST_EVENT,
-    permissions_to_read,
-    require_known,
-)
+from server.features.webhooks.event_types import TEST_EVENT, EventTypes
 from server.features.webhooks.fanout import event_payload
 from server.features.webhooks.models import REQUESTED, Delivery, Webhook
+from server.features.webhooks.names import DELIVERY_TASK
 from server.features.webhooks.repository import DeliveryRepository, WebhookRepository
 from server.features.webhooks.resolution import Destinations
 from server.features.webhooks.secret import new_secret, seal
@@ -64,15 +59,18 @@ class WebhookService:
     cursors: Cursors
     destinations: Destinations
     tiers: Tiers
+    event_types: EventTypes
 
     async def CreateWebhook(
         self, request: pb.CreateWebhookRequest, call: Call
     ) -> pb.CreateWebhookResponse:
         # Before the transaction: nobody else waits for a connection while a name is looked up.
         url = await self.destinations.check(request.url)
-        require_known(request.event_types)
+        self.event_types.require_known(request.event_types)
         organization_id = parse_id(request.organization_id)
-        call.require_held(organization_id, permissions_to_read(request.event_types))
+        call.require_held(
+            organization_id, self.event_types.permissions_to_read(request.event_types)
+        )
         await self._require_room(organization_id, call)
         secret = new_secret()
         webhook = self._new_webhook(request, url, secret)
@@ -106,10 +104,12 @@ class WebhookService:
         changed = changed_fields(request)
         url = await self.destinations.check(request.url) if "url" in changed else None
         webhook = await _find_to_change(request.webhook_id, call)
-        _require_readable(webhook, call)
+        self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
         if "event_types" in changed:
-            require_known(request.event_types)
-            call.require_held(webhook.organization_id, permissions_to_read(request.event_types))
+            self.event_types.require_known(request.event_types)
+            call.require_held(
+                webhook.organization_id, self.event_types.permissions_to_read(request.event_types)
+            )
         was_enabled = webhook.enabled
         _apply(request, url, webhook, call.now)
         shown = await _changed("webhook.updated", webhook, call)
@@ -131,7 +131,7 @@ class WebhookService:
         self, request: pb.TestWebhookRequest, call: Call
     ) -> pb.TestWebhookResponse:
         webhook = await _find(request.webhook_id, call)
-        _require_readable(webhook, call)
+        self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
         if not webhook.enabled:
             raise WebhookDisabledError
         event = _test_event(webhook, call)
@@ -146,7 +146,7 @@ class WebhookService:
         self, request: pb.RotateWebhookSecretRequest, call: Call
     ) -> pb.RotateWebhookSecretResponse:
         webhook = await _find_to_change(request.webhook_id, call)
-        _require_readable(webhook, call)
+        self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
         secret = new_secret()
         overlap = timedelta(seconds=request.overlap_seconds)
         webhook.replace_secret(
@@ -179,7 +179,9 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
-        call.require_held(delivery.organization_id, permissions_to_read([delivery.event_type]))
+        call.require_held(
+            delivery.organization_id, self.event_types.permissions_to_read([delivery.event_type])
+        )
         attempts = await repository.attempts(delivery.id)
         return pb.GetDeliveryResponse(delivery=messages.whole_delivery(delivery, attempts))
 
@@ -191,7 +193,9 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
-        call.require_held(delivery.organization_id, permissions_to_read([delivery.event_type]))
+        call.require_held(
+            delivery.organization_id, self.event_types.permissions_to_read([delivery.event_type])
+        )
         webhook = await _find(str(delivery.webhook_id), call)
         if not webhook.enabled:
             raise WebhookDisabledError
@@ -204,8 +208,12 @@ class WebhookService:
     ) -> pb.ListEventTypesResponse:
         return pb.ListEventTypesResponse(
             event_types=[
-                EventType(name=name, description=DESCRIPTIONS[name], permission=permission)
-                for name, permission in event_permissions().items()
+                EventType(
+                    name=name,
+                    description=description,
+                    permission=self.event_types.permissions[name],
+                )
+                for name, description in sorted(self.event_types.descriptions.items())
             ]
         )
 
@@ -243,11 +251,6 @@ async def _find_to_change(webhook_id: str, call: Call) -> Webhook:
     webhook = await _find(webhook_id, call)
     call.expect(webhook.version)
     return webhook
-
-
-def _require_readable(webhook: Webhook, call: Call) -> None:
-    """Lets the caller act through a webhook only if they may read what its events show."""
-    call.require_held(webhook.organization_id, permissions_to_read(webhook.event_types))
 
 
 def _apply(

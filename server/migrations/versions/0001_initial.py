@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from server.app import ROLES
 from server.features.organizations.seed import seed
 
 revision = "0001"
@@ -547,7 +548,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("delivery_id", "number", name=op.f("pk_attempts")),
     )
     # ### end Alembic commands ###
-    seed(op.get_bind())
+    seed(op.get_bind(), ROLES)
 
 
 def downgrade() -> None:

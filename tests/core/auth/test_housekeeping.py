@@ -10,7 +10,7 @@ from portico.auth.v1 import auth_service_pb2 as pb
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.features.auth.cleanup import BATCHES
+from server.features.auth.feature import FEATURE
 from tests.core.world import Person, World
 
 DAY = timedelta(days=1)
@@ -32,7 +32,10 @@ async def db(world: World) -> AsyncIterator[AsyncSession]:
 
 async def delete_expired(db: AsyncSession, now: datetime) -> dict[str, int]:
     """Deletes all that has expired, and says how many rows of each table."""
-    return {name: await delete_some(db, now, 100_000) for name, delete_some in BATCHES.items()}
+    return {
+        name: await delete_some(db, now, 100_000)
+        for name, delete_some in FEATURE.tables().cleanup.items()
+    }
 
 
 async def left(db: AsyncSession, person: Person) -> dict[str, int]:

@@ -16,7 +16,7 @@ from portico.users.v1 import user_service_pb2 as users
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_kit.storage.audit import AuditEntry
+from server.common.records import AuditEntry
 from server.features.users.models import User
 from server.features.users.passwords import Passwords
 from tests.core.auth.conftest import claims

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from portico.organizations.v1 import organization_service_pb2 as pb
 
-from portico_kit.tasks.names import EMAIL_TASK
+from server.features.emails.names import EMAIL_TASK
 from tests.core.calls import headers, race
 from tests.core.conftest import Refused
 from tests.core.organizations.conftest import Team

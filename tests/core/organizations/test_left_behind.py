@@ -12,8 +12,8 @@ from portico.users.v1 import user_service_pb2 as users
 from sqlalchemy import text
 
 from portico_kit.clock import timestamp
+from server.app import ROLES
 from server.features.organizations.offboarding import KEYS_NAMED
-from server.features.organizations.roles import ROLES
 from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
 from tests.core.organizations.conftest import Team

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, text
 
 from portico_contract.methods import organization_permissions
-from server.features.organizations.roles import ROLES
+from server.app import ROLES
 from server.features.organizations.seed import seed
 from tests.stack import PostgresServer
 
@@ -40,8 +40,8 @@ def test_after_the_migration_the_tables_hold_the_rules(connection: Connection) -
 
 
 def test_seeding_again_changes_nothing(connection: Connection) -> None:
-    seed(connection)
-    seed(connection)
+    seed(connection, ROLES)
+    seed(connection, ROLES)
     assert stored(connection) == PAIRS
 
 
@@ -50,7 +50,7 @@ def test_seeding_brings_the_tables_back_to_the_rules(connection: Connection) -> 
     connection.execute(text("insert into roles values ('emperor')"))
     connection.execute(text("insert into permissions values ('everything:write')"))
     connection.execute(text("insert into role_permissions values ('emperor', 'everything:write')"))
-    seed(connection)
+    seed(connection, ROLES)
     assert stored(connection) == PAIRS
     names = connection.execute(text("select name from roles")).scalars()
     assert set(names) == set(ROLES)

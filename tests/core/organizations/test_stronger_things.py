@@ -20,7 +20,7 @@ from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 from sqlalchemy import text
 
 from portico_contract.methods import event_permissions, organization_permissions
-from server.features.organizations.roles import ROLES
+from server.app import ROLES
 from tests.core.conftest import Refused
 from tests.core.organizations.estate import GUARDED
 from tests.core.world import Person, World, new_email, refusal

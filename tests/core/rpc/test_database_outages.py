@@ -122,6 +122,7 @@ async def test_reads_under_way_are_asked_again_when_their_connection_ends(
     world: World, owner: Person, database_url: str
 ) -> None:
     failures: list[BaseException] = []
+    answered = asyncio.Event()
 
     async def keep_reading() -> None:
         for _ in range(60):
@@ -129,11 +130,18 @@ async def test_reads_under_way_are_asked_again_when_their_connection_ends(
                 await asyncio.gather(*(read(world, owner) for _ in range(8)))
             except grpc.aio.AioRpcError as error:
                 failures.append(error)
+            answered.set()
 
     reading = asyncio.create_task(keep_reading())
     while not reading.done():
         await asyncio.to_thread(end_connections, database_url)
-        await asyncio.sleep(0.02)
+        # A read is asked once more, not twice: each of those under way loses one connection.
+        answered.clear()
+        await asyncio.wait(
+            (reading, wait := asyncio.create_task(answered.wait())),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        wait.cancel()
     await reading
     assert not failures
 

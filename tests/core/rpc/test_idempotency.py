@@ -21,7 +21,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_contract.methods import NO_KEY, Method, methods, services
-from portico_kit.storage.idempotency import PURPOSE, IdempotentAnswer
+from portico_kit.storage.idempotency import PURPOSE
+from server.common.records import IdempotentAnswer
 from tests.core.calls import answered, headers, race
 from tests.core.conftest import Refused
 from tests.core.users.conftest import administrator as administrator

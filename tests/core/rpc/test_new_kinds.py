@@ -25,13 +25,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.credentials import Grant, Principal
 from portico_kit.ids import new_id
 from portico_kit.jwt import PUBLIC_AUDIENCE, Claims, TokenIssuer, TokenKind
-from portico_kit.storage.audit import AuditEntry
 from portico_kit.storage.reads import Reads
+from server.app import ROLES
+from server.common.records import AuditEntry
 from server.features.auth.authenticator import USER
 from server.features.auth.signing_keys import SigningKeys
 from server.features.keys.authenticator import KEY
 from server.features.organizations.facade import Tenants
-from server.features.organizations.roles import OWNER, ROLES
+from server.features.organizations.roles import OWNER
 from server.features.users.facade import Accounts
 from tests.core.calls import headers
 from tests.core.conftest import Refused, running
@@ -91,7 +92,9 @@ class AppAuthenticator:
         account = await Accounts(self.reads).load(claims.subject)
         if account is None or not account.active:
             return None
-        return Grant(principal, await Tenants(self.reads).memberships(claims.subject), account)
+        return Grant(
+            principal, await Tenants(self.reads, ROLES).memberships(claims.subject), account
+        )
 
 
 ROBOTS = RobotAuthenticator()

@@ -18,7 +18,7 @@ from portico_kit.errors import DomainError
 from portico_kit.ids import new_id
 from portico_kit.rpc.pipeline import Proceed
 from portico_kit.rpc.transaction import Transaction
-from portico_kit.storage.audit import AuditEntry
+from server.common.records import RECORDS, AuditEntry
 from tests.core.world import RecordingWaker, World
 
 (LOGOUT,) = (
@@ -53,7 +53,7 @@ def writing_and_raising(error: Exception | None) -> Proceed:
 
 async def run(world: World, error: Exception | None) -> tuple[int, list[str]]:
     """How many rows are left, and which workers were woken."""
-    call = Call(LOGOUT, {}, Client(), request_id=str(new_id()), now=utc_now())
+    call = Call(LOGOUT, {}, Client(), request_id=str(new_id()), now=utc_now(), records=RECORDS)
     waker = RecordingWaker()
     transaction = Transaction(world.engine, waker)
     attempt = transaction(auth.LogoutRequest(), call, writing_and_raising(error))
@@ -81,7 +81,7 @@ async def test_a_refusal_that_keeps_changes_commits_and_wakes(world: World) -> N
 
 
 async def test_what_follows_the_commit_happens_though_the_caller_has_left(world: World) -> None:
-    call = Call(LOGOUT, {}, Client(), request_id=str(new_id()), now=utc_now())
+    call = Call(LOGOUT, {}, Client(), request_id=str(new_id()), now=utc_now(), records=RECORDS)
     begun, left, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def tell() -> None:

@@ -10,8 +10,7 @@ from portico.webhooks.v1.webhook_pb2 import Webhook
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_kit.storage.audit import AuditEntry
-from portico_kit.storage.outbox import Event
+from server.common.records import AuditEntry, Event
 from server.features.webhooks.messages import redacted_url
 from tests.core.webhooks.conftest import Desk
 from tests.core.world import Person, World

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
-from portico_kit.tasks.names import DELIVERY_TASK
+from server.features.webhooks.names import DELIVERY_TASK
 from tests.core.calls import race
 from tests.core.conftest import Refused
 from tests.core.records import audit_entry

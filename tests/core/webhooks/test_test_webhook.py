@@ -8,7 +8,7 @@ from datetime import datetime
 import grpc
 import pytest
 
-from portico_kit.tasks.names import DELIVERY_TASK
+from server.features.webhooks.names import DELIVERY_TASK
 from tests.core.conftest import Refused
 from tests.core.records import audit_entry, event
 from tests.core.webhooks.conftest import Desk

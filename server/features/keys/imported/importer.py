@@ -20,6 +20,7 @@ from server.features.keys.errors import KeyImportNotAllowedError, PrefixTakenErr
 from server.features.keys.imported.adoption import PURPOSE
 from server.features.keys.imported.hashes import HMAC_SHA256, ImportedHash, imported_hash
 from server.features.keys.imported.prefixes import ImportedPrefixesProjection
+from server.features.keys.mails import KEYS_IMPORTED
 from server.features.keys.models import ApiKey, ImportedSecret
 from server.features.keys.repository import ApiKeyRepository, ImportedSecretRepository
 from server.features.organizations.facade import Tenants
@@ -84,7 +85,7 @@ class Imports:
             self.mailer.send(
                 call,
                 owner.email,
-                "keys_imported",
+                KEYS_IMPORTED,
                 display_name=owner.display_name,
                 organization_name=organization_name,
                 key_count=str(count),

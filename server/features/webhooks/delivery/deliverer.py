@@ -22,6 +22,7 @@ from portico_kit.secrets import Secrets
 from portico_kit.storage.base import Sessions
 from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
+from server.features.emails.facade import Mailer
 from server.features.webhooks.delivery.fair_queue import FairQueue
 from server.features.webhooks.delivery.http import WebhookClient
 from server.features.webhooks.delivery.signature import signed_headers
@@ -100,6 +101,7 @@ class Deliverer:
         self._sessions = sessions
         self._client = client
         self._secrets = secrets
+        self._mailer = Mailer(secrets)
         self._clock = clock
         self._retries = retries
         self._capacity = size = capacity or Capacity()
@@ -282,7 +284,7 @@ class Deliverer:
         if is_news:
             await record_health(db, claim, self._clock(), failing=failing, slow=slow)
         if result.gone:
-            await disable_gone(db, claim.webhook_id, self._secrets, self._clock())
+            await disable_gone(db, claim.webhook_id, self._mailer, self._clock())
         if not slow:
             self._move(claim, self._slow, self._fast)
         return True

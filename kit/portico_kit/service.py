@@ -1,0 +1,27 @@
+"""A service of the contract, as a process declares that it serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import ServiceDescriptor
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+# Whether an organization agrees, besides the permission, to what a call did there.
+Consent = Callable[["AsyncSession", UUID], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service and the object that serves it.
+
+    Attributes:
+        servicer: has a coroutine method for each method of the service, by its name.
+    """
+
+    descriptor: ServiceDescriptor
+    servicer: object

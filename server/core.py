@@ -1,0 +1,108 @@
+"""Builds the core of what `server.app` lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from grpc import aio
+from redis.asyncio import Redis
+
+from portico_kit.clock import Clock, utc_now
+from portico_kit.credentials import Authenticator
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator
+from portico_kit.paging import Cursors
+from portico_kit.rpc.errors import Errors
+from portico_kit.rpc.pipeline import Pipeline
+from portico_kit.service import Service
+from portico_kit.storage.base import create_engine
+from portico_kit.storage.reads import Reads
+from portico_kit.tasks.notifier import CeleryTaskNotifier, TaskNotifier
+from server.app import EVENTS, FEATURES, ROLES, interceptors
+from server.common.limiter import Limiter
+from server.common.records import RECORDS
+from server.feature import Job, Served
+from server.parts import CoreParts, Provided
+from server.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """A core that is built; nothing is connected before it is used."""
+
+    parts: CoreParts
+    pipeline: Pipeline
+    served: Sequence[Served]
+
+    @property
+    def services(self) -> list[Service]:
+        """The services of all features."""
+        return [service for one in self.served for service in one.services]
+
+    @property
+    def background(self) -> list[Job]:
+        """What runs for as long as the core does."""
+        own = [job for one in self.served for job in one.background]
+        return own + [kept.reconcile_forever for one in self.served for kept in one.projections]
+
+    async def prepare(self) -> None:
+        """Does what has to be done before the core listens."""
+        for one in self.served:
+            for job in one.before_start:
+                await job()
+
+    async def close(self) -> None:
+        """Lets every connection go."""
+        await self.parts.authorize.close()
+        await self.parts.ratelimit.close()
+        await self.parts.reads.close()
+        await self.parts.redis.aclose()
+        await self.parts.engine.dispose()
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    notifier: TaskNotifier | None = None,
+    replaced: Mapping[type, object] | None = None,
+    authenticators: Sequence[Authenticator] = (),
+) -> Core:
+    """Builds everything.
+
+    Args:
+        notifier: by default the one that speaks with Celery.
+        replaced: objects in place of those that features would make, by their type.
+        authenticators: of kinds of tokens beside those of the features.
+    """
+    parts = _parts(settings, clock, Provided(replaced))
+    for feature in FEATURES:
+        feature.provide(parts)
+    for feature in FEATURES:
+        parts.probes.update(feature.probes(parts))
+    served = [feature.serve(parts) for feature in FEATURES]
+    served.append(Served(authenticators=tuple(authenticators)))
+    around = interceptors(parts, served, notifier or CeleryTaskNotifier(settings.redis_url))
+    return Core(parts, Pipeline(Errors(), around, clock, RECORDS), served)
+
+
+def _parts(settings: Settings, clock: Clock, provided: Provided) -> CoreParts:
+    secrets = settings.secrets
+    redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1, socket_timeout=2)
+    ratelimit = aio.insecure_channel(f"unix:{settings.sockets}/ratelimit.sock")
+    return CoreParts(
+        settings=settings,
+        clock=clock,
+        secrets=secrets,
+        engine=create_engine(settings.database_url, pool_size=settings.database_pool_size),
+        reads=Reads(settings.database_url),
+        redis=redis,
+        authorize=aio.insecure_channel(f"unix:{settings.sockets}/authorize.sock"),
+        ratelimit=ratelimit,
+        cursors=Cursors(secrets),
+        limiter=Limiter(ratelimit, secrets),
+        invalidator=CacheInvalidator(redis),
+        roles=ROLES,
+        event_descriptions=EVENTS,
+        provided=provided,
+    )

@@ -1,0 +1,22 @@
+"""The mails of the feature."""
+
+from __future__ import annotations
+
+from server.common.mail import Link, Mail
+
+VERIFY_EMAIL = Mail(
+    name="verify_email",
+    subject="Confirm your address",
+    paragraphs=("Hello $display_name,", "please confirm that this address is yours."),
+    link=Link("Confirm the address", "/verify-email"),
+    notes=("If you did not register, nothing needs to be done.",),
+)
+RESET_PASSWORD = Mail(
+    name="reset_password",
+    subject="Choose a new password",
+    paragraphs=("Hello $display_name,", "somebody asked for a new password for your account."),
+    link=Link("Choose a new password", "/reset-password"),
+    notes=("If it was not you, your password stays as it is.",),
+)
+
+MAILS = (VERIFY_EMAIL, RESET_PASSWORD)

@@ -1,0 +1,120 @@
+"""Organizations: the tenants, their members, invitations and limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from server.common.roles import Role
+from server.feature import Feature, Served, Tables
+from server.features.organizations.mails import MAILS
+
+if TYPE_CHECKING:
+    from server.parts import CoreParts
+
+EVENTS = {
+    "invitation.created": "Somebody was invited to the organization.",
+    "invitation.declined": "An invitation was declined.",
+    "invitation.revoked": "An invitation was revoked, or its inviter lost the right to invite.",
+    "member.added": "Somebody joined the organization.",
+    "member.removed": "Somebody is no longer a member of the organization.",
+    "member.updated": "A member got another role.",
+    "organization.created": "The organization was created.",
+    "organization.updated": "The name or slug of the organization changed.",
+}
+
+
+def _tables() -> Tables:
+    from server.features.organizations import models
+
+    return Tables(
+        models=(
+            models.Role,
+            models.Permission,
+            models.RolePermission,
+            models.Organization,
+            models.OrganizationLimits,
+            models.Membership,
+            models.Invitation,
+        ),
+        constraint_errors=models.CONSTRAINT_ERRORS,
+    )
+
+
+def _provide(parts: CoreParts) -> None:
+    from server.features.organizations.facade import Tenants
+    from server.features.organizations.limits import LimitsProjection
+    from server.features.organizations.offboarding import Offboarding
+    from server.features.organizations.pending_invitations import PendingInvitations
+    from server.features.organizations.ports import ApiKeys
+    from server.features.users.ports import Memberships, Ownerships
+
+    parts.provide(Tenants, lambda: Tenants(parts.reads, parts.roles))
+    parts.provide(Ownerships, lambda: parts.get(Tenants))
+    parts.provide(PendingInvitations, lambda: PendingInvitations(parts.roles))
+    parts.provide(
+        Offboarding, lambda: Offboarding(parts.get(ApiKeys), parts.get(PendingInvitations))
+    )
+    parts.provide(Memberships, lambda: parts.get(Offboarding))
+    parts.provide(LimitsProjection, lambda: LimitsProjection(parts.engine, parts.redis))
+
+
+def _serve(parts: CoreParts) -> Served:
+    from portico.organizations.v1.organization_service_pb2 import DESCRIPTOR
+
+    from portico_kit.service import Service
+    from server.features.emails.budgets import MailBudgets
+    from server.features.emails.facade import Mailer
+    from server.features.organizations.appointments import Appointments
+    from server.features.organizations.facade import Tenants
+    from server.features.organizations.invitations import Invitations
+    from server.features.organizations.limits import LimitsProjection
+    from server.features.organizations.offboarding import Offboarding
+    from server.features.organizations.pending_invitations import PendingInvitations
+    from server.features.organizations.ports import ApiKeys, Subscriptions
+    from server.features.organizations.service import OrganizationService
+    from server.features.users.facade import Accounts
+
+    accounts, mailer, tenants = parts.get(Accounts), parts.get(Mailer), parts.get(Tenants)
+    limits = parts.get(LimitsProjection)
+    service = OrganizationService(
+        accounts=accounts,
+        tenants=tenants,
+        invitations=Invitations(
+            accounts,
+            parts.get(ApiKeys),
+            mailer,
+            parts.get(MailBudgets),
+            parts.secrets,
+            parts.roles,
+        ),
+        offboarding=parts.get(Offboarding),
+        appointments=Appointments(accounts, mailer),
+        subscriptions=parts.get(Subscriptions),
+        announcer=parts.invalidator,
+        limits=limits,
+        pending_invitations=parts.get(PendingInvitations),
+        roles=parts.roles,
+        cursors=parts.cursors,
+    )
+    return Served(
+        services=(Service(DESCRIPTOR.services_by_name["OrganizationService"], service),),
+        projections=(limits,),
+        consents={"keys:import": tenants.allows_key_import},
+    )
+
+
+FEATURE = Feature(
+    name="organizations",
+    permissions={
+        "organization:read": Role.VIEWER,
+        "organization:write": Role.ADMIN,
+        "organization:delete": Role.OWNER,
+        "members:read": Role.VIEWER,
+        "members:write": Role.ADMIN,
+    },
+    events=EVENTS,
+    mails=MAILS,
+    tables=_tables,
+    provide=_provide,
+    serve=_serve,
+)

@@ -1,0 +1,84 @@
+"""Webhooks: who is sent which events, and their deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from portico_kit.tasks.names import EVENT_TASK
+from server.common.roles import Role
+from server.feature import Feature, Job, Served, Tables
+from server.features.webhooks.mails import MAILS
+from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK
+
+if TYPE_CHECKING:
+    from server.parts import CoreParts, WorkerParts
+
+# The sweeps find what a lost notification left behind, and retries when they are due.
+SWEEP = timedelta(seconds=5)
+
+EVENTS = {
+    "webhook.created": "A webhook was created.",
+    "webhook.deleted": "A webhook was deleted.",
+    "webhook.disabled": "A webhook was disabled, by a caller or since its receiver is gone (410).",
+    "webhook.test": "A test that was asked for; sent to one webhook, whatever it subscribes to.",
+    "webhook.updated": "A webhook was changed.",
+}
+
+
+def _tables() -> Tables:
+    from server.features.webhooks.cleanup import delete_deliveries
+    from server.features.webhooks.models import Attempt, Delivery, Webhook
+
+    return Tables(models=(Webhook, Delivery, Attempt), cleanup={"deliveries": delete_deliveries})
+
+
+def _provide(parts: CoreParts) -> None:
+    from server.features.organizations import ports
+    from server.features.webhooks.facade import Subscriptions
+    from server.features.webhooks.resolution import Resolver, SystemResolver
+
+    parts.provide(ports.Subscriptions, Subscriptions)
+    parts.provide(Resolver, SystemResolver)
+
+
+def _serve(parts: CoreParts) -> Served:
+    from portico.webhooks.v1.webhook_service_pb2 import DESCRIPTOR
+
+    from portico_contract.methods import event_permissions
+    from portico_kit.service import Service
+    from server.features.organizations.facade import Tenants
+    from server.features.webhooks.addresses import AddressPolicy
+    from server.features.webhooks.event_types import EventTypes
+    from server.features.webhooks.resolution import Destinations, Resolver
+    from server.features.webhooks.service import WebhookService
+
+    policy = AddressPolicy(allow_loopback=parts.settings.webhook_allow_loopback)
+    service = WebhookService(
+        secrets=parts.secrets,
+        cursors=parts.cursors,
+        destinations=Destinations(policy, parts.get(Resolver)),
+        tiers=parts.get(Tenants),
+        event_types=EventTypes(parts.event_descriptions, event_permissions()),
+    )
+    return Served(services=(Service(DESCRIPTOR.services_by_name["WebhookService"], service),))
+
+
+def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
+    from server.features.webhooks.tasks import tasks
+
+    return tasks(parts)
+
+
+FEATURE = Feature(
+    name="webhooks",
+    permissions={"webhooks:read": Role.VIEWER, "webhooks:write": Role.MEMBER},
+    events=EVENTS,
+    mails=MAILS,
+    schedule={EVENT_TASK: SWEEP, DELIVERY_TASK: SWEEP, BACKLOG_TASK: SWEEP},
+    tables=_tables,
+    provide=_provide,
+    serve=_serve,
+    tasks=_tasks,
+)

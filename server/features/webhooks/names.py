@@ -1,0 +1,8 @@
+"""The tasks of the feature, by the names that Celery knows."""
+
+from __future__ import annotations
+
+# Sends the deliveries that are due.
+DELIVERY_TASK = "portico.webhooks.deliver_due"
+# Lets webhooks that cannot keep up fall behind, and catch up.
+BACKLOG_TASK = "portico.webhooks.look_after_backlog"
