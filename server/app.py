@@ -52,8 +52,9 @@ def interceptors(
     transaction begins; an answer is replayed in the transaction that the first one would
     have used.
     """
+    from portico_kit.credentials import ServiceAuthenticator
     from portico_kit.jwt import TokenVerifier
-    from portico_kit.rpc.access import Access, Authority
+    from portico_kit.rpc.access import Access
     from portico_kit.rpc.database_errors import DatabaseErrors
     from portico_kit.rpc.idempotency import FormerCallers, Idempotency
     from portico_kit.rpc.kept_answers import KeptAnswers
@@ -61,8 +62,16 @@ def interceptors(
     from portico_kit.rpc.transaction import Transaction
     from portico_kit.rpc.validation import Validation
     from server.common.records import IdempotentAnswer
+    from server.features.auth.signing_keys import SigningKeys
+    from server.features.organizations.facade import Tenants
 
-    authority = parts.get(Authority)
+    authenticators = [kind for one in served for kind in one.authenticators]
+    verifier = TokenVerifier(
+        parts.get(SigningKeys),
+        parts.settings.issuer,
+        parts.clock,
+        [authenticator.kind for authenticator in authenticators],
+    )
     constraint_errors = {
         name: error for one in FEATURES for name, error in one.tables().constraint_errors.items()
     }
@@ -73,12 +82,12 @@ def interceptors(
         Telemetry(),
         DatabaseErrors(constraint_errors),
         Access(
-            parts.get(TokenVerifier),
-            authority,
+            verifier,
+            authenticators,
+            ServiceAuthenticator(internal_token),
             FormerCallers(parts.engine, answers),
-            internal_token,
         ),
         Validation(),
         Transaction(parts.engine, notifier),
-        Idempotency(answers, authority.memberships, consents),
+        Idempotency(answers, parts.get(Tenants).memberships, consents),
     ]

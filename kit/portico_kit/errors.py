@@ -87,7 +87,7 @@ class TokenExpiredError(DomainError):
 
 
 class AddressNotAllowedError(DomainError):
-    """The API key may not be used from this address."""
+    """The credential may not be used from this address."""
 
     code = StatusCode.PERMISSION_DENIED
     reason = "ADDRESS_NOT_ALLOWED"

@@ -130,9 +130,10 @@ class FormerCallers:
         """The answer, or None if the refusal is right.
 
         The caller's token has been verified; the session, or the permission that
-        the method asks for, may be gone.
+        the method asks for, may be gone. Only who signs in ends access of their own:
+        a narrowed credential gets nothing that its scopes may not allow.
         """
-        if call.method.idempotency != REPLAY_TO_FORMER_CALLER or call.principal.kind != "user":
+        if call.method.idempotency != REPLAY_TO_FORMER_CALLER or not call.acts_as_person:
             return None
         try:
             repeatable = self._answers.recognize(request, call)

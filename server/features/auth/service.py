@@ -11,12 +11,14 @@ from uuid import UUID
 
 from portico.auth.v1 import auth_service_pb2 as pb
 
-from portico_kit.call import Call, Principal
+from portico_kit.call import Call
+from portico_kit.credentials import Principal
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from server.common.email_addresses import new_email
 from server.common.limiter import Limiter
 from server.features.auth import messages
+from server.features.auth.authenticator import USER
 from server.features.auth.email_verification import EmailVerification
 from server.features.auth.errors import (
     ActiveOrganizationNotFoundError,
@@ -214,7 +216,7 @@ class AuthService:
 
 def _person(user_id: UUID, session_id: UUID | None = None) -> Principal:
     """Who acts in a call that carries no token."""
-    return Principal("user", user_id, session_id)
+    return Principal(USER.name, user_id, session_id, person_id=user_id)
 
 
 async def _begin(user_id: UUID, call: Call) -> Session:

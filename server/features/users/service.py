@@ -124,7 +124,7 @@ class UserService:
             await self.memberships.suspend(user.id, call)
             await self.tokens.use_all(call.db, user.id, call.now)
             await self.sessions.end_all(call.db, user.id, call.now)
-        if user.id == call.principal.id and not user.administers:
+        if user.id == call.user_id and not user.administers:
             call.ended_access = "session" if user.status == "suspended" else "permission"
         return pb.UpdateUserResponse(user=await _changed("user.updated", user, call))
 
@@ -136,7 +136,7 @@ class UserService:
             raise UserIsLastOwnerError
         await self.memberships.end_memberships(user.id, call)
         user.delete(call.now)
-        if user.id == call.principal.id:
+        if user.id == call.user_id:
             call.ended_access = "session"
         await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(call.db, user.id, call.now)
