@@ -9,10 +9,13 @@ from grpc import aio
 from redis.asyncio import Redis
 
 from portico_kit.clock import Clock, utc_now
-from portico_kit.credentials import Authenticator
+from portico_kit.credentials import Authenticator, ServiceAuthenticator
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
+from portico_kit.jwt import TokenVerifier
 from portico_kit.paging import Cursors
 from portico_kit.rpc.errors import Errors
+from portico_kit.rpc.idempotency import FormerCallers
+from portico_kit.rpc.kept_answers import KeptAnswers
 from portico_kit.rpc.pipeline import Pipeline
 from portico_kit.service import Service
 from portico_kit.storage.base import create_engine
@@ -20,8 +23,11 @@ from portico_kit.storage.reads import Reads
 from portico_kit.tasks.notifier import CeleryTaskNotifier, TaskNotifier
 from server.app import EVENTS, FEATURES, ROLES, interceptors
 from server.common.limiter import Limiter
-from server.common.records import RECORDS
+from server.common.records import RECORDS, IdempotentAnswer
 from server.feature import Job, Served
+from server.features.auth.signing_keys import SigningKeys
+from server.features.organizations.facade import Tenants
+from server.interceptors import InterceptorParts
 from server.parts import CoreParts, Provided
 from server.settings import Settings
 
@@ -82,8 +88,33 @@ def build(
         parts.probes.update(feature.probes(parts))
     served = [feature.serve(parts) for feature in FEATURES]
     served.append(Served(authenticators=tuple(authenticators)))
-    around = interceptors(parts, served, notifier or CeleryTaskNotifier(settings.redis_url))
+    notifier = notifier or CeleryTaskNotifier(settings.redis_url)
+    around = interceptors(_interceptor_parts(parts, served, notifier))
     return Core(parts, Pipeline(Errors(), around, clock, RECORDS), served)
+
+
+def _interceptor_parts(
+    parts: CoreParts, served: Sequence[Served], notifier: TaskNotifier
+) -> InterceptorParts:
+    authenticators = [kind for one in served for kind in one.authenticators]
+    kinds = [authenticator.kind for authenticator in authenticators]
+    keys, issuer = parts.get(SigningKeys), parts.settings.issuer
+    answers = KeptAnswers(parts.secrets, IdempotentAnswer)
+    tables = [feature.tables() for feature in FEATURES]
+    return InterceptorParts(
+        engine=parts.engine,
+        notifier=notifier,
+        verifier=TokenVerifier(keys, issuer, parts.clock, kinds),
+        authenticators=authenticators,
+        service=ServiceAuthenticator(parts.settings.internal_token.get_secret_value()),
+        former_callers=FormerCallers(parts.engine, answers),
+        answers=answers,
+        memberships=parts.get(Tenants).memberships,
+        consents={name: consent for one in served for name, consent in one.consents.items()},
+        constraint_errors={
+            name: error for one in tables for name, error in one.constraint_errors.items()
+        },
+    )
 
 
 def _parts(settings: Settings, clock: Clock, provided: Provided) -> CoreParts:
