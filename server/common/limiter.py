@@ -60,8 +60,9 @@ class Limiter:
         nothing of those who have good ones.
 
         Args:
-            holder: whose it is; None if it is nobody's.
-            address: of the client, which pays for what is nobody's.
+            holder: the session whose it is, if it is good now; else None. An old one may
+                be in anybody's hands, and must not use up what its holder needs.
+            address: of the client, which pays for all others.
 
         Raises:
             RateLimitExceededError: if whoever pays has none left. An absent limiter stops

@@ -90,7 +90,7 @@ async def test_what_is_refused_is_no_use(settings: AuthorizeSettings, core: Fake
 async def test_more_keys_than_fit_into_a_batch_all_arrive(
     settings: AuthorizeSettings, core: FakeCore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "BATCH", 2)
+    monkeypatch.setattr(usage, "MAX_BATCH_KEYS", 2)
     async with running_edge(settings, core) as edge:
         keys = [core.add(Key()) for _ in range(5)]
         for key in keys:

@@ -10,8 +10,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-STATUS = op.f("ck_invitations_status_is_known")
-DECLINED = op.f("ck_invitations_declined_has_time")
+STATUS = "ck_invitations_status_is_known"
+DECLINED = "ck_invitations_declined_has_time"
 
 
 def upgrade() -> None:
@@ -25,14 +25,14 @@ def upgrade() -> None:
     op.add_column(
         "invitations", sa.Column("declined_at", sa.DateTime(timezone=True), nullable=True)
     )
-    op.drop_constraint(STATUS, "invitations", type_="check")
+    op.drop_constraint(op.f(STATUS), "invitations", type_="check")
     op.create_check_constraint(
-        STATUS,
+        op.f(STATUS),
         "invitations",
         "status in ('pending', 'accepted', 'declined', 'revoked', 'expired')",
     )
     op.create_check_constraint(
-        DECLINED, "invitations", "(status = 'declined') = (declined_at is not null)"
+        op.f(DECLINED), "invitations", "(status = 'declined') = (declined_at is not null)"
     )
     op.create_index(
         "ix_invitations_invited_by_pending",
@@ -50,14 +50,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_api_keys_organization_id_created_by_id", table_name="api_keys")
     op.drop_index("ix_invitations_invited_by_pending", table_name="invitations")
-    op.drop_constraint(DECLINED, "invitations", type_="check")
-    op.drop_constraint(STATUS, "invitations", type_="check")
+    op.drop_constraint(op.f(DECLINED), "invitations", type_="check")
+    op.drop_constraint(op.f(STATUS), "invitations", type_="check")
     op.execute(
         "update invitations set status = 'revoked', revoked_at = declined_at"
         " where status = 'declined'"
     )
     op.create_check_constraint(
-        STATUS, "invitations", "status in ('pending', 'accepted', 'revoked', 'expired')"
+        op.f(STATUS), "invitations", "status in ('pending', 'accepted', 'revoked', 'expired')"
     )
     op.drop_column("invitations", "declined_at")
     op.drop_column("invitations", "invited_by_api_key")
