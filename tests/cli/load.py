@@ -8,7 +8,6 @@ a cut, which is anything else.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -17,12 +16,13 @@ from contextlib import suppress
 import grpc.aio
 from portico.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 
+from tests.support.addresses import new_address
+
 ANSWERED, REFUSED, CUT = "answered", "refused", "cut"
 PAUSE_SECONDS = 0.01
 # What gRPC says when it did not reach the server, or the server took nothing more.
 UNTAKEN = ("failed to connect", "shutting down", "Connection refused")
 
-_addresses = itertools.count(1)
 Call = Callable[[], Awaitable[str]]
 
 
@@ -99,7 +99,7 @@ async def sign_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     """Signs in with a wrong password, and says what came of it and if the connection goes on."""
     body = json.dumps({"email": "nobody@example.com", "password": "wrong wrong wrong"})
     head = (
-        f"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {address()}\r\n"
+        f"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {new_address()}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     goes_on = False
@@ -136,16 +136,10 @@ async def sign_in_with(stub: auth_service_pb2_grpc.AuthServiceStub) -> str:
     """The same over gRPC."""
     request = auth_service_pb2.LoginRequest(email="nobody@example.com", password="wrong wrong")
     try:
-        await stub.Login(request, metadata=[("x-forwarded-for", address())], timeout=20)
+        await stub.Login(request, metadata=[("x-forwarded-for", new_address())], timeout=20)
     except grpc.aio.AioRpcError as error:
         details = error.details() or ""
         if error.code() is not grpc.StatusCode.UNAVAILABLE:
             return ANSWERED
         return REFUSED if any(word in details for word in UNTAKEN) else f"{CUT}:gRPC {details}"
     return ANSWERED
-
-
-def address() -> str:
-    """An address that nobody has called from, so that no limit is in the way."""
-    number = next(_addresses)
-    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
