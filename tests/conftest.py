@@ -8,12 +8,17 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from cli.run.watchdog import Watchdog
 from tests.stack import PostgresServer, Stack, running_postgres, running_valkey
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("portico", deadline=None)
+hypothesis.settings.load_profile("portico")
 
 # What takes longest goes first, so that no process is left with it at the end.
 SLOW = (

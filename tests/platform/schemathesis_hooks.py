@@ -33,7 +33,7 @@ EXCUSED = {
     "INVALID_CURSOR",  # signed, and bound to its list
     "TOKEN_INVALID",  # came by mail, or did not
     "CURRENT_PASSWORD_WRONG",
-    "PASSWORD_TOO_COMMON",  # a list of thousands
+    "PASSWORD_TOO_COMMON",  # lists of thousands, and an estimate
     "PASSWORD_CONTAINS_EMAIL",
     "TIMESTAMP_GT_NOW",
     "ETAG_MISMATCH",

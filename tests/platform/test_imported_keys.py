@@ -17,7 +17,7 @@ import bcrypt
 import pytest
 from redis.asyncio import Redis
 
-from portico_kit.edge_state.imported_keys import FAMILIES
+from portico_kit.edge_state.imported_keys import IMPORTED_PREFIXES
 from tests.platform.conftest import Tenant, execute
 from tests.platform.test_api_keys import FORGET_SECONDS, becomes, comparable, status, use
 from tests.stack import Stack
@@ -169,9 +169,9 @@ async def test_what_valkey_has_lost_is_told_again(stack: Stack, move: Move) -> N
     secret = foreign_secret()
     await move.bring(by_sha256(secret))
     async with Redis.from_url(f"unix://{stack.settings.runtime_dir}/valkey.sock") as valkey:
-        await valkey.delete(FAMILIES)
+        await valkey.delete(IMPORTED_PREFIXES)
         await asyncio.sleep(1.5)
-        assert await valkey.sismember(FAMILIES, secret[:6])
+        assert await valkey.sismember(IMPORTED_PREFIXES, secret[:6])
     await stack.restart("authorize")
     async with aiohttp.ClientSession(stack.base_url) as client:
         await becomes(200, lambda: status(move.tenant, client, secret))

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
-from portico_kit.edge_state.limits import LIMITS_CHANNEL, LIMITS_HASH, OrganizationLimits
+from portico_kit.edge_state.limits import LIMITS_CHANNEL, LIMITS_HASH, LimitsDocument
 from tests.support.clocks import FakeClock
 from tests.support.waiting import eventually
 
@@ -114,7 +114,7 @@ class Organizations:
         self._gateway = gateway
         self._in_zone: dict[str, str] = {}
 
-    async def set(self, limits: OrganizationLimits, organization: str | None = None) -> str:
+    async def set(self, limits: LimitsDocument, organization: str | None = None) -> str:
         """Gives an organization these limits, a new one if none is named, and waits for them.
 
         It is seen by a pool that nobody else has.
@@ -135,7 +135,7 @@ class Organizations:
     async def in_zone(self, zone: str) -> str:
         """An organization in a time zone."""
         if zone not in self._in_zone:
-            self._in_zone[zone] = await self.set(OrganizationLimits(time_zone=zone))
+            self._in_zone[zone] = await self.set(LimitsDocument(time_zone=zone))
         return self._in_zone[zone]
 
     async def _burst_of_deletions(self, name: str) -> int:

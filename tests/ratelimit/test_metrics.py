@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
-from portico_kit.edge_state.limits import LIMITS_HASH, OrganizationLimits
+from portico_kit.edge_state.limits import LIMITS_HASH, LimitsDocument
 from tests.ratelimit.harness import Gateway, somebody
 from tests.ratelimit.test_process import running
 from tests.stack import running_valkey
@@ -98,7 +98,7 @@ async def test_what_shadows_would_have_refused_is_counted_by_rule(
     valkey_url: str, valkey: Redis, short_folder: Path
 ) -> None:
     organization = somebody()
-    limits = OrganizationLimits(shadow_rules=["write.burst"])
+    limits = LimitsDocument(shadow_rules=["write.burst"])
     await valkey.hset(LIMITS_HASH, organization, limits.json)
     trial = watched(valkey_url, short_folder / "shadows", ratelimit_shadow="register.minute")
     async with trial as service:

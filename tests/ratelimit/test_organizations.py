@@ -14,7 +14,7 @@ from envoy.type.v3.ratelimit_unit_pb2 import RateLimitUnit
 from redis.asyncio import Redis
 
 from edge.settings import RateLimitSettings
-from portico_kit.edge_state.limits import OrganizationLimits
+from portico_kit.edge_state.limits import LimitsDocument
 from tests.ratelimit.harness import Gateway, Organizations, descriptor, running_limiter, somebody
 from tests.support.clocks import FakeClock
 
@@ -34,7 +34,7 @@ async def test_a_multiplier_and_overrides_take_the_place_of_the_tiers(
     gateway: Gateway, organizations: Organizations
 ) -> None:
     name = await organizations.set(
-        OrganizationLimits(multiplier_percent=150, overrides={"read": {"hour": 70, "day": 90}})
+        LimitsDocument(multiplier_percent=150, overrides={"read": {"hour": 70, "day": 90}})
     )
     quotas = (await gateway.ask(subject=somebody(), organization=name)).quotas
     assert {key: quotas[key] for key in ("burst", "minute", "hour", "day")} == {
@@ -50,7 +50,7 @@ async def test_a_multiplier_and_overrides_take_the_place_of_the_tiers(
 async def test_all_callers_of_an_organization_share_its_pool(
     gateway: Gateway, organizations: Organizations
 ) -> None:
-    name = await organizations.set(OrganizationLimits())
+    name = await organizations.set(LimitsDocument())
     first = await gateway.ask(subject=somebody(), organization=name)
     second = await gateway.ask(subject=somebody(), organization=name, category="write")
     key = "organization-minute"
@@ -151,7 +151,7 @@ async def test_what_is_not_clear_is_logged_once(valkey_url: str, short_folder: P
         async with running_limiter(config, FakeClock()) as fresh:
             for _ in range(3):
                 await fresh.send([asked])
-    told = [line["doubt"] for line in lines if line["event"] == "unclear_descriptor"]
+    told = [line["warning"] for line in lines if line["event"] == "unclear_descriptor"]
     assert sorted(told) == sorted(set(told))
     assert {"unknown_unit", "unknown_entry"} <= set(told)
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from portico_kit.edge_state.limits import OrganizationLimits
+from portico_kit.edge_state.limits import LimitsDocument
 from tests.ratelimit.harness import Gateway, Organizations, somebody
 from tests.ratelimit.model import ExactModel
 from tests.ratelimit.test_organizations import with_limit
@@ -125,7 +125,7 @@ async def test_a_clock_that_is_a_little_behind_counts_what_came_before(
 async def test_a_small_limit_in_shadow_counts_on_and_refuses_nobody(
     gateway: Gateway, organizations: Organizations
 ) -> None:
-    limits = OrganizationLimits(overrides={"read": {"minute": 20, "hour": 3}}, shadow=True)
+    limits = LimitsDocument(overrides={"read": {"minute": 20, "hour": 3}}, shadow=True)
     name, caller = await organizations.set(limits), somebody()
     answers = [await gateway.ask(subject=caller, organization=name) for _ in range(60)]
     assert all(answer.admitted for answer in answers)

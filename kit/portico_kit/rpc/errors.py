@@ -1,4 +1,4 @@
-"""Outermost: everything that is raised becomes one gRPC status, and nothing from inside leaks."""
+"""Turns everything that is raised into one gRPC status; no internal detail leaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seventh, inside the transaction: a write repeated with its Idempotency-Key happens once.
+"""Makes a write that is repeated with its Idempotency-Key happen once.
 
 The answer is a row of the write's own transaction, so both are there or
 neither is. An advisory lock stands for "still running" and falls with its
@@ -46,7 +46,7 @@ class IdempotencyKeyReusedError(DomainError):
 
 
 class CredentialNotReplayedError(DomainError):
-    """The first request succeeded and showed a credential, which is not shown again."""
+    """The first request succeeded and returned a credential, which is not returned again."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "CREDENTIAL_NOT_REPLAYED"
@@ -130,9 +130,10 @@ class FormerCallers:
         """The answer, or None if the refusal is right.
 
         The caller's token has been verified; the session, or the permission that
-        the method asks for, may be gone.
+        the method asks for, may be gone. Only who signs in ends access of their own:
+        a narrowed credential gets nothing that its scopes may not allow.
         """
-        if call.method.idempotency != REPLAY_TO_FORMER_CALLER or call.principal.kind != "user":
+        if call.method.idempotency != REPLAY_TO_FORMER_CALLER or not call.acts_as_person:
             return None
         try:
             repeatable = self._answers.recognize(request, call)

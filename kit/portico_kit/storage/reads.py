@@ -74,7 +74,6 @@ class Reads:
         try:
             if connection is None or is_lost(connection.pgconn):
                 connection = await self._replace(connection)
-                return await _run(connection, query.sql, parameters)
             try:
                 return await _run(connection, query.sql, parameters)
             except psycopg.OperationalError:

@@ -21,7 +21,7 @@ Probe = Callable[[], Awaitable[None]]
 
 
 class NotReadyError(DomainError):
-    """A part of the platform does not answer; try again soon."""
+    """A part of the platform is unavailable; try again later."""
 
     code = StatusCode.UNAVAILABLE
     reason = "NOT_READY"

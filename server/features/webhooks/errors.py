@@ -22,7 +22,7 @@ class DeliveryNotFoundError(DomainError):
 
 
 class DeliveryPendingError(DomainError):
-    """The delivery is still on its way."""
+    """The delivery is still pending."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "DELIVERY_PENDING"
@@ -36,7 +36,7 @@ class WebhookDisabledError(DomainError):
 
 
 class WebhookLimitReachedError(DomainError):
-    """The organization has as many webhooks as its tier allows."""
+    """The organization has reached the number of webhooks that its tier allows."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "WEBHOOK_LIMIT_REACHED"

@@ -16,7 +16,9 @@ from portico_kit.jwt import TokenIssuer, TokenVerifier
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import create_engine
 from server.features.auth import signing_keys
+from server.features.auth.authenticator import USER
 from server.features.auth.signing_keys import SealedOtherwiseError, SigningKeys
+from server.features.keys.authenticator import KEY
 from tests.stack import PostgresServer
 from tests.support.clocks import FakeClock
 from tests.support.waiting import eventually
@@ -25,6 +27,7 @@ SECRETS = Secrets(b"s" * 32)
 START = datetime(2030, 1, 1, tzinfo=UTC)
 MONTH = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
+KINDS = (USER, KEY)
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ async def keys(engine: AsyncEngine, clock: FakeClock) -> SigningKeys:
 def token(keys: SigningKeys, clock: FakeClock) -> str:
     issuer = TokenIssuer(keys, "portico", clock)
     return issuer.issue(
-        kind="user", subject=new_id(), session_id=new_id(), organization_id=None, tier="free"
+        kind=USER, subject=new_id(), session_id=new_id(), organization_id=None, tier="free"
     )
 
 
@@ -75,7 +78,7 @@ async def test_a_core_that_starts_again_signs_with_the_same_key(
     await again.load()
     assert again.signing_key().kid == keys.signing_key().kid
     signed = token(keys, clock)
-    assert await TokenVerifier(again, "portico", clock).verify(signed)
+    assert await TokenVerifier(again, "portico", clock, KINDS).verify(signed)
 
 
 async def test_the_private_half_is_stored_sealed(engine: AsyncEngine, keys: SigningKeys) -> None:
@@ -125,7 +128,7 @@ async def test_the_next_key_is_published_before_it_signs(
 async def test_no_token_is_refused_for_the_change_of_keys(
     clock: FakeClock, keys: SigningKeys
 ) -> None:
-    verifier = TokenVerifier(keys, "portico", clock)
+    verifier = TokenVerifier(keys, "portico", clock, KINDS)
     await rotate(keys, clock)
     clock.advance(10 * MINUTE - timedelta(seconds=1))
     last_of_the_old = token(keys, clock)
@@ -150,10 +153,10 @@ async def test_an_old_key_is_retired_an_hour_after_the_new_one_signs(
 async def test_a_retired_key_opens_nothing_even_for_a_token_seen_before(
     clock: FakeClock, keys: SigningKeys
 ) -> None:
-    verifier = TokenVerifier(keys, "portico", clock)
+    verifier = TokenVerifier(keys, "portico", clock, KINDS)
     issuer = TokenIssuer(keys, "portico", clock)
     long_lived = issuer.issue(
-        kind="key", subject=new_id(), organization_id=None, tier="free", lifetime=2 * MONTH
+        kind=KEY, subject=new_id(), organization_id=None, tier="free", lifetime=2 * MONTH
     )
     assert await verifier.verify(long_lived)
     await rotate(keys, clock)
@@ -169,7 +172,7 @@ async def test_a_key_that_another_core_made_is_found_by_its_first_token(
     await other.load()
     await rotate(other, clock)
     clock.advance(10 * MINUTE)
-    assert await TokenVerifier(keys, "portico", clock).verify(token(other, clock))
+    assert await TokenVerifier(keys, "portico", clock, KINDS).verify(token(other, clock))
 
 
 async def test_keys_are_kept_fresh_through_a_failure(

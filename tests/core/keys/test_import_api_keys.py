@@ -18,10 +18,10 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from portico_kit.edge_state.imported_keys import (
-    EVERYBODY,
-    FAMILIES,
-    FAMILIES_CHANNEL,
-    MOST_FAMILIES,
+    ANY_PREFIX,
+    IMPORTED_PREFIXES,
+    IMPORTED_PREFIXES_CHANNEL,
+    MAX_SHORT_PREFIXES,
 )
 from server.features.keys.imported.prefixes import ImportedPrefixesProjection
 from tests.core.calls import headers, race
@@ -290,28 +290,30 @@ async def test_a_revoked_keys_prefix_is_free_again(
     assert (await key_client.verify(secret)).api_key.id == again
 
 
-async def test_families_that_are_too_many_are_not_told_apart(world: World, valkey_url: str) -> None:
+async def test_short_prefixes_that_are_too_many_become_one_for_all(
+    world: World, valkey_url: str
+) -> None:
     async with Redis.from_url(valkey_url) as valkey:
-        await valkey.delete(FAMILIES)
+        await valkey.delete(IMPORTED_PREFIXES)
         copy = ImportedPrefixesProjection(world.engine, valkey)
-        await copy.add(f"{number:06}" for number in range(MOST_FAMILIES))
-        assert not await valkey.sismember(FAMILIES, EVERYBODY)
+        await copy.add(f"{number:06}" for number in range(MAX_SHORT_PREFIXES))
+        assert not await valkey.sismember(IMPORTED_PREFIXES, ANY_PREFIX)
         await copy.add(f"other{number}" for number in range(10))
-        assert await valkey.sismember(FAMILIES, EVERYBODY)
-        assert await valkey.scard(FAMILIES) == MOST_FAMILIES + 1
+        assert await valkey.sismember(IMPORTED_PREFIXES, ANY_PREFIX)
+        assert await valkey.scard(IMPORTED_PREFIXES) == MAX_SHORT_PREFIXES + 1
         await copy.rebuild()
         assert await copy.is_complete()
-        await valkey.delete(FAMILIES)
+        await valkey.delete(IMPORTED_PREFIXES)
 
 
 async def test_the_edge_is_told_how_the_secrets_start(
     import_client: ImportClient, valkey_url: str
 ) -> None:
     async with Redis.from_url(valkey_url) as valkey, valkey.pubsub() as listener:
-        await valkey.delete(FAMILIES)
-        await listener.subscribe(FAMILIES_CHANNEL)
+        await valkey.delete(IMPORTED_PREFIXES)
+        await listener.subscribe(IMPORTED_PREFIXES_CHANNEL)
         secret = "zebra!" + foreign_secret()
         await import_client.bring_one(secret)
-        assert b"zebra!" in await valkey.smembers(FAMILIES)
+        assert b"zebra!" in await valkey.smembers(IMPORTED_PREFIXES)
         await listener.get_message(timeout=1)
         assert (await listener.get_message(timeout=1) or {})["type"] == "message"

@@ -1,0 +1,1 @@
+"""Promises about the house itself: what it is made of, and who may know whom."""

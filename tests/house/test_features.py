@@ -1,0 +1,113 @@
+"""What a feature declares is complete: nothing that is forgotten is silent."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import pkgutil
+from collections import Counter
+from itertools import pairwise
+from typing import Any, cast
+
+import pytest
+
+import server.features
+from portico_contract.methods import event_types, organization_permissions
+from portico_kit.storage.base import Base
+from server.app import EVENTS, FEATURES, MAILS, ROLES
+from server.common.mail import Mail
+from server.common.roles import Role, roles
+from server.feature import Feature
+from server.parts import Provided
+from workers.schedule import INTERVALS
+
+BY_NAME = {feature.name: feature for feature in FEATURES}
+
+
+def folders() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(server.features.__path__)}
+
+
+def test_every_folder_is_a_feature_of_the_app() -> None:
+    assert set(BY_NAME) == folders()
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_feature_declares_every_table_of_its_folder(feature: Feature) -> None:
+    declared = {model.__tablename__ for model in feature.tables().models}
+    module = f"server.features.{feature.name}"
+    found = {
+        cast("Any", mapper.class_).__tablename__
+        for mapper in Base.registry.mappers
+        if mapper.class_.__module__.startswith(f"{module}.")
+    }
+    assert found <= declared
+
+
+def test_every_table_belongs_to_a_feature() -> None:
+    declared = Counter(
+        model.__tablename__ for feature in FEATURES for model in feature.tables().models
+    )
+    assert set(declared) == set(Base.metadata.tables)
+    assert set(declared.values()) == {1}
+
+
+def test_every_mail_is_declared() -> None:
+    modules = [importlib.import_module(f"server.features.{name}") for name in folders()]
+    for module in modules:
+        for found in pkgutil.walk_packages(module.__path__, f"{module.__name__}."):
+            importlib.import_module(found.name)
+    written = {one.name for one in gc.get_objects() if isinstance(one, Mail)}
+    assert written == set(MAILS)
+    assert len(MAILS) == sum(len(feature.mails) for feature in FEATURES)
+
+
+def test_every_event_of_the_contract_is_declared_and_said() -> None:
+    assert set(event_types()) <= set(EVENTS)
+    assert all(text.endswith(".") for text in EVENTS.values())
+    assert len(EVENTS) == sum(len(feature.events) for feature in FEATURES)
+
+
+def test_every_permission_of_the_contract_has_a_role_and_no_other() -> None:
+    declared = {name for feature in FEATURES for name in feature.permissions}
+    assert declared == organization_permissions()
+
+
+def test_each_role_may_do_all_that_a_lesser_one_may() -> None:
+    held = [ROLES[role] for role in Role]
+    assert all(less < more for less, more in pairwise(held))
+    assert roles({"a:read": Role.MEMBER})["viewer"] == frozenset()
+    assert roles({"a:read": Role.MEMBER})["admin"] == {"a:read"}
+
+
+def test_every_task_that_is_due_is_some_features() -> None:
+    scheduled = [task for feature in FEATURES for task in feature.schedule]
+    assert len(scheduled) == len(set(scheduled))
+    assert set(scheduled) < set(INTERVALS)
+
+
+class Something:
+    """What a feature offers."""
+
+
+def test_what_is_offered_is_made_once_and_when_it_is_asked_for() -> None:
+    provided = Provided()
+    made: list[Something] = []
+
+    def make() -> Something:
+        made.append(Something())
+        return made[-1]
+
+    provided.provide(Something, make)
+    assert made == []
+    assert provided.get(Something) is provided.get(Something)
+    assert len(made) == 1
+
+
+def test_what_nobody_offers_or_two_do_is_an_error_at_the_start() -> None:
+    provided = Provided()
+    with pytest.raises(LookupError, match="Something"):
+        provided.get(Something)
+    provided.provide(Something, Something)
+    with pytest.raises(ValueError, match="twice"):
+        provided.provide(Something, Something)
