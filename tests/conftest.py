@@ -43,7 +43,7 @@ def place(nodeid: str) -> int:
     return next((at for at, start in enumerate(SLOW) if nodeid.startswith(start)), len(SLOW))
 
 
-class Scheduling(LoadScopeScheduling):
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
     """Hands out together what shares something that takes long to set up."""
 
     def _split_scope(self, nodeid: str) -> str:
