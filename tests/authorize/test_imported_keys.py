@@ -18,7 +18,9 @@ from portico_kit.edge_state.imported_keys import (
     PREFIXES_COMPLETE,
 )
 from portico_kit.tokens import new_api_key
-from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
+from tests.authorize.harness import Edge, running_edge
+from tests.support.fake_core import FakeCore, Key
+from tests.support.waiting import eventually
 
 SHORT_PREFIX = "acme_l"
 
@@ -44,8 +46,8 @@ async def published(valkey: Redis) -> AsyncIterator[None]:
 
 async def test_an_imported_key_is_let_in_like_any_other(edge: Edge) -> None:
     key = edge.core.add(Key(secret=foreign()))
-    verdict = await edge.check(key.secret)
-    assert verdict.headers["authorization"] == f"Bearer token-for-{key.id}"
+    result = await edge.check(key.secret)
+    assert result.headers["authorization"] == f"Bearer token-for-{key.id}"
     assert await edge.remembers(key.secret)
 
 
@@ -79,7 +81,7 @@ async def test_a_new_prefix_counts_within_a_second_also_for_what_was_refused(
     async def both() -> bool:
         return [await edge.status(each) for each in (secret, same_prefix)] == [200, 200]
 
-    assert await until(both) < 1.0
+    assert await eventually(both) < 1.0
 
 
 async def test_when_prefixes_are_too_many_every_foreign_secret_is_looked_up(
@@ -92,7 +94,7 @@ async def test_when_prefixes_are_too_many_every_foreign_secret_is_looked_up(
     async def good() -> bool:
         return await edge.status(secret) == 200
 
-    assert await until(good) < 1.0
+    assert await eventually(good) < 1.0
 
 
 async def test_what_an_emptied_valkey_does_not_say_is_still_known(

@@ -17,8 +17,10 @@ from edge.authorize.entry_cipher import EntryCipher
 from edge.settings import AuthorizeSettings
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator, entry_name
 from portico_kit.tokens import new_api_key
-from tests.authorize.harness import INTERNAL_TOKEN, Edge, FakeCore, Key, running_edge, until
-from tests.ratelimit.harness import NOON
+from tests.authorize.harness import Edge, running_edge
+from tests.support.clocks import NOON
+from tests.support.fake_core import INTERNAL_TOKEN, FakeCore, Key
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +46,7 @@ class Fleet:
         async def written() -> bool:
             return bool(await self.valkey.exists(name))
 
-        await until(written)
+        await eventually(written, within=5)
         self.core.asked = 0
 
 
@@ -66,8 +68,8 @@ async def fleet(
 async def test_what_one_process_has_verified_the_next_does_not_ask(fleet: Fleet) -> None:
     key = fleet.core.add(Key(scopes=["keys:read"], tier="basic"))
     await fleet.share(key)
-    verdict = await fleet.second.check(key.secret, "keys:read")
-    assert verdict.headers == (await fleet.first.check(key.secret, "keys:read")).headers
+    result = await fleet.second.check(key.secret, "keys:read")
+    assert result.headers == (await fleet.first.check(key.secret, "keys:read")).headers
     assert fleet.core.asked == 0
 
 
@@ -82,7 +84,7 @@ async def test_a_revoked_key_is_refused_by_every_process_within_a_second(fleet: 
         answers = [await edge.status(key.secret) for edge in (fleet.first, fleet.second)]
         return answers == [401, 401]
 
-    assert await until(refused) < 1
+    assert await eventually(refused) < 1
 
 
 async def test_a_revoked_key_is_refused_by_a_process_that_never_saw_it(fleet: Fleet) -> None:
@@ -119,7 +121,7 @@ async def test_what_is_shared_ends_by_itself_after_a_minute(fleet: Fleet) -> Non
         < await fleet.valkey.pttl(entry_name(EntryCipher(INTERNAL_TOKEN).name(key.secret)))
         <= 60_000
     )
-    fleet.second.clock.turn(60)
+    fleet.second.clock.advance(seconds=60)
     assert not await fleet.second.remembers(key.secret)
 
 

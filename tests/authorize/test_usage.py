@@ -7,7 +7,9 @@ import pytest
 from edge.authorize import usage
 from edge.settings import AuthorizeSettings
 from portico_kit.tokens import new_api_key
-from tests.authorize.harness import FakeCore, Key, running_edge, until
+from tests.authorize.harness import running_edge
+from tests.support.fake_core import FakeCore, Key
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +29,7 @@ async def test_uses_arrive_at_the_core_by_themselves(
         async def arrived() -> bool:
             return core.used[key.id] == 7
 
-        await until(arrived)
+        await eventually(arrived, within=5)
         assert core.last_used[key.id] == edge.clock.now
 
 
@@ -53,7 +55,7 @@ async def test_a_batch_whose_answer_was_lost_counts_once(
         async def arrived() -> bool:
             return core.used[key.id] == 1
 
-        await until(arrived)
+        await eventually(arrived, within=5)
         await edge.check(key.secret)
         core.records = True
     assert core.used[key.id] == 2
@@ -65,7 +67,7 @@ async def test_a_core_that_is_down_loses_no_use(
     async with running_edge(settings, core) as edge:
         await edge.settle()
         key = core.add(Key())
-        await until(lambda: edge.remembers(key.secret))
+        await eventually(lambda: edge.remembers(key.secret), within=5)
         counted = core.used[key.id]
         await core.stop()
         for _ in range(3):
@@ -75,7 +77,7 @@ async def test_a_core_that_is_down_loses_no_use(
         async def arrived() -> bool:
             return core.used[key.id] >= counted + 3
 
-        await until(arrived)
+        await eventually(arrived, within=5)
 
 
 async def test_what_is_refused_is_no_use(settings: AuthorizeSettings, core: FakeCore) -> None:

@@ -9,17 +9,17 @@ from edge.settings import RateLimitSettings
 from portico_kit.edge_state.limits import LimitsDocument
 from tests.ratelimit.conftest import PATIENT
 from tests.ratelimit.harness import (
-    Answer,
-    Clock,
     Gateway,
     Organizations,
+    RateLimitResult,
     running_limiter,
     somebody,
-    somewhere,
 )
+from tests.support.addresses import new_address
+from tests.support.clocks import FakeClock
 
 
-def shadows(answers: list[Answer]) -> list[str | None]:
+def shadows(answers: list[RateLimitResult]) -> list[str | None]:
     """Which windows would have refused, as the answers tell it."""
     return [answer.headers.get("x-ratelimit-shadow") for answer in answers]
 
@@ -70,13 +70,13 @@ async def test_a_pool_in_shadow_refuses_none_of_its_callers(
 
 
 async def test_what_a_shadow_would_have_refused_is_counted(
-    gateway: Gateway, organizations: Organizations, clock: Clock
+    gateway: Gateway, organizations: Organizations, clock: FakeClock
 ) -> None:
     name = await organizations.set(LimitsDocument(shadow_rules=["read.minute"]))
     caller = somebody()
     for _ in range(4):
         answers = [await gateway.ask(subject=caller, organization=name) for _ in range(10)]
-        clock.turn(10)
+        clock.advance(seconds=10)
     assert shadows(answers) == ['"minute"'] * 10
     assert answers[-1].left["hour"] == 460
 
@@ -92,11 +92,11 @@ def trial(valkey_url: str, folder: Path, names: str) -> RateLimitSettings:
 
 
 async def test_an_operator_can_try_rules_of_the_table(
-    valkey_url: str, short_folder: Path, clock: Clock
+    valkey_url: str, short_folder: Path, clock: FakeClock
 ) -> None:
     settings = trial(valkey_url, short_folder / "trial", "login, free.read.burst, basic.minute")
     async with running_limiter(settings, clock) as gateway:
-        address, free, basic = somewhere(), somebody(), somebody()
+        address, free, basic = new_address(), somebody(), somebody()
         logins = [await gateway.ask(address=address, category="login") for _ in range(22)]
         assert all(answer.admitted for answer in logins)
         assert shadows(logins)[5:] == ['"minute"'] * 15 + ['"minute", "hour"'] * 2
@@ -108,7 +108,7 @@ async def test_an_operator_can_try_rules_of_the_table(
 
 
 async def test_what_an_organization_has_in_place_of_a_rule_is_not_tried_with_it(
-    valkey_url: str, short_folder: Path, clock: Clock, organizations: Organizations
+    valkey_url: str, short_folder: Path, clock: FakeClock, organizations: Organizations
 ) -> None:
     own = LimitsDocument(overrides={"read": {"minute": 3}})
     name = await organizations.set(own)

@@ -22,7 +22,7 @@ GUARDED = {
 
 
 @dataclass(frozen=True)
-class Estate:
+class OrganizationFixture:
     """What an organization has, by the names that requests give it."""
 
     ids: dict[str, str]
@@ -42,7 +42,7 @@ class Estate:
         return method.request(**{name: values[name] for name in wanted})
 
 
-async def build_estate(world: World, owner: Person) -> Estate:
+async def make_organization_fixture(world: World, owner: Person) -> OrganizationFixture:
     """An organization of the owner with a member, a key, a webhook, a delivery, an invitation."""
     organization_id = await world.new_organization(owner)
     member = await world.new_member(organization_id, owner, "viewer")
@@ -64,7 +64,7 @@ async def build_estate(world: World, owner: Person) -> Estate:
         ),
         metadata=owner.metadata,
     )
-    return Estate(
+    return OrganizationFixture(
         {
             "organization_id": organization_id,
             "user_id": member.id,

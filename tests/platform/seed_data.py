@@ -6,9 +6,7 @@ are several callers, and spare things beside those that have to stay.
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +16,7 @@ import aiohttp
 
 from tests.platform.conftest import PASSWORD, Tenant, execute
 from tests.stack import Stack
+from tests.support.waiting import eventually
 
 SPARES = 2
 WEBHOOK_URL = "http://127.0.0.1:9/hook"
@@ -32,7 +31,7 @@ _SCOPES = [
 
 
 @dataclass
-class Inhabitant:
+class SeededCaller:
     """A caller and what it can name.
 
     Attributes:
@@ -63,74 +62,74 @@ class Inhabitant:
     orphans: list[str] = field(default_factory=list)
 
 
-async def settle(
+async def seed(
     stack: Stack, tenants: list[Tenant], administrators: list[Tenant]
-) -> list[Inhabitant]:
+) -> list[SeededCaller]:
     """Gives every tenant something of everything, and waits for the mails about it."""
     for each in administrators:
         await execute(
             stack, "update users set role = 'administrator' where id = %s", each.client.user["id"]
         )
-    settled = []
+    seeded = []
     for place, tenant in enumerate(tenants):
         neighbour = tenants[place - 1]
         chief = administrators[place % len(administrators)]
-        inhabitant = Inhabitant(tenant.client.token, tenant in administrators)
-        await _own(stack, tenant, neighbour, inhabitant)
-        await _sign_in_again(tenant, inhabitant)
-        await _people(stack, tenant, chief, inhabitant)
-        settled.append(inhabitant)
-    await _read_mails(stack, tenants, settled)
-    for inhabitant in settled:
+        caller = SeededCaller(tenant.client.token, tenant in administrators)
+        await _own(stack, tenant, neighbour, caller)
+        await _sign_in_again(tenant, caller)
+        await _people(stack, tenant, chief, caller)
+        seeded.append(caller)
+    await _read_mails(stack, tenants, seeded)
+    for caller in seeded:
         # Only what was given up can be sent again, and that takes twenty minutes.
         await execute(
             stack,
             "update deliveries set status = 'failed', next_attempt_at = null where id = %s",
-            inhabitant.ids["deliveryId"],
+            caller.ids["deliveryId"],
         )
-    return settled
+    return seeded
 
 
-async def _own(stack: Stack, tenant: Tenant, neighbour: Tenant, inhabitant: Inhabitant) -> None:
+async def _own(stack: Stack, tenant: Tenant, neighbour: Tenant, caller: SeededCaller) -> None:
     """Keys, webhooks, deliveries, invitations and organizations."""
     call, here = tenant.client.call, f"/organizations/{tenant.organization_id}"
     key = {"name": "a key", "scopes": _SCOPES}
     credential = await call("POST", f"{here}/api-keys", key, expect=201)
-    inhabitant.api_key = credential["secret"]
-    inhabitant.kept += [credential["apiKey"]["id"], tenant.client.user["id"]]
-    inhabitant.ids["organizationId"] = tenant.organization_id
+    caller.api_key = credential["secret"]
+    caller.kept += [credential["apiKey"]["id"], tenant.client.user["id"]]
+    caller.ids["organizationId"] = tenant.organization_id
     for _ in range(1 + SPARES):
         made = await call("POST", f"{here}/api-keys", key, expect=201)
-        _add(inhabitant, "apiKeyId", made["apiKey"]["id"])
+        _add(caller, "apiKeyId", made["apiKey"]["id"])
         made = await call("POST", f"{here}/webhooks", WEBHOOK, expect=201)
-        _add(inhabitant, "webhookId", made["webhook"]["id"])
+        _add(caller, "webhookId", made["webhook"]["id"])
         someone = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
         made = await call("POST", f"{here}/invitations", someone, expect=201)
-        _add(inhabitant, "invitationId", made["id"])
-    sent = await call("POST", f"/webhooks/{inhabitant.ids['webhookId']}/test", {}, expect=202)
-    inhabitant.ids["deliveryId"] = sent["id"]
+        _add(caller, "invitationId", made["id"])
+    sent = await call("POST", f"/webhooks/{caller.ids['webhookId']}/test", {}, expect=202)
+    caller.ids["deliveryId"] = sent["id"]
     invited = {"email": neighbour.email, "role": "viewer"}
     await call("POST", f"{here}/invitations", invited, expect=201)
     unwilling = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
     await call("POST", f"{here}/invitations", unwilling, expect=201)
-    inhabitant.unwilling.append(unwilling["email"])
+    caller.unwilling.append(unwilling["email"])
     await call("PATCH", here, {"allowKeyImport": True}, expect=200)
-    await _more_organizations(stack, tenant, neighbour, inhabitant)
+    await _more_organizations(stack, tenant, neighbour, caller)
 
 
 async def _more_organizations(
-    stack: Stack, tenant: Tenant, neighbour: Tenant, inhabitant: Inhabitant
+    stack: Stack, tenant: Tenant, neighbour: Tenant, caller: SeededCaller
 ) -> None:
     """Some that may be left or deleted, for they have another owner; one that has none."""
     call = tenant.client.call
     for _ in range(3 * SPARES):
         made = await call("POST", "/organizations", {"name": "Spare"}, expect=201)
         await _join(stack, made["id"], neighbour.client.user["id"], "owner")
-        _add(inhabitant, "organizationId", made["id"])
-    if inhabitant.administrator:
+        _add(caller, "organizationId", made["id"])
+    if caller.administrator:
         orphan = await call("POST", "/organizations", {"name": "Orphan"}, expect=201)
         await execute(stack, "delete from memberships where organization_id = %s", orphan["id"])
-        inhabitant.orphans.append(orphan["id"])
+        caller.orphans.append(orphan["id"])
 
 
 async def _join(stack: Stack, organization_id: str, user_id: str, role: str) -> None:
@@ -145,22 +144,22 @@ async def _join(stack: Stack, organization_id: str, user_id: str, role: str) -> 
     )
 
 
-async def _sign_in_again(tenant: Tenant, inhabitant: Inhabitant) -> None:
+async def _sign_in_again(tenant: Tenant, caller: SeededCaller) -> None:
     """Sessions that may end."""
     login = {"email": tenant.email, "password": PASSWORD}
     refresh_tokens = []
     for _ in range(SPARES):
         signed_in = await tenant.client.call("POST", "/auth/login", login, expect=200)
-        inhabitant.spare_tokens.append(signed_in["accessToken"])
+        caller.spare_tokens.append(signed_in["accessToken"])
         refresh_tokens.append(signed_in["refreshToken"])
     for session in await tenant.client.call("GET", "/auth/sessions", expect=200):
         if session["current"]:
-            inhabitant.kept.append(session["id"])
+            caller.kept.append(session["id"])
         else:
-            _add(inhabitant, "sessionId", session["id"])
+            _add(caller, "sessionId", session["id"])
     # The last one is refreshed, so it must not be among those that are ended.
-    del inhabitant.spares["sessionId"][1:]
-    inhabitant.given = {
+    del caller.spares["sessionId"][1:]
+    caller.given = {
         "register": {
             "email": [f"{uuid4().hex}@example.com" for _ in range(SPARES)],
             "password": [PASSWORD],
@@ -178,52 +177,57 @@ async def _sign_in_again(tenant: Tenant, inhabitant: Inhabitant) -> None:
     }
 
 
-async def _people(stack: Stack, tenant: Tenant, chief: Tenant, inhabitant: Inhabitant) -> None:
+async def _people(stack: Stack, tenant: Tenant, chief: Tenant, caller: SeededCaller) -> None:
     """Members of the organization, with accounts that an administrator made."""
     for _ in range(1 + SPARES):
         person = {"email": f"{uuid4().hex}@example.com", "displayName": "Grace"}
         made = await chief.client.call("POST", "/users", person, expect=201)
-        _add(inhabitant, "userId", made["id"])
+        _add(caller, "userId", made["id"])
         await _join(stack, tenant.organization_id, made["id"], "viewer")
-        inhabitant.mailed.append(person["email"])
-    inhabitant.given["appointOwner"] = {
-        "organizationId": inhabitant.orphans,
-        "userId": [inhabitant.ids["userId"]],
+        caller.mailed.append(person["email"])
+    caller.given["appointOwner"] = {
+        "organizationId": caller.orphans,
+        "userId": [caller.ids["userId"]],
     }
 
 
-async def _read_mails(stack: Stack, tenants: list[Tenant], inhabitants: list[Inhabitant]) -> None:
+async def _read_mails(stack: Stack, tenants: list[Tenant], callers: list[SeededCaller]) -> None:
     """Hands out the tokens that came by mail."""
-    for tenant, inhabitant in zip(tenants, inhabitants, strict=True):
+    for tenant, caller in zip(tenants, callers, strict=True):
         wanted = {
-            "resetPassword": ("/reset-password", inhabitant.mailed),
+            "resetPassword": ("/reset-password", caller.mailed),
             "acceptInvitation": ("/invitations/accept", [tenant.email]),
-            "declineInvitation": ("/invitations/accept", inhabitant.unwilling),
+            "declineInvitation": ("/invitations/accept", caller.unwilling),
             "verifyEmail": ("/verify-email", [tenant.email]),
         }
         for operation, (path, addresses) in wanted.items():
             tokens = [await _mailed(stack, address, path) for address in addresses]
-            inhabitant.given[operation] = {"token": tokens, "newPassword": [PASSWORD]}
+            caller.given[operation] = {"token": tokens, "newPassword": [PASSWORD]}
 
 
 async def _mailed(stack: Stack, address: str, path: str) -> str:
     """The token in the mail whose link leads to a path, once it is there."""
-    deadline = time.monotonic() + MAIL_SECONDS
+    tokens: list[str] = []
     async with aiohttp.ClientSession(stack.mailbox_url) as mailbox:
-        while time.monotonic() < deadline:
+
+        async def arrived() -> bool:
             async with mailbox.get("/messages") as answer:
                 mails = (await answer.json())["messages"]
-            for mail in mails:
-                found = re.search(f"{path}[?]token=([^&\\s]+)", mail["text"])
-                if found and address in mail["to"]:
-                    return unquote(found.group(1))
-            await asyncio.sleep(0.2)
-    raise AssertionError(f"no mail to {address} with a link to {path}")
+            links = [re.search(f"{path}[?]token=([^&\\s]+)", mail["text"]) for mail in mails]
+            tokens[:] = [
+                unquote(link.group(1))
+                for link, mail in zip(links, mails, strict=True)
+                if link and address in mail["to"]
+            ]
+            return bool(tokens)
+
+        await eventually(arrived, within=MAIL_SECONDS, every=0.2)
+    return tokens[0]
 
 
-def _add(inhabitant: Inhabitant, name: str, value: str) -> None:
+def _add(caller: SeededCaller, name: str, value: str) -> None:
     """The first of a kind has to stay."""
-    if name in inhabitant.ids:
-        inhabitant.spares.setdefault(name, []).append(value)
+    if name in caller.ids:
+        caller.spares.setdefault(name, []).append(value)
     else:
-        inhabitant.ids[name] = value
+        caller.ids[name] = value
