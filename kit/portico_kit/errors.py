@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from grpc import StatusCode
+from portico_kit.status import StatusCode
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,12 @@ from uuid import UUID
 import grpc
 from envoy.extensions.common.ratelimit.v3 import ratelimit_pb2
 from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
-from grpc import StatusCode, aio
+from grpc import aio
 
 from portico_kit.edge_state.limit_categories import LimitCategory
 from portico_kit.errors import DomainError, UnavailableError
 from portico_kit.secrets import Secrets
+from portico_kit.status import StatusCode
 
 DOMAIN = "portico"
 TIMEOUT_SECONDS = 0.5

@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
-from grpc import StatusCode
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +24,7 @@ from portico_kit.errors import DomainError, FieldViolation, InvalidRequestError,
 from portico_kit.rpc.kept_answers import KeptAnswers, RepeatableCall
 from portico_kit.rpc.pipeline import Proceed
 from portico_kit.service import Consent
+from portico_kit.status import StatusCode
 from portico_kit.storage.base import sessions
 from portico_kit.storage.idempotency import KeptAnswer
 
