@@ -94,7 +94,6 @@ def serves(run: Run) -> bool:
         ("authorize", "authorize"),
         ("ratelimit", "ratelimit"),
         ("worker", "worker"),
-        ("beat", "beat"),
         ("mailbox", "mailbox"),
         ("launcher", "gateway"),
         ("envoy", "gateway"),
@@ -124,8 +123,8 @@ def test_two_that_die_at_once_are_both_started_again(run: Run) -> None:
 
 def test_a_killed_watchdog_is_replaced_at_the_next_occasion(run: Run) -> None:
     child(run, "sh").kill()
-    child(run, "beat").kill()
-    wait_until(lambda: run.output.count("portico: beat ended with") > 1, 10)
+    child(run, "mailbox").kill()
+    wait_until(lambda: run.output.count("portico: mailbox ended with") > 1, 10)
     wait_until(lambda: any(each.name() == "sh" for each in run.family()), 10)
     assert serves(run)
 

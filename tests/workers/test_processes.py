@@ -90,6 +90,23 @@ async def test_an_event_whose_wake_up_was_lost_is_found_by_the_sweep(
         assert await stop(beat) == 0
 
 
+async def test_a_worker_can_be_beat_as_well(
+    platform: Platform, webhook: Subscription, receiver: Receiver
+) -> None:
+    async with platform.running("worker", PORTICO_WORKER_BEAT="true") as (worker,):
+        (request,) = await receiver.got(1, within=45)
+        request.verified_by(webhook.secret)
+        assert await stop(worker) == 0
+
+
+async def test_a_worker_whose_beat_fails_ends_with_an_error(platform: Platform) -> None:
+    (platform.folder / "taken" / "beat-schedule.dat").mkdir(parents=True)
+    variables = {"PORTICO_WORKER_BEAT": "true", "PORTICO_STATE_DIR": str(platform.folder / "taken")}
+    async with platform.running("worker", **variables) as (worker,):
+        assert await worker.wait() == 1
+    assert "beat_failed" in [line["event"] for line in platform.log("worker")]
+
+
 async def test_a_worker_shows_that_it_is_alive_for_as_long_as_it_is(platform: Platform) -> None:
     async with Redis.from_url(platform.valkey_url) as valkey:
         async with platform.worker() as worker:

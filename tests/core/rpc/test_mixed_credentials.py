@@ -90,8 +90,8 @@ async def test_what_is_signed_anew_without_a_change_is_good(
         {"kind": "anonymous"},
         {"kind": "robot"},
         {"kind": ""},
-        {"sid": "01890a5d-ac96-774b-bcce-b302099a8057"},
-        {"sub": "01890a5d-ac96-774b-bcce-b302099a8057"},
+        {"sid": "5a9a4b1e-6a0b-4c3f-8d57-0d3c5c0e8b11"},
+        {"sub": "5a9a4b1e-6a0b-4c3f-8d57-0d3c5c0e8b12"},
     ],
     ids=str,
 )
