@@ -46,9 +46,9 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
 
     Who calls is settled before anything else is looked at; a request is valid before a
     transaction begins; an answer is replayed in the transaction that the first one would
-    have used.
+    have used; and an answer of a service that forgot the caller's rights changes nothing.
     """
-    from portico_kit.rpc.access import Access
+    from portico_kit.rpc.access import Access, AuthorizationCheck
     from portico_kit.rpc.database_errors import DatabaseErrors
     from portico_kit.rpc.idempotency import Idempotency
     from portico_kit.rpc.telemetry import Telemetry
@@ -62,4 +62,5 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
         Validation(),
         Transaction(uses.engine, uses.notifier),
         Idempotency(uses.answers, uses.memberships, uses.consents),
+        AuthorizationCheck(),
     ]

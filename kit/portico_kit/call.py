@@ -150,8 +150,7 @@ class Call:
         """Holds the method's permission against the caller's rights in an organization.
 
         Each method with a permission calls it once it knows the organization
-        that owns the resource; the access interceptor refuses an answer from
-        one that did not.
+        that owns the resource; an answer of one that did not is refused.
 
         Raises:
             NotFoundError: if the organization does not exist for the caller.
