@@ -17,6 +17,7 @@ from server.features.emails.feature import FEATURE as EMAILS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
 from server.features.organizations.feature import FEATURE as ORGANIZATIONS
+from server.features.projects.feature import FEATURE as PROJECTS
 from server.features.records.feature import FEATURE as RECORDS
 from server.features.users.feature import FEATURE as USERS
 from server.features.webhooks.feature import FEATURE as WEBHOOKS
@@ -32,6 +33,7 @@ FEATURES: tuple[Feature, ...] = (
     ORGANIZATIONS,
     AUTH,
     KEYS,
+    PROJECTS,
     WEBHOOKS,
     HEALTH,
 )
