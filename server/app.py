@@ -39,6 +39,7 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 ROLES: Roles = roles({name: role for one in FEATURES for name, role in one.permissions.items()})
+PROJECT_PERMISSIONS = frozenset(name for one in FEATURES for name in one.project_permissions)
 EVENTS: Mapping[str, str] = {name: text for one in FEATURES for name, text in one.events.items()}
 MAILS: Mapping[str, Mail] = {mail.name: mail for one in FEATURES for mail in one.mails}
 

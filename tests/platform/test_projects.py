@@ -106,3 +106,31 @@ async def test_a_transfer_takes_an_owner_of_both(tenant: Tenant, stranger: Tenan
     own = {"targetOrganizationId": other["id"]}
     moved = await client.call("POST", path, own, expect=200)
     assert moved["organizationId"] == other["id"]
+
+
+async def test_a_program_that_is_bound_to_a_project_sees_no_other(tenant: Tenant) -> None:
+    client, home = tenant.client, f"/organizations/{tenant.organization_id}"
+    own, other = [
+        await client.call("POST", f"{home}/projects", {"name": name}, expect=201)
+        for name in ("own", "other")
+    ]
+    key = {"name": "a key", "scopes": ["projects:read"], "projectIds": [own["id"]]}
+    made = await client.call("POST", f"{home}/api-keys", key, expect=201)
+    assert made["apiKey"]["projectIds"] == [own["id"]]
+    program = Client(client.http)
+
+    async def get(path: str, expect: int) -> Any:
+        return await program.call("GET", path, expect=expect, x_api_key=made["secret"])
+
+    assert [one["id"] for one in await get(f"{home}/projects", 200)] == [own["id"]]
+    await get(f"/projects/{own['id']}", 200)
+    await get(f"/projects/{other['id']}", 404)
+    await client.call(
+        "PATCH", f"/api-keys/{made['apiKey']['id']}", {"projectIds": [other["id"]]}, expect=200
+    )
+    await get(f"/projects/{own['id']}", 404)
+    await get(f"/projects/{other['id']}", 200)
+    nothing: tuple[Any, ...] = ([], None)
+    for empty in nothing:
+        body = {"projectIds": empty}
+        await client.call("PATCH", f"/api-keys/{made['apiKey']['id']}", body, expect=422)

@@ -151,11 +151,14 @@ class AuthorizationCheck:
         """Proceeds, and looks what was looked at.
 
         Raises:
-            RuntimeError: if the service did not authorize the caller.
+            RuntimeError: if the service did not authorize the caller, or did not ask which
+                projects a bound credential is for.
         """
         response = await proceed(request, call)
         if call.method.access == "permission" and not call.authorized:
             raise RuntimeError(f"{call.method.path} answered without authorizing the caller")
+        if call.binding is not None and not call.binding_respected:
+            raise RuntimeError(f"{call.method.path} answered without a look at the binding")
         return response
 
 

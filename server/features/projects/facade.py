@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.batching import BatchLoader
 from portico_kit.storage.reads import Reads
 from server.features.projects.read_models import ProjectView
-from server.features.projects.repository import VIEW
+from server.features.projects.repository import VIEW, ProjectRepository
 
 
 class Projects:
@@ -21,6 +23,12 @@ class Projects:
     async def find(self, project_id: UUID) -> ProjectView | None:
         """The project, whoever owns it: the caller has to look whether it exists for them."""
         return await self._by_id.load(project_id)
+
+    async def existing(
+        self, db: AsyncSession, organization_id: UUID, project_ids: Collection[UUID]
+    ) -> frozenset[UUID]:
+        """Those of the projects that an organization has and that are not deleted."""
+        return frozenset(await ProjectRepository(db).existing(organization_id, project_ids))
 
     async def _fetch(self, project_ids: Sequence[UUID]) -> Mapping[UUID, ProjectView]:
         rows = await self._reads.fetch(VIEW, project_ids)

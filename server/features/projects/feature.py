@@ -27,6 +27,14 @@ def _tables() -> Tables:
     return Tables(models=(Project,), cleanup={"projects": delete_gone})
 
 
+def _provide(parts: CoreParts) -> None:
+    from server.features.keys import ports
+    from server.features.projects.facade import Projects
+
+    parts.provide(Projects, lambda: Projects(parts.reads))
+    parts.provide(ports.Projects, lambda: parts.get(Projects))
+
+
 def _serve(parts: CoreParts) -> Served:
     from portico.projects.v1.project_service_pb2 import DESCRIPTOR
 
@@ -35,7 +43,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.projects.facade import Projects
     from server.features.projects.service import ProjectService
 
-    service = ProjectService(Projects(parts.reads), parts.get(Tenants), parts.cursors)
+    service = ProjectService(parts.get(Projects), parts.get(Tenants), parts.cursors)
     return Served(services=(Service(DESCRIPTOR.services_by_name["ProjectService"], service),))
 
 
@@ -46,7 +54,9 @@ FEATURE = Feature(
         "projects:write": Role.MEMBER,
         "projects:transfer": Role.OWNER,
     },
+    project_permissions=frozenset({"projects:read", "projects:write"}),
     events=EVENTS,
     tables=_tables,
+    provide=_provide,
     serve=_serve,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,17 +37,22 @@ class ProjectFilter:
     Attributes:
         search: part of a name.
         status: active and archived ones if "".
+        among: the projects that the caller is bound to, None if to none. Who is bound sees
+            no deleted ones.
     """
 
     search: str
     status: str
     now: datetime
+    among: Collection[UUID] | None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The filter as SQL."""
         found = list(_in_state(self.status, self.now))
         if self.search:
             found.append(Project.name.icontains(self.search, autoescape=True))
+        if self.among is not None:
+            found += [Project.id.in_(self.among), _THERE]
         return found
 
 
@@ -79,6 +84,15 @@ class ProjectRepository:
             Project.id == project_id, Project.organization_id.in_(organizations)
         )
         return await self._db.scalar(query)
+
+    async def existing(
+        self, organization_id: UUID, project_ids: Collection[UUID]
+    ) -> Sequence[UUID]:
+        """The ids of those projects that an organization has, the deleted ones left out."""
+        query = select(Project.id).where(
+            Project.organization_id == organization_id, Project.id.in_(project_ids), _THERE
+        )
+        return (await self._db.scalars(query)).all()
 
     async def count(self, organization_id: UUID) -> int:
         """How many projects an organization has, the deleted ones left out."""

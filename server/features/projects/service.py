@@ -65,6 +65,7 @@ class ProjectService:
     async def CreateProject(
         self, request: pb.CreateProjectRequest, call: Call
     ) -> pb.CreateProjectResponse:
+        call.require_unbound()
         organization_id = parse_id(request.organization_id)
         (await self._room(organization_id, call)).require_one_more()
         project = Project(
@@ -83,7 +84,7 @@ class ProjectService:
     ) -> pb.ListProjectsResponse:
         page = await ProjectRepository(call.db).list(
             parse_id(request.organization_id),
-            ProjectFilter(request.search, request.status, call.now),
+            ProjectFilter(request.search, request.status, call.now, call.project_ids),
             order(request.sort_by, request.sort_order),
             self.cursors.paging(request),
             self.cursors,
@@ -95,7 +96,7 @@ class ProjectService:
         )
 
     async def GetProject(self, request: pb.GetProjectRequest, call: Call) -> pb.GetProjectResponse:
-        project = await self.projects.find(parse_id(request.project_id))
+        project = await self.projects.find(_visible_id(request.project_id, call))
         if project is None or project.organization_id not in call.tenants:
             raise ProjectNotFoundError
         call.authorize(project.organization_id)
@@ -124,13 +125,14 @@ class ProjectService:
     async def RestoreProject(
         self, request: pb.RestoreProjectRequest, call: Call
     ) -> pb.RestoreProjectResponse:
-        project_id = parse_id(request.project_id)
+        project_id = _visible_id(request.project_id, call)
         owner = await _owner(project_id, call)
         room = await self._room(owner, call)
         found = await ProjectRepository(call.db).find_to_restore(project_id, call.tenants, call.now)
         project = _as_expected(found, call)
         _require_still_owned(project, owner)
         if project.status == DELETED:
+            _require_seen_when_deleted(call)
             room.require_one_more()
         project.restore()
         return pb.RestoreProjectResponse(project=await _changed("project.restored", project, call))
@@ -146,6 +148,7 @@ class ProjectService:
     async def TransferProject(
         self, request: pb.TransferProjectRequest, call: Call
     ) -> pb.TransferProjectResponse:
+        call.require_unbound()
         project_id, target = parse_id(request.project_id), parse_id(request.target_organization_id)
         source = await _owner(project_id, call)
         _require_right_to_receive(target, call)
@@ -172,6 +175,20 @@ class ProjectService:
         return Room(MAX_PROJECTS[tiers[organization_id]] - held)
 
 
+def _visible_id(project_id: str, call: Call) -> UUID:
+    """The id of a project, unless the caller is bound to others."""
+    wanted, bound_to = parse_id(project_id), call.project_ids
+    if bound_to is not None and wanted not in bound_to:
+        raise ProjectNotFoundError
+    return wanted
+
+
+def _require_seen_when_deleted(call: Call) -> None:
+    """Who is bound to projects does not see them once they are deleted."""
+    if call.project_ids is not None:
+        raise ProjectNotFoundError
+
+
 async def _owner(project_id: UUID, call: Call) -> UUID:
     """Which organization has the project, deleted or not; the caller may do this to it."""
     owner = await ProjectRepository(call.db).owner(project_id, call.tenants)
@@ -183,7 +200,8 @@ async def _owner(project_id: UUID, call: Call) -> UUID:
 
 async def _find_to_change(project_id: str, call: Call) -> Project:
     """The project, if the caller may do this to it; locked, and as the caller expects it."""
-    found = await ProjectRepository(call.db).find_to_change(parse_id(project_id), call.tenants)
+    visible = _visible_id(project_id, call)
+    found = await ProjectRepository(call.db).find_to_change(visible, call.tenants)
     return _as_expected(found, call)
 
 
