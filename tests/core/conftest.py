@@ -26,6 +26,7 @@ from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
 from portico_kit.credentials import Authenticator
 from portico_kit.rpc.server import Server
+from portico_kit.testing.clocks import OffsetClock
 from server.common.records import AuditEntry
 from server.core import build
 from server.features.webhooks.resolution import Resolver
@@ -41,7 +42,6 @@ from tests.core.world import (
     refusal,
 )
 from tests.stack import PostgresServer
-from tests.support.clocks import OffsetClock
 
 # One for both engines: they share the database, and with it the sealed signing key.
 SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())

@@ -18,9 +18,9 @@ from yarl import URL
 
 from edge.gateway.main import envoy_arguments, find_envoy, write_config
 from edge.gateway.settings import ROOT, GatewaySettings
+from portico_kit.testing.ports import free_port
+from portico_kit.testing.waiting import eventually
 from tests.support.http import HttpResponse
-from tests.support.ports import free_port
-from tests.support.waiting import eventually
 
 STOP_SECONDS = 5.0
 START_SECONDS = 30.0  # on a busy machine; on an idle one it is one at the most

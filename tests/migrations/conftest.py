@@ -21,13 +21,13 @@ from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
 from portico_kit.clock import utc_now
 from portico_kit.rpc.server import Server
+from portico_kit.testing.clocks import OffsetClock
 from server.core import build
 from server.features.webhooks.resolution import Resolver
 from server.migrations import upgrade
 from server.settings import Settings
 from tests.core.world import INTERNAL_TOKEN, KnownNames, RecordingWaker, World
 from tests.stack import PostgresServer
-from tests.support.clocks import OffsetClock
 
 DUMP = Path(__file__).parent / "portico_0_1_0.sql"
 

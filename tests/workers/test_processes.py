@@ -20,9 +20,9 @@ from portico_kit.secrets import Secrets
 from portico_kit.storage.base import create_engine
 from portico_kit.tasks.names import EVENT_TASK
 from portico_kit.tasks.notifier import WORKERS_ALIVE
+from portico_kit.testing.waiting import eventually
 from server.features.webhooks.names import DELIVERY_TASK
 from tests.stack import PostgresServer, running_valkey
-from tests.support.waiting import eventually
 from tests.workers.conftest import MASTER_KEY
 from tests.workers.harness import Receiver, Subscription, Tenants, accept, receiving
 from tests.workers.processes import Platform
