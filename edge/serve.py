@@ -14,8 +14,8 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from edge.recovery import RecoveringServer
-from edge.settings import Engine
 from portico_kit.gc import freeze_startup_objects
+from portico_kit.settings import Engine
 from portico_kit.signals import stop_signal
 from portico_kit.start import claim_socket
 

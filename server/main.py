@@ -46,8 +46,8 @@ async def serve(settings: Settings) -> None:
     stop = stop_signal()
     try:
         await core.prepare()
-        settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await server.listen_unix(settings.sockets / "core.sock")
+        settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await server.listen_unix(settings.socket("core"))
         port = await server.listen_tcp(settings.grpc_host, settings.grpc_port)
         if settings.metrics_port is not None:
             require_free("127.0.0.1", settings.metrics_port, "PORTICO_METRICS_PORT")
