@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edge.gateway.contract import Category, Method
 from edge.gateway.headers import CLIENT_ADDRESS, header_matches, skip_when
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, set_header, typed
+from portico_contract import Category, Method
 
 # The limiter's filter, once for what fails open and once for what fails closed.
 OPEN = "ratelimit.open"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from edge.gateway.contract import Binding, Category, Method
 from edge.gateway.credentials import credential_policy, unguarded
 from edge.gateway.headers import cors_policy
 from edge.gateway.launcher import STOPPING
@@ -18,12 +17,13 @@ from edge.gateway.paths import allow, bindings, path_table, shadowed_verbs, verb
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import untranscoded
 from edge.gateway.typed import Json, default_header, seconds, set_header
+from portico_contract import Binding, Category, Method
 
 READY_PATH = "/api/v1/health/ready"
 OPENAPI_PATH = "/api/v1/openapi.json"
 LUA = "envoy.filters.http.lua"
 
-_OPENAPI = Binding(verb="GET", template=OPENAPI_PATH, has_body=False, response_field="")
+_OPENAPI = Binding("GET", OPENAPI_PATH, has_body=False, response_field="", answers_head=True)
 _OPENAPI_MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -121,7 +121,7 @@ def envelope(method: Method) -> Json:
 
 
 def _json_name(method: Method, field: str) -> str:
-    return str(method.response.fields_by_name[field].json_name)
+    return str(method.output.fields_by_name[field].json_name)
 
 
 def _literal_paths(methods: Sequence[Method], settings: GatewaySettings) -> list[Json]:

@@ -11,7 +11,6 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CONTRACT_FILE = ROOT / "generated" / "descriptor.binpb"
 
 SCRIPTS = ("request.lua", "envelope.lua", "body.lua", "strict_json.lua", "contract.lua")
 LONGEST_SOCKET = "envoy-admin.sock"

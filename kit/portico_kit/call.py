@@ -12,7 +12,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract.methods import Method, as_json, redacted
+from portico_contract import Method, as_json, redacted
 from portico_kit.errors import (
     EtagMismatchError,
     NotFoundError,

@@ -12,9 +12,9 @@ import yaml
 
 from cli.generate.gateway import write_gateway
 from edge.gateway.bootstrap import render
-from edge.gateway.contract import AccessRule, Category, Contract
 from edge.gateway.paths import camel, path_table, variables
 from edge.gateway.settings import ROOT, GatewaySettings, container_settings
+from portico_contract import AccessRule, Category, Contract
 
 GENERATED = (
     "envoy/envoy.yaml",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from edge.gateway.contract import AccessRule, Category, Method
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import variables
 from edge.gateway.typed import Json
+from portico_contract import AccessRule, Category, Method
 
 _ERROR_TEXTS = {
     400: ("BadRequest", "The request is malformed."),
@@ -188,7 +188,7 @@ def _success_headers(method: Method) -> list[str]:
 
 def _body(method: Method, schemas: Schemas) -> Json:
     if not method.enveloped:
-        return schemas.message(method.response, Direction.RESPONSE)
+        return schemas.message(method.output, Direction.RESPONSE)
     meta = "PageMeta" if method.list_field else "Meta"
     return _object({"success": {"const": True}, "data": _data(method, schemas), "meta": _ref(meta)})
 
@@ -196,8 +196,8 @@ def _body(method: Method, schemas: Schemas) -> Json:
 def _data(method: Method, schemas: Schemas) -> Json:
     opened = method.list_field or (method.rest.response_field if method.rest else "")
     if opened:
-        return schemas.value(method.response.fields_by_name[opened], Direction.RESPONSE)
-    return schemas.message(method.response, Direction.RESPONSE)
+        return schemas.value(method.output.fields_by_name[opened], Direction.RESPONSE)
+    return schemas.message(method.output, Direction.RESPONSE)
 
 
 def _header_references(names: list[str] | tuple[str, ...]) -> Json:

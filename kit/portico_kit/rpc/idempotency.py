@@ -19,7 +19,7 @@ from grpc import StatusCode
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from portico_contract.methods import REPLAY_TO_FORMER_CALLER
+from portico_contract import Idempotency as Rule
 from portico_kit.call import Call
 from portico_kit.errors import DomainError, FieldViolation, InvalidRequestError, NotFoundError
 from portico_kit.rpc.kept_answers import KeptAnswers, RepeatableCall
@@ -132,7 +132,10 @@ class FormerCallers:
         The caller's token has been verified; the session, or the permission that
         the method asks for, may be gone.
         """
-        if call.method.idempotency != REPLAY_TO_FORMER_CALLER or call.principal.kind != "user":
+        if (
+            call.method.idempotency is not Rule.REPLAY_TO_FORMER_CALLER
+            or call.principal.kind != "user"
+        ):
             return None
         try:
             repeatable = self._answers.recognize(request, call)

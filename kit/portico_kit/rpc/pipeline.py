@@ -15,7 +15,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
-from portico_contract.methods import ContractError, Method, methods
+from portico_contract import ContractError, Method, methods
 from portico_kit.call import Call, Client, Records
 from portico_kit.clock import Clock
 from portico_kit.errors import (

@@ -14,7 +14,7 @@ import structlog
 from google.protobuf.message import Message
 from prometheus_client import Counter, Histogram
 
-from portico_contract.methods import redacted
+from portico_contract import redacted
 from portico_kit.call import Call
 from portico_kit.errors import DomainError
 from portico_kit.rpc.pipeline import Proceed

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from portico_contract.methods import organization_permissions
+from portico_contract import organization_permissions
 from server.app import ROLES
 from server.features.organizations.seed import seed
 from tests.stack import PostgresServer
