@@ -14,6 +14,7 @@ from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message_factory import GetMessageClass
 from portico.type.v1 import options_pb2
 
@@ -31,6 +32,10 @@ from portico_contract.model import (
 _IMPORTED = ("google.", "buf.")
 _CATEGORY_PREFIX = "LIMIT_CATEGORY_"
 _IDEMPOTENCY_PREFIX = "IDEMPOTENCY_"
+# The longest time that a method can name, and that of a stream that names none, in seconds.
+MAX_CALL_SECONDS = 300
+MAX_STREAM_SECONDS = 24 * 60 * 60
+DEFAULT_STREAM_SECONDS = 60 * 60.0
 _READS = (Category.READ, Category.UNLIMITED)
 
 
@@ -128,7 +133,7 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
         emits=frozenset(options.Extensions[options_pb2.emits]),
         idempotency=_idempotency(method, category),
         streaming=_streaming(method),
-        timeout=None,
+        timeout=_timeout(method, options.Extensions[options_pb2.timeout]),
         names_organization="organization_id" in method.input_type.fields_by_name,
         masked="update_mask" in method.input_type.fields_by_name,
         input=method.input_type,
@@ -156,6 +161,18 @@ def _streaming(method: MethodDescriptor) -> bool:
     if method.client_streaming:
         raise ContractError(f"{method.full_name} takes a stream; only answers can be one")
     return bool(method.server_streaming)
+
+
+def _timeout(method: MethodDescriptor, declared: Duration) -> float | None:
+    """In seconds; a stream has one of its own, a call that names none the platform's."""
+    usual = DEFAULT_STREAM_SECONDS if method.server_streaming else None
+    longest = MAX_STREAM_SECONDS if method.server_streaming else MAX_CALL_SECONDS
+    if not method.GetOptions().HasExtension(options_pb2.timeout):
+        return usual
+    timeout = declared.seconds + declared.nanos / 1e9
+    if not 0.001 <= timeout <= longest:
+        raise ContractError(f"{method.full_name} must end within {longest} s (timeout)")
+    return timeout
 
 
 def _idempotency(method: MethodDescriptor, category: Category) -> Idempotency:

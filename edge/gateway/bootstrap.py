@@ -27,7 +27,7 @@ def render(contract: Contract, settings: GatewaySettings) -> Json:
         "admin": {"address": admin},
         "static_resources": {
             "listeners": listeners(methods, settings),
-            "clusters": clusters(settings),
+            "clusters": clusters(methods, settings),
         },
         "overload_manager": overload_manager(),
         "layered_runtime": {

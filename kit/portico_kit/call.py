@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -124,6 +125,10 @@ class Call:
     # The caller's permissions in each organization it belongs to.
     grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     open_db: Callable[[], AsyncSession] = field(init=False, repr=False)
+    # Of a stream, in place of open_db.
+    open_session: Callable[[], AbstractAsyncContextManager[AsyncSession]] = field(
+        init=False, repr=False
+    )
     opened_db: AsyncSession | None = field(default=None, repr=False)
     reply_metadata: dict[str, str] = field(default_factory=dict)
     authorized: bool = False
@@ -167,6 +172,23 @@ class Call:
         if self.account is None:
             raise UnauthenticatedError
         return self.account
+
+    def require_authorized(self) -> None:
+        """A service that forgot to authorize must fail loudly, before anything goes out.
+
+        Raises:
+            RuntimeError: if the method asks for a permission that nobody has looked for.
+        """
+        if self.method.access == "permission" and not self.authorized:
+            raise RuntimeError(f"{self.method.path} answered without authorizing the caller")
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """A short transaction of a stream, which must hold no connection while it waits.
+
+        Inside, `db`, `record` and `emit` use it. At the end it is committed and what must
+        follow the commit follows; an error takes it back.
+        """
+        return self.open_session()
 
     @property
     def tenants(self) -> frozenset[UUID]:

@@ -152,6 +152,13 @@ class PayloadTooLargeError(DomainError):
     reason = "PAYLOAD_TOO_LARGE"
 
 
+class StreamEndedError(DomainError):
+    """The stream has ended; open it again."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "STREAM_ENDED"
+
+
 class AnswerTooLargeError(DomainError):
     """The answer would be larger than 4 MiB; ask for less at once."""
 

@@ -168,7 +168,10 @@ def _success(method: Method, schemas: Schemas) -> Json:
         "description": HTTPStatus(method.status).phrase,
         "headers": _header_references(_success_headers(method)),
     }
-    if method.status != HTTPStatus.NO_CONTENT:
+    if method.streaming:
+        answer["description"] = "A server-sent event for each message, with its JSON as data."
+        answer["content"] = {"text/event-stream": {"schema": _data(method, schemas)}}
+    elif method.status != HTTPStatus.NO_CONTENT:
         answer["content"] = {"application/json": {"schema": _body(method, schemas)}}
     return answer
 

@@ -136,6 +136,8 @@ def _operation(method: Method, binding: Binding, contract: Contract, schemas: Sc
     }
     if method.permission:
         operation["x-permission"] = method.permission
+    if method.timeout is not None:
+        operation["x-timeout-seconds"] = method.timeout
     return operation
 
 

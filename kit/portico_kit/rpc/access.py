@@ -7,9 +7,11 @@ next call.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
-from collections.abc import Mapping
-from typing import Any, Protocol
+import random
+from collections.abc import Awaitable, Mapping
+from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -26,8 +28,11 @@ from portico_kit.ids import parse_id
 from portico_kit.jwt import Claims, TokenVerifier
 from portico_kit.networks import allows
 from portico_kit.rpc.pipeline import Proceed
+from portico_kit.rpc.streams import first_of
 
 BEARER = "Bearer "
+# How often it is looked whether the caller of a stream may still have it.
+RECHECK_SECONDS = 10.0
 
 
 class Authority(Protocol):
@@ -85,8 +90,44 @@ class Access:
                 raise
             return replayed
         response = await proceed(request, call)
-        self._check_authorized(call)
+        call.require_authorized()
         return response
+
+    async def stream(self, request: Any, call: Call, proceed: Proceed) -> Message:
+        """Proceeds as a call does, and looks again and again whether the caller still may.
+
+        Raises:
+            DomainError: when they may not; the token may expire meanwhile.
+        """
+        await self._admit(request, call)
+        if call.method.access in ("public", "internal"):
+            return await proceed(request, call)
+        claims = await self._verifier.verify(_bearer(call))
+        work = _coroutine(proceed(request, call))
+        answer = await first_of(work, self._watch(request, call, claims))
+        call.require_authorized()
+        return answer
+
+    async def _watch(self, request: Any, call: Call, claims: Claims) -> NoReturn:
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+            await self._readmit(request, call, claims)
+
+    async def _readmit(self, request: Any, call: Call, claims: Claims) -> None:
+        """Holds what the caller was let in with against what holds now."""
+        if claims.kind != "user":
+            await self._admit_key(call, claims)
+        else:
+            await self._admit_session(call, claims)
+            if call.method.access == "platform_permission":
+                self._require_platform_permission(call)
+            elif call.method.access == "permission":
+                call.grants = await self._authority.memberships(claims.subject)
+        if call.method.access == "permission" and call.organization_id is not None:
+            if _is_about_the_caller(request, call):
+                call.authorize_self(call.organization_id)
+            else:
+                call.authorize(call.organization_id)
 
     async def _admit(self, request: Any, call: Call) -> None:
         match call.method.access:
@@ -121,6 +162,9 @@ class Access:
 
     async def _admit_administrator(self, call: Call) -> None:
         await self._admit_person(call)
+        self._require_platform_permission(call)
+
+    def _require_platform_permission(self, call: Call) -> None:
         if call.method.permission not in call.person.permissions:
             raise PermissionDeniedError(permission=call.method.permission)
 
@@ -146,10 +190,9 @@ class Access:
         call.principal = Principal("key", claims.subject, None, grant.organization_id)
         call.grants = {grant.organization_id: grant.scopes}
 
-    def _check_authorized(self, call: Call) -> None:
-        """A service that forgot to authorize must fail loudly, before anything is committed."""
-        if call.method.access == "permission" and not call.authorized:
-            raise RuntimeError(f"{call.method.path} answered without authorizing the caller")
+
+async def _coroutine(answer: Awaitable[Message]) -> Message:
+    return await answer
 
 
 def _is_about_the_caller(request: Any, call: Call) -> bool:

@@ -69,6 +69,8 @@ class Server:
     async def stop(self) -> None:
         """Takes no more calls, lets those under way finish, and stops."""
         await self._health.enter_graceful_shutdown()
+        # No stream ends by itself: each client hears that it has to open it again.
+        self._pipeline.streams.end()
         await asyncio.gather(*(server.stop(GRACE) for server in self._servers))
 
     async def _listen(self, address: str, *, behind_gateway: bool) -> int:
@@ -97,7 +99,7 @@ def _new_server(engine: str) -> aio.Server:
     if engine == "grpcio":
         return aio.server(options=OPTIONS)
     # Imported here: the other engine must start where this one has no wheel.
-    import pygrpc_native.aio as native
+    from portico_kit.rpc.native import NativeServer
 
-    server: aio.Server = native.Server(options=OPTIONS, io_threads=1)
+    server: aio.Server = NativeServer(options=OPTIONS, io_threads=1)
     return server

@@ -6,6 +6,7 @@ at debug only, so that the hot path does not pay for a second one.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import time
 from typing import Any
@@ -44,6 +45,9 @@ class Telemetry:
             reason = "OK"
         except DomainError as error:
             reason = error.reason
+            raise
+        except asyncio.CancelledError:
+            reason = "CANCELLED"
             raise
         finally:
             seconds = time.perf_counter() - started
