@@ -66,7 +66,7 @@ def core() -> None:
 
 @app.command()
 def authorize() -> None:
-    """Run the service that turns API keys into principals for Envoy."""
+    """Run the service that authenticates API keys for Envoy."""
     from edge.authorize.main import main as serve
 
     serve()
@@ -82,7 +82,7 @@ def ratelimit() -> None:
 
 @app.command()
 def gateway() -> None:
-    """Render the Envoy configuration and run Envoy; a stop cuts no request."""
+    """Render the Envoy configuration and run Envoy; stops without dropping requests."""
     from edge.gateway.main import main as serve
 
     serve()

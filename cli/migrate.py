@@ -1,13 +1,14 @@
-"""`portico migrate`: brings the database to the newest revision."""
+"""`portico migrate`: brings the database to what this version says."""
 
 from __future__ import annotations
 
 import os
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from cli.run.errors import RunError
 from portico_kit.settings import database_url
+from portico_kit.start import StartError
 from server.migrations import upgrade
 
 
@@ -15,7 +16,8 @@ def main() -> None:
     """Migrates the database that PORTICO_DATABASE_URL names.
 
     Raises:
-        RunError: if it is not named or does not answer.
+        RunError: if it is not named, does not answer, or cannot be migrated. Nothing is
+            changed then.
     """
     url = os.environ.get("PORTICO_DATABASE_URL")
     if not url:
@@ -24,8 +26,17 @@ def main() -> None:
         upgrade(database_url(url))
     except ValueError as error:
         raise RunError(f"PORTICO_DATABASE_URL: {error}") from None
+    except StartError as error:
+        raise RunError(str(error)) from None
     except OperationalError as error:
-        reason = " ".join(str(error.orig).split())
         raise RunError(
-            f"the database does not answer ({reason}): check PORTICO_DATABASE_URL"
+            f"the database does not answer ({_reason(error)}): check PORTICO_DATABASE_URL"
         ) from None
+    except DBAPIError as error:
+        raise RunError(
+            f"the database refuses the migration ({_reason(error)}): nothing has been changed"
+        ) from None
+
+
+def _reason(error: DBAPIError) -> str:
+    return " ".join(str(error.orig).split())

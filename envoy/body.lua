@@ -128,7 +128,7 @@ local function query_problems(method, query)
     if not known then
       code, message = "UNKNOWN_PARAMETER", "There is no such parameter."
     elseif seen[known] and not known.list then
-      code, message = "REPEATED_PARAMETER", "The parameter can be given once."
+      code, message = "REPEATED_PARAMETER", "The parameter must not be repeated."
     end
     if code and #problems < 20 then
       problems[#problems + 1] = { field = shown(name), code = code, message = message }
@@ -169,7 +169,7 @@ local function refused_by_headers(handle, verb, method)
     return true
   end
   if has_body and not method.body then
-    refuse(handle, 400, "MALFORMED_REQUEST", "The request has a body, and the method takes none.")
+    refuse(handle, 400, "MALFORMED_REQUEST", "The method does not take a body.")
     return true
   end
   if has_body and not is_json(headers:get("content-type")) then
@@ -180,7 +180,7 @@ local function refused_by_headers(handle, verb, method)
 end
 
 local function refuse_lack(handle)
-  refuse(handle, 422, "BODY_REQUIRED", "The request needs a body that says what to do.")
+  refuse(handle, 422, "BODY_REQUIRED", "The request needs a body.")
 end
 
 -- Puts the mask before the last brace, where all names but this one are known to be others.

@@ -28,7 +28,7 @@ local STATUS = {
   [15] = { 500, "INTERNAL" },
   [16] = { 401, "UNAUTHENTICATED" },
 }
-local INTERNAL_MESSAGE = "Something went wrong on our side."
+local INTERNAL_MESSAGE = "An internal error occurred."
 
 -- JSON ----------------------------------------------------------------------
 

@@ -29,6 +29,14 @@ local function note_head(handle, headers)
   handle:streamInfo():dynamicMetadata():set(VERB, "head", mark)
 end
 
+-- SECRET_PREFIXES is set by who loads this.
+local function is_secret(credential)
+  for _, prefix in ipairs(SECRET_PREFIXES) do
+    if string.sub(credential, 1, #prefix) == prefix then return true end
+  end
+  return false
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   if headers:get(":method") == "HEAD" then note_head(handle, headers) end
@@ -46,7 +54,7 @@ function envoy_on_request(handle)
   elseif string.find(credential, "[^%w%-._~+/=]") then
     -- RFC 6750: a token has no spaces and commas. What the filter leaves of this is none.
     headers:replace("authorization", "Bearer malformed")
-  elseif string.sub(credential, 1, 3) == "pk_" then
+  elseif is_secret(credential) then
     headers:replace("x-api-key", credential)
     headers:remove("authorization")
   else

@@ -6,7 +6,7 @@ one in which features stand on each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from server.common.mail import Mail
@@ -23,9 +23,7 @@ from server.features.webhooks.feature import FEATURE as WEBHOOKS
 
 if TYPE_CHECKING:
     from portico_kit.rpc.pipeline import Interceptor
-    from portico_kit.tasks.notifier import TaskNotifier
-    from server.feature import Served
-    from server.parts import CoreParts
+    from server.interceptors import InterceptorParts
 
 FEATURES: tuple[Feature, ...] = (
     RECORDS,
@@ -43,42 +41,25 @@ EVENTS: Mapping[str, str] = {name: text for one in FEATURES for name, text in on
 MAILS: Mapping[str, Mail] = {mail.name: mail for one in FEATURES for mail in one.mails}
 
 
-def interceptors(
-    parts: CoreParts, served: Sequence[Served], notifier: TaskNotifier
-) -> list[Interceptor]:
+def interceptors(uses: InterceptorParts) -> list[Interceptor]:
     """What stands around every call, outermost first; imported here, for only the core needs it.
 
     Who calls is settled before anything else is looked at; a request is valid before a
     transaction begins; an answer is replayed in the transaction that the first one would
     have used.
     """
-    from portico_kit.jwt import TokenVerifier
-    from portico_kit.rpc.access import Access, Authority
+    from portico_kit.rpc.access import Access
     from portico_kit.rpc.database_errors import DatabaseErrors
-    from portico_kit.rpc.idempotency import FormerCallers, Idempotency
-    from portico_kit.rpc.kept_answers import KeptAnswers
+    from portico_kit.rpc.idempotency import Idempotency
     from portico_kit.rpc.telemetry import Telemetry
     from portico_kit.rpc.transaction import Transaction
     from portico_kit.rpc.validation import Validation
-    from server.common.records import IdempotentAnswer
 
-    authority = parts.get(Authority)
-    constraint_errors = {
-        name: error for one in FEATURES for name, error in one.tables().constraint_errors.items()
-    }
-    consents = {name: consent for one in served for name, consent in one.consents.items()}
-    internal_token = parts.settings.internal_token.get_secret_value()
-    answers = KeptAnswers(parts.secrets, IdempotentAnswer)
     return [
         Telemetry(),
-        DatabaseErrors(constraint_errors),
-        Access(
-            parts.get(TokenVerifier),
-            authority,
-            FormerCallers(parts.engine, answers),
-            internal_token,
-        ),
+        DatabaseErrors(uses.constraint_errors),
+        Access(uses.verifier, uses.authenticators, uses.service, uses.former_callers),
         Validation(),
-        Transaction(parts.engine, notifier),
-        Idempotency(answers, authority.memberships, consents),
+        Transaction(uses.engine, uses.notifier),
+        Idempotency(uses.answers, uses.memberships, uses.consents),
     ]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from grpc import aio
 from redis.asyncio import Redis
 
-from portico_kit.call import KeyGrant
 from portico_kit.clock import Clock, utc_now
+from portico_kit.credentials import Authenticator, ServiceAuthenticator
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
+from portico_kit.jwt import TokenVerifier
 from portico_kit.paging import Cursors
-from portico_kit.rpc.access import Authority
 from portico_kit.rpc.errors import Errors
+from portico_kit.rpc.idempotency import FormerCallers
+from portico_kit.rpc.kept_answers import KeptAnswers
 from portico_kit.rpc.pipeline import Pipeline
 from portico_kit.service import Service
 from portico_kit.storage.base import create_engine
@@ -22,32 +23,13 @@ from portico_kit.storage.reads import Reads
 from portico_kit.tasks.notifier import CeleryTaskNotifier, TaskNotifier
 from server.app import EVENTS, FEATURES, ROLES, interceptors
 from server.common.limiter import Limiter
-from server.common.records import RECORDS
+from server.common.records import RECORDS, IdempotentAnswer
 from server.feature import Job, Served
-from server.features.auth.facade import Sessions
-from server.features.keys.grants import KeyGrants
+from server.features.auth.signing_keys import SigningKeys
 from server.features.organizations.facade import Tenants
-from server.features.users.facade import Account
+from server.interceptors import InterceptorParts
 from server.parts import CoreParts, Provided
 from server.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Lookups:
-    """What the access interceptor asks of the features."""
-
-    sessions: Sessions
-    keys: KeyGrants
-    tenants: Tenants
-
-    async def person(self, session_id: UUID) -> Account | None:
-        return await self.sessions.person(session_id)
-
-    async def key_grant(self, key_id: UUID) -> KeyGrant | None:
-        return await self.keys.find(key_id)
-
-    async def memberships(self, user_id: UUID) -> Mapping[UUID, frozenset[str]]:
-        return await self.tenants.memberships(user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +72,49 @@ def build(
     clock: Clock = utc_now,
     notifier: TaskNotifier | None = None,
     replaced: Mapping[type, object] | None = None,
+    authenticators: Sequence[Authenticator] = (),
 ) -> Core:
     """Builds everything.
 
     Args:
         notifier: by default the one that speaks with Celery.
         replaced: objects in place of those that features would make, by their type.
+        authenticators: of kinds of tokens beside those of the features.
     """
     parts = _parts(settings, clock, Provided(replaced))
-    parts.provide(
-        Authority,
-        lambda: Lookups(parts.get(Sessions), parts.get(KeyGrants), parts.get(Tenants)),
-    )
     for feature in FEATURES:
         feature.provide(parts)
     for feature in FEATURES:
         parts.probes.update(feature.probes(parts))
     served = [feature.serve(parts) for feature in FEATURES]
-    around = interceptors(parts, served, notifier or CeleryTaskNotifier(settings.redis_url))
+    served.append(Served(authenticators=tuple(authenticators)))
+    notifier = notifier or CeleryTaskNotifier(settings.redis_url)
+    around = interceptors(_interceptor_parts(parts, served, notifier))
     return Core(parts, Pipeline(Errors(), around, clock, RECORDS), served)
+
+
+def _interceptor_parts(
+    parts: CoreParts, served: Sequence[Served], notifier: TaskNotifier
+) -> InterceptorParts:
+    authenticators = [kind for one in served for kind in one.authenticators]
+    kinds = [authenticator.kind for authenticator in authenticators]
+    keys, issuer = parts.get(SigningKeys), parts.settings.issuer
+    answers = KeptAnswers(parts.secrets, IdempotentAnswer)
+    tables = [feature.tables() for feature in FEATURES]
+    return InterceptorParts(
+        engine=parts.engine,
+        notifier=notifier,
+        verifier=TokenVerifier(keys, issuer, parts.clock, kinds),
+        authenticators=authenticators,
+        service=ServiceAuthenticator(parts.settings.internal_token.get_secret_value()),
+        former_callers=FormerCallers(parts.engine, answers),
+        answers=answers,
+        memberships=parts.get(Tenants).memberships,
+        consents={name: consent for one in served for name, consent in one.consents.items()},
+        constraint_errors={
+            name: error for one in tables for name, error in one.constraint_errors.items()
+        },
+    )
 
 
 def _parts(settings: Settings, clock: Clock, provided: Provided) -> CoreParts:

@@ -19,6 +19,7 @@ from server.common.roles import Role
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from portico_kit.credentials import Authenticator
     from portico_kit.edge_state.projection import Projection
     from portico_kit.service import Consent, Service
     from portico_kit.storage.base import Base, ConstraintErrors
@@ -55,6 +56,7 @@ class Served:
         projections: what it keeps up to date in Valkey for the edge.
         consents: who has to agree, besides the permission, before a repeated call gets
             its first answer: by permission.
+        authenticators: the kinds of tokens that it knows, each with what one allows.
         before_start: what is awaited before the core listens.
         background: what runs for as long as the core does.
     """
@@ -62,6 +64,7 @@ class Served:
     services: tuple[Service, ...] = ()
     projections: tuple[Projection, ...] = ()
     consents: Mapping[str, Consent] = field(default_factory=dict)
+    authenticators: tuple[Authenticator, ...] = ()
     before_start: tuple[Job, ...] = ()
     background: tuple[Job, ...] = ()
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from grpc import aio
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,11 +15,15 @@ from portico_kit.paging import Cursors
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import Sessions
 from portico_kit.storage.reads import Reads
-from server.common.limiter import Limiter
 from server.common.mail import Mail
 from server.common.roles import Roles
 from server.feature import Job, Probe
 from server.settings import Settings, WorkerSettings
+
+if TYPE_CHECKING:
+    from grpc import aio
+
+    from server.common.limiter import Limiter
 
 T = TypeVar("T")
 

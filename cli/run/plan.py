@@ -154,6 +154,8 @@ def shared_variables(settings: Settings, environ: Mapping[str, str]) -> dict[str
         "PORTICO_GRPC_PORT": str(settings.grpc_port),
         "PORTICO_MAILBOX_PORT": str(settings.mailbox_port),
         "PORTICO_SMTP_URL": settings.smtp_url,
+        # The only worker: beat needs no process of its own.
+        "PORTICO_WORKER_BEAT": "true",
         "PORTICO_PUBLIC_URL": environ.get("PORTICO_PUBLIC_URL") or settings.base_url,
     }
     if settings.development:

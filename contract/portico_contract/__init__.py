@@ -16,7 +16,6 @@ from portico_contract.installed import (
 from portico_contract.model import (
     AccessRule,
     Binding,
-    Category,
     Contract,
     ContractError,
     Idempotency,
@@ -30,7 +29,6 @@ __all__ = [
     "REDACTED",
     "AccessRule",
     "Binding",
-    "Category",
     "Contract",
     "ContractError",
     "Idempotency",

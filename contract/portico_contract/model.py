@@ -10,6 +10,8 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDesc
 from google.protobuf.message import Message
 from portico.type.v1 import options_pb2
 
+from portico_contract.limit_categories import LimitCategory
+
 
 class ContractError(Exception):
     """The contract leaves something out or contradicts itself; the message names the method."""
@@ -23,19 +25,6 @@ class AccessRule(StrEnum):
     PERMISSION = "permission"
     PLATFORM_PERMISSION = "platform_permission"
     INTERNAL = "internal"
-
-
-class Category(StrEnum):
-    """The budget a call is charged to; the values are what the limiter is told."""
-
-    READ = "read"
-    WRITE = "write"
-    DELETE = "delete"
-    LOGIN = "login"
-    REGISTER = "register"
-    PASSWORD_RESET = "password_reset"  # noqa: S105 (a budget, not a password)
-    UNLIMITED = "unlimited"
-    CREDENTIAL = "credential"
 
 
 class Idempotency(StrEnum):
@@ -108,7 +97,7 @@ class Method:
     access: AccessRule
     permission: str
     or_self: str
-    category: Category
+    category: LimitCategory
     cost: int
     reads: bool
     status: int

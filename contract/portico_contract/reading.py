@@ -18,10 +18,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message_factory import GetMessageClass
 from portico.type.v1 import options_pb2
 
+from portico_contract.limit_categories import BY_MAIL, LimitCategory
 from portico_contract.model import (
     AccessRule,
     Binding,
-    Category,
     Contract,
     ContractError,
     Idempotency,
@@ -30,13 +30,12 @@ from portico_contract.model import (
 
 # The packages that contracts import and that are none.
 _IMPORTED = ("google.", "buf.")
-_CATEGORY_PREFIX = "LIMIT_CATEGORY_"
 _IDEMPOTENCY_PREFIX = "IDEMPOTENCY_"
 # The longest time that a method can name, and that of a stream that names none, in seconds.
 MAX_CALL_SECONDS = 300
 MAX_STREAM_SECONDS = 24 * 60 * 60
 DEFAULT_STREAM_SECONDS = 60 * 60.0
-_READS = (Category.READ, Category.UNLIMITED)
+_READS = (LimitCategory.READ, LimitCategory.UNLIMITED)
 
 
 def load(*paths: Path) -> Contract:
@@ -150,11 +149,13 @@ def _rule(method: MethodDescriptor, access: options_pb2.Access) -> AccessRule:
     return AccessRule(rule)
 
 
-def _category(method: MethodDescriptor, limit: options_pb2.Limit) -> Category:
+def _category(method: MethodDescriptor, limit: options_pb2.Limit) -> LimitCategory:
     if limit.category == options_pb2.LIMIT_CATEGORY_UNSPECIFIED:
         raise ContractError(f"{method.full_name} does not say what a call costs (limit)")
-    name = options_pb2.LimitCategory.Name(limit.category).removeprefix(_CATEGORY_PREFIX)
-    return Category(name.lower())
+    category = LimitCategory.of(limit.category)
+    if category in BY_MAIL:
+        raise ContractError(f"{method.full_name} has a limit category that is only for mails")
+    return category
 
 
 def _streaming(method: MethodDescriptor) -> bool:
@@ -175,7 +176,7 @@ def _timeout(method: MethodDescriptor, declared: Duration) -> float | None:
     return timeout
 
 
-def _idempotency(method: MethodDescriptor, category: Category) -> Idempotency:
+def _idempotency(method: MethodDescriptor, category: LimitCategory) -> Idempotency:
     """What a method says, or what holds where it says nothing; a read takes no key."""
     if category in _READS:
         return Idempotency.NONE

@@ -8,7 +8,9 @@ a policy of its own a route gets all three: the default is closed.
 
 from __future__ import annotations
 
+from edge.gateway import kinds
 from edge.gateway.headers import ADDRESS_HEADER, header_matches, skip_when
+from edge.gateway.kinds import ClientToken
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, typed
 from portico_contract import AccessRule, Method
@@ -16,7 +18,6 @@ from portico_contract import AccessRule, Method
 JWT_AUTHN = "envoy.filters.http.jwt_authn"
 RBAC = "envoy.filters.http.rbac"
 EXT_AUTHZ = "envoy.filters.http.ext_authz"
-AUDIENCE = "portico"
 JWKS_PATH = "/.well-known/jwks.json"
 
 _FILTERS = "extensions.filters.http."
@@ -49,24 +50,28 @@ def jwt_filter(settings: GatewaySettings) -> Json:
     A route says which requirement holds: `demanded` refuses a bad token,
     `welcome` ignores it. Neither needs a token to be there; that is for rbac.
     """
-    token = {"provider_name": "portico"}
+    tokens = [{"provider_name": kind.provider} for kind in kinds.TOKENS]
+
+    def any_of(otherwise: str) -> Json:
+        return {"requires_any": {"requirements": [*tokens, {otherwise: {}}]}}
+
     return extension(
         JWT_AUTHN,
         f"{_FILTERS}jwt_authn.v3.JwtAuthentication",
         bypass_cors_preflight=True,
-        providers={"portico": _provider(settings)},
+        providers={kind.provider: _provider(kind, settings) for kind in kinds.TOKENS},
         requirement_map={
-            _DEMANDED: {"requires_any": {"requirements": [token, {"allow_missing": {}}]}},
-            _WELCOME: {"requires_any": {"requirements": [token, {"allow_missing_or_failed": {}}]}},
+            _DEMANDED: any_of("allow_missing"),
+            _WELCOME: any_of("allow_missing_or_failed"),
         },
     )
 
 
-def _provider(settings: GatewaySettings) -> Json:
-    claims = {"sub": "subject", "tier": "tier", "org": "organization"}
+def _provider(kind: ClientToken, settings: GatewaySettings) -> Json:
+    claims = {kind.charged: "subject", "tier": "tier", "org": "organization"}
     return {
         "issuer": settings.issuer,
-        "audiences": [AUDIENCE],
+        "audiences": [kind.audience],
         "require_expiration": True,
         "clock_skew_seconds": _CLOCK_SKEW_SECONDS,
         # A verified token is not verified again, which is a third of what Envoy spends on

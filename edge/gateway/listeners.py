@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
+from edge.gateway import kinds
 from edge.gateway.access_log import access_log
 from edge.gateway.bodies import body_filter
 from edge.gateway.credentials import JWKS_PATH, credential_filters
@@ -184,8 +186,15 @@ def request_filter(settings: GatewaySettings) -> Json:
     usual = {"or_matcher": {"predicate": [usual_credential, no_credential]}}
     unusual = ({"not_matcher": not_ascii}, {"not_matcher": is_head})
     nothing_to_do = {"and_matcher": {"predicate": [usual, *unusual]}}
-    script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_script(settings, "request"))
+    script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_request_script(settings))
     return skip_when("request", nothing_to_do, script)
+
+
+def _request_script(settings: GatewaySettings) -> Json:
+    """The script, and how the secrets start that may come as a bearer token."""
+    prefixes = ", ".join(json.dumps(kind.prefix) for kind in kinds.SECRETS)
+    file = json.dumps(str(settings.lua_dir / "request.lua"), ensure_ascii=False)
+    return {"inline_string": f"SECRET_PREFIXES = {{{prefixes}}}\ndofile({file})\n"}
 
 
 def envelope_filter(settings: GatewaySettings) -> Json:

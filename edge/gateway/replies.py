@@ -74,12 +74,12 @@ class Reply:
     retry_after: str | None = None
 
 
-_CREDENTIAL = "A valid credential is needed."
-_UNAVAILABLE = "A part of the platform does not answer; try again soon."
+_CREDENTIAL = "A valid credential is required."
+_UNAVAILABLE = "A part of the platform is unavailable; try again later."
 _TOO_LARGE = StatusCode.RESOURCE_EXHAUSTED
 _NO_CALLER = StatusCode.UNAUTHENTICATED
 _HEADERS = "The request headers are too large."
-_LATE = "The answer took too long."
+_LATE = "The response took too long."
 
 # What edge/authorize answers with, and what that is over gRPC.
 _AUTHORIZER_STATUSES = {
@@ -92,7 +92,7 @@ REPLIES = (
     Reply(
         403,
         "MALFORMED_REQUEST",
-        "There is no such protocol to change to.",
+        "The protocol of the upgrade is not supported.",
         StatusCode.INVALID_ARGUMENT,
         because=_UPGRADE,
         instead=400,
@@ -109,7 +109,7 @@ REPLIES = (
     Reply(
         403,
         "MALFORMED_REQUEST",
-        "A request has one host.",
+        "The request must have exactly one host.",
         StatusCode.INVALID_ARGUMENT,
         because=_SEVERAL_HOSTS,
         instead=400,
@@ -117,7 +117,7 @@ REPLIES = (
     Reply(
         403,
         "MISDIRECTED_REQUEST",
-        "The connection is not one for https; send the path alone.",
+        "The connection has no TLS; send the path only.",
         StatusCode.INVALID_ARGUMENT,
         because=_OTHER_SCHEME,
         instead=421,
@@ -153,7 +153,7 @@ REPLIES = (
     Reply(
         403,
         "PERMISSION_DENIED",
-        "The credential does not allow this.",
+        "The credential does not allow this request.",
         StatusCode.PERMISSION_DENIED,
     ),
     Reply(404, "NOT_FOUND", "There is no such resource.", StatusCode.UNIMPLEMENTED),
@@ -165,7 +165,7 @@ REPLIES = (
     Reply(
         415,
         "UNSUPPORTED_MEDIA_TYPE",
-        "The content type is not one that is taken here.",
+        "The content type is not supported.",
         StatusCode.INVALID_ARGUMENT,
     ),
     Reply(
@@ -176,7 +176,9 @@ REPLIES = (
         retry_after=RETRY_AFTER,
     ),
     Reply(431, "HEADERS_TOO_LARGE", _HEADERS, _TOO_LARGE),
-    Reply(501, "NOT_IMPLEMENTED", "The transfer coding is not known.", StatusCode.UNIMPLEMENTED),
+    Reply(
+        501, "NOT_IMPLEMENTED", "The transfer coding is not supported.", StatusCode.UNIMPLEMENTED
+    ),
     Reply(
         502,
         "UNAVAILABLE",
@@ -188,7 +190,7 @@ REPLIES = (
     Reply(503, "UNAVAILABLE", _UNAVAILABLE, StatusCode.UNAVAILABLE, retry_after=RETRY_AFTER),
     Reply(504, "TIMEOUT", _LATE, StatusCode.DEADLINE_EXCEEDED),
 )
-_OTHER_FAILURE = Reply(500, "INTERNAL", "Something went wrong on our side.", StatusCode.INTERNAL)
+_OTHER_FAILURE = Reply(500, "INTERNAL", "An internal error occurred.", StatusCode.INTERNAL)
 _OTHER_REFUSAL = Reply(
     400, "MALFORMED_REQUEST", "The request is malformed.", StatusCode.INVALID_ARGUMENT
 )

@@ -18,7 +18,8 @@ from edge.gateway.paths import allow, bindings, path_table, shadowed_verbs, verb
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import untranscoded
 from edge.gateway.typed import Json, default_header, seconds, set_header
-from portico_contract import Binding, Category, Method
+from portico_contract import Binding, Method
+from portico_contract.limit_categories import LimitCategory
 
 READY_PATH = "/api/v1/health/ready"
 OPENAPI_PATH = "/api/v1/openapi.json"
@@ -86,7 +87,7 @@ def rpc_route(method: Method, settings: GatewaySettings) -> Json:
     elif method.timeout is not None:
         # The usual idle time would cut a longer call.
         action["idle_timeout"] = seconds(method.timeout + STREAM_MARGIN_SECONDS)
-    if method.category is Category.READ:
+    if method.category is LimitCategory.READ:
         action["retry_policy"] = {
             "retry_on": "connect-failure,reset-before-request,unavailable",
             "num_retries": 1,

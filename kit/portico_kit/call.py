@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from uuid import UUID
 
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_contract import Method, as_json, redacted
+from portico_kit.credentials import ANONYMOUS, Grant, Person, Principal
 from portico_kit.errors import (
     EtagMismatchError,
     NotFoundError,
@@ -28,60 +29,7 @@ from portico_kit.tasks.names import EVENT_TASK
 # What a call may take from its own caller: the session, the membership of the
 # organization, or the permission that the method asks for.
 EndedAccess = Literal["session", "membership", "permission"]
-PrincipalKind = Literal["anonymous", "user", "key", "service"]
 AfterCommit = Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who calls.
-
-    Attributes:
-        id: the user or the API key; None for others.
-        organization_id: the active organization of the credential.
-    """
-
-    kind: PrincipalKind = "anonymous"
-    id: UUID | None = None
-    session_id: UUID | None = None
-    organization_id: UUID | None = None
-
-
-ANONYMOUS = Principal()
-
-
-class Person(Protocol):
-    """The account of a person who calls, as it was when they were let in."""
-
-    @property
-    def permissions(self) -> frozenset[str]:
-        """What they may do on the whole platform."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """Counts changes; the ETag."""
-        ...
-
-    @property
-    def message(self) -> Any:
-        """The account as the contract shows it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class KeyGrant:
-    """What a live API key may do, and where.
-
-    Attributes:
-        secret_ids: the names of the key's secrets that are good now.
-        allowed_cidrs: the networks that it may be used from; empty for all.
-    """
-
-    organization_id: UUID
-    scopes: frozenset[str]
-    secret_ids: frozenset[str]
-    allowed_cidrs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +57,8 @@ class Client:
 class Call:
     """One call: who, from where, with which rights, in which transaction.
 
-    `open_db` is set by the transaction interceptor, `principal`, `account` and `grants`
-    by the access interceptor; services only read them.
+    `open_db` is set by the transaction interceptor, `principal`, `account`, `grants` and
+    `scopes` by the access interceptor; services only read them.
     """
 
     method: Method
@@ -120,10 +68,12 @@ class Call:
     now: datetime
     records: Records
     principal: Principal = ANONYMOUS
-    # None if no person calls.
+    # The person for whom the credential acts; None if it acts for none.
     account: Person | None = None
     # The caller's permissions in each organization it belongs to.
     grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    # What the credential narrows all permissions to; None if it narrows nothing.
+    scopes: frozenset[str] | None = None
     open_db: Callable[[], AsyncSession] = field(init=False, repr=False)
     # Of a stream, in place of open_db.
     open_session: Callable[[], AbstractAsyncContextManager[AsyncSession]] = field(
@@ -151,23 +101,46 @@ class Call:
             self.opened_db = self.open_db()
         return self.opened_db
 
+    def admit(self, grant: Grant) -> None:
+        """Lets the caller in with what the credential allows."""
+        self.principal = grant.principal
+        self.account = grant.account
+        self.scopes = grant.scopes
+        self.grants = grant.effective_permissions
+
     @property
     def user_id(self) -> UUID:
-        """The person who calls.
+        """The person for whom the call is made.
 
         Raises:
-            UnauthenticatedError: if no person does.
+            UnauthenticatedError: if it is made for none.
         """
-        if self.principal.kind != "user" or self.principal.id is None:
+        if self.principal.person_id is None:
             raise UnauthenticatedError
-        return self.principal.id
+        return self.principal.person_id
+
+    @property
+    def acts_as_person(self) -> bool:
+        """Whether a person calls by their own session, and nothing narrows it."""
+        return self.principal.is_signed_in and self.scopes is None
+
+    def acts_as(self, user_id: UUID) -> bool:
+        """Whether this person calls by their own session, and nothing narrows it."""
+        return self.acts_as_person and self.principal.person_id == user_id
+
+    def within_scopes(self, permissions: frozenset[str]) -> frozenset[str]:
+        """What the credential passes on of its principal's permissions.
+
+        For those that a service looks up itself; `grants` are within the scopes already.
+        """
+        return permissions if self.scopes is None else permissions & self.scopes
 
     @property
     def person(self) -> Person:
-        """The account of the person who calls.
+        """The account of the person for whom the call is made.
 
         Raises:
-            UnauthenticatedError: if no person does.
+            UnauthenticatedError: if it is made for none.
         """
         if self.account is None:
             raise UnauthenticatedError

@@ -74,7 +74,7 @@ def _path_violations(request: Message, path: str) -> Iterator[FieldViolation]:
             holder = getattr(holder, field.name)
         field = _maskable(holder, field).get(name)
         if field is None:
-            yield FieldViolation(UPDATE_MASK, "UNKNOWN_FIELD", "names a field that there is not")
+            yield FieldViolation(UPDATE_MASK, "UNKNOWN_FIELD", "names an unknown field")
             return
     if field is not None and _is_cleared(holder, field) and not _is_clearable(field):
         yield _not_clearable(path, field)
@@ -109,4 +109,4 @@ def _is_clearable(field: FieldDescriptor) -> bool:
 def _not_clearable(path: str, field: FieldDescriptor) -> FieldViolation:
     if field.is_repeated:
         return FieldViolation(path, "REPEATED_MIN_ITEMS", "must contain at least 1 item")
-    return FieldViolation(path, "NOT_CLEARABLE", "can be changed, not cleared")
+    return FieldViolation(path, "NOT_CLEARABLE", "can be changed but not cleared")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from grpc import StatusCode
+from portico_kit.status import StatusCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class NotFoundError(DomainError):
 
 
 class UnauthenticatedError(DomainError):
-    """A valid credential is needed."""
+    """A valid credential is required."""
 
     code = StatusCode.UNAUTHENTICATED
     reason = "UNAUTHENTICATED"
@@ -87,21 +87,21 @@ class TokenExpiredError(DomainError):
 
 
 class AddressNotAllowedError(DomainError):
-    """The API key may not be used from this address."""
+    """The credential may not be used from this address."""
 
     code = StatusCode.PERMISSION_DENIED
     reason = "ADDRESS_NOT_ALLOWED"
 
 
 class PermissionDeniedError(DomainError):
-    """The credential does not allow this."""
+    """The credential does not allow this request."""
 
     code = StatusCode.PERMISSION_DENIED
     reason = "PERMISSION_DENIED"
 
 
 class PermissionsExceededError(DomainError):
-    """Nobody acts through what may do more than they may themselves."""
+    """The resource has permissions that the caller lacks."""
 
     code = StatusCode.PERMISSION_DENIED
     reason = "PERMISSIONS_EXCEEDED"
@@ -115,28 +115,28 @@ class InvalidRequestError(DomainError):
 
 
 class MalformedMessageError(DomainError):
-    """The request is not a message of this method."""
+    """The request is not a valid message of the method."""
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "MALFORMED_MESSAGE"
 
 
 class ConcurrentUpdateError(DomainError):
-    """Somebody else changed the resource at the same moment; read it again."""
+    """The resource was changed at the same time; read it again."""
 
     code = StatusCode.ABORTED
     reason = "CONCURRENT_UPDATE"
 
 
 class EtagMismatchError(DomainError):
-    """The resource is in another state than If-Match or If-None-Match asks for."""
+    """The resource does not match If-Match or If-None-Match."""
 
     code = StatusCode.ABORTED
     reason = "ETAG_MISMATCH"
 
 
 class UnavailableError(DomainError):
-    """A part of the platform does not answer; try again soon."""
+    """A part of the platform is unavailable; try again later."""
 
     code = StatusCode.UNAVAILABLE
     reason = "UNAVAILABLE"
@@ -160,14 +160,14 @@ class StreamEndedError(DomainError):
 
 
 class AnswerTooLargeError(DomainError):
-    """The answer would be larger than 4 MiB; ask for less at once."""
+    """The response would be larger than 4 MiB; request less at once."""
 
     code = StatusCode.OUT_OF_RANGE
     reason = "ANSWER_TOO_LARGE"
 
 
 class InternalError(DomainError):
-    """Something went wrong on our side."""
+    """An internal error occurred."""
 
     code = StatusCode.INTERNAL
     reason = "INTERNAL"

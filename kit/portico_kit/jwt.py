@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Literal, Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import jwt
@@ -20,12 +21,35 @@ from portico_kit.errors import TokenExpiredError, UnauthenticatedError
 from portico_kit.ids import new_id
 
 ALGORITHM = "ES256"
+# Of tokens that clients hold and present themselves.
 PUBLIC_AUDIENCE = "portico"
+# Of tokens that our edge gets in exchange for a client's secret. The gateway refuses them
+# from outside.
 INTERNAL_AUDIENCE = "portico-internal"
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 VERIFIED_TOKENS_KEPT = 10_000
 
-Kind = Literal["user", "key"]
+# The claims that the fields of `Claims` are read from, and those that every token has.
+_COMMON_CLAIMS = frozenset(
+    {"iss", "aud", "sub", "kind", "sid", "org", "sec", "tier", "scope", "iat", "exp", "jti"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKind:
+    """A kind of token. A token of one kind is never accepted as one of another.
+
+    Attributes:
+        name: the value of the claim `kind`; also the kind of the principal.
+        audience: the value of the claim `aud` (RFC 7519, section 4.1.3).
+        media_type: the value of the header `typ` (RFC 8725, section 3.11).
+        required: claims that a token of this kind has beside those that all have.
+    """
+
+    name: str
+    audience: str
+    media_type: str = "JWT"
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +77,28 @@ class Claims:
     """What a token says.
 
     Attributes:
-        subject: the user or the API key.
-        session_id: the user's session; None for an API key.
+        kind: which kind of token it is, by name.
+        audience: whom it is for; that of its kind.
+        subject: whom it stands for, and who is charged: a user, an API key.
+        session_id: the session that it belongs to, if it belongs to one.
         organization_id: the active organization, if there is one.
-        secret_id: which of an API key's secrets was presented; "" for a user.
+        secret_id: which of several secrets was presented for it; "" if none was.
         tier: what the rate limits go by.
+        scopes: the permissions that it is narrowed to (RFC 8693, section 4.2); None if it
+            is not narrowed.
+        private: claims that only tokens of its kind have (RFC 7519, section 4.3).
     """
 
-    kind: Kind
+    kind: str
+    audience: str
     subject: UUID
     session_id: UUID | None
     organization_id: UUID | None
     secret_id: str
     tier: str
     expires_at: datetime
+    scopes: frozenset[str] | None = None
+    private: Mapping[str, Any] = field(default_factory=dict)
 
 
 class TokenIssuer:
@@ -80,25 +112,36 @@ class TokenIssuer:
     def issue(
         self,
         *,
-        kind: Kind,
+        kind: TokenKind,
         subject: UUID,
         session_id: UUID | None = None,
         organization_id: UUID | None,
         secret_id: str = "",
         tier: str,
+        scopes: frozenset[str] | None = None,
+        private: Mapping[str, Any] | None = None,
         lifetime: timedelta = ACCESS_TOKEN_LIFETIME,
     ) -> str:
-        """A signed token. A person's is for the public; an API key's is for our own edge."""
+        """A signed token for the audience of its kind; see `Claims` for what it says.
+
+        Raises:
+            ValueError: if a private claim has the name of another one.
+        """
+        private = private or {}
+        if not _COMMON_CLAIMS.isdisjoint(private):
+            raise ValueError(f"not private: {', '.join(sorted(_COMMON_CLAIMS & private.keys()))}")
         now = self._clock()
         claims = {
+            **private,
             "iss": self._issuer,
-            "aud": PUBLIC_AUDIENCE if kind == "user" else INTERNAL_AUDIENCE,
+            "aud": kind.audience,
             "sub": str(subject),
-            "kind": kind,
+            "kind": kind.name,
             "sid": str(session_id) if session_id else None,
             "org": str(organization_id) if organization_id else None,
             "sec": secret_id or None,
             "tier": tier,
+            "scope": None if scopes is None else " ".join(sorted(scopes)),
             "iat": int(now.timestamp()),
             # Rounded up: nothing ends before the moment that was stated for it.
             "exp": ceil((now + lifetime).timestamp()),
@@ -106,7 +149,8 @@ class TokenIssuer:
         }
         present = {name: value for name, value in claims.items() if value is not None}
         key = self._keys.signing_key()
-        return jwt.encode(present, key.private_key, ALGORITHM, headers={"kid": key.kid})
+        headers = {"kid": key.kid, "typ": kind.media_type}
+        return jwt.encode(present, key.private_key, ALGORITHM, headers=headers)
 
 
 class TokenVerifier:
@@ -116,10 +160,13 @@ class TokenVerifier:
     lives is asked anew at each call.
     """
 
-    def __init__(self, keys: KeySet, issuer: str, clock: Clock) -> None:
+    def __init__(self, keys: KeySet, issuer: str, clock: Clock, kinds: Iterable[TokenKind]) -> None:
+        """Takes the kinds that are accepted, besides what signatures are held against."""
         self._keys = keys
         self._issuer = issuer
         self._clock = clock
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._audiences = sorted({kind.audience for kind in self._kinds.values()})
         self._verified: OrderedDict[str, tuple[str, Claims]] = OrderedDict()
 
     async def verify(self, token: str) -> Claims:
@@ -140,7 +187,8 @@ class TokenVerifier:
 
     async def _check(self, token: str) -> tuple[str, Claims]:
         try:
-            kid = str(jwt.get_unverified_header(token).get("kid", ""))
+            header = jwt.get_unverified_header(token)
+            kid = str(header.get("kid", ""))
             key = await self._keys.public_key(kid)
             if key is None:
                 raise UnauthenticatedError
@@ -148,7 +196,7 @@ class TokenVerifier:
                 token,
                 key,
                 algorithms=[ALGORITHM],
-                audience=[PUBLIC_AUDIENCE, INTERNAL_AUDIENCE],
+                audience=self._audiences,
                 issuer=self._issuer,
                 # Times are compared with our own clock, at each use anew; who holds
                 # a signing key of ours does not date tokens into the future.
@@ -158,11 +206,31 @@ class TokenVerifier:
                     "verify_iat": False,
                 },
             )
-            claims = _claims(payload)
-        except (jwt.InvalidTokenError, KeyError, ValueError):
+            claims = _claims(self._kind(header, payload), payload)
+        except (jwt.InvalidTokenError, KeyError, ValueError, TypeError):
             raise UnauthenticatedError from None
         self._remember(token, kid, claims)
         return kid, claims
+
+    def _kind(self, header: Mapping[str, Any], payload: Mapping[str, Any]) -> TokenKind:
+        """The kind of a token whose signature is good.
+
+        Kind, audience and type belong together: what the same key signs for another
+        purpose, or for another audience, passes for nothing else (RFC 8725, section 3.12).
+
+        Raises:
+            KeyError: if the kind is unknown.
+            ValueError: if it is not what the rest of the token says.
+        """
+        kind = self._kinds[payload["kind"]]
+        # One audience, as we issue it: a list is nothing of ours.
+        if payload["aud"] != kind.audience:
+            raise ValueError(payload["aud"])
+        if str(header.get("typ", "")).lower() != kind.media_type.lower():
+            raise ValueError(header.get("typ"))
+        if not payload.keys() >= set(kind.required):
+            raise ValueError(kind.required)
+        return kind
 
     def _remember(self, token: str, kid: str, claims: Claims) -> None:
         self._verified[token] = (kid, claims)
@@ -170,19 +238,16 @@ class TokenVerifier:
             self._verified.popitem(last=False)
 
 
-def _claims(payload: dict[str, object]) -> Claims:
-    kind = payload["kind"]
-    if kind not in ("user", "key"):
-        raise ValueError(kind)
-    # The audience and the kind belong together: neither token passes for the other.
-    if (payload["aud"] == PUBLIC_AUDIENCE) != (kind == "user"):
-        raise ValueError(payload["aud"])
+def _claims(kind: TokenKind, payload: Mapping[str, Any]) -> Claims:
     return Claims(
-        kind="user" if kind == "user" else "key",
+        kind=kind.name,
+        audience=kind.audience,
         subject=UUID(str(payload["sub"])),
-        session_id=UUID(str(payload["sid"])) if kind == "user" else None,
+        session_id=UUID(str(payload["sid"])) if "sid" in payload else None,
         organization_id=UUID(str(payload["org"])) if "org" in payload else None,
         secret_id=str(payload.get("sec", "")),
         tier=str(payload["tier"]),
         expires_at=datetime.fromtimestamp(int(str(payload["exp"])), UTC),
+        scopes=frozenset(str(payload["scope"]).split()) if "scope" in payload else None,
+        private={name: value for name, value in payload.items() if name not in _COMMON_CLAIMS},
     )

@@ -106,7 +106,7 @@ class Cursors:
 
 
 def _bad_cursor() -> InvalidRequestError:
-    return invalid("cursor", "INVALID_CURSOR", "is not a cursor of this list")
+    return invalid("cursor", "INVALID_CURSOR", "is not a valid cursor of this list")
 
 
 def _binding(request: Message, scope: tuple[object, ...]) -> bytes:

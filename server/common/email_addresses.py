@@ -42,7 +42,7 @@ def new_email(address: str) -> str:
     """
     normal = normal_email(address)
     if not is_writable(normal):
-        violation = FieldViolation("email", "STRING_EMAIL_ADDRESS", "must be a mail address")
+        violation = FieldViolation("email", "STRING_EMAIL_ADDRESS", "must be an email address")
         raise InvalidRequestError(violations=(violation,))
     return normal
 

@@ -1,6 +1,6 @@
-"""`python -m server.migrations.autogenerate MESSAGE`: drafts a migration from the models.
+"""`python -m server.migrations.autogenerate MESSAGE`: drafts a revision from the models.
 
-It holds the models against the database of PORTICO_DATABASE_URL, which must be
+It compares the models with the database of PORTICO_DATABASE_URL, which must be
 at the newest revision. The draft is to be read, and corrected, before it is kept.
 """
 
@@ -8,21 +8,14 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import UTC, datetime
 
-from alembic import command
-
-from server.migrations import FOLDER, config
+from server.migrations import config, draft
 
 
 def main() -> None:
-    """Writes versions/NNNN_message.py."""
-    number = len(list((FOLDER / "versions").glob("[0-9]*.py"))) + 1
-    command.revision(
-        config(os.environ["PORTICO_DATABASE_URL"]),
-        message=sys.argv[1],
-        rev_id=f"{number:04}",
-        autogenerate=True,
-    )
+    """Writes versions/YYYY_MM_DD_HHMM_message.py."""
+    draft(config(os.environ["PORTICO_DATABASE_URL"]), sys.argv[1], datetime.now(UTC))
 
 
 if __name__ == "__main__":

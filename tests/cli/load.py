@@ -3,26 +3,33 @@
 What counts is what a caller sees: an answer in full, a refusal before the
 request was taken (nobody listens, or gRPC says that the server shuts down), or
 a cut, which is anything else.
+
+A caller of gRPC whose request crosses the server's GOAWAY sees its connection
+close, whether the request was taken or not. Such requests are kept by their id:
+what was taken stands in the server's log.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from uuid import uuid4
 
 import grpc.aio
 from portico.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
+
+from tests.support.addresses import new_address
 
 ANSWERED, REFUSED, CUT = "answered", "refused", "cut"
 PAUSE_SECONDS = 0.01
 # What gRPC says when it did not reach the server, or the server took nothing more.
 UNTAKEN = ("failed to connect", "shutting down", "Connection refused")
+# The server closed on purpose (RFC 9113, section 6.8), and the request met it on its way.
+CROSSED = "GOAWAY received; Error code: 0;"
 
-_addresses = itertools.count(1)
 Call = Callable[[], Awaitable[str]]
 
 
@@ -37,16 +44,17 @@ class Load:
     def __init__(self, rest_port: int, grpc_port: int) -> None:
         self.seen: Counter[str] = Counter()
         self.cuts: list[str] = []
+        self.crossed: dict[str, str] = {}  # what was said, by request id
         self._rest_port = rest_port
-        self._grpc_ports = (rest_port, grpc_port)
+        self._grpc_ports = {"the gateway": rest_port, "the core": grpc_port}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Load:
         for _ in range(3):
             self._tasks.append(asyncio.create_task(self._keep_alive()))
             self._tasks.append(asyncio.create_task(self._repeat(self._new_connection)))
-            for port in self._grpc_ports:
-                self._tasks.append(asyncio.create_task(self._grpc(port)))
+            for door, port in self._grpc_ports.items():
+                self._tasks.append(asyncio.create_task(self._grpc(door, port)))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,18 +96,36 @@ class Load:
                 self._count(outcome)
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _grpc(self, port: int) -> None:
+    async def _grpc(self, door: str, port: int) -> None:
         options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
             stub = auth_service_pb2_grpc.AuthServiceStub(channel)
-            await self._repeat(lambda: sign_in_with(stub))
+            await self._repeat(lambda: self._sign_in_with(stub, door))
+
+    async def _sign_in_with(self, stub: auth_service_pb2_grpc.AuthServiceStub, door: str) -> str:
+        """The same as `sign_in` over gRPC."""
+        request = auth_service_pb2.LoginRequest(email="nobody@example.com", password="wrong wrong")
+        request_id = str(uuid4())
+        metadata = [("x-forwarded-for", new_address()), ("x-request-id", request_id)]
+        try:
+            await stub.Login(request, metadata=metadata, timeout=20)
+        except grpc.aio.AioRpcError as error:
+            details = error.details() or ""
+            if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                return ANSWERED
+            if CROSSED in details:
+                self.crossed[request_id] = f"gRPC at {door}: {details}"
+                return REFUSED
+            refused = any(word in details for word in UNTAKEN)
+            return REFUSED if refused else f"{CUT}:gRPC at {door}: {details}"
+        return ANSWERED
 
 
 async def sign_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, bool]:
     """Signs in with a wrong password, and says what came of it and if the connection goes on."""
     body = json.dumps({"email": "nobody@example.com", "password": "wrong wrong wrong"})
     head = (
-        f"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {address()}\r\n"
+        f"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {new_address()}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     goes_on = False
@@ -130,22 +156,3 @@ async def read_chunks(reader: asyncio.StreamReader) -> None:
     while size != 0:
         size = int(await reader.readline(), 16)
         await reader.readexactly(size + 2)
-
-
-async def sign_in_with(stub: auth_service_pb2_grpc.AuthServiceStub) -> str:
-    """The same over gRPC."""
-    request = auth_service_pb2.LoginRequest(email="nobody@example.com", password="wrong wrong")
-    try:
-        await stub.Login(request, metadata=[("x-forwarded-for", address())], timeout=20)
-    except grpc.aio.AioRpcError as error:
-        details = error.details() or ""
-        if error.code() is not grpc.StatusCode.UNAVAILABLE:
-            return ANSWERED
-        return REFUSED if any(word in details for word in UNTAKEN) else f"{CUT}:gRPC {details}"
-    return ANSWERED
-
-
-def address() -> str:
-    """An address that nobody has called from, so that no limit is in the way."""
-    number = next(_addresses)
-    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 
@@ -10,7 +11,7 @@ from tests.cli.conftest import Launch
 from tests.cli.load import ANSWERED, CUT, REFUSED, Load
 from tests.cli.running import Run
 
-STOP_DELAY = 1.5
+STOP_DELAY = 3.0
 # So much that a sign-in takes a while, and some are always in flight.
 BCRYPT_ROUNDS = "9"
 
@@ -28,9 +29,9 @@ async def test_a_stop_under_load_answers_what_was_accepted_and_cuts_nothing(
         run.send(signal.SIGTERM)
         # It says so first, and goes on accepting for as long as it was told to.
         await asyncio.sleep(STOP_DELAY / 3)
-        assert await readiness(run) == 503
         assert load.seen[REFUSED] == 0
         assert load.seen[ANSWERED] > before
+        assert await readiness(run) == 503
         began = time.monotonic()
         assert await asyncio.to_thread(run.wait) == 0, run.output
         assert time.monotonic() - began < 30
@@ -38,6 +39,16 @@ async def test_a_stop_under_load_answers_what_was_accepted_and_cuts_nothing(
     assert load.cuts == []
     assert load.seen[CUT] == 0
     assert load.seen[REFUSED] > 0
+    taken = taken_by_the_core(run)
+    assert len(taken) > before / 2  # it is the log that would know
+    assert [said for request_id, said in load.crossed.items() if request_id in taken] == []
+
+
+def taken_by_the_core(run: Run) -> set[str]:
+    """The ids of the requests that it has worked on; a wrong sign-in is always logged."""
+    lines = (run.folder / "logs" / "core.log").read_text().splitlines()
+    entries = (json.loads(line) for line in lines if line.startswith("{"))
+    return {entry["request_id"] for entry in entries if entry.get("event") == "call"}
 
 
 async def readiness(run: Run) -> int:

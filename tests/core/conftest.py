@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -24,14 +24,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
+from portico_kit.credentials import Authenticator
 from portico_kit.rpc.server import Server
 from server.common.records import AuditEntry
 from server.core import build
 from server.features.webhooks.resolution import Resolver
 from server.settings import Settings
 from tests.core.world import (
+    BCRYPT_ROUNDS,
     INTERNAL_TOKEN,
-    DrivenClock,
     KnownNames,
     Person,
     RecordingWaker,
@@ -40,6 +41,7 @@ from tests.core.world import (
     refusal,
 )
 from tests.stack import PostgresServer
+from tests.support.clocks import OffsetClock
 
 # One for both engines: they share the database, and with it the sealed signing key.
 SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())
@@ -67,6 +69,20 @@ async def world(
     request: pytest.FixtureRequest, database_url: str, valkey_url: str
 ) -> AsyncIterator[World]:
     """A core that listens on a free port, with the real rate limit service beside it."""
+    async with running(request.param, database_url, valkey_url) as world:
+        yield world
+
+
+@asynccontextmanager
+async def running(
+    engine: str, database_url: str, valkey_url: str, authenticators: Sequence[Authenticator] = ()
+) -> AsyncIterator[World]:
+    """A running core.
+
+    Args:
+        engine: one of `ENGINES`.
+        authenticators: of kinds of credentials beside its own.
+    """
     async with AsyncExitStack() as parts:
         sockets = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="portico")))
         settings = Settings(
@@ -75,14 +91,20 @@ async def world(
             redis_url=valkey_url,
             secret_key=SECRET_KEY,
             internal_token=SecretStr(INTERNAL_TOKEN),
-            grpc_engine=cast("Any", request.param),
-            bcrypt_rounds=4,
+            grpc_engine=cast("Any", engine),
+            bcrypt_rounds=BCRYPT_ROUNDS,
             webhook_allow_loopback=True,
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, waker = DrivenClock(), RecordingWaker()
-        core = build(settings, clock=clock, notifier=waker, replaced={Resolver: KnownNames()})
+        clock, waker = OffsetClock(), RecordingWaker()
+        core = build(
+            settings,
+            clock=clock,
+            notifier=waker,
+            replaced={Resolver: KnownNames()},
+            authenticators=authenticators,
+        )
         parts.push_async_callback(core.close)
         await core.prepare()
         server = Server(settings.grpc_engine, core.pipeline, core.services)
@@ -127,6 +149,12 @@ def audited(world: World) -> Audited:
 @pytest.fixture
 async def owner(world: World) -> Person:
     """Somebody with an account and no organization yet."""
+    return await world.new_person()
+
+
+@pytest.fixture(scope="module")
+async def somebody(world: World) -> Person:
+    """Somebody for all the tests of a file in which nothing of an account is changed."""
     return await world.new_person()
 
 

@@ -13,7 +13,8 @@ from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 from edge.gateway.paths import variables
 from portico_contract import CONTRACT_FILE, Method, load
 from tests.gateway.backends import GOOD_KEY, Backends
-from tests.gateway.gateway import Answer, Gateway
+from tests.gateway.gateway import Gateway
+from tests.support.http import HttpResponse
 
 ID = "0195d1a0-0000-7000-8000-000000000001"
 KEYS = f"/api/v1/organizations/{ID}/api-keys"
@@ -39,7 +40,7 @@ def paths(method: Method, value: str) -> str:
     return path
 
 
-def details(answer: Answer) -> dict[str, str]:
+def details(answer: HttpResponse) -> dict[str, str]:
     return {detail["field"]: detail["code"] for detail in answer.error["details"]}
 
 

@@ -7,23 +7,30 @@ from http import HTTPStatus
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import variables
 from edge.gateway.typed import Json
-from portico_contract import AccessRule, Category, Method
+from portico_contract import AccessRule, Method
+from portico_contract.limit_categories import LimitCategory
 
 _ERROR_TEXTS = {
     400: ("BadRequest", "The request is malformed."),
-    401: ("Unauthorized", "A valid credential is needed."),
-    403: ("Forbidden", "The credential does not allow this."),
-    404: ("NotFound", "There is no such resource, or not for the caller."),
-    409: ("Conflict", "The request contradicts the state of the resource."),
-    412: ("PreconditionFailed", "The resource is in another state than the request asks for."),
+    401: ("Unauthorized", "A valid credential is required."),
+    403: ("Forbidden", "The credential does not allow this request."),
+    404: ("NotFound", "The resource does not exist, or the caller cannot see it."),
+    409: ("Conflict", "The request conflicts with the state of the resource."),
+    412: ("PreconditionFailed", "The resource does not match If-Match."),
     413: ("PayloadTooLarge", "The body is larger than 1 MiB."),
-    415: ("UnsupportedMediaType", "The body is not application/json, or it is encoded."),
-    422: ("UnprocessableContent", "A field breaks a rule; the details name it."),
-    429: ("TooManyRequests", "The budget is used up; Retry-After says for how long."),
-    431: ("HeadersTooLarge", "The headers are larger than 16 KiB together, or more than 100."),
-    500: ("InternalError", "Something went wrong on our side."),
-    503: ("Unavailable", "A part of the platform does not answer; try again soon."),
-    504: ("Timeout", "The answer took too long."),
+    415: (
+        "UnsupportedMediaType",
+        "The body is not application/json, or it is encoded.",
+    ),
+    422: ("UnprocessableContent", "The request is not valid. The details name the fields."),
+    429: ("TooManyRequests", "A rate limit is exceeded. Retry-After says when to retry."),
+    431: (
+        "HeadersTooLarge",
+        "The headers are larger than 16 KiB in total, or there are more than 100.",
+    ),
+    500: ("InternalError", "An internal error occurred."),
+    503: ("Unavailable", "A part of the platform is unavailable. Retry after Retry-After."),
+    504: ("Timeout", "The request timed out."),
 }
 # The verbs whose requests may carry If-Match.
 CONDITIONAL = frozenset({"PUT", "PATCH", "DELETE"})
@@ -44,47 +51,47 @@ _LIMIT_HEADERS = (
 
 HEADERS: dict[str, Json] = {
     REQUEST_ID_HEADER: {
-        "description": "The id of the request: the caller's own, or a new one.",
+        "description": "The ID of the request: the one that the client sent, or a new one.",
         "required": True,
         "schema": _TEXT,
     },
     "X-RateLimit-Limit": {
-        "description": "Requests in the window to mind.",
+        "description": "Requests allowed in the window that is closest to its limit.",
         "schema": _COUNT,
     },
-    "X-RateLimit-Remaining": {"description": "What is left of them.", "schema": _COUNT},
+    "X-RateLimit-Remaining": {"description": "Requests left in that window.", "schema": _COUNT},
     "X-RateLimit-Reset": {
-        "description": "When there is more, as a Unix time in seconds.",
+        "description": "When that window resets, as a Unix time in seconds.",
         "schema": _COUNT,
     },
     "RateLimit": {
-        "description": "Where each window stands (draft-ietf-httpapi-ratelimit-headers).",
+        "description": "The state of each window (draft-ietf-httpapi-ratelimit-headers).",
         "schema": _TEXT,
     },
     "RateLimit-Policy": {
-        "description": "The windows that hold (draft-ietf-httpapi-ratelimit-headers).",
+        "description": "The windows that apply (draft-ietf-httpapi-ratelimit-headers).",
         "schema": _TEXT,
     },
     "Location": {
-        "description": "The path of what was created.",
+        "description": "The path of the created resource.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "ETag": {
-        "description": "Names `data`, all of it, for If-None-Match, and its version, for If-Match.",
+        "description": "The entity tag of `data`, for If-None-Match and If-Match.",
         "schema": _TEXT,
     },
     "Idempotent-Replayed": {
-        "description": "The answer to an earlier request with this Idempotency-Key.",
+        "description": "Present if this is the response to an earlier request with the same key.",
         "schema": {"type": "string", "const": "true"},
     },
     "WWW-Authenticate": {
-        "description": "How to present a credential (RFC 6750).",
+        "description": "The authentication scheme to use (RFC 6750).",
         "required": True,
         "schema": _TEXT,
     },
     "Retry-After": {
-        "description": "Seconds to wait before the next try.",
+        "description": "How long to wait before retrying, in seconds.",
         "required": True,
         "schema": _COUNT,
     },
@@ -112,7 +119,10 @@ def envelope_schemas() -> dict[str, Json]:
         "Error": _object({"success": {"const": False}, "error": _ref("ErrorBody")}),
         "ErrorBody": _object(
             {
-                "code": {"type": "string", "description": "The reason, in capitals."},
+                "code": {
+                    "type": "string",
+                    "description": "The reason of the error, for example NOT_FOUND.",
+                },
                 "message": _TEXT,
                 "details": {"type": "array", "items": _ref("ErrorDetail")},
                 "requestId": _TEXT,
@@ -158,7 +168,7 @@ def _errors(method: Method) -> list[int]:
         412: method.rest.verb in CONDITIONAL,
         413: method.rest.has_body,
         415: method.rest.has_body,
-        429: method.category is not Category.UNLIMITED,
+        429: method.category is not LimitCategory.UNLIMITED,
     }
     return sorted([*_ALWAYS, *(status for status, it_does in happens.items() if it_does)])
 
@@ -178,7 +188,7 @@ def _success(method: Method, schemas: Schemas) -> Json:
 
 def _success_headers(method: Method) -> list[str]:
     names = [REQUEST_ID_HEADER]
-    if method.category not in (Category.UNLIMITED, Category.CREDENTIAL):
+    if method.category not in (LimitCategory.UNLIMITED, LimitCategory.CREDENTIAL):
         names += _LIMIT_HEADERS
     if method.status == HTTPStatus.CREATED:
         names.append("Location")

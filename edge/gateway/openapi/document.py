@@ -19,7 +19,7 @@ from edge.gateway.typed import Json
 from portico_contract import AccessRule, Binding, Contract, Method
 
 _DESCRIPTION = (
-    "Accounts, organizations, API keys, rate limits and webhooks. Answers come in an "
+    "Accounts, organizations, API keys, rate limits and webhooks. Responses have an "
     "envelope: `data` and `meta` on success, `error` otherwise."
 )
 _SECURITY_SCHEMES: Json = {
@@ -41,19 +41,20 @@ _PERSON_OR_KEY: list[Json] = [*_PERSON, {"apiKey": []}]
 
 _HEADER_PARAMETERS: dict[str, Json] = {
     REQUEST_ID_HEADER: {
-        "description": "An id of the caller's own, to find the request again.",
+        "description": "An ID of the client's choice that identifies the request.",
         "schema": {"type": "string"},
     },
     "Idempotency-Key": {
         "description": (
-            "Makes a request that is repeated within 24 hours happen once. The repetition gets "
-            "the first answer, if the caller may still have it; where the answer held a "
-            "credential, 409 CREDENTIAL_NOT_REPLAYED, which names what was created."
+            "Executes a request that is retried within 24 hours only once. The retry gets the "
+            "first response if the caller is still authorized to see it. If the response "
+            "contained a credential, the retry gets 409 CREDENTIAL_NOT_REPLAYED, which names "
+            "the resource."
         ),
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     },
     "If-Match": {
-        "description": "The ETag that the resource must still have.",
+        "description": "The ETag that the resource must still have for the request to be executed.",
         "schema": {"type": "string"},
     },
 }

@@ -1,22 +1,23 @@
-"""Fourth: who calls, and may they? What the contract says of the method is held against the token.
+"""Authenticates the caller and checks the access rule of the method.
 
 The token says who; what they may do is looked up, so that a role that was
 taken, a session that was ended or a key that was revoked counts at the very
-next call.
+next call. Which kinds of tokens there are is a table: what a rule needs of a
+credential is a property of its grant, never its kind.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import random
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
 from google.protobuf.message import Message
 
-from portico_kit.call import Call, KeyGrant, Person, Principal
+from portico_kit.call import Call
+from portico_kit.credentials import Authenticator, Grant, Principal, ServiceAuthenticator, by_kind
 from portico_kit.errors import (
     AddressNotAllowedError,
     DomainError,
@@ -35,22 +36,6 @@ BEARER = "Bearer "
 RECHECK_SECONDS = 10.0
 
 
-class Authority(Protocol):
-    """Looks up what holds now. The features answer; see `wiring`."""
-
-    async def person(self, session_id: UUID) -> Person | None:
-        """Whose session it is, if it holds and the account is active."""
-        ...
-
-    async def key_grant(self, key_id: UUID) -> KeyGrant | None:
-        """What the key may do, or None if it is refused."""
-        ...
-
-    async def memberships(self, user_id: UUID) -> Mapping[UUID, frozenset[str]]:
-        """The permissions of a person in each of their organizations."""
-        ...
-
-
 class FormerCallers(Protocol):
     """Knows the calls with which callers ended their own access."""
 
@@ -65,15 +50,19 @@ class Access:
     def __init__(
         self,
         verifier: TokenVerifier,
-        authority: Authority,
+        authenticators: Iterable[Authenticator],
+        services: ServiceAuthenticator,
         former_callers: FormerCallers,
-        internal_token: str,
     ) -> None:
-        """Takes the secret that our own services present, besides what verifies tokens."""
-        self._former_callers = former_callers
+        """Takes what verifies tokens, and what knows each kind of credential.
+
+        Raises:
+            ValueError: if two authenticators share a kind.
+        """
         self._verifier = verifier
-        self._authority = authority
-        self._internal_token = internal_token.encode()
+        self._authenticators = by_kind(authenticators)
+        self._services = services
+        self._former_callers = former_callers
 
     async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
         """Proceeds if the caller may call the method.
@@ -84,6 +73,9 @@ class Access:
         """
         try:
             await self._admit(request, call)
+        except AddressNotAllowedError:
+            # Whatever the caller was told before, they were told it elsewhere.
+            raise
         except DomainError:
             replayed = await self._former_callers.replay(request, call)
             if replayed is None:
@@ -115,15 +107,13 @@ class Access:
 
     async def _readmit(self, request: Any, call: Call, claims: Claims) -> None:
         """Holds what the caller was let in with against what holds now."""
-        if claims.kind != "user":
-            await self._admit_key(call, claims)
-        else:
-            await self._admit_session(call, claims)
-            if call.method.access == "platform_permission":
-                self._require_platform_permission(call)
-            elif call.method.access == "permission":
-                call.grants = await self._authority.memberships(claims.subject)
-        if call.method.access == "permission" and call.organization_id is not None:
+        principal = self._authenticators[claims.kind].principal(claims)
+        grant = await self._look_up(claims, principal, call)
+        if call.method.access == "signed_in":
+            _require_own_session(grant)
+        elif call.method.access == "platform_permission":
+            _require_platform_permission(grant, call)
+        elif call.organization_id is not None:
             if _is_about_the_caller(request, call):
                 call.authorize_self(call.organization_id)
             else:
@@ -141,66 +131,95 @@ class Access:
                 await self._admit_administrator(call)
             case "permission":
                 await self._admit_member(request, call)
+            case unknown:
+                raise RuntimeError(f"{call.method.path} asks for {unknown}, which is no rule")
 
     def _admit_service(self, call: Call) -> None:
-        if not hmac.compare_digest(_bearer(call).encode(), self._internal_token):
+        grant = self._services.grant(_bearer(call))
+        if grant is None:
             raise UnauthenticatedError
-        call.principal = Principal(kind="service")
+        call.admit(grant)
 
     async def _admit_person(self, call: Call) -> None:
-        claims = await self._verifier.verify(_bearer(call))
-        if claims.kind != "user":
-            raise PermissionDeniedError(needed="user")
-        await self._admit_session(call, claims)
-
-    async def _admit_session(self, call: Call, claims: Claims) -> None:
-        session_id = claims.session_id
-        call.principal = Principal("user", claims.subject, session_id, claims.organization_id)
-        call.account = await self._authority.person(session_id) if session_id else None
-        if call.account is None:
-            raise UnauthenticatedError
+        _require_own_session(await self._authenticate(call, _require_signed_in))
 
     async def _admit_administrator(self, call: Call) -> None:
-        await self._admit_person(call)
-        self._require_platform_permission(call)
-
-    def _require_platform_permission(self, call: Call) -> None:
-        if call.method.permission not in call.person.permissions:
-            raise PermissionDeniedError(permission=call.method.permission)
+        _require_platform_permission(await self._authenticate(call, _require_person), call)
 
     async def _admit_member(self, request: Any, call: Call) -> None:
-        claims = await self._verifier.verify(_bearer(call))
-        if claims.kind == "user":
-            await self._admit_session(call, claims)
-            call.grants = await self._authority.memberships(claims.subject)
-        else:
-            await self._admit_key(call, claims)
+        await self._authenticate(call, _require_nothing)
         if _is_about_the_caller(request, call):
             call.authorize_self(_organization_id(request))
         elif call.method.names_organization:
             call.authorize(_organization_id(request))
 
-    async def _admit_key(self, call: Call, claims: Claims) -> None:
-        grant = await self._authority.key_grant(claims.subject)
-        # The edge may not have heard yet that the secret was replaced.
-        if grant is None or claims.secret_id not in grant.secret_ids:
+    async def _authenticate(self, call: Call, require: Callable[[Principal], None]) -> Grant:
+        """Lets in the caller with whatever their token allows at this moment.
+
+        Args:
+            require: refuses a principal who may not call the method whatever it is
+                allowed, before anything is looked up.
+        """
+        claims = await self._verifier.verify(_bearer(call))
+        principal = self._authenticators[claims.kind].principal(claims)
+        require(principal)
+        call.principal, call.scopes = principal, claims.scopes
+        return await self._look_up(claims, principal, call)
+
+    async def _look_up(self, claims: Claims, principal: Principal, call: Call) -> Grant:
+        """Lets in the principal with what a token allows at this moment.
+
+        Args:
+            claims: verified; the token may have expired since.
+        """
+        grant = await self._authenticators[claims.kind].grant(
+            claims, principal, with_permissions=call.method.access == "permission"
+        )
+        if grant is None:
             raise UnauthenticatedError
-        if not allows(grant.allowed_cidrs, call.client.address):
+        if grant.networks and not allows(grant.networks, call.client.address):
             raise AddressNotAllowedError
-        call.principal = Principal("key", claims.subject, None, grant.organization_id)
-        call.grants = {grant.organization_id: grant.scopes}
+        # Whatever the authenticator makes of them: a token allows no more than it says.
+        if claims.scopes is not None:
+            grant = grant.narrowed(claims.scopes)
+        call.admit(grant)
+        return grant
 
 
 async def _coroutine(answer: Awaitable[Message]) -> Message:
     return await answer
 
 
+def _require_nothing(principal: Principal) -> None:
+    """Any kind of credential will do."""
+
+
+def _require_person(principal: Principal) -> None:
+    if not principal.is_person:
+        raise PermissionDeniedError(needed="user")
+
+
+def _require_signed_in(principal: Principal) -> None:
+    if not principal.is_signed_in:
+        raise PermissionDeniedError(needed="user")
+
+
+def _require_own_session(grant: Grant) -> None:
+    if not grant.acts_as_person:
+        raise PermissionDeniedError(needed="user")
+
+
+def _require_platform_permission(grant: Grant, call: Call) -> None:
+    if call.method.permission not in grant.platform_permissions:
+        raise PermissionDeniedError(permission=call.method.permission)
+
+
 def _is_about_the_caller(request: Any, call: Call) -> bool:
     """Whether the method lets people act on themselves, and the request names the caller."""
     field = call.method.or_self
-    if not field or call.principal.kind != "user":
+    if not field or not call.acts_as_person:
         return False
-    return str(getattr(request, field)).lower() == str(call.principal.id)
+    return str(getattr(request, field)).lower() == str(call.principal.person_id)
 
 
 def _organization_id(request: Any) -> UUID:

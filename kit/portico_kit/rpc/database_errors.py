@@ -1,4 +1,4 @@
-"""Third: what the database refuses, in our words, before anybody counts or tells it."""
+"""Turns errors of the database into domain errors."""
 
 from __future__ import annotations
 

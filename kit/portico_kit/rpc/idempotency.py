@@ -1,4 +1,4 @@
-"""Seventh, inside the transaction: a write repeated with its Idempotency-Key happens once.
+"""Makes a write that is repeated with its Idempotency-Key happen once.
 
 The answer is a row of the write's own transaction, so both are there or
 neither is. An advisory lock stands for "still running" and falls with its
@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
-from grpc import StatusCode
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +24,7 @@ from portico_kit.errors import DomainError, FieldViolation, InvalidRequestError,
 from portico_kit.rpc.kept_answers import KeptAnswers, RepeatableCall
 from portico_kit.rpc.pipeline import Proceed
 from portico_kit.service import Consent
+from portico_kit.status import StatusCode
 from portico_kit.storage.base import sessions
 from portico_kit.storage.idempotency import KeptAnswer
 
@@ -46,7 +46,7 @@ class IdempotencyKeyReusedError(DomainError):
 
 
 class CredentialNotReplayedError(DomainError):
-    """The first request succeeded and showed a credential, which is not shown again."""
+    """The first request succeeded and returned a credential, which is not returned again."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "CREDENTIAL_NOT_REPLAYED"
@@ -130,12 +130,10 @@ class FormerCallers:
         """The answer, or None if the refusal is right.
 
         The caller's token has been verified; the session, or the permission that
-        the method asks for, may be gone.
+        the method asks for, may be gone. Only who signs in ends access of their own:
+        a narrowed credential gets nothing that its scopes may not allow.
         """
-        if (
-            call.method.idempotency is not Rule.REPLAY_TO_FORMER_CALLER
-            or call.principal.kind != "user"
-        ):
+        if call.method.idempotency is not Rule.REPLAY_TO_FORMER_CALLER or not call.acts_as_person:
             return None
         try:
             repeatable = self._answers.recognize(request, call)

@@ -61,7 +61,7 @@ class KeptAnswers:
         content = request.SerializeToString(deterministic=True)
         digest = self._digest(hashlib.sha256(content).hexdigest())
         # A stranger is known by what they send, and by nothing else.
-        sender = digest.hex() if call.principal.kind == "anonymous" else ""
+        sender = digest.hex() if call.principal.is_anonymous else ""
         # A request without a field is about the session that it comes from.
         session = "" if call.method.request.DESCRIPTOR.fields else str(call.principal.session_id)
         caller = (call.principal.kind, str(call.principal.id), session, sender)

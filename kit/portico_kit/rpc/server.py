@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from portico_kit.rpc.drain import Drain
 from portico_kit.rpc.pipeline import MAX_MESSAGE_BYTES, Pipeline
 from portico_kit.service import Service
 from portico_kit.start import StartError, claim_socket
@@ -40,6 +42,7 @@ class Server:
         self._services = list(services)
         self._health = health.aio.HealthServicer()
         self._servers: list[aio.Server] = []
+        self._drain = Drain()
 
     async def listen_unix(self, path: Path) -> None:
         """Listens on a unix socket, for the gateway. Whoever may open it is trusted with
@@ -71,13 +74,17 @@ class Server:
         await self._health.enter_graceful_shutdown()
         # No stream ends by itself: each client hears that it has to open it again.
         self._pipeline.streams.end()
-        await asyncio.gather(*(server.stop(GRACE) for server in self._servers))
+        deadline = time.monotonic() + GRACE
+        await self._drain.finish(GRACE)
+        left = max(0.0, deadline - time.monotonic())
+        await asyncio.gather(*(server.stop(left) for server in self._servers))
 
     async def _listen(self, address: str, *, behind_gateway: bool) -> int:
         server = _new_server(self._engine)
         for service in self._services:
             handlers = self._pipeline.handlers(service, behind_gateway=behind_gateway)
-            server.add_registered_method_handlers(service.descriptor.full_name, dict(handlers))
+            guarded = {name: self._drain.guard(handler) for name, handler in handlers.items()}
+            server.add_registered_method_handlers(service.descriptor.full_name, guarded)
         await self._add_standard_services(server)
         port = server.add_insecure_port(address)
         await server.start()

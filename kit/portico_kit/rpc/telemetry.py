@@ -1,4 +1,4 @@
-"""Second: counts every call and its time, and logs those that did not succeed.
+"""Counts every call and its time, and logs those that did not succeed.
 
 The gateway's access log has a line for each request; here a success is logged
 at debug only, so that the hot path does not pay for a second one.

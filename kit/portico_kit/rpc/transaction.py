@@ -1,4 +1,4 @@
-"""Sixth: one call, one transaction. What must follow the commit follows it."""
+"""Runs each call in one transaction, and what must follow the commit after it."""
 
 from __future__ import annotations
 

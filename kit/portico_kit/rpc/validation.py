@@ -1,4 +1,4 @@
-"""Fifth: the rules that stand beside the fields in the contract."""
+"""Checks requests against the validation rules of the contract."""
 
 from __future__ import annotations
 

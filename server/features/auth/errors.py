@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grpc import StatusCode
-
 from portico_kit.errors import DomainError
+from portico_kit.status import StatusCode
 
 
 class InvalidCredentialsError(DomainError):
@@ -24,7 +23,7 @@ class AccountSuspendedError(DomainError):
 
 
 class EmailNotVerifiedError(DomainError):
-    """The email address is not verified yet; the link to do it is in the mail we sent."""
+    """The email address is not verified; a mail with a link to verify it was sent."""
 
     code = StatusCode.PERMISSION_DENIED
     reason = "EMAIL_NOT_VERIFIED"
@@ -47,7 +46,7 @@ class RefreshTokenReusedError(DomainError):
 
 
 class OneTimeTokenInvalidError(DomainError):
-    """The token is unknown, was used, or has expired; ask for a new mail."""
+    """The token is unknown, was used, or has expired; request a new mail."""
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "TOKEN_INVALID"

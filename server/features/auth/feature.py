@@ -29,7 +29,7 @@ def _tables() -> Tables:
 
 
 def _provide(parts: CoreParts) -> None:
-    from portico_kit.jwt import TokenIssuer, TokenVerifier
+    from portico_kit.jwt import TokenIssuer
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
     from server.features.auth.signing_keys import SigningKeys
@@ -38,7 +38,6 @@ def _provide(parts: CoreParts) -> None:
     issuer, clock = parts.settings.issuer, parts.clock
     parts.provide(SigningKeys, lambda: SigningKeys(parts.engine, parts.secrets, clock))
     parts.provide(TokenIssuer, lambda: TokenIssuer(parts.get(SigningKeys), issuer, clock))
-    parts.provide(TokenVerifier, lambda: TokenVerifier(parts.get(SigningKeys), issuer, clock))
     parts.provide(Sessions, lambda: Sessions(parts.reads, clock))
     parts.provide(SessionEnder, lambda: parts.get(Sessions))
     parts.provide(OneTimeTokens, lambda: OneTimeTokens(parts.engine, parts.secrets))
@@ -50,6 +49,7 @@ def _serve(parts: CoreParts) -> Served:
 
     from portico_kit.jwt import TokenIssuer
     from portico_kit.service import Service
+    from server.features.auth.authenticator import PersonAuthenticator
     from server.features.auth.email_verification import EmailVerification
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
@@ -83,6 +83,7 @@ def _serve(parts: CoreParts) -> Served:
     )
     return Served(
         services=(Service(DESCRIPTOR.services_by_name["AuthService"], service),),
+        authenticators=(PersonAuthenticator(parts.get(Sessions), tenants),),
         before_start=(signing_keys.load,),
         background=(signing_keys.keep_fresh,),
     )

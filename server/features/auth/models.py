@@ -60,6 +60,11 @@ class Session(Identified, Base):
         self.revoked_at = self.revoked_at or now
 
 
+def is_reused(used_at: datetime | None, now: datetime) -> bool:
+    """Whether a refresh token that is presented was used before, and not just now."""
+    return used_at is not None and used_at + REUSE_GRACE < now
+
+
 class RefreshToken(Identified, Base):
     """Good for one new pair of tokens. Only a keyed hash of it is kept."""
 
@@ -86,10 +91,9 @@ class RefreshToken(Identified, Base):
         """
         if self.expires_at <= now:
             raise RefreshTokenInvalidError
-        if self.used_at is None:
-            self.used_at = now
-        elif self.used_at + REUSE_GRACE < now:
+        if is_reused(self.used_at, now):
             raise RefreshTokenReusedError
+        self.used_at = self.used_at or now
 
 
 class OneTimeToken(Identified, Base):

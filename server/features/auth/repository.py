@@ -80,7 +80,7 @@ class SessionRepository:
         await self._db.execute(ended.values(revoked_at=now))
 
 
-def _holds(now: datetime) -> ColumnElement[bool]:
+def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """`Session.holds`, and that the person's account lets it."""
     return and_(_lasts(now), session_may_hold(Session.user_id, Session.created_at))
 
@@ -98,4 +98,13 @@ HOLDING = keyed_query(
         Session.created_at,
     ),
     Session.id,
+)
+
+# The refresh tokens, by their hashes, that have not expired at the moment `now` and whose
+# sessions hold; what is asked before anything is locked.
+PRESENTED = keyed_query(
+    select(RefreshToken.token_hash, RefreshToken.session_id, RefreshToken.used_at)
+    .join(Session, Session.id == RefreshToken.session_id)
+    .where(_holds(bindparam("now")), RefreshToken.expires_at > bindparam("now")),
+    RefreshToken.token_hash,
 )

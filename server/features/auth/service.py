@@ -11,12 +11,15 @@ from uuid import UUID
 
 from portico.auth.v1 import auth_service_pb2 as pb
 
-from portico_kit.call import Call, Principal
+from portico_contract.limit_categories import LimitCategory
+from portico_kit.call import Call
+from portico_kit.credentials import Principal
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from server.common.email_addresses import new_email
 from server.common.limiter import Limiter
 from server.features.auth import messages
+from server.features.auth.authenticator import USER
 from server.features.auth.email_verification import EmailVerification
 from server.features.auth.errors import (
     ActiveOrganizationNotFoundError,
@@ -59,7 +62,8 @@ class AuthService:
     cursors: Cursors
 
     async def Register(self, request: pb.RegisterRequest, call: Call) -> pb.RegisterResponse:
-        require_acceptable(request.password, new_email(request.email), "password")
+        email = new_email(request.email)
+        require_acceptable(request.password, email, "password", request.display_name)
         account = await self.accounts.create(
             call.db,
             email=request.email,
@@ -140,7 +144,7 @@ class AuthService:
         the audit log makes it a commit either way.
         """
         email = new_email(request.email)
-        await self.limiter.charge_email(email, "password_reset")
+        await self.limiter.charge_email(email, LimitCategory.PASSWORD_RESET)
         account = await self.accounts.find_by_email(email)
         known = account is not None and account.active
         attempt = await call.db.begin_nested()
@@ -159,7 +163,8 @@ class AuthService:
         account = await self.accounts.load(user_id)
         if account is None:
             raise OneTimeTokenInvalidError
-        require_acceptable(request.new_password, account.email, "new_password")
+        name = account.display_name
+        require_acceptable(request.new_password, account.email, "new_password", name)
         password_hash = await self.passwords.hash(request.new_password)
         await self.accounts.reset_password(call.db, user_id, password_hash, call.now)
         await self.tokens.use(call.db, "reset_password", request.token, call.now)
@@ -186,13 +191,19 @@ class AuthService:
         return pb.GetJsonWebKeySetResponse(keys=keys)
 
     async def _use_refresh_token(self, refresh_token: str, call: Call) -> Session:
-        """The session of a refresh token, which is used up; ends it if the token was stolen."""
-        found = await SessionRepository(call.db).find_by_refresh_token(
-            self.pairs.hash(refresh_token)
-        )
-        await self.limiter.charge_credential(
-            found.session.user_id if found else None, call.client.address
-        )
+        """The session of a refresh token, which is used up; ends it if the token was stolen.
+
+        The rate limit service is asked before anything is locked: one that hangs keeps
+        nobody else waiting. Only a token that is good now is charged to its session. An
+        old one may be in anybody's hands, and must not use up what its holder needs; and
+        one that is reused ends its session also when whoever pays has nothing left.
+        """
+        token_hash = self.pairs.hash(refresh_token)
+        refresh = await self.sessions.refreshes(token_hash, call.now)
+        if refresh is None or not refresh.reused:
+            payer = refresh.session_id if refresh else None
+            await self.limiter.charge_credential(payer, call.client.address)
+        found = await SessionRepository(call.db).find_by_refresh_token(token_hash)
         if found is None or not found.person_may_hold or not found.session.holds(call.now):
             raise RefreshTokenInvalidError
         try:
@@ -206,7 +217,7 @@ class AuthService:
 
 def _person(user_id: UUID, session_id: UUID | None = None) -> Principal:
     """Who acts in a call that carries no token."""
-    return Principal("user", user_id, session_id)
+    return Principal(USER.name, user_id, session_id, person_id=user_id)
 
 
 async def _begin(user_id: UUID, call: Call) -> Session:

@@ -11,6 +11,7 @@ from portico_kit.ids import new_id
 from portico_kit.jwt import TokenIssuer
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
+from server.features.auth.authenticator import USER
 from server.features.auth.models import RefreshToken, Session
 from server.features.auth.repository import SessionRepository
 from server.features.organizations.facade import Tenants
@@ -40,7 +41,7 @@ class TokenPairs:
         """A new pair for a session, which from here on works in an organization of the person."""
         tier = await self._settle(db, session)
         access_token = self._issuer.issue(
-            kind="user",
+            kind=USER,
             subject=session.user_id,
             session_id=session.id,
             organization_id=session.organization_id,

@@ -36,5 +36,6 @@ class MailBudgets:
             UnavailableError: if nobody can say whether it is.
         """
         caller = call.principal
-        sender = f"{caller.kind}:{caller.id}" if caller.id else None
+        # Whatever acts for a person uses up what is theirs.
+        sender = str(caller.person_id or caller.id or "") or None
         await self._limiter.charge_mail(recipient, kind, sender, organization)

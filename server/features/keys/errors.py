@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grpc import StatusCode
-
 from portico_kit.errors import DomainError
+from portico_kit.status import StatusCode
 
 
 class ApiKeyNotFoundError(DomainError):
@@ -15,7 +14,7 @@ class ApiKeyNotFoundError(DomainError):
 
 
 class ApiKeyRevokedError(DomainError):
-    """The API key is revoked; this is for good."""
+    """The API key is revoked, which is permanent."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "API_KEY_REVOKED"
@@ -29,7 +28,7 @@ class ApiKeyInvalidError(DomainError):
 
 
 class ScopeNotGrantableError(DomainError):
-    """Nobody can give a key a scope that they lack."""
+    """The caller lacks a scope that the key would have."""
 
     code = StatusCode.PERMISSION_DENIED
     reason = "SCOPE_NOT_GRANTABLE"
@@ -50,7 +49,7 @@ class KeyImportNotAllowedError(DomainError):
 
 
 class PrefixTakenError(DomainError):
-    """A key whose prefix starts this one, or is started by it, was imported before."""
+    """The prefix overlaps with the prefix of an imported key."""
 
     code = StatusCode.ALREADY_EXISTS
     reason = "PREFIX_TAKEN"

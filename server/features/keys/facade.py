@@ -8,11 +8,15 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.features.keys.authenticator import KEY
 from server.features.keys.repository import ApiKeyRepository
 
 
 class ApiKeys:
     """Answers about the API keys of an organization, in the caller's transaction."""
+
+    # Of the principals that are keys.
+    kind = KEY.name
 
     async def created_by(
         self, db: AsyncSession, organization_id: UUID, user_id: UUID, limit: int

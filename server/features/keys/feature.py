@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 EVENTS = {
     "key.created": "An API key was created.",
-    "key.imported": "An API key that another system made was imported.",
-    "key.revoked": "An API key was revoked; it is refused from now on.",
-    "key.rotated": "An API key got a new secret.",
+    "key.imported": "An API key that another system issued was imported.",
+    "key.revoked": "An API key was revoked and is no longer accepted.",
+    "key.rotated": "The secret of an API key was rotated.",
     "key.updated": "The name, scopes, networks, limits or expiry of an API key changed.",
 }
 
@@ -28,11 +28,9 @@ def _tables() -> Tables:
 
 def _provide(parts: CoreParts) -> None:
     from server.features.keys.facade import ApiKeys
-    from server.features.keys.grants import KeyGrants
     from server.features.organizations import ports
 
     parts.provide(ports.ApiKeys, ApiKeys)
-    parts.provide(KeyGrants, lambda: KeyGrants(parts.reads, parts.clock))
 
 
 def _serve(parts: CoreParts) -> Served:
@@ -41,6 +39,7 @@ def _serve(parts: CoreParts) -> Served:
     from portico_kit.jwt import TokenIssuer
     from portico_kit.service import Service
     from server.features.emails.facade import Mailer
+    from server.features.keys.authenticator import KeyAuthenticator
     from server.features.keys.imported.adoption import FirstUses
     from server.features.keys.imported.importer import Imports
     from server.features.keys.imported.prefixes import ImportedPrefixesProjection
@@ -63,6 +62,7 @@ def _serve(parts: CoreParts) -> Served:
     return Served(
         services=(Service(DESCRIPTOR.services_by_name["ApiKeyService"], service),),
         projections=(prefixes,),
+        authenticators=(KeyAuthenticator(parts.reads, parts.clock),),
     )
 
 

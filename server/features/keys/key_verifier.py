@@ -16,6 +16,7 @@ from portico_kit.secrets import Secrets
 from portico_kit.storage.reads import Reads
 from portico_kit.tokens import parse_api_key
 from server.features.keys import messages
+from server.features.keys.authenticator import KEY
 from server.features.keys.imported.adoption import FirstUses
 from server.features.keys.read_models import KeyView, secret_id
 from server.features.keys.repository import VIEW_BY_HASH
@@ -92,7 +93,7 @@ class KeyVerifier:
     ) -> pb.VerifyApiKeyResponse:
         until = key.accepted_until(secret_hash, now + VERIFIED_FOR)
         token = self._issuer.issue(
-            kind="key",
+            kind=KEY,
             subject=key.id,
             organization_id=key.organization_id,
             secret_id=secret_id(secret_hash),

@@ -57,7 +57,7 @@ class ApiKeyService:
         key = messages.new_key(
             request,
             organization_id=organization_id,
-            created_by=call.principal.id if call.principal.kind == "user" else None,
+            created_by=call.principal.person_id,
             prefix=api_key_prefix(secret),
             secret_hash=self.verification.hash(secret),
         )

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grpc import StatusCode
-
 from portico_kit.errors import DomainError
+from portico_kit.status import StatusCode
 
 
 class SlugTakenError(DomainError):
@@ -15,42 +14,42 @@ class SlugTakenError(DomainError):
 
 
 class RoleNotGrantableError(DomainError):
-    """Nobody can grant or take a role that allows more than they may do themselves."""
+    """The role has permissions that the caller lacks."""
 
     code = StatusCode.PERMISSION_DENIED
     reason = "ROLE_NOT_GRANTABLE"
 
 
 class LastOwnerError(DomainError):
-    """An organization always keeps an owner who can act; suspended ones do not count."""
+    """An organization must keep at least one active owner."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "LAST_OWNER"
 
 
 class OrganizationHasOwnerError(DomainError):
-    """The organization has an owner who can act."""
+    """The organization has an active owner."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "ORGANIZATION_HAS_OWNER"
 
 
 class OwnerNotMemberError(DomainError):
-    """The organization has members who can act; one of them has to become the owner."""
+    """The organization has active members; the new owner must be one of them."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "OWNER_NOT_MEMBER"
 
 
 class OwnerSuspendedError(DomainError):
-    """The account is suspended; an owner has to be able to act."""
+    """The account is suspended; an owner must be active."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "OWNER_SUSPENDED"
 
 
 class SelfAppointmentError(DomainError):
-    """Nobody appoints themselves."""
+    """Administrators cannot appoint themselves."""
 
     code = StatusCode.PERMISSION_DENIED
     reason = "SELF_APPOINTMENT"
@@ -64,7 +63,7 @@ class MemberNotFoundError(DomainError):
 
 
 class AlreadyMemberError(DomainError):
-    """The person is a member already."""
+    """The person is already a member."""
 
     code = StatusCode.ALREADY_EXISTS
     reason = "ALREADY_MEMBER"
@@ -78,7 +77,7 @@ class InvitationNotFoundError(DomainError):
 
 
 class InvitationPendingError(DomainError):
-    """The address has a pending invitation already."""
+    """The email address already has a pending invitation."""
 
     code = StatusCode.ALREADY_EXISTS
     reason = "INVITATION_PENDING"
@@ -92,7 +91,7 @@ class InvitationAlreadyUsedError(DomainError):
 
 
 class InvitationRevokedError(DomainError):
-    """The invitation was revoked, or who sent it may no longer invite."""
+    """The invitation was revoked, or its sender can no longer grant the role."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "INVITATION_REVOKED"
@@ -115,7 +114,7 @@ class InvitationExpiredError(DomainError):
 
 
 class InvitationForAnotherAddressError(DomainError):
-    """The invitation is for another address than the caller's verified one."""
+    """The invitation is for another email address than the caller's verified one."""
 
     code = StatusCode.PERMISSION_DENIED
     reason = "INVITATION_FOR_ANOTHER_ADDRESS"

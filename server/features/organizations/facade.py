@@ -16,7 +16,7 @@ from portico_kit.storage.reads import Reads, keyed_query
 from server.common.roles import Roles
 from server.features.organizations.models import Membership, Organization
 from server.features.organizations.read_models import OrganizationView
-from server.features.organizations.roles import OWNER
+from server.features.organizations.roles import OWNER, permissions_of
 from server.features.users.facade import can_act
 
 Rights = Mapping[UUID, frozenset[str]]
@@ -149,7 +149,7 @@ class Tenants:
     async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Rights]:
         found: defaultdict[UUID, dict[UUID, frozenset[str]]] = defaultdict(dict)
         for row in await self._reads.fetch(_RIGHTS, user_ids):
-            found[row.user_id][row.organization_id] = self._roles[row.role]
+            found[row.user_id][row.organization_id] = permissions_of(self._roles, row.role)
         return found
 
     async def _fetch(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, OrganizationView]:

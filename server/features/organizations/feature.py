@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from server.parts import CoreParts
 
 EVENTS = {
-    "invitation.created": "Somebody was invited to the organization.",
+    "invitation.created": "A person was invited to the organization.",
     "invitation.declined": "An invitation was declined.",
-    "invitation.revoked": "An invitation was revoked, or its inviter lost the right to invite.",
-    "member.added": "Somebody joined the organization.",
-    "member.removed": "Somebody is no longer a member of the organization.",
-    "member.updated": "A member got another role.",
+    "invitation.revoked": "An invitation was revoked, or its inviter may no longer invite.",
+    "member.added": "A person joined the organization.",
+    "member.removed": "A person is no longer a member of the organization.",
+    "member.updated": "The role of a member changed.",
     "organization.created": "The organization was created.",
     "organization.updated": "The name or slug of the organization changed.",
 }
@@ -29,8 +29,6 @@ def _tables() -> Tables:
     return Tables(
         models=(
             models.Role,
-            models.Permission,
-            models.RolePermission,
             models.Organization,
             models.OrganizationLimits,
             models.Membership,

@@ -9,6 +9,7 @@ from uuid import UUID
 from portico.organizations.v1 import organization_service_pb2 as pb
 
 from portico_kit.call import Call
+from portico_kit.errors import PermissionDeniedError, UnavailableError
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
@@ -32,7 +33,7 @@ from server.features.organizations.repository import (
     MembershipRepository,
     OrganizationRepository,
 )
-from server.features.organizations.roles import may_invite
+from server.features.organizations.roles import may_invite, permissions_of
 from server.features.users.facade import Accounts, Contact
 
 PURPOSE = "one-time-token"
@@ -56,6 +57,7 @@ class Invitations:
         """A new invitation, with its mail on the way.
 
         Raises:
+            PermissionDeniedError: if the caller is neither a person nor an API key.
             InvalidRequestError: if no mail can be sent to the address.
             AlreadyMemberError: if the address is a member's.
             IntegrityError: if it has a pending invitation; the constraint
@@ -72,8 +74,8 @@ class Invitations:
             email=email,
             role=request.role,
             token_hash=self._hash(token),
-            invited_by=call.principal.id if call.principal.kind == "user" else None,
-            invited_by_api_key=call.principal.id if call.principal.kind == "key" else None,
+            invited_by=call.principal.person_id,
+            invited_by_api_key=self._inviting_key(call),
             expires_at=call.now + INVITATION_LIFETIME,
         )
         repository = InvitationRepository(call.db)
@@ -132,13 +134,29 @@ class Invitations:
         Raises:
             DomainError: if the invitation is not pending.
             InvitationRevokedError: if the inviter has lost the right; it is revoked by this.
+            UnavailableError: if only a newer release knows the role, which is being rolled out.
         """
         invitation.require_pending(call.now)
+        if invitation.role not in self.roles:
+            raise UnavailableError
         if not may_invite(
             self.roles, invitation.role, await self._inviter_permissions(invitation, call)
         ):
             pending_invitations.revoke(invitation, call)
             raise InvitationRevokedError
+
+    def _inviting_key(self, call: Call) -> UUID | None:
+        """The API key that invites; None if a person does.
+
+        Raises:
+            PermissionDeniedError: if neither does. Nobody else's right can be asked again
+                when the invitation is accepted.
+        """
+        if call.principal.is_person:
+            return None
+        if call.principal.kind != self.api_keys.kind:
+            raise PermissionDeniedError(needed="user")
+        return call.principal.id
 
     async def _inviter_permissions(self, invitation: Invitation, call: Call) -> frozenset[str]:
         """What the person or the API key that invited may do now; nothing if it is not known."""
@@ -152,7 +170,7 @@ class Invitations:
         role = await MembershipRepository(call.db).acting_role(
             organization_id, invitation.invited_by
         )
-        return self.roles[role] if role else frozenset()
+        return permissions_of(self.roles, role) if role else frozenset()
 
     def _hash(self, token: str) -> bytes:
         return self.secrets.mac(PURPOSE, token)

@@ -10,7 +10,7 @@ from server.common.roles import Roles
 from server.features.organizations.errors import LastOwnerError, MemberNotFoundError
 from server.features.organizations.models import Membership
 from server.features.organizations.repository import MembershipRepository, OrganizationRepository
-from server.features.organizations.roles import OWNER, require_grantable
+from server.features.organizations.roles import OWNER, permissions_of, require_grantable
 
 
 async def find_to_change(
@@ -33,7 +33,7 @@ async def find_to_change(
     if member is None:
         raise MemberNotFoundError
     call.expect(member.version)
-    if call.principal.id != user_id and call.method.permission not in held:
+    if not call.acts_as(user_id) and call.method.permission not in held:
         raise PermissionDeniedError(permission=call.method.permission)
     require_grantable(roles, member.role, held)
     return member
@@ -47,12 +47,12 @@ async def permissions_now(organization_id: UUID, call: Call, roles: Roles) -> fr
     Raises:
         NotFoundError: if the caller is no member any more.
     """
-    if call.principal.kind != "user":
+    if not call.principal.is_person:
         return call.permissions(organization_id)
     caller = await MembershipRepository(call.db).find(organization_id, call.user_id)
     if caller is None:
         raise NotFoundError
-    return roles[caller.role]
+    return call.within_scopes(permissions_of(roles, caller.role))
 
 
 async def find_own(organization_id: UUID, call: Call) -> Membership:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portico_kit.errors import ConcurrentUpdateError
+from portico_kit.errors import ConcurrentUpdateError, UnavailableError
 from portico_kit.storage.base import Base, ConstraintErrors, Identified, Timestamped, Versioned
 from server.features.organizations.errors import (
     AlreadyMemberError,
@@ -38,28 +38,14 @@ EXPIRED = "expired"
 
 
 class Role(Base):
-    """A role that a member can have. Kept in agreement with rules.py, which decides."""
+    """The name of a role that a member can have; the code decides which there are.
+
+    `migrate` keeps the table up to date, so that no row can name a role that does not exist.
+    """
 
     __tablename__ = "roles"
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
-
-
-class Permission(Base):
-    """Something that a role can allow."""
-
-    __tablename__ = "permissions"
-
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-
-
-class RolePermission(Base):
-    """What a role allows, for whoever reads the database without our code."""
-
-    __tablename__ = "role_permissions"
-
-    role: Mapped[str] = mapped_column(ForeignKey("roles.name"), primary_key=True)
-    permission: Mapped[str] = mapped_column(ForeignKey("permissions.name"), primary_key=True)
 
 
 class Organization(Identified, Timestamped, Versioned, Base):
@@ -226,6 +212,10 @@ class Invitation(Identified, Timestamped, Versioned, Base):
 CONSTRAINT_ERRORS: ConstraintErrors = {
     # Two administrators set the first limits of an organization at once.
     "pk_organization_limits": ConcurrentUpdateError,
+    # A newer release, which is being rolled out, has removed the role: a repetition reaches
+    # a process that says so.
+    "fk_invitations_role": UnavailableError,
+    "fk_memberships_role": UnavailableError,
     "uq_organizations_slug": SlugTakenError,
     "uq_memberships_organization_id_user_id": AlreadyMemberError,
     "uq_invitations_pending": InvitationPendingError,

@@ -21,6 +21,11 @@ class Subscriptions(Protocol):
 class ApiKeys(Protocol):
     """Knows the API keys of an organization; the keys feature does."""
 
+    @property
+    def kind(self) -> str:
+        """The kind of the principals that are keys."""
+        ...
+
     async def created_by(
         self, db: AsyncSession, organization_id: UUID, user_id: UUID, limit: int
     ) -> Sequence[UUID]:

@@ -11,6 +11,15 @@ OWNER = Role.OWNER.value
 MANAGERS = (OWNER, Role.ADMIN.value)
 
 
+def permissions_of(roles: Roles, role: str) -> frozenset[str]:
+    """What a role allows.
+
+    A role that is not known allows nothing: while a release is rolled out, the processes of
+    the older one can meet a role of the newer.
+    """
+    return roles.get(role, frozenset())
+
+
 def require_grantable(roles: Roles, role: str, held: frozenset[str]) -> None:
     """Lets a role be granted or taken only by those who may do all that it allows.
 
@@ -20,10 +29,15 @@ def require_grantable(roles: Roles, role: str, held: frozenset[str]) -> None:
     Raises:
         RoleNotGrantableError: if the role allows more.
     """
-    if not roles[role] <= held:
+    if not _allows_no_more(roles, role, held):
         raise RoleNotGrantableError(role=role)
 
 
 def may_invite(roles: Roles, role: str, held: frozenset[str]) -> bool:
     """Whether who holds these permissions may invite somebody to a role."""
-    return roles[role] | {"members:write"} <= held
+    return _allows_no_more(roles, role, held) and "members:write" in held
+
+
+def _allows_no_more(roles: Roles, role: str, held: frozenset[str]) -> bool:
+    """Whether a role is known and allows nothing beyond these permissions."""
+    return role in roles and roles[role] <= held

@@ -1,41 +1,48 @@
-"""Writes the roles and permissions of the features into their tables."""
+"""Brings the table of roles to what the code says; each `migrate` does."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Table, delete, not_, tuple_
+from collections.abc import Collection
+
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from portico_kit.storage.base import Base
-from server.common.roles import Roles
-
-Rows = set[tuple[str, ...]]
+from portico_kit.start import StartError
+from server.features.organizations.models import Invitation, Membership, Role
 
 
-def seed(connection: Connection, roles: Roles) -> None:
-    """Makes the tables agree with the rules, whatever they hold before.
+def sync_roles(connection: Connection, roles: Collection[str]) -> None:
+    """Makes the table name these roles and no other. A second time it changes nothing.
+
+    Args:
+        roles: their names.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: if a role is gone from the rules that a member still has.
+        StartError: if somebody has a role that is not among them.
     """
-    pairs = {(role, permission) for role, held in roles.items() for permission in held}
-    named: dict[str, Rows] = {
-        "roles": {(role,) for role in roles},
-        "permissions": {(permission,) for _, permission in pairs},
-        "role_permissions": {*pairs},
-    }
-    for table, rows in named.items():
-        _add(connection, Base.metadata.tables[table], rows)
-    # Backwards, for the pairs name what stands in the other two.
-    for table, rows in reversed(named.items()):
-        _drop_others(connection, Base.metadata.tables[table], rows)
+    rows = [{"name": role} for role in sorted(roles)]
+    connection.execute(insert(Role).values(rows).on_conflict_do_nothing())
+    removed = _lock_others(connection, roles)
+    for role in removed:
+        _require_unused(connection, role)
+    connection.execute(delete(Role).where(Role.name.in_(removed)))
 
 
-def _add(connection: Connection, table: Table, rows: Rows) -> None:
-    names = table.primary_key.columns.keys()
-    values = [dict(zip(names, row, strict=True)) for row in sorted(rows)]
-    connection.execute(insert(table).values(values).on_conflict_do_nothing())
+def _lock_others(connection: Connection, roles: Collection[str]) -> list[str]:
+    """The roles that the code does not know. While they are locked, nobody can get them:
+    not from an older process either, which knows them still."""
+    others = select(Role.name).where(Role.name.not_in(roles)).order_by(Role.name)
+    return list(connection.scalars(others.with_for_update()))
 
 
-def _drop_others(connection: Connection, table: Table, rows: Rows) -> None:
-    kept = tuple_(*table.primary_key.columns).in_(sorted(rows))
-    connection.execute(delete(table).where(not_(kept)))
+def _require_unused(connection: Connection, role: str) -> None:
+    members, invitations = (
+        connection.scalar(select(func.count()).where(model.role == role))
+        for model in (Membership, Invitation)
+    )
+    if members or invitations:
+        raise StartError(
+            f'the role "{role}" is gone from the code, but members ({members}) or invitations '
+            f"({invitations}) have it: the release that removes a role brings a revision that "
+            "gives them another one; nothing has been changed"
+        )

@@ -314,7 +314,7 @@ async def _create(request: pb.CreateOrganizationRequest, call: Call) -> Organiza
 
 
 def _is_caller(member: Membership, call: Call) -> bool:
-    return call.principal.kind == "user" and member.user_id == call.principal.id
+    return member.user_id == call.principal.person_id
 
 
 def _new_member(organization: Organization, user_id: UUID, role: str, call: Call) -> Membership:
@@ -347,7 +347,7 @@ async def _find_limits_to_change(organization_id: UUID, call: Call) -> Organizat
 async def _shown(organization: Organization | OrganizationView, call: Call) -> OrganizationMessage:
     """The organization as the caller sees it, with its version."""
     role = ""
-    if call.principal.kind == "user":
+    if call.principal.is_person:
         roles = await MembershipRepository(call.db).roles(call.user_id, [organization.id])
         role = roles.get(organization.id, "")
     call.etag(organization.version)

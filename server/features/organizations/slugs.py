@@ -43,7 +43,7 @@ def require_free_to_choose(slug: str) -> None:
         InvalidRequestError: if it has.
     """
     if slug in RESERVED_SLUGS:
-        violation = FieldViolation("slug", "SLUG_RESERVED", "has a meaning of its own")
+        violation = FieldViolation("slug", "SLUG_RESERVED", "is a reserved word")
         raise InvalidRequestError(violations=(violation,))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grpc import StatusCode
-
 from portico_kit.errors import DomainError
+from portico_kit.status import StatusCode
 
 
 class UserNotFoundError(DomainError):
@@ -15,28 +14,28 @@ class UserNotFoundError(DomainError):
 
 
 class EmailTakenError(DomainError):
-    """The address has an account already."""
+    """The email address already has an account."""
 
     code = StatusCode.ALREADY_EXISTS
     reason = "EMAIL_TAKEN"
 
 
 class CurrentPasswordWrongError(DomainError):
-    """The current password is not the one that was given."""
+    """The current password is wrong."""
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "CURRENT_PASSWORD_WRONG"
 
 
 class LastAdministratorError(DomainError):
-    """The platform needs an administrator, and this is the last one who can act."""
+    """The person is the last active administrator of the platform."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "LAST_ADMINISTRATOR"
 
 
 class UserIsLastOwnerError(DomainError):
-    """The person is the last owner of an organization, which would be left with none."""
+    """The person is the last active owner of an organization."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "USER_IS_LAST_OWNER"

@@ -1,47 +1,46 @@
 """Which passwords are refused: those that a guesser tries first. No rules of composition.
 
-The contract's rules say how long one must be; here is what they cannot say.
+The contract's rules say how long one must be; here is what they cannot say. How many
+guesses a password withstands is estimated by zxcvbn, from lists of common passwords,
+words and names, from dates, and from patterns of the keyboard.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+import unicodedata
 
 from portico_kit.errors import invalid
-from server.features.users.common_passwords import COMMON
 
 # A shorter local part ("ann") stands in too many good passwords by chance.
 LOCAL_PART_LENGTH = 4
 # Fewer different characters than this are no secret at any length.
 DIFFERENT_CHARACTERS = 5
-
-ROWS = (
-    "abcdefghijklmnopqrstuvwxyz",
-    "01234567890",
-    "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p",
-    "qwertyuiopasdfghjklzxcvbnm",
-    "qwertzuiopasdfghjklyxcvbnm",
-    "azertyuiopqsdfghjklmwxcvbn",
-    "`1234567890-=",
-    "qwertyuiop[]asdfghjkl;'zxcvbnm,./",
-)
-_NEIGHBOURS = frozenset(pair for row in ROWS for pair in pairwise(row))
+# zxcvbn's highest score: what slow hashes protect even if they are stolen.
+REQUIRED_GUESSES = 10**10
+# The time that zxcvbn needs grows exponentially with the signs that may stand for
+# letters ("p4$$w0rd"), up to seconds. A longer password is judged by its two ends.
+EXAMINED_CHARACTERS = 20
+# Good if everybody did not know them: the examples that advice about passwords gives.
+EXAMPLES = frozenset({"correcthorsebatterystaple"})
 
 
-def require_acceptable(password: str, email: str, field: str) -> None:
+def require_acceptable(password: str, email: str, field: str, display_name: str = "") -> None:
     """Refuses a password that is easily guessed.
 
     Args:
         email: the address of the account, in its normal form.
         field: the request's field that the password came in.
+        display_name: the name of the account.
 
     Raises:
         InvalidRequestError: naming the field.
     """
-    plain = password.casefold()
+    # In the form that is hashed: letters of another width are the same password.
+    normal = unicodedata.normalize("NFKC", password)
+    plain = normal.casefold()
     if _contains_address(plain, email):
         raise invalid(field, "PASSWORD_CONTAINS_EMAIL", "must not contain the email address")
-    if len(set(plain)) < DIFFERENT_CHARACTERS or _follows_rows(plain) or _is_common(plain):
+    if _is_simple(plain) or not _withstands_guessing(normal, _known_words(email, display_name)):
         raise invalid(field, "PASSWORD_TOO_COMMON", "is easily guessed; choose another one")
 
 
@@ -50,25 +49,23 @@ def _contains_address(plain: str, email: str) -> bool:
     return email in plain or (len(local_part) >= LOCAL_PART_LENGTH and local_part in plain)
 
 
-def _is_common(plain: str) -> bool:
-    """Whether it is a common word, more than once perhaps, with digits and signs at the ends."""
+def _is_simple(plain: str) -> bool:
     letters = "".join(plain.split())
-    core = letters.strip("0123456789!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
-    return any(word in COMMON for word in (letters, core, _unit(letters), _unit(core)))
+    return len(set(plain)) < DIFFERENT_CHARACTERS or letters in EXAMPLES
 
 
-def _unit(text: str) -> str:
-    """The shortest part that the text is a repetition of: "abcabc" repeats "abc"."""
-    return text[: (text + text).find(text, 1)] if text else text
+def _known_words(email: str, display_name: str) -> list[str]:
+    """What a guesser of this account's password knows: its address, its name, the product."""
+    local_part, _, domain = email.partition("@")
+    words = [local_part, domain, domain.partition(".")[0], display_name, *display_name.split()]
+    return ["portico", *(word for word in words if word)]
 
 
-def _follows_rows(plain: str) -> bool:
-    """Whether nearly every character is the neighbour of the one before, on a keyboard or in a row.
+def _withstands_guessing(password: str, known_words: list[str]) -> bool:
+    """Whether one end of the password alone takes enough guesses; the whole takes no fewer."""
+    # Its dictionaries take 9 MB, which a process has no use for until somebody chooses
+    # a password.
+    from zxcvbn_rs_py import zxcvbn
 
-    Runs may change, as in "qwertyuiop12": one character in six may step elsewhere.
-    """
-    steps = list(pairwise(plain))
-    jumps = sum(
-        (a, b) not in _NEIGHBOURS and (b, a) not in _NEIGHBOURS and a != b for a, b in steps
-    )
-    return jumps * 6 <= len(steps)
+    ends = {password[:EXAMINED_CHARACTERS]: None, password[-EXAMINED_CHARACTERS:]: None}
+    return any(zxcvbn(end, known_words).guesses >= REQUIRED_GUESSES for end in ends)

@@ -63,7 +63,8 @@ class UserService:
     ) -> pb.ChangePasswordResponse:
         account = await self._load(call.user_id)
         await self._require_current(request.current_password, account)
-        require_acceptable(request.new_password, account.email, "new_password")
+        name = account.display_name
+        require_acceptable(request.new_password, account.email, "new_password", name)
         password_hash = await self.passwords.hash(request.new_password)
         user = await _find_to_change(account.id, call)
         if user.password_hash != account.password_hash:
@@ -123,7 +124,7 @@ class UserService:
             await self.memberships.suspend(user.id, call)
             await self.tokens.use_all(call.db, user.id, call.now)
             await self.sessions.end_all(call.db, user.id, call.now)
-        if user.id == call.principal.id and not user.administers:
+        if user.id == call.user_id and not user.administers:
             call.ended_access = "session" if user.status == "suspended" else "permission"
         return pb.UpdateUserResponse(user=await _changed("user.updated", user, call))
 
@@ -135,7 +136,7 @@ class UserService:
             raise UserIsLastOwnerError
         await self.memberships.end_memberships(user.id, call)
         user.delete(call.now)
-        if user.id == call.principal.id:
+        if user.id == call.user_id:
             call.ended_access = "session"
         await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(call.db, user.id, call.now)

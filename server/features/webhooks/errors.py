@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grpc import StatusCode
-
 from portico_kit.errors import DomainError
+from portico_kit.status import StatusCode
 
 
 class WebhookNotFoundError(DomainError):
@@ -22,7 +21,7 @@ class DeliveryNotFoundError(DomainError):
 
 
 class DeliveryPendingError(DomainError):
-    """The delivery is still on its way."""
+    """The delivery is still pending."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "DELIVERY_PENDING"
@@ -36,7 +35,7 @@ class WebhookDisabledError(DomainError):
 
 
 class WebhookLimitReachedError(DomainError):
-    """The organization has as many webhooks as its tier allows."""
+    """The organization has reached the number of webhooks that its tier allows."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "WEBHOOK_LIMIT_REACHED"

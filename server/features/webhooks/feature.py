@@ -21,8 +21,8 @@ SWEEP = timedelta(seconds=5)
 EVENTS = {
     "webhook.created": "A webhook was created.",
     "webhook.deleted": "A webhook was deleted.",
-    "webhook.disabled": "A webhook was disabled, by a caller or since its receiver is gone (410).",
-    "webhook.test": "A test that was asked for; sent to one webhook, whatever it subscribes to.",
+    "webhook.disabled": "A webhook was disabled by a caller or by a 410 Gone of its receiver.",
+    "webhook.test": "A test event, sent to one webhook whatever its event types are.",
     "webhook.updated": "A webhook was changed.",
 }
 

@@ -68,6 +68,26 @@ async def test_a_weak_password_is_refused(world: World, password: str, refused: 
     assert (await refused(attempt, INVALID, "VALIDATION_ERROR")).fields == ("password",)
 
 
+@pytest.mark.parametrize("password", ["Grace Hopper 1906", "gracehopper!", "portico portico 2026"])
+async def test_a_password_of_the_name_of_the_person_or_the_product_is_refused(
+    world: World, password: str, refused: Refused
+) -> None:
+    request = registration(new_email(), password)
+    request.display_name = "Grace Hopper"
+    attempt = world.auth.Register(request)
+    assert (await refused(attempt, INVALID, "VALIDATION_ERROR")).fields == ("password",)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["kettle orchid violin", "passwords are a pity", "gmxkzrtwqpvb", "gmxkzrtwqpvb" * 80],
+)
+async def test_a_phrase_or_random_letters_need_no_special_signs(
+    world: World, password: str
+) -> None:
+    assert (await world.auth.Register(registration(new_email(), password))).user.id
+
+
 async def test_a_password_with_the_address_in_it_is_refused(world: World, refused: Refused) -> None:
     email = new_email()
     for password in (f"my {email}!", f"hello {email.partition('@')[0].upper()}"):

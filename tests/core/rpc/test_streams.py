@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import importlib
-import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -32,14 +30,14 @@ from portico_kit.rpc.server import Server
 from portico_kit.service import Service
 from server.core import Core, build
 from server.settings import Settings
-from tests.core.conftest import ENGINES
-from tests.core.world import INTERNAL_TOKEN, DrivenClock, RecordingWaker, World, refusal
+from tests.core.conftest import ENGINES, SECRET_KEY
+from tests.core.world import INTERNAL_TOKEN, RecordingWaker, World, refusal
+from tests.support.clocks import OffsetClock
 
 HERE = Path(__file__).parent / "ticks"
 ROOT = Path(__file__).parents[3]
 WATCH = "/ticks.v1.TickService/Watch"
 BRIEFLY = "/ticks.v1.TickService/WatchBriefly"
-SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +133,7 @@ async def house(
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, waker = DrivenClock(), RecordingWaker()
+        clock, waker = OffsetClock(), RecordingWaker()
         core = build(settings, clock=clock, notifier=waker)
         parts.push_async_callback(core.close)
         await core.prepare()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from portico_kit.errors import InvalidRequestError
@@ -57,6 +59,19 @@ def test_a_good_password_needs_no_special_signs(password: str) -> None:
         "letmeinletmein",
         "correct horse battery staple",
         "CorrectHorseBatteryStaple",
+        "ilovemydog123",
+        "liverpool2024!",
+        "Sunshine1234!",
+        "P@$$w0rd!2024",
+        "qwertzuiopasdf",
+        "azertyuiopqs",
+        "aaabbbcccddd",
+        "aabbaabbabab",
+        "Portico2026!!",
+        "kettleorchid",
+        "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44\uff11\uff12\uff13\uff14",  # full-width
+        "password" * 125,
+        "1.1.1991" * 125,
     ],
 )
 def test_what_a_guesser_tries_first_is_refused(password: str) -> None:
@@ -69,6 +84,30 @@ def test_what_a_guesser_tries_first_is_refused(password: str) -> None:
 )
 def test_the_address_is_no_part_of_a_password(password: str) -> None:
     assert check(password) == "PASSWORD_CONTAINS_EMAIL"
+
+
+def test_a_long_password_is_as_good_as_the_better_one_of_its_ends() -> None:
+    assert check("password" * 10 + "gmxkzrtwqpvbhdlc") == ""
+    assert check("gmxkzrtwqpvbhdlc" + "password" * 10) == ""
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        # The signs that may stand for letters, of which zxcvbn tries every combination.
+        ("4@8({[<36%9#!1|7$5+02" * 50)[:1000],
+        "@{44|1<[!$5%2l(+b7<7" * 50,
+        "\u05d0\u0301\U0001f600\u200d" * 250,
+        "\ufdfa" * 1000,  # eighteen characters each, once it is in the form that is hashed
+        "1.1.1991" * 125,
+        "a" * 999 + "!",
+    ],
+)
+def test_a_password_made_to_be_slow_is_judged_in_the_time_of_a_hash(password: str) -> None:
+    check("a first one loads the lists")
+    started = time.thread_time()
+    check(password)
+    assert time.thread_time() - started < 0.25
 
 
 def test_a_short_name_may_stand_in_a_password_by_chance() -> None:

@@ -33,7 +33,7 @@ class Imports:
 
     secrets: Secrets
     tenants: Tenants
-    families: ImportedPrefixesProjection
+    projection: ImportedPrefixesProjection
     mailer: Mailer
 
     async def add(self, request: pb.ImportApiKeysRequest, call: Call) -> list[ApiKey]:
@@ -62,7 +62,7 @@ class Imports:
         ]
         await self._store(keys, request, call)
         await self._inform_owners(organization_id, organization_name, len(keys), call)
-        call.after_commit.append(lambda: self.families.add(prefixes))
+        call.after_commit.append(lambda: self.projection.add(prefixes))
         return keys
 
     async def _require_allowed(self, organization_id: UUID, call: Call) -> str:
@@ -122,7 +122,7 @@ def _require_sense(request: pb.ImportApiKeysRequest) -> None:
         raise InvalidRequestError(violations=violations)
     keyed = any(key.WhichOneof("hash") == HMAC_SHA256 for key in request.keys)
     if keyed and not request.hmac_key:
-        raise invalid("hmac_key", "HMAC_KEY_REQUIRED", "is needed for the HMACs among the hashes")
+        raise invalid("hmac_key", "HMAC_KEY_REQUIRED", "is required for HMAC hashes")
 
 
 def _odd_prefixes(keys: Sequence[ApiKeyImport]) -> Iterator[FieldViolation]:
@@ -132,7 +132,7 @@ def _odd_prefixes(keys: Sequence[ApiKeyImport]) -> Iterator[FieldViolation]:
         if key.prefix.startswith(OURS):
             yield FieldViolation(field, "PREFIX_RESERVED", f'must not start with "{OURS}"')
         elif any(_overlap(key.prefix, earlier.prefix) for earlier in keys[:place]):
-            yield FieldViolation(field, "PREFIX_REPEATED", "starts, or is started by, another one")
+            yield FieldViolation(field, "PREFIX_REPEATED", "overlaps another prefix of the request")
 
 
 def _repeated_hashes(keys: Sequence[ApiKeyImport]) -> Iterator[FieldViolation]:
@@ -142,7 +142,9 @@ def _repeated_hashes(keys: Sequence[ApiKeyImport]) -> Iterator[FieldViolation]:
         kind = key.WhichOneof("hash") or ""
         found = getattr(key, kind)
         if found in seen:
-            yield FieldViolation(f"keys[{place}].{kind}", "HASH_REPEATED", "is another key's, too")
+            yield FieldViolation(
+                f"keys[{place}].{kind}", "HASH_REPEATED", "is the hash of another key, too"
+            )
         seen.add(found)
 
 

@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class RegisterRequest(_message.Message):
-    """Who wants an account."""
+    """Describes the account to register."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -31,13 +31,15 @@ class RegisterRequest(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     ACCEPTED_TERMS_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """The address to sign in with."""
+    """The email address to sign in with."""
     password: _builtins.str
-    """At least 12 characters; not a common password; without the address in it."""
+    """The new password: at least 12 characters, not easily guessed, and without
+    the email address in it.
+    """
     display_name: _builtins.str
-    """The name that others see, 1 to 50 characters."""
+    """The display name, 1 to 50 characters."""
     accepted_terms: _builtins.bool
-    """Must be true."""
+    """Whether the person accepts the terms. Must be true."""
     def __init__(
         self,
         *,
@@ -56,7 +58,7 @@ Global___RegisterRequest: _TypeAlias = RegisterRequest  # noqa: Y015
 
 @_typing.final
 class RegisterResponse(_message.Message):
-    """The new account."""
+    """Returns the new account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -80,15 +82,15 @@ Global___RegisterResponse: _TypeAlias = RegisterResponse  # noqa: Y015
 
 @_typing.final
 class LoginRequest(_message.Message):
-    """Who wants to sign in."""
+    """Carries the credentials to sign in with."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EMAIL_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """The address of the account. One that could not be registered today still
-    signs in if it has an account.
+    """The email address of the account. An address that registration no longer
+    accepts still works if it has an account.
     """
     password: _builtins.str
     """The password."""
@@ -108,7 +110,7 @@ Global___LoginRequest: _TypeAlias = LoginRequest  # noqa: Y015
 
 @_typing.final
 class LoginResponse(_message.Message):
-    """The tokens of a new session."""
+    """Returns the tokens of the new session."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -118,16 +120,16 @@ class LoginResponse(_message.Message):
     EXPIRES_IN_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
-    """A JWT (RFC 9068 in spirit) for the Authorization header."""
+    """The access token, a JWT, for the Authorization header."""
     refresh_token: _builtins.str
-    """Good for one RefreshToken call."""
+    """The refresh token. Valid for one RefreshToken call."""
     token_type: _builtins.str
-    """Always "Bearer"."""
+    """The token type, always "Bearer"."""
     expires_in: _builtins.int
-    """How long the access token holds, in seconds."""
+    """The lifetime of the access token, in seconds."""
     @_builtins.property
     def user(self) -> _user_pb2.User:
-        """Who signed in."""
+        """The account that signed in."""
 
     def __init__(
         self,
@@ -148,13 +150,15 @@ Global___LoginResponse: _TypeAlias = LoginResponse  # noqa: Y015
 
 @_typing.final
 class RefreshTokenRequest(_message.Message):
-    """The refresh token to use."""
+    """Carries the refresh token to exchange."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     refresh_token: _builtins.str
-    """From the last Login, RefreshToken or SwitchOrganization."""
+    """The refresh token that Login, RefreshToken or SwitchOrganization returned
+    last.
+    """
     def __init__(
         self,
         *,
@@ -170,7 +174,7 @@ Global___RefreshTokenRequest: _TypeAlias = RefreshTokenRequest  # noqa: Y015
 
 @_typing.final
 class RefreshTokenResponse(_message.Message):
-    """The next pair of tokens."""
+    """Returns the new pair of tokens."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -179,13 +183,13 @@ class RefreshTokenResponse(_message.Message):
     TOKEN_TYPE_FIELD_NUMBER: _builtins.int
     EXPIRES_IN_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
-    """A JWT for the Authorization header."""
+    """The access token, a JWT, for the Authorization header."""
     refresh_token: _builtins.str
-    """Good for one RefreshToken call."""
+    """The refresh token. Valid for one RefreshToken call."""
     token_type: _builtins.str
-    """Always "Bearer"."""
+    """The token type, always "Bearer"."""
     expires_in: _builtins.int
-    """How long the access token holds, in seconds."""
+    """The lifetime of the access token, in seconds."""
     def __init__(
         self,
         *,
@@ -204,7 +208,7 @@ Global___RefreshTokenResponse: _TypeAlias = RefreshTokenResponse  # noqa: Y015
 
 @_typing.final
 class LogoutRequest(_message.Message):
-    """Asks to end the session of this call."""
+    """Requests the end of the current session."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -221,7 +225,7 @@ Global___LogoutRequest: _TypeAlias = LogoutRequest  # noqa: Y015
 
 @_typing.final
 class LogoutResponse(_message.Message):
-    """Says that the session ended."""
+    """Confirms that the session ended."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -238,13 +242,13 @@ Global___LogoutResponse: _TypeAlias = LogoutResponse  # noqa: Y015
 
 @_typing.final
 class SwitchOrganizationRequest(_message.Message):
-    """Names the organization to work in."""
+    """Names the organization to switch to."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     def __init__(
         self,
         *,
@@ -260,7 +264,7 @@ Global___SwitchOrganizationRequest: _TypeAlias = SwitchOrganizationRequest  # no
 
 @_typing.final
 class SwitchOrganizationResponse(_message.Message):
-    """Tokens for the chosen organization."""
+    """Returns tokens for the chosen organization."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -269,13 +273,13 @@ class SwitchOrganizationResponse(_message.Message):
     TOKEN_TYPE_FIELD_NUMBER: _builtins.int
     EXPIRES_IN_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
-    """A JWT for the Authorization header."""
+    """The access token, a JWT, for the Authorization header."""
     refresh_token: _builtins.str
-    """Good for one RefreshToken call."""
+    """The refresh token. Valid for one RefreshToken call."""
     token_type: _builtins.str
-    """Always "Bearer"."""
+    """The token type, always "Bearer"."""
     expires_in: _builtins.int
-    """How long the access token holds, in seconds."""
+    """The lifetime of the access token, in seconds."""
     def __init__(
         self,
         *,
@@ -294,16 +298,16 @@ Global___SwitchOrganizationResponse: _TypeAlias = SwitchOrganizationResponse  # 
 
 @_typing.final
 class ListSessionsRequest(_message.Message):
-    """Asks for a page of the caller's sessions."""
+    """Requests a page of the caller's sessions."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
-    """How many at the most, 1 to 100; 20 if not given."""
+    """The maximum number of items to return, 1 to 100. Defaults to 20."""
     cursor: _builtins.str
-    """Where to go on: the nextCursor of the page before."""
+    """The nextCursor of the previous page. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -322,7 +326,7 @@ Global___ListSessionsRequest: _TypeAlias = ListSessionsRequest  # noqa: Y015
 
 @_typing.final
 class ListSessionsResponse(_message.Message):
-    """A page of sessions."""
+    """Returns a page of sessions."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -330,9 +334,9 @@ class ListSessionsResponse(_message.Message):
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Where the next page starts; empty at the end."""
+    """The cursor of the next page. Empty on the last page."""
     has_more: _builtins.bool
-    """Whether there is a next page."""
+    """Whether there are more items after this page."""
     @_builtins.property
     def sessions(self) -> _containers.RepeatedCompositeFieldContainer[_session_pb2.Session]:
         """The sessions."""
@@ -360,7 +364,7 @@ class RevokeSessionRequest(_message.Message):
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
-    """The session."""
+    """The ID of the session."""
     def __init__(
         self,
         *,
@@ -376,7 +380,7 @@ Global___RevokeSessionRequest: _TypeAlias = RevokeSessionRequest  # noqa: Y015
 
 @_typing.final
 class RevokeSessionResponse(_message.Message):
-    """Says that the session ended."""
+    """Confirms that the session ended."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -393,13 +397,13 @@ Global___RevokeSessionResponse: _TypeAlias = RevokeSessionResponse  # noqa: Y015
 
 @_typing.final
 class ForgotPasswordRequest(_message.Message):
-    """Whose password was forgotten."""
+    """Names the account whose password to reset."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EMAIL_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """The address of the account."""
+    """The email address of the account."""
     def __init__(
         self,
         *,
@@ -415,7 +419,7 @@ Global___ForgotPasswordRequest: _TypeAlias = ForgotPasswordRequest  # noqa: Y015
 
 @_typing.final
 class ForgotPasswordResponse(_message.Message):
-    """Says that a mail goes out if the address has an account."""
+    """Confirms that a mail is sent if the address has an account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -432,16 +436,18 @@ Global___ForgotPasswordResponse: _TypeAlias = ForgotPasswordResponse  # noqa: Y0
 
 @_typing.final
 class ResetPasswordRequest(_message.Message):
-    """The token from the mail and the password to set."""
+    """Carries the token from the mail and the new password."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int
     NEW_PASSWORD_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """From the mail; good once, for 1 hour."""
+    """The token from the mail. Valid once, for 1 hour."""
     new_password: _builtins.str
-    """At least 12 characters; not a common password; without the address in it."""
+    """The new password: at least 12 characters, not easily guessed, and without
+    the email address in it.
+    """
     def __init__(
         self,
         *,
@@ -458,7 +464,7 @@ Global___ResetPasswordRequest: _TypeAlias = ResetPasswordRequest  # noqa: Y015
 
 @_typing.final
 class ResetPasswordResponse(_message.Message):
-    """Says that the password was set."""
+    """Confirms that the password was set."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -475,13 +481,13 @@ Global___ResetPasswordResponse: _TypeAlias = ResetPasswordResponse  # noqa: Y015
 
 @_typing.final
 class VerifyEmailRequest(_message.Message):
-    """The token from the mail."""
+    """Carries the token from the mail."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """From the mail; good once, for 24 hours."""
+    """The token from the mail. Valid once, for 24 hours."""
     def __init__(
         self,
         *,
@@ -497,7 +503,7 @@ Global___VerifyEmailRequest: _TypeAlias = VerifyEmailRequest  # noqa: Y015
 
 @_typing.final
 class VerifyEmailResponse(_message.Message):
-    """The account whose address is proved."""
+    """Returns the account whose email address was verified."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -521,7 +527,7 @@ Global___VerifyEmailResponse: _TypeAlias = VerifyEmailResponse  # noqa: Y015
 
 @_typing.final
 class GetJsonWebKeySetRequest(_message.Message):
-    """Asks for the keys that verify our tokens."""
+    """Requests the keys that verify access tokens."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -545,7 +551,7 @@ class GetJsonWebKeySetResponse(_message.Message):
     KEYS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___JsonWebKey]:
-        """The keys, the current one first."""
+        """The public keys, the current one first."""
 
     def __init__(
         self,
@@ -574,19 +580,19 @@ class JsonWebKey(_message.Message):
     X_FIELD_NUMBER: _builtins.int
     Y_FIELD_NUMBER: _builtins.int
     kty: _builtins.str
-    """Always "EC"."""
+    """The key type, always "EC"."""
     use: _builtins.str
-    """Always "sig"."""
+    """The use of the key, always "sig"."""
     alg: _builtins.str
-    """Always "ES256"."""
+    """The algorithm, always "ES256"."""
     kid: _builtins.str
-    """Which key it is: the kid in a token's header."""
+    """The key ID, as in the kid header of a token."""
     crv: _builtins.str
-    """Always "P-256"."""
+    """The curve, always "P-256"."""
     x: _builtins.str
-    """The x coordinate, base64url."""
+    """The x coordinate, base64url-encoded."""
     y: _builtins.str
-    """The y coordinate, base64url."""
+    """The y coordinate, base64url-encoded."""
     def __init__(
         self,
         *,

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuthServiceStub:
-    """Registers people, signs them in and out, and keeps their sessions.
+    """Registers people, signs them in and out, and manages their sessions.
     """
 
     def __init__(self, channel):
@@ -93,43 +93,46 @@ class AuthServiceStub:
 
 
 class AuthServiceServicer:
-    """Registers people, signs them in and out, and keeps their sessions.
+    """Registers people, signs them in and out, and manages their sessions.
     """
 
     def Register(self, request, context):
-        """Registers a person and mails them a link that proves their address. Fails
-        if the address has an account.
+        """Registers an account and mails a link that verifies its email address.
+        Fails if the address already has an account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Login(self, request, context):
-        """Signs a person in. Fails with INVALID_CREDENTIALS, whichever of address
-        and password is wrong, and with EMAIL_NOT_VERIFIED, after mailing a new
-        link, if both are right and the address is not proved.
+        """Signs a person in. Fails with INVALID_CREDENTIALS if the email address or
+        the password is wrong, without telling which. Fails with
+        EMAIL_NOT_VERIFIED, and mails a new link, if both are right but the address
+        is not verified.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Gives new tokens for a refresh token, which is used up by it. A genuine
-        token is charged to its holder, any other to the client address.
+        """Exchanges a refresh token for a new pair of tokens. Each refresh token can
+        be used once; one that is used again later ends its session. The call counts
+        against the limit of the token's session, or of the client address if the
+        token is not valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Logout(self, request, context):
-        """Ends the session of this call.
+        """Ends the current session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SwitchOrganization(self, request, context):
-        """Makes another organization the active one and gives tokens for it. Fails
+        """Makes another organization the active one and returns tokens for it. Fails
         if the caller is not a member.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -137,7 +140,7 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Lists the caller's sessions that still hold, newest first.
+        """Lists the caller's active sessions, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,29 +154,30 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ForgotPassword(self, request, context):
-        """Mails a link with which a new password can be chosen. The answer and its
-        time are the same whether or not the address has an account.
+        """Mails a link to reset the password. The response and its timing are the
+        same whether or not the address has an account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResetPassword(self, request, context):
-        """Sets a new password with a token from the mail and ends all sessions.
+        """Sets a new password with the token from the mail and ends all sessions.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def VerifyEmail(self, request, context):
-        """Proves an address with a token from the mail.
+        """Verifies an email address with the token from the mail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetJsonWebKeySet(self, request, context):
-        """Publishes the keys that verify our tokens (RFC 7517).
+        """Returns the public keys that verify access tokens, as a JSON Web Key Set
+        (RFC 7517).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -246,7 +250,7 @@ def add_AuthServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuthService:
-    """Registers people, signs them in and out, and keeps their sessions.
+    """Registers people, signs them in and out, and manages their sessions.
     """
 
     @staticmethod

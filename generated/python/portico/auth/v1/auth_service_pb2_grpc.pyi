@@ -13,45 +13,50 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AuthServiceStub:
-    """Registers people, signs them in and out, and keeps their sessions."""
+    """Registers people, signs them in and out, and manages their sessions."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Register: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RegisterRequest, _auth_service_pb2.RegisterResponse]
-    """Registers a person and mails them a link that proves their address. Fails
-    if the address has an account.
+    """Registers an account and mails a link that verifies its email address.
+    Fails if the address already has an account.
     """
     Login: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LoginRequest, _auth_service_pb2.LoginResponse]
-    """Signs a person in. Fails with INVALID_CREDENTIALS, whichever of address
-    and password is wrong, and with EMAIL_NOT_VERIFIED, after mailing a new
-    link, if both are right and the address is not proved.
+    """Signs a person in. Fails with INVALID_CREDENTIALS if the email address or
+    the password is wrong, without telling which. Fails with
+    EMAIL_NOT_VERIFIED, and mails a new link, if both are right but the address
+    is not verified.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
-    """Gives new tokens for a refresh token, which is used up by it. A genuine
-    token is charged to its holder, any other to the client address.
+    """Exchanges a refresh token for a new pair of tokens. Each refresh token can
+    be used once; one that is used again later ends its session. The call counts
+    against the limit of the token's session, or of the client address if the
+    token is not valid.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
-    """Ends the session of this call."""
+    """Ends the current session."""
     SwitchOrganization: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.SwitchOrganizationRequest, _auth_service_pb2.SwitchOrganizationResponse]
-    """Makes another organization the active one and gives tokens for it. Fails
+    """Makes another organization the active one and returns tokens for it. Fails
     if the caller is not a member.
     """
     ListSessions: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListSessionsRequest, _auth_service_pb2.ListSessionsResponse]
-    """Lists the caller's sessions that still hold, newest first."""
+    """Lists the caller's active sessions, newest first."""
     RevokeSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RevokeSessionRequest, _auth_service_pb2.RevokeSessionResponse]
     """Ends one of the caller's sessions."""
     ForgotPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ForgotPasswordRequest, _auth_service_pb2.ForgotPasswordResponse]
-    """Mails a link with which a new password can be chosen. The answer and its
-    time are the same whether or not the address has an account.
+    """Mails a link to reset the password. The response and its timing are the
+    same whether or not the address has an account.
     """
     ResetPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]
-    """Sets a new password with a token from the mail and ends all sessions."""
+    """Sets a new password with the token from the mail and ends all sessions."""
     VerifyEmail: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyEmailRequest, _auth_service_pb2.VerifyEmailResponse]
-    """Proves an address with a token from the mail."""
+    """Verifies an email address with the token from the mail."""
     GetJsonWebKeySet: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetJsonWebKeySetRequest, _auth_service_pb2.GetJsonWebKeySetResponse]
-    """Publishes the keys that verify our tokens (RFC 7517)."""
+    """Returns the public keys that verify access tokens, as a JSON Web Key Set
+    (RFC 7517).
+    """
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Registers people, signs them in and out, and keeps their sessions."""
+    """Registers people, signs them in and out, and manages their sessions."""
 
     @_abc_1.abstractmethod
     def Register(
@@ -59,8 +64,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.RegisterRequest,
         context: _aio.ServicerContext[_auth_service_pb2.RegisterRequest, _abc.Awaitable[_auth_service_pb2.RegisterResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.RegisterResponse]:
-        """Registers a person and mails them a link that proves their address. Fails
-        if the address has an account.
+        """Registers an account and mails a link that verifies its email address.
+        Fails if the address already has an account.
         """
 
     @_abc_1.abstractmethod
@@ -69,9 +74,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.LoginRequest,
         context: _aio.ServicerContext[_auth_service_pb2.LoginRequest, _abc.Awaitable[_auth_service_pb2.LoginResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.LoginResponse]:
-        """Signs a person in. Fails with INVALID_CREDENTIALS, whichever of address
-        and password is wrong, and with EMAIL_NOT_VERIFIED, after mailing a new
-        link, if both are right and the address is not proved.
+        """Signs a person in. Fails with INVALID_CREDENTIALS if the email address or
+        the password is wrong, without telling which. Fails with
+        EMAIL_NOT_VERIFIED, and mails a new link, if both are right but the address
+        is not verified.
         """
 
     @_abc_1.abstractmethod
@@ -80,8 +86,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.RefreshTokenRequest,
         context: _aio.ServicerContext[_auth_service_pb2.RefreshTokenRequest, _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]:
-        """Gives new tokens for a refresh token, which is used up by it. A genuine
-        token is charged to its holder, any other to the client address.
+        """Exchanges a refresh token for a new pair of tokens. Each refresh token can
+        be used once; one that is used again later ends its session. The call counts
+        against the limit of the token's session, or of the client address if the
+        token is not valid.
         """
 
     @_abc_1.abstractmethod
@@ -90,7 +98,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.LogoutRequest,
         context: _aio.ServicerContext[_auth_service_pb2.LogoutRequest, _abc.Awaitable[_auth_service_pb2.LogoutResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.LogoutResponse]:
-        """Ends the session of this call."""
+        """Ends the current session."""
 
     @_abc_1.abstractmethod
     def SwitchOrganization(
@@ -98,7 +106,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.SwitchOrganizationRequest,
         context: _aio.ServicerContext[_auth_service_pb2.SwitchOrganizationRequest, _abc.Awaitable[_auth_service_pb2.SwitchOrganizationResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.SwitchOrganizationResponse]:
-        """Makes another organization the active one and gives tokens for it. Fails
+        """Makes another organization the active one and returns tokens for it. Fails
         if the caller is not a member.
         """
 
@@ -108,7 +116,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.ListSessionsRequest,
         context: _aio.ServicerContext[_auth_service_pb2.ListSessionsRequest, _abc.Awaitable[_auth_service_pb2.ListSessionsResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.ListSessionsResponse]:
-        """Lists the caller's sessions that still hold, newest first."""
+        """Lists the caller's active sessions, newest first."""
 
     @_abc_1.abstractmethod
     def RevokeSession(
@@ -124,8 +132,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.ForgotPasswordRequest,
         context: _aio.ServicerContext[_auth_service_pb2.ForgotPasswordRequest, _abc.Awaitable[_auth_service_pb2.ForgotPasswordResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.ForgotPasswordResponse]:
-        """Mails a link with which a new password can be chosen. The answer and its
-        time are the same whether or not the address has an account.
+        """Mails a link to reset the password. The response and its timing are the
+        same whether or not the address has an account.
         """
 
     @_abc_1.abstractmethod
@@ -134,7 +142,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.ResetPasswordRequest,
         context: _aio.ServicerContext[_auth_service_pb2.ResetPasswordRequest, _abc.Awaitable[_auth_service_pb2.ResetPasswordResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.ResetPasswordResponse]:
-        """Sets a new password with a token from the mail and ends all sessions."""
+        """Sets a new password with the token from the mail and ends all sessions."""
 
     @_abc_1.abstractmethod
     def VerifyEmail(
@@ -142,7 +150,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.VerifyEmailRequest,
         context: _aio.ServicerContext[_auth_service_pb2.VerifyEmailRequest, _abc.Awaitable[_auth_service_pb2.VerifyEmailResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.VerifyEmailResponse]:
-        """Proves an address with a token from the mail."""
+        """Verifies an email address with the token from the mail."""
 
     @_abc_1.abstractmethod
     def GetJsonWebKeySet(
@@ -150,6 +158,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.GetJsonWebKeySetRequest,
         context: _aio.ServicerContext[_auth_service_pb2.GetJsonWebKeySetRequest, _abc.Awaitable[_auth_service_pb2.GetJsonWebKeySetResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.GetJsonWebKeySetResponse]:
-        """Publishes the keys that verify our tokens (RFC 7517)."""
+        """Returns the public keys that verify access tokens, as a JSON Web Key Set
+        (RFC 7517).
+        """
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _aio.Server) -> None: ...

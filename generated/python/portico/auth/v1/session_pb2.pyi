@@ -19,7 +19,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Session(_message.Message):
-    """A sign-in that still holds."""
+    """An active session of a person."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -32,27 +32,27 @@ class Session(_message.Message):
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUIDv7."""
+    """The ID of the session, a UUIDv7."""
     user_agent: _builtins.str
-    """The client as it named itself."""
+    """The User-Agent of the client that signed in."""
     ip_address: _builtins.str
-    """The address it signed in from."""
+    """The IP address that the client signed in from."""
     current: _builtins.bool
-    """Whether it is the session of this very call."""
+    """Whether this is the session of the current call."""
     organization_id: _builtins.str
-    """The organization that is active in it; empty if none is."""
+    """The ID of the active organization. Empty if none is active."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the person signed in."""
 
     @_builtins.property
     def last_used_at(self) -> _timestamp_pb2.Timestamp:
-        """When its tokens were last refreshed."""
+        """When the tokens were last refreshed."""
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """When it ends if it is not used: 7 days after the last use, 30 days after
-        sign-in at the latest.
+        """When the session expires: 7 days after its last use, at most 30 days after
+        sign-in.
         """
 
     def __init__(

@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetHealthRequest(_message.Message):
-    """Asks whether the core runs."""
+    """Requests the liveness of the core."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,7 +37,7 @@ Global___GetHealthRequest: _TypeAlias = GetHealthRequest  # noqa: Y015
 
 @_typing.final
 class GetHealthResponse(_message.Message):
-    """Says that the core runs."""
+    """Reports that the core is running."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -46,7 +46,7 @@ class GetHealthResponse(_message.Message):
     status: _builtins.str
     """Always "ok"."""
     version: _builtins.str
-    """The version of Portico that runs."""
+    """The version of Portico that is running."""
     def __init__(
         self,
         *,
@@ -63,7 +63,7 @@ Global___GetHealthResponse: _TypeAlias = GetHealthResponse  # noqa: Y015
 
 @_typing.final
 class GetReadinessRequest(_message.Message):
-    """Asks whether each dependency answers."""
+    """Requests the readiness of the platform."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -80,17 +80,17 @@ Global___GetReadinessRequest: _TypeAlias = GetReadinessRequest  # noqa: Y015
 
 @_typing.final
 class GetReadinessResponse(_message.Message):
-    """Names each dependency and its state."""
+    """Reports the status of each dependency."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     STATUS_FIELD_NUMBER: _builtins.int
     DEPENDENCIES_FIELD_NUMBER: _builtins.int
     status: _builtins.str
-    """"ok" when every dependency answers."""
+    """Always "ok": the call fails otherwise."""
     @_builtins.property
     def dependencies(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dependency]:
-        """Every dependency, in the order in which it was tried."""
+        """The dependencies, in the order in which they were checked."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ Global___GetReadinessResponse: _TypeAlias = GetReadinessResponse  # noqa: Y015
 
 @_typing.final
 class Dependency(_message.Message):
-    """One thing that the platform needs."""
+    """A dependency of the platform."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -116,11 +116,11 @@ class Dependency(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     LATENCY_MS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """"postgresql", "valkey", "authorize", "ratelimit" or "workers"."""
+    """The name: "postgresql", "valkey", "authorize", "ratelimit" or "workers"."""
     status: _builtins.str
-    """"ok" or "unavailable"."""
+    """The status: "ok" or "unavailable"."""
     latency_ms: _builtins.float
-    """How long the answer took, in milliseconds."""
+    """The response time, in milliseconds."""
     def __init__(
         self,
         *,

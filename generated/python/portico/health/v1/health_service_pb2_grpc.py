@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class HealthServiceStub:
-    """Says whether the platform is alive and able to work.
+    """Reports whether the platform is alive and ready.
     """
 
     def __init__(self, channel):
@@ -48,19 +48,19 @@ class HealthServiceStub:
 
 
 class HealthServiceServicer:
-    """Says whether the platform is alive and able to work.
+    """Reports whether the platform is alive and ready.
     """
 
     def GetHealth(self, request, context):
-        """Answers as long as the core runs.
+        """Returns "ok" while the core is running.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetReadiness(self, request, context):
-        """Tries each dependency. Fails with NOT_READY (503) if one of them does not
-        answer; the failed ones are named in the error's details.
+        """Checks each dependency. Fails with NOT_READY (503) if one of them does not
+        respond; the error's details name the failed ones.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,7 +88,7 @@ def add_HealthServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class HealthService:
-    """Says whether the platform is alive and able to work.
+    """Reports whether the platform is alive and ready.
     """
 
     @staticmethod

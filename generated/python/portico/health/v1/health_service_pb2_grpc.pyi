@@ -13,18 +13,18 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class HealthServiceStub:
-    """Says whether the platform is alive and able to work."""
+    """Reports whether the platform is alive and ready."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetHealth: _aio.UnaryUnaryMultiCallable[_health_service_pb2.GetHealthRequest, _health_service_pb2.GetHealthResponse]
-    """Answers as long as the core runs."""
+    """Returns "ok" while the core is running."""
     GetReadiness: _aio.UnaryUnaryMultiCallable[_health_service_pb2.GetReadinessRequest, _health_service_pb2.GetReadinessResponse]
-    """Tries each dependency. Fails with NOT_READY (503) if one of them does not
-    answer; the failed ones are named in the error's details.
+    """Checks each dependency. Fails with NOT_READY (503) if one of them does not
+    respond; the error's details name the failed ones.
     """
 
 class HealthServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Says whether the platform is alive and able to work."""
+    """Reports whether the platform is alive and ready."""
 
     @_abc_1.abstractmethod
     def GetHealth(
@@ -32,7 +32,7 @@ class HealthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _health_service_pb2.GetHealthRequest,
         context: _aio.ServicerContext[_health_service_pb2.GetHealthRequest, _abc.Awaitable[_health_service_pb2.GetHealthResponse]],
     ) -> _abc.Awaitable[_health_service_pb2.GetHealthResponse]:
-        """Answers as long as the core runs."""
+        """Returns "ok" while the core is running."""
 
     @_abc_1.abstractmethod
     def GetReadiness(
@@ -40,8 +40,8 @@ class HealthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _health_service_pb2.GetReadinessRequest,
         context: _aio.ServicerContext[_health_service_pb2.GetReadinessRequest, _abc.Awaitable[_health_service_pb2.GetReadinessResponse]],
     ) -> _abc.Awaitable[_health_service_pb2.GetReadinessResponse]:
-        """Tries each dependency. Fails with NOT_READY (503) if one of them does not
-        answer; the failed ones are named in the error's details.
+        """Checks each dependency. Fails with NOT_READY (503) if one of them does not
+        respond; the error's details name the failed ones.
         """
 
 def add_HealthServiceServicer_to_server(servicer: HealthServiceServicer, server: _aio.Server) -> None: ...

@@ -22,8 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ApiKeyImport(_message.Message):
-    """Describes a key that another system made. Its secret, 16 to 512 visible
-    ASCII characters, is not known here; only a hash of it is.
+    """Describes a key that another system issued. The platform receives a hash of
+    its secret, which has 16 to 512 visible ASCII characters, and never the
+    secret itself.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -38,36 +39,36 @@ class ApiKeyImport(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     BCRYPT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What people call the key, 1 to 100 characters."""
+    """The display name of the key, 1 to 100 characters."""
     prefix: _builtins.str
-    """The start of the secret, by which it is found: 6 to 32 visible ASCII
-    characters. None may start with "pk_", and none may be the start of
-    another one that was imported.
+    """The first characters of the secret, by which the key is looked up: 6 to 32
+    visible ASCII characters. It must not start with "pk_", and no imported
+    prefix may be the start of another one.
     """
     hmac_sha256: _builtins.bytes
-    """HMAC-SHA-256 of the secret under the request's hmac_key: 32 bytes."""
+    """The HMAC-SHA-256 of the secret with the request's hmac_key, 32 bytes."""
     sha256: _builtins.bytes
-    """SHA-256 of the secret: 32 bytes."""
+    """The SHA-256 of the secret, 32 bytes."""
     bcrypt: _builtins.str
-    """bcrypt of the secret, or of its first 72 characters: "$2b$", "$2a$" or
-    "$2y$", of cost 4 to 14.
+    """The bcrypt hash of the secret, or of its first 72 characters: "$2b$",
+    "$2a$" or "$2y$", with a cost of 4 to 14.
     """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the key may do: 1 to 50 permissions."""
+        """The permissions of the key, 1 to 50."""
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """From when on the key is refused; in the future. Not set: never."""
+        """When the key expires, in the future. If not set, it never does."""
 
     @_builtins.property
     def limits(self) -> _api_key_pb2.ApiKeyLimits:
-        """The key's own limits."""
+        """The rate limits of the key itself."""
 
     @_builtins.property
     def allowed_cidrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The networks that the key may be used from, at most 50, in CIDR form with
-        no bits set behind the prefix: "192.0.2.0/24". None: from anywhere.
+        """The networks that the key may be used from, at most 50, in CIDR notation
+        without host bits: "192.0.2.0/24". If empty, it may be used from anywhere.
         """
 
     def __init__(

@@ -21,8 +21,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ApiKey(_message.Message):
-    """A credential of an organization's program. The secret is shown once, when
-    the key is created or rotated; afterwards only its prefix is known.
+    """A credential with which a program acts for an organization. The secret is
+    returned once, when the key is created or rotated; afterwards only its prefix
+    is visible.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -45,26 +46,28 @@ class ApiKey(_message.Message):
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
     USE_COUNT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUIDv7."""
+    """The ID of the key, a UUIDv7."""
     organization_id: _builtins.str
-    """The organization that owns the key."""
+    """The ID of the organization that owns the key."""
     name: _builtins.str
-    """What people call the key."""
+    """The display name of the key."""
     prefix: _builtins.str
-    """The start of the secret, enough to recognise it: "pk_live_3fX9Ab"."""
+    """The first characters of the secret, to recognize it by: "pk_live_3fX9Ab"."""
     status: _builtins.str
-    """"active", "expired" or "revoked"."""
+    """The status: "active", "expired" or "revoked"."""
     created_by: _builtins.str
-    """The person who created the key."""
+    """The ID of the person who created the key."""
     use_count: _builtins.int
-    """How many requests were let in with the key; a few seconds late."""
+    """The number of requests that were admitted with the key. Updated with a
+    delay of a few seconds.
+    """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the key may do, for example "webhooks:read"."""
+        """The permissions of the key, for example "webhooks:read"."""
 
     @_builtins.property
     def limits(self) -> Global___ApiKeyLimits:
-        """The key's own limits; a window that is not set has none."""
+        """The rate limits of the key itself. A window that is not set has no limit."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -76,29 +79,29 @@ class ApiKey(_message.Message):
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """From when on the key is refused. Not set: it never expires."""
+        """When the key expires. Not set if it never does."""
 
     @_builtins.property
     def revoked_at(self) -> _timestamp_pb2.Timestamp:
-        """When the key was revoked."""
+        """When the key was revoked. Not set if it was not."""
 
     @_builtins.property
     def rotated_at(self) -> _timestamp_pb2.Timestamp:
-        """When the secret was last rotated."""
+        """When the secret was last rotated. Not set if it never was."""
 
     @_builtins.property
     def previous_secret_expires_at(self) -> _timestamp_pb2.Timestamp:
-        """Until when the secret from before the last rotation is still accepted."""
+        """When the previous secret stops being accepted. Not set if there is none."""
 
     @_builtins.property
     def allowed_cidrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The networks that the key may be used from, in CIDR form and normalised:
-        "192.0.2.0/24", "2001:db8::/32". None: from anywhere.
+        """The networks that the key may be used from, in normalized CIDR notation:
+        "192.0.2.0/24", "2001:db8::/32". Empty if it may be used from anywhere.
         """
 
     @_builtins.property
     def last_used_at(self) -> _timestamp_pb2.Timestamp:
-        """When the key was last used; a few seconds late."""
+        """When the key was last used. Updated with a delay of a few seconds."""
 
     def __init__(
         self,
@@ -131,7 +134,7 @@ Global___ApiKey: _TypeAlias = ApiKey  # noqa: Y015
 
 @_typing.final
 class ApiKeyLimits(_message.Message):
-    """How many requests a key may make, on top of what the tier allows."""
+    """The rate limits of an API key, in addition to those of the tier."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -140,13 +143,13 @@ class ApiKeyLimits(_message.Message):
     PER_DAY_FIELD_NUMBER: _builtins.int
     PER_MONTH_FIELD_NUMBER: _builtins.int
     per_minute: _builtins.int
-    """Requests in a minute, 1 to 1,000,000."""
+    """Requests per minute, 1 to 1,000,000."""
     per_hour: _builtins.int
-    """Requests in an hour, 1 to 10,000,000."""
+    """Requests per hour, 1 to 10,000,000."""
     per_day: _builtins.int
-    """Requests in a day, 1 to 100,000,000."""
+    """Requests per day, 1 to 100,000,000."""
     per_month: _builtins.int
-    """Requests in a month, 1 to 1,000,000,000."""
+    """Requests per month, 1 to 1,000,000,000."""
     def __init__(
         self,
         *,

@@ -35,25 +35,25 @@ class CreateApiKeyRequest(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     ALLOWED_CIDRS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization that will own the key."""
+    """The ID of the organization that will own the key."""
     name: _builtins.str
-    """What people call the key, 1 to 100 characters."""
+    """The display name of the key, 1 to 100 characters."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What the key may do: 1 to 50 permissions, none that the caller lacks."""
+        """The permissions of the key, 1 to 50. The caller must hold each of them."""
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """From when on the key is refused; in the future. Not set: never."""
+        """When the key expires, in the future. If not set, it never does."""
 
     @_builtins.property
     def limits(self) -> _api_key_pb2.ApiKeyLimits:
-        """The key's own limits."""
+        """The rate limits of the key itself."""
 
     @_builtins.property
     def allowed_cidrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The networks that the key may be used from, at most 50, in CIDR form with
-        no bits set behind the prefix: "192.0.2.0/24". None: from anywhere.
+        """The networks that the key may be used from, at most 50, in CIDR notation
+        without host bits: "192.0.2.0/24". If empty, it may be used from anywhere.
         """
 
     def __init__(
@@ -76,14 +76,14 @@ Global___CreateApiKeyRequest: _TypeAlias = CreateApiKeyRequest  # noqa: Y015
 
 @_typing.final
 class CreateApiKeyResponse(_message.Message):
-    """The new key and its secret."""
+    """Returns the new key and its secret."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     API_KEY_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The whole secret, shown only here."""
+    """The whole secret. Not returned again."""
     @_builtins.property
     def api_key(self) -> _api_key_pb2.ApiKey:
         """The key."""
@@ -112,14 +112,15 @@ class ImportApiKeysRequest(_message.Message):
     KEYS_FIELD_NUMBER: _builtins.int
     HMAC_KEY_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization that will own the keys."""
+    """The ID of the organization that will own the keys."""
     hmac_key: _builtins.bytes
-    """The key of the HMACs, 1 to 192 bytes; needed if there are any. It is kept
-    encrypted, until each of these keys was used once, and is never shown.
+    """The HMAC key, 1 to 192 bytes. Required if there are HMAC hashes. It is
+    stored encrypted until each of these keys was used once, and is never
+    returned.
     """
     @_builtins.property
     def keys(self) -> _containers.RepeatedCompositeFieldContainer[_api_key_import_pb2.ApiKeyImport]:
-        """The keys, 1 to 100."""
+        """The keys to import, 1 to 100."""
 
     def __init__(
         self,
@@ -140,7 +141,7 @@ Global___ImportApiKeysRequest: _TypeAlias = ImportApiKeysRequest  # noqa: Y015
 
 @_typing.final
 class ImportApiKeysResponse(_message.Message):
-    """The imported keys."""
+    """Returns the imported keys."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -164,7 +165,7 @@ Global___ImportApiKeysResponse: _TypeAlias = ImportApiKeysResponse  # noqa: Y015
 
 @_typing.final
 class ListApiKeysRequest(_message.Message):
-    """Asks for a page of an organization's keys."""
+    """Requests a page of an organization's keys."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -173,13 +174,13 @@ class ListApiKeysRequest(_message.Message):
     CURSOR_FIELD_NUMBER: _builtins.int
     CREATED_BY_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     limit: _builtins.int
-    """How many at the most, 1 to 100; 20 if not given."""
+    """The maximum number of items to return, 1 to 100. Defaults to 20."""
     cursor: _builtins.str
-    """Where to go on: the nextCursor of the page before."""
+    """The nextCursor of the previous page. Empty for the first page."""
     created_by: _builtins.str
-    """Only keys that this person created, member or not."""
+    """Only keys that this person created, whether or not they are still a member."""
     def __init__(
         self,
         *,
@@ -205,7 +206,7 @@ Global___ListApiKeysRequest: _TypeAlias = ListApiKeysRequest  # noqa: Y015
 
 @_typing.final
 class ListApiKeysResponse(_message.Message):
-    """A page of keys."""
+    """Returns a page of keys."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -213,9 +214,9 @@ class ListApiKeysResponse(_message.Message):
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Where the next page starts; empty at the end."""
+    """The cursor of the next page. Empty on the last page."""
     has_more: _builtins.bool
-    """Whether there is a next page."""
+    """Whether there are more items after this page."""
     @_builtins.property
     def api_keys(self) -> _containers.RepeatedCompositeFieldContainer[_api_key_pb2.ApiKey]:
         """The keys."""
@@ -237,13 +238,13 @@ Global___ListApiKeysResponse: _TypeAlias = ListApiKeysResponse  # noqa: Y015
 
 @_typing.final
 class GetApiKeyRequest(_message.Message):
-    """Names the key to show."""
+    """Names the key to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     API_KEY_ID_FIELD_NUMBER: _builtins.int
     api_key_id: _builtins.str
-    """The key."""
+    """The ID of the key."""
     def __init__(
         self,
         *,
@@ -259,7 +260,7 @@ Global___GetApiKeyRequest: _TypeAlias = GetApiKeyRequest  # noqa: Y015
 
 @_typing.final
 class GetApiKeyResponse(_message.Message):
-    """The key that was asked for."""
+    """Returns the requested key."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -283,7 +284,7 @@ Global___GetApiKeyResponse: _TypeAlias = GetApiKeyResponse  # noqa: Y015
 
 @_typing.final
 class UpdateApiKeyRequest(_message.Message):
-    """Names a key and what to change."""
+    """Describes the changes to a key."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -295,32 +296,34 @@ class UpdateApiKeyRequest(_message.Message):
     ALLOWED_CIDRS_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     api_key_id: _builtins.str
-    """The key."""
+    """The ID of the key."""
     name: _builtins.str
-    """Its new name, 1 to 100 characters."""
+    """The new display name, 1 to 100 characters."""
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Its new scopes, none that the caller lacks."""
+        """The new permissions of the key. The caller must hold each of them."""
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """Its new expiry; in the future. Cleared: it never expires."""
+        """When the key expires, in the future. If cleared, it never does."""
 
     @_builtins.property
     def limits(self) -> _api_key_pb2.ApiKeyLimits:
-        """Its new limits; they replace all of the old ones. Cleared: it has none."""
+        """The new rate limits, which replace all previous ones. If cleared, the key
+        has none of its own.
+        """
 
     @_builtins.property
     def allowed_cidrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The networks that it may be used from, at most 50; they replace the old
-        ones. Cleared, or empty: from anywhere.
+        """The networks that the key may be used from, at most 50, which replace the
+        previous ones. If cleared or empty, it may be used from anywhere.
         """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The names of the fields to change. A field that is named and not set is
-        cleared; without a mask the fields that are set are changed. Over REST the
-        names in the body are the mask.
+        """The fields to change. A field that is named but not set is cleared. Without
+        a mask, the fields that are set are changed. Over REST, the field names in
+        the body are the mask.
         """
 
     def __init__(
@@ -346,7 +349,7 @@ Global___UpdateApiKeyRequest: _TypeAlias = UpdateApiKeyRequest  # noqa: Y015
 
 @_typing.final
 class UpdateApiKeyResponse(_message.Message):
-    """The changed key."""
+    """Returns the updated key."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -376,7 +379,7 @@ class RevokeApiKeyRequest(_message.Message):
 
     API_KEY_ID_FIELD_NUMBER: _builtins.int
     api_key_id: _builtins.str
-    """The key."""
+    """The ID of the key."""
     def __init__(
         self,
         *,
@@ -392,7 +395,7 @@ Global___RevokeApiKeyRequest: _TypeAlias = RevokeApiKeyRequest  # noqa: Y015
 
 @_typing.final
 class RevokeApiKeyResponse(_message.Message):
-    """The revoked key."""
+    """Returns the revoked key."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -416,16 +419,16 @@ Global___RevokeApiKeyResponse: _TypeAlias = RevokeApiKeyResponse  # noqa: Y015
 
 @_typing.final
 class RotateApiKeyRequest(_message.Message):
-    """Names the key whose secret is replaced."""
+    """Names the key whose secret to replace."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     API_KEY_ID_FIELD_NUMBER: _builtins.int
     OVERLAP_SECONDS_FIELD_NUMBER: _builtins.int
     api_key_id: _builtins.str
-    """The key."""
+    """The ID of the key."""
     overlap_seconds: _builtins.int
-    """How long the old secret stays valid, in seconds: 0 to 604800 (7 days)."""
+    """How long the old secret stays valid, in seconds: 0 to 604,800 (7 days)."""
     def __init__(
         self,
         *,
@@ -442,14 +445,14 @@ Global___RotateApiKeyRequest: _TypeAlias = RotateApiKeyRequest  # noqa: Y015
 
 @_typing.final
 class RotateApiKeyResponse(_message.Message):
-    """The key and its new secret."""
+    """Returns the key and its new secret."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     API_KEY_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The whole new secret, shown only here."""
+    """The whole new secret. Not returned again."""
     @_builtins.property
     def api_key(self) -> _api_key_pb2.ApiKey:
         """The key."""
@@ -492,7 +495,7 @@ Global___VerifyApiKeyRequest: _TypeAlias = VerifyApiKeyRequest  # noqa: Y015
 
 @_typing.final
 class VerifyApiKeyResponse(_message.Message):
-    """Says whose a secret is."""
+    """Returns the key that the secret belongs to."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -501,7 +504,7 @@ class VerifyApiKeyResponse(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     TIER_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
-    """A token of the platform's own that stands for the key."""
+    """An access token of the platform that represents the key."""
     tier: _builtins.str
     """The tier of the organization: "free", "basic", "pro" or "enterprise"."""
     @_builtins.property
@@ -510,7 +513,7 @@ class VerifyApiKeyResponse(_message.Message):
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """Until when the token is valid and the answer may be kept."""
+        """When the token expires, and until when the response may be cached."""
 
     def __init__(
         self,
@@ -537,7 +540,7 @@ class BatchVerifyApiKeysRequest(_message.Message):
     SECRETS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def secrets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The whole secrets, 1 to 100, as the clients sent them."""
+        """The whole secrets, as the clients sent them, 1 to 100."""
 
     def __init__(
         self,
@@ -554,14 +557,14 @@ Global___BatchVerifyApiKeysRequest: _TypeAlias = BatchVerifyApiKeysRequest  # no
 
 @_typing.final
 class BatchVerifyApiKeysResponse(_message.Message):
-    """Says whose the secrets are."""
+    """Returns a result for each secret."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     VERIFICATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def verifications(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApiKeyVerification]:
-        """An answer for each secret, in the order of the request."""
+        """The results, in the order of the request."""
 
     def __init__(
         self,
@@ -578,17 +581,17 @@ Global___BatchVerifyApiKeysResponse: _TypeAlias = BatchVerifyApiKeysResponse  # 
 
 @_typing.final
 class ApiKeyVerification(_message.Message):
-    """Says whose one of many secrets is, or why nobody's."""
+    """The result for one secret."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     VERIFIED_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     refused: _builtins.str
-    """Why it is refused: always "API_KEY_INVALID", whatever is wrong with it."""
+    """The reason why the secret is rejected, always "API_KEY_INVALID"."""
     @_builtins.property
     def verified(self) -> Global___VerifyApiKeyResponse:
-        """Whose the secret is."""
+        """The secret is valid and belongs to this key."""
 
     def __init__(
         self,
@@ -608,14 +611,14 @@ Global___ApiKeyVerification: _TypeAlias = ApiKeyVerification  # noqa: Y015
 
 @_typing.final
 class RecordApiKeyUsesRequest(_message.Message):
-    """Carries how often keys were used since the last batch."""
+    """Reports how often keys were used since the last batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     USES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApiKeyUses]:
-        """What to add, 1 to 1,000 keys."""
+        """The uses to add, of 1 to 1,000 keys."""
 
     def __init__(
         self,
@@ -640,12 +643,12 @@ class ApiKeyUses(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
     api_key_id: _builtins.str
-    """The key."""
+    """The ID of the key."""
     count: _builtins.int
-    """How many requests were let in with it, at least 1."""
+    """The number of requests that were admitted with the key, at least 1."""
     @_builtins.property
     def last_used_at(self) -> _timestamp_pb2.Timestamp:
-        """When the last of them was."""
+        """When the last of these requests was made."""
 
     def __init__(
         self,
@@ -664,7 +667,7 @@ Global___ApiKeyUses: _TypeAlias = ApiKeyUses  # noqa: Y015
 
 @_typing.final
 class RecordApiKeyUsesResponse(_message.Message):
-    """The uses are counted."""
+    """Confirms that the uses are counted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ApiKeyServiceStub:
-    """Creates, shows, changes and revokes the API keys of an organization.
+    """Manages the API keys of an organization.
     """
 
     def __init__(self, channel):
@@ -88,21 +88,21 @@ class ApiKeyServiceStub:
 
 
 class ApiKeyServiceServicer:
-    """Creates, shows, changes and revokes the API keys of an organization.
+    """Manages the API keys of an organization.
     """
 
     def CreateApiKey(self, request, context):
-        """Creates a key and shows its secret, once.
+        """Creates a key and returns its secret, once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ImportApiKeys(self, request, context):
-        """Imports keys that another system made, all of them or none, so that their
-        secrets go on working. Fails if a prefix is taken, or if no owner of the
-        organization has allowed the import (allow_key_import). The owners are
-        informed by mail.
+        """Imports keys that another system issued, so that their secrets continue to
+        work. Either all keys are imported or none. Fails if a prefix is taken, or
+        if no owner of the organization has allowed the import (allow_key_import).
+        Notifies the owners by mail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,56 +116,58 @@ class ApiKeyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetApiKey(self, request, context):
-        """Shows a key.
+        """Returns a key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateApiKey(self, request, context):
-        """Changes the fields that are given. Fails if the key is revoked, or if it
-        has a scope that the caller lacks. Pending invitations of the key to roles
-        that it can no longer grant are revoked.
+        """Updates the given fields of a key. Fails if the key is revoked, or if it
+        has a scope that the caller lacks. Revokes the key's pending invitations to
+        roles that it can no longer grant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiKey(self, request, context):
-        """Revokes a key at once and for good, whatever its scopes, and its pending
-        invitations with it. Fails if it is already revoked.
+        """Revokes a key immediately and permanently, together with its pending
+        invitations. The caller does not need the key's scopes. Fails if the key is
+        already revoked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateApiKey(self, request, context):
-        """Gives a key a new secret and shows it, once. The old secret stays valid
-        for the overlap. Fails if the key is revoked, or if it has a scope that
-        the caller lacks.
+        """Replaces the secret of a key and returns the new one, once. The old secret
+        stays valid during the overlap. Fails if the key is revoked, or if it has a
+        scope that the caller lacks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def VerifyApiKey(self, request, context):
-        """Tells a service of ours whose a secret is, and gives a short-lived token
-        for it. Fails with API_KEY_INVALID, whatever is wrong with the secret.
+        """Verifies a secret for an internal service and returns the key with a
+        short-lived access token. Fails with API_KEY_INVALID, whatever is wrong
+        with the secret.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchVerifyApiKeys(self, request, context):
-        """Tells a service of ours whose many secrets are, with an answer for each.
+        """Verifies many secrets for an internal service, with a result for each.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordApiKeyUses(self, request, context):
-        """Adds to the use counts of keys. Send an idempotency-key: a batch that is
-        repeated with it counts once. Keys that do not exist are passed over.
+        """Adds to the use counts of keys. A batch that is repeated with the same
+        idempotency-key counts once. Keys that do not exist are ignored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -233,7 +235,7 @@ def add_ApiKeyServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ApiKeyService:
-    """Creates, shows, changes and revokes the API keys of an organization.
+    """Manages the API keys of an organization.
     """
 
     @staticmethod

@@ -13,48 +13,50 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ApiKeyServiceStub:
-    """Creates, shows, changes and revokes the API keys of an organization."""
+    """Manages the API keys of an organization."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.CreateApiKeyRequest, _api_key_service_pb2.CreateApiKeyResponse]
-    """Creates a key and shows its secret, once."""
+    """Creates a key and returns its secret, once."""
     ImportApiKeys: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.ImportApiKeysRequest, _api_key_service_pb2.ImportApiKeysResponse]
-    """Imports keys that another system made, all of them or none, so that their
-    secrets go on working. Fails if a prefix is taken, or if no owner of the
-    organization has allowed the import (allow_key_import). The owners are
-    informed by mail.
+    """Imports keys that another system issued, so that their secrets continue to
+    work. Either all keys are imported or none. Fails if a prefix is taken, or
+    if no owner of the organization has allowed the import (allow_key_import).
+    Notifies the owners by mail.
     """
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.ListApiKeysRequest, _api_key_service_pb2.ListApiKeysResponse]
     """Lists the keys of an organization, newest first."""
     GetApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.GetApiKeyRequest, _api_key_service_pb2.GetApiKeyResponse]
-    """Shows a key."""
+    """Returns a key."""
     UpdateApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.UpdateApiKeyRequest, _api_key_service_pb2.UpdateApiKeyResponse]
-    """Changes the fields that are given. Fails if the key is revoked, or if it
-    has a scope that the caller lacks. Pending invitations of the key to roles
-    that it can no longer grant are revoked.
+    """Updates the given fields of a key. Fails if the key is revoked, or if it
+    has a scope that the caller lacks. Revokes the key's pending invitations to
+    roles that it can no longer grant.
     """
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.RevokeApiKeyRequest, _api_key_service_pb2.RevokeApiKeyResponse]
-    """Revokes a key at once and for good, whatever its scopes, and its pending
-    invitations with it. Fails if it is already revoked.
+    """Revokes a key immediately and permanently, together with its pending
+    invitations. The caller does not need the key's scopes. Fails if the key is
+    already revoked.
     """
     RotateApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.RotateApiKeyRequest, _api_key_service_pb2.RotateApiKeyResponse]
-    """Gives a key a new secret and shows it, once. The old secret stays valid
-    for the overlap. Fails if the key is revoked, or if it has a scope that
-    the caller lacks.
+    """Replaces the secret of a key and returns the new one, once. The old secret
+    stays valid during the overlap. Fails if the key is revoked, or if it has a
+    scope that the caller lacks.
     """
     VerifyApiKey: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.VerifyApiKeyRequest, _api_key_service_pb2.VerifyApiKeyResponse]
-    """Tells a service of ours whose a secret is, and gives a short-lived token
-    for it. Fails with API_KEY_INVALID, whatever is wrong with the secret.
+    """Verifies a secret for an internal service and returns the key with a
+    short-lived access token. Fails with API_KEY_INVALID, whatever is wrong
+    with the secret.
     """
     BatchVerifyApiKeys: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.BatchVerifyApiKeysRequest, _api_key_service_pb2.BatchVerifyApiKeysResponse]
-    """Tells a service of ours whose many secrets are, with an answer for each."""
+    """Verifies many secrets for an internal service, with a result for each."""
     RecordApiKeyUses: _aio.UnaryUnaryMultiCallable[_api_key_service_pb2.RecordApiKeyUsesRequest, _api_key_service_pb2.RecordApiKeyUsesResponse]
-    """Adds to the use counts of keys. Send an idempotency-key: a batch that is
-    repeated with it counts once. Keys that do not exist are passed over.
+    """Adds to the use counts of keys. A batch that is repeated with the same
+    idempotency-key counts once. Keys that do not exist are ignored.
     """
 
 class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Creates, shows, changes and revokes the API keys of an organization."""
+    """Manages the API keys of an organization."""
 
     @_abc_1.abstractmethod
     def CreateApiKey(
@@ -62,7 +64,7 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.CreateApiKeyRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.CreateApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.CreateApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.CreateApiKeyResponse]:
-        """Creates a key and shows its secret, once."""
+        """Creates a key and returns its secret, once."""
 
     @_abc_1.abstractmethod
     def ImportApiKeys(
@@ -70,10 +72,10 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.ImportApiKeysRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.ImportApiKeysRequest, _abc.Awaitable[_api_key_service_pb2.ImportApiKeysResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.ImportApiKeysResponse]:
-        """Imports keys that another system made, all of them or none, so that their
-        secrets go on working. Fails if a prefix is taken, or if no owner of the
-        organization has allowed the import (allow_key_import). The owners are
-        informed by mail.
+        """Imports keys that another system issued, so that their secrets continue to
+        work. Either all keys are imported or none. Fails if a prefix is taken, or
+        if no owner of the organization has allowed the import (allow_key_import).
+        Notifies the owners by mail.
         """
 
     @_abc_1.abstractmethod
@@ -90,7 +92,7 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.GetApiKeyRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.GetApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.GetApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.GetApiKeyResponse]:
-        """Shows a key."""
+        """Returns a key."""
 
     @_abc_1.abstractmethod
     def UpdateApiKey(
@@ -98,9 +100,9 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.UpdateApiKeyRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.UpdateApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.UpdateApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.UpdateApiKeyResponse]:
-        """Changes the fields that are given. Fails if the key is revoked, or if it
-        has a scope that the caller lacks. Pending invitations of the key to roles
-        that it can no longer grant are revoked.
+        """Updates the given fields of a key. Fails if the key is revoked, or if it
+        has a scope that the caller lacks. Revokes the key's pending invitations to
+        roles that it can no longer grant.
         """
 
     @_abc_1.abstractmethod
@@ -109,8 +111,9 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.RevokeApiKeyRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.RevokeApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.RevokeApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.RevokeApiKeyResponse]:
-        """Revokes a key at once and for good, whatever its scopes, and its pending
-        invitations with it. Fails if it is already revoked.
+        """Revokes a key immediately and permanently, together with its pending
+        invitations. The caller does not need the key's scopes. Fails if the key is
+        already revoked.
         """
 
     @_abc_1.abstractmethod
@@ -119,9 +122,9 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.RotateApiKeyRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.RotateApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.RotateApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.RotateApiKeyResponse]:
-        """Gives a key a new secret and shows it, once. The old secret stays valid
-        for the overlap. Fails if the key is revoked, or if it has a scope that
-        the caller lacks.
+        """Replaces the secret of a key and returns the new one, once. The old secret
+        stays valid during the overlap. Fails if the key is revoked, or if it has a
+        scope that the caller lacks.
         """
 
     @_abc_1.abstractmethod
@@ -130,8 +133,9 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.VerifyApiKeyRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.VerifyApiKeyRequest, _abc.Awaitable[_api_key_service_pb2.VerifyApiKeyResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.VerifyApiKeyResponse]:
-        """Tells a service of ours whose a secret is, and gives a short-lived token
-        for it. Fails with API_KEY_INVALID, whatever is wrong with the secret.
+        """Verifies a secret for an internal service and returns the key with a
+        short-lived access token. Fails with API_KEY_INVALID, whatever is wrong
+        with the secret.
         """
 
     @_abc_1.abstractmethod
@@ -140,7 +144,7 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.BatchVerifyApiKeysRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.BatchVerifyApiKeysRequest, _abc.Awaitable[_api_key_service_pb2.BatchVerifyApiKeysResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.BatchVerifyApiKeysResponse]:
-        """Tells a service of ours whose many secrets are, with an answer for each."""
+        """Verifies many secrets for an internal service, with a result for each."""
 
     @_abc_1.abstractmethod
     def RecordApiKeyUses(
@@ -148,8 +152,8 @@ class ApiKeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _api_key_service_pb2.RecordApiKeyUsesRequest,
         context: _aio.ServicerContext[_api_key_service_pb2.RecordApiKeyUsesRequest, _abc.Awaitable[_api_key_service_pb2.RecordApiKeyUsesResponse]],
     ) -> _abc.Awaitable[_api_key_service_pb2.RecordApiKeyUsesResponse]:
-        """Adds to the use counts of keys. Send an idempotency-key: a batch that is
-        repeated with it counts once. Keys that do not exist are passed over.
+        """Adds to the use counts of keys. A batch that is repeated with the same
+        idempotency-key counts once. Keys that do not exist are ignored.
         """
 
 def add_ApiKeyServiceServicer_to_server(servicer: ApiKeyServiceServicer, server: _aio.Server) -> None: ...

@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Organization(_message.Message):
-    """A customer's team or company: the tenant. It owns keys and webhooks."""
+    """A team or company of a customer: the tenant, which owns keys and webhooks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -34,26 +34,28 @@ class Organization(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ALLOW_KEY_IMPORT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUIDv7."""
+    """The ID of the organization, a UUIDv7."""
     name: _builtins.str
-    """What people call it."""
+    """The display name of the organization."""
     slug: _builtins.str
-    """Its name in addresses, unique on the platform."""
+    """The name of the organization in URLs, unique on the platform."""
     tier: _builtins.str
-    """How much it may use: "free", "basic", "pro" or "enterprise"."""
+    """The tier, which sets the rate limits: "free", "basic", "pro" or
+    "enterprise".
+    """
     role: _builtins.str
-    """The caller's role in it; empty for an API key."""
+    """The caller's role in the organization. Empty for an API key."""
     allow_key_import: _builtins.bool
-    """Whether administrators of the platform may import API keys into it; off
-    unless an owner allows it.
+    """Whether administrators of the platform may import API keys into the
+    organization. False unless an owner allows it.
     """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was created."""
+        """When the organization was created."""
 
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last changed."""
+        """When the organization last changed."""
 
     def __init__(
         self,
@@ -77,7 +79,7 @@ Global___Organization: _TypeAlias = Organization  # noqa: Y015
 
 @_typing.final
 class Member(_message.Message):
-    """A person's part in an organization."""
+    """The membership of a person in an organization."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -87,13 +89,13 @@ class Member(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     JOINED_AT_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    """The person."""
+    """The ID of the person."""
     email: _builtins.str
-    """The person's address."""
+    """The person's email address."""
     display_name: _builtins.str
-    """The person's name."""
+    """The person's display name."""
     role: _builtins.str
-    """"owner", "admin", "member" or "viewer"."""
+    """The role: "owner", "admin", "member" or "viewer"."""
     @_builtins.property
     def joined_at(self) -> _timestamp_pb2.Timestamp:
         """When the person joined."""
@@ -131,26 +133,26 @@ class Invitation(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     INVITED_BY_API_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUIDv7."""
+    """The ID of the invitation, a UUIDv7."""
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     email: _builtins.str
-    """Who is invited."""
+    """The email address that is invited."""
     role: _builtins.str
     """The role that is offered."""
     status: _builtins.str
-    """"pending", "accepted", "declined", "revoked" or "expired"."""
+    """The status: "pending", "accepted", "declined", "revoked" or "expired"."""
     invited_by: _builtins.str
-    """The person who invited; empty if an API key did."""
+    """The ID of the person who created the invitation. Empty if an API key did."""
     invited_by_api_key: _builtins.str
-    """The API key that invited; empty if a person did."""
+    """The ID of the API key that created the invitation. Empty if a person did."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When the invitation was made."""
+        """When the invitation was created."""
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """Until when it can be accepted: 7 days."""
+        """When the invitation expires, 7 days after it was created."""
 
     def __init__(
         self,
@@ -175,7 +177,7 @@ Global___Invitation: _TypeAlias = Invitation  # noqa: Y015
 
 @_typing.final
 class OrganizationLimits(_message.Message):
-    """What an organization may use beside what its tier allows."""
+    """The rate limits of an organization that differ from those of its tier."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -189,34 +191,38 @@ class OrganizationLimits(_message.Message):
     SHADOW_FIELD_NUMBER: _builtins.int
     SHADOW_RULES_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     multiplier_percent: _builtins.int
-    """What the tier's rates are multiplied with, in hundredths."""
+    """The factor by which the tier's rates are multiplied, in percent."""
     time_zone: _builtins.str
-    """The IANA name of the time zone whose days and months count."""
+    """The time zone of the daily and monthly windows, as an IANA name."""
     shadow: _builtins.bool
-    """Whether limits are only counted and reported, and nothing is refused."""
+    """Whether all limits are in shadow mode: exceeding them is counted and
+    reported, and no request is rejected.
+    """
     @_builtins.property
     def read(self) -> Global___WindowLimits:
-        """In place of the rates for reads; no window of it if the tier's hold."""
+        """The limits for reads, in place of the tier's. Has no window if the tier's
+        limits apply.
+        """
 
     @_builtins.property
     def write(self) -> Global___WindowLimits:
-        """In place of the rates for writes."""
+        """The limits for writes, in place of the tier's."""
 
     @_builtins.property
     def delete(self) -> Global___WindowLimits:
-        """In place of the rates for deletions."""
+        """The limits for deletions, in place of the tier's."""
 
     @_builtins.property
     def pool(self) -> Global___WindowLimits:
-        """For all callers of the organization together; ten times the tier's rate
-        in a minute if not set.
+        """The limits for all callers of the organization together. Defaults to ten
+        times the tier's rate per minute.
         """
 
     @_builtins.property
     def shadow_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The rules that are only counted and reported while the others refuse."""
+        """The limits that are in shadow mode while the others are enforced."""
 
     def __init__(
         self,
@@ -241,8 +247,8 @@ Global___OrganizationLimits: _TypeAlias = OrganizationLimits  # noqa: Y015
 
 @_typing.final
 class WindowLimits(_message.Message):
-    """How much may be used in each window; a window that is not given has the
-    tier's limit, or none.
+    """The number of requests allowed in each window. A window that is not set has
+    the limit of the tier, or none.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -252,13 +258,13 @@ class WindowLimits(_message.Message):
     PER_DAY_FIELD_NUMBER: _builtins.int
     PER_MONTH_FIELD_NUMBER: _builtins.int
     per_minute: _builtins.int
-    """In any 60 seconds."""
+    """Requests in any 60 seconds, 1 to 1,000,000,000."""
     per_hour: _builtins.int
-    """In any hour."""
+    """Requests in any hour, 1 to 1,000,000,000."""
     per_day: _builtins.int
-    """From midnight to midnight in the time zone."""
+    """Requests per calendar day in the time zone, 1 to 1,000,000,000."""
     per_month: _builtins.int
-    """In a month of the calendar in the time zone."""
+    """Requests per calendar month in the time zone, 1 to 1,000,000,000."""
     def __init__(
         self,
         *,

@@ -29,11 +29,11 @@ class CreateOrganizationRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SLUG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """What people call it, 1 to 100 characters."""
+    """The display name, 1 to 100 characters."""
     slug: _builtins.str
-    """Its name in addresses: 2 to 50 of a-z, 0-9 and inner hyphens, and no word
-    that has a meaning of its own there, as "api" or "login" has. Made from the
-    name if it is empty.
+    """The name of the organization in URLs: 2 to 50 characters of a-z, 0-9 and
+    inner hyphens. Reserved words, such as "api" and "login", are not allowed.
+    Derived from the name if empty.
     """
     def __init__(
         self,
@@ -51,7 +51,7 @@ Global___CreateOrganizationRequest: _TypeAlias = CreateOrganizationRequest  # no
 
 @_typing.final
 class CreateOrganizationResponse(_message.Message):
-    """The new organization."""
+    """Returns the new organization."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -75,16 +75,16 @@ Global___CreateOrganizationResponse: _TypeAlias = CreateOrganizationResponse  # 
 
 @_typing.final
 class ListOrganizationsRequest(_message.Message):
-    """Asks for a page of the caller's organizations."""
+    """Requests a page of the caller's organizations."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
-    """How many at the most, 1 to 100; 20 if not given."""
+    """The maximum number of items to return, 1 to 100. Defaults to 20."""
     cursor: _builtins.str
-    """Where to go on: the nextCursor of the page before."""
+    """The nextCursor of the previous page. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -103,7 +103,7 @@ Global___ListOrganizationsRequest: _TypeAlias = ListOrganizationsRequest  # noqa
 
 @_typing.final
 class ListOrganizationsResponse(_message.Message):
-    """A page of organizations."""
+    """Returns a page of organizations."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -111,9 +111,9 @@ class ListOrganizationsResponse(_message.Message):
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Where the next page starts; empty at the end."""
+    """The cursor of the next page. Empty on the last page."""
     has_more: _builtins.bool
-    """Whether there is a next page."""
+    """Whether there are more items after this page."""
     @_builtins.property
     def organizations(self) -> _containers.RepeatedCompositeFieldContainer[_organization_pb2.Organization]:
         """The organizations."""
@@ -135,13 +135,13 @@ Global___ListOrganizationsResponse: _TypeAlias = ListOrganizationsResponse  # no
 
 @_typing.final
 class GetOrganizationRequest(_message.Message):
-    """Names the organization to show."""
+    """Names the organization to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     def __init__(
         self,
         *,
@@ -157,7 +157,7 @@ Global___GetOrganizationRequest: _TypeAlias = GetOrganizationRequest  # noqa: Y0
 
 @_typing.final
 class GetOrganizationResponse(_message.Message):
-    """The organization that was asked for."""
+    """Returns the requested organization."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -181,7 +181,7 @@ Global___GetOrganizationResponse: _TypeAlias = GetOrganizationResponse  # noqa: 
 
 @_typing.final
 class UpdateOrganizationRequest(_message.Message):
-    """Names an organization and what to change."""
+    """Describes the changes to an organization."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -191,22 +191,23 @@ class UpdateOrganizationRequest(_message.Message):
     ALLOW_KEY_IMPORT_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     name: _builtins.str
-    """Its new name, 1 to 100 characters."""
+    """The new display name, 1 to 100 characters."""
     slug: _builtins.str
-    """Its new slug: 2 to 50 of a-z, 0-9 and inner hyphens, and no word that has
-    a meaning of its own in addresses.
+    """The new slug: 2 to 50 characters of a-z, 0-9 and inner hyphens. Reserved
+    words are not allowed.
     """
     allow_key_import: _builtins.bool
-    """Whether administrators of the platform may import API keys into it, with
-    any scopes. To allow it takes every permission that an owner has.
+    """Whether administrators of the platform may import API keys, with any
+    scopes, into the organization. Allowing it requires every permission of an
+    owner.
     """
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The names of the fields to change. A field that is named and not set is
-        cleared; without a mask the fields that are set are changed. Over REST the
-        names in the body are the mask.
+        """The fields to change. A field that is named but not set is cleared. Without
+        a mask, the fields that are set are changed. Over REST, the field names in
+        the body are the mask.
         """
 
     def __init__(
@@ -239,7 +240,7 @@ Global___UpdateOrganizationRequest: _TypeAlias = UpdateOrganizationRequest  # no
 
 @_typing.final
 class UpdateOrganizationResponse(_message.Message):
-    """The changed organization."""
+    """Returns the updated organization."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -269,7 +270,7 @@ class DeleteOrganizationRequest(_message.Message):
 
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     def __init__(
         self,
         *,
@@ -285,7 +286,7 @@ Global___DeleteOrganizationRequest: _TypeAlias = DeleteOrganizationRequest  # no
 
 @_typing.final
 class DeleteOrganizationResponse(_message.Message):
-    """Says that the organization was deleted."""
+    """Confirms that the organization was deleted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -302,13 +303,13 @@ Global___DeleteOrganizationResponse: _TypeAlias = DeleteOrganizationResponse  # 
 
 @_typing.final
 class GetOrganizationLimitsRequest(_message.Message):
-    """Names the organization whose limits to show."""
+    """Names the organization whose limits to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     def __init__(
         self,
         *,
@@ -324,7 +325,7 @@ Global___GetOrganizationLimitsRequest: _TypeAlias = GetOrganizationLimitsRequest
 
 @_typing.final
 class GetOrganizationLimitsResponse(_message.Message):
-    """The limits that were asked for."""
+    """Returns the requested limits."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -348,7 +349,7 @@ Global___GetOrganizationLimitsResponse: _TypeAlias = GetOrganizationLimitsRespon
 
 @_typing.final
 class UpdateOrganizationLimitsRequest(_message.Message):
-    """Names an organization and all of its limits."""
+    """Describes the limits of an organization, which replace the previous ones."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -362,37 +363,39 @@ class UpdateOrganizationLimitsRequest(_message.Message):
     SHADOW_FIELD_NUMBER: _builtins.int
     SHADOW_RULES_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     multiplier_percent: _builtins.int
-    """What the tier's rates are multiplied with, in hundredths: 1 to 100000;
-    100, which changes nothing, if not given.
+    """The factor by which the tier's rates are multiplied, in percent: 1 to
+    100,000. Defaults to 100, which changes nothing.
     """
     time_zone: _builtins.str
-    """The IANA name of the time zone whose days and months count, for example
-    "Europe/Berlin"; "UTC" if not given.
+    """The time zone of the daily and monthly windows, as an IANA name, for
+    example "Europe/Berlin". Defaults to "UTC".
     """
     shadow: _builtins.bool
-    """Whether limits are only counted and reported, and nothing is refused."""
+    """Whether all limits are in shadow mode: exceeding them is counted and
+    reported, and no request is rejected.
+    """
     @_builtins.property
     def read(self) -> _organization_pb2.WindowLimits:
-        """In place of the rates for reads."""
+        """The limits for reads, in place of the tier's."""
 
     @_builtins.property
     def write(self) -> _organization_pb2.WindowLimits:
-        """In place of the rates for writes."""
+        """The limits for writes, in place of the tier's."""
 
     @_builtins.property
     def delete(self) -> _organization_pb2.WindowLimits:
-        """In place of the rates for deletions."""
+        """The limits for deletions, in place of the tier's."""
 
     @_builtins.property
     def pool(self) -> _organization_pb2.WindowLimits:
-        """For all callers of the organization together."""
+        """The limits for all callers of the organization together."""
 
     @_builtins.property
     def shadow_rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The rules that are only counted and reported while the others refuse:
-        "read", "write", "delete" or "pool", or one window of it, as in
+        """The limits that are in shadow mode while the others are enforced: "read",
+        "write", "delete" or "pool", or one window of these, for example
         "read.minute" (burst, minute, hour, day or month; a pool has no burst).
         """
 
@@ -421,7 +424,7 @@ Global___UpdateOrganizationLimitsRequest: _TypeAlias = UpdateOrganizationLimitsR
 
 @_typing.final
 class UpdateOrganizationLimitsResponse(_message.Message):
-    """The changed limits."""
+    """Returns the updated limits."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -445,7 +448,7 @@ Global___UpdateOrganizationLimitsResponse: _TypeAlias = UpdateOrganizationLimits
 
 @_typing.final
 class ListMembersRequest(_message.Message):
-    """Asks for a page of an organization's members."""
+    """Requests a page of an organization's members."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -453,11 +456,11 @@ class ListMembersRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     limit: _builtins.int
-    """How many at the most, 1 to 100; 20 if not given."""
+    """The maximum number of items to return, 1 to 100. Defaults to 20."""
     cursor: _builtins.str
-    """Where to go on: the nextCursor of the page before."""
+    """The nextCursor of the previous page. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -477,7 +480,7 @@ Global___ListMembersRequest: _TypeAlias = ListMembersRequest  # noqa: Y015
 
 @_typing.final
 class ListMembersResponse(_message.Message):
-    """A page of members."""
+    """Returns a page of members."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -485,9 +488,9 @@ class ListMembersResponse(_message.Message):
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Where the next page starts; empty at the end."""
+    """The cursor of the next page. Empty on the last page."""
     has_more: _builtins.bool
-    """Whether there is a next page."""
+    """Whether there are more items after this page."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[_organization_pb2.Member]:
         """The members."""
@@ -509,7 +512,7 @@ Global___ListMembersResponse: _TypeAlias = ListMembersResponse  # noqa: Y015
 
 @_typing.final
 class UpdateMemberRequest(_message.Message):
-    """Names a member and the role to give."""
+    """Names a member and the new role."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -518,16 +521,16 @@ class UpdateMemberRequest(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     user_id: _builtins.str
-    """The member."""
+    """The ID of the member."""
     role: _builtins.str
-    """"owner", "admin", "member" or "viewer"."""
+    """The new role: "owner", "admin", "member" or "viewer"."""
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The names of the fields to change. A field that is named and not set is
-        cleared; without a mask the fields that are set are changed. Over REST the
-        names in the body are the mask.
+        """The fields to change. A field that is named but not set is cleared. Without
+        a mask, the fields that are set are changed. Over REST, the field names in
+        the body are the mask.
         """
 
     def __init__(
@@ -548,7 +551,7 @@ Global___UpdateMemberRequest: _TypeAlias = UpdateMemberRequest  # noqa: Y015
 
 @_typing.final
 class UpdateMemberResponse(_message.Message):
-    """The changed member."""
+    """Returns the updated member."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -579,9 +582,9 @@ class RemoveMemberRequest(_message.Message):
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     user_id: _builtins.str
-    """The member."""
+    """The ID of the member."""
     def __init__(
         self,
         *,
@@ -598,18 +601,20 @@ Global___RemoveMemberRequest: _TypeAlias = RemoveMemberRequest  # noqa: Y015
 
 @_typing.final
 class RemoveMemberResponse(_message.Message):
-    """What the removed member leaves behind."""
+    """Returns what the removed member leaves behind."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     API_KEY_IDS_FIELD_NUMBER: _builtins.int
     HAS_MORE_API_KEYS_FIELD_NUMBER: _builtins.int
     has_more_api_keys: _builtins.bool
-    """Whether there are more; ListApiKeys with created_by lists all of them."""
+    """Whether there are more such keys. ListApiKeys with created_by lists all of
+    them.
+    """
     @_builtins.property
     def api_key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """API keys of the organization that they created and that are not revoked,
-        the newest first, 100 at most.
+        """The IDs of the API keys of the organization that the member created and
+        that are not revoked, newest first, at most 100.
         """
 
     def __init__(
@@ -634,7 +639,7 @@ class LeaveOrganizationRequest(_message.Message):
 
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     def __init__(
         self,
         *,
@@ -650,7 +655,7 @@ Global___LeaveOrganizationRequest: _TypeAlias = LeaveOrganizationRequest  # noqa
 
 @_typing.final
 class LeaveOrganizationResponse(_message.Message):
-    """Says that the caller is no longer a member."""
+    """Confirms that the caller is no longer a member."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -667,16 +672,16 @@ Global___LeaveOrganizationResponse: _TypeAlias = LeaveOrganizationResponse  # no
 
 @_typing.final
 class AppointOwnerRequest(_message.Message):
-    """Names an organization without an owner and who becomes its owner."""
+    """Names an organization without an active owner and the person to appoint."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     user_id: _builtins.str
-    """The person; their account is active."""
+    """The ID of the person, whose account must be active."""
     def __init__(
         self,
         *,
@@ -693,7 +698,7 @@ Global___AppointOwnerRequest: _TypeAlias = AppointOwnerRequest  # noqa: Y015
 
 @_typing.final
 class AppointOwnerResponse(_message.Message):
-    """The new owner."""
+    """Returns the new owner."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -717,7 +722,7 @@ Global___AppointOwnerResponse: _TypeAlias = AppointOwnerResponse  # noqa: Y015
 
 @_typing.final
 class CreateInvitationRequest(_message.Message):
-    """Whom to invite, and as what."""
+    """Describes the invitation to create."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -725,12 +730,12 @@ class CreateInvitationRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     email: _builtins.str
-    """The address to invite."""
+    """The email address to invite."""
     role: _builtins.str
-    """"owner", "admin", "member" or "viewer"; none with more than the caller's
-    permissions.
+    """The role to offer: "owner", "admin", "member" or "viewer". It must not have
+    permissions that the caller lacks.
     """
     def __init__(
         self,
@@ -749,7 +754,7 @@ Global___CreateInvitationRequest: _TypeAlias = CreateInvitationRequest  # noqa: 
 
 @_typing.final
 class CreateInvitationResponse(_message.Message):
-    """The new invitation."""
+    """Returns the new invitation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -773,7 +778,7 @@ Global___CreateInvitationResponse: _TypeAlias = CreateInvitationResponse  # noqa
 
 @_typing.final
 class ListInvitationsRequest(_message.Message):
-    """Asks for a page of an organization's invitations."""
+    """Requests a page of an organization's invitations."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -781,11 +786,11 @@ class ListInvitationsRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     limit: _builtins.int
-    """How many at the most, 1 to 100; 20 if not given."""
+    """The maximum number of items to return, 1 to 100. Defaults to 20."""
     cursor: _builtins.str
-    """Where to go on: the nextCursor of the page before."""
+    """The nextCursor of the previous page. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -805,7 +810,7 @@ Global___ListInvitationsRequest: _TypeAlias = ListInvitationsRequest  # noqa: Y0
 
 @_typing.final
 class ListInvitationsResponse(_message.Message):
-    """A page of invitations."""
+    """Returns a page of invitations."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -813,9 +818,9 @@ class ListInvitationsResponse(_message.Message):
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Where the next page starts; empty at the end."""
+    """The cursor of the next page. Empty on the last page."""
     has_more: _builtins.bool
-    """Whether there is a next page."""
+    """Whether there are more items after this page."""
     @_builtins.property
     def invitations(self) -> _containers.RepeatedCompositeFieldContainer[_organization_pb2.Invitation]:
         """The invitations."""
@@ -837,13 +842,13 @@ Global___ListInvitationsResponse: _TypeAlias = ListInvitationsResponse  # noqa: 
 
 @_typing.final
 class RevokeInvitationRequest(_message.Message):
-    """Names the invitation to take back."""
+    """Names the invitation to revoke."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     INVITATION_ID_FIELD_NUMBER: _builtins.int
     invitation_id: _builtins.str
-    """The invitation."""
+    """The ID of the invitation."""
     def __init__(
         self,
         *,
@@ -859,7 +864,7 @@ Global___RevokeInvitationRequest: _TypeAlias = RevokeInvitationRequest  # noqa: 
 
 @_typing.final
 class RevokeInvitationResponse(_message.Message):
-    """Says that the invitation was taken back."""
+    """Confirms that the invitation was revoked."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -876,13 +881,13 @@ Global___RevokeInvitationResponse: _TypeAlias = RevokeInvitationResponse  # noqa
 
 @_typing.final
 class AcceptInvitationRequest(_message.Message):
-    """The token from the mail."""
+    """Carries the token from the mail."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """From the mail; good once, for 7 days."""
+    """The token from the mail. Valid once, for 7 days."""
     def __init__(
         self,
         *,
@@ -898,7 +903,7 @@ Global___AcceptInvitationRequest: _TypeAlias = AcceptInvitationRequest  # noqa: 
 
 @_typing.final
 class AcceptInvitationResponse(_message.Message):
-    """The organization that was joined."""
+    """Returns the organization that the caller joined."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -922,13 +927,13 @@ Global___AcceptInvitationResponse: _TypeAlias = AcceptInvitationResponse  # noqa
 
 @_typing.final
 class DeclineInvitationRequest(_message.Message):
-    """The token from the mail."""
+    """Carries the token from the mail."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOKEN_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """From the mail; good once, for 7 days."""
+    """The token from the mail. Valid once, for 7 days."""
     def __init__(
         self,
         *,
@@ -944,7 +949,7 @@ Global___DeclineInvitationRequest: _TypeAlias = DeclineInvitationRequest  # noqa
 
 @_typing.final
 class DeclineInvitationResponse(_message.Message):
-    """Says that the invitation was declined."""
+    """Confirms that the invitation was declined."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OrganizationServiceStub:
-    """Creates organizations and keeps their members and invitations.
+    """Manages organizations, their members and their invitations.
     """
 
     def __init__(self, channel):
@@ -123,7 +123,7 @@ class OrganizationServiceStub:
 
 
 class OrganizationServiceServicer:
-    """Creates organizations and keeps their members and invitations.
+    """Manages organizations, their members and their invitations.
     """
 
     def CreateOrganization(self, request, context):
@@ -135,46 +135,48 @@ class OrganizationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListOrganizations(self, request, context):
-        """Lists the organizations that the caller belongs to, newest first.
+        """Lists the organizations that the caller is a member of, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrganization(self, request, context):
-        """Shows an organization.
+        """Returns an organization.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateOrganization(self, request, context):
-        """Changes the given fields of an organization. Fails if the slug is taken,
-        or if the import of keys is allowed by somebody who lacks a permission
-        that an owner has.
+        """Updates the given fields of an organization. Fails if the slug is taken.
+        Fails if a caller who lacks a permission of an owner allows the import of
+        keys.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteOrganization(self, request, context):
-        """Deletes an organization: it disappears, its keys are refused and its
-        webhooks are silent; its row is kept.
+        """Deletes an organization. Its keys are rejected from then on and its
+        webhooks send nothing. The record of the organization is retained.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrganizationLimits(self, request, context):
-        """Shows what an organization may use beside what its tier allows.
+        """Returns the rate limits of an organization that differ from those of its
+        tier.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateOrganizationLimits(self, request, context):
-        """Replaces what an organization may use beside what its tier allows. It
-        holds everywhere within a second. What is not given is the tier's.
+        """Replaces the rate limits of an organization that differ from those of its
+        tier. A limit that is not set is the tier's. The change takes effect
+        everywhere within a second.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,43 +190,44 @@ class OrganizationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMember(self, request, context):
-        """Gives a member another role. Nobody can grant or take what they lack; the
-        last owner who can act stays one. Pending invitations of the member to
-        roles that they can no longer grant are revoked.
+        """Changes the role of a member. Fails if the caller lacks a permission of the
+        old or the new role, or if the member is the last active owner. Revokes the
+        member's pending invitations to roles that they can no longer grant.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RemoveMember(self, request, context):
-        """Removes a member, or the caller. The last owner who can act stays. Pending
-        invitations of the member are revoked; API keys that they created belong
-        to the organization, go on working, and are named in the answer.
+        """Removes a member, who may be the caller. Fails for the last active owner.
+        Revokes the member's pending invitations. API keys that the member created
+        belong to the organization and stay valid; the response lists them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def LeaveOrganization(self, request, context):
-        """Ends the caller's membership, whatever their role. The last owner who can
-        act stays. Pending invitations of the caller are revoked.
+        """Ends the caller's own membership, whatever their role. Fails for the last
+        active owner. Revokes the caller's pending invitations.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AppointOwner(self, request, context):
-        """Gives an organization whose owners are all gone or suspended an owner: one
-        of its members who can act, or anybody if there is none. Nobody appoints
-        themselves. The new owner and all owners and admins are informed by mail.
+        """Appoints an owner for an organization that has no active owner. The person
+        must be an active member, or any active account if the organization has no
+        active members, and cannot be the caller. Notifies the new owner and all
+        owners and admins by mail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateInvitation(self, request, context):
-        """Invites an address and mails it a link. Fails if the address is a member
-        or has a pending invitation.
+        """Invites an email address and mails it a link. Fails if the address belongs
+        to a member or has a pending invitation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -238,24 +241,23 @@ class OrganizationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevokeInvitation(self, request, context):
-        """Takes a pending invitation back. Fails if it is not pending.
+        """Revokes a pending invitation. Fails if it is not pending.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AcceptInvitation(self, request, context):
-        """Joins the organization of an invitation. Fails if the invitation is for
-        another address, is expired or was used before, or if the person or the
-        API key that invited could not grant the role any more.
+        """Accepts an invitation: the caller joins the organization. Fails if the
+        invitation is for another email address, has expired or was used, or if the
+        person or the API key that created it can no longer grant the role.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeclineInvitation(self, request, context):
-        """Declines an invitation, with or without an account. Fails if it is not
-        pending.
+        """Declines an invitation. No account is needed. Fails if it is not pending.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -358,7 +360,7 @@ def add_OrganizationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrganizationService:
-    """Creates organizations and keeps their members and invitations.
+    """Manages organizations, their members and their invitations.
     """
 
     @staticmethod

@@ -13,7 +13,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrganizationServiceStub:
-    """Creates organizations and keeps their members and invitations."""
+    """Manages organizations, their members and their invitations."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.CreateOrganizationRequest, _organization_service_pb2.CreateOrganizationResponse]
@@ -21,65 +21,67 @@ class OrganizationServiceStub:
     is taken.
     """
     ListOrganizations: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.ListOrganizationsRequest, _organization_service_pb2.ListOrganizationsResponse]
-    """Lists the organizations that the caller belongs to, newest first."""
+    """Lists the organizations that the caller is a member of, newest first."""
     GetOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.GetOrganizationRequest, _organization_service_pb2.GetOrganizationResponse]
-    """Shows an organization."""
+    """Returns an organization."""
     UpdateOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateOrganizationRequest, _organization_service_pb2.UpdateOrganizationResponse]
-    """Changes the given fields of an organization. Fails if the slug is taken,
-    or if the import of keys is allowed by somebody who lacks a permission
-    that an owner has.
+    """Updates the given fields of an organization. Fails if the slug is taken.
+    Fails if a caller who lacks a permission of an owner allows the import of
+    keys.
     """
     DeleteOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.DeleteOrganizationRequest, _organization_service_pb2.DeleteOrganizationResponse]
-    """Deletes an organization: it disappears, its keys are refused and its
-    webhooks are silent; its row is kept.
+    """Deletes an organization. Its keys are rejected from then on and its
+    webhooks send nothing. The record of the organization is retained.
     """
     GetOrganizationLimits: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.GetOrganizationLimitsRequest, _organization_service_pb2.GetOrganizationLimitsResponse]
-    """Shows what an organization may use beside what its tier allows."""
+    """Returns the rate limits of an organization that differ from those of its
+    tier.
+    """
     UpdateOrganizationLimits: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateOrganizationLimitsRequest, _organization_service_pb2.UpdateOrganizationLimitsResponse]
-    """Replaces what an organization may use beside what its tier allows. It
-    holds everywhere within a second. What is not given is the tier's.
+    """Replaces the rate limits of an organization that differ from those of its
+    tier. A limit that is not set is the tier's. The change takes effect
+    everywhere within a second.
     """
     ListMembers: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.ListMembersRequest, _organization_service_pb2.ListMembersResponse]
     """Lists the members of an organization, in the order in which they joined."""
     UpdateMember: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateMemberRequest, _organization_service_pb2.UpdateMemberResponse]
-    """Gives a member another role. Nobody can grant or take what they lack; the
-    last owner who can act stays one. Pending invitations of the member to
-    roles that they can no longer grant are revoked.
+    """Changes the role of a member. Fails if the caller lacks a permission of the
+    old or the new role, or if the member is the last active owner. Revokes the
+    member's pending invitations to roles that they can no longer grant.
     """
     RemoveMember: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.RemoveMemberRequest, _organization_service_pb2.RemoveMemberResponse]
-    """Removes a member, or the caller. The last owner who can act stays. Pending
-    invitations of the member are revoked; API keys that they created belong
-    to the organization, go on working, and are named in the answer.
+    """Removes a member, who may be the caller. Fails for the last active owner.
+    Revokes the member's pending invitations. API keys that the member created
+    belong to the organization and stay valid; the response lists them.
     """
     LeaveOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.LeaveOrganizationRequest, _organization_service_pb2.LeaveOrganizationResponse]
-    """Ends the caller's membership, whatever their role. The last owner who can
-    act stays. Pending invitations of the caller are revoked.
+    """Ends the caller's own membership, whatever their role. Fails for the last
+    active owner. Revokes the caller's pending invitations.
     """
     AppointOwner: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.AppointOwnerRequest, _organization_service_pb2.AppointOwnerResponse]
-    """Gives an organization whose owners are all gone or suspended an owner: one
-    of its members who can act, or anybody if there is none. Nobody appoints
-    themselves. The new owner and all owners and admins are informed by mail.
+    """Appoints an owner for an organization that has no active owner. The person
+    must be an active member, or any active account if the organization has no
+    active members, and cannot be the caller. Notifies the new owner and all
+    owners and admins by mail.
     """
     CreateInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.CreateInvitationRequest, _organization_service_pb2.CreateInvitationResponse]
-    """Invites an address and mails it a link. Fails if the address is a member
-    or has a pending invitation.
+    """Invites an email address and mails it a link. Fails if the address belongs
+    to a member or has a pending invitation.
     """
     ListInvitations: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.ListInvitationsRequest, _organization_service_pb2.ListInvitationsResponse]
     """Lists the invitations of an organization, newest first."""
     RevokeInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.RevokeInvitationRequest, _organization_service_pb2.RevokeInvitationResponse]
-    """Takes a pending invitation back. Fails if it is not pending."""
+    """Revokes a pending invitation. Fails if it is not pending."""
     AcceptInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.AcceptInvitationRequest, _organization_service_pb2.AcceptInvitationResponse]
-    """Joins the organization of an invitation. Fails if the invitation is for
-    another address, is expired or was used before, or if the person or the
-    API key that invited could not grant the role any more.
+    """Accepts an invitation: the caller joins the organization. Fails if the
+    invitation is for another email address, has expired or was used, or if the
+    person or the API key that created it can no longer grant the role.
     """
     DeclineInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.DeclineInvitationRequest, _organization_service_pb2.DeclineInvitationResponse]
-    """Declines an invitation, with or without an account. Fails if it is not
-    pending.
-    """
+    """Declines an invitation. No account is needed. Fails if it is not pending."""
 
 class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Creates organizations and keeps their members and invitations."""
+    """Manages organizations, their members and their invitations."""
 
     @_abc_1.abstractmethod
     def CreateOrganization(
@@ -97,7 +99,7 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.ListOrganizationsRequest,
         context: _aio.ServicerContext[_organization_service_pb2.ListOrganizationsRequest, _abc.Awaitable[_organization_service_pb2.ListOrganizationsResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.ListOrganizationsResponse]:
-        """Lists the organizations that the caller belongs to, newest first."""
+        """Lists the organizations that the caller is a member of, newest first."""
 
     @_abc_1.abstractmethod
     def GetOrganization(
@@ -105,7 +107,7 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.GetOrganizationRequest,
         context: _aio.ServicerContext[_organization_service_pb2.GetOrganizationRequest, _abc.Awaitable[_organization_service_pb2.GetOrganizationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.GetOrganizationResponse]:
-        """Shows an organization."""
+        """Returns an organization."""
 
     @_abc_1.abstractmethod
     def UpdateOrganization(
@@ -113,9 +115,9 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.UpdateOrganizationRequest,
         context: _aio.ServicerContext[_organization_service_pb2.UpdateOrganizationRequest, _abc.Awaitable[_organization_service_pb2.UpdateOrganizationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.UpdateOrganizationResponse]:
-        """Changes the given fields of an organization. Fails if the slug is taken,
-        or if the import of keys is allowed by somebody who lacks a permission
-        that an owner has.
+        """Updates the given fields of an organization. Fails if the slug is taken.
+        Fails if a caller who lacks a permission of an owner allows the import of
+        keys.
         """
 
     @_abc_1.abstractmethod
@@ -124,8 +126,8 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.DeleteOrganizationRequest,
         context: _aio.ServicerContext[_organization_service_pb2.DeleteOrganizationRequest, _abc.Awaitable[_organization_service_pb2.DeleteOrganizationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.DeleteOrganizationResponse]:
-        """Deletes an organization: it disappears, its keys are refused and its
-        webhooks are silent; its row is kept.
+        """Deletes an organization. Its keys are rejected from then on and its
+        webhooks send nothing. The record of the organization is retained.
         """
 
     @_abc_1.abstractmethod
@@ -134,7 +136,9 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.GetOrganizationLimitsRequest,
         context: _aio.ServicerContext[_organization_service_pb2.GetOrganizationLimitsRequest, _abc.Awaitable[_organization_service_pb2.GetOrganizationLimitsResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.GetOrganizationLimitsResponse]:
-        """Shows what an organization may use beside what its tier allows."""
+        """Returns the rate limits of an organization that differ from those of its
+        tier.
+        """
 
     @_abc_1.abstractmethod
     def UpdateOrganizationLimits(
@@ -142,8 +146,9 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.UpdateOrganizationLimitsRequest,
         context: _aio.ServicerContext[_organization_service_pb2.UpdateOrganizationLimitsRequest, _abc.Awaitable[_organization_service_pb2.UpdateOrganizationLimitsResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.UpdateOrganizationLimitsResponse]:
-        """Replaces what an organization may use beside what its tier allows. It
-        holds everywhere within a second. What is not given is the tier's.
+        """Replaces the rate limits of an organization that differ from those of its
+        tier. A limit that is not set is the tier's. The change takes effect
+        everywhere within a second.
         """
 
     @_abc_1.abstractmethod
@@ -160,9 +165,9 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.UpdateMemberRequest,
         context: _aio.ServicerContext[_organization_service_pb2.UpdateMemberRequest, _abc.Awaitable[_organization_service_pb2.UpdateMemberResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.UpdateMemberResponse]:
-        """Gives a member another role. Nobody can grant or take what they lack; the
-        last owner who can act stays one. Pending invitations of the member to
-        roles that they can no longer grant are revoked.
+        """Changes the role of a member. Fails if the caller lacks a permission of the
+        old or the new role, or if the member is the last active owner. Revokes the
+        member's pending invitations to roles that they can no longer grant.
         """
 
     @_abc_1.abstractmethod
@@ -171,9 +176,9 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.RemoveMemberRequest,
         context: _aio.ServicerContext[_organization_service_pb2.RemoveMemberRequest, _abc.Awaitable[_organization_service_pb2.RemoveMemberResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.RemoveMemberResponse]:
-        """Removes a member, or the caller. The last owner who can act stays. Pending
-        invitations of the member are revoked; API keys that they created belong
-        to the organization, go on working, and are named in the answer.
+        """Removes a member, who may be the caller. Fails for the last active owner.
+        Revokes the member's pending invitations. API keys that the member created
+        belong to the organization and stay valid; the response lists them.
         """
 
     @_abc_1.abstractmethod
@@ -182,8 +187,8 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.LeaveOrganizationRequest,
         context: _aio.ServicerContext[_organization_service_pb2.LeaveOrganizationRequest, _abc.Awaitable[_organization_service_pb2.LeaveOrganizationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.LeaveOrganizationResponse]:
-        """Ends the caller's membership, whatever their role. The last owner who can
-        act stays. Pending invitations of the caller are revoked.
+        """Ends the caller's own membership, whatever their role. Fails for the last
+        active owner. Revokes the caller's pending invitations.
         """
 
     @_abc_1.abstractmethod
@@ -192,9 +197,10 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.AppointOwnerRequest,
         context: _aio.ServicerContext[_organization_service_pb2.AppointOwnerRequest, _abc.Awaitable[_organization_service_pb2.AppointOwnerResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.AppointOwnerResponse]:
-        """Gives an organization whose owners are all gone or suspended an owner: one
-        of its members who can act, or anybody if there is none. Nobody appoints
-        themselves. The new owner and all owners and admins are informed by mail.
+        """Appoints an owner for an organization that has no active owner. The person
+        must be an active member, or any active account if the organization has no
+        active members, and cannot be the caller. Notifies the new owner and all
+        owners and admins by mail.
         """
 
     @_abc_1.abstractmethod
@@ -203,8 +209,8 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.CreateInvitationRequest,
         context: _aio.ServicerContext[_organization_service_pb2.CreateInvitationRequest, _abc.Awaitable[_organization_service_pb2.CreateInvitationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.CreateInvitationResponse]:
-        """Invites an address and mails it a link. Fails if the address is a member
-        or has a pending invitation.
+        """Invites an email address and mails it a link. Fails if the address belongs
+        to a member or has a pending invitation.
         """
 
     @_abc_1.abstractmethod
@@ -221,7 +227,7 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.RevokeInvitationRequest,
         context: _aio.ServicerContext[_organization_service_pb2.RevokeInvitationRequest, _abc.Awaitable[_organization_service_pb2.RevokeInvitationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.RevokeInvitationResponse]:
-        """Takes a pending invitation back. Fails if it is not pending."""
+        """Revokes a pending invitation. Fails if it is not pending."""
 
     @_abc_1.abstractmethod
     def AcceptInvitation(
@@ -229,9 +235,9 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.AcceptInvitationRequest,
         context: _aio.ServicerContext[_organization_service_pb2.AcceptInvitationRequest, _abc.Awaitable[_organization_service_pb2.AcceptInvitationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.AcceptInvitationResponse]:
-        """Joins the organization of an invitation. Fails if the invitation is for
-        another address, is expired or was used before, or if the person or the
-        API key that invited could not grant the role any more.
+        """Accepts an invitation: the caller joins the organization. Fails if the
+        invitation is for another email address, has expired or was used, or if the
+        person or the API key that created it can no longer grant the role.
         """
 
     @_abc_1.abstractmethod
@@ -240,8 +246,6 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _organization_service_pb2.DeclineInvitationRequest,
         context: _aio.ServicerContext[_organization_service_pb2.DeclineInvitationRequest, _abc.Awaitable[_organization_service_pb2.DeclineInvitationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.DeclineInvitationResponse]:
-        """Declines an invitation, with or without an account. Fails if it is not
-        pending.
-        """
+        """Declines an invitation. No account is needed. Fails if it is not pending."""
 
 def add_OrganizationServiceServicer_to_server(servicer: OrganizationServiceServicer, server: _aio.Server) -> None: ...

@@ -28,55 +28,75 @@ class _LimitCategory:
 class _LimitCategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitCategory.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     LIMIT_CATEGORY_UNSPECIFIED: _LimitCategory.ValueType  # 0
-    """Refused by the generator."""
+    """Not valid. The generator rejects it."""
     LIMIT_CATEGORY_READ: _LimitCategory.ValueType  # 1
-    """Reads: the tier's rate."""
+    """Reads: the rate of the tier."""
     LIMIT_CATEGORY_WRITE: _LimitCategory.ValueType  # 2
-    """Writes: half of the tier's rate."""
+    """Writes: half of the rate of the tier."""
     LIMIT_CATEGORY_DELETE: _LimitCategory.ValueType  # 3
-    """Deletions: a quarter of the tier's rate."""
+    """Deletions: a quarter of the rate of the tier."""
     LIMIT_CATEGORY_LOGIN: _LimitCategory.ValueType  # 4
-    """Sign-in: 5 a minute and 20 an hour for each client address."""
+    """Sign-in: 5 per minute and 20 per hour for each client address."""
     LIMIT_CATEGORY_REGISTER: _LimitCategory.ValueType  # 5
-    """Registration: 3 a minute and 10 an hour for each client address."""
+    """Registration: 3 per minute and 10 per hour for each client address."""
     LIMIT_CATEGORY_PASSWORD_RESET: _LimitCategory.ValueType  # 6
-    """Password reset: 3 mails an hour for each email address, and a write for each step by
-    client address.
+    """Password reset: 3 mails per hour for each email address. Each step also
+    counts as a write of the client address.
     """
     LIMIT_CATEGORY_UNLIMITED: _LimitCategory.ValueType  # 7
-    """Never limited: health checks and published keys."""
+    """Not limited: health checks and published keys."""
     LIMIT_CATEGORY_CREDENTIAL: _LimitCategory.ValueType  # 8
-    """Calls whose request carries a credential: 60 a minute and 1,000 an hour,
-    for the holder of a genuine one, else for the client address. The core
-    charges them, for only it can tell.
+    """Calls whose request carries a credential: 60 per minute and 1,000 per hour
+    for each session whose credential is valid, else for the client address.
+    The core counts them, because only it can tell.
     """
+    LIMIT_CATEGORY_MAIL_RECIPIENT: _LimitCategory.ValueType  # 9
+    """Mails to one address, for each kind of mail: 3 an hour and 10 a day. Not for
+    methods: the core charges each mail that it sends.
+    """
+    LIMIT_CATEGORY_MAIL_ORGANIZATION: _LimitCategory.ValueType  # 10
+    """Mails that the callers of one organization cause: 20 an hour and 50 a day on
+    the free tier, more on the others. Not for methods.
+    """
+    LIMIT_CATEGORY_MAIL_SENDER: _LimitCategory.ValueType  # 11
+    """Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
 
 class LimitCategory(_LimitCategory, metaclass=_LimitCategoryEnumTypeWrapper):
-    """Groups methods that share a budget of requests."""
+    """Groups methods that share a rate limit."""
 
 LIMIT_CATEGORY_UNSPECIFIED: LimitCategory.ValueType  # 0
-"""Refused by the generator."""
+"""Not valid. The generator rejects it."""
 LIMIT_CATEGORY_READ: LimitCategory.ValueType  # 1
-"""Reads: the tier's rate."""
+"""Reads: the rate of the tier."""
 LIMIT_CATEGORY_WRITE: LimitCategory.ValueType  # 2
-"""Writes: half of the tier's rate."""
+"""Writes: half of the rate of the tier."""
 LIMIT_CATEGORY_DELETE: LimitCategory.ValueType  # 3
-"""Deletions: a quarter of the tier's rate."""
+"""Deletions: a quarter of the rate of the tier."""
 LIMIT_CATEGORY_LOGIN: LimitCategory.ValueType  # 4
-"""Sign-in: 5 a minute and 20 an hour for each client address."""
+"""Sign-in: 5 per minute and 20 per hour for each client address."""
 LIMIT_CATEGORY_REGISTER: LimitCategory.ValueType  # 5
-"""Registration: 3 a minute and 10 an hour for each client address."""
+"""Registration: 3 per minute and 10 per hour for each client address."""
 LIMIT_CATEGORY_PASSWORD_RESET: LimitCategory.ValueType  # 6
-"""Password reset: 3 mails an hour for each email address, and a write for each step by
-client address.
+"""Password reset: 3 mails per hour for each email address. Each step also
+counts as a write of the client address.
 """
 LIMIT_CATEGORY_UNLIMITED: LimitCategory.ValueType  # 7
-"""Never limited: health checks and published keys."""
+"""Not limited: health checks and published keys."""
 LIMIT_CATEGORY_CREDENTIAL: LimitCategory.ValueType  # 8
-"""Calls whose request carries a credential: 60 a minute and 1,000 an hour,
-for the holder of a genuine one, else for the client address. The core
-charges them, for only it can tell.
+"""Calls whose request carries a credential: 60 per minute and 1,000 per hour
+for each session whose credential is valid, else for the client address.
+The core counts them, because only it can tell.
 """
+LIMIT_CATEGORY_MAIL_RECIPIENT: LimitCategory.ValueType  # 9
+"""Mails to one address, for each kind of mail: 3 an hour and 10 a day. Not for
+methods: the core charges each mail that it sends.
+"""
+LIMIT_CATEGORY_MAIL_ORGANIZATION: LimitCategory.ValueType  # 10
+"""Mails that the callers of one organization cause: 20 an hour and 50 a day on
+the free tier, more on the others. Not for methods.
+"""
+LIMIT_CATEGORY_MAIL_SENDER: LimitCategory.ValueType  # 11
+"""Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
 Global___LimitCategory: _TypeAlias = LimitCategory  # noqa: Y015
 
 class _Idempotency:
@@ -86,52 +106,46 @@ class _Idempotency:
 class _IdempotencyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Idempotency.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     IDEMPOTENCY_UNSPECIFIED: _Idempotency.ValueType  # 0
-    """Of a write: IDEMPOTENCY_REPLAY. A read takes no key and ignores it."""
+    """For a write: IDEMPOTENCY_REPLAY. A read ignores the key."""
     IDEMPOTENCY_REPLAY: _Idempotency.ValueType  # 1
-    """A repetition gets the first answer, if the caller may still have it, else
-    the refusal that anybody without the permission gets.
+    """A retry gets the first response if the caller is still authorized to see
+    it, otherwise PERMISSION_DENIED.
     """
     IDEMPOTENCY_REPLAY_TO_FORMER_CALLER: _Idempotency.ValueType  # 2
-    """As IDEMPOTENCY_REPLAY. If the call ended the caller's own access, its
-    repetition gets the first answer all the same, while the access token that
-    is presented has not expired.
+    """Like IDEMPOTENCY_REPLAY. If the call ended the caller's own access, a retry
+    still gets the first response until the presented access token expires.
     """
     IDEMPOTENCY_CREDENTIAL_ONCE: _Idempotency.ValueType  # 3
-    """For answers with a credential, which is shown once and not kept: a
-    repetition changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which
-    names what the first call created or changed.
+    """For responses with a credential, which is returned once and not stored. A
+    retry changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which names
+    the resource that the first call created or changed.
     """
     IDEMPOTENCY_NONE: _Idempotency.ValueType  # 4
-    """The method takes no key and ignores it: each call stands alone, and a
-    repetition does no harm.
-    """
+    """The method ignores the key. Repeating the call is harmless."""
 
 class Idempotency(_Idempotency, metaclass=_IdempotencyEnumTypeWrapper):
-    """Says what becomes of the Idempotency-Key of a call. A key belongs to the
-    caller and the method, for 24 hours; of callers without a credential it
-    belongs to what they send, too.
+    """Defines how a method handles an Idempotency-Key. A key is scoped to the
+    caller and the method, for 24 hours. For callers without a credential it is
+    also scoped to the content of the request.
     """
 
 IDEMPOTENCY_UNSPECIFIED: Idempotency.ValueType  # 0
-"""Of a write: IDEMPOTENCY_REPLAY. A read takes no key and ignores it."""
+"""For a write: IDEMPOTENCY_REPLAY. A read ignores the key."""
 IDEMPOTENCY_REPLAY: Idempotency.ValueType  # 1
-"""A repetition gets the first answer, if the caller may still have it, else
-the refusal that anybody without the permission gets.
+"""A retry gets the first response if the caller is still authorized to see
+it, otherwise PERMISSION_DENIED.
 """
 IDEMPOTENCY_REPLAY_TO_FORMER_CALLER: Idempotency.ValueType  # 2
-"""As IDEMPOTENCY_REPLAY. If the call ended the caller's own access, its
-repetition gets the first answer all the same, while the access token that
-is presented has not expired.
+"""Like IDEMPOTENCY_REPLAY. If the call ended the caller's own access, a retry
+still gets the first response until the presented access token expires.
 """
 IDEMPOTENCY_CREDENTIAL_ONCE: Idempotency.ValueType  # 3
-"""For answers with a credential, which is shown once and not kept: a
-repetition changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which
-names what the first call created or changed.
+"""For responses with a credential, which is returned once and not stored. A
+retry changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which names
+the resource that the first call created or changed.
 """
 IDEMPOTENCY_NONE: Idempotency.ValueType  # 4
-"""The method takes no key and ignores it: each call stands alone, and a
-repetition does no harm.
-"""
+"""The method ignores the key. Repeating the call is harmless."""
 Global___Idempotency: _TypeAlias = Idempotency  # noqa: Y015
 
 class _Vocabulary:
@@ -143,25 +157,25 @@ class _VocabularyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Vocabulary
     VOCABULARY_UNSPECIFIED: _Vocabulary.ValueType  # 0
     """Any text."""
     VOCABULARY_PERMISSIONS: _Vocabulary.ValueType  # 1
-    """The permissions that methods ask for in an organization."""
+    """The permissions that methods require in an organization."""
     VOCABULARY_EVENT_TYPES: _Vocabulary.ValueType  # 2
     """The event types that methods emit, and "*" for all of them."""
 
 class Vocabulary(_Vocabulary, metaclass=_VocabularyEnumTypeWrapper):
-    """Sets of names that grow with the contract."""
+    """Sets of names that are collected from the contract."""
 
 VOCABULARY_UNSPECIFIED: Vocabulary.ValueType  # 0
 """Any text."""
 VOCABULARY_PERMISSIONS: Vocabulary.ValueType  # 1
-"""The permissions that methods ask for in an organization."""
+"""The permissions that methods require in an organization."""
 VOCABULARY_EVENT_TYPES: Vocabulary.ValueType  # 2
 """The event types that methods emit, and "*" for all of them."""
 Global___Vocabulary: _TypeAlias = Vocabulary  # noqa: Y015
 
 @_typing.final
 class Access(_message.Message):
-    """Says who may call a method. A method without it is refused by the generator
-    and by the server.
+    """Defines who may call a method. The generator and the server reject a method
+    without it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -175,7 +189,7 @@ class Access(_message.Message):
     public: _builtins.bool
     """Anyone, with or without a credential."""
     signed_in: _builtins.bool
-    """A person with a live session."""
+    """A person with an active session."""
     permission: _builtins.str
     """A person or an API key that holds this permission in the organization
     that owns the resource, for example "keys:write".
@@ -185,12 +199,13 @@ class Access(_message.Message):
     "users:read".
     """
     internal: _builtins.bool
-    """A service of ours that presents the internal token. Never routed by the
-    gateway.
+    """An internal service that presents the internal token. The gateway does
+    not route such methods.
     """
     or_self: _builtins.str
-    """With a permission: the field of the request that names a person. People
-    may call the method about themselves without the permission.
+    """The request field that holds a user ID. With it, a caller whose own ID is
+    in that field does not need the permission. Only valid together with
+    `permission`.
     """
     def __init__(
         self,
@@ -214,20 +229,20 @@ Global___Access: _TypeAlias = Access  # noqa: Y015
 
 @_typing.final
 class EventFamily(_message.Message):
-    """Says who may read the events about one kind of resource."""
+    """Defines who may read the events about one type of resource."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RESOURCE_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
     resource: _builtins.str
-    """The kind of resource, which the event types start with: "key" for
+    """The type of resource, which is the prefix of its event types: "key" for
     "key.revoked".
     """
     permission: _builtins.str
-    """The permission that shows the same to a caller who reads, for example
-    "keys:read". Whoever creates or changes a webhook for the events, or acts
-    through it, holds it.
+    """The permission to read the same data through the API, for example
+    "keys:read". Creating, changing or using a webhook for these events
+    requires it.
     """
     def __init__(
         self,
@@ -245,16 +260,16 @@ Global___EventFamily: _TypeAlias = EventFamily  # noqa: Y015
 
 @_typing.final
 class Limit(_message.Message):
-    """Says what a call takes from the caller's budget."""
+    """Defines what a call costs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CATEGORY_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
     category: Global___LimitCategory.ValueType
-    """The budget that is charged."""
+    """The rate limit that the call counts against."""
     cost: _builtins.int
-    """How much is charged; 0 means 1."""
+    """The number of requests that the call counts as. 0 means 1."""
     def __init__(
         self,
         *,
@@ -285,14 +300,14 @@ access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions,
 limit: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Limit]
 """What a call costs. Required."""
 http_status: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.int]
-"""The HTTP status of success over REST; 0 means 200."""
+"""The HTTP status of a successful response over REST. 0 means 200."""
 emits: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _containers.RepeatedScalarFieldContainer[_builtins.str]]
-"""The event types that the method may cause, for example "key.revoked"."""
+"""The event types that the method may emit, for example "key.revoked"."""
 without_envelope: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _builtins.bool]
-"""The answer goes out as it is, without the JSON envelope."""
+"""Whether the response is sent without the JSON envelope."""
 idempotency: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Idempotency.ValueType]
-"""What becomes of an Idempotency-Key. Required where the answer has a
-sensitive field of its own, that is, gives out a credential.
+"""How the method handles an Idempotency-Key. Required if the response has a
+sensitive field of its own, that is, returns a credential.
 """
 timeout: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _duration_pb2.Duration]
 """How long a call may take, from its first byte on and whatever it waits for;
@@ -304,18 +319,18 @@ most. It then ends with UNAVAILABLE, and the client opens it again. Unset: an
 hour. A stream may be silent for all of that time.
 """
 events: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.ServiceOptions, _containers.RepeatedCompositeFieldContainer[Global___EventFamily]]
-"""The kinds of resources whose events the service's methods cause. Each kind
-of event belongs to exactly one service.
+"""The types of resources whose events the methods of the service emit. Each
+type belongs to exactly one service.
 """
 sensitive: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
-"""The value is a secret or personal: it is never logged and never stored in
-the audit log.
+"""Whether the value is secret or personal data. Such a value is never written
+to logs or to the audit log.
 """
 vocabulary: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, Global___Vocabulary.ValueType]
-"""The set whose names the field, or each of its items, has to be one of."""
+"""The set of names that the value, or each item of a list, must be in."""
 clearable: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _builtins.bool]
-"""In a change, null over REST, or a name in the update mask without a value,
-clears the value; without this option it is refused. On a field of a
-message inside the request it also says that a change of that message goes
-member by member and does not replace it.
+"""Whether an update can clear the field: over REST with null, over gRPC by
+naming it in the update mask without a value. On a field of a nested
+message, it also means that an update changes that message field by field
+instead of replacing it.
 """

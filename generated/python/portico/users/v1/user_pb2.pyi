@@ -36,28 +36,28 @@ class User(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     LAST_LOGIN_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUIDv7."""
+    """The ID of the account, a UUIDv7."""
     email: _builtins.str
-    """The address the person signs in with."""
+    """The email address that the person signs in with."""
     email_verified: _builtins.bool
-    """Whether the person has shown that the address is theirs."""
+    """Whether the email address is verified."""
     display_name: _builtins.str
-    """The name that others see."""
+    """The display name."""
     avatar_url: _builtins.str
-    """Where the person's picture is; empty if there is none."""
+    """The URL of the person's picture. Empty if there is none."""
     bio: _builtins.str
-    """What the person says about themselves."""
+    """A short biography."""
     status: _builtins.str
-    """"active" or "suspended"."""
+    """The status: "active" or "suspended"."""
     role: _builtins.str
-    """The person's part on the whole platform: "user" or "administrator"."""
+    """The role on the platform: "user" or "administrator"."""
     @_builtins.property
     def preferences(self) -> Global___Preferences:
-        """How the person likes things."""
+        """The person's preferences."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When the account was made."""
+        """When the account was created."""
 
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
@@ -65,7 +65,7 @@ class User(_message.Message):
 
     @_builtins.property
     def last_login_at(self) -> _timestamp_pb2.Timestamp:
-        """When the person last signed in; not set before the first time."""
+        """When the person last signed in. Not set before the first sign-in."""
 
     def __init__(
         self,
@@ -93,7 +93,9 @@ Global___User: _TypeAlias = User  # noqa: Y015
 
 @_typing.final
 class Preferences(_message.Message):
-    """How a person likes things. In a change, what is not set stays."""
+    """The preferences of a person. In an update, fields that are not set stay
+    unchanged.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -101,12 +103,12 @@ class Preferences(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     NOTIFICATIONS_FIELD_NUMBER: _builtins.int
     theme: _builtins.str
-    """"light", "dark" or "system"."""
+    """The color theme: "light", "dark" or "system"."""
     language: _builtins.str
-    """A language of ISO 639-1, for example "en"."""
+    """The language, as an ISO 639-1 code, for example "en"."""
     @_builtins.property
     def notifications(self) -> Global___NotificationPreferences:
-        """What the person wants to be told, and how."""
+        """The notification preferences."""
 
     def __init__(
         self,
@@ -132,16 +134,16 @@ Global___Preferences: _TypeAlias = Preferences  # noqa: Y015
 
 @_typing.final
 class NotificationPreferences(_message.Message):
-    """The ways in which a person wants to be told."""
+    """The channels on which a person wants notifications."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EMAIL_FIELD_NUMBER: _builtins.int
     PUSH_FIELD_NUMBER: _builtins.int
     email: _builtins.bool
-    """By email."""
+    """Whether to notify by email."""
     push: _builtins.bool
-    """On their devices."""
+    """Whether to notify on the person's devices."""
     def __init__(
         self,
         *,

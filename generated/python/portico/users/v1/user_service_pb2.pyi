@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetMeRequest(_message.Message):
-    """Asks for the caller's own account."""
+    """Requests the caller's own account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -39,7 +39,7 @@ Global___GetMeRequest: _TypeAlias = GetMeRequest  # noqa: Y015
 
 @_typing.final
 class GetMeResponse(_message.Message):
-    """The caller's own account."""
+    """Returns the caller's own account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -63,7 +63,7 @@ Global___GetMeResponse: _TypeAlias = GetMeResponse  # noqa: Y015
 
 @_typing.final
 class UpdateMeRequest(_message.Message):
-    """What to change of the caller's own account."""
+    """Describes the changes to the caller's own account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -73,20 +73,22 @@ class UpdateMeRequest(_message.Message):
     PREFERENCES_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     display_name: _builtins.str
-    """The new name, 1 to 50 characters."""
+    """The new display name, 1 to 50 characters."""
     avatar_url: _builtins.str
-    """The new picture: an http or https address. Cleared, or empty: none."""
+    """The new URL of the picture, http or https. If cleared or empty, there is
+    none.
+    """
     bio: _builtins.str
-    """The new text about oneself, at most 500 characters."""
+    """The new biography, at most 500 characters."""
     @_builtins.property
     def preferences(self) -> _user_pb2.Preferences:
-        """The preferences to change. Cleared: none is set."""
+        """The preferences to change. If cleared, none is set."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The names of the fields to change. A field that is named and not set is
-        cleared; without a mask the fields that are set are changed. Over REST the
-        names in the body are the mask.
+        """The fields to change. A field that is named but not set is cleared. Without
+        a mask, the fields that are set are changed. Over REST, the field names in
+        the body are the mask.
         """
 
     def __init__(
@@ -119,7 +121,7 @@ Global___UpdateMeRequest: _TypeAlias = UpdateMeRequest  # noqa: Y015
 
 @_typing.final
 class UpdateMeResponse(_message.Message):
-    """The changed account."""
+    """Returns the updated account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -143,16 +145,18 @@ Global___UpdateMeResponse: _TypeAlias = UpdateMeResponse  # noqa: Y015
 
 @_typing.final
 class ChangePasswordRequest(_message.Message):
-    """The old and the new password."""
+    """Carries the current and the new password."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CURRENT_PASSWORD_FIELD_NUMBER: _builtins.int
     NEW_PASSWORD_FIELD_NUMBER: _builtins.int
     current_password: _builtins.str
-    """The password that holds now."""
+    """The current password."""
     new_password: _builtins.str
-    """The password that shall hold: at least 12 characters."""
+    """The new password: at least 12 characters, not easily guessed, and without
+    the email address in it.
+    """
     def __init__(
         self,
         *,
@@ -169,7 +173,7 @@ Global___ChangePasswordRequest: _TypeAlias = ChangePasswordRequest  # noqa: Y015
 
 @_typing.final
 class ChangePasswordResponse(_message.Message):
-    """Says that the password was changed."""
+    """Confirms that the password was changed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -186,7 +190,7 @@ Global___ChangePasswordResponse: _TypeAlias = ChangePasswordResponse  # noqa: Y0
 
 @_typing.final
 class ListUsersRequest(_message.Message):
-    """Asks for a page of accounts."""
+    """Requests a page of accounts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -198,19 +202,21 @@ class ListUsersRequest(_message.Message):
     SORT_BY_FIELD_NUMBER: _builtins.int
     SORT_ORDER_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
-    """How many at the most, 1 to 100; 20 if not given."""
+    """The maximum number of items to return, 1 to 100. Defaults to 20."""
     cursor: _builtins.str
-    """Where to go on: the nextCursor of the page before."""
+    """The nextCursor of the previous page. Empty for the first page."""
     search: _builtins.str
-    """Part of a name or an address, at most 100 characters."""
+    """Only accounts whose display name or email address contains this text, at
+    most 100 characters.
+    """
     status: _builtins.str
     """Only accounts with this status: "active" or "suspended"."""
     role: _builtins.str
     """Only accounts with this role: "user" or "administrator"."""
     sort_by: _builtins.str
-    """What to sort by: "createdAt" (the default), "email" or "displayName"."""
+    """The field to sort by: "createdAt" (the default), "email" or "displayName"."""
     sort_order: _builtins.str
-    """"desc" (the default) or "asc"."""
+    """The sort order: "desc" (the default) or "asc"."""
     def __init__(
         self,
         *,
@@ -234,7 +240,7 @@ Global___ListUsersRequest: _TypeAlias = ListUsersRequest  # noqa: Y015
 
 @_typing.final
 class ListUsersResponse(_message.Message):
-    """A page of accounts."""
+    """Returns a page of accounts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -242,9 +248,9 @@ class ListUsersResponse(_message.Message):
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Where the next page starts; empty at the end."""
+    """The cursor of the next page. Empty on the last page."""
     has_more: _builtins.bool
-    """Whether there is a next page."""
+    """Whether there are more items after this page."""
     @_builtins.property
     def users(self) -> _containers.RepeatedCompositeFieldContainer[_user_pb2.User]:
         """The accounts."""
@@ -274,11 +280,11 @@ class CreateUserRequest(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """The address the person will sign in with."""
+    """The email address that the person will sign in with."""
     display_name: _builtins.str
-    """The name that others see, 1 to 50 characters."""
+    """The display name, 1 to 50 characters."""
     role: _builtins.str
-    """"user" (the default) or "administrator"."""
+    """The role on the platform: "user" (the default) or "administrator"."""
     def __init__(
         self,
         *,
@@ -296,7 +302,7 @@ Global___CreateUserRequest: _TypeAlias = CreateUserRequest  # noqa: Y015
 
 @_typing.final
 class CreateUserResponse(_message.Message):
-    """The new account."""
+    """Returns the new account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -320,13 +326,13 @@ Global___CreateUserResponse: _TypeAlias = CreateUserResponse  # noqa: Y015
 
 @_typing.final
 class GetUserRequest(_message.Message):
-    """Names the account to show."""
+    """Names the account to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    """The account."""
+    """The ID of the account."""
     def __init__(
         self,
         *,
@@ -342,7 +348,7 @@ Global___GetUserRequest: _TypeAlias = GetUserRequest  # noqa: Y015
 
 @_typing.final
 class GetUserResponse(_message.Message):
-    """The account that was asked for."""
+    """Returns the requested account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -366,7 +372,7 @@ Global___GetUserResponse: _TypeAlias = GetUserResponse  # noqa: Y015
 
 @_typing.final
 class UpdateUserRequest(_message.Message):
-    """Names an account and what to change."""
+    """Describes the changes to an account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -376,18 +382,18 @@ class UpdateUserRequest(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    """The account."""
+    """The ID of the account."""
     display_name: _builtins.str
-    """The new name, 1 to 50 characters."""
+    """The new display name, 1 to 50 characters."""
     status: _builtins.str
     """The new status: "active" or "suspended"."""
     role: _builtins.str
     """The new role: "user" or "administrator"."""
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The names of the fields to change. A field that is named and not set is
-        cleared; without a mask the fields that are set are changed. Over REST the
-        names in the body are the mask.
+        """The fields to change. A field that is named but not set is cleared. Without
+        a mask, the fields that are set are changed. Over REST, the field names in
+        the body are the mask.
         """
 
     def __init__(
@@ -420,7 +426,7 @@ Global___UpdateUserRequest: _TypeAlias = UpdateUserRequest  # noqa: Y015
 
 @_typing.final
 class UpdateUserResponse(_message.Message):
-    """The changed account."""
+    """Returns the updated account."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -450,7 +456,7 @@ class DeleteUserRequest(_message.Message):
 
     USER_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    """The account."""
+    """The ID of the account."""
     def __init__(
         self,
         *,
@@ -466,7 +472,7 @@ Global___DeleteUserRequest: _TypeAlias = DeleteUserRequest  # noqa: Y015
 
 @_typing.final
 class DeleteUserResponse(_message.Message):
-    """Says that the account was deleted."""
+    """Confirms that the account was deleted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

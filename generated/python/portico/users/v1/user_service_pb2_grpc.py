@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class UserServiceStub:
-    """Shows and changes accounts: one's own, and all of them for administrators.
+    """Manages accounts: the caller's own, and all accounts for administrators.
     """
 
     def __init__(self, channel):
@@ -78,18 +78,18 @@ class UserServiceStub:
 
 
 class UserServiceServicer:
-    """Shows and changes accounts: one's own, and all of them for administrators.
+    """Manages accounts: the caller's own, and all accounts for administrators.
     """
 
     def GetMe(self, request, context):
-        """Shows the caller's own account.
+        """Returns the caller's own account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateMe(self, request, context):
-        """Changes the given fields of the caller's own account.
+        """Updates the given fields of the caller's own account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,33 +111,33 @@ class UserServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateUser(self, request, context):
-        """Creates an account for somebody else and mails them a link with which they
-        choose a password. Fails if the address has an account.
+        """Creates an account for another person and mails them a link to set a
+        password. Fails if the email address already has an account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUser(self, request, context):
-        """Shows an account.
+        """Returns an account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateUser(self, request, context):
-        """Changes the given fields of an account. Suspending it ends its sessions
-        and revokes the person's pending invitations to organizations. The last
-        administrator stays one.
+        """Updates the given fields of an account. Suspending it ends its sessions and
+        revokes the invitations that the person created and that are pending. Fails
+        if it would leave the platform without an active administrator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteUser(self, request, context):
-        """Deletes an account: it disappears, its sessions end, its row is kept. The
-        person leaves every organization. Fails for the last owner of an
-        organization who can act and for the last administrator.
+        """Deletes an account. Its sessions end and the person leaves every
+        organization. The record of the account is retained. Fails for the last
+        active owner of an organization and for the last active administrator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -195,7 +195,7 @@ def add_UserServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class UserService:
-    """Shows and changes accounts: one's own, and all of them for administrators.
+    """Manages accounts: the caller's own, and all accounts for administrators.
     """
 
     @staticmethod

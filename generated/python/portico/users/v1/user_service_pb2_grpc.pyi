@@ -13,13 +13,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class UserServiceStub:
-    """Shows and changes accounts: one's own, and all of them for administrators."""
+    """Manages accounts: the caller's own, and all accounts for administrators."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetMe: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetMeRequest, _user_service_pb2.GetMeResponse]
-    """Shows the caller's own account."""
+    """Returns the caller's own account."""
     UpdateMe: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateMeRequest, _user_service_pb2.UpdateMeResponse]
-    """Changes the given fields of the caller's own account."""
+    """Updates the given fields of the caller's own account."""
     ChangePassword: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ChangePasswordRequest, _user_service_pb2.ChangePasswordResponse]
     """Replaces the caller's password and ends all other sessions. Fails if the
     current password is wrong.
@@ -27,24 +27,24 @@ class UserServiceStub:
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]
     """Lists accounts."""
     CreateUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.CreateUserRequest, _user_service_pb2.CreateUserResponse]
-    """Creates an account for somebody else and mails them a link with which they
-    choose a password. Fails if the address has an account.
+    """Creates an account for another person and mails them a link to set a
+    password. Fails if the email address already has an account.
     """
     GetUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.GetUserRequest, _user_service_pb2.GetUserResponse]
-    """Shows an account."""
+    """Returns an account."""
     UpdateUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.UpdateUserRequest, _user_service_pb2.UpdateUserResponse]
-    """Changes the given fields of an account. Suspending it ends its sessions
-    and revokes the person's pending invitations to organizations. The last
-    administrator stays one.
+    """Updates the given fields of an account. Suspending it ends its sessions and
+    revokes the invitations that the person created and that are pending. Fails
+    if it would leave the platform without an active administrator.
     """
     DeleteUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.DeleteUserRequest, _user_service_pb2.DeleteUserResponse]
-    """Deletes an account: it disappears, its sessions end, its row is kept. The
-    person leaves every organization. Fails for the last owner of an
-    organization who can act and for the last administrator.
+    """Deletes an account. Its sessions end and the person leaves every
+    organization. The record of the account is retained. Fails for the last
+    active owner of an organization and for the last active administrator.
     """
 
 class UserServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Shows and changes accounts: one's own, and all of them for administrators."""
+    """Manages accounts: the caller's own, and all accounts for administrators."""
 
     @_abc_1.abstractmethod
     def GetMe(
@@ -52,7 +52,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.GetMeRequest,
         context: _aio.ServicerContext[_user_service_pb2.GetMeRequest, _abc.Awaitable[_user_service_pb2.GetMeResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.GetMeResponse]:
-        """Shows the caller's own account."""
+        """Returns the caller's own account."""
 
     @_abc_1.abstractmethod
     def UpdateMe(
@@ -60,7 +60,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.UpdateMeRequest,
         context: _aio.ServicerContext[_user_service_pb2.UpdateMeRequest, _abc.Awaitable[_user_service_pb2.UpdateMeResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.UpdateMeResponse]:
-        """Changes the given fields of the caller's own account."""
+        """Updates the given fields of the caller's own account."""
 
     @_abc_1.abstractmethod
     def ChangePassword(
@@ -86,8 +86,8 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.CreateUserRequest,
         context: _aio.ServicerContext[_user_service_pb2.CreateUserRequest, _abc.Awaitable[_user_service_pb2.CreateUserResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.CreateUserResponse]:
-        """Creates an account for somebody else and mails them a link with which they
-        choose a password. Fails if the address has an account.
+        """Creates an account for another person and mails them a link to set a
+        password. Fails if the email address already has an account.
         """
 
     @_abc_1.abstractmethod
@@ -96,7 +96,7 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.GetUserRequest,
         context: _aio.ServicerContext[_user_service_pb2.GetUserRequest, _abc.Awaitable[_user_service_pb2.GetUserResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.GetUserResponse]:
-        """Shows an account."""
+        """Returns an account."""
 
     @_abc_1.abstractmethod
     def UpdateUser(
@@ -104,9 +104,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.UpdateUserRequest,
         context: _aio.ServicerContext[_user_service_pb2.UpdateUserRequest, _abc.Awaitable[_user_service_pb2.UpdateUserResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.UpdateUserResponse]:
-        """Changes the given fields of an account. Suspending it ends its sessions
-        and revokes the person's pending invitations to organizations. The last
-        administrator stays one.
+        """Updates the given fields of an account. Suspending it ends its sessions and
+        revokes the invitations that the person created and that are pending. Fails
+        if it would leave the platform without an active administrator.
         """
 
     @_abc_1.abstractmethod
@@ -115,9 +115,9 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _user_service_pb2.DeleteUserRequest,
         context: _aio.ServicerContext[_user_service_pb2.DeleteUserRequest, _abc.Awaitable[_user_service_pb2.DeleteUserResponse]],
     ) -> _abc.Awaitable[_user_service_pb2.DeleteUserResponse]:
-        """Deletes an account: it disappears, its sessions end, its row is kept. The
-        person leaves every organization. Fails for the last owner of an
-        organization who can act and for the last administrator.
+        """Deletes an account. Its sessions end and the person leaves every
+        organization. The record of the account is retained. Fails for the last
+        active owner of an organization and for the last active administrator.
         """
 
 def add_UserServiceServicer_to_server(servicer: UserServiceServicer, server: _aio.Server) -> None: ...

@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Webhook(_message.Message):
-    """An address of the customer's that is told of an organization's events."""
+    """A subscription of a URL to an organization's events."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,42 +37,42 @@ class Webhook(_message.Message):
     DISABLED_AT_FIELD_NUMBER: _builtins.int
     PREVIOUS_SECRET_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUIDv7."""
+    """The ID of the webhook, a UUIDv7."""
     organization_id: _builtins.str
-    """The organization whose events are told."""
+    """The ID of the organization whose events are sent."""
     url: _builtins.str
-    """Where events are posted to. Only callers with webhooks:write see all of it;
-    for others, in events and in the audit log, all that follows the host is
-    "/…", for a path or query may be as good as a credential.
+    """The URL that events are posted to. Only callers with webhooks:write see all
+    of it. For others, in events and in the audit log, the path and the query
+    are replaced by "/…", because they may contain a credential.
     """
     description: _builtins.str
-    """What it is for."""
+    """The purpose of the webhook."""
     enabled: _builtins.bool
-    """Whether events are sent. While they are not, pending deliveries wait."""
+    """Whether events are sent. While it is false, pending deliveries wait."""
     disabled_reason: _builtins.str
-    """Why it is disabled: "requested" by a caller, or "gone", since the receiver
-    answered 410 Gone. Empty while it is enabled.
+    """Why the webhook is disabled: "requested" by a caller, or "gone" because the
+    receiver responded with 410 Gone. Empty while it is enabled.
     """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Which events are told; "*" stands for all."""
+        """The event types that are sent. "*" stands for all of them."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was created."""
+        """When the webhook was created."""
 
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When it last changed."""
+        """When the webhook last changed."""
 
     @_builtins.property
     def disabled_at(self) -> _timestamp_pb2.Timestamp:
-        """When it was disabled; not set while it is enabled."""
+        """When the webhook was disabled. Not set while it is enabled."""
 
     @_builtins.property
     def previous_secret_expires_at(self) -> _timestamp_pb2.Timestamp:
-        """Until when deliveries are signed with the secret before the last rotation
-        too; not set after it.
+        """Until when deliveries are also signed with the previous secret. Not set if
+        there is none.
         """
 
     def __init__(
@@ -100,7 +100,7 @@ Global___Webhook: _TypeAlias = Webhook  # noqa: Y015
 
 @_typing.final
 class Delivery(_message.Message):
-    """One event on its way to one webhook."""
+    """The delivery of an event to a webhook."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -116,37 +116,39 @@ class Delivery(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """UUIDv7; the webhook-id header of every attempt."""
+    """The ID of the delivery, a UUIDv7. Sent as the webhook-id header of every
+    attempt.
+    """
     webhook_id: _builtins.str
-    """The webhook."""
+    """The ID of the webhook."""
     event_id: _builtins.str
-    """The event."""
+    """The ID of the event."""
     event_type: _builtins.str
-    """The event's type, for example "key.revoked"."""
+    """The type of the event, for example "key.revoked"."""
     status: _builtins.str
-    """"pending", "delivered" or "failed"."""
+    """The status: "pending", "delivered" or "failed"."""
     attempt_count: _builtins.int
-    """How many attempts were made."""
+    """The number of attempts that were made."""
     payload: _builtins.str
-    """The JSON text that is posted. Only GetDelivery fills it."""
+    """The JSON body that is posted. Only set by GetDelivery."""
     @_builtins.property
     def next_attempt_at(self) -> _timestamp_pb2.Timestamp:
-        """When the next attempt is due; not set when there is none. It is not made
-        before the webhook is enabled.
+        """When the next attempt is due. Not set if there is none. No attempt is made
+        while the webhook is disabled.
         """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
-        """When the event was put on its way."""
+        """When the delivery was created."""
 
     @_builtins.property
     def delivered_at(self) -> _timestamp_pb2.Timestamp:
-        """When the receiver accepted it."""
+        """When the receiver accepted the event. Not set if it has not."""
 
     @_builtins.property
     def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attempt]:
-        """The attempts, oldest first, of which there are at most the newest 100; their
-        numbers and attempt_count tell what is left out. Only GetDelivery fills it.
+        """The latest attempts, oldest first, at most 100. Their numbers and
+        attempt_count show how many are omitted. Only set by GetDelivery.
         """
 
     def __init__(
@@ -174,7 +176,7 @@ Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
 
 @_typing.final
 class Attempt(_message.Message):
-    """One try to deliver."""
+    """An attempt to deliver an event."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -185,18 +187,18 @@ class Attempt(_message.Message):
     RESPONSE_BODY_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     number: _builtins.int
-    """1 for the first."""
+    """The number of the attempt, starting at 1."""
     duration_ms: _builtins.int
-    """How long it took, in milliseconds."""
+    """The duration of the attempt, in milliseconds."""
     response_status: _builtins.int
-    """The HTTP status of the answer; 0 if there was none."""
+    """The HTTP status of the response. 0 if there was none."""
     response_body: _builtins.str
-    """The first 2 KB of the answer."""
+    """The first 2 KB of the response body."""
     error: _builtins.str
-    """What went wrong, if there was no answer."""
+    """The error, if there was no response."""
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
-        """When it began."""
+        """When the attempt started."""
 
     def __init__(
         self,
@@ -218,7 +220,7 @@ Global___Attempt: _TypeAlias = Attempt  # noqa: Y015
 
 @_typing.final
 class EventType(_message.Message):
-    """A kind of event that a webhook can be told of."""
+    """A type of event that a webhook can subscribe to."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -226,11 +228,11 @@ class EventType(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """Its name, for example "key.revoked"."""
+    """The name, for example "key.revoked"."""
     description: _builtins.str
-    """What it means."""
+    """What the event means."""
     permission: _builtins.str
-    """What a caller needs to subscribe a webhook to it, for example
+    """The permission that is required to subscribe to the event, for example
     "keys:read".
     """
     def __init__(

@@ -31,17 +31,17 @@ class CreateWebhookRequest(_message.Message):
     EVENT_TYPES_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     url: _builtins.str
-    """Where to post events: an http or https address, at most 2,000 characters,
-    whose host name resolves. A host name of Unicode is stored as IDNA 2008
-    writes it, a fragment is dropped.
+    """The URL to post events to: http or https, at most 2,000 characters, with a
+    host name that resolves. An internationalized host name is stored in its
+    ASCII form (IDNA 2008). A fragment is removed.
     """
     description: _builtins.str
-    """What it is for, at most 500 characters."""
+    """The purpose of the webhook, at most 500 characters."""
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Which events to tell, 1 to 50; "*" stands for all."""
+        """The event types to send, 1 to 50. "*" stands for all of them."""
 
     def __init__(
         self,
@@ -61,14 +61,16 @@ Global___CreateWebhookRequest: _TypeAlias = CreateWebhookRequest  # noqa: Y015
 
 @_typing.final
 class CreateWebhookResponse(_message.Message):
-    """The new webhook and its signing secret."""
+    """Returns the new webhook and its signing secret."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WEBHOOK_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The signing secret of Standard Webhooks, "whsec_" and base64."""
+    """The signing secret in the form of Standard Webhooks: "whsec_" and base64.
+    Not returned again.
+    """
     @_builtins.property
     def webhook(self) -> _webhook_pb2.Webhook:
         """The webhook."""
@@ -89,7 +91,7 @@ Global___CreateWebhookResponse: _TypeAlias = CreateWebhookResponse  # noqa: Y015
 
 @_typing.final
 class ListWebhooksRequest(_message.Message):
-    """Asks for a page of an organization's webhooks."""
+    """Requests a page of an organization's webhooks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -97,11 +99,11 @@ class ListWebhooksRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
-    """The organization."""
+    """The ID of the organization."""
     limit: _builtins.int
-    """How many at the most, 1 to 100; 20 if not given."""
+    """The maximum number of items to return, 1 to 100. Defaults to 20."""
     cursor: _builtins.str
-    """Where to go on: the nextCursor of the page before."""
+    """The nextCursor of the previous page. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -121,7 +123,7 @@ Global___ListWebhooksRequest: _TypeAlias = ListWebhooksRequest  # noqa: Y015
 
 @_typing.final
 class ListWebhooksResponse(_message.Message):
-    """A page of webhooks."""
+    """Returns a page of webhooks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -129,9 +131,9 @@ class ListWebhooksResponse(_message.Message):
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Where the next page starts; empty at the end."""
+    """The cursor of the next page. Empty on the last page."""
     has_more: _builtins.bool
-    """Whether there is a next page."""
+    """Whether there are more items after this page."""
     @_builtins.property
     def webhooks(self) -> _containers.RepeatedCompositeFieldContainer[_webhook_pb2.Webhook]:
         """The webhooks."""
@@ -153,13 +155,13 @@ Global___ListWebhooksResponse: _TypeAlias = ListWebhooksResponse  # noqa: Y015
 
 @_typing.final
 class GetWebhookRequest(_message.Message):
-    """Names the webhook to show."""
+    """Names the webhook to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WEBHOOK_ID_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
-    """The webhook."""
+    """The ID of the webhook."""
     def __init__(
         self,
         *,
@@ -175,7 +177,7 @@ Global___GetWebhookRequest: _TypeAlias = GetWebhookRequest  # noqa: Y015
 
 @_typing.final
 class GetWebhookResponse(_message.Message):
-    """The webhook that was asked for."""
+    """Returns the requested webhook."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -199,7 +201,7 @@ Global___GetWebhookResponse: _TypeAlias = GetWebhookResponse  # noqa: Y015
 
 @_typing.final
 class UpdateWebhookRequest(_message.Message):
-    """Names a webhook and what to change."""
+    """Describes the changes to a webhook."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -210,22 +212,22 @@ class UpdateWebhookRequest(_message.Message):
     ENABLED_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
-    """The webhook."""
+    """The ID of the webhook."""
     url: _builtins.str
-    """Its new address, by the rules of CreateWebhook."""
+    """The new URL, with the rules of CreateWebhook."""
     description: _builtins.str
-    """Its new description, at most 500 characters."""
+    """The new purpose of the webhook, at most 500 characters."""
     enabled: _builtins.bool
-    """Whether events are told from now on."""
+    """Whether events are sent from now on."""
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Its new event types."""
+        """The new event types."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The names of the fields to change. A field that is named and not set is
-        cleared; without a mask the fields that are set are changed. Over REST the
-        names in the body are the mask.
+        """The fields to change. A field that is named but not set is cleared. Without
+        a mask, the fields that are set are changed. Over REST, the field names in
+        the body are the mask.
         """
 
     def __init__(
@@ -259,7 +261,7 @@ Global___UpdateWebhookRequest: _TypeAlias = UpdateWebhookRequest  # noqa: Y015
 
 @_typing.final
 class UpdateWebhookResponse(_message.Message):
-    """The changed webhook."""
+    """Returns the updated webhook."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -289,7 +291,7 @@ class DeleteWebhookRequest(_message.Message):
 
     WEBHOOK_ID_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
-    """The webhook."""
+    """The ID of the webhook."""
     def __init__(
         self,
         *,
@@ -305,7 +307,7 @@ Global___DeleteWebhookRequest: _TypeAlias = DeleteWebhookRequest  # noqa: Y015
 
 @_typing.final
 class DeleteWebhookResponse(_message.Message):
-    """Says that the webhook was deleted."""
+    """Confirms that the webhook was deleted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -328,7 +330,7 @@ class TestWebhookRequest(_message.Message):
 
     WEBHOOK_ID_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
-    """The webhook."""
+    """The ID of the webhook."""
     def __init__(
         self,
         *,
@@ -344,7 +346,7 @@ Global___TestWebhookRequest: _TypeAlias = TestWebhookRequest  # noqa: Y015
 
 @_typing.final
 class TestWebhookResponse(_message.Message):
-    """The delivery of the test event."""
+    """Returns the delivery of the test event."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -368,18 +370,18 @@ Global___TestWebhookResponse: _TypeAlias = TestWebhookResponse  # noqa: Y015
 
 @_typing.final
 class RotateWebhookSecretRequest(_message.Message):
-    """Names the webhook whose secret is replaced."""
+    """Names the webhook whose signing secret to replace."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WEBHOOK_ID_FIELD_NUMBER: _builtins.int
     OVERLAP_SECONDS_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
-    """The webhook."""
+    """The ID of the webhook."""
     overlap_seconds: _builtins.int
-    """How long deliveries are signed with the replaced secret too, in seconds: 0
-    for a secret that has leaked, at most 604,800 (7 days); 86,400 (a day) if
-    not given.
+    """How long deliveries are also signed with the replaced secret, in seconds: 0
+    to 604,800 (7 days). Defaults to 86,400 (1 day). 0 is meant for a secret
+    that has leaked.
     """
     def __init__(
         self,
@@ -399,14 +401,14 @@ Global___RotateWebhookSecretRequest: _TypeAlias = RotateWebhookSecretRequest  # 
 
 @_typing.final
 class RotateWebhookSecretResponse(_message.Message):
-    """The webhook and its new signing secret."""
+    """Returns the webhook and its new signing secret."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WEBHOOK_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The new signing secret."""
+    """The new signing secret. Not returned again."""
     @_builtins.property
     def webhook(self) -> _webhook_pb2.Webhook:
         """The webhook."""
@@ -427,7 +429,7 @@ Global___RotateWebhookSecretResponse: _TypeAlias = RotateWebhookSecretResponse  
 
 @_typing.final
 class ListDeliveriesRequest(_message.Message):
-    """Asks for a page of a webhook's deliveries."""
+    """Requests a page of a webhook's deliveries."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -436,11 +438,11 @@ class ListDeliveriesRequest(_message.Message):
     CURSOR_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
-    """The webhook."""
+    """The ID of the webhook."""
     limit: _builtins.int
-    """How many at the most, 1 to 100; 20 if not given."""
+    """The maximum number of items to return, 1 to 100. Defaults to 20."""
     cursor: _builtins.str
-    """Where to go on: the nextCursor of the page before."""
+    """The nextCursor of the previous page. Empty for the first page."""
     status: _builtins.str
     """Only deliveries with this status: "pending", "delivered" or "failed"."""
     def __init__(
@@ -463,7 +465,7 @@ Global___ListDeliveriesRequest: _TypeAlias = ListDeliveriesRequest  # noqa: Y015
 
 @_typing.final
 class ListDeliveriesResponse(_message.Message):
-    """A page of deliveries."""
+    """Returns a page of deliveries."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -471,9 +473,9 @@ class ListDeliveriesResponse(_message.Message):
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
     HAS_MORE_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
-    """Where the next page starts; empty at the end."""
+    """The cursor of the next page. Empty on the last page."""
     has_more: _builtins.bool
-    """Whether there is a next page."""
+    """Whether there are more items after this page."""
     @_builtins.property
     def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[_webhook_pb2.Delivery]:
         """The deliveries."""
@@ -495,13 +497,13 @@ Global___ListDeliveriesResponse: _TypeAlias = ListDeliveriesResponse  # noqa: Y0
 
 @_typing.final
 class GetDeliveryRequest(_message.Message):
-    """Names the delivery to show."""
+    """Names the delivery to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DELIVERY_ID_FIELD_NUMBER: _builtins.int
     delivery_id: _builtins.str
-    """The delivery."""
+    """The ID of the delivery."""
     def __init__(
         self,
         *,
@@ -517,7 +519,7 @@ Global___GetDeliveryRequest: _TypeAlias = GetDeliveryRequest  # noqa: Y015
 
 @_typing.final
 class GetDeliveryResponse(_message.Message):
-    """The delivery that was asked for."""
+    """Returns the requested delivery."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -541,13 +543,13 @@ Global___GetDeliveryResponse: _TypeAlias = GetDeliveryResponse  # noqa: Y015
 
 @_typing.final
 class RedeliverDeliveryRequest(_message.Message):
-    """Names the delivery to send once more."""
+    """Names the delivery to send again."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DELIVERY_ID_FIELD_NUMBER: _builtins.int
     delivery_id: _builtins.str
-    """The delivery."""
+    """The ID of the delivery."""
     def __init__(
         self,
         *,
@@ -563,7 +565,7 @@ Global___RedeliverDeliveryRequest: _TypeAlias = RedeliverDeliveryRequest  # noqa
 
 @_typing.final
 class RedeliverDeliveryResponse(_message.Message):
-    """The delivery, pending again."""
+    """Returns the delivery, which is pending again."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -587,7 +589,7 @@ Global___RedeliverDeliveryResponse: _TypeAlias = RedeliverDeliveryResponse  # no
 
 @_typing.final
 class ListEventTypesRequest(_message.Message):
-    """Asks for every event type."""
+    """Requests all event types."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -604,14 +606,14 @@ Global___ListEventTypesRequest: _TypeAlias = ListEventTypesRequest  # noqa: Y015
 
 @_typing.final
 class ListEventTypesResponse(_message.Message):
-    """Every event type."""
+    """Returns all event types."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENT_TYPES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def event_types(self) -> _containers.RepeatedCompositeFieldContainer[_webhook_pb2.EventType]:
-        """The event types, by name."""
+        """The event types, sorted by name."""
 
     def __init__(
         self,

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class WebhookServiceStub:
-    """Subscribes addresses to an organization's events and shows what became of
-    each delivery.
+    """Manages webhooks, which send an organization's events to URLs, and their
+    deliveries.
     """
 
     def __init__(self, channel):
@@ -94,14 +94,14 @@ class WebhookServiceStub:
 
 
 class WebhookServiceServicer:
-    """Subscribes addresses to an organization's events and shows what became of
-    each delivery.
+    """Manages webhooks, which send an organization's events to URLs, and their
+    deliveries.
     """
 
     def CreateWebhook(self, request, context):
-        """Creates a webhook and shows its signing secret. An organization has at most
-        10, 25, 50 or 100 of them, by its tier. Fails if the caller may not read
-        what the events show.
+        """Creates a webhook and returns its signing secret. An organization can have
+        10, 25, 50 or 100 webhooks, depending on its tier. Fails if the caller
+        lacks the permission to read what the events contain.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,16 +115,17 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetWebhook(self, request, context):
-        """Shows a webhook.
+        """Returns a webhook.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateWebhook(self, request, context):
-        """Changes the given fields of a webhook. Fails if the caller may not read
-        what its events show, before or after the change. "webhook.disabled" is
-        also emitted when a receiver answers 410 Gone, which disables its webhook.
+        """Updates the given fields of a webhook. Fails if the caller lacks the
+        permission to read what its events contain, before or after the update.
+        "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
+        which disables its webhook.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,19 +139,19 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TestWebhook(self, request, context):
-        """Sends the webhook an event of type "webhook.test", whatever it subscribes
-        to. Fails while the webhook is disabled, or if the caller may not read what
-        its events show.
+        """Sends an event of type "webhook.test" to the webhook, whatever its event
+        types are. Fails if the webhook is disabled, or if the caller lacks the
+        permission to read what its events contain.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RotateWebhookSecret(self, request, context):
-        """Gives a webhook a new signing secret and shows it. During the overlap,
-        deliveries carry a signature with each of the two; one that is older than
-        the replaced secret is dropped at once. Fails if the caller may not read
-        what its events show.
+        """Replaces the signing secret of a webhook and returns the new one. During
+        the overlap, deliveries are signed with both secrets. A secret from before
+        an earlier rotation is dropped immediately. Fails if the caller lacks the
+        permission to read what the events of the webhook contain.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,24 +165,24 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDelivery(self, request, context):
-        """Shows a delivery with its attempts. Fails if the caller may not read what
-        its event shows.
+        """Returns a delivery with its attempts. Fails if the caller lacks the
+        permission to read what its event contains.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RedeliverDelivery(self, request, context):
-        """Sends a delivery once more, from the first of its attempts on. Fails
-        while it is pending, while the webhook is disabled, or if the caller may
-        not read what its event shows.
+        """Sends a delivery again, with a new series of attempts. Fails if it is
+        pending, if the webhook is disabled, or if the caller lacks the permission
+        to read what its event contains.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListEventTypes(self, request, context):
-        """Lists every event type that a webhook can subscribe to.
+        """Lists all event types that a webhook can subscribe to.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -254,8 +255,8 @@ def add_WebhookServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WebhookService:
-    """Subscribes addresses to an organization's events and shows what became of
-    each delivery.
+    """Manages webhooks, which send an organization's events to URLs, and their
+    deliveries.
     """
 
     @staticmethod

@@ -13,55 +13,56 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class WebhookServiceStub:
-    """Subscribes addresses to an organization's events and shows what became of
-    each delivery.
+    """Manages webhooks, which send an organization's events to URLs, and their
+    deliveries.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.CreateWebhookRequest, _webhook_service_pb2.CreateWebhookResponse]
-    """Creates a webhook and shows its signing secret. An organization has at most
-    10, 25, 50 or 100 of them, by its tier. Fails if the caller may not read
-    what the events show.
+    """Creates a webhook and returns its signing secret. An organization can have
+    10, 25, 50 or 100 webhooks, depending on its tier. Fails if the caller
+    lacks the permission to read what the events contain.
     """
     ListWebhooks: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListWebhooksRequest, _webhook_service_pb2.ListWebhooksResponse]
     """Lists the webhooks of an organization, newest first."""
     GetWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookRequest, _webhook_service_pb2.GetWebhookResponse]
-    """Shows a webhook."""
+    """Returns a webhook."""
     UpdateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.UpdateWebhookRequest, _webhook_service_pb2.UpdateWebhookResponse]
-    """Changes the given fields of a webhook. Fails if the caller may not read
-    what its events show, before or after the change. "webhook.disabled" is
-    also emitted when a receiver answers 410 Gone, which disables its webhook.
+    """Updates the given fields of a webhook. Fails if the caller lacks the
+    permission to read what its events contain, before or after the update.
+    "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
+    which disables its webhook.
     """
     DeleteWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookRequest, _webhook_service_pb2.DeleteWebhookResponse]
     """Deletes a webhook and all of its deliveries."""
     TestWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.TestWebhookRequest, _webhook_service_pb2.TestWebhookResponse]
-    """Sends the webhook an event of type "webhook.test", whatever it subscribes
-    to. Fails while the webhook is disabled, or if the caller may not read what
-    its events show.
+    """Sends an event of type "webhook.test" to the webhook, whatever its event
+    types are. Fails if the webhook is disabled, or if the caller lacks the
+    permission to read what its events contain.
     """
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]
-    """Gives a webhook a new signing secret and shows it. During the overlap,
-    deliveries carry a signature with each of the two; one that is older than
-    the replaced secret is dropped at once. Fails if the caller may not read
-    what its events show.
+    """Replaces the signing secret of a webhook and returns the new one. During
+    the overlap, deliveries are signed with both secrets. A secret from before
+    an earlier rotation is dropped immediately. Fails if the caller lacks the
+    permission to read what the events of the webhook contain.
     """
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListDeliveriesRequest, _webhook_service_pb2.ListDeliveriesResponse]
     """Lists the deliveries of a webhook, newest first."""
     GetDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetDeliveryRequest, _webhook_service_pb2.GetDeliveryResponse]
-    """Shows a delivery with its attempts. Fails if the caller may not read what
-    its event shows.
+    """Returns a delivery with its attempts. Fails if the caller lacks the
+    permission to read what its event contains.
     """
     RedeliverDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RedeliverDeliveryRequest, _webhook_service_pb2.RedeliverDeliveryResponse]
-    """Sends a delivery once more, from the first of its attempts on. Fails
-    while it is pending, while the webhook is disabled, or if the caller may
-    not read what its event shows.
+    """Sends a delivery again, with a new series of attempts. Fails if it is
+    pending, if the webhook is disabled, or if the caller lacks the permission
+    to read what its event contains.
     """
     ListEventTypes: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListEventTypesRequest, _webhook_service_pb2.ListEventTypesResponse]
-    """Lists every event type that a webhook can subscribe to."""
+    """Lists all event types that a webhook can subscribe to."""
 
 class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Subscribes addresses to an organization's events and shows what became of
-    each delivery.
+    """Manages webhooks, which send an organization's events to URLs, and their
+    deliveries.
     """
 
     @_abc_1.abstractmethod
@@ -70,9 +71,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.CreateWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.CreateWebhookRequest, _abc.Awaitable[_webhook_service_pb2.CreateWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.CreateWebhookResponse]:
-        """Creates a webhook and shows its signing secret. An organization has at most
-        10, 25, 50 or 100 of them, by its tier. Fails if the caller may not read
-        what the events show.
+        """Creates a webhook and returns its signing secret. An organization can have
+        10, 25, 50 or 100 webhooks, depending on its tier. Fails if the caller
+        lacks the permission to read what the events contain.
         """
 
     @_abc_1.abstractmethod
@@ -89,7 +90,7 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.GetWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.GetWebhookRequest, _abc.Awaitable[_webhook_service_pb2.GetWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.GetWebhookResponse]:
-        """Shows a webhook."""
+        """Returns a webhook."""
 
     @_abc_1.abstractmethod
     def UpdateWebhook(
@@ -97,9 +98,10 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.UpdateWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.UpdateWebhookRequest, _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]:
-        """Changes the given fields of a webhook. Fails if the caller may not read
-        what its events show, before or after the change. "webhook.disabled" is
-        also emitted when a receiver answers 410 Gone, which disables its webhook.
+        """Updates the given fields of a webhook. Fails if the caller lacks the
+        permission to read what its events contain, before or after the update.
+        "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
+        which disables its webhook.
         """
 
     @_abc_1.abstractmethod
@@ -116,9 +118,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.TestWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.TestWebhookRequest, _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]:
-        """Sends the webhook an event of type "webhook.test", whatever it subscribes
-        to. Fails while the webhook is disabled, or if the caller may not read what
-        its events show.
+        """Sends an event of type "webhook.test" to the webhook, whatever its event
+        types are. Fails if the webhook is disabled, or if the caller lacks the
+        permission to read what its events contain.
         """
 
     @_abc_1.abstractmethod
@@ -127,10 +129,10 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.RotateWebhookSecretRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.RotateWebhookSecretRequest, _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]:
-        """Gives a webhook a new signing secret and shows it. During the overlap,
-        deliveries carry a signature with each of the two; one that is older than
-        the replaced secret is dropped at once. Fails if the caller may not read
-        what its events show.
+        """Replaces the signing secret of a webhook and returns the new one. During
+        the overlap, deliveries are signed with both secrets. A secret from before
+        an earlier rotation is dropped immediately. Fails if the caller lacks the
+        permission to read what the events of the webhook contain.
         """
 
     @_abc_1.abstractmethod
@@ -147,8 +149,8 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.GetDeliveryRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.GetDeliveryRequest, _abc.Awaitable[_webhook_service_pb2.GetDeliveryResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.GetDeliveryResponse]:
-        """Shows a delivery with its attempts. Fails if the caller may not read what
-        its event shows.
+        """Returns a delivery with its attempts. Fails if the caller lacks the
+        permission to read what its event contains.
         """
 
     @_abc_1.abstractmethod
@@ -157,9 +159,9 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.RedeliverDeliveryRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.RedeliverDeliveryRequest, _abc.Awaitable[_webhook_service_pb2.RedeliverDeliveryResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.RedeliverDeliveryResponse]:
-        """Sends a delivery once more, from the first of its attempts on. Fails
-        while it is pending, while the webhook is disabled, or if the caller may
-        not read what its event shows.
+        """Sends a delivery again, with a new series of attempts. Fails if it is
+        pending, if the webhook is disabled, or if the caller lacks the permission
+        to read what its event contains.
         """
 
     @_abc_1.abstractmethod
@@ -168,6 +170,6 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.ListEventTypesRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.ListEventTypesRequest, _abc.Awaitable[_webhook_service_pb2.ListEventTypesResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.ListEventTypesResponse]:
-        """Lists every event type that a webhook can subscribe to."""
+        """Lists all event types that a webhook can subscribe to."""
 
 def add_WebhookServiceServicer_to_server(servicer: WebhookServiceServicer, server: _aio.Server) -> None: ...

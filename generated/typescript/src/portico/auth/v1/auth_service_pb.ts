@@ -21,34 +21,35 @@ export const file_portico_auth_v1_auth_service: GenFile = /*@__PURE__*/
   fileDesc("CiJwb3J0aWNvL2F1dGgvdjEvYXV0aF9zZXJ2aWNlLnByb3RvEg9wb3J0aWNvLmF1dGgudjEimgEKD1JlZ2lzdGVyUmVxdWVzdBIfCgVlbWFpbBgBIAEoCUIQukgJcgcY/gHQ8xgByPMYARIgCghwYXNzd29yZBgCIAEoCUIOukgHcgUQDBjoB8jzGAESIwoMZGlzcGxheV9uYW1lGAMgASgJQg26SApyCBABGDLI8xgBEh8KDmFjY2VwdGVkX3Rlcm1zGAQgASgIQge6SARqAggBIjgKEFJlZ2lzdGVyUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciJgCgxMb2dpblJlcXVlc3QSLgoFZW1haWwYASABKAlCH7pIGHIWGP4BMhFeW15AXHNdK0BbXkBcc10rJMjzGAESIAoIcGFzc3dvcmQYAiABKAlCDrpIB3IFEAEY6AfI8xgBIpYBCg1Mb2dpblJlc3BvbnNlEhoKDGFjY2Vzc190b2tlbhgBIAEoCUIEyPMYARIbCg1yZWZyZXNoX3Rva2VuGAIgASgJQgTI8xgBEhIKCnRva2VuX3R5cGUYAyABKAkSEgoKZXhwaXJlc19pbhgEIAEoDRIkCgR1c2VyGAUgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyIjwKE1JlZnJlc2hUb2tlblJlcXVlc3QSJQoNcmVmcmVzaF90b2tlbhgBIAEoCUIOukgHcgUQARjIAcjzGAEidwoUUmVmcmVzaFRva2VuUmVzcG9uc2USGgoMYWNjZXNzX3Rva2VuGAEgASgJQgTI8xgBEhsKDXJlZnJlc2hfdG9rZW4YAiABKAlCBMjzGAESEgoKdG9rZW5fdHlwZRgDIAEoCRISCgpleHBpcmVzX2luGAQgASgNIg8KDUxvZ291dFJlcXVlc3QiEAoOTG9nb3V0UmVzcG9uc2UiPgoZU3dpdGNoT3JnYW5pemF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBIn0KGlN3aXRjaE9yZ2FuaXphdGlvblJlc3BvbnNlEhoKDGFjY2Vzc190b2tlbhgBIAEoCUIEyPMYARIbCg1yZWZyZXNoX3Rva2VuGAIgASgJQgTI8xgBEhIKCnRva2VuX3R5cGUYAyABKAkSEgoKZXhwaXJlc19pbhgEIAEoDSJYChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Eh0KBWxpbWl0GAEgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAiABKAlCCLpIBXIDGOgHQggKBl9saW1pdCJpChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIqCghzZXNzaW9ucxgBIAMoCzIYLnBvcnRpY28uYXV0aC52MS5TZXNzaW9uEhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjQKFFJldm9rZVNlc3Npb25SZXF1ZXN0EhwKCnNlc3Npb25faWQYASABKAlCCLpIBXIDsAEBIhcKFVJldm9rZVNlc3Npb25SZXNwb25zZSI4ChVGb3Jnb3RQYXNzd29yZFJlcXVlc3QSHwoFZW1haWwYASABKAlCELpICXIHGP4B0PMYAcjzGAEiGAoWRm9yZ290UGFzc3dvcmRSZXNwb25zZSJbChRSZXNldFBhc3N3b3JkUmVxdWVzdBIdCgV0b2tlbhgBIAEoCUIOukgHcgUQARjIAcjzGAESJAoMbmV3X3Bhc3N3b3JkGAIgASgJQg66SAdyBRAMGOgHyPMYASIXChVSZXNldFBhc3N3b3JkUmVzcG9uc2UiMwoSVmVyaWZ5RW1haWxSZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABGMgByPMYASI7ChNWZXJpZnlFbWFpbFJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5wb3J0aWNvLnVzZXJzLnYxLlVzZXIiGQoXR2V0SnNvbldlYktleVNldFJlcXVlc3QiRQoYR2V0SnNvbldlYktleVNldFJlc3BvbnNlEikKBGtleXMYASADKAsyGy5wb3J0aWNvLmF1dGgudjEuSnNvbldlYktleSJjCgpKc29uV2ViS2V5EgsKA2t0eRgBIAEoCRILCgN1c2UYAiABKAkSCwoDYWxnGAMgASgJEgsKA2tpZBgEIAEoCRILCgNjcnYYBSABKAkSCQoBeBgGIAEoCRIJCgF5GAcgASgJMtsMCgtBdXRoU2VydmljZRKIAQoIUmVnaXN0ZXISIC5wb3J0aWNvLmF1dGgudjEuUmVnaXN0ZXJSZXF1ZXN0GiEucG9ydGljby5hdXRoLnYxLlJlZ2lzdGVyUmVzcG9uc2UiN8rzGAIIAdLzGAIIBdjzGMkBgtPkkwIgIhUvYXBpL3YxL2F1dGgvcmVnaXN0ZXI6ASpiBHVzZXISdQoFTG9naW4SHS5wb3J0aWNvLmF1dGgudjEuTG9naW5SZXF1ZXN0Gh4ucG9ydGljby5hdXRoLnYxLkxvZ2luUmVzcG9uc2UiLcrzGAIIAdLzGAIIBPDzGASC0+STAhciEi9hcGkvdjEvYXV0aC9sb2dpbjoBKhKMAQoMUmVmcmVzaFRva2VuEiQucG9ydGljby5hdXRoLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaJS5wb3J0aWNvLmF1dGgudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiL8rzGAIIAdLzGAIICPDzGASC0+STAhkiFC9hcGkvdjEvYXV0aC9yZWZyZXNoOgEqEn4KBkxvZ291dBIeLnBvcnRpY28uYXV0aC52MS5Mb2dvdXRSZXF1ZXN0Gh8ucG9ydGljby5hdXRoLnYxLkxvZ291dFJlc3BvbnNlIjPK8xgCEAHS8xgCCALY8xjMAfDzGAKC0+STAhgiEy9hcGkvdjEvYXV0aC9sb2dvdXQ6ASoSqgEKElN3aXRjaE9yZ2FuaXphdGlvbhIqLnBvcnRpY28uYXV0aC52MS5Td2l0Y2hPcmdhbml6YXRpb25SZXF1ZXN0GisucG9ydGljby5hdXRoLnYxLlN3aXRjaE9yZ2FuaXphdGlvblJlc3BvbnNlIjvK8xgCEAHS8xgCCALw8xgEgtPkkwIlIiAvYXBpL3YxL2F1dGgvc3dpdGNoLW9yZ2FuaXphdGlvbjoBKhKGAQoMTGlzdFNlc3Npb25zEiQucG9ydGljby5hdXRoLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaJS5wb3J0aWNvLmF1dGgudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiKcrzGAIQAdLzGAIIAYLT5JMCFxIVL2FwaS92MS9hdXRoL3Nlc3Npb25zEp8BCg1SZXZva2VTZXNzaW9uEiUucG9ydGljby5hdXRoLnYxLlJldm9rZVNlc3Npb25SZXF1ZXN0GiYucG9ydGljby5hdXRoLnYxLlJldm9rZVNlc3Npb25SZXNwb25zZSI/yvMYAhAB0vMYAggD2PMYzAHw8xgCgtPkkwIkKiIvYXBpL3YxL2F1dGgvc2Vzc2lvbnMve3Nlc3Npb25faWR9EpsBCg5Gb3Jnb3RQYXNzd29yZBImLnBvcnRpY28uYXV0aC52MS5Gb3Jnb3RQYXNzd29yZFJlcXVlc3QaJy5wb3J0aWNvLmF1dGgudjEuRm9yZ290UGFzc3dvcmRSZXNwb25zZSI4yvMYAggB0vMYAggG2PMYygGC0+STAiEiHC9hcGkvdjEvYXV0aC9mb3Jnb3QtcGFzc3dvcmQ6ASoSlwEKDVJlc2V0UGFzc3dvcmQSJS5wb3J0aWNvLmF1dGgudjEuUmVzZXRQYXNzd29yZFJlcXVlc3QaJi5wb3J0aWNvLmF1dGgudjEuUmVzZXRQYXNzd29yZFJlc3BvbnNlIjfK8xgCCAHS8xgCCAbY8xjMAYLT5JMCICIbL2FwaS92MS9hdXRoL3Jlc2V0LXBhc3N3b3JkOgEqEpABCgtWZXJpZnlFbWFpbBIjLnBvcnRpY28uYXV0aC52MS5WZXJpZnlFbWFpbFJlcXVlc3QaJC5wb3J0aWNvLmF1dGgudjEuVmVyaWZ5RW1haWxSZXNwb25zZSI2yvMYAggB0vMYAggCgtPkkwIkIhkvYXBpL3YxL2F1dGgvdmVyaWZ5LWVtYWlsOgEqYgR1c2VyEpcBChBHZXRKc29uV2ViS2V5U2V0EigucG9ydGljby5hdXRoLnYxLkdldEpzb25XZWJLZXlTZXRSZXF1ZXN0GikucG9ydGljby5hdXRoLnYxLkdldEpzb25XZWJLZXlTZXRSZXNwb25zZSIuyvMYAggB0vMYAggH6PMYAYLT5JMCGBIWLy53ZWxsLWtub3duL2p3a3MuanNvbmIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_portico_auth_v1_session, file_portico_type_v1_options, file_portico_type_v1_rules, file_portico_users_v1_user]);
 
 /**
- * Who wants an account.
+ * Describes the account to register.
  *
  * @generated from message portico.auth.v1.RegisterRequest
  */
 export type RegisterRequest = Message<"portico.auth.v1.RegisterRequest"> & {
   /**
-   * The address to sign in with.
+   * The email address to sign in with.
    *
    * @generated from field: string email = 1;
    */
   email: string;
 
   /**
-   * At least 12 characters; not a common password; without the address in it.
+   * The new password: at least 12 characters, not easily guessed, and without
+   * the email address in it.
    *
    * @generated from field: string password = 2;
    */
   password: string;
 
   /**
-   * The name that others see, 1 to 50 characters.
+   * The display name, 1 to 50 characters.
    *
    * @generated from field: string display_name = 3;
    */
   displayName: string;
 
   /**
-   * Must be true.
+   * Whether the person accepts the terms. Must be true.
    *
    * @generated from field: bool accepted_terms = 4;
    */
@@ -63,7 +64,7 @@ export const RegisterRequestSchema: GenMessage<RegisterRequest> = /*@__PURE__*/
   messageDesc(file_portico_auth_v1_auth_service, 0);
 
 /**
- * The new account.
+ * Returns the new account.
  *
  * @generated from message portico.auth.v1.RegisterResponse
  */
@@ -84,14 +85,14 @@ export const RegisterResponseSchema: GenMessage<RegisterResponse> = /*@__PURE__*
   messageDesc(file_portico_auth_v1_auth_service, 1);
 
 /**
- * Who wants to sign in.
+ * Carries the credentials to sign in with.
  *
  * @generated from message portico.auth.v1.LoginRequest
  */
 export type LoginRequest = Message<"portico.auth.v1.LoginRequest"> & {
   /**
-   * The address of the account. One that could not be registered today still
-   * signs in if it has an account.
+   * The email address of the account. An address that registration no longer
+   * accepts still works if it has an account.
    *
    * @generated from field: string email = 1;
    */
@@ -113,41 +114,41 @@ export const LoginRequestSchema: GenMessage<LoginRequest> = /*@__PURE__*/
   messageDesc(file_portico_auth_v1_auth_service, 2);
 
 /**
- * The tokens of a new session.
+ * Returns the tokens of the new session.
  *
  * @generated from message portico.auth.v1.LoginResponse
  */
 export type LoginResponse = Message<"portico.auth.v1.LoginResponse"> & {
   /**
-   * A JWT (RFC 9068 in spirit) for the Authorization header.
+   * The access token, a JWT, for the Authorization header.
    *
    * @generated from field: string access_token = 1;
    */
   accessToken: string;
 
   /**
-   * Good for one RefreshToken call.
+   * The refresh token. Valid for one RefreshToken call.
    *
    * @generated from field: string refresh_token = 2;
    */
   refreshToken: string;
 
   /**
-   * Always "Bearer".
+   * The token type, always "Bearer".
    *
    * @generated from field: string token_type = 3;
    */
   tokenType: string;
 
   /**
-   * How long the access token holds, in seconds.
+   * The lifetime of the access token, in seconds.
    *
    * @generated from field: uint32 expires_in = 4;
    */
   expiresIn: number;
 
   /**
-   * Who signed in.
+   * The account that signed in.
    *
    * @generated from field: portico.users.v1.User user = 5;
    */
@@ -162,13 +163,14 @@ export const LoginResponseSchema: GenMessage<LoginResponse> = /*@__PURE__*/
   messageDesc(file_portico_auth_v1_auth_service, 3);
 
 /**
- * The refresh token to use.
+ * Carries the refresh token to exchange.
  *
  * @generated from message portico.auth.v1.RefreshTokenRequest
  */
 export type RefreshTokenRequest = Message<"portico.auth.v1.RefreshTokenRequest"> & {
   /**
-   * From the last Login, RefreshToken or SwitchOrganization.
+   * The refresh token that Login, RefreshToken or SwitchOrganization returned
+   * last.
    *
    * @generated from field: string refresh_token = 1;
    */
@@ -183,34 +185,34 @@ export const RefreshTokenRequestSchema: GenMessage<RefreshTokenRequest> = /*@__P
   messageDesc(file_portico_auth_v1_auth_service, 4);
 
 /**
- * The next pair of tokens.
+ * Returns the new pair of tokens.
  *
  * @generated from message portico.auth.v1.RefreshTokenResponse
  */
 export type RefreshTokenResponse = Message<"portico.auth.v1.RefreshTokenResponse"> & {
   /**
-   * A JWT for the Authorization header.
+   * The access token, a JWT, for the Authorization header.
    *
    * @generated from field: string access_token = 1;
    */
   accessToken: string;
 
   /**
-   * Good for one RefreshToken call.
+   * The refresh token. Valid for one RefreshToken call.
    *
    * @generated from field: string refresh_token = 2;
    */
   refreshToken: string;
 
   /**
-   * Always "Bearer".
+   * The token type, always "Bearer".
    *
    * @generated from field: string token_type = 3;
    */
   tokenType: string;
 
   /**
-   * How long the access token holds, in seconds.
+   * The lifetime of the access token, in seconds.
    *
    * @generated from field: uint32 expires_in = 4;
    */
@@ -225,7 +227,7 @@ export const RefreshTokenResponseSchema: GenMessage<RefreshTokenResponse> = /*@_
   messageDesc(file_portico_auth_v1_auth_service, 5);
 
 /**
- * Asks to end the session of this call.
+ * Requests the end of the current session.
  *
  * @generated from message portico.auth.v1.LogoutRequest
  */
@@ -240,7 +242,7 @@ export const LogoutRequestSchema: GenMessage<LogoutRequest> = /*@__PURE__*/
   messageDesc(file_portico_auth_v1_auth_service, 6);
 
 /**
- * Says that the session ended.
+ * Confirms that the session ended.
  *
  * @generated from message portico.auth.v1.LogoutResponse
  */
@@ -255,13 +257,13 @@ export const LogoutResponseSchema: GenMessage<LogoutResponse> = /*@__PURE__*/
   messageDesc(file_portico_auth_v1_auth_service, 7);
 
 /**
- * Names the organization to work in.
+ * Names the organization to switch to.
  *
  * @generated from message portico.auth.v1.SwitchOrganizationRequest
  */
 export type SwitchOrganizationRequest = Message<"portico.auth.v1.SwitchOrganizationRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
@@ -276,34 +278,34 @@ export const SwitchOrganizationRequestSchema: GenMessage<SwitchOrganizationReque
   messageDesc(file_portico_auth_v1_auth_service, 8);
 
 /**
- * Tokens for the chosen organization.
+ * Returns tokens for the chosen organization.
  *
  * @generated from message portico.auth.v1.SwitchOrganizationResponse
  */
 export type SwitchOrganizationResponse = Message<"portico.auth.v1.SwitchOrganizationResponse"> & {
   /**
-   * A JWT for the Authorization header.
+   * The access token, a JWT, for the Authorization header.
    *
    * @generated from field: string access_token = 1;
    */
   accessToken: string;
 
   /**
-   * Good for one RefreshToken call.
+   * The refresh token. Valid for one RefreshToken call.
    *
    * @generated from field: string refresh_token = 2;
    */
   refreshToken: string;
 
   /**
-   * Always "Bearer".
+   * The token type, always "Bearer".
    *
    * @generated from field: string token_type = 3;
    */
   tokenType: string;
 
   /**
-   * How long the access token holds, in seconds.
+   * The lifetime of the access token, in seconds.
    *
    * @generated from field: uint32 expires_in = 4;
    */
@@ -318,20 +320,20 @@ export const SwitchOrganizationResponseSchema: GenMessage<SwitchOrganizationResp
   messageDesc(file_portico_auth_v1_auth_service, 9);
 
 /**
- * Asks for a page of the caller's sessions.
+ * Requests a page of the caller's sessions.
  *
  * @generated from message portico.auth.v1.ListSessionsRequest
  */
 export type ListSessionsRequest = Message<"portico.auth.v1.ListSessionsRequest"> & {
   /**
-   * How many at the most, 1 to 100; 20 if not given.
+   * The maximum number of items to return, 1 to 100. Defaults to 20.
    *
    * @generated from field: optional uint32 limit = 1;
    */
   limit?: number | undefined;
 
   /**
-   * Where to go on: the nextCursor of the page before.
+   * The nextCursor of the previous page. Empty for the first page.
    *
    * @generated from field: string cursor = 2;
    */
@@ -346,7 +348,7 @@ export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__P
   messageDesc(file_portico_auth_v1_auth_service, 10);
 
 /**
- * A page of sessions.
+ * Returns a page of sessions.
  *
  * @generated from message portico.auth.v1.ListSessionsResponse
  */
@@ -359,14 +361,14 @@ export type ListSessionsResponse = Message<"portico.auth.v1.ListSessionsResponse
   sessions: Session[];
 
   /**
-   * Where the next page starts; empty at the end.
+   * The cursor of the next page. Empty on the last page.
    *
    * @generated from field: string next_cursor = 2;
    */
   nextCursor: string;
 
   /**
-   * Whether there is a next page.
+   * Whether there are more items after this page.
    *
    * @generated from field: bool has_more = 3;
    */
@@ -387,7 +389,7 @@ export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@_
  */
 export type RevokeSessionRequest = Message<"portico.auth.v1.RevokeSessionRequest"> & {
   /**
-   * The session.
+   * The ID of the session.
    *
    * @generated from field: string session_id = 1;
    */
@@ -402,7 +404,7 @@ export const RevokeSessionRequestSchema: GenMessage<RevokeSessionRequest> = /*@_
   messageDesc(file_portico_auth_v1_auth_service, 12);
 
 /**
- * Says that the session ended.
+ * Confirms that the session ended.
  *
  * @generated from message portico.auth.v1.RevokeSessionResponse
  */
@@ -417,13 +419,13 @@ export const RevokeSessionResponseSchema: GenMessage<RevokeSessionResponse> = /*
   messageDesc(file_portico_auth_v1_auth_service, 13);
 
 /**
- * Whose password was forgotten.
+ * Names the account whose password to reset.
  *
  * @generated from message portico.auth.v1.ForgotPasswordRequest
  */
 export type ForgotPasswordRequest = Message<"portico.auth.v1.ForgotPasswordRequest"> & {
   /**
-   * The address of the account.
+   * The email address of the account.
    *
    * @generated from field: string email = 1;
    */
@@ -438,7 +440,7 @@ export const ForgotPasswordRequestSchema: GenMessage<ForgotPasswordRequest> = /*
   messageDesc(file_portico_auth_v1_auth_service, 14);
 
 /**
- * Says that a mail goes out if the address has an account.
+ * Confirms that a mail is sent if the address has an account.
  *
  * @generated from message portico.auth.v1.ForgotPasswordResponse
  */
@@ -453,20 +455,21 @@ export const ForgotPasswordResponseSchema: GenMessage<ForgotPasswordResponse> = 
   messageDesc(file_portico_auth_v1_auth_service, 15);
 
 /**
- * The token from the mail and the password to set.
+ * Carries the token from the mail and the new password.
  *
  * @generated from message portico.auth.v1.ResetPasswordRequest
  */
 export type ResetPasswordRequest = Message<"portico.auth.v1.ResetPasswordRequest"> & {
   /**
-   * From the mail; good once, for 1 hour.
+   * The token from the mail. Valid once, for 1 hour.
    *
    * @generated from field: string token = 1;
    */
   token: string;
 
   /**
-   * At least 12 characters; not a common password; without the address in it.
+   * The new password: at least 12 characters, not easily guessed, and without
+   * the email address in it.
    *
    * @generated from field: string new_password = 2;
    */
@@ -481,7 +484,7 @@ export const ResetPasswordRequestSchema: GenMessage<ResetPasswordRequest> = /*@_
   messageDesc(file_portico_auth_v1_auth_service, 16);
 
 /**
- * Says that the password was set.
+ * Confirms that the password was set.
  *
  * @generated from message portico.auth.v1.ResetPasswordResponse
  */
@@ -496,13 +499,13 @@ export const ResetPasswordResponseSchema: GenMessage<ResetPasswordResponse> = /*
   messageDesc(file_portico_auth_v1_auth_service, 17);
 
 /**
- * The token from the mail.
+ * Carries the token from the mail.
  *
  * @generated from message portico.auth.v1.VerifyEmailRequest
  */
 export type VerifyEmailRequest = Message<"portico.auth.v1.VerifyEmailRequest"> & {
   /**
-   * From the mail; good once, for 24 hours.
+   * The token from the mail. Valid once, for 24 hours.
    *
    * @generated from field: string token = 1;
    */
@@ -517,7 +520,7 @@ export const VerifyEmailRequestSchema: GenMessage<VerifyEmailRequest> = /*@__PUR
   messageDesc(file_portico_auth_v1_auth_service, 18);
 
 /**
- * The account whose address is proved.
+ * Returns the account whose email address was verified.
  *
  * @generated from message portico.auth.v1.VerifyEmailResponse
  */
@@ -538,7 +541,7 @@ export const VerifyEmailResponseSchema: GenMessage<VerifyEmailResponse> = /*@__P
   messageDesc(file_portico_auth_v1_auth_service, 19);
 
 /**
- * Asks for the keys that verify our tokens.
+ * Requests the keys that verify access tokens.
  *
  * @generated from message portico.auth.v1.GetJsonWebKeySetRequest
  */
@@ -559,7 +562,7 @@ export const GetJsonWebKeySetRequestSchema: GenMessage<GetJsonWebKeySetRequest> 
  */
 export type GetJsonWebKeySetResponse = Message<"portico.auth.v1.GetJsonWebKeySetResponse"> & {
   /**
-   * The keys, the current one first.
+   * The public keys, the current one first.
    *
    * @generated from field: repeated portico.auth.v1.JsonWebKey keys = 1;
    */
@@ -580,49 +583,49 @@ export const GetJsonWebKeySetResponseSchema: GenMessage<GetJsonWebKeySetResponse
  */
 export type JsonWebKey = Message<"portico.auth.v1.JsonWebKey"> & {
   /**
-   * Always "EC".
+   * The key type, always "EC".
    *
    * @generated from field: string kty = 1;
    */
   kty: string;
 
   /**
-   * Always "sig".
+   * The use of the key, always "sig".
    *
    * @generated from field: string use = 2;
    */
   use: string;
 
   /**
-   * Always "ES256".
+   * The algorithm, always "ES256".
    *
    * @generated from field: string alg = 3;
    */
   alg: string;
 
   /**
-   * Which key it is: the kid in a token's header.
+   * The key ID, as in the kid header of a token.
    *
    * @generated from field: string kid = 4;
    */
   kid: string;
 
   /**
-   * Always "P-256".
+   * The curve, always "P-256".
    *
    * @generated from field: string crv = 5;
    */
   crv: string;
 
   /**
-   * The x coordinate, base64url.
+   * The x coordinate, base64url-encoded.
    *
    * @generated from field: string x = 6;
    */
   x: string;
 
   /**
-   * The y coordinate, base64url.
+   * The y coordinate, base64url-encoded.
    *
    * @generated from field: string y = 7;
    */
@@ -637,14 +640,14 @@ export const JsonWebKeySchema: GenMessage<JsonWebKey> = /*@__PURE__*/
   messageDesc(file_portico_auth_v1_auth_service, 22);
 
 /**
- * Registers people, signs them in and out, and keeps their sessions.
+ * Registers people, signs them in and out, and manages their sessions.
  *
  * @generated from service portico.auth.v1.AuthService
  */
 export const AuthService: GenService<{
   /**
-   * Registers a person and mails them a link that proves their address. Fails
-   * if the address has an account.
+   * Registers an account and mails a link that verifies its email address.
+   * Fails if the address already has an account.
    *
    * @generated from rpc portico.auth.v1.AuthService.Register
    */
@@ -654,9 +657,10 @@ export const AuthService: GenService<{
     output: typeof RegisterResponseSchema;
   },
   /**
-   * Signs a person in. Fails with INVALID_CREDENTIALS, whichever of address
-   * and password is wrong, and with EMAIL_NOT_VERIFIED, after mailing a new
-   * link, if both are right and the address is not proved.
+   * Signs a person in. Fails with INVALID_CREDENTIALS if the email address or
+   * the password is wrong, without telling which. Fails with
+   * EMAIL_NOT_VERIFIED, and mails a new link, if both are right but the address
+   * is not verified.
    *
    * @generated from rpc portico.auth.v1.AuthService.Login
    */
@@ -666,8 +670,10 @@ export const AuthService: GenService<{
     output: typeof LoginResponseSchema;
   },
   /**
-   * Gives new tokens for a refresh token, which is used up by it. A genuine
-   * token is charged to its holder, any other to the client address.
+   * Exchanges a refresh token for a new pair of tokens. Each refresh token can
+   * be used once; one that is used again later ends its session. The call counts
+   * against the limit of the token's session, or of the client address if the
+   * token is not valid.
    *
    * @generated from rpc portico.auth.v1.AuthService.RefreshToken
    */
@@ -677,7 +683,7 @@ export const AuthService: GenService<{
     output: typeof RefreshTokenResponseSchema;
   },
   /**
-   * Ends the session of this call.
+   * Ends the current session.
    *
    * @generated from rpc portico.auth.v1.AuthService.Logout
    */
@@ -687,7 +693,7 @@ export const AuthService: GenService<{
     output: typeof LogoutResponseSchema;
   },
   /**
-   * Makes another organization the active one and gives tokens for it. Fails
+   * Makes another organization the active one and returns tokens for it. Fails
    * if the caller is not a member.
    *
    * @generated from rpc portico.auth.v1.AuthService.SwitchOrganization
@@ -698,7 +704,7 @@ export const AuthService: GenService<{
     output: typeof SwitchOrganizationResponseSchema;
   },
   /**
-   * Lists the caller's sessions that still hold, newest first.
+   * Lists the caller's active sessions, newest first.
    *
    * @generated from rpc portico.auth.v1.AuthService.ListSessions
    */
@@ -718,8 +724,8 @@ export const AuthService: GenService<{
     output: typeof RevokeSessionResponseSchema;
   },
   /**
-   * Mails a link with which a new password can be chosen. The answer and its
-   * time are the same whether or not the address has an account.
+   * Mails a link to reset the password. The response and its timing are the
+   * same whether or not the address has an account.
    *
    * @generated from rpc portico.auth.v1.AuthService.ForgotPassword
    */
@@ -729,7 +735,7 @@ export const AuthService: GenService<{
     output: typeof ForgotPasswordResponseSchema;
   },
   /**
-   * Sets a new password with a token from the mail and ends all sessions.
+   * Sets a new password with the token from the mail and ends all sessions.
    *
    * @generated from rpc portico.auth.v1.AuthService.ResetPassword
    */
@@ -739,7 +745,7 @@ export const AuthService: GenService<{
     output: typeof ResetPasswordResponseSchema;
   },
   /**
-   * Proves an address with a token from the mail.
+   * Verifies an email address with the token from the mail.
    *
    * @generated from rpc portico.auth.v1.AuthService.VerifyEmail
    */
@@ -749,7 +755,8 @@ export const AuthService: GenService<{
     output: typeof VerifyEmailResponseSchema;
   },
   /**
-   * Publishes the keys that verify our tokens (RFC 7517).
+   * Returns the public keys that verify access tokens, as a JSON Web Key Set
+   * (RFC 7517).
    *
    * @generated from rpc portico.auth.v1.AuthService.GetJsonWebKeySet
    */

@@ -16,41 +16,41 @@ export const file_portico_auth_v1_session: GenFile = /*@__PURE__*/
   fileDesc("Ch1wb3J0aWNvL2F1dGgvdjEvc2Vzc2lvbi5wcm90bxIPcG9ydGljby5hdXRoLnYxIv8BCgdTZXNzaW9uEgoKAmlkGAEgASgJEhIKCnVzZXJfYWdlbnQYAiABKAkSGAoKaXBfYWRkcmVzcxgDIAEoCUIEyPMYARIPCgdjdXJyZW50GAQgASgIEhcKD29yZ2FuaXphdGlvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
- * A sign-in that still holds.
+ * An active session of a person.
  *
  * @generated from message portico.auth.v1.Session
  */
 export type Session = Message<"portico.auth.v1.Session"> & {
   /**
-   * UUIDv7.
+   * The ID of the session, a UUIDv7.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * The client as it named itself.
+   * The User-Agent of the client that signed in.
    *
    * @generated from field: string user_agent = 2;
    */
   userAgent: string;
 
   /**
-   * The address it signed in from.
+   * The IP address that the client signed in from.
    *
    * @generated from field: string ip_address = 3;
    */
   ipAddress: string;
 
   /**
-   * Whether it is the session of this very call.
+   * Whether this is the session of the current call.
    *
    * @generated from field: bool current = 4;
    */
   current: boolean;
 
   /**
-   * The organization that is active in it; empty if none is.
+   * The ID of the active organization. Empty if none is active.
    *
    * @generated from field: string organization_id = 5;
    */
@@ -64,15 +64,15 @@ export type Session = Message<"portico.auth.v1.Session"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * When its tokens were last refreshed.
+   * When the tokens were last refreshed.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 7;
    */
   lastUsedAt?: Timestamp | undefined;
 
   /**
-   * When it ends if it is not used: 7 days after the last use, 30 days after
-   * sign-in at the latest.
+   * When the session expires: 7 days after its last use, at most 30 days after
+   * sign-in.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 8;
    */

@@ -15,7 +15,7 @@ export const file_portico_health_v1_health_service: GenFile = /*@__PURE__*/
   fileDesc("CiZwb3J0aWNvL2hlYWx0aC92MS9oZWFsdGhfc2VydmljZS5wcm90bxIRcG9ydGljby5oZWFsdGgudjEiEgoQR2V0SGVhbHRoUmVxdWVzdCI0ChFHZXRIZWFsdGhSZXNwb25zZRIOCgZzdGF0dXMYASABKAkSDwoHdmVyc2lvbhgCIAEoCSIVChNHZXRSZWFkaW5lc3NSZXF1ZXN0IlsKFEdldFJlYWRpbmVzc1Jlc3BvbnNlEg4KBnN0YXR1cxgBIAEoCRIzCgxkZXBlbmRlbmNpZXMYAiADKAsyHS5wb3J0aWNvLmhlYWx0aC52MS5EZXBlbmRlbmN5Ij4KCkRlcGVuZGVuY3kSDAoEbmFtZRgBIAEoCRIOCgZzdGF0dXMYAiABKAkSEgoKbGF0ZW5jeV9tcxgDIAEoATKXAgoNSGVhbHRoU2VydmljZRJ6CglHZXRIZWFsdGgSIy5wb3J0aWNvLmhlYWx0aC52MS5HZXRIZWFsdGhSZXF1ZXN0GiQucG9ydGljby5oZWFsdGgudjEuR2V0SGVhbHRoUmVzcG9uc2UiIsrzGAIIAdLzGAIIB4LT5JMCEBIOL2FwaS92MS9oZWFsdGgSiQEKDEdldFJlYWRpbmVzcxImLnBvcnRpY28uaGVhbHRoLnYxLkdldFJlYWRpbmVzc1JlcXVlc3QaJy5wb3J0aWNvLmhlYWx0aC52MS5HZXRSZWFkaW5lc3NSZXNwb25zZSIoyvMYAggB0vMYAggHgtPkkwIWEhQvYXBpL3YxL2hlYWx0aC9yZWFkeWIGcHJvdG8z", [file_google_api_annotations, file_portico_type_v1_options]);
 
 /**
- * Asks whether the core runs.
+ * Requests the liveness of the core.
  *
  * @generated from message portico.health.v1.GetHealthRequest
  */
@@ -30,7 +30,7 @@ export const GetHealthRequestSchema: GenMessage<GetHealthRequest> = /*@__PURE__*
   messageDesc(file_portico_health_v1_health_service, 0);
 
 /**
- * Says that the core runs.
+ * Reports that the core is running.
  *
  * @generated from message portico.health.v1.GetHealthResponse
  */
@@ -43,7 +43,7 @@ export type GetHealthResponse = Message<"portico.health.v1.GetHealthResponse"> &
   status: string;
 
   /**
-   * The version of Portico that runs.
+   * The version of Portico that is running.
    *
    * @generated from field: string version = 2;
    */
@@ -58,7 +58,7 @@ export const GetHealthResponseSchema: GenMessage<GetHealthResponse> = /*@__PURE_
   messageDesc(file_portico_health_v1_health_service, 1);
 
 /**
- * Asks whether each dependency answers.
+ * Requests the readiness of the platform.
  *
  * @generated from message portico.health.v1.GetReadinessRequest
  */
@@ -73,20 +73,20 @@ export const GetReadinessRequestSchema: GenMessage<GetReadinessRequest> = /*@__P
   messageDesc(file_portico_health_v1_health_service, 2);
 
 /**
- * Names each dependency and its state.
+ * Reports the status of each dependency.
  *
  * @generated from message portico.health.v1.GetReadinessResponse
  */
 export type GetReadinessResponse = Message<"portico.health.v1.GetReadinessResponse"> & {
   /**
-   * "ok" when every dependency answers.
+   * Always "ok": the call fails otherwise.
    *
    * @generated from field: string status = 1;
    */
   status: string;
 
   /**
-   * Every dependency, in the order in which it was tried.
+   * The dependencies, in the order in which they were checked.
    *
    * @generated from field: repeated portico.health.v1.Dependency dependencies = 2;
    */
@@ -101,27 +101,27 @@ export const GetReadinessResponseSchema: GenMessage<GetReadinessResponse> = /*@_
   messageDesc(file_portico_health_v1_health_service, 3);
 
 /**
- * One thing that the platform needs.
+ * A dependency of the platform.
  *
  * @generated from message portico.health.v1.Dependency
  */
 export type Dependency = Message<"portico.health.v1.Dependency"> & {
   /**
-   * "postgresql", "valkey", "authorize", "ratelimit" or "workers".
+   * The name: "postgresql", "valkey", "authorize", "ratelimit" or "workers".
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * "ok" or "unavailable".
+   * The status: "ok" or "unavailable".
    *
    * @generated from field: string status = 2;
    */
   status: string;
 
   /**
-   * How long the answer took, in milliseconds.
+   * The response time, in milliseconds.
    *
    * @generated from field: double latency_ms = 3;
    */
@@ -136,13 +136,13 @@ export const DependencySchema: GenMessage<Dependency> = /*@__PURE__*/
   messageDesc(file_portico_health_v1_health_service, 4);
 
 /**
- * Says whether the platform is alive and able to work.
+ * Reports whether the platform is alive and ready.
  *
  * @generated from service portico.health.v1.HealthService
  */
 export const HealthService: GenService<{
   /**
-   * Answers as long as the core runs.
+   * Returns "ok" while the core is running.
    *
    * @generated from rpc portico.health.v1.HealthService.GetHealth
    */
@@ -152,8 +152,8 @@ export const HealthService: GenService<{
     output: typeof GetHealthResponseSchema;
   },
   /**
-   * Tries each dependency. Fails with NOT_READY (503) if one of them does not
-   * answer; the failed ones are named in the error's details.
+   * Checks each dependency. Fails with NOT_READY (503) if one of them does not
+   * respond; the error's details name the failed ones.
    *
    * @generated from rpc portico.health.v1.HealthService.GetReadiness
    */

@@ -20,65 +20,67 @@ export const file_portico_keys_v1_api_key_import: GenFile = /*@__PURE__*/
   fileDesc("CiRwb3J0aWNvL2tleXMvdjEvYXBpX2tleV9pbXBvcnQucHJvdG8SD3BvcnRpY28ua2V5cy52MSLVAwoMQXBpS2V5SW1wb3J0EhsKBG5hbWUYASABKAlCDbpICnIIEAEYZMjzGAESJAoGcHJlZml4GAIgASgJQhS6SBFyDzINXlshLX5dezYsMzJ9JBI3CgZzY29wZXMYAyADKAlCJ7pIIJIBHQgBEDIYASIVchMYQDIPXlthLXpdKzpbYS16XSsk0PMYARI4CgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIIukgFsgECQAESLQoGbGltaXRzGAUgASgLMh0ucG9ydGljby5rZXlzLnYxLkFwaUtleUxpbWl0cxIqCg1hbGxvd2VkX2NpZHJzGAYgAygJQhO6SBCSAQ0QMhgBIgdyBRhA6AEBEiIKC2htYWNfc2hhMjU2GAcgASgMQgu6SAR6AmggyPMYAUgAEh0KBnNoYTI1NhgIIAEoDEILukgEegJoIMjzGAFIABJiCgZiY3J5cHQYCSABKAlCULpISXJHMkVeXCQyW2FieV1cJCgwWzQtOV18MVswLTRdKVwkWy4vQS1aYS16MC05XXsyMX1bLk9ldV1bLi9BLVphLXowLTldezMxfSTI8xgBSABCDQoEaGFzaBIFukgCCAFiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_keys_v1_api_key, file_portico_type_v1_options, file_portico_type_v1_rules]);
 
 /**
- * Describes a key that another system made. Its secret, 16 to 512 visible
- * ASCII characters, is not known here; only a hash of it is.
+ * Describes a key that another system issued. The platform receives a hash of
+ * its secret, which has 16 to 512 visible ASCII characters, and never the
+ * secret itself.
  *
  * @generated from message portico.keys.v1.ApiKeyImport
  */
 export type ApiKeyImport = Message<"portico.keys.v1.ApiKeyImport"> & {
   /**
-   * What people call the key, 1 to 100 characters.
+   * The display name of the key, 1 to 100 characters.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * The start of the secret, by which it is found: 6 to 32 visible ASCII
-   * characters. None may start with "pk_", and none may be the start of
-   * another one that was imported.
+   * The first characters of the secret, by which the key is looked up: 6 to 32
+   * visible ASCII characters. It must not start with "pk_", and no imported
+   * prefix may be the start of another one.
    *
    * @generated from field: string prefix = 2;
    */
   prefix: string;
 
   /**
-   * What the key may do: 1 to 50 permissions.
+   * The permissions of the key, 1 to 50.
    *
    * @generated from field: repeated string scopes = 3;
    */
   scopes: string[];
 
   /**
-   * From when on the key is refused; in the future. Not set: never.
+   * When the key expires, in the future. If not set, it never does.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 4;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * The key's own limits.
+   * The rate limits of the key itself.
    *
    * @generated from field: portico.keys.v1.ApiKeyLimits limits = 5;
    */
   limits?: ApiKeyLimits | undefined;
 
   /**
-   * The networks that the key may be used from, at most 50, in CIDR form with
-   * no bits set behind the prefix: "192.0.2.0/24". None: from anywhere.
+   * The networks that the key may be used from, at most 50, in CIDR notation
+   * without host bits: "192.0.2.0/24". If empty, it may be used from anywhere.
    *
    * @generated from field: repeated string allowed_cidrs = 6;
    */
   allowedCidrs: string[];
 
   /**
-   * The hash of the whole secret, as the other system kept it. Exactly one.
+   * The hash of the whole secret, as the other system stored it. Exactly one is
+   * set.
    *
    * @generated from oneof portico.keys.v1.ApiKeyImport.hash
    */
   hash: {
     /**
-     * HMAC-SHA-256 of the secret under the request's hmac_key: 32 bytes.
+     * The HMAC-SHA-256 of the secret with the request's hmac_key, 32 bytes.
      *
      * @generated from field: bytes hmac_sha256 = 7;
      */
@@ -86,7 +88,7 @@ export type ApiKeyImport = Message<"portico.keys.v1.ApiKeyImport"> & {
     case: "hmacSha256";
   } | {
     /**
-     * SHA-256 of the secret: 32 bytes.
+     * The SHA-256 of the secret, 32 bytes.
      *
      * @generated from field: bytes sha256 = 8;
      */
@@ -94,8 +96,8 @@ export type ApiKeyImport = Message<"portico.keys.v1.ApiKeyImport"> & {
     case: "sha256";
   } | {
     /**
-     * bcrypt of the secret, or of its first 72 characters: "$2b$", "$2a$" or
-     * "$2y$", of cost 4 to 14.
+     * The bcrypt hash of the secret, or of its first 72 characters: "$2b$",
+     * "$2a$" or "$2y$", with a cost of 4 to 14.
      *
      * @generated from field: string bcrypt = 9;
      */

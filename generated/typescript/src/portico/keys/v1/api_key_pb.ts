@@ -16,63 +16,64 @@ export const file_portico_keys_v1_api_key: GenFile = /*@__PURE__*/
   fileDesc("Ch1wb3J0aWNvL2tleXMvdjEvYXBpX2tleS5wcm90bxIPcG9ydGljby5rZXlzLnYxIroECgZBcGlLZXkSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGcHJlZml4GAQgASgJEg4KBnNjb3BlcxgFIAMoCRIOCgZzdGF0dXMYBiABKAkSLQoGbGltaXRzGAcgASgLMh0ucG9ydGljby5rZXlzLnYxLkFwaUtleUxpbWl0cxISCgpjcmVhdGVkX2J5GAggASgJEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJvdGF0ZWRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEj4KGnByZXZpb3VzX3NlY3JldF9leHBpcmVzX2F0GA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1hbGxvd2VkX2NpZHJzGA8gAygJEjAKDGxhc3RfdXNlZF9hdBgQIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJdXNlX2NvdW50GBEgASgDItoBCgxBcGlLZXlMaW1pdHMSJAoKcGVyX21pbnV0ZRgBIAEoDUILukgIKgYYwIQ9KAFIAIgBARIjCghwZXJfaG91chgCIAEoDUIMukgJKgcYgK3iBCgBSAGIAQESIgoHcGVyX2RheRgDIAEoDUIMukgJKgcYgMLXLygBSAKIAQESJQoJcGVyX21vbnRoGAQgASgNQg26SAoqCBiAlOvcAygBSAOIAQFCDQoLX3Blcl9taW51dGVCCwoJX3Blcl9ob3VyQgoKCF9wZXJfZGF5QgwKCl9wZXJfbW9udGhiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
- * A credential of an organization's program. The secret is shown once, when
- * the key is created or rotated; afterwards only its prefix is known.
+ * A credential with which a program acts for an organization. The secret is
+ * returned once, when the key is created or rotated; afterwards only its prefix
+ * is visible.
  *
  * @generated from message portico.keys.v1.ApiKey
  */
 export type ApiKey = Message<"portico.keys.v1.ApiKey"> & {
   /**
-   * UUIDv7.
+   * The ID of the key, a UUIDv7.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * The organization that owns the key.
+   * The ID of the organization that owns the key.
    *
    * @generated from field: string organization_id = 2;
    */
   organizationId: string;
 
   /**
-   * What people call the key.
+   * The display name of the key.
    *
    * @generated from field: string name = 3;
    */
   name: string;
 
   /**
-   * The start of the secret, enough to recognise it: "pk_live_3fX9Ab".
+   * The first characters of the secret, to recognize it by: "pk_live_3fX9Ab".
    *
    * @generated from field: string prefix = 4;
    */
   prefix: string;
 
   /**
-   * What the key may do, for example "webhooks:read".
+   * The permissions of the key, for example "webhooks:read".
    *
    * @generated from field: repeated string scopes = 5;
    */
   scopes: string[];
 
   /**
-   * "active", "expired" or "revoked".
+   * The status: "active", "expired" or "revoked".
    *
    * @generated from field: string status = 6;
    */
   status: string;
 
   /**
-   * The key's own limits; a window that is not set has none.
+   * The rate limits of the key itself. A window that is not set has no limit.
    *
    * @generated from field: portico.keys.v1.ApiKeyLimits limits = 7;
    */
   limits?: ApiKeyLimits | undefined;
 
   /**
-   * The person who created the key.
+   * The ID of the person who created the key.
    *
    * @generated from field: string created_by = 8;
    */
@@ -93,50 +94,51 @@ export type ApiKey = Message<"portico.keys.v1.ApiKey"> & {
   updatedAt?: Timestamp | undefined;
 
   /**
-   * From when on the key is refused. Not set: it never expires.
+   * When the key expires. Not set if it never does.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 11;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * When the key was revoked.
+   * When the key was revoked. Not set if it was not.
    *
    * @generated from field: google.protobuf.Timestamp revoked_at = 12;
    */
   revokedAt?: Timestamp | undefined;
 
   /**
-   * When the secret was last rotated.
+   * When the secret was last rotated. Not set if it never was.
    *
    * @generated from field: google.protobuf.Timestamp rotated_at = 13;
    */
   rotatedAt?: Timestamp | undefined;
 
   /**
-   * Until when the secret from before the last rotation is still accepted.
+   * When the previous secret stops being accepted. Not set if there is none.
    *
    * @generated from field: google.protobuf.Timestamp previous_secret_expires_at = 14;
    */
   previousSecretExpiresAt?: Timestamp | undefined;
 
   /**
-   * The networks that the key may be used from, in CIDR form and normalised:
-   * "192.0.2.0/24", "2001:db8::/32". None: from anywhere.
+   * The networks that the key may be used from, in normalized CIDR notation:
+   * "192.0.2.0/24", "2001:db8::/32". Empty if it may be used from anywhere.
    *
    * @generated from field: repeated string allowed_cidrs = 15;
    */
   allowedCidrs: string[];
 
   /**
-   * When the key was last used; a few seconds late.
+   * When the key was last used. Updated with a delay of a few seconds.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 16;
    */
   lastUsedAt?: Timestamp | undefined;
 
   /**
-   * How many requests were let in with the key; a few seconds late.
+   * The number of requests that were admitted with the key. Updated with a
+   * delay of a few seconds.
    *
    * @generated from field: int64 use_count = 17;
    */
@@ -151,34 +153,34 @@ export const ApiKeySchema: GenMessage<ApiKey> = /*@__PURE__*/
   messageDesc(file_portico_keys_v1_api_key, 0);
 
 /**
- * How many requests a key may make, on top of what the tier allows.
+ * The rate limits of an API key, in addition to those of the tier.
  *
  * @generated from message portico.keys.v1.ApiKeyLimits
  */
 export type ApiKeyLimits = Message<"portico.keys.v1.ApiKeyLimits"> & {
   /**
-   * Requests in a minute, 1 to 1,000,000.
+   * Requests per minute, 1 to 1,000,000.
    *
    * @generated from field: optional uint32 per_minute = 1;
    */
   perMinute?: number | undefined;
 
   /**
-   * Requests in an hour, 1 to 10,000,000.
+   * Requests per hour, 1 to 10,000,000.
    *
    * @generated from field: optional uint32 per_hour = 2;
    */
   perHour?: number | undefined;
 
   /**
-   * Requests in a day, 1 to 100,000,000.
+   * Requests per day, 1 to 100,000,000.
    *
    * @generated from field: optional uint32 per_day = 3;
    */
   perDay?: number | undefined;
 
   /**
-   * Requests in a month, 1 to 1,000,000,000.
+   * Requests per month, 1 to 1,000,000,000.
    *
    * @generated from field: optional uint32 per_month = 4;
    */

@@ -29,43 +29,43 @@ export const file_portico_keys_v1_api_key_service: GenFile = /*@__PURE__*/
  */
 export type CreateApiKeyRequest = Message<"portico.keys.v1.CreateApiKeyRequest"> & {
   /**
-   * The organization that will own the key.
+   * The ID of the organization that will own the key.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * What people call the key, 1 to 100 characters.
+   * The display name of the key, 1 to 100 characters.
    *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
-   * What the key may do: 1 to 50 permissions, none that the caller lacks.
+   * The permissions of the key, 1 to 50. The caller must hold each of them.
    *
    * @generated from field: repeated string scopes = 3;
    */
   scopes: string[];
 
   /**
-   * From when on the key is refused; in the future. Not set: never.
+   * When the key expires, in the future. If not set, it never does.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 4;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * The key's own limits.
+   * The rate limits of the key itself.
    *
    * @generated from field: portico.keys.v1.ApiKeyLimits limits = 5;
    */
   limits?: ApiKeyLimits | undefined;
 
   /**
-   * The networks that the key may be used from, at most 50, in CIDR form with
-   * no bits set behind the prefix: "192.0.2.0/24". None: from anywhere.
+   * The networks that the key may be used from, at most 50, in CIDR notation
+   * without host bits: "192.0.2.0/24". If empty, it may be used from anywhere.
    *
    * @generated from field: repeated string allowed_cidrs = 6;
    */
@@ -80,7 +80,7 @@ export const CreateApiKeyRequestSchema: GenMessage<CreateApiKeyRequest> = /*@__P
   messageDesc(file_portico_keys_v1_api_key_service, 0);
 
 /**
- * The new key and its secret.
+ * Returns the new key and its secret.
  *
  * @generated from message portico.keys.v1.CreateApiKeyResponse
  */
@@ -93,7 +93,7 @@ export type CreateApiKeyResponse = Message<"portico.keys.v1.CreateApiKeyResponse
   apiKey?: ApiKey | undefined;
 
   /**
-   * The whole secret, shown only here.
+   * The whole secret. Not returned again.
    *
    * @generated from field: string secret = 2;
    */
@@ -114,22 +114,23 @@ export const CreateApiKeyResponseSchema: GenMessage<CreateApiKeyResponse> = /*@_
  */
 export type ImportApiKeysRequest = Message<"portico.keys.v1.ImportApiKeysRequest"> & {
   /**
-   * The organization that will own the keys.
+   * The ID of the organization that will own the keys.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * The keys, 1 to 100.
+   * The keys to import, 1 to 100.
    *
    * @generated from field: repeated portico.keys.v1.ApiKeyImport keys = 2;
    */
   keys: ApiKeyImport[];
 
   /**
-   * The key of the HMACs, 1 to 192 bytes; needed if there are any. It is kept
-   * encrypted, until each of these keys was used once, and is never shown.
+   * The HMAC key, 1 to 192 bytes. Required if there are HMAC hashes. It is
+   * stored encrypted until each of these keys was used once, and is never
+   * returned.
    *
    * @generated from field: optional bytes hmac_key = 3;
    */
@@ -144,7 +145,7 @@ export const ImportApiKeysRequestSchema: GenMessage<ImportApiKeysRequest> = /*@_
   messageDesc(file_portico_keys_v1_api_key_service, 2);
 
 /**
- * The imported keys.
+ * Returns the imported keys.
  *
  * @generated from message portico.keys.v1.ImportApiKeysResponse
  */
@@ -165,34 +166,34 @@ export const ImportApiKeysResponseSchema: GenMessage<ImportApiKeysResponse> = /*
   messageDesc(file_portico_keys_v1_api_key_service, 3);
 
 /**
- * Asks for a page of an organization's keys.
+ * Requests a page of an organization's keys.
  *
  * @generated from message portico.keys.v1.ListApiKeysRequest
  */
 export type ListApiKeysRequest = Message<"portico.keys.v1.ListApiKeysRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * How many at the most, 1 to 100; 20 if not given.
+   * The maximum number of items to return, 1 to 100. Defaults to 20.
    *
    * @generated from field: optional uint32 limit = 2;
    */
   limit?: number | undefined;
 
   /**
-   * Where to go on: the nextCursor of the page before.
+   * The nextCursor of the previous page. Empty for the first page.
    *
    * @generated from field: string cursor = 3;
    */
   cursor: string;
 
   /**
-   * Only keys that this person created, member or not.
+   * Only keys that this person created, whether or not they are still a member.
    *
    * @generated from field: optional string created_by = 4;
    */
@@ -207,7 +208,7 @@ export const ListApiKeysRequestSchema: GenMessage<ListApiKeysRequest> = /*@__PUR
   messageDesc(file_portico_keys_v1_api_key_service, 4);
 
 /**
- * A page of keys.
+ * Returns a page of keys.
  *
  * @generated from message portico.keys.v1.ListApiKeysResponse
  */
@@ -220,14 +221,14 @@ export type ListApiKeysResponse = Message<"portico.keys.v1.ListApiKeysResponse">
   apiKeys: ApiKey[];
 
   /**
-   * Where the next page starts; empty at the end.
+   * The cursor of the next page. Empty on the last page.
    *
    * @generated from field: string next_cursor = 2;
    */
   nextCursor: string;
 
   /**
-   * Whether there is a next page.
+   * Whether there are more items after this page.
    *
    * @generated from field: bool has_more = 3;
    */
@@ -242,13 +243,13 @@ export const ListApiKeysResponseSchema: GenMessage<ListApiKeysResponse> = /*@__P
   messageDesc(file_portico_keys_v1_api_key_service, 5);
 
 /**
- * Names the key to show.
+ * Names the key to return.
  *
  * @generated from message portico.keys.v1.GetApiKeyRequest
  */
 export type GetApiKeyRequest = Message<"portico.keys.v1.GetApiKeyRequest"> & {
   /**
-   * The key.
+   * The ID of the key.
    *
    * @generated from field: string api_key_id = 1;
    */
@@ -263,7 +264,7 @@ export const GetApiKeyRequestSchema: GenMessage<GetApiKeyRequest> = /*@__PURE__*
   messageDesc(file_portico_keys_v1_api_key_service, 6);
 
 /**
- * The key that was asked for.
+ * Returns the requested key.
  *
  * @generated from message portico.keys.v1.GetApiKeyResponse
  */
@@ -284,58 +285,59 @@ export const GetApiKeyResponseSchema: GenMessage<GetApiKeyResponse> = /*@__PURE_
   messageDesc(file_portico_keys_v1_api_key_service, 7);
 
 /**
- * Names a key and what to change.
+ * Describes the changes to a key.
  *
  * @generated from message portico.keys.v1.UpdateApiKeyRequest
  */
 export type UpdateApiKeyRequest = Message<"portico.keys.v1.UpdateApiKeyRequest"> & {
   /**
-   * The key.
+   * The ID of the key.
    *
    * @generated from field: string api_key_id = 1;
    */
   apiKeyId: string;
 
   /**
-   * Its new name, 1 to 100 characters.
+   * The new display name, 1 to 100 characters.
    *
    * @generated from field: optional string name = 2;
    */
   name?: string | undefined;
 
   /**
-   * Its new scopes, none that the caller lacks.
+   * The new permissions of the key. The caller must hold each of them.
    *
    * @generated from field: repeated string scopes = 3;
    */
   scopes: string[];
 
   /**
-   * Its new expiry; in the future. Cleared: it never expires.
+   * When the key expires, in the future. If cleared, it never does.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 4;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * Its new limits; they replace all of the old ones. Cleared: it has none.
+   * The new rate limits, which replace all previous ones. If cleared, the key
+   * has none of its own.
    *
    * @generated from field: portico.keys.v1.ApiKeyLimits limits = 5;
    */
   limits?: ApiKeyLimits | undefined;
 
   /**
-   * The networks that it may be used from, at most 50; they replace the old
-   * ones. Cleared, or empty: from anywhere.
+   * The networks that the key may be used from, at most 50, which replace the
+   * previous ones. If cleared or empty, it may be used from anywhere.
    *
    * @generated from field: repeated string allowed_cidrs = 6;
    */
   allowedCidrs: string[];
 
   /**
-   * The names of the fields to change. A field that is named and not set is
-   * cleared; without a mask the fields that are set are changed. Over REST the
-   * names in the body are the mask.
+   * The fields to change. A field that is named but not set is cleared. Without
+   * a mask, the fields that are set are changed. Over REST, the field names in
+   * the body are the mask.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 7;
    */
@@ -350,7 +352,7 @@ export const UpdateApiKeyRequestSchema: GenMessage<UpdateApiKeyRequest> = /*@__P
   messageDesc(file_portico_keys_v1_api_key_service, 8);
 
 /**
- * The changed key.
+ * Returns the updated key.
  *
  * @generated from message portico.keys.v1.UpdateApiKeyResponse
  */
@@ -377,7 +379,7 @@ export const UpdateApiKeyResponseSchema: GenMessage<UpdateApiKeyResponse> = /*@_
  */
 export type RevokeApiKeyRequest = Message<"portico.keys.v1.RevokeApiKeyRequest"> & {
   /**
-   * The key.
+   * The ID of the key.
    *
    * @generated from field: string api_key_id = 1;
    */
@@ -392,7 +394,7 @@ export const RevokeApiKeyRequestSchema: GenMessage<RevokeApiKeyRequest> = /*@__P
   messageDesc(file_portico_keys_v1_api_key_service, 10);
 
 /**
- * The revoked key.
+ * Returns the revoked key.
  *
  * @generated from message portico.keys.v1.RevokeApiKeyResponse
  */
@@ -413,20 +415,20 @@ export const RevokeApiKeyResponseSchema: GenMessage<RevokeApiKeyResponse> = /*@_
   messageDesc(file_portico_keys_v1_api_key_service, 11);
 
 /**
- * Names the key whose secret is replaced.
+ * Names the key whose secret to replace.
  *
  * @generated from message portico.keys.v1.RotateApiKeyRequest
  */
 export type RotateApiKeyRequest = Message<"portico.keys.v1.RotateApiKeyRequest"> & {
   /**
-   * The key.
+   * The ID of the key.
    *
    * @generated from field: string api_key_id = 1;
    */
   apiKeyId: string;
 
   /**
-   * How long the old secret stays valid, in seconds: 0 to 604800 (7 days).
+   * How long the old secret stays valid, in seconds: 0 to 604,800 (7 days).
    *
    * @generated from field: uint32 overlap_seconds = 2;
    */
@@ -441,7 +443,7 @@ export const RotateApiKeyRequestSchema: GenMessage<RotateApiKeyRequest> = /*@__P
   messageDesc(file_portico_keys_v1_api_key_service, 12);
 
 /**
- * The key and its new secret.
+ * Returns the key and its new secret.
  *
  * @generated from message portico.keys.v1.RotateApiKeyResponse
  */
@@ -454,7 +456,7 @@ export type RotateApiKeyResponse = Message<"portico.keys.v1.RotateApiKeyResponse
   apiKey?: ApiKey | undefined;
 
   /**
-   * The whole new secret, shown only here.
+   * The whole new secret. Not returned again.
    *
    * @generated from field: string secret = 2;
    */
@@ -490,7 +492,7 @@ export const VerifyApiKeyRequestSchema: GenMessage<VerifyApiKeyRequest> = /*@__P
   messageDesc(file_portico_keys_v1_api_key_service, 14);
 
 /**
- * Says whose a secret is.
+ * Returns the key that the secret belongs to.
  *
  * @generated from message portico.keys.v1.VerifyApiKeyResponse
  */
@@ -503,14 +505,14 @@ export type VerifyApiKeyResponse = Message<"portico.keys.v1.VerifyApiKeyResponse
   apiKey?: ApiKey | undefined;
 
   /**
-   * A token of the platform's own that stands for the key.
+   * An access token of the platform that represents the key.
    *
    * @generated from field: string access_token = 2;
    */
   accessToken: string;
 
   /**
-   * Until when the token is valid and the answer may be kept.
+   * When the token expires, and until when the response may be cached.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 3;
    */
@@ -538,7 +540,7 @@ export const VerifyApiKeyResponseSchema: GenMessage<VerifyApiKeyResponse> = /*@_
  */
 export type BatchVerifyApiKeysRequest = Message<"portico.keys.v1.BatchVerifyApiKeysRequest"> & {
   /**
-   * The whole secrets, 1 to 100, as the clients sent them.
+   * The whole secrets, as the clients sent them, 1 to 100.
    *
    * @generated from field: repeated string secrets = 1;
    */
@@ -553,13 +555,13 @@ export const BatchVerifyApiKeysRequestSchema: GenMessage<BatchVerifyApiKeysReque
   messageDesc(file_portico_keys_v1_api_key_service, 16);
 
 /**
- * Says whose the secrets are.
+ * Returns a result for each secret.
  *
  * @generated from message portico.keys.v1.BatchVerifyApiKeysResponse
  */
 export type BatchVerifyApiKeysResponse = Message<"portico.keys.v1.BatchVerifyApiKeysResponse"> & {
   /**
-   * An answer for each secret, in the order of the request.
+   * The results, in the order of the request.
    *
    * @generated from field: repeated portico.keys.v1.ApiKeyVerification verifications = 1;
    */
@@ -574,19 +576,19 @@ export const BatchVerifyApiKeysResponseSchema: GenMessage<BatchVerifyApiKeysResp
   messageDesc(file_portico_keys_v1_api_key_service, 17);
 
 /**
- * Says whose one of many secrets is, or why nobody's.
+ * The result for one secret.
  *
  * @generated from message portico.keys.v1.ApiKeyVerification
  */
 export type ApiKeyVerification = Message<"portico.keys.v1.ApiKeyVerification"> & {
   /**
-   * Exactly one of both is set.
+   * The outcome. Exactly one is set.
    *
    * @generated from oneof portico.keys.v1.ApiKeyVerification.outcome
    */
   outcome: {
     /**
-     * Whose the secret is.
+     * The secret is valid and belongs to this key.
      *
      * @generated from field: portico.keys.v1.VerifyApiKeyResponse verified = 1;
      */
@@ -594,7 +596,7 @@ export type ApiKeyVerification = Message<"portico.keys.v1.ApiKeyVerification"> &
     case: "verified";
   } | {
     /**
-     * Why it is refused: always "API_KEY_INVALID", whatever is wrong with it.
+     * The reason why the secret is rejected, always "API_KEY_INVALID".
      *
      * @generated from field: string refused = 2;
      */
@@ -611,13 +613,13 @@ export const ApiKeyVerificationSchema: GenMessage<ApiKeyVerification> = /*@__PUR
   messageDesc(file_portico_keys_v1_api_key_service, 18);
 
 /**
- * Carries how often keys were used since the last batch.
+ * Reports how often keys were used since the last batch.
  *
  * @generated from message portico.keys.v1.RecordApiKeyUsesRequest
  */
 export type RecordApiKeyUsesRequest = Message<"portico.keys.v1.RecordApiKeyUsesRequest"> & {
   /**
-   * What to add, 1 to 1,000 keys.
+   * The uses to add, of 1 to 1,000 keys.
    *
    * @generated from field: repeated portico.keys.v1.ApiKeyUses uses = 1;
    */
@@ -638,21 +640,21 @@ export const RecordApiKeyUsesRequestSchema: GenMessage<RecordApiKeyUsesRequest> 
  */
 export type ApiKeyUses = Message<"portico.keys.v1.ApiKeyUses"> & {
   /**
-   * The key.
+   * The ID of the key.
    *
    * @generated from field: string api_key_id = 1;
    */
   apiKeyId: string;
 
   /**
-   * How many requests were let in with it, at least 1.
+   * The number of requests that were admitted with the key, at least 1.
    *
    * @generated from field: int64 count = 2;
    */
   count: bigint;
 
   /**
-   * When the last of them was.
+   * When the last of these requests was made.
    *
    * @generated from field: google.protobuf.Timestamp last_used_at = 3;
    */
@@ -667,7 +669,7 @@ export const ApiKeyUsesSchema: GenMessage<ApiKeyUses> = /*@__PURE__*/
   messageDesc(file_portico_keys_v1_api_key_service, 20);
 
 /**
- * The uses are counted.
+ * Confirms that the uses are counted.
  *
  * @generated from message portico.keys.v1.RecordApiKeyUsesResponse
  */
@@ -682,13 +684,13 @@ export const RecordApiKeyUsesResponseSchema: GenMessage<RecordApiKeyUsesResponse
   messageDesc(file_portico_keys_v1_api_key_service, 21);
 
 /**
- * Creates, shows, changes and revokes the API keys of an organization.
+ * Manages the API keys of an organization.
  *
  * @generated from service portico.keys.v1.ApiKeyService
  */
 export const ApiKeyService: GenService<{
   /**
-   * Creates a key and shows its secret, once.
+   * Creates a key and returns its secret, once.
    *
    * @generated from rpc portico.keys.v1.ApiKeyService.CreateApiKey
    */
@@ -698,10 +700,10 @@ export const ApiKeyService: GenService<{
     output: typeof CreateApiKeyResponseSchema;
   },
   /**
-   * Imports keys that another system made, all of them or none, so that their
-   * secrets go on working. Fails if a prefix is taken, or if no owner of the
-   * organization has allowed the import (allow_key_import). The owners are
-   * informed by mail.
+   * Imports keys that another system issued, so that their secrets continue to
+   * work. Either all keys are imported or none. Fails if a prefix is taken, or
+   * if no owner of the organization has allowed the import (allow_key_import).
+   * Notifies the owners by mail.
    *
    * @generated from rpc portico.keys.v1.ApiKeyService.ImportApiKeys
    */
@@ -721,7 +723,7 @@ export const ApiKeyService: GenService<{
     output: typeof ListApiKeysResponseSchema;
   },
   /**
-   * Shows a key.
+   * Returns a key.
    *
    * @generated from rpc portico.keys.v1.ApiKeyService.GetApiKey
    */
@@ -731,9 +733,9 @@ export const ApiKeyService: GenService<{
     output: typeof GetApiKeyResponseSchema;
   },
   /**
-   * Changes the fields that are given. Fails if the key is revoked, or if it
-   * has a scope that the caller lacks. Pending invitations of the key to roles
-   * that it can no longer grant are revoked.
+   * Updates the given fields of a key. Fails if the key is revoked, or if it
+   * has a scope that the caller lacks. Revokes the key's pending invitations to
+   * roles that it can no longer grant.
    *
    * @generated from rpc portico.keys.v1.ApiKeyService.UpdateApiKey
    */
@@ -743,8 +745,9 @@ export const ApiKeyService: GenService<{
     output: typeof UpdateApiKeyResponseSchema;
   },
   /**
-   * Revokes a key at once and for good, whatever its scopes, and its pending
-   * invitations with it. Fails if it is already revoked.
+   * Revokes a key immediately and permanently, together with its pending
+   * invitations. The caller does not need the key's scopes. Fails if the key is
+   * already revoked.
    *
    * @generated from rpc portico.keys.v1.ApiKeyService.RevokeApiKey
    */
@@ -754,9 +757,9 @@ export const ApiKeyService: GenService<{
     output: typeof RevokeApiKeyResponseSchema;
   },
   /**
-   * Gives a key a new secret and shows it, once. The old secret stays valid
-   * for the overlap. Fails if the key is revoked, or if it has a scope that
-   * the caller lacks.
+   * Replaces the secret of a key and returns the new one, once. The old secret
+   * stays valid during the overlap. Fails if the key is revoked, or if it has a
+   * scope that the caller lacks.
    *
    * @generated from rpc portico.keys.v1.ApiKeyService.RotateApiKey
    */
@@ -766,8 +769,9 @@ export const ApiKeyService: GenService<{
     output: typeof RotateApiKeyResponseSchema;
   },
   /**
-   * Tells a service of ours whose a secret is, and gives a short-lived token
-   * for it. Fails with API_KEY_INVALID, whatever is wrong with the secret.
+   * Verifies a secret for an internal service and returns the key with a
+   * short-lived access token. Fails with API_KEY_INVALID, whatever is wrong
+   * with the secret.
    *
    * @generated from rpc portico.keys.v1.ApiKeyService.VerifyApiKey
    */
@@ -777,7 +781,7 @@ export const ApiKeyService: GenService<{
     output: typeof VerifyApiKeyResponseSchema;
   },
   /**
-   * Tells a service of ours whose many secrets are, with an answer for each.
+   * Verifies many secrets for an internal service, with a result for each.
    *
    * @generated from rpc portico.keys.v1.ApiKeyService.BatchVerifyApiKeys
    */
@@ -787,8 +791,8 @@ export const ApiKeyService: GenService<{
     output: typeof BatchVerifyApiKeysResponseSchema;
   },
   /**
-   * Adds to the use counts of keys. Send an idempotency-key: a batch that is
-   * repeated with it counts once. Keys that do not exist are passed over.
+   * Adds to the use counts of keys. A batch that is repeated with the same
+   * idempotency-key counts once. Keys that do not exist are ignored.
    *
    * @generated from rpc portico.keys.v1.ApiKeyService.RecordApiKeyUses
    */

@@ -17,63 +17,64 @@ export const file_portico_organizations_v1_organization: GenFile = /*@__PURE__*/
   fileDesc("Citwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uLnByb3RvEhhwb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEizAEKDE9yZ2FuaXphdGlvbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSDAoEdGllchgEIAEoCRIMCgRyb2xlGAUgASgJEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGFsbG93X2tleV9pbXBvcnQYCCABKAgigQEKBk1lbWJlchIPCgd1c2VyX2lkGAEgASgJEhMKBWVtYWlsGAIgASgJQgTI8xgBEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRIMCgRyb2xlGAQgASgJEi0KCWpvaW5lZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi9AEKCkludml0YXRpb24SCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEhMKBWVtYWlsGAMgASgJQgTI8xgBEgwKBHJvbGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhIKCmludml0ZWRfYnkYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSaW52aXRlZF9ieV9hcGlfa2V5GAkgASgJIt0CChJPcmdhbml6YXRpb25MaW1pdHMSFwoPb3JnYW5pemF0aW9uX2lkGAEgASgJEhoKEm11bHRpcGxpZXJfcGVyY2VudBgCIAEoDRI0CgRyZWFkGAMgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI1CgV3cml0ZRgEIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNgoGZGVsZXRlGAUgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI0CgRwb29sGAYgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxIRCgl0aW1lX3pvbmUYByABKAkSDgoGc2hhZG93GAggASgIEhQKDHNoYWRvd19ydWxlcxgJIAMoCSLeAQoMV2luZG93TGltaXRzEiYKCnBlcl9taW51dGUYASABKA1CDbpICioIGICU69wDKAFIAIgBARIkCghwZXJfaG91chgCIAEoDUINukgKKggYgJTr3AMoAUgBiAEBEiMKB3Blcl9kYXkYAyABKA1CDbpICioIGICU69wDKAFIAogBARIlCglwZXJfbW9udGgYBCABKA1CDbpICioIGICU69wDKAFIA4gBAUINCgtfcGVyX21pbnV0ZUILCglfcGVyX2hvdXJCCgoIX3Blcl9kYXlCDAoKX3Blcl9tb250aGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
- * A customer's team or company: the tenant. It owns keys and webhooks.
+ * A team or company of a customer: the tenant, which owns keys and webhooks.
  *
  * @generated from message portico.organizations.v1.Organization
  */
 export type Organization = Message<"portico.organizations.v1.Organization"> & {
   /**
-   * UUIDv7.
+   * The ID of the organization, a UUIDv7.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * What people call it.
+   * The display name of the organization.
    *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
-   * Its name in addresses, unique on the platform.
+   * The name of the organization in URLs, unique on the platform.
    *
    * @generated from field: string slug = 3;
    */
   slug: string;
 
   /**
-   * How much it may use: "free", "basic", "pro" or "enterprise".
+   * The tier, which sets the rate limits: "free", "basic", "pro" or
+   * "enterprise".
    *
    * @generated from field: string tier = 4;
    */
   tier: string;
 
   /**
-   * The caller's role in it; empty for an API key.
+   * The caller's role in the organization. Empty for an API key.
    *
    * @generated from field: string role = 5;
    */
   role: string;
 
   /**
-   * When it was created.
+   * When the organization was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 6;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * When it last changed.
+   * When the organization last changed.
    *
    * @generated from field: google.protobuf.Timestamp updated_at = 7;
    */
   updatedAt?: Timestamp | undefined;
 
   /**
-   * Whether administrators of the platform may import API keys into it; off
-   * unless an owner allows it.
+   * Whether administrators of the platform may import API keys into the
+   * organization. False unless an owner allows it.
    *
    * @generated from field: bool allow_key_import = 8;
    */
@@ -88,34 +89,34 @@ export const OrganizationSchema: GenMessage<Organization> = /*@__PURE__*/
   messageDesc(file_portico_organizations_v1_organization, 0);
 
 /**
- * A person's part in an organization.
+ * The membership of a person in an organization.
  *
  * @generated from message portico.organizations.v1.Member
  */
 export type Member = Message<"portico.organizations.v1.Member"> & {
   /**
-   * The person.
+   * The ID of the person.
    *
    * @generated from field: string user_id = 1;
    */
   userId: string;
 
   /**
-   * The person's address.
+   * The person's email address.
    *
    * @generated from field: string email = 2;
    */
   email: string;
 
   /**
-   * The person's name.
+   * The person's display name.
    *
    * @generated from field: string display_name = 3;
    */
   displayName: string;
 
   /**
-   * "owner", "admin", "member" or "viewer".
+   * The role: "owner", "admin", "member" or "viewer".
    *
    * @generated from field: string role = 4;
    */
@@ -143,21 +144,21 @@ export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
  */
 export type Invitation = Message<"portico.organizations.v1.Invitation"> & {
   /**
-   * UUIDv7.
+   * The ID of the invitation, a UUIDv7.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 2;
    */
   organizationId: string;
 
   /**
-   * Who is invited.
+   * The email address that is invited.
    *
    * @generated from field: string email = 3;
    */
@@ -171,35 +172,35 @@ export type Invitation = Message<"portico.organizations.v1.Invitation"> & {
   role: string;
 
   /**
-   * "pending", "accepted", "declined", "revoked" or "expired".
+   * The status: "pending", "accepted", "declined", "revoked" or "expired".
    *
    * @generated from field: string status = 5;
    */
   status: string;
 
   /**
-   * The person who invited; empty if an API key did.
+   * The ID of the person who created the invitation. Empty if an API key did.
    *
    * @generated from field: string invited_by = 6;
    */
   invitedBy: string;
 
   /**
-   * When the invitation was made.
+   * When the invitation was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 7;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * Until when it can be accepted: 7 days.
+   * When the invitation expires, 7 days after it was created.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 8;
    */
   expiresAt?: Timestamp | undefined;
 
   /**
-   * The API key that invited; empty if a person did.
+   * The ID of the API key that created the invitation. Empty if a person did.
    *
    * @generated from field: string invited_by_api_key = 9;
    */
@@ -214,70 +215,72 @@ export const InvitationSchema: GenMessage<Invitation> = /*@__PURE__*/
   messageDesc(file_portico_organizations_v1_organization, 2);
 
 /**
- * What an organization may use beside what its tier allows.
+ * The rate limits of an organization that differ from those of its tier.
  *
  * @generated from message portico.organizations.v1.OrganizationLimits
  */
 export type OrganizationLimits = Message<"portico.organizations.v1.OrganizationLimits"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * What the tier's rates are multiplied with, in hundredths.
+   * The factor by which the tier's rates are multiplied, in percent.
    *
    * @generated from field: uint32 multiplier_percent = 2;
    */
   multiplierPercent: number;
 
   /**
-   * In place of the rates for reads; no window of it if the tier's hold.
+   * The limits for reads, in place of the tier's. Has no window if the tier's
+   * limits apply.
    *
    * @generated from field: portico.organizations.v1.WindowLimits read = 3;
    */
   read?: WindowLimits | undefined;
 
   /**
-   * In place of the rates for writes.
+   * The limits for writes, in place of the tier's.
    *
    * @generated from field: portico.organizations.v1.WindowLimits write = 4;
    */
   write?: WindowLimits | undefined;
 
   /**
-   * In place of the rates for deletions.
+   * The limits for deletions, in place of the tier's.
    *
    * @generated from field: portico.organizations.v1.WindowLimits delete = 5;
    */
   delete?: WindowLimits | undefined;
 
   /**
-   * For all callers of the organization together; ten times the tier's rate
-   * in a minute if not set.
+   * The limits for all callers of the organization together. Defaults to ten
+   * times the tier's rate per minute.
    *
    * @generated from field: portico.organizations.v1.WindowLimits pool = 6;
    */
   pool?: WindowLimits | undefined;
 
   /**
-   * The IANA name of the time zone whose days and months count.
+   * The time zone of the daily and monthly windows, as an IANA name.
    *
    * @generated from field: string time_zone = 7;
    */
   timeZone: string;
 
   /**
-   * Whether limits are only counted and reported, and nothing is refused.
+   * Whether all limits are in shadow mode: exceeding them is counted and
+   * reported, and no request is rejected.
    *
    * @generated from field: bool shadow = 8;
    */
   shadow: boolean;
 
   /**
-   * The rules that are only counted and reported while the others refuse.
+   * The limits that are in shadow mode while the others are enforced.
    *
    * @generated from field: repeated string shadow_rules = 9;
    */
@@ -292,35 +295,35 @@ export const OrganizationLimitsSchema: GenMessage<OrganizationLimits> = /*@__PUR
   messageDesc(file_portico_organizations_v1_organization, 3);
 
 /**
- * How much may be used in each window; a window that is not given has the
- * tier's limit, or none.
+ * The number of requests allowed in each window. A window that is not set has
+ * the limit of the tier, or none.
  *
  * @generated from message portico.organizations.v1.WindowLimits
  */
 export type WindowLimits = Message<"portico.organizations.v1.WindowLimits"> & {
   /**
-   * In any 60 seconds.
+   * Requests in any 60 seconds, 1 to 1,000,000,000.
    *
    * @generated from field: optional uint32 per_minute = 1;
    */
   perMinute?: number | undefined;
 
   /**
-   * In any hour.
+   * Requests in any hour, 1 to 1,000,000,000.
    *
    * @generated from field: optional uint32 per_hour = 2;
    */
   perHour?: number | undefined;
 
   /**
-   * From midnight to midnight in the time zone.
+   * Requests per calendar day in the time zone, 1 to 1,000,000,000.
    *
    * @generated from field: optional uint32 per_day = 3;
    */
   perDay?: number | undefined;
 
   /**
-   * In a month of the calendar in the time zone.
+   * Requests per calendar month in the time zone, 1 to 1,000,000,000.
    *
    * @generated from field: optional uint32 per_month = 4;
    */

@@ -27,16 +27,16 @@ export const file_portico_organizations_v1_organization_service: GenFile = /*@__
  */
 export type CreateOrganizationRequest = Message<"portico.organizations.v1.CreateOrganizationRequest"> & {
   /**
-   * What people call it, 1 to 100 characters.
+   * The display name, 1 to 100 characters.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Its name in addresses: 2 to 50 of a-z, 0-9 and inner hyphens, and no word
-   * that has a meaning of its own there, as "api" or "login" has. Made from the
-   * name if it is empty.
+   * The name of the organization in URLs: 2 to 50 characters of a-z, 0-9 and
+   * inner hyphens. Reserved words, such as "api" and "login", are not allowed.
+   * Derived from the name if empty.
    *
    * @generated from field: string slug = 2;
    */
@@ -51,7 +51,7 @@ export const CreateOrganizationRequestSchema: GenMessage<CreateOrganizationReque
   messageDesc(file_portico_organizations_v1_organization_service, 0);
 
 /**
- * The new organization.
+ * Returns the new organization.
  *
  * @generated from message portico.organizations.v1.CreateOrganizationResponse
  */
@@ -72,20 +72,20 @@ export const CreateOrganizationResponseSchema: GenMessage<CreateOrganizationResp
   messageDesc(file_portico_organizations_v1_organization_service, 1);
 
 /**
- * Asks for a page of the caller's organizations.
+ * Requests a page of the caller's organizations.
  *
  * @generated from message portico.organizations.v1.ListOrganizationsRequest
  */
 export type ListOrganizationsRequest = Message<"portico.organizations.v1.ListOrganizationsRequest"> & {
   /**
-   * How many at the most, 1 to 100; 20 if not given.
+   * The maximum number of items to return, 1 to 100. Defaults to 20.
    *
    * @generated from field: optional uint32 limit = 1;
    */
   limit?: number | undefined;
 
   /**
-   * Where to go on: the nextCursor of the page before.
+   * The nextCursor of the previous page. Empty for the first page.
    *
    * @generated from field: string cursor = 2;
    */
@@ -100,7 +100,7 @@ export const ListOrganizationsRequestSchema: GenMessage<ListOrganizationsRequest
   messageDesc(file_portico_organizations_v1_organization_service, 2);
 
 /**
- * A page of organizations.
+ * Returns a page of organizations.
  *
  * @generated from message portico.organizations.v1.ListOrganizationsResponse
  */
@@ -113,14 +113,14 @@ export type ListOrganizationsResponse = Message<"portico.organizations.v1.ListOr
   organizations: Organization[];
 
   /**
-   * Where the next page starts; empty at the end.
+   * The cursor of the next page. Empty on the last page.
    *
    * @generated from field: string next_cursor = 2;
    */
   nextCursor: string;
 
   /**
-   * Whether there is a next page.
+   * Whether there are more items after this page.
    *
    * @generated from field: bool has_more = 3;
    */
@@ -135,13 +135,13 @@ export const ListOrganizationsResponseSchema: GenMessage<ListOrganizationsRespon
   messageDesc(file_portico_organizations_v1_organization_service, 3);
 
 /**
- * Names the organization to show.
+ * Names the organization to return.
  *
  * @generated from message portico.organizations.v1.GetOrganizationRequest
  */
 export type GetOrganizationRequest = Message<"portico.organizations.v1.GetOrganizationRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
@@ -156,7 +156,7 @@ export const GetOrganizationRequestSchema: GenMessage<GetOrganizationRequest> = 
   messageDesc(file_portico_organizations_v1_organization_service, 4);
 
 /**
- * The organization that was asked for.
+ * Returns the requested organization.
  *
  * @generated from message portico.organizations.v1.GetOrganizationResponse
  */
@@ -177,45 +177,46 @@ export const GetOrganizationResponseSchema: GenMessage<GetOrganizationResponse> 
   messageDesc(file_portico_organizations_v1_organization_service, 5);
 
 /**
- * Names an organization and what to change.
+ * Describes the changes to an organization.
  *
  * @generated from message portico.organizations.v1.UpdateOrganizationRequest
  */
 export type UpdateOrganizationRequest = Message<"portico.organizations.v1.UpdateOrganizationRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * Its new name, 1 to 100 characters.
+   * The new display name, 1 to 100 characters.
    *
    * @generated from field: optional string name = 2;
    */
   name?: string | undefined;
 
   /**
-   * Its new slug: 2 to 50 of a-z, 0-9 and inner hyphens, and no word that has
-   * a meaning of its own in addresses.
+   * The new slug: 2 to 50 characters of a-z, 0-9 and inner hyphens. Reserved
+   * words are not allowed.
    *
    * @generated from field: optional string slug = 3;
    */
   slug?: string | undefined;
 
   /**
-   * Whether administrators of the platform may import API keys into it, with
-   * any scopes. To allow it takes every permission that an owner has.
+   * Whether administrators of the platform may import API keys, with any
+   * scopes, into the organization. Allowing it requires every permission of an
+   * owner.
    *
    * @generated from field: optional bool allow_key_import = 4;
    */
   allowKeyImport?: boolean | undefined;
 
   /**
-   * The names of the fields to change. A field that is named and not set is
-   * cleared; without a mask the fields that are set are changed. Over REST the
-   * names in the body are the mask.
+   * The fields to change. A field that is named but not set is cleared. Without
+   * a mask, the fields that are set are changed. Over REST, the field names in
+   * the body are the mask.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 5;
    */
@@ -230,7 +231,7 @@ export const UpdateOrganizationRequestSchema: GenMessage<UpdateOrganizationReque
   messageDesc(file_portico_organizations_v1_organization_service, 6);
 
 /**
- * The changed organization.
+ * Returns the updated organization.
  *
  * @generated from message portico.organizations.v1.UpdateOrganizationResponse
  */
@@ -257,7 +258,7 @@ export const UpdateOrganizationResponseSchema: GenMessage<UpdateOrganizationResp
  */
 export type DeleteOrganizationRequest = Message<"portico.organizations.v1.DeleteOrganizationRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
@@ -272,7 +273,7 @@ export const DeleteOrganizationRequestSchema: GenMessage<DeleteOrganizationReque
   messageDesc(file_portico_organizations_v1_organization_service, 8);
 
 /**
- * Says that the organization was deleted.
+ * Confirms that the organization was deleted.
  *
  * @generated from message portico.organizations.v1.DeleteOrganizationResponse
  */
@@ -287,13 +288,13 @@ export const DeleteOrganizationResponseSchema: GenMessage<DeleteOrganizationResp
   messageDesc(file_portico_organizations_v1_organization_service, 9);
 
 /**
- * Names the organization whose limits to show.
+ * Names the organization whose limits to return.
  *
  * @generated from message portico.organizations.v1.GetOrganizationLimitsRequest
  */
 export type GetOrganizationLimitsRequest = Message<"portico.organizations.v1.GetOrganizationLimitsRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
@@ -308,7 +309,7 @@ export const GetOrganizationLimitsRequestSchema: GenMessage<GetOrganizationLimit
   messageDesc(file_portico_organizations_v1_organization_service, 10);
 
 /**
- * The limits that were asked for.
+ * Returns the requested limits.
  *
  * @generated from message portico.organizations.v1.GetOrganizationLimitsResponse
  */
@@ -329,72 +330,73 @@ export const GetOrganizationLimitsResponseSchema: GenMessage<GetOrganizationLimi
   messageDesc(file_portico_organizations_v1_organization_service, 11);
 
 /**
- * Names an organization and all of its limits.
+ * Describes the limits of an organization, which replace the previous ones.
  *
  * @generated from message portico.organizations.v1.UpdateOrganizationLimitsRequest
  */
 export type UpdateOrganizationLimitsRequest = Message<"portico.organizations.v1.UpdateOrganizationLimitsRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * What the tier's rates are multiplied with, in hundredths: 1 to 100000;
-   * 100, which changes nothing, if not given.
+   * The factor by which the tier's rates are multiplied, in percent: 1 to
+   * 100,000. Defaults to 100, which changes nothing.
    *
    * @generated from field: optional uint32 multiplier_percent = 2;
    */
   multiplierPercent?: number | undefined;
 
   /**
-   * In place of the rates for reads.
+   * The limits for reads, in place of the tier's.
    *
    * @generated from field: portico.organizations.v1.WindowLimits read = 3;
    */
   read?: WindowLimits | undefined;
 
   /**
-   * In place of the rates for writes.
+   * The limits for writes, in place of the tier's.
    *
    * @generated from field: portico.organizations.v1.WindowLimits write = 4;
    */
   write?: WindowLimits | undefined;
 
   /**
-   * In place of the rates for deletions.
+   * The limits for deletions, in place of the tier's.
    *
    * @generated from field: portico.organizations.v1.WindowLimits delete = 5;
    */
   delete?: WindowLimits | undefined;
 
   /**
-   * For all callers of the organization together.
+   * The limits for all callers of the organization together.
    *
    * @generated from field: portico.organizations.v1.WindowLimits pool = 6;
    */
   pool?: WindowLimits | undefined;
 
   /**
-   * The IANA name of the time zone whose days and months count, for example
-   * "Europe/Berlin"; "UTC" if not given.
+   * The time zone of the daily and monthly windows, as an IANA name, for
+   * example "Europe/Berlin". Defaults to "UTC".
    *
    * @generated from field: string time_zone = 7;
    */
   timeZone: string;
 
   /**
-   * Whether limits are only counted and reported, and nothing is refused.
+   * Whether all limits are in shadow mode: exceeding them is counted and
+   * reported, and no request is rejected.
    *
    * @generated from field: bool shadow = 8;
    */
   shadow: boolean;
 
   /**
-   * The rules that are only counted and reported while the others refuse:
-   * "read", "write", "delete" or "pool", or one window of it, as in
+   * The limits that are in shadow mode while the others are enforced: "read",
+   * "write", "delete" or "pool", or one window of these, for example
    * "read.minute" (burst, minute, hour, day or month; a pool has no burst).
    *
    * @generated from field: repeated string shadow_rules = 9;
@@ -410,7 +412,7 @@ export const UpdateOrganizationLimitsRequestSchema: GenMessage<UpdateOrganizatio
   messageDesc(file_portico_organizations_v1_organization_service, 12);
 
 /**
- * The changed limits.
+ * Returns the updated limits.
  *
  * @generated from message portico.organizations.v1.UpdateOrganizationLimitsResponse
  */
@@ -431,27 +433,27 @@ export const UpdateOrganizationLimitsResponseSchema: GenMessage<UpdateOrganizati
   messageDesc(file_portico_organizations_v1_organization_service, 13);
 
 /**
- * Asks for a page of an organization's members.
+ * Requests a page of an organization's members.
  *
  * @generated from message portico.organizations.v1.ListMembersRequest
  */
 export type ListMembersRequest = Message<"portico.organizations.v1.ListMembersRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * How many at the most, 1 to 100; 20 if not given.
+   * The maximum number of items to return, 1 to 100. Defaults to 20.
    *
    * @generated from field: optional uint32 limit = 2;
    */
   limit?: number | undefined;
 
   /**
-   * Where to go on: the nextCursor of the page before.
+   * The nextCursor of the previous page. Empty for the first page.
    *
    * @generated from field: string cursor = 3;
    */
@@ -466,7 +468,7 @@ export const ListMembersRequestSchema: GenMessage<ListMembersRequest> = /*@__PUR
   messageDesc(file_portico_organizations_v1_organization_service, 14);
 
 /**
- * A page of members.
+ * Returns a page of members.
  *
  * @generated from message portico.organizations.v1.ListMembersResponse
  */
@@ -479,14 +481,14 @@ export type ListMembersResponse = Message<"portico.organizations.v1.ListMembersR
   members: Member[];
 
   /**
-   * Where the next page starts; empty at the end.
+   * The cursor of the next page. Empty on the last page.
    *
    * @generated from field: string next_cursor = 2;
    */
   nextCursor: string;
 
   /**
-   * Whether there is a next page.
+   * Whether there are more items after this page.
    *
    * @generated from field: bool has_more = 3;
    */
@@ -501,36 +503,36 @@ export const ListMembersResponseSchema: GenMessage<ListMembersResponse> = /*@__P
   messageDesc(file_portico_organizations_v1_organization_service, 15);
 
 /**
- * Names a member and the role to give.
+ * Names a member and the new role.
  *
  * @generated from message portico.organizations.v1.UpdateMemberRequest
  */
 export type UpdateMemberRequest = Message<"portico.organizations.v1.UpdateMemberRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * The member.
+   * The ID of the member.
    *
    * @generated from field: string user_id = 2;
    */
   userId: string;
 
   /**
-   * "owner", "admin", "member" or "viewer".
+   * The new role: "owner", "admin", "member" or "viewer".
    *
    * @generated from field: string role = 3;
    */
   role: string;
 
   /**
-   * The names of the fields to change. A field that is named and not set is
-   * cleared; without a mask the fields that are set are changed. Over REST the
-   * names in the body are the mask.
+   * The fields to change. A field that is named but not set is cleared. Without
+   * a mask, the fields that are set are changed. Over REST, the field names in
+   * the body are the mask.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 5;
    */
@@ -545,7 +547,7 @@ export const UpdateMemberRequestSchema: GenMessage<UpdateMemberRequest> = /*@__P
   messageDesc(file_portico_organizations_v1_organization_service, 16);
 
 /**
- * The changed member.
+ * Returns the updated member.
  *
  * @generated from message portico.organizations.v1.UpdateMemberResponse
  */
@@ -572,14 +574,14 @@ export const UpdateMemberResponseSchema: GenMessage<UpdateMemberResponse> = /*@_
  */
 export type RemoveMemberRequest = Message<"portico.organizations.v1.RemoveMemberRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * The member.
+   * The ID of the member.
    *
    * @generated from field: string user_id = 2;
    */
@@ -594,21 +596,22 @@ export const RemoveMemberRequestSchema: GenMessage<RemoveMemberRequest> = /*@__P
   messageDesc(file_portico_organizations_v1_organization_service, 18);
 
 /**
- * What the removed member leaves behind.
+ * Returns what the removed member leaves behind.
  *
  * @generated from message portico.organizations.v1.RemoveMemberResponse
  */
 export type RemoveMemberResponse = Message<"portico.organizations.v1.RemoveMemberResponse"> & {
   /**
-   * API keys of the organization that they created and that are not revoked,
-   * the newest first, 100 at most.
+   * The IDs of the API keys of the organization that the member created and
+   * that are not revoked, newest first, at most 100.
    *
    * @generated from field: repeated string api_key_ids = 1;
    */
   apiKeyIds: string[];
 
   /**
-   * Whether there are more; ListApiKeys with created_by lists all of them.
+   * Whether there are more such keys. ListApiKeys with created_by lists all of
+   * them.
    *
    * @generated from field: bool has_more_api_keys = 2;
    */
@@ -629,7 +632,7 @@ export const RemoveMemberResponseSchema: GenMessage<RemoveMemberResponse> = /*@_
  */
 export type LeaveOrganizationRequest = Message<"portico.organizations.v1.LeaveOrganizationRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
@@ -644,7 +647,7 @@ export const LeaveOrganizationRequestSchema: GenMessage<LeaveOrganizationRequest
   messageDesc(file_portico_organizations_v1_organization_service, 20);
 
 /**
- * Says that the caller is no longer a member.
+ * Confirms that the caller is no longer a member.
  *
  * @generated from message portico.organizations.v1.LeaveOrganizationResponse
  */
@@ -659,20 +662,20 @@ export const LeaveOrganizationResponseSchema: GenMessage<LeaveOrganizationRespon
   messageDesc(file_portico_organizations_v1_organization_service, 21);
 
 /**
- * Names an organization without an owner and who becomes its owner.
+ * Names an organization without an active owner and the person to appoint.
  *
  * @generated from message portico.organizations.v1.AppointOwnerRequest
  */
 export type AppointOwnerRequest = Message<"portico.organizations.v1.AppointOwnerRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * The person; their account is active.
+   * The ID of the person, whose account must be active.
    *
    * @generated from field: string user_id = 2;
    */
@@ -687,7 +690,7 @@ export const AppointOwnerRequestSchema: GenMessage<AppointOwnerRequest> = /*@__P
   messageDesc(file_portico_organizations_v1_organization_service, 22);
 
 /**
- * The new owner.
+ * Returns the new owner.
  *
  * @generated from message portico.organizations.v1.AppointOwnerResponse
  */
@@ -708,28 +711,28 @@ export const AppointOwnerResponseSchema: GenMessage<AppointOwnerResponse> = /*@_
   messageDesc(file_portico_organizations_v1_organization_service, 23);
 
 /**
- * Whom to invite, and as what.
+ * Describes the invitation to create.
  *
  * @generated from message portico.organizations.v1.CreateInvitationRequest
  */
 export type CreateInvitationRequest = Message<"portico.organizations.v1.CreateInvitationRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * The address to invite.
+   * The email address to invite.
    *
    * @generated from field: string email = 2;
    */
   email: string;
 
   /**
-   * "owner", "admin", "member" or "viewer"; none with more than the caller's
-   * permissions.
+   * The role to offer: "owner", "admin", "member" or "viewer". It must not have
+   * permissions that the caller lacks.
    *
    * @generated from field: string role = 3;
    */
@@ -744,7 +747,7 @@ export const CreateInvitationRequestSchema: GenMessage<CreateInvitationRequest> 
   messageDesc(file_portico_organizations_v1_organization_service, 24);
 
 /**
- * The new invitation.
+ * Returns the new invitation.
  *
  * @generated from message portico.organizations.v1.CreateInvitationResponse
  */
@@ -765,27 +768,27 @@ export const CreateInvitationResponseSchema: GenMessage<CreateInvitationResponse
   messageDesc(file_portico_organizations_v1_organization_service, 25);
 
 /**
- * Asks for a page of an organization's invitations.
+ * Requests a page of an organization's invitations.
  *
  * @generated from message portico.organizations.v1.ListInvitationsRequest
  */
 export type ListInvitationsRequest = Message<"portico.organizations.v1.ListInvitationsRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * How many at the most, 1 to 100; 20 if not given.
+   * The maximum number of items to return, 1 to 100. Defaults to 20.
    *
    * @generated from field: optional uint32 limit = 2;
    */
   limit?: number | undefined;
 
   /**
-   * Where to go on: the nextCursor of the page before.
+   * The nextCursor of the previous page. Empty for the first page.
    *
    * @generated from field: string cursor = 3;
    */
@@ -800,7 +803,7 @@ export const ListInvitationsRequestSchema: GenMessage<ListInvitationsRequest> = 
   messageDesc(file_portico_organizations_v1_organization_service, 26);
 
 /**
- * A page of invitations.
+ * Returns a page of invitations.
  *
  * @generated from message portico.organizations.v1.ListInvitationsResponse
  */
@@ -813,14 +816,14 @@ export type ListInvitationsResponse = Message<"portico.organizations.v1.ListInvi
   invitations: Invitation[];
 
   /**
-   * Where the next page starts; empty at the end.
+   * The cursor of the next page. Empty on the last page.
    *
    * @generated from field: string next_cursor = 2;
    */
   nextCursor: string;
 
   /**
-   * Whether there is a next page.
+   * Whether there are more items after this page.
    *
    * @generated from field: bool has_more = 3;
    */
@@ -835,13 +838,13 @@ export const ListInvitationsResponseSchema: GenMessage<ListInvitationsResponse> 
   messageDesc(file_portico_organizations_v1_organization_service, 27);
 
 /**
- * Names the invitation to take back.
+ * Names the invitation to revoke.
  *
  * @generated from message portico.organizations.v1.RevokeInvitationRequest
  */
 export type RevokeInvitationRequest = Message<"portico.organizations.v1.RevokeInvitationRequest"> & {
   /**
-   * The invitation.
+   * The ID of the invitation.
    *
    * @generated from field: string invitation_id = 1;
    */
@@ -856,7 +859,7 @@ export const RevokeInvitationRequestSchema: GenMessage<RevokeInvitationRequest> 
   messageDesc(file_portico_organizations_v1_organization_service, 28);
 
 /**
- * Says that the invitation was taken back.
+ * Confirms that the invitation was revoked.
  *
  * @generated from message portico.organizations.v1.RevokeInvitationResponse
  */
@@ -871,13 +874,13 @@ export const RevokeInvitationResponseSchema: GenMessage<RevokeInvitationResponse
   messageDesc(file_portico_organizations_v1_organization_service, 29);
 
 /**
- * The token from the mail.
+ * Carries the token from the mail.
  *
  * @generated from message portico.organizations.v1.AcceptInvitationRequest
  */
 export type AcceptInvitationRequest = Message<"portico.organizations.v1.AcceptInvitationRequest"> & {
   /**
-   * From the mail; good once, for 7 days.
+   * The token from the mail. Valid once, for 7 days.
    *
    * @generated from field: string token = 1;
    */
@@ -892,7 +895,7 @@ export const AcceptInvitationRequestSchema: GenMessage<AcceptInvitationRequest> 
   messageDesc(file_portico_organizations_v1_organization_service, 30);
 
 /**
- * The organization that was joined.
+ * Returns the organization that the caller joined.
  *
  * @generated from message portico.organizations.v1.AcceptInvitationResponse
  */
@@ -913,13 +916,13 @@ export const AcceptInvitationResponseSchema: GenMessage<AcceptInvitationResponse
   messageDesc(file_portico_organizations_v1_organization_service, 31);
 
 /**
- * The token from the mail.
+ * Carries the token from the mail.
  *
  * @generated from message portico.organizations.v1.DeclineInvitationRequest
  */
 export type DeclineInvitationRequest = Message<"portico.organizations.v1.DeclineInvitationRequest"> & {
   /**
-   * From the mail; good once, for 7 days.
+   * The token from the mail. Valid once, for 7 days.
    *
    * @generated from field: string token = 1;
    */
@@ -934,7 +937,7 @@ export const DeclineInvitationRequestSchema: GenMessage<DeclineInvitationRequest
   messageDesc(file_portico_organizations_v1_organization_service, 32);
 
 /**
- * Says that the invitation was declined.
+ * Confirms that the invitation was declined.
  *
  * @generated from message portico.organizations.v1.DeclineInvitationResponse
  */
@@ -949,7 +952,7 @@ export const DeclineInvitationResponseSchema: GenMessage<DeclineInvitationRespon
   messageDesc(file_portico_organizations_v1_organization_service, 33);
 
 /**
- * Creates organizations and keeps their members and invitations.
+ * Manages organizations, their members and their invitations.
  *
  * @generated from service portico.organizations.v1.OrganizationService
  */
@@ -966,7 +969,7 @@ export const OrganizationService: GenService<{
     output: typeof CreateOrganizationResponseSchema;
   },
   /**
-   * Lists the organizations that the caller belongs to, newest first.
+   * Lists the organizations that the caller is a member of, newest first.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.ListOrganizations
    */
@@ -976,7 +979,7 @@ export const OrganizationService: GenService<{
     output: typeof ListOrganizationsResponseSchema;
   },
   /**
-   * Shows an organization.
+   * Returns an organization.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.GetOrganization
    */
@@ -986,9 +989,9 @@ export const OrganizationService: GenService<{
     output: typeof GetOrganizationResponseSchema;
   },
   /**
-   * Changes the given fields of an organization. Fails if the slug is taken,
-   * or if the import of keys is allowed by somebody who lacks a permission
-   * that an owner has.
+   * Updates the given fields of an organization. Fails if the slug is taken.
+   * Fails if a caller who lacks a permission of an owner allows the import of
+   * keys.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.UpdateOrganization
    */
@@ -998,8 +1001,8 @@ export const OrganizationService: GenService<{
     output: typeof UpdateOrganizationResponseSchema;
   },
   /**
-   * Deletes an organization: it disappears, its keys are refused and its
-   * webhooks are silent; its row is kept.
+   * Deletes an organization. Its keys are rejected from then on and its
+   * webhooks send nothing. The record of the organization is retained.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.DeleteOrganization
    */
@@ -1009,7 +1012,8 @@ export const OrganizationService: GenService<{
     output: typeof DeleteOrganizationResponseSchema;
   },
   /**
-   * Shows what an organization may use beside what its tier allows.
+   * Returns the rate limits of an organization that differ from those of its
+   * tier.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.GetOrganizationLimits
    */
@@ -1019,8 +1023,9 @@ export const OrganizationService: GenService<{
     output: typeof GetOrganizationLimitsResponseSchema;
   },
   /**
-   * Replaces what an organization may use beside what its tier allows. It
-   * holds everywhere within a second. What is not given is the tier's.
+   * Replaces the rate limits of an organization that differ from those of its
+   * tier. A limit that is not set is the tier's. The change takes effect
+   * everywhere within a second.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.UpdateOrganizationLimits
    */
@@ -1040,9 +1045,9 @@ export const OrganizationService: GenService<{
     output: typeof ListMembersResponseSchema;
   },
   /**
-   * Gives a member another role. Nobody can grant or take what they lack; the
-   * last owner who can act stays one. Pending invitations of the member to
-   * roles that they can no longer grant are revoked.
+   * Changes the role of a member. Fails if the caller lacks a permission of the
+   * old or the new role, or if the member is the last active owner. Revokes the
+   * member's pending invitations to roles that they can no longer grant.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.UpdateMember
    */
@@ -1052,9 +1057,9 @@ export const OrganizationService: GenService<{
     output: typeof UpdateMemberResponseSchema;
   },
   /**
-   * Removes a member, or the caller. The last owner who can act stays. Pending
-   * invitations of the member are revoked; API keys that they created belong
-   * to the organization, go on working, and are named in the answer.
+   * Removes a member, who may be the caller. Fails for the last active owner.
+   * Revokes the member's pending invitations. API keys that the member created
+   * belong to the organization and stay valid; the response lists them.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.RemoveMember
    */
@@ -1064,8 +1069,8 @@ export const OrganizationService: GenService<{
     output: typeof RemoveMemberResponseSchema;
   },
   /**
-   * Ends the caller's membership, whatever their role. The last owner who can
-   * act stays. Pending invitations of the caller are revoked.
+   * Ends the caller's own membership, whatever their role. Fails for the last
+   * active owner. Revokes the caller's pending invitations.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.LeaveOrganization
    */
@@ -1075,9 +1080,10 @@ export const OrganizationService: GenService<{
     output: typeof LeaveOrganizationResponseSchema;
   },
   /**
-   * Gives an organization whose owners are all gone or suspended an owner: one
-   * of its members who can act, or anybody if there is none. Nobody appoints
-   * themselves. The new owner and all owners and admins are informed by mail.
+   * Appoints an owner for an organization that has no active owner. The person
+   * must be an active member, or any active account if the organization has no
+   * active members, and cannot be the caller. Notifies the new owner and all
+   * owners and admins by mail.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.AppointOwner
    */
@@ -1087,8 +1093,8 @@ export const OrganizationService: GenService<{
     output: typeof AppointOwnerResponseSchema;
   },
   /**
-   * Invites an address and mails it a link. Fails if the address is a member
-   * or has a pending invitation.
+   * Invites an email address and mails it a link. Fails if the address belongs
+   * to a member or has a pending invitation.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.CreateInvitation
    */
@@ -1108,7 +1114,7 @@ export const OrganizationService: GenService<{
     output: typeof ListInvitationsResponseSchema;
   },
   /**
-   * Takes a pending invitation back. Fails if it is not pending.
+   * Revokes a pending invitation. Fails if it is not pending.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.RevokeInvitation
    */
@@ -1118,9 +1124,9 @@ export const OrganizationService: GenService<{
     output: typeof RevokeInvitationResponseSchema;
   },
   /**
-   * Joins the organization of an invitation. Fails if the invitation is for
-   * another address, is expired or was used before, or if the person or the
-   * API key that invited could not grant the role any more.
+   * Accepts an invitation: the caller joins the organization. Fails if the
+   * invitation is for another email address, has expired or was used, or if the
+   * person or the API key that created it can no longer grant the role.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.AcceptInvitation
    */
@@ -1130,8 +1136,7 @@ export const OrganizationService: GenService<{
     output: typeof AcceptInvitationResponseSchema;
   },
   /**
-   * Declines an invitation, with or without an account. Fails if it is not
-   * pending.
+   * Declines an invitation. No account is needed. Fails if it is not pending.
    *
    * @generated from rpc portico.organizations.v1.OrganizationService.DeclineInvitation
    */

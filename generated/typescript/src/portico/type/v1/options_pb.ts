@@ -12,17 +12,17 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/type/v1/options.proto.
  */
 export const file_portico_type_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIpEBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAlCBgoEcnVsZSIzCgtFdmVudEZhbWlseRIQCghyZXNvdXJjZRgBIAEoCRISCgpwZXJtaXNzaW9uGAIgASgJIkcKBUxpbWl0EjAKCGNhdGVnb3J5GAEgASgOMh4ucG9ydGljby50eXBlLnYxLkxpbWl0Q2F0ZWdvcnkSDAoEY29zdBgCIAEoDSqUAgoNTGltaXRDYXRlZ29yeRIeChpMSU1JVF9DQVRFR09SWV9VTlNQRUNJRklFRBAAEhcKE0xJTUlUX0NBVEVHT1JZX1JFQUQQARIYChRMSU1JVF9DQVRFR09SWV9XUklURRACEhkKFUxJTUlUX0NBVEVHT1JZX0RFTEVURRADEhgKFExJTUlUX0NBVEVHT1JZX0xPR0lOEAQSGwoXTElNSVRfQ0FURUdPUllfUkVHSVNURVIQBRIhCh1MSU1JVF9DQVRFR09SWV9QQVNTV09SRF9SRVNFVBAGEhwKGExJTUlUX0NBVEVHT1JZX1VOTElNSVRFRBAHEh0KGUxJTUlUX0NBVEVHT1JZX0NSRURFTlRJQUwQCCqiAQoLSWRlbXBvdGVuY3kSGwoXSURFTVBPVEVOQ1lfVU5TUEVDSUZJRUQQABIWChJJREVNUE9URU5DWV9SRVBMQVkQARInCiNJREVNUE9URU5DWV9SRVBMQVlfVE9fRk9STUVSX0NBTExFUhACEh8KG0lERU1QT1RFTkNZX0NSRURFTlRJQUxfT05DRRADEhQKEElERU1QT1RFTkNZX05PTkUQBCpgCgpWb2NhYnVsYXJ5EhoKFlZPQ0FCVUxBUllfVU5TUEVDSUZJRUQQABIaChZWT0NBQlVMQVJZX1BFUk1JU1NJT05TEAESGgoWVk9DQUJVTEFSWV9FVkVOVF9UWVBFUxACOlEKBmFjY2VzcxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLmOAyABKAsyFy5wb3J0aWNvLnR5cGUudjEuQWNjZXNzUgZhY2Nlc3M6TgoFbGltaXQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi6jgMgASgLMhYucG9ydGljby50eXBlLnYxLkxpbWl0UgVsaW1pdDpBCgtodHRwX3N0YXR1cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLuOAyABKAVSCmh0dHBTdGF0dXM6NgoFZW1pdHMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi8jgMgAygJUgVlbWl0czpLChB3aXRob3V0X2VudmVsb3BlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvY4DIAEoCFIPd2l0aG91dEVudmVsb3BlOmAKC2lkZW1wb3RlbmN5Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvo4DIAEoDjIcLnBvcnRpY28udHlwZS52MS5JZGVtcG90ZW5jeVILaWRlbXBvdGVuY3k6VQoHdGltZW91dBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL+OAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25SB3RpbWVvdXQ6VwoGZXZlbnRzEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGLmOAyADKAsyHC5wb3J0aWNvLnR5cGUudjEuRXZlbnRGYW1pbHlSBmV2ZW50czo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnk6PQoJY2xlYXJhYmxlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi7jgMgASgIUgljbGVhcmFibGViBnByb3RvMw", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIpEBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAlCBgoEcnVsZSIzCgtFdmVudEZhbWlseRIQCghyZXNvdXJjZRgBIAEoCRISCgpwZXJtaXNzaW9uGAIgASgJIkcKBUxpbWl0EjAKCGNhdGVnb3J5GAEgASgOMh4ucG9ydGljby50eXBlLnYxLkxpbWl0Q2F0ZWdvcnkSDAoEY29zdBgCIAEoDSr9AgoNTGltaXRDYXRlZ29yeRIeChpMSU1JVF9DQVRFR09SWV9VTlNQRUNJRklFRBAAEhcKE0xJTUlUX0NBVEVHT1JZX1JFQUQQARIYChRMSU1JVF9DQVRFR09SWV9XUklURRACEhkKFUxJTUlUX0NBVEVHT1JZX0RFTEVURRADEhgKFExJTUlUX0NBVEVHT1JZX0xPR0lOEAQSGwoXTElNSVRfQ0FURUdPUllfUkVHSVNURVIQBRIhCh1MSU1JVF9DQVRFR09SWV9QQVNTV09SRF9SRVNFVBAGEhwKGExJTUlUX0NBVEVHT1JZX1VOTElNSVRFRBAHEh0KGUxJTUlUX0NBVEVHT1JZX0NSRURFTlRJQUwQCBIhCh1MSU1JVF9DQVRFR09SWV9NQUlMX1JFQ0lQSUVOVBAJEiQKIExJTUlUX0NBVEVHT1JZX01BSUxfT1JHQU5JWkFUSU9OEAoSHgoaTElNSVRfQ0FURUdPUllfTUFJTF9TRU5ERVIQCyqiAQoLSWRlbXBvdGVuY3kSGwoXSURFTVBPVEVOQ1lfVU5TUEVDSUZJRUQQABIWChJJREVNUE9URU5DWV9SRVBMQVkQARInCiNJREVNUE9URU5DWV9SRVBMQVlfVE9fRk9STUVSX0NBTExFUhACEh8KG0lERU1QT1RFTkNZX0NSRURFTlRJQUxfT05DRRADEhQKEElERU1QT1RFTkNZX05PTkUQBCpgCgpWb2NhYnVsYXJ5EhoKFlZPQ0FCVUxBUllfVU5TUEVDSUZJRUQQABIaChZWT0NBQlVMQVJZX1BFUk1JU1NJT05TEAESGgoWVk9DQUJVTEFSWV9FVkVOVF9UWVBFUxACOlEKBmFjY2VzcxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLmOAyABKAsyFy5wb3J0aWNvLnR5cGUudjEuQWNjZXNzUgZhY2Nlc3M6TgoFbGltaXQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi6jgMgASgLMhYucG9ydGljby50eXBlLnYxLkxpbWl0UgVsaW1pdDpBCgtodHRwX3N0YXR1cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLuOAyABKAVSCmh0dHBTdGF0dXM6NgoFZW1pdHMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi8jgMgAygJUgVlbWl0czpLChB3aXRob3V0X2VudmVsb3BlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvY4DIAEoCFIPd2l0aG91dEVudmVsb3BlOmAKC2lkZW1wb3RlbmN5Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvo4DIAEoDjIcLnBvcnRpY28udHlwZS52MS5JZGVtcG90ZW5jeVILaWRlbXBvdGVuY3k6VQoHdGltZW91dBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL+OAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25SB3RpbWVvdXQ6VwoGZXZlbnRzEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGLmOAyADKAsyHC5wb3J0aWNvLnR5cGUudjEuRXZlbnRGYW1pbHlSBmV2ZW50czo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnk6PQoJY2xlYXJhYmxlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi7jgMgASgIUgljbGVhcmFibGViBnByb3RvMw", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
- * Says who may call a method. A method without it is refused by the generator
- * and by the server.
+ * Defines who may call a method. The generator and the server reject a method
+ * without it.
  *
  * @generated from message portico.type.v1.Access
  */
 export type Access = Message<"portico.type.v1.Access"> & {
   /**
-   * Exactly one rule holds for a method.
+   * The rule of the method. Exactly one is set.
    *
    * @generated from oneof portico.type.v1.Access.rule
    */
@@ -36,7 +36,7 @@ export type Access = Message<"portico.type.v1.Access"> & {
     case: "public";
   } | {
     /**
-     * A person with a live session.
+     * A person with an active session.
      *
      * @generated from field: bool signed_in = 2;
      */
@@ -62,8 +62,8 @@ export type Access = Message<"portico.type.v1.Access"> & {
     case: "platformPermission";
   } | {
     /**
-     * A service of ours that presents the internal token. Never routed by the
-     * gateway.
+     * An internal service that presents the internal token. The gateway does
+     * not route such methods.
      *
      * @generated from field: bool internal = 5;
      */
@@ -72,8 +72,9 @@ export type Access = Message<"portico.type.v1.Access"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * With a permission: the field of the request that names a person. People
-   * may call the method about themselves without the permission.
+   * The request field that holds a user ID. With it, a caller whose own ID is
+   * in that field does not need the permission. Only valid together with
+   * `permission`.
    *
    * @generated from field: string or_self = 6;
    */
@@ -88,13 +89,13 @@ export const AccessSchema: GenMessage<Access> = /*@__PURE__*/
   messageDesc(file_portico_type_v1_options, 0);
 
 /**
- * Says who may read the events about one kind of resource.
+ * Defines who may read the events about one type of resource.
  *
  * @generated from message portico.type.v1.EventFamily
  */
 export type EventFamily = Message<"portico.type.v1.EventFamily"> & {
   /**
-   * The kind of resource, which the event types start with: "key" for
+   * The type of resource, which is the prefix of its event types: "key" for
    * "key.revoked".
    *
    * @generated from field: string resource = 1;
@@ -102,9 +103,9 @@ export type EventFamily = Message<"portico.type.v1.EventFamily"> & {
   resource: string;
 
   /**
-   * The permission that shows the same to a caller who reads, for example
-   * "keys:read". Whoever creates or changes a webhook for the events, or acts
-   * through it, holds it.
+   * The permission to read the same data through the API, for example
+   * "keys:read". Creating, changing or using a webhook for these events
+   * requires it.
    *
    * @generated from field: string permission = 2;
    */
@@ -119,20 +120,20 @@ export const EventFamilySchema: GenMessage<EventFamily> = /*@__PURE__*/
   messageDesc(file_portico_type_v1_options, 1);
 
 /**
- * Says what a call takes from the caller's budget.
+ * Defines what a call costs.
  *
  * @generated from message portico.type.v1.Limit
  */
 export type Limit = Message<"portico.type.v1.Limit"> & {
   /**
-   * The budget that is charged.
+   * The rate limit that the call counts against.
    *
    * @generated from field: portico.type.v1.LimitCategory category = 1;
    */
   category: LimitCategory;
 
   /**
-   * How much is charged; 0 means 1.
+   * The number of requests that the call counts as. 0 means 1.
    *
    * @generated from field: uint32 cost = 2;
    */
@@ -147,76 +148,99 @@ export const LimitSchema: GenMessage<Limit> = /*@__PURE__*/
   messageDesc(file_portico_type_v1_options, 2);
 
 /**
- * Groups methods that share a budget of requests.
+ * Groups methods that share a rate limit.
  *
  * @generated from enum portico.type.v1.LimitCategory
  */
 export enum LimitCategory {
   /**
-   * Refused by the generator.
+   * Not valid. The generator rejects it.
    *
    * @generated from enum value: LIMIT_CATEGORY_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Reads: the tier's rate.
+   * Reads: the rate of the tier.
    *
    * @generated from enum value: LIMIT_CATEGORY_READ = 1;
    */
   READ = 1,
 
   /**
-   * Writes: half of the tier's rate.
+   * Writes: half of the rate of the tier.
    *
    * @generated from enum value: LIMIT_CATEGORY_WRITE = 2;
    */
   WRITE = 2,
 
   /**
-   * Deletions: a quarter of the tier's rate.
+   * Deletions: a quarter of the rate of the tier.
    *
    * @generated from enum value: LIMIT_CATEGORY_DELETE = 3;
    */
   DELETE = 3,
 
   /**
-   * Sign-in: 5 a minute and 20 an hour for each client address.
+   * Sign-in: 5 per minute and 20 per hour for each client address.
    *
    * @generated from enum value: LIMIT_CATEGORY_LOGIN = 4;
    */
   LOGIN = 4,
 
   /**
-   * Registration: 3 a minute and 10 an hour for each client address.
+   * Registration: 3 per minute and 10 per hour for each client address.
    *
    * @generated from enum value: LIMIT_CATEGORY_REGISTER = 5;
    */
   REGISTER = 5,
 
   /**
-   * Password reset: 3 mails an hour for each email address, and a write for each step by
-   * client address.
+   * Password reset: 3 mails per hour for each email address. Each step also
+   * counts as a write of the client address.
    *
    * @generated from enum value: LIMIT_CATEGORY_PASSWORD_RESET = 6;
    */
   PASSWORD_RESET = 6,
 
   /**
-   * Never limited: health checks and published keys.
+   * Not limited: health checks and published keys.
    *
    * @generated from enum value: LIMIT_CATEGORY_UNLIMITED = 7;
    */
   UNLIMITED = 7,
 
   /**
-   * Calls whose request carries a credential: 60 a minute and 1,000 an hour,
-   * for the holder of a genuine one, else for the client address. The core
-   * charges them, for only it can tell.
+   * Calls whose request carries a credential: 60 per minute and 1,000 per hour
+   * for each session whose credential is valid, else for the client address.
+   * The core counts them, because only it can tell.
    *
    * @generated from enum value: LIMIT_CATEGORY_CREDENTIAL = 8;
    */
   CREDENTIAL = 8,
+
+  /**
+   * Mails to one address, for each kind of mail: 3 an hour and 10 a day. Not for
+   * methods: the core charges each mail that it sends.
+   *
+   * @generated from enum value: LIMIT_CATEGORY_MAIL_RECIPIENT = 9;
+   */
+  MAIL_RECIPIENT = 9,
+
+  /**
+   * Mails that the callers of one organization cause: 20 an hour and 50 a day on
+   * the free tier, more on the others. Not for methods.
+   *
+   * @generated from enum value: LIMIT_CATEGORY_MAIL_ORGANIZATION = 10;
+   */
+  MAIL_ORGANIZATION = 10,
+
+  /**
+   * Mails that one caller causes: 20 an hour and 100 a day. Not for methods.
+   *
+   * @generated from enum value: LIMIT_CATEGORY_MAIL_SENDER = 11;
+   */
+  MAIL_SENDER = 11,
 }
 
 /**
@@ -226,49 +250,47 @@ export const LimitCategorySchema: GenEnum<LimitCategory> = /*@__PURE__*/
   enumDesc(file_portico_type_v1_options, 0);
 
 /**
- * Says what becomes of the Idempotency-Key of a call. A key belongs to the
- * caller and the method, for 24 hours; of callers without a credential it
- * belongs to what they send, too.
+ * Defines how a method handles an Idempotency-Key. A key is scoped to the
+ * caller and the method, for 24 hours. For callers without a credential it is
+ * also scoped to the content of the request.
  *
  * @generated from enum portico.type.v1.Idempotency
  */
 export enum Idempotency {
   /**
-   * Of a write: IDEMPOTENCY_REPLAY. A read takes no key and ignores it.
+   * For a write: IDEMPOTENCY_REPLAY. A read ignores the key.
    *
    * @generated from enum value: IDEMPOTENCY_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * A repetition gets the first answer, if the caller may still have it, else
-   * the refusal that anybody without the permission gets.
+   * A retry gets the first response if the caller is still authorized to see
+   * it, otherwise PERMISSION_DENIED.
    *
    * @generated from enum value: IDEMPOTENCY_REPLAY = 1;
    */
   REPLAY = 1,
 
   /**
-   * As IDEMPOTENCY_REPLAY. If the call ended the caller's own access, its
-   * repetition gets the first answer all the same, while the access token that
-   * is presented has not expired.
+   * Like IDEMPOTENCY_REPLAY. If the call ended the caller's own access, a retry
+   * still gets the first response until the presented access token expires.
    *
    * @generated from enum value: IDEMPOTENCY_REPLAY_TO_FORMER_CALLER = 2;
    */
   REPLAY_TO_FORMER_CALLER = 2,
 
   /**
-   * For answers with a credential, which is shown once and not kept: a
-   * repetition changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which
-   * names what the first call created or changed.
+   * For responses with a credential, which is returned once and not stored. A
+   * retry changes nothing and fails with CREDENTIAL_NOT_REPLAYED, which names
+   * the resource that the first call created or changed.
    *
    * @generated from enum value: IDEMPOTENCY_CREDENTIAL_ONCE = 3;
    */
   CREDENTIAL_ONCE = 3,
 
   /**
-   * The method takes no key and ignores it: each call stands alone, and a
-   * repetition does no harm.
+   * The method ignores the key. Repeating the call is harmless.
    *
    * @generated from enum value: IDEMPOTENCY_NONE = 4;
    */
@@ -282,7 +304,7 @@ export const IdempotencySchema: GenEnum<Idempotency> = /*@__PURE__*/
   enumDesc(file_portico_type_v1_options, 1);
 
 /**
- * Sets of names that grow with the contract.
+ * Sets of names that are collected from the contract.
  *
  * @generated from enum portico.type.v1.Vocabulary
  */
@@ -295,7 +317,7 @@ export enum Vocabulary {
   UNSPECIFIED = 0,
 
   /**
-   * The permissions that methods ask for in an organization.
+   * The permissions that methods require in an organization.
    *
    * @generated from enum value: VOCABULARY_PERMISSIONS = 1;
    */
@@ -332,7 +354,7 @@ export const limit: GenExtension<MethodOptions, Limit> = /*@__PURE__*/
   extDesc(file_portico_type_v1_options, 1);
 
 /**
- * The HTTP status of success over REST; 0 means 200.
+ * The HTTP status of a successful response over REST. 0 means 200.
  *
  * @generated from extension: int32 http_status = 51003;
  */
@@ -340,7 +362,7 @@ export const http_status: GenExtension<MethodOptions, number> = /*@__PURE__*/
   extDesc(file_portico_type_v1_options, 2);
 
 /**
- * The event types that the method may cause, for example "key.revoked".
+ * The event types that the method may emit, for example "key.revoked".
  *
  * @generated from extension: repeated string emits = 51004;
  */
@@ -348,7 +370,7 @@ export const emits: GenExtension<MethodOptions, string[]> = /*@__PURE__*/
   extDesc(file_portico_type_v1_options, 3);
 
 /**
- * The answer goes out as it is, without the JSON envelope.
+ * Whether the response is sent without the JSON envelope.
  *
  * @generated from extension: bool without_envelope = 51005;
  */
@@ -356,8 +378,8 @@ export const without_envelope: GenExtension<MethodOptions, boolean> = /*@__PURE_
   extDesc(file_portico_type_v1_options, 4);
 
 /**
- * What becomes of an Idempotency-Key. Required where the answer has a
- * sensitive field of its own, that is, gives out a credential.
+ * How the method handles an Idempotency-Key. Required if the response has a
+ * sensitive field of its own, that is, returns a credential.
  *
  * @generated from extension: portico.type.v1.Idempotency idempotency = 51006;
  */
@@ -379,8 +401,8 @@ export const timeout: GenExtension<MethodOptions, Duration> = /*@__PURE__*/
   extDesc(file_portico_type_v1_options, 6);
 
 /**
- * The kinds of resources whose events the service's methods cause. Each kind
- * of event belongs to exactly one service.
+ * The types of resources whose events the methods of the service emit. Each
+ * type belongs to exactly one service.
  *
  * @generated from extension: repeated portico.type.v1.EventFamily events = 51001;
  */
@@ -388,8 +410,8 @@ export const events: GenExtension<ServiceOptions, EventFamily[]> = /*@__PURE__*/
   extDesc(file_portico_type_v1_options, 7);
 
 /**
- * The value is a secret or personal: it is never logged and never stored in
- * the audit log.
+ * Whether the value is secret or personal data. Such a value is never written
+ * to logs or to the audit log.
  *
  * @generated from extension: bool sensitive = 51001;
  */
@@ -397,7 +419,7 @@ export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
   extDesc(file_portico_type_v1_options, 8);
 
 /**
- * The set whose names the field, or each of its items, has to be one of.
+ * The set of names that the value, or each item of a list, must be in.
  *
  * @generated from extension: portico.type.v1.Vocabulary vocabulary = 51002;
  */
@@ -405,10 +427,10 @@ export const vocabulary: GenExtension<FieldOptions, Vocabulary> = /*@__PURE__*/
   extDesc(file_portico_type_v1_options, 9);
 
 /**
- * In a change, null over REST, or a name in the update mask without a value,
- * clears the value; without this option it is refused. On a field of a
- * message inside the request it also says that a change of that message goes
- * member by member and does not replace it.
+ * Whether an update can clear the field: over REST with null, over gRPC by
+ * naming it in the update mask without a value. On a field of a nested
+ * message, it also means that an update changes that message field by field
+ * instead of replacing it.
  *
  * @generated from extension: bool clearable = 51003;
  */

@@ -23,70 +23,70 @@ export const file_portico_users_v1_user: GenFile = /*@__PURE__*/
  */
 export type User = Message<"portico.users.v1.User"> & {
   /**
-   * UUIDv7.
+   * The ID of the account, a UUIDv7.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * The address the person signs in with.
+   * The email address that the person signs in with.
    *
    * @generated from field: string email = 2;
    */
   email: string;
 
   /**
-   * Whether the person has shown that the address is theirs.
+   * Whether the email address is verified.
    *
    * @generated from field: bool email_verified = 3;
    */
   emailVerified: boolean;
 
   /**
-   * The name that others see.
+   * The display name.
    *
    * @generated from field: string display_name = 4;
    */
   displayName: string;
 
   /**
-   * Where the person's picture is; empty if there is none.
+   * The URL of the person's picture. Empty if there is none.
    *
    * @generated from field: string avatar_url = 5;
    */
   avatarUrl: string;
 
   /**
-   * What the person says about themselves.
+   * A short biography.
    *
    * @generated from field: string bio = 6;
    */
   bio: string;
 
   /**
-   * How the person likes things.
+   * The person's preferences.
    *
    * @generated from field: portico.users.v1.Preferences preferences = 7;
    */
   preferences?: Preferences | undefined;
 
   /**
-   * "active" or "suspended".
+   * The status: "active" or "suspended".
    *
    * @generated from field: string status = 8;
    */
   status: string;
 
   /**
-   * The person's part on the whole platform: "user" or "administrator".
+   * The role on the platform: "user" or "administrator".
    *
    * @generated from field: string role = 9;
    */
   role: string;
 
   /**
-   * When the account was made.
+   * When the account was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 10;
    */
@@ -100,7 +100,7 @@ export type User = Message<"portico.users.v1.User"> & {
   updatedAt?: Timestamp | undefined;
 
   /**
-   * When the person last signed in; not set before the first time.
+   * When the person last signed in. Not set before the first sign-in.
    *
    * @generated from field: google.protobuf.Timestamp last_login_at = 12;
    */
@@ -115,27 +115,28 @@ export const UserSchema: GenMessage<User> = /*@__PURE__*/
   messageDesc(file_portico_users_v1_user, 0);
 
 /**
- * How a person likes things. In a change, what is not set stays.
+ * The preferences of a person. In an update, fields that are not set stay
+ * unchanged.
  *
  * @generated from message portico.users.v1.Preferences
  */
 export type Preferences = Message<"portico.users.v1.Preferences"> & {
   /**
-   * "light", "dark" or "system".
+   * The color theme: "light", "dark" or "system".
    *
    * @generated from field: optional string theme = 1;
    */
   theme?: string | undefined;
 
   /**
-   * A language of ISO 639-1, for example "en".
+   * The language, as an ISO 639-1 code, for example "en".
    *
    * @generated from field: optional string language = 2;
    */
   language?: string | undefined;
 
   /**
-   * What the person wants to be told, and how.
+   * The notification preferences.
    *
    * @generated from field: portico.users.v1.NotificationPreferences notifications = 3;
    */
@@ -150,20 +151,20 @@ export const PreferencesSchema: GenMessage<Preferences> = /*@__PURE__*/
   messageDesc(file_portico_users_v1_user, 1);
 
 /**
- * The ways in which a person wants to be told.
+ * The channels on which a person wants notifications.
  *
  * @generated from message portico.users.v1.NotificationPreferences
  */
 export type NotificationPreferences = Message<"portico.users.v1.NotificationPreferences"> & {
   /**
-   * By email.
+   * Whether to notify by email.
    *
    * @generated from field: optional bool email = 1;
    */
   email?: boolean | undefined;
 
   /**
-   * On their devices.
+   * Whether to notify on the person's devices.
    *
    * @generated from field: optional bool push = 2;
    */

@@ -21,7 +21,7 @@ export const file_portico_users_v1_user_service: GenFile = /*@__PURE__*/
   fileDesc("CiNwb3J0aWNvL3VzZXJzL3YxL3VzZXJfc2VydmljZS5wcm90bxIQcG9ydGljby51c2Vycy52MSIOCgxHZXRNZVJlcXVlc3QiNQoNR2V0TWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyIqsCCg9VcGRhdGVNZVJlcXVlc3QSKAoMZGlzcGxheV9uYW1lGAEgASgJQg26SApyCBABGDLI8xgBSACIAQESOwoKYXZhdGFyX3VybBgCIAEoCUIiukgbchkY0A8yFF4oaHR0cHM/Oi8vW15cc10rKT8k2PMYAUgBiAEBEh4KA2JpbxgDIAEoCUIMukgFcgMY9APY8xgBSAKIAQESOAoLcHJlZmVyZW5jZXMYBCABKAsyHS5wb3J0aWNvLnVzZXJzLnYxLlByZWZlcmVuY2VzQgTY8xgBEi8KC3VwZGF0ZV9tYXNrGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0IPCg1fZGlzcGxheV9uYW1lQg0KC19hdmF0YXJfdXJsQgYKBF9iaW8iOAoQVXBkYXRlTWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyImcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIoChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJQg66SAdyBRABGOgHyPMYARIkCgxuZXdfcGFzc3dvcmQYAiABKAlCDrpIB3IFEAwY6AfI8xgBIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UipwIKEExpc3RVc2Vyc1JlcXVlc3QSHQoFbGltaXQYASABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgCIAEoCUIIukgFcgMY6AcSFwoGc2VhcmNoGAMgASgJQge6SARyAhhkEioKBnN0YXR1cxgEIAEoCUIaukgXchVSAFIGYWN0aXZlUglzdXNwZW5kZWQSKgoEcm9sZRgFIAEoCUIcukgZchdSAFIEdXNlclINYWRtaW5pc3RyYXRvchI3Cgdzb3J0X2J5GAYgASgJQia6SCNyIVIAUgljcmVhdGVkQXRSBWVtYWlsUgtkaXNwbGF5TmFtZRImCgpzb3J0X29yZGVyGAcgASgJQhK6SA9yDVIAUgNhc2NSBGRlc2NCCAoGX2xpbWl0ImEKEUxpc3RVc2Vyc1Jlc3BvbnNlEiUKBXVzZXJzGAEgAygLMhYucG9ydGljby51c2Vycy52MS5Vc2VyEhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIoUBChFDcmVhdGVVc2VyUmVxdWVzdBIfCgVlbWFpbBgBIAEoCUIQukgJcgcY/gHQ8xgByPMYARIjCgxkaXNwbGF5X25hbWUYAiABKAlCDbpICnIIEAEYMsjzGAESKgoEcm9sZRgDIAEoCUIcukgZchdSAFIEdXNlclINYWRtaW5pc3RyYXRvciI6ChJDcmVhdGVVc2VyUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciIrCg5HZXRVc2VyUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABASI3Cg9HZXRVc2VyUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciKMAgoRVXBkYXRlVXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQESKAoMZGlzcGxheV9uYW1lGAIgASgJQg26SApyCBABGDLI8xgBSACIAQESLQoGc3RhdHVzGAMgASgJQhi6SBVyE1IGYWN0aXZlUglzdXNwZW5kZWRIAYgBARItCgRyb2xlGAQgASgJQhq6SBdyFVIEdXNlclINYWRtaW5pc3RyYXRvckgCiAEBEi8KC3VwZGF0ZV9tYXNrGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0IPCg1fZGlzcGxheV9uYW1lQgkKB19zdGF0dXNCBwoFX3JvbGUiOgoSVXBkYXRlVXNlclJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5wb3J0aWNvLnVzZXJzLnYxLlVzZXIiLgoRRGVsZXRlVXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQEiFAoSRGVsZXRlVXNlclJlc3BvbnNlMsoJCgtVc2VyU2VydmljZRJ0CgVHZXRNZRIeLnBvcnRpY28udXNlcnMudjEuR2V0TWVSZXF1ZXN0Gh8ucG9ydGljby51c2Vycy52MS5HZXRNZVJlc3BvbnNlIirK8xgCEAHS8xgCCAGC0+STAhgSEC9hcGkvdjEvdXNlcnMvbWViBHVzZXISgAEKCFVwZGF0ZU1lEiEucG9ydGljby51c2Vycy52MS5VcGRhdGVNZVJlcXVlc3QaIi5wb3J0aWNvLnVzZXJzLnYxLlVwZGF0ZU1lUmVzcG9uc2UiLcrzGAIQAdLzGAIIAoLT5JMCGzIQL2FwaS92MS91c2Vycy9tZToBKmIEdXNlchKhAQoOQ2hhbmdlUGFzc3dvcmQSJy5wb3J0aWNvLnVzZXJzLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBooLnBvcnRpY28udXNlcnMudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSI8yvMYAhAB0vMYAggC2PMYzAGC0+STAiUiIC9hcGkvdjEvdXNlcnMvbWUvY2hhbmdlLXBhc3N3b3JkOgEqEoEBCglMaXN0VXNlcnMSIi5wb3J0aWNvLnVzZXJzLnYxLkxpc3RVc2Vyc1JlcXVlc3QaIy5wb3J0aWNvLnVzZXJzLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIivK8xgMIgp1c2VyczpyZWFk0vMYAggBgtPkkwIPEg0vYXBpL3YxL3VzZXJzEpMBCgpDcmVhdGVVc2VyEiMucG9ydGljby51c2Vycy52MS5DcmVhdGVVc2VyUmVxdWVzdBokLnBvcnRpY28udXNlcnMudjEuQ3JlYXRlVXNlclJlc3BvbnNlIjrK8xgNIgt1c2Vyczp3cml0ZdLzGAIIAtjzGMkBgtPkkwIYIg0vYXBpL3YxL3VzZXJzOgEqYgR1c2VyEosBCgdHZXRVc2VyEiAucG9ydGljby51c2Vycy52MS5HZXRVc2VyUmVxdWVzdBohLnBvcnRpY28udXNlcnMudjEuR2V0VXNlclJlc3BvbnNlIjvK8xgMIgp1c2VyczpyZWFk0vMYAggBgtPkkwIfEhcvYXBpL3YxL3VzZXJzL3t1c2VyX2lkfWIEdXNlchKyAQoKVXBkYXRlVXNlchIjLnBvcnRpY28udXNlcnMudjEuVXBkYXRlVXNlclJlcXVlc3QaJC5wb3J0aWNvLnVzZXJzLnYxLlVwZGF0ZVVzZXJSZXNwb25zZSJZyvMYDSILdXNlcnM6d3JpdGXS8xgCCALi8xgSaW52aXRhdGlvbi5yZXZva2Vk8PMYAoLT5JMCIjIXL2FwaS92MS91c2Vycy97dXNlcl9pZH06ASpiBHVzZXISwAEKCkRlbGV0ZVVzZXISIy5wb3J0aWNvLnVzZXJzLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0GiQucG9ydGljby51c2Vycy52MS5EZWxldGVVc2VyUmVzcG9uc2UiZ8rzGA0iC3VzZXJzOndyaXRl0vMYAggD2PMYzAHi8xgObWVtYmVyLnJlbW92ZWTi8xgSaW52aXRhdGlvbi5yZXZva2Vk8PMYAoLT5JMCGSoXL2FwaS92MS91c2Vycy97dXNlcl9pZH1iBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_type_v1_rules, file_portico_users_v1_user]);
 
 /**
- * Asks for the caller's own account.
+ * Requests the caller's own account.
  *
  * @generated from message portico.users.v1.GetMeRequest
  */
@@ -36,7 +36,7 @@ export const GetMeRequestSchema: GenMessage<GetMeRequest> = /*@__PURE__*/
   messageDesc(file_portico_users_v1_user_service, 0);
 
 /**
- * The caller's own account.
+ * Returns the caller's own account.
  *
  * @generated from message portico.users.v1.GetMeResponse
  */
@@ -57,43 +57,44 @@ export const GetMeResponseSchema: GenMessage<GetMeResponse> = /*@__PURE__*/
   messageDesc(file_portico_users_v1_user_service, 1);
 
 /**
- * What to change of the caller's own account.
+ * Describes the changes to the caller's own account.
  *
  * @generated from message portico.users.v1.UpdateMeRequest
  */
 export type UpdateMeRequest = Message<"portico.users.v1.UpdateMeRequest"> & {
   /**
-   * The new name, 1 to 50 characters.
+   * The new display name, 1 to 50 characters.
    *
    * @generated from field: optional string display_name = 1;
    */
   displayName?: string | undefined;
 
   /**
-   * The new picture: an http or https address. Cleared, or empty: none.
+   * The new URL of the picture, http or https. If cleared or empty, there is
+   * none.
    *
    * @generated from field: optional string avatar_url = 2;
    */
   avatarUrl?: string | undefined;
 
   /**
-   * The new text about oneself, at most 500 characters.
+   * The new biography, at most 500 characters.
    *
    * @generated from field: optional string bio = 3;
    */
   bio?: string | undefined;
 
   /**
-   * The preferences to change. Cleared: none is set.
+   * The preferences to change. If cleared, none is set.
    *
    * @generated from field: portico.users.v1.Preferences preferences = 4;
    */
   preferences?: Preferences | undefined;
 
   /**
-   * The names of the fields to change. A field that is named and not set is
-   * cleared; without a mask the fields that are set are changed. Over REST the
-   * names in the body are the mask.
+   * The fields to change. A field that is named but not set is cleared. Without
+   * a mask, the fields that are set are changed. Over REST, the field names in
+   * the body are the mask.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 5;
    */
@@ -108,7 +109,7 @@ export const UpdateMeRequestSchema: GenMessage<UpdateMeRequest> = /*@__PURE__*/
   messageDesc(file_portico_users_v1_user_service, 2);
 
 /**
- * The changed account.
+ * Returns the updated account.
  *
  * @generated from message portico.users.v1.UpdateMeResponse
  */
@@ -129,20 +130,21 @@ export const UpdateMeResponseSchema: GenMessage<UpdateMeResponse> = /*@__PURE__*
   messageDesc(file_portico_users_v1_user_service, 3);
 
 /**
- * The old and the new password.
+ * Carries the current and the new password.
  *
  * @generated from message portico.users.v1.ChangePasswordRequest
  */
 export type ChangePasswordRequest = Message<"portico.users.v1.ChangePasswordRequest"> & {
   /**
-   * The password that holds now.
+   * The current password.
    *
    * @generated from field: string current_password = 1;
    */
   currentPassword: string;
 
   /**
-   * The password that shall hold: at least 12 characters.
+   * The new password: at least 12 characters, not easily guessed, and without
+   * the email address in it.
    *
    * @generated from field: string new_password = 2;
    */
@@ -157,7 +159,7 @@ export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*
   messageDesc(file_portico_users_v1_user_service, 4);
 
 /**
- * Says that the password was changed.
+ * Confirms that the password was changed.
  *
  * @generated from message portico.users.v1.ChangePasswordResponse
  */
@@ -172,27 +174,28 @@ export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = 
   messageDesc(file_portico_users_v1_user_service, 5);
 
 /**
- * Asks for a page of accounts.
+ * Requests a page of accounts.
  *
  * @generated from message portico.users.v1.ListUsersRequest
  */
 export type ListUsersRequest = Message<"portico.users.v1.ListUsersRequest"> & {
   /**
-   * How many at the most, 1 to 100; 20 if not given.
+   * The maximum number of items to return, 1 to 100. Defaults to 20.
    *
    * @generated from field: optional uint32 limit = 1;
    */
   limit?: number | undefined;
 
   /**
-   * Where to go on: the nextCursor of the page before.
+   * The nextCursor of the previous page. Empty for the first page.
    *
    * @generated from field: string cursor = 2;
    */
   cursor: string;
 
   /**
-   * Part of a name or an address, at most 100 characters.
+   * Only accounts whose display name or email address contains this text, at
+   * most 100 characters.
    *
    * @generated from field: string search = 3;
    */
@@ -213,14 +216,14 @@ export type ListUsersRequest = Message<"portico.users.v1.ListUsersRequest"> & {
   role: string;
 
   /**
-   * What to sort by: "createdAt" (the default), "email" or "displayName".
+   * The field to sort by: "createdAt" (the default), "email" or "displayName".
    *
    * @generated from field: string sort_by = 6;
    */
   sortBy: string;
 
   /**
-   * "desc" (the default) or "asc".
+   * The sort order: "desc" (the default) or "asc".
    *
    * @generated from field: string sort_order = 7;
    */
@@ -235,7 +238,7 @@ export const ListUsersRequestSchema: GenMessage<ListUsersRequest> = /*@__PURE__*
   messageDesc(file_portico_users_v1_user_service, 6);
 
 /**
- * A page of accounts.
+ * Returns a page of accounts.
  *
  * @generated from message portico.users.v1.ListUsersResponse
  */
@@ -248,14 +251,14 @@ export type ListUsersResponse = Message<"portico.users.v1.ListUsersResponse"> & 
   users: User[];
 
   /**
-   * Where the next page starts; empty at the end.
+   * The cursor of the next page. Empty on the last page.
    *
    * @generated from field: string next_cursor = 2;
    */
   nextCursor: string;
 
   /**
-   * Whether there is a next page.
+   * Whether there are more items after this page.
    *
    * @generated from field: bool has_more = 3;
    */
@@ -276,21 +279,21 @@ export const ListUsersResponseSchema: GenMessage<ListUsersResponse> = /*@__PURE_
  */
 export type CreateUserRequest = Message<"portico.users.v1.CreateUserRequest"> & {
   /**
-   * The address the person will sign in with.
+   * The email address that the person will sign in with.
    *
    * @generated from field: string email = 1;
    */
   email: string;
 
   /**
-   * The name that others see, 1 to 50 characters.
+   * The display name, 1 to 50 characters.
    *
    * @generated from field: string display_name = 2;
    */
   displayName: string;
 
   /**
-   * "user" (the default) or "administrator".
+   * The role on the platform: "user" (the default) or "administrator".
    *
    * @generated from field: string role = 3;
    */
@@ -305,7 +308,7 @@ export const CreateUserRequestSchema: GenMessage<CreateUserRequest> = /*@__PURE_
   messageDesc(file_portico_users_v1_user_service, 8);
 
 /**
- * The new account.
+ * Returns the new account.
  *
  * @generated from message portico.users.v1.CreateUserResponse
  */
@@ -326,13 +329,13 @@ export const CreateUserResponseSchema: GenMessage<CreateUserResponse> = /*@__PUR
   messageDesc(file_portico_users_v1_user_service, 9);
 
 /**
- * Names the account to show.
+ * Names the account to return.
  *
  * @generated from message portico.users.v1.GetUserRequest
  */
 export type GetUserRequest = Message<"portico.users.v1.GetUserRequest"> & {
   /**
-   * The account.
+   * The ID of the account.
    *
    * @generated from field: string user_id = 1;
    */
@@ -347,7 +350,7 @@ export const GetUserRequestSchema: GenMessage<GetUserRequest> = /*@__PURE__*/
   messageDesc(file_portico_users_v1_user_service, 10);
 
 /**
- * The account that was asked for.
+ * Returns the requested account.
  *
  * @generated from message portico.users.v1.GetUserResponse
  */
@@ -368,20 +371,20 @@ export const GetUserResponseSchema: GenMessage<GetUserResponse> = /*@__PURE__*/
   messageDesc(file_portico_users_v1_user_service, 11);
 
 /**
- * Names an account and what to change.
+ * Describes the changes to an account.
  *
  * @generated from message portico.users.v1.UpdateUserRequest
  */
 export type UpdateUserRequest = Message<"portico.users.v1.UpdateUserRequest"> & {
   /**
-   * The account.
+   * The ID of the account.
    *
    * @generated from field: string user_id = 1;
    */
   userId: string;
 
   /**
-   * The new name, 1 to 50 characters.
+   * The new display name, 1 to 50 characters.
    *
    * @generated from field: optional string display_name = 2;
    */
@@ -402,9 +405,9 @@ export type UpdateUserRequest = Message<"portico.users.v1.UpdateUserRequest"> & 
   role?: string | undefined;
 
   /**
-   * The names of the fields to change. A field that is named and not set is
-   * cleared; without a mask the fields that are set are changed. Over REST the
-   * names in the body are the mask.
+   * The fields to change. A field that is named but not set is cleared. Without
+   * a mask, the fields that are set are changed. Over REST, the field names in
+   * the body are the mask.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 5;
    */
@@ -419,7 +422,7 @@ export const UpdateUserRequestSchema: GenMessage<UpdateUserRequest> = /*@__PURE_
   messageDesc(file_portico_users_v1_user_service, 12);
 
 /**
- * The changed account.
+ * Returns the updated account.
  *
  * @generated from message portico.users.v1.UpdateUserResponse
  */
@@ -446,7 +449,7 @@ export const UpdateUserResponseSchema: GenMessage<UpdateUserResponse> = /*@__PUR
  */
 export type DeleteUserRequest = Message<"portico.users.v1.DeleteUserRequest"> & {
   /**
-   * The account.
+   * The ID of the account.
    *
    * @generated from field: string user_id = 1;
    */
@@ -461,7 +464,7 @@ export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> = /*@__PURE_
   messageDesc(file_portico_users_v1_user_service, 14);
 
 /**
- * Says that the account was deleted.
+ * Confirms that the account was deleted.
  *
  * @generated from message portico.users.v1.DeleteUserResponse
  */
@@ -476,13 +479,13 @@ export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PUR
   messageDesc(file_portico_users_v1_user_service, 15);
 
 /**
- * Shows and changes accounts: one's own, and all of them for administrators.
+ * Manages accounts: the caller's own, and all accounts for administrators.
  *
  * @generated from service portico.users.v1.UserService
  */
 export const UserService: GenService<{
   /**
-   * Shows the caller's own account.
+   * Returns the caller's own account.
    *
    * @generated from rpc portico.users.v1.UserService.GetMe
    */
@@ -492,7 +495,7 @@ export const UserService: GenService<{
     output: typeof GetMeResponseSchema;
   },
   /**
-   * Changes the given fields of the caller's own account.
+   * Updates the given fields of the caller's own account.
    *
    * @generated from rpc portico.users.v1.UserService.UpdateMe
    */
@@ -523,8 +526,8 @@ export const UserService: GenService<{
     output: typeof ListUsersResponseSchema;
   },
   /**
-   * Creates an account for somebody else and mails them a link with which they
-   * choose a password. Fails if the address has an account.
+   * Creates an account for another person and mails them a link to set a
+   * password. Fails if the email address already has an account.
    *
    * @generated from rpc portico.users.v1.UserService.CreateUser
    */
@@ -534,7 +537,7 @@ export const UserService: GenService<{
     output: typeof CreateUserResponseSchema;
   },
   /**
-   * Shows an account.
+   * Returns an account.
    *
    * @generated from rpc portico.users.v1.UserService.GetUser
    */
@@ -544,9 +547,9 @@ export const UserService: GenService<{
     output: typeof GetUserResponseSchema;
   },
   /**
-   * Changes the given fields of an account. Suspending it ends its sessions
-   * and revokes the person's pending invitations to organizations. The last
-   * administrator stays one.
+   * Updates the given fields of an account. Suspending it ends its sessions and
+   * revokes the invitations that the person created and that are pending. Fails
+   * if it would leave the platform without an active administrator.
    *
    * @generated from rpc portico.users.v1.UserService.UpdateUser
    */
@@ -556,9 +559,9 @@ export const UserService: GenService<{
     output: typeof UpdateUserResponseSchema;
   },
   /**
-   * Deletes an account: it disappears, its sessions end, its row is kept. The
-   * person leaves every organization. Fails for the last owner of an
-   * organization who can act and for the last administrator.
+   * Deletes an account. Its sessions end and the person leaves every
+   * organization. The record of the account is retained. Fails for the last
+   * active owner of an organization and for the last active administrator.
    *
    * @generated from rpc portico.users.v1.UserService.DeleteUser
    */

@@ -15,87 +15,87 @@ export const file_portico_webhooks_v1_webhook: GenFile = /*@__PURE__*/
   fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEi4AIKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIs8CCghEZWxpdmVyeRIKCgJpZBgBIAEoCRISCgp3ZWJob29rX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhUKDWF0dGVtcHRfY291bnQYBiABKA0SMwoPbmV4dF9hdHRlbXB0X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCGF0dGVtcHRzGAogAygLMhwucG9ydGljby53ZWJob29rcy52MS5BdHRlbXB0Eg8KB3BheWxvYWQYCyABKAkinQEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgNEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2R1cmF0aW9uX21zGAMgASgNEhcKD3Jlc3BvbnNlX3N0YXR1cxgEIAEoDRIVCg1yZXNwb25zZV9ib2R5GAUgASgJEg0KBWVycm9yGAYgASgJIkIKCUV2ZW50VHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
- * An address of the customer's that is told of an organization's events.
+ * A subscription of a URL to an organization's events.
  *
  * @generated from message portico.webhooks.v1.Webhook
  */
 export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
   /**
-   * UUIDv7.
+   * The ID of the webhook, a UUIDv7.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * The organization whose events are told.
+   * The ID of the organization whose events are sent.
    *
    * @generated from field: string organization_id = 2;
    */
   organizationId: string;
 
   /**
-   * Where events are posted to. Only callers with webhooks:write see all of it;
-   * for others, in events and in the audit log, all that follows the host is
-   * "/…", for a path or query may be as good as a credential.
+   * The URL that events are posted to. Only callers with webhooks:write see all
+   * of it. For others, in events and in the audit log, the path and the query
+   * are replaced by "/…", because they may contain a credential.
    *
    * @generated from field: string url = 3;
    */
   url: string;
 
   /**
-   * Which events are told; "*" stands for all.
+   * The event types that are sent. "*" stands for all of them.
    *
    * @generated from field: repeated string event_types = 4;
    */
   eventTypes: string[];
 
   /**
-   * What it is for.
+   * The purpose of the webhook.
    *
    * @generated from field: string description = 5;
    */
   description: string;
 
   /**
-   * Whether events are sent. While they are not, pending deliveries wait.
+   * Whether events are sent. While it is false, pending deliveries wait.
    *
    * @generated from field: bool enabled = 6;
    */
   enabled: boolean;
 
   /**
-   * When it was created.
+   * When the webhook was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 7;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * When it last changed.
+   * When the webhook last changed.
    *
    * @generated from field: google.protobuf.Timestamp updated_at = 8;
    */
   updatedAt?: Timestamp | undefined;
 
   /**
-   * Why it is disabled: "requested" by a caller, or "gone", since the receiver
-   * answered 410 Gone. Empty while it is enabled.
+   * Why the webhook is disabled: "requested" by a caller, or "gone" because the
+   * receiver responded with 410 Gone. Empty while it is enabled.
    *
    * @generated from field: string disabled_reason = 9;
    */
   disabledReason: string;
 
   /**
-   * When it was disabled; not set while it is enabled.
+   * When the webhook was disabled. Not set while it is enabled.
    *
    * @generated from field: google.protobuf.Timestamp disabled_at = 10;
    */
   disabledAt?: Timestamp | undefined;
 
   /**
-   * Until when deliveries are signed with the secret before the last rotation
-   * too; not set after it.
+   * Until when deliveries are also signed with the previous secret. Not set if
+   * there is none.
    *
    * @generated from field: google.protobuf.Timestamp previous_secret_expires_at = 11;
    */
@@ -110,85 +110,86 @@ export const WebhookSchema: GenMessage<Webhook> = /*@__PURE__*/
   messageDesc(file_portico_webhooks_v1_webhook, 0);
 
 /**
- * One event on its way to one webhook.
+ * The delivery of an event to a webhook.
  *
  * @generated from message portico.webhooks.v1.Delivery
  */
 export type Delivery = Message<"portico.webhooks.v1.Delivery"> & {
   /**
-   * UUIDv7; the webhook-id header of every attempt.
+   * The ID of the delivery, a UUIDv7. Sent as the webhook-id header of every
+   * attempt.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * The webhook.
+   * The ID of the webhook.
    *
    * @generated from field: string webhook_id = 2;
    */
   webhookId: string;
 
   /**
-   * The event.
+   * The ID of the event.
    *
    * @generated from field: string event_id = 3;
    */
   eventId: string;
 
   /**
-   * The event's type, for example "key.revoked".
+   * The type of the event, for example "key.revoked".
    *
    * @generated from field: string event_type = 4;
    */
   eventType: string;
 
   /**
-   * "pending", "delivered" or "failed".
+   * The status: "pending", "delivered" or "failed".
    *
    * @generated from field: string status = 5;
    */
   status: string;
 
   /**
-   * How many attempts were made.
+   * The number of attempts that were made.
    *
    * @generated from field: uint32 attempt_count = 6;
    */
   attemptCount: number;
 
   /**
-   * When the next attempt is due; not set when there is none. It is not made
-   * before the webhook is enabled.
+   * When the next attempt is due. Not set if there is none. No attempt is made
+   * while the webhook is disabled.
    *
    * @generated from field: google.protobuf.Timestamp next_attempt_at = 7;
    */
   nextAttemptAt?: Timestamp | undefined;
 
   /**
-   * When the event was put on its way.
+   * When the delivery was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 8;
    */
   createdAt?: Timestamp | undefined;
 
   /**
-   * When the receiver accepted it.
+   * When the receiver accepted the event. Not set if it has not.
    *
    * @generated from field: google.protobuf.Timestamp delivered_at = 9;
    */
   deliveredAt?: Timestamp | undefined;
 
   /**
-   * The attempts, oldest first, of which there are at most the newest 100; their
-   * numbers and attempt_count tell what is left out. Only GetDelivery fills it.
+   * The latest attempts, oldest first, at most 100. Their numbers and
+   * attempt_count show how many are omitted. Only set by GetDelivery.
    *
    * @generated from field: repeated portico.webhooks.v1.Attempt attempts = 10;
    */
   attempts: Attempt[];
 
   /**
-   * The JSON text that is posted. Only GetDelivery fills it.
+   * The JSON body that is posted. Only set by GetDelivery.
    *
    * @generated from field: string payload = 11;
    */
@@ -203,48 +204,48 @@ export const DeliverySchema: GenMessage<Delivery> = /*@__PURE__*/
   messageDesc(file_portico_webhooks_v1_webhook, 1);
 
 /**
- * One try to deliver.
+ * An attempt to deliver an event.
  *
  * @generated from message portico.webhooks.v1.Attempt
  */
 export type Attempt = Message<"portico.webhooks.v1.Attempt"> & {
   /**
-   * 1 for the first.
+   * The number of the attempt, starting at 1.
    *
    * @generated from field: uint32 number = 1;
    */
   number: number;
 
   /**
-   * When it began.
+   * When the attempt started.
    *
    * @generated from field: google.protobuf.Timestamp started_at = 2;
    */
   startedAt?: Timestamp | undefined;
 
   /**
-   * How long it took, in milliseconds.
+   * The duration of the attempt, in milliseconds.
    *
    * @generated from field: uint32 duration_ms = 3;
    */
   durationMs: number;
 
   /**
-   * The HTTP status of the answer; 0 if there was none.
+   * The HTTP status of the response. 0 if there was none.
    *
    * @generated from field: uint32 response_status = 4;
    */
   responseStatus: number;
 
   /**
-   * The first 2 KB of the answer.
+   * The first 2 KB of the response body.
    *
    * @generated from field: string response_body = 5;
    */
   responseBody: string;
 
   /**
-   * What went wrong, if there was no answer.
+   * The error, if there was no response.
    *
    * @generated from field: string error = 6;
    */
@@ -259,27 +260,27 @@ export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
   messageDesc(file_portico_webhooks_v1_webhook, 2);
 
 /**
- * A kind of event that a webhook can be told of.
+ * A type of event that a webhook can subscribe to.
  *
  * @generated from message portico.webhooks.v1.EventType
  */
 export type EventType = Message<"portico.webhooks.v1.EventType"> & {
   /**
-   * Its name, for example "key.revoked".
+   * The name, for example "key.revoked".
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * What it means.
+   * What the event means.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * What a caller needs to subscribe a webhook to it, for example
+   * The permission that is required to subscribe to the event, for example
    * "keys:read".
    *
    * @generated from field: string permission = 3;

@@ -26,30 +26,30 @@ export const file_portico_webhooks_v1_webhook_service: GenFile = /*@__PURE__*/
  */
 export type CreateWebhookRequest = Message<"portico.webhooks.v1.CreateWebhookRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * Where to post events: an http or https address, at most 2,000 characters,
-   * whose host name resolves. A host name of Unicode is stored as IDNA 2008
-   * writes it, a fragment is dropped.
+   * The URL to post events to: http or https, at most 2,000 characters, with a
+   * host name that resolves. An internationalized host name is stored in its
+   * ASCII form (IDNA 2008). A fragment is removed.
    *
    * @generated from field: string url = 2;
    */
   url: string;
 
   /**
-   * Which events to tell, 1 to 50; "*" stands for all.
+   * The event types to send, 1 to 50. "*" stands for all of them.
    *
    * @generated from field: repeated string event_types = 3;
    */
   eventTypes: string[];
 
   /**
-   * What it is for, at most 500 characters.
+   * The purpose of the webhook, at most 500 characters.
    *
    * @generated from field: string description = 4;
    */
@@ -64,7 +64,7 @@ export const CreateWebhookRequestSchema: GenMessage<CreateWebhookRequest> = /*@_
   messageDesc(file_portico_webhooks_v1_webhook_service, 0);
 
 /**
- * The new webhook and its signing secret.
+ * Returns the new webhook and its signing secret.
  *
  * @generated from message portico.webhooks.v1.CreateWebhookResponse
  */
@@ -77,7 +77,8 @@ export type CreateWebhookResponse = Message<"portico.webhooks.v1.CreateWebhookRe
   webhook?: Webhook | undefined;
 
   /**
-   * The signing secret of Standard Webhooks, "whsec_" and base64.
+   * The signing secret in the form of Standard Webhooks: "whsec_" and base64.
+   * Not returned again.
    *
    * @generated from field: string secret = 2;
    */
@@ -92,27 +93,27 @@ export const CreateWebhookResponseSchema: GenMessage<CreateWebhookResponse> = /*
   messageDesc(file_portico_webhooks_v1_webhook_service, 1);
 
 /**
- * Asks for a page of an organization's webhooks.
+ * Requests a page of an organization's webhooks.
  *
  * @generated from message portico.webhooks.v1.ListWebhooksRequest
  */
 export type ListWebhooksRequest = Message<"portico.webhooks.v1.ListWebhooksRequest"> & {
   /**
-   * The organization.
+   * The ID of the organization.
    *
    * @generated from field: string organization_id = 1;
    */
   organizationId: string;
 
   /**
-   * How many at the most, 1 to 100; 20 if not given.
+   * The maximum number of items to return, 1 to 100. Defaults to 20.
    *
    * @generated from field: optional uint32 limit = 2;
    */
   limit?: number | undefined;
 
   /**
-   * Where to go on: the nextCursor of the page before.
+   * The nextCursor of the previous page. Empty for the first page.
    *
    * @generated from field: string cursor = 3;
    */
@@ -127,7 +128,7 @@ export const ListWebhooksRequestSchema: GenMessage<ListWebhooksRequest> = /*@__P
   messageDesc(file_portico_webhooks_v1_webhook_service, 2);
 
 /**
- * A page of webhooks.
+ * Returns a page of webhooks.
  *
  * @generated from message portico.webhooks.v1.ListWebhooksResponse
  */
@@ -140,14 +141,14 @@ export type ListWebhooksResponse = Message<"portico.webhooks.v1.ListWebhooksResp
   webhooks: Webhook[];
 
   /**
-   * Where the next page starts; empty at the end.
+   * The cursor of the next page. Empty on the last page.
    *
    * @generated from field: string next_cursor = 2;
    */
   nextCursor: string;
 
   /**
-   * Whether there is a next page.
+   * Whether there are more items after this page.
    *
    * @generated from field: bool has_more = 3;
    */
@@ -162,13 +163,13 @@ export const ListWebhooksResponseSchema: GenMessage<ListWebhooksResponse> = /*@_
   messageDesc(file_portico_webhooks_v1_webhook_service, 3);
 
 /**
- * Names the webhook to show.
+ * Names the webhook to return.
  *
  * @generated from message portico.webhooks.v1.GetWebhookRequest
  */
 export type GetWebhookRequest = Message<"portico.webhooks.v1.GetWebhookRequest"> & {
   /**
-   * The webhook.
+   * The ID of the webhook.
    *
    * @generated from field: string webhook_id = 1;
    */
@@ -183,7 +184,7 @@ export const GetWebhookRequestSchema: GenMessage<GetWebhookRequest> = /*@__PURE_
   messageDesc(file_portico_webhooks_v1_webhook_service, 4);
 
 /**
- * The webhook that was asked for.
+ * Returns the requested webhook.
  *
  * @generated from message portico.webhooks.v1.GetWebhookResponse
  */
@@ -204,50 +205,50 @@ export const GetWebhookResponseSchema: GenMessage<GetWebhookResponse> = /*@__PUR
   messageDesc(file_portico_webhooks_v1_webhook_service, 5);
 
 /**
- * Names a webhook and what to change.
+ * Describes the changes to a webhook.
  *
  * @generated from message portico.webhooks.v1.UpdateWebhookRequest
  */
 export type UpdateWebhookRequest = Message<"portico.webhooks.v1.UpdateWebhookRequest"> & {
   /**
-   * The webhook.
+   * The ID of the webhook.
    *
    * @generated from field: string webhook_id = 1;
    */
   webhookId: string;
 
   /**
-   * Its new address, by the rules of CreateWebhook.
+   * The new URL, with the rules of CreateWebhook.
    *
    * @generated from field: optional string url = 2;
    */
   url?: string | undefined;
 
   /**
-   * Its new event types.
+   * The new event types.
    *
    * @generated from field: repeated string event_types = 3;
    */
   eventTypes: string[];
 
   /**
-   * Its new description, at most 500 characters.
+   * The new purpose of the webhook, at most 500 characters.
    *
    * @generated from field: optional string description = 4;
    */
   description?: string | undefined;
 
   /**
-   * Whether events are told from now on.
+   * Whether events are sent from now on.
    *
    * @generated from field: optional bool enabled = 5;
    */
   enabled?: boolean | undefined;
 
   /**
-   * The names of the fields to change. A field that is named and not set is
-   * cleared; without a mask the fields that are set are changed. Over REST the
-   * names in the body are the mask.
+   * The fields to change. A field that is named but not set is cleared. Without
+   * a mask, the fields that are set are changed. Over REST, the field names in
+   * the body are the mask.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 6;
    */
@@ -262,7 +263,7 @@ export const UpdateWebhookRequestSchema: GenMessage<UpdateWebhookRequest> = /*@_
   messageDesc(file_portico_webhooks_v1_webhook_service, 6);
 
 /**
- * The changed webhook.
+ * Returns the updated webhook.
  *
  * @generated from message portico.webhooks.v1.UpdateWebhookResponse
  */
@@ -289,7 +290,7 @@ export const UpdateWebhookResponseSchema: GenMessage<UpdateWebhookResponse> = /*
  */
 export type DeleteWebhookRequest = Message<"portico.webhooks.v1.DeleteWebhookRequest"> & {
   /**
-   * The webhook.
+   * The ID of the webhook.
    *
    * @generated from field: string webhook_id = 1;
    */
@@ -304,7 +305,7 @@ export const DeleteWebhookRequestSchema: GenMessage<DeleteWebhookRequest> = /*@_
   messageDesc(file_portico_webhooks_v1_webhook_service, 8);
 
 /**
- * Says that the webhook was deleted.
+ * Confirms that the webhook was deleted.
  *
  * @generated from message portico.webhooks.v1.DeleteWebhookResponse
  */
@@ -325,7 +326,7 @@ export const DeleteWebhookResponseSchema: GenMessage<DeleteWebhookResponse> = /*
  */
 export type TestWebhookRequest = Message<"portico.webhooks.v1.TestWebhookRequest"> & {
   /**
-   * The webhook.
+   * The ID of the webhook.
    *
    * @generated from field: string webhook_id = 1;
    */
@@ -340,7 +341,7 @@ export const TestWebhookRequestSchema: GenMessage<TestWebhookRequest> = /*@__PUR
   messageDesc(file_portico_webhooks_v1_webhook_service, 10);
 
 /**
- * The delivery of the test event.
+ * Returns the delivery of the test event.
  *
  * @generated from message portico.webhooks.v1.TestWebhookResponse
  */
@@ -361,22 +362,22 @@ export const TestWebhookResponseSchema: GenMessage<TestWebhookResponse> = /*@__P
   messageDesc(file_portico_webhooks_v1_webhook_service, 11);
 
 /**
- * Names the webhook whose secret is replaced.
+ * Names the webhook whose signing secret to replace.
  *
  * @generated from message portico.webhooks.v1.RotateWebhookSecretRequest
  */
 export type RotateWebhookSecretRequest = Message<"portico.webhooks.v1.RotateWebhookSecretRequest"> & {
   /**
-   * The webhook.
+   * The ID of the webhook.
    *
    * @generated from field: string webhook_id = 1;
    */
   webhookId: string;
 
   /**
-   * How long deliveries are signed with the replaced secret too, in seconds: 0
-   * for a secret that has leaked, at most 604,800 (7 days); 86,400 (a day) if
-   * not given.
+   * How long deliveries are also signed with the replaced secret, in seconds: 0
+   * to 604,800 (7 days). Defaults to 86,400 (1 day). 0 is meant for a secret
+   * that has leaked.
    *
    * @generated from field: optional uint32 overlap_seconds = 2;
    */
@@ -391,7 +392,7 @@ export const RotateWebhookSecretRequestSchema: GenMessage<RotateWebhookSecretReq
   messageDesc(file_portico_webhooks_v1_webhook_service, 12);
 
 /**
- * The webhook and its new signing secret.
+ * Returns the webhook and its new signing secret.
  *
  * @generated from message portico.webhooks.v1.RotateWebhookSecretResponse
  */
@@ -404,7 +405,7 @@ export type RotateWebhookSecretResponse = Message<"portico.webhooks.v1.RotateWeb
   webhook?: Webhook | undefined;
 
   /**
-   * The new signing secret.
+   * The new signing secret. Not returned again.
    *
    * @generated from field: string secret = 2;
    */
@@ -419,27 +420,27 @@ export const RotateWebhookSecretResponseSchema: GenMessage<RotateWebhookSecretRe
   messageDesc(file_portico_webhooks_v1_webhook_service, 13);
 
 /**
- * Asks for a page of a webhook's deliveries.
+ * Requests a page of a webhook's deliveries.
  *
  * @generated from message portico.webhooks.v1.ListDeliveriesRequest
  */
 export type ListDeliveriesRequest = Message<"portico.webhooks.v1.ListDeliveriesRequest"> & {
   /**
-   * The webhook.
+   * The ID of the webhook.
    *
    * @generated from field: string webhook_id = 1;
    */
   webhookId: string;
 
   /**
-   * How many at the most, 1 to 100; 20 if not given.
+   * The maximum number of items to return, 1 to 100. Defaults to 20.
    *
    * @generated from field: optional uint32 limit = 2;
    */
   limit?: number | undefined;
 
   /**
-   * Where to go on: the nextCursor of the page before.
+   * The nextCursor of the previous page. Empty for the first page.
    *
    * @generated from field: string cursor = 3;
    */
@@ -461,7 +462,7 @@ export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*
   messageDesc(file_portico_webhooks_v1_webhook_service, 14);
 
 /**
- * A page of deliveries.
+ * Returns a page of deliveries.
  *
  * @generated from message portico.webhooks.v1.ListDeliveriesResponse
  */
@@ -474,14 +475,14 @@ export type ListDeliveriesResponse = Message<"portico.webhooks.v1.ListDeliveries
   deliveries: Delivery[];
 
   /**
-   * Where the next page starts; empty at the end.
+   * The cursor of the next page. Empty on the last page.
    *
    * @generated from field: string next_cursor = 2;
    */
   nextCursor: string;
 
   /**
-   * Whether there is a next page.
+   * Whether there are more items after this page.
    *
    * @generated from field: bool has_more = 3;
    */
@@ -496,13 +497,13 @@ export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = 
   messageDesc(file_portico_webhooks_v1_webhook_service, 15);
 
 /**
- * Names the delivery to show.
+ * Names the delivery to return.
  *
  * @generated from message portico.webhooks.v1.GetDeliveryRequest
  */
 export type GetDeliveryRequest = Message<"portico.webhooks.v1.GetDeliveryRequest"> & {
   /**
-   * The delivery.
+   * The ID of the delivery.
    *
    * @generated from field: string delivery_id = 1;
    */
@@ -517,7 +518,7 @@ export const GetDeliveryRequestSchema: GenMessage<GetDeliveryRequest> = /*@__PUR
   messageDesc(file_portico_webhooks_v1_webhook_service, 16);
 
 /**
- * The delivery that was asked for.
+ * Returns the requested delivery.
  *
  * @generated from message portico.webhooks.v1.GetDeliveryResponse
  */
@@ -538,13 +539,13 @@ export const GetDeliveryResponseSchema: GenMessage<GetDeliveryResponse> = /*@__P
   messageDesc(file_portico_webhooks_v1_webhook_service, 17);
 
 /**
- * Names the delivery to send once more.
+ * Names the delivery to send again.
  *
  * @generated from message portico.webhooks.v1.RedeliverDeliveryRequest
  */
 export type RedeliverDeliveryRequest = Message<"portico.webhooks.v1.RedeliverDeliveryRequest"> & {
   /**
-   * The delivery.
+   * The ID of the delivery.
    *
    * @generated from field: string delivery_id = 1;
    */
@@ -559,7 +560,7 @@ export const RedeliverDeliveryRequestSchema: GenMessage<RedeliverDeliveryRequest
   messageDesc(file_portico_webhooks_v1_webhook_service, 18);
 
 /**
- * The delivery, pending again.
+ * Returns the delivery, which is pending again.
  *
  * @generated from message portico.webhooks.v1.RedeliverDeliveryResponse
  */
@@ -580,7 +581,7 @@ export const RedeliverDeliveryResponseSchema: GenMessage<RedeliverDeliveryRespon
   messageDesc(file_portico_webhooks_v1_webhook_service, 19);
 
 /**
- * Asks for every event type.
+ * Requests all event types.
  *
  * @generated from message portico.webhooks.v1.ListEventTypesRequest
  */
@@ -595,13 +596,13 @@ export const ListEventTypesRequestSchema: GenMessage<ListEventTypesRequest> = /*
   messageDesc(file_portico_webhooks_v1_webhook_service, 20);
 
 /**
- * Every event type.
+ * Returns all event types.
  *
  * @generated from message portico.webhooks.v1.ListEventTypesResponse
  */
 export type ListEventTypesResponse = Message<"portico.webhooks.v1.ListEventTypesResponse"> & {
   /**
-   * The event types, by name.
+   * The event types, sorted by name.
    *
    * @generated from field: repeated portico.webhooks.v1.EventType event_types = 1;
    */
@@ -616,16 +617,16 @@ export const ListEventTypesResponseSchema: GenMessage<ListEventTypesResponse> = 
   messageDesc(file_portico_webhooks_v1_webhook_service, 21);
 
 /**
- * Subscribes addresses to an organization's events and shows what became of
- * each delivery.
+ * Manages webhooks, which send an organization's events to URLs, and their
+ * deliveries.
  *
  * @generated from service portico.webhooks.v1.WebhookService
  */
 export const WebhookService: GenService<{
   /**
-   * Creates a webhook and shows its signing secret. An organization has at most
-   * 10, 25, 50 or 100 of them, by its tier. Fails if the caller may not read
-   * what the events show.
+   * Creates a webhook and returns its signing secret. An organization can have
+   * 10, 25, 50 or 100 webhooks, depending on its tier. Fails if the caller
+   * lacks the permission to read what the events contain.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.CreateWebhook
    */
@@ -645,7 +646,7 @@ export const WebhookService: GenService<{
     output: typeof ListWebhooksResponseSchema;
   },
   /**
-   * Shows a webhook.
+   * Returns a webhook.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.GetWebhook
    */
@@ -655,9 +656,10 @@ export const WebhookService: GenService<{
     output: typeof GetWebhookResponseSchema;
   },
   /**
-   * Changes the given fields of a webhook. Fails if the caller may not read
-   * what its events show, before or after the change. "webhook.disabled" is
-   * also emitted when a receiver answers 410 Gone, which disables its webhook.
+   * Updates the given fields of a webhook. Fails if the caller lacks the
+   * permission to read what its events contain, before or after the update.
+   * "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
+   * which disables its webhook.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.UpdateWebhook
    */
@@ -677,9 +679,9 @@ export const WebhookService: GenService<{
     output: typeof DeleteWebhookResponseSchema;
   },
   /**
-   * Sends the webhook an event of type "webhook.test", whatever it subscribes
-   * to. Fails while the webhook is disabled, or if the caller may not read what
-   * its events show.
+   * Sends an event of type "webhook.test" to the webhook, whatever its event
+   * types are. Fails if the webhook is disabled, or if the caller lacks the
+   * permission to read what its events contain.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.TestWebhook
    */
@@ -689,10 +691,10 @@ export const WebhookService: GenService<{
     output: typeof TestWebhookResponseSchema;
   },
   /**
-   * Gives a webhook a new signing secret and shows it. During the overlap,
-   * deliveries carry a signature with each of the two; one that is older than
-   * the replaced secret is dropped at once. Fails if the caller may not read
-   * what its events show.
+   * Replaces the signing secret of a webhook and returns the new one. During
+   * the overlap, deliveries are signed with both secrets. A secret from before
+   * an earlier rotation is dropped immediately. Fails if the caller lacks the
+   * permission to read what the events of the webhook contain.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.RotateWebhookSecret
    */
@@ -712,8 +714,8 @@ export const WebhookService: GenService<{
     output: typeof ListDeliveriesResponseSchema;
   },
   /**
-   * Shows a delivery with its attempts. Fails if the caller may not read what
-   * its event shows.
+   * Returns a delivery with its attempts. Fails if the caller lacks the
+   * permission to read what its event contains.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.GetDelivery
    */
@@ -723,9 +725,9 @@ export const WebhookService: GenService<{
     output: typeof GetDeliveryResponseSchema;
   },
   /**
-   * Sends a delivery once more, from the first of its attempts on. Fails
-   * while it is pending, while the webhook is disabled, or if the caller may
-   * not read what its event shows.
+   * Sends a delivery again, with a new series of attempts. Fails if it is
+   * pending, if the webhook is disabled, or if the caller lacks the permission
+   * to read what its event contains.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.RedeliverDelivery
    */
@@ -735,7 +737,7 @@ export const WebhookService: GenService<{
     output: typeof RedeliverDeliveryResponseSchema;
   },
   /**
-   * Lists every event type that a webhook can subscribe to.
+   * Lists all event types that a webhook can subscribe to.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.ListEventTypes
    */

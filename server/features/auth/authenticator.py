@@ -1,0 +1,39 @@
+"""Persons: the access token of a session stands for the person who signed in."""
+
+from __future__ import annotations
+
+from portico_kit.credentials import Grant, Principal
+from portico_kit.jwt import PUBLIC_AUDIENCE, Claims, TokenKind
+from server.features.auth.facade import Sessions
+from server.features.organizations.facade import Tenants
+
+USER = TokenKind("user", PUBLIC_AUDIENCE, required=("sid",))
+
+
+class PersonAuthenticator:
+    """Lets in whoever has a session that holds, with all that the person may do."""
+
+    kind = USER
+
+    def __init__(self, sessions: Sessions, tenants: Tenants) -> None:
+        self._sessions = sessions
+        self._tenants = tenants
+
+    def principal(self, claims: Claims) -> Principal:
+        """The person, in their session."""
+        user_id = claims.subject
+        return Principal(USER.name, user_id, claims.session_id, claims.organization_id, user_id)
+
+    async def grant(
+        self, claims: Claims, principal: Principal, *, with_permissions: bool
+    ) -> Grant | None:
+        """What the person may do; None if the session has ended or they may not act."""
+        if claims.session_id is None:
+            return None
+        account = await self._sessions.person(claims.session_id)
+        # A session is one person's: a token that names another was made by a mistake of ours.
+        if account is None or account.id != claims.subject:
+            return None
+        if not with_permissions:
+            return Grant(principal, account=account)
+        return Grant(principal, await self._tenants.memberships(claims.subject), account)
