@@ -72,6 +72,7 @@ class CoreParts:
         authorize: a channel to edge/authorize.
         ratelimit: a channel to edge/ratelimit.
         roles: the permissions of each role, from all features.
+        project_permissions: what a credential that is bound to projects can hold.
         event_descriptions: every event type with what it says, from all features.
         provided: what the features offer to each other.
         probes: what readiness asks, from all features.
@@ -89,6 +90,7 @@ class CoreParts:
     limiter: Limiter
     invalidator: CacheInvalidator
     roles: Roles
+    project_permissions: frozenset[str]
     event_descriptions: Mapping[str, str]
     provided: Provided
     probes: dict[str, Probe] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_contract import Method, as_json, redacted
 from portico_kit.credentials import ANONYMOUS, Grant, Person, Principal
 from portico_kit.errors import (
+    BoundToProjectsError,
     EtagMismatchError,
     NotFoundError,
     PermissionDeniedError,
@@ -74,6 +75,9 @@ class Call:
     grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     # What the credential narrows all permissions to; None if it narrows nothing.
     scopes: frozenset[str] | None = None
+    # The projects that the credential is bound to, None if to none; see `project_ids`.
+    binding: frozenset[UUID] | None = None
+    binding_respected: bool = False
     open_db: Callable[[], AsyncSession] = field(init=False, repr=False)
     # Of a stream, in place of open_db.
     open_session: Callable[[], AbstractAsyncContextManager[AsyncSession]] = field(
@@ -107,6 +111,26 @@ class Call:
         self.account = grant.account
         self.scopes = grant.scopes
         self.grants = grant.effective_permissions
+        self.binding = grant.project_ids
+
+    @property
+    def project_ids(self) -> frozenset[UUID] | None:
+        """The projects that the caller is confined to; None for all of an organization's.
+
+        Each method that a bound credential can call asks, and keeps to the answer; an
+        answer from one that did not is refused; see `AuthorizationCheck`.
+        """
+        self.binding_respected = True
+        return self.binding
+
+    def require_unbound(self) -> None:
+        """Lets through only who is confined to no projects.
+
+        Raises:
+            BoundToProjectsError: if the credential is bound to some.
+        """
+        if self.project_ids is not None:
+            raise BoundToProjectsError
 
     @property
     def user_id(self) -> UUID:
@@ -147,13 +171,16 @@ class Call:
         return self.account
 
     def require_authorized(self) -> None:
-        """A service that forgot to authorize must fail loudly, before anything goes out.
+        """A service that forgot to look at the caller's rights must fail loudly.
 
         Raises:
-            RuntimeError: if the method asks for a permission that nobody has looked for.
+            RuntimeError: if the service did not authorize the caller, or did not ask which
+                projects a bound credential is for.
         """
         if self.method.access == "permission" and not self.authorized:
             raise RuntimeError(f"{self.method.path} answered without authorizing the caller")
+        if self.binding is not None and not self.binding_respected:
+            raise RuntimeError(f"{self.method.path} answered without a look at the binding")
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
         """A short transaction of a stream, which must hold no connection while it waits.
@@ -172,8 +199,7 @@ class Call:
         """Holds the method's permission against the caller's rights in an organization.
 
         Each method with a permission calls it once it knows the organization
-        that owns the resource; the access interceptor refuses an answer from
-        one that did not.
+        that owns the resource; an answer of one that did not is refused.
 
         Raises:
             NotFoundError: if the organization does not exist for the caller.

@@ -107,6 +107,13 @@ class PermissionsExceededError(DomainError):
     reason = "PERMISSIONS_EXCEEDED"
 
 
+class BoundToProjectsError(DomainError):
+    """The credential is bound to projects, and the request is about the whole organization."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "BOUND_TO_PROJECTS"
+
+
 class InvalidRequestError(DomainError):
     """The request is not valid."""
 

@@ -24,6 +24,7 @@ from portico.keys.v1.api_key_service_pb2 import CreateApiKeyResponse
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
+from portico.projects.v1.project_service_pb2_grpc import ProjectServiceStub
 from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 from portico.webhooks.v1.webhook_service_pb2_grpc import WebhookServiceStub
 from sqlalchemy import select
@@ -109,6 +110,10 @@ class World:
     @property
     def keys(self) -> ApiKeyServiceStub:
         return ApiKeyServiceStub(self.channel)
+
+    @property
+    def projects(self) -> ProjectServiceStub:
+        return ProjectServiceStub(self.channel)
 
     @property
     def webhooks(self) -> WebhookServiceStub:

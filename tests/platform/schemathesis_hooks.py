@@ -47,6 +47,7 @@ EXCUSED = {
     "PREFIX_REPEATED",
     "HASH_REPEATED",
     "SLUG_RESERVED",  # a list of words
+    "PROJECT_UNKNOWN",
     "STRING_EMAIL_ADDRESS",  # more grammar than a format holds
 }
 _KEY = re.compile("[!-~]{1,255}")

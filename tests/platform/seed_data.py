@@ -27,6 +27,7 @@ LATER = "2099-01-01T00:00:00Z"
 _SCOPES = [
     *("organization:read", "organization:write", "members:read", "members:write"),
     *("keys:read", "keys:write", "webhooks:read", "webhooks:write"),
+    *("projects:read", "projects:write"),
 ]
 
 
@@ -103,6 +104,8 @@ async def _own(stack: Stack, tenant: Tenant, neighbour: Tenant, caller: SeededCa
         _add(caller, "apiKeyId", made["apiKey"]["id"])
         made = await call("POST", f"{here}/webhooks", WEBHOOK, expect=201)
         _add(caller, "webhookId", made["webhook"]["id"])
+        made = await call("POST", f"{here}/projects", {"name": "a project"}, expect=201)
+        _add(caller, "projectId", made["id"])
         someone = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
         made = await call("POST", f"{here}/invitations", someone, expect=201)
         _add(caller, "invitationId", made["id"])
@@ -174,6 +177,7 @@ async def _sign_in_again(tenant: Tenant, caller: SeededCaller) -> None:
         "updateOrganization": {"allowKeyImport": [True]},
         "createWebhook": {"url": [WEBHOOK_URL]},
         "updateWebhook": {"url": [WEBHOOK_URL]},
+        "transferProject": {"targetOrganizationId": caller.spares["organizationId"][-1:]},
     }
 
 

@@ -22,6 +22,7 @@ from portico_kit.errors import (
     AddressNotAllowedError,
     DomainError,
     PermissionDeniedError,
+    StreamEndedError,
     UnauthenticatedError,
     invalid,
 )
@@ -81,9 +82,7 @@ class Access:
             if replayed is None:
                 raise
             return replayed
-        response = await proceed(request, call)
-        call.require_authorized()
-        return response
+        return await proceed(request, call)
 
     async def stream(self, request: Any, call: Call, proceed: Proceed) -> Message:
         """Proceeds as a call does, and looks again and again whether the caller still may.
@@ -96,9 +95,7 @@ class Access:
             return await proceed(request, call)
         claims = await self._verifier.verify(_bearer(call))
         work = _coroutine(proceed(request, call))
-        answer = await first_of(work, self._watch(request, call, claims))
-        call.require_authorized()
-        return answer
+        return await first_of(work, self._watch(request, call, claims))
 
     async def _watch(self, request: Any, call: Call, claims: Claims) -> NoReturn:
         while True:
@@ -107,8 +104,12 @@ class Access:
 
     async def _readmit(self, request: Any, call: Call, claims: Claims) -> None:
         """Holds what the caller was let in with against what holds now."""
+        binding = call.binding
         principal = self._authenticators[claims.kind].principal(claims)
         grant = await self._look_up(claims, principal, call)
+        if grant.project_ids != binding:
+            # The servicer keeps to those it was opened with; to open it again is to have the new.
+            raise StreamEndedError
         if call.method.access == "signed_in":
             _require_own_session(grant)
         elif call.method.access == "platform_permission":
@@ -188,6 +189,20 @@ class Access:
 
 async def _coroutine(answer: Awaitable[Message]) -> Message:
     return await answer
+
+
+class AuthorizationCheck:
+    """Refuses the answer of a service that forgot to look at the caller's rights.
+
+    It stands inside of the transaction: what such a service wrote is taken back. The
+    messages of a stream are looked at one by one, before each goes out.
+    """
+
+    async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
+        """Proceeds, and looks what was looked at; see `Call.require_authorized`."""
+        response = await proceed(request, call)
+        call.require_authorized()
+        return response
 
 
 def _require_nothing(principal: Principal) -> None:

@@ -98,7 +98,6 @@ class Idempotency:
     def _repeat(self, kept: KeptAnswer, call: Call) -> Message:
         if call.method.gives_credential:
             raise _credential_not_replayed(self._answers.created(kept))
-        call.authorized = True  # just now, see `_may_have`
         return self._answers.replay(kept, call)
 
     async def _may_have(self, kept: KeptAnswer, call: Call) -> bool:

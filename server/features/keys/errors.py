@@ -41,6 +41,13 @@ class ScopeUnknownError(DomainError):
     reason = "SCOPE_UNKNOWN"
 
 
+class ScopeNotBindableError(DomainError):
+    """A key that is bound to projects can have only scopes that concern projects."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "SCOPE_NOT_BINDABLE"
+
+
 class KeyImportNotAllowedError(DomainError):
     """No owner of the organization has allowed the import of keys."""
 

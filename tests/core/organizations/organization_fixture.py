@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from portico.organizations.v1 import organization_service_pb2 as organizations
+from portico.projects.v1 import project_service_pb2 as projects
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 
 from portico_contract import Method, methods, services
@@ -43,7 +44,7 @@ class OrganizationFixture:
 
 
 async def make_organization_fixture(world: World, owner: Person) -> OrganizationFixture:
-    """An organization of the owner with a member, a key, a webhook, a delivery, an invitation."""
+    """An organization of the owner with one of everything that a request can name."""
     organization_id = await world.new_organization(owner)
     member = await world.new_member(organization_id, owner, "viewer")
     key = await world.new_key(organization_id, owner)
@@ -64,6 +65,10 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
         ),
         metadata=owner.metadata,
     )
+    project = await world.projects.CreateProject(
+        projects.CreateProjectRequest(organization_id=organization_id, name="Website"),
+        metadata=owner.metadata,
+    )
     return OrganizationFixture(
         {
             "organization_id": organization_id,
@@ -72,6 +77,8 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
             "webhook_id": webhook.webhook.id,
             "delivery_id": test.delivery.id,
             "invitation_id": invitation.invitation.id,
+            "project_id": project.project.id,
+            "target_organization_id": await world.new_organization(owner),
         }
     )
 

@@ -32,6 +32,8 @@ MATRIX = {
     "GetWebhook": ALL,
     "ListDeliveries": ALL,
     "GetDelivery": ALL,
+    "ListProjects": ALL,
+    "GetProject": ALL,
     "CreateApiKey": CONTRIBUTORS,
     "UpdateApiKey": CONTRIBUTORS,
     "RotateApiKey": CONTRIBUTORS,
@@ -42,6 +44,12 @@ MATRIX = {
     "TestWebhook": CONTRIBUTORS,
     "RedeliverDelivery": CONTRIBUTORS,
     "DeleteWebhook": CONTRIBUTORS,
+    "CreateProject": CONTRIBUTORS,
+    "UpdateProject": CONTRIBUTORS,
+    "ArchiveProject": CONTRIBUTORS,
+    "DeleteProject": CONTRIBUTORS,
+    "RestoreProject": CONTRIBUTORS,
+    "TransferProject": {"owner"},
     "CreateInvitation": MANAGERS,
     "RevokeInvitation": MANAGERS,
     "UpdateMember": MANAGERS,
@@ -63,6 +71,7 @@ async def test_a_role_may_call_its_methods_and_no_others(
 ) -> None:
     fixture = await make_organization_fixture(world, owner)
     caller = await world.new_member(fixture.ids["organization_id"], owner, role)
+    fixture.ids["target_organization_id"] = await world.new_organization(caller)
     outcomes = {name: await outcome(world, name, fixture, caller) for name in MATRIX}
     expected = {
         name: REFUSED_FOR_ITS_STATE.get(name, "OK") if role in roles else "PERMISSION_DENIED"
