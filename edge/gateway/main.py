@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from edge.gateway import contract, launcher
+from edge.gateway import launcher
 from edge.gateway.bootstrap import render
-from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings, GatewaySettings
+from edge.gateway.settings import EnvironmentSettings, GatewaySettings
+from portico_contract import CONTRACT_FILE, ContractError, load
 from portico_kit.settings import read
 from portico_kit.start import StartError, claim_socket, one_line, require_free
 
@@ -47,11 +48,11 @@ def write_config(settings: GatewaySettings) -> Path:
         if not file.is_file():
             raise StartError(f"{file} is missing; run `portico generate`")
     try:
-        config = render(contract.load(CONTRACT_FILE), settings)
+        config = render(load(CONTRACT_FILE), settings)
         settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = settings.runtime_dir / "envoy.json"
         path.write_text(json.dumps(config, indent=1))
-    except (contract.ContractError, OSError) as error:
+    except (ContractError, OSError) as error:
         raise StartError(str(error)) from None
     return path
 

@@ -13,7 +13,6 @@ from pydantic_settings import NoDecode
 from portico_kit.settings import PlatformSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CONTRACT_FILE = ROOT / "generated" / "descriptor.binpb"
 
 SCRIPTS = ("request.lua", "envelope.lua", "body.lua", "strict_json.lua", "contract.lua")
 LONGEST_SOCKET = "envoy-admin.sock"

@@ -32,7 +32,7 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from portico.auth.v1.auth_service_pb2 import GetJsonWebKeySetResponse, JsonWebKey
 
-from portico_contract.methods import Method, methods, services
+from portico_contract import Method, methods, services
 from portico_kit.rpc.server import OPTIONS
 
 GOOD_KEY = "pk_test_good"

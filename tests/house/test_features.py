@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 import server.features
-from portico_contract.methods import event_types, organization_permissions
+from portico_contract import event_types, organization_permissions
 from portico_kit.storage.base import Base
 from server.app import EVENTS, FEATURES, MAILS, ROLES
 from server.common.mail import Mail

@@ -72,6 +72,8 @@ class Server:
     async def stop(self) -> None:
         """Takes no more calls, lets those under way finish, and stops."""
         await self._health.enter_graceful_shutdown()
+        # No stream ends by itself: each client hears that it has to open it again.
+        self._pipeline.streams.end()
         deadline = time.monotonic() + GRACE
         await self._drain.finish(GRACE)
         left = max(0.0, deadline - time.monotonic())
@@ -104,7 +106,7 @@ def _new_server(engine: str) -> aio.Server:
     if engine == "grpcio":
         return aio.server(options=OPTIONS)
     # Imported here: the other engine must start where this one has no wheel.
-    import pygrpc_native.aio as native
+    from portico_kit.rpc.native import NativeServer
 
-    server: aio.Server = native.Server(options=OPTIONS, io_threads=1)
+    server: aio.Server = NativeServer(options=OPTIONS, io_threads=1)
     return server

@@ -10,7 +10,7 @@ from uuid import UUID
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_pb2 import ApiKey as ApiKeyMessage
 
-from portico_contract.methods import organization_permissions
+from portico_contract import organization_permissions
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
 from portico_kit.clock import moment

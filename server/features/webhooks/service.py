@@ -14,7 +14,7 @@ from portico.webhooks.v1.webhook_pb2 import EventType
 from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract.methods import as_json
+from portico_contract import as_json
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
 from portico_kit.errors import NotFoundError

@@ -11,7 +11,7 @@ from portico.auth.v1 import auth_service_pb2 as auth
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract.methods import methods
+from portico_contract import methods
 from portico_kit.call import Call, Client
 from portico_kit.clock import utc_now
 from portico_kit.errors import DomainError

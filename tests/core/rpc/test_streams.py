@@ -1,0 +1,226 @@
+"""Answers that are streams, through the real pipeline, on both engines."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import grpc
+import pytest
+from grpc import aio
+from grpc_tools import protoc  # type: ignore[import-untyped]
+from portico.auth.v1 import auth_service_pb2 as auth
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from edge.ratelimit.main import ratelimit
+from edge.settings import RateLimitSettings
+from portico_contract import methods
+from portico_kit.call import Call
+from portico_kit.errors import NotFoundError
+from portico_kit.rpc import access
+from portico_kit.rpc.server import Server
+from portico_kit.service import Service
+from server.core import Core, build
+from server.settings import Settings
+from tests.core.conftest import ENGINES, SECRET_KEY
+from tests.core.world import INTERNAL_TOKEN, RecordingWaker, World, refusal
+from tests.support.clocks import OffsetClock
+
+HERE = Path(__file__).parent / "ticks"
+ROOT = Path(__file__).parents[3]
+WATCH = "/ticks.v1.TickService/Watch"
+BRIEFLY = "/ticks.v1.TickService/WatchBriefly"
+
+
+@pytest.fixture(scope="session")
+def ticks(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The module that protoc makes of the tests' own contract."""
+    out = tmp_path_factory.mktemp("ticks")
+    google = Path(importlib.import_module("google.api.annotations_pb2").__file__ or "").parents[2]
+    wellknown = Path(protoc.__file__).parent / "_proto"
+    places = [f"-I{place}" for place in (HERE, ROOT / "proto", google, wellknown)]
+    assert protoc.main(["protoc", *places, f"--python_out={out}", "ticks.proto"]) == 0
+    sys.path.insert(0, str(out))
+    return importlib.import_module("ticks_pb2")
+
+
+@dataclass
+class Ticking:
+    """Serves ticks; knows how many streams are open."""
+
+    pb: Any
+    open: int = 0
+    sent: int = 0
+
+    async def Watch(self, request: Any, call: Call) -> AsyncIterator[Any]:
+        self.open += 1
+        try:
+            async with call.session() as db:
+                await db.execute(text("select 1"))
+            number = 0
+            while True:
+                if request.refuse_after and number == request.refuse_after:
+                    raise NotFoundError
+                number += 1
+                self.sent += 1
+                yield self.pb.Tick(number=number, padding=b"x" * request.bytes)
+                if not request.burst:
+                    await asyncio.sleep(0.05)
+        finally:
+            self.open -= 1
+
+    WatchBriefly = Watch
+
+
+@dataclass
+class House:
+    """A core with the ticks in it."""
+
+    world: World
+    core: Core
+    server: Server
+    ticking: Ticking
+    pb: Any
+
+    def watch(self, path: str, metadata: Any = (), **request: int) -> Any:
+        call = self.world.channel.unary_stream(
+            path,
+            request_serializer=self.pb.WatchRequest.SerializeToString,
+            response_deserializer=self.pb.Tick.FromString,
+        )
+        return call(self.pb.WatchRequest(**request), metadata=metadata)
+
+    async def nothing_open(self) -> None:
+        async with asyncio.timeout(1):
+            while self.ticking.open:  # noqa: ASYNC110 - the servicer does not know who waits
+                await asyncio.sleep(0.02)
+
+
+async def drained(call: Any) -> None:
+    """Reads to the end."""
+    async with asyncio.timeout(5):
+        while await call.read() is not aio.EOF:
+            pass
+
+
+@pytest.fixture(params=ENGINES)
+async def house(
+    request: pytest.FixtureRequest,
+    database_url: str,
+    valkey_url: str,
+    ticks: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[House]:
+    monkeypatch.setattr(access, "RECHECK_SECONDS", 0.2)
+    async with AsyncExitStack() as parts:
+        sockets = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="portico")))
+        settings = Settings(
+            runtime_dir=sockets,
+            database_url=database_url,
+            redis_url=valkey_url,
+            secret_key=SECRET_KEY,
+            internal_token=SecretStr(INTERNAL_TOKEN),
+            grpc_engine=cast("Any", request.param),
+            bcrypt_rounds=4,
+        )
+        edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
+        await parts.enter_async_context(ratelimit(edge))
+        clock, waker = OffsetClock(), RecordingWaker()
+        core = build(settings, clock=clock, notifier=waker)
+        parts.push_async_callback(core.close)
+        await core.prepare()
+        ticking = Ticking(ticks)
+        service = Service(ticks.DESCRIPTOR.services_by_name["TickService"], ticking)
+        server = Server(settings.grpc_engine, core.pipeline, [*core.services, service])
+        parts.push_async_callback(server.stop)
+        port = await server.listen_tcp("127.0.0.1", 0)
+        channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
+        world = World(channel, core.parts.engine, settings.secrets, clock, waker)
+        yield House(world, core, server, ticking, ticks)
+
+
+async def test_each_message_arrives_when_it_is_sent_and_a_client_that_goes_ends_it(
+    house: House,
+) -> None:
+    person = await house.world.new_person()
+    call = house.watch(WATCH, person.metadata)
+    async with asyncio.timeout(2):
+        assert [(await call.read()).number for _ in range(3)] == [1, 2, 3]
+    pool: Any = house.core.parts.engine.pool
+    assert pool.checkedout() == 0
+    call.cancel()
+    await house.nothing_open()
+
+
+async def test_nobody_opens_a_stream_without_a_credential(house: House) -> None:
+    with pytest.raises(aio.AioRpcError) as caught:
+        await house.watch(WATCH).read()
+    assert refusal(caught.value).reason == "UNAUTHENTICATED"
+    assert house.ticking.sent == 0
+
+
+async def test_an_error_in_the_middle_ends_the_stream_with_its_reason(house: House) -> None:
+    call = house.watch(BRIEFLY, refuse_after=2)
+    assert [(await call.read()).number for _ in range(2)] == [1, 2]
+    with pytest.raises(aio.AioRpcError) as caught:
+        await call.read()
+    assert refusal(caught.value).reason == "NOT_FOUND"
+
+
+async def test_a_stream_ends_when_the_session_of_its_caller_ends(house: House) -> None:
+    person = await house.world.new_person()
+    call = house.watch(WATCH, person.metadata)
+    await call.read()
+    await house.world.auth.Logout(auth.LogoutRequest(), metadata=person.metadata)
+    with pytest.raises(aio.AioRpcError) as caught:
+        await drained(call)
+    assert refusal(caught.value).reason == "UNAUTHENTICATED"
+    await house.nothing_open()
+
+
+async def test_a_stream_ends_when_its_time_is_over(house: House) -> None:
+    with pytest.raises(aio.AioRpcError) as caught:
+        await drained(house.watch(BRIEFLY))
+    assert refusal(caught.value).reason == "STREAM_ENDED"
+
+
+async def test_a_server_that_stops_ends_its_streams_with_unavailable(house: House) -> None:
+    person = await house.world.new_person()
+    calls = [house.watch(WATCH, person.metadata) for _ in range(200)]
+    for call in calls:
+        await call.read()
+    stopping = asyncio.create_task(house.server.stop())
+    for call in calls:
+        with pytest.raises(aio.AioRpcError) as caught:
+            await drained(call)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    async with asyncio.timeout(3):
+        await stopping
+    assert house.ticking.open == 0
+
+
+async def test_a_client_that_does_not_read_holds_the_servicer_back(house: House) -> None:
+    person = await house.world.new_person()
+    call = house.watch(WATCH, person.metadata, burst=1, bytes=100_000)
+    await call.read()
+    await asyncio.sleep(1)
+    sent = house.ticking.sent
+    await asyncio.sleep(0.5)
+    assert house.ticking.sent == sent < 200
+    call.cancel()
+    await house.nothing_open()
+
+
+def test_what_a_stream_says_of_itself(ticks: Any) -> None:
+    watch, briefly = methods(ticks.DESCRIPTOR.services_by_name["TickService"])
+    assert (watch.streaming, watch.timeout, briefly.timeout) == (True, 3600, 1)
+    assert watch.rest is not None
+    assert not watch.rest.answers_head
