@@ -25,7 +25,7 @@ from edge.authorize.principal import Outcome, principal
 from edge.authorize.seals import Seals
 from portico_kit.batching import BatchLoader
 from portico_kit.clock import Clock, moment
-from portico_kit.edge_state.cache_invalidation import CHANGES, owned, verified
+from portico_kit.edge_state.cache_invalidation import CHANGES, entry_name, owner_index_name
 
 # Short: should the core die between a commit and its announcement, it ends by itself.
 SHARED_TTL = timedelta(minutes=1)
@@ -120,7 +120,7 @@ class Shared:
         """What Valkey knows; nothing if it cannot be asked."""
         if time.monotonic() < self._resting_until:
             return {}
-        names = [verified(self._seals.name(secret)) for secret in secrets]
+        names = [entry_name(self._seals.name(secret)) for secret in secrets]
         try:
             changes, *entries = cast("list[bytes | None]", await self._client.mget(CHANGES, *names))
         except RedisError as error:
@@ -138,7 +138,11 @@ class Shared:
         if until <= now:
             return
         key = answer.api_key
-        names = (verified(self._seals.name(secret)), owned(key.id), owned(key.organization_id))
+        names = (
+            entry_name(self._seals.name(secret)),
+            owner_index_name(key.id),
+            owner_index_name(key.organization_id),
+        )
         plain = _UNTIL.pack(until.timestamp()) + answer.SerializeToString()
         entry = _Entry(names, changes, self._seals.seal(secret, plain), _milliseconds(until - now))
         self._unwritten.append(entry)

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from edge.authorize import main
 from edge.authorize.seals import Seals
 from edge.settings import AuthorizeSettings
-from portico_kit.edge_state.cache_invalidation import CacheInvalidator, verified
+from portico_kit.edge_state.cache_invalidation import CacheInvalidator, entry_name
 from portico_kit.tokens import new_api_key
 from tests.authorize.harness import INTERNAL_TOKEN, Edge, FakeCore, Key, running_edge, until
 from tests.ratelimit.harness import NOON
@@ -39,7 +39,7 @@ class Fleet:
     async def share(self, key: Key) -> None:
         """Has the first process verify a key and leave it where the second finds it."""
         assert await self.first.status(key.secret) == 200
-        name = verified(Seals(INTERNAL_TOKEN).name(key.secret))
+        name = entry_name(Seals(INTERNAL_TOKEN).name(key.secret))
 
         async def written() -> bool:
             return bool(await self.valkey.exists(name))
@@ -107,14 +107,14 @@ async def test_what_a_change_overtook_is_not_shared(fleet: Fleet) -> None:
     fleet.core.after_look = lambda: CacheInvalidator(fleet.valkey).key_changed(UUID(key.id))
     assert await fleet.first.status(key.secret) == 200
     fleet.core.after_look = None
-    assert await fleet.valkey.exists(verified(Seals(INTERNAL_TOKEN).name(key.secret))) == 0
+    assert await fleet.valkey.exists(entry_name(Seals(INTERNAL_TOKEN).name(key.secret))) == 0
     assert not await fleet.second.remembers(key.secret)
 
 
 async def test_what_is_shared_ends_by_itself_after_a_minute(fleet: Fleet) -> None:
     key = fleet.core.add(Key(expires_at=NOON + timedelta(hours=1)))
     await fleet.share(key)
-    assert 0 < await fleet.valkey.pttl(verified(Seals(INTERNAL_TOKEN).name(key.secret))) <= 60_000
+    assert 0 < await fleet.valkey.pttl(entry_name(Seals(INTERNAL_TOKEN).name(key.secret))) <= 60_000
     fleet.second.clock.turn(60)
     assert not await fleet.second.remembers(key.secret)
 
@@ -122,7 +122,7 @@ async def test_what_is_shared_ends_by_itself_after_a_minute(fleet: Fleet) -> Non
 async def test_nothing_of_a_key_can_be_read_in_valkey(fleet: Fleet) -> None:
     key = fleet.core.add(Key())
     await fleet.share(key)
-    entry = await fleet.valkey.get(verified(Seals(INTERNAL_TOKEN).name(key.secret)))
+    entry = await fleet.valkey.get(entry_name(Seals(INTERNAL_TOKEN).name(key.secret)))
     assert isinstance(entry, bytes)
     for told in (key.secret, key.id, f"token-for-{key.id}"):
         assert told.encode() not in entry
@@ -135,7 +135,7 @@ async def test_nothing_of_a_key_can_be_read_in_valkey(fleet: Fleet) -> None:
 @pytest.mark.parametrize("junk", [b"", b"x", b"x" * 200], ids=["empty", "short", "long"])
 async def test_what_somebody_else_wrote_there_is_not_believed(fleet: Fleet, junk: bytes) -> None:
     key = fleet.core.add(Key())
-    await fleet.valkey.set(verified(Seals(INTERNAL_TOKEN).name(key.secret)), junk)
+    await fleet.valkey.set(entry_name(Seals(INTERNAL_TOKEN).name(key.secret)), junk)
     assert await fleet.first.status(key.secret) == 200
     assert fleet.core.asked == 1
 
@@ -147,4 +147,4 @@ async def test_a_made_up_key_leaves_nothing_in_valkey(fleet: Fleet) -> None:
         assert await fleet.first.status(secret) == 401
     # Entries are written in their order: when a later one is there, these would be, too.
     await fleet.share(fleet.core.add(Key(scopes=["keys:read"])))
-    assert await fleet.valkey.exists(*(verified(seals.name(secret)) for secret in made_up)) == 0
+    assert await fleet.valkey.exists(*(entry_name(seals.name(secret)) for secret in made_up)) == 0

@@ -35,7 +35,7 @@ from tests.core.world import (
     DrivenClock,
     KnownNames,
     Person,
-    RecordingWaker,
+    RecordingNotifier,
     Refusal,
     World,
     refusal,
@@ -96,11 +96,11 @@ async def running(
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, waker = DrivenClock(), RecordingWaker()
+        clock, notifier = DrivenClock(), RecordingNotifier()
         core = build(
             settings,
             clock=clock,
-            notifier=waker,
+            notifier=notifier,
             replaced={Resolver: KnownNames()},
             authenticators=authenticators,
         )
@@ -110,7 +110,7 @@ async def running(
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.parts.engine, settings.secrets, clock, waker)
+        yield World(channel, core.parts.engine, settings.secrets, clock, notifier)
 
 
 Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]

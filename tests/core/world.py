@@ -64,12 +64,12 @@ class DrivenClock:
 
 
 @dataclass
-class RecordingWaker:
+class RecordingNotifier:
     """Remembers which tasks the workers were asked for."""
 
     tasks: list[str] = field(default_factory=list)
 
-    def wake(self, task: str) -> None:
+    def notify(self, task: str) -> None:
         self.tasks.append(task)
 
 
@@ -108,7 +108,7 @@ class World:
     engine: AsyncEngine
     secrets: Secrets
     clock: DrivenClock
-    waker: RecordingWaker
+    notifier: RecordingNotifier
 
     @property
     def auth(self) -> AuthServiceStub:

@@ -29,12 +29,12 @@ redis.call('publish', ARGV[1], ARGV[2])
 """
 
 
-def verified(name: str) -> str:
+def entry_name(name: str) -> str:
     """Where the edge keeps whom a secret stands for."""
     return f"{_SHARED}:verified:{name}"
 
 
-def owned(owner: str) -> str:
+def owner_index_name(owner: str) -> str:
     """Where the edge keeps which of these entries a key, or an organization, stands behind."""
     return f"{_SHARED}:owned:{owner}"
 
@@ -54,4 +54,4 @@ class CacheInvalidator:
         await self._changed(ORGANIZATIONS_CHANGED, str(organization_id))
 
     async def _changed(self, channel: str, owner: str) -> None:
-        await self._forget(keys=[CHANGES, owned(owner)], args=[channel, owner])
+        await self._forget(keys=[CHANGES, owner_index_name(owner)], args=[channel, owner])

@@ -18,12 +18,12 @@ from tests.core.world import World
 @pytest.mark.parametrize("subscribed", ["key.created", "*"])
 async def test_a_delivery_is_on_its_way_at_once(desk: Desk, world: World, subscribed: str) -> None:
     webhook = (await desk.create(subscribed)).webhook
-    world.waker.tasks.clear()
+    world.notifier.tasks.clear()
     delivery = await desk.test(webhook.id)
     assert (delivery.webhook_id, delivery.event_type) == (webhook.id, "webhook.test")
     assert (delivery.status, delivery.attempt_count) == ("pending", 0)
     assert delivery.HasField("next_attempt_at")
-    assert DELIVERY_TASK in world.waker.tasks
+    assert DELIVERY_TASK in world.notifier.tasks
 
 
 async def test_what_is_posted_says_what_happened_when_and_where(desk: Desk) -> None:
@@ -69,6 +69,6 @@ async def test_a_disabled_webhook_is_neither_tested_nor_sent_to_again(
 async def test_enabling_wakes_the_workers_for_what_waits(desk: Desk, world: World) -> None:
     webhook = (await desk.create()).webhook
     await desk.update(webhook.id, enabled=False)
-    world.waker.tasks.clear()
+    world.notifier.tasks.clear()
     await desk.update(webhook.id, enabled=True)
-    assert DELIVERY_TASK in world.waker.tasks
+    assert DELIVERY_TASK in world.notifier.tasks
