@@ -10,8 +10,8 @@ import redis
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitRequest
 
+from edge.ratelimit.connection import ScriptConnection
 from edge.ratelimit.counters import Counters
-from edge.ratelimit.link import Link
 from edge.ratelimit.service import Failure, RateLimitService
 from edge.valkey import pool
 from portico_kit.clock import utc_now
@@ -48,13 +48,13 @@ def hold(valkey: redis.Redis, url: str, subjects: int) -> int:
         few that they do not stand out from what it needs anyway.
     """
     before = int(valkey.info("memory")["used_memory"])
-    link = Link(pool(url, PATIENT))
-    service = RateLimitService(Counters(link), utc_now)
+    connection = ScriptConnection(pool(url, PATIENT))
+    service = RateLimitService(Counters(connection), utc_now)
     for numbers in _batches(range(subjects)):
         answers = service.answer([caller(number) for number in numbers])
         if any(isinstance(answer, Failure) for answer in answers):
             raise RuntimeError("a caller could not be counted")
-    link.close()
+    connection.close()
     used = int(valkey.info("memory")["used_memory"]) - before
     return used // subjects if subjects >= FEW else 0
 

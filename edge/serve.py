@@ -13,8 +13,8 @@ import structlog
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from edge.recovery import RecoveringServer
 from edge.settings import Engine
-from edge.surprises import Guarded
 from portico_kit.gc import freeze_startup_objects
 from portico_kit.signals import stop_signal
 from portico_kit.start import claim_socket
@@ -23,11 +23,11 @@ GRACE_SECONDS = 5.0
 
 log = structlog.get_logger("edge")
 
-Register = Callable[[Guarded], None]
+Register = Callable[[RecoveringServer], None]
 
 
 def run(service: Callable[[], AbstractAsyncContextManager[None]]) -> None:
-    """Keeps a service open until the process is told to stop.
+    """Keeps a service open until the process receives SIGTERM or SIGINT.
 
     Args:
         service: opens the service; it serves as long as its context is entered.
@@ -58,35 +58,35 @@ async def serving(
     Args:
         name: the full name of the gRPC service, for health checks.
         path: the socket; a file left there by an earlier process is replaced.
-        engine: what speaks HTTP/2 for us.
+        engine: the gRPC implementation.
         register: adds the servicers.
-        ready: until it is set, health says that the service is not; at once if there is none.
+        ready: when it is set, the health service reports SERVING; at once if there is none.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     claim_socket(path)
     server = _new_server(engine)
-    guarded = Guarded(server)
-    register(guarded)
+    recovering = RecoveringServer(server)
+    register(recovering)
     checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, guarded)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, recovering)
     await _set_health(checks, name, health_pb2.HealthCheckResponse.NOT_SERVING)
     server.add_insecure_port(f"unix:{path}")
     await server.start()
-    # Whoever reaches this socket is believed, so nobody else may.
+    # Callers on this socket are trusted, so only our own user may open it.
     os.chmod(path, 0o600)
-    telling = asyncio.create_task(_tell_health(checks, name, ready))
+    reporting = asyncio.create_task(_report_health(checks, name, ready))
     try:
         yield
     finally:
-        telling.cancel()
+        reporting.cancel()
         await checks.enter_graceful_shutdown()
         await server.stop(GRACE_SECONDS)
 
 
-async def _tell_health(
+async def _report_health(
     checks: health.aio.HealthServicer, name: str, ready: asyncio.Event | None
 ) -> None:
-    """Says that the process and its service are serving, as soon as they are."""
+    """Reports that the process and its service are serving, as soon as they are."""
     if ready is not None:
         await ready.wait()
     await _set_health(checks, name, health_pb2.HealthCheckResponse.SERVING)
@@ -100,7 +100,7 @@ async def _set_health(checks: health.aio.HealthServicer, name: str, status: int)
 def _new_server(engine: Engine) -> grpc.aio.Server:
     if engine == "grpcio":
         return grpc.aio.server()
-    # Imported here, for there is not a wheel for every platform.
+    # Imported here, for not every platform has a wheel.
     import pygrpc_native.aio
 
     # One thread for HTTP/2 carries far more than one Python thread can answer.

@@ -1,4 +1,4 @@
-"""What the edge services are told by their environment (`PORTICO_*`)."""
+"""Settings of the edge services, from the environment (`PORTICO_*`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class EdgeSettings(BaseSettings):
-    """What every edge service needs."""
+    """Settings of every edge service."""
 
     model_config = SettingsConfigDict(
         env_prefix="PORTICO_", env_ignore_empty=True, hide_input_in_errors=True
@@ -46,20 +46,20 @@ class EdgeSettings(BaseSettings):
 
 
 class AuthorizeSettings(EdgeSettings):
-    """What the authorization service needs beside that."""
+    """Settings of the authorization service."""
 
     # The bearer secret of internal callers, shared with the core.
     internal_token: SecretStr = Field(min_length=32)
 
 
 class RateLimitSettings(EdgeSettings):
-    """What the rate limit service can be told beside that."""
+    """Settings of the rate limit service."""
 
-    # Seconds after which Valkey counts as unavailable.
+    # After so many seconds without an answer Valkey counts as unavailable.
     ratelimit_timeout: float = Field(default=0.04, gt=0, le=10)
     # Where the counts are, if not in `redis_url`: a server of its own, or a cluster.
     ratelimit_redis_url: CountsUrl | None = None
-    # Rules of the table that only count and report, by name: "login,free.minute".
+    # Rules of the table in shadow mode, by name: "login,free.minute".
     ratelimit_shadow: str = ""
     # Where Prometheus reads the decisions; nowhere if not set.
     ratelimit_metrics_port: int | None = Field(default=None, ge=0, le=65535)
@@ -78,7 +78,7 @@ class RateLimitSettings(EdgeSettings):
     @classmethod
     def _of_known_rules(cls, value: str) -> str:
         # Imported here, for the other services have no use for the rules.
-        from edge.ratelimit.rules import table_shadows
+        from edge.ratelimit.rules import parse_shadow_rules
 
-        table_shadows(value)
+        parse_shadow_rules(value)
         return value

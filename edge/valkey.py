@@ -13,7 +13,7 @@ from redis.retry import Retry as BlockingRetry
 CONNECTIONS = 32
 
 
-def connect(url: str, timeout: float) -> Redis:
+def connect(url: str, timeout_seconds: float) -> Redis:
     """A client that gives up in time and never sends a command twice.
 
     A command whose answer was lost may have been carried out: sending it again
@@ -21,29 +21,29 @@ def connect(url: str, timeout: float) -> Redis:
 
     Args:
         url: redis://host:port/db or unix:///path.
-        timeout: seconds to wait for a connection, and for an answer.
+        timeout_seconds: the longest wait for a connection, and for an answer.
     """
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=CONNECTIONS,
-        timeout=timeout,
+        timeout=timeout_seconds,
         retry=Retry(NoBackoff(), 0),
-        **_options(timeout),
+        **_options(timeout_seconds),
     )
     return Redis.from_pool(pool)
 
 
-def pool(url: str, timeout: float) -> redis.ConnectionPool:
-    """Connections for a thread that has nothing else to do while it waits; alike otherwise."""
+def pool(url: str, timeout_seconds: float) -> redis.ConnectionPool:
+    """Blocking connections with the same options; the arguments are those of `connect`."""
     return redis.ConnectionPool.from_url(
-        url, retry=BlockingRetry(NoBackoff(), 0), **_options(timeout)
+        url, retry=BlockingRetry(NoBackoff(), 0), **_options(timeout_seconds)
     )
 
 
-def _options(timeout: float) -> dict[str, Any]:
+def _options(timeout_seconds: float) -> dict[str, Any]:
     return {
-        "socket_connect_timeout": timeout,
-        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout_seconds,
+        "socket_timeout": timeout_seconds,
         # RESP3 would let the server push notices that nothing here reads.
         "protocol": 2,
     }

@@ -17,6 +17,7 @@ from server.features.emails.feature import FEATURE as EMAILS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
 from server.features.organizations.feature import FEATURE as ORGANIZATIONS
+from server.features.projects.feature import FEATURE as PROJECTS
 from server.features.records.feature import FEATURE as RECORDS
 from server.features.users.feature import FEATURE as USERS
 from server.features.webhooks.feature import FEATURE as WEBHOOKS
@@ -32,11 +33,13 @@ FEATURES: tuple[Feature, ...] = (
     ORGANIZATIONS,
     AUTH,
     KEYS,
+    PROJECTS,
     WEBHOOKS,
     HEALTH,
 )
 
 ROLES: Roles = roles({name: role for one in FEATURES for name, role in one.permissions.items()})
+PROJECT_PERMISSIONS = frozenset(name for one in FEATURES for name in one.project_permissions)
 EVENTS: Mapping[str, str] = {name: text for one in FEATURES for name, text in one.events.items()}
 MAILS: Mapping[str, Mail] = {mail.name: mail for one in FEATURES for mail in one.mails}
 
@@ -46,9 +49,9 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
 
     Who calls is settled before anything else is looked at; a request is valid before a
     transaction begins; an answer is replayed in the transaction that the first one would
-    have used.
+    have used; and an answer of a service that forgot the caller's rights changes nothing.
     """
-    from portico_kit.rpc.access import Access
+    from portico_kit.rpc.access import Access, AuthorizationCheck
     from portico_kit.rpc.database_errors import DatabaseErrors
     from portico_kit.rpc.idempotency import Idempotency
     from portico_kit.rpc.telemetry import Telemetry
@@ -62,4 +65,5 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
         Validation(),
         Transaction(uses.engine, uses.notifier),
         Idempotency(uses.answers, uses.memberships, uses.consents),
+        AuthorizationCheck(),
     ]

@@ -21,7 +21,7 @@ from portico_kit.service import Service
 from portico_kit.storage.base import create_engine
 from portico_kit.storage.reads import Reads
 from portico_kit.tasks.notifier import CeleryTaskNotifier, TaskNotifier
-from server.app import EVENTS, FEATURES, ROLES, interceptors
+from server.app import EVENTS, FEATURES, PROJECT_PERMISSIONS, ROLES, interceptors
 from server.common.limiter import Limiter
 from server.common.records import RECORDS, IdempotentAnswer
 from server.feature import Job, Served
@@ -134,6 +134,7 @@ def _parts(settings: Settings, clock: Clock, provided: Provided) -> CoreParts:
         limiter=Limiter(ratelimit, secrets),
         invalidator=CacheInvalidator(redis),
         roles=ROLES,
+        project_permissions=PROJECT_PERMISSIONS,
         event_descriptions=EVENTS,
         provided=provided,
     )

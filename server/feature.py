@@ -96,6 +96,8 @@ class Feature:
     Attributes:
         name: its folder.
         permissions: the permissions of its methods, each with the least role that has it.
+        project_permissions: those of them whose methods keep to the projects that the caller
+            is bound to (`Call.project_ids`). A bound API key can have no other scopes.
         events: its event types, each with what it says.
         mails: the mails that it sends.
         schedule: how often each of its tasks is due, whether somebody asks for it or not.
@@ -108,6 +110,7 @@ class Feature:
 
     name: str
     permissions: Mapping[str, Role] = field(default_factory=dict)
+    project_permissions: frozenset[str] = frozenset()
     events: Mapping[str, str] = field(default_factory=dict)
     mails: tuple[Mail, ...] = ()
     schedule: Mapping[str, timedelta] = field(default_factory=dict)

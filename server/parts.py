@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from grpc import aio
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,11 +15,15 @@ from portico_kit.paging import Cursors
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import Sessions
 from portico_kit.storage.reads import Reads
-from server.common.limiter import Limiter
 from server.common.mail import Mail
 from server.common.roles import Roles
 from server.feature import Job, Probe
 from server.settings import Settings, WorkerSettings
+
+if TYPE_CHECKING:
+    from grpc import aio
+
+    from server.common.limiter import Limiter
 
 T = TypeVar("T")
 
@@ -69,6 +72,7 @@ class CoreParts:
         authorize: a channel to edge/authorize.
         ratelimit: a channel to edge/ratelimit.
         roles: the permissions of each role, from all features.
+        project_permissions: what a credential that is bound to projects can hold.
         event_descriptions: every event type with what it says, from all features.
         provided: what the features offer to each other.
         probes: what readiness asks, from all features.
@@ -86,6 +90,7 @@ class CoreParts:
     limiter: Limiter
     invalidator: CacheInvalidator
     roles: Roles
+    project_permissions: frozenset[str]
     event_descriptions: Mapping[str, str]
     provided: Provided
     probes: dict[str, Probe] = field(default_factory=dict)

@@ -87,6 +87,8 @@ class WorkerSettings(SharedSettings):
     mail_from: str = "Portico <no-reply@portico.localhost>"
     # How many tasks run at once. Deliveries do not count: they share one event loop.
     worker_concurrency: int = Field(default=8, ge=1, le=64)
+    # Whether the worker is beat as well. One process alone may be.
+    worker_beat: bool = False
 
     @field_validator("mail_from")
     @classmethod

@@ -1,4 +1,4 @@
-"""What every test can ask for; see stack.py for what it gets."""
+"""What every test can ask for, and how tests are shared out among processes; see README.md."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from cli.run.watchdog import Watchdog
 from tests.stack import PostgresServer, Stack, running_postgres, running_valkey
@@ -17,6 +19,53 @@ from tests.stack import PostgresServer, Stack, running_postgres, running_valkey
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("portico", deadline=None)
 hypothesis.settings.load_profile("portico")
+
+# What takes longest goes first, so that no process is left with it at the end.
+SLOW = (
+    "tests/platform/",
+    "tests/cli/test_restarts.py",
+    "tests/workers/test_processes.py",
+    "tests/cli/test_run.py",
+    "tests/cli/",
+    "tests/core/rpc/",
+    "tests/workers/",
+    "tests/core/organizations/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests in order."""
+    items.sort(key=lambda item: place(item.nodeid))
+
+
+def place(nodeid: str) -> int:
+    """Where a test comes: the smaller, the sooner."""
+    return next((at for at, start in enumerate(SLOW) if nodeid.startswith(start)), len(SLOW))
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out together what shares something that takes long to set up."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    """Takes the place of --dist; its own groups (loadgroup) do not work with pytest 9.2."""
+    return Scheduling(config, log)
+
+
+def group_of(nodeid: str) -> str:
+    """The name of the tests that have to run in the process that this one runs in."""
+    path, _, name = nodeid.partition("::")
+    if path.startswith("tests/platform/") or path == "tests/cli/test_administrator.py":
+        return "the whole platform"
+    if path.startswith("tests/core/rpc/") and "[grpcio" in name:
+        return "the core on the second engine"
+    if path == "tests/workers/test_processes.py" and "refuses" not in name:
+        return nodeid  # each starts processes of its own
+    return path
 
 
 @pytest.fixture(scope="session")

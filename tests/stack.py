@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -46,6 +45,8 @@ from cli.run.supervisor import Supervisor
 from cli.run.valkey import Valkey
 from cli.run.watchdog import Watchdog
 from server.migrations import upgrade
+from tests.support.addresses import new_address
+from tests.support.ports import free_ports
 
 TEMPLATE = "migrated"
 # Fast, and open to what tests do: cheap passwords, receivers on loopback, and clients
@@ -57,7 +58,6 @@ TEST_VARIABLES = {
     "PORTICO_JWKS_CACHE": "1",
 }
 
-_addresses = itertools.count(1)
 _databases = itertools.count(1)
 
 
@@ -192,9 +192,7 @@ class Stack:
 
     def rest(self) -> aiohttp.ClientSession:
         """A client of the REST edge with an IP address that no other client has had."""
-        number = next(_addresses)
-        address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-        return aiohttp.ClientSession(self.base_url, headers={"x-forwarded-for": address})
+        return aiohttp.ClientSession(self.base_url, headers={"x-forwarded-for": new_address()})
 
     def channel(self) -> grpc.aio.Channel:
         """A channel to the core."""
@@ -215,15 +213,6 @@ def environment_for(folder: Path, variables: Mapping[str, str]) -> dict[str, str
         "PORTICO_SMTP_URL": f"smtp://127.0.0.1:{ports[3]}",
         **variables,
     }
-
-
-def free_ports(count: int) -> list[int]:
-    """TCP ports of the loopback address that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 async def legible(work: Awaitable[None]) -> None:

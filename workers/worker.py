@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
+from celery import Celery
 from celery.apps.worker import Worker
 from celery.worker import state
 from celery.worker.consumer import Consumer
@@ -17,6 +18,9 @@ from workers.heartbeat import add_heartbeat
 from workers.loop import LoopThread
 from workers.tasks import add_tasks
 from workers.wiring import build
+
+if TYPE_CHECKING:
+    from workers.beat import BeatThread
 
 log = structlog.get_logger("worker")
 
@@ -43,6 +47,23 @@ def _stop(*_: object) -> None:
     state.should_stop = 0  # the exit code
 
 
+def _fail() -> None:
+    state.should_stop = 1
+
+
+def _beat(app: Celery, settings: WorkerSettings) -> BeatThread | None:
+    """Beat in this process, running, if the settings want it here."""
+    if not settings.worker_beat:
+        return None
+    # Imported here: a worker beside a beat of its own has no use for it.
+    from workers.beat import BeatThread
+
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    beat = BeatThread(app, str(settings.schedule_file), on_failure=_fail)
+    beat.start()
+    return beat
+
+
 def work(settings: WorkerSettings) -> int:
     """Works until SIGTERM or SIGINT; what is under way then gets a few seconds to finish.
 
@@ -66,8 +87,11 @@ def work(settings: WorkerSettings) -> int:
         quiet=True,
     )
     log.info("started", concurrency=settings.worker_concurrency)
+    beat = _beat(app, settings)
     background = [loop.submit(job()) for job in wiring.parts.background]
     worker.start()
+    if beat is not None:
+        beat.stop()
     for running in background:
         running.cancel()
     loop.run(wiring.close())

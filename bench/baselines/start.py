@@ -21,7 +21,8 @@ from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings
 from edge.gateway.transcoding import transcoder_filter
 from edge.gateway.typed import Json, extension, typed
 from portico_kit.secrets import Secrets
-from tests.stack import Stack, free_ports
+from tests.stack import Stack
+from tests.support.ports import free_ports
 
 PEPPER = "api-key"
 # As the multiplier of the organizations' limits: the decision is made and is always yes.

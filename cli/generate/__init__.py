@@ -1,4 +1,4 @@
-"""`portico generate`: everything that is made from proto/, written to generated/ and envoy/."""
+"""`portico generate`: everything that is made from proto/, and the tables of docs/ about it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def generate(root: Path = ROOT) -> None:
-    """Writes stubs, descriptor set, gateway, OpenAPI and TypeScript below `root`.
+    """Writes stubs, descriptor set, gateway, OpenAPI, TypeScript and tables below `root`.
 
     Raises:
-        GenerationError: if a compiler refuses the contract.
+        GenerationError: if a compiler refuses the contract, or a table has no place.
     """
     with tempfile.TemporaryDirectory() as scratch:
         rules = Path(scratch) / "rules.binpb"
@@ -34,3 +34,7 @@ def generate(root: Path = ROOT) -> None:
 
     write_gateway(root)
     write_typescript(root)
+    # Last: it reads the features, whose code may still be behind the contract.
+    from cli.generate.documents import write_documents
+
+    write_documents(root)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import threading
 
 import structlog
-from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from cli.mailbox.page import POLICY, render
 from cli.mailbox.store import Mailbox
+from cli.mailbox.web import Server
 from cli.run.errors import RunError
 from cli.run.settings import Settings, read_settings
 from portico_kit.logs import configure
@@ -53,15 +53,15 @@ async def serve(settings: Settings) -> None:
         settings.mailbox_host,
         settings.smtp_port,
     )
-    runner = web.AppRunner(application(mailbox), access_log=None)
-    await runner.setup()
+    web = Server(settings.mailbox_host, settings.mailbox_port, mailbox)
+    threading.Thread(target=web.serve_forever, name="web", daemon=True).start()
     try:
-        await web.TCPSite(runner, settings.mailbox_host, settings.mailbox_port).start()
         log.info("mailbox.ready", smtp_port=settings.smtp_port, port=settings.mailbox_port)
         await stop.wait()
     finally:
         smtp.close()
-        await runner.cleanup()
+        web.shutdown()
+        web.server_close()
 
 
 class Sink:
@@ -76,33 +76,3 @@ class Sink:
         message = self._mailbox.take(envelope.mail_from or "", list(envelope.rcpt_tos), content)
         log.info("mailbox.taken", id=message.id)
         return "250 Message accepted for delivery"
-
-
-def application(mailbox: Mailbox) -> web.Application:
-    """The page and the JSON API over a mailbox."""
-
-    async def page(request: web.Request) -> web.Response:
-        headers = {"content-security-policy": POLICY, "referrer-policy": "no-referrer"}
-        return web.Response(
-            text=render(mailbox.all()), content_type="text/html", charset="utf-8", headers=headers
-        )
-
-    async def messages(request: web.Request) -> web.Response:
-        return web.json_response({"messages": [each.to_json() for each in mailbox.all()]})
-
-    async def message(request: web.Request) -> web.Response:
-        found = mailbox.find(request.match_info["id"])
-        if found is None:
-            return web.json_response({"error": "no such message"}, status=404)
-        return web.json_response(found.to_json())
-
-    async def clear(request: web.Request) -> web.Response:
-        mailbox.clear()
-        return web.Response(status=204)
-
-    app = web.Application()
-    app.router.add_get("/", page)
-    app.router.add_get("/messages", messages)
-    app.router.add_delete("/messages", clear)
-    app.router.add_get("/messages/{id}", message)
-    return app

@@ -1,8 +1,9 @@
-"""The mails that were taken, newest first, in memory only."""
+"""The mails that were taken, newest first, in memory only; for several threads."""
 
 from __future__ import annotations
 
 import email
+import threading
 import uuid
 from collections import deque
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class Mailbox:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._messages: deque[Message] = deque(maxlen=capacity)
+        self._lock = threading.Lock()
 
     def take(self, sender: str, recipients: list[str], content: bytes) -> Message:
         """Keeps a mail; the oldest one goes if the box is full.
@@ -63,20 +65,23 @@ class Mailbox:
             html=body(parsed, "html"),
             received_at=datetime.now(UTC),
         )
-        self._messages.appendleft(message)
+        with self._lock:
+            self._messages.appendleft(message)
         return message
 
     def all(self) -> tuple[Message, ...]:
         """Every mail, newest first."""
-        return tuple(self._messages)
+        with self._lock:
+            return tuple(self._messages)
 
     def find(self, message_id: str) -> Message | None:
         """One mail."""
-        return next((each for each in self._messages if each.id == message_id), None)
+        return next((each for each in self.all() if each.id == message_id), None)
 
     def clear(self) -> None:
         """Throws every mail away."""
-        self._messages.clear()
+        with self._lock:
+            self._messages.clear()
 
 
 def body(message: EmailMessage, kind: str) -> str | None:

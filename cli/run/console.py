@@ -17,7 +17,6 @@ TITLES = {
     "authorize": "Authorize",
     "ratelimit": "Rate limits",
     "worker": "Worker",
-    "beat": "Beat",
     "mailbox": "Mailbox",
     "gateway": "Gateway",
 }

@@ -54,7 +54,6 @@ PARTS = (
         socket="ratelimit.sock",
     ),
     Part("worker", after=("migrate", "valkey"), trusted_with=(DATABASE, VALKEY, SECRET_KEY)),
-    Part("beat", after=("migrate", "valkey"), trusted_with=(DATABASE, VALKEY, SECRET_KEY)),
     Part("mailbox"),
     # Last: Envoy looks at the core once at the start, and then only every other second.
     Part("gateway", after=("core", "authorize", "ratelimit")),
@@ -66,7 +65,7 @@ STOP_ORDER = (
     ("gateway",),
     ("authorize", "ratelimit"),
     ("core",),
-    ("worker", "beat"),
+    ("worker",),
     ("mailbox",),
     ("valkey",),
     ("postgres",),

@@ -85,11 +85,17 @@ def make_plan(
     return (*steps, *(part_step(part, settings, variables) for part in parts))
 
 
+# One arena for all threads: they hold the interpreter's lock anyway, and each arena keeps
+# memory that the others cannot use.
+MALLOC = {"MALLOC_ARENA_MAX": "1"}
+
+
 def all_variables(
     settings: Settings, secrets: Mapping[str, str], environ: Mapping[str, str]
 ) -> dict[str, str]:
     """What the parts are told, credentials included."""
     return {
+        **MALLOC,
         **secrets,
         **given_variables(environ),
         **shared_variables(settings, environ),
@@ -154,6 +160,8 @@ def shared_variables(settings: Settings, environ: Mapping[str, str]) -> dict[str
         "PORTICO_GRPC_PORT": str(settings.grpc_port),
         "PORTICO_MAILBOX_PORT": str(settings.mailbox_port),
         "PORTICO_SMTP_URL": settings.smtp_url,
+        # The only worker: beat needs no process of its own.
+        "PORTICO_WORKER_BEAT": "true",
         "PORTICO_PUBLIC_URL": environ.get("PORTICO_PUBLIC_URL") or settings.base_url,
     }
     if settings.development:

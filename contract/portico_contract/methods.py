@@ -5,32 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import portico
 from google.protobuf.descriptor import (
     FieldDescriptor,
+    FileDescriptor,
     MethodDescriptor,
     ServiceDescriptor,
 )
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from portico.auth.v1 import auth_service_pb2
-from portico.health.v1 import health_service_pb2
-from portico.keys.v1 import api_key_service_pb2
-from portico.organizations.v1 import organization_service_pb2
 from portico.type.v1 import options_pb2
-from portico.users.v1 import user_service_pb2
-from portico.webhooks.v1 import webhook_service_pb2
-
-_FILES = (
-    auth_service_pb2,
-    health_service_pb2,
-    api_key_service_pb2,
-    organization_service_pb2,
-    user_service_pb2,
-    webhook_service_pb2,
-)
 
 _READ_CATEGORIES = (options_pb2.LIMIT_CATEGORY_READ, options_pb2.LIMIT_CATEGORY_UNLIMITED)
 
@@ -86,9 +75,23 @@ class Method:
 
 
 def services() -> Iterable[ServiceDescriptor]:
-    """Every service of the contract."""
-    for file in _FILES:
-        yield from file.DESCRIPTOR.services_by_name.values()
+    """Every service of the contract: whatever there are stubs for."""
+    for file in _files():
+        yield from file.services_by_name.values()
+
+
+@cache
+def _files() -> tuple[FileDescriptor, ...]:
+    """The files of the contract that have services, in the order of their names.
+
+    Such a file, and no other, has a module of client stubs beside that of its messages.
+    """
+    names = {
+        ".".join((portico.__name__, *stub.relative_to(folder).parts)).removesuffix("_grpc.py")
+        for folder in map(Path, portico.__path__)
+        for stub in folder.rglob("*_pb2_grpc.py")
+    }
+    return tuple(import_module(name).DESCRIPTOR for name in sorted(names))
 
 
 def methods(service: ServiceDescriptor) -> list[Method]:

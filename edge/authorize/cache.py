@@ -1,7 +1,7 @@
-"""What is remembered of secrets: bounded, for a short time, and by digest only.
+"""The cache of secrets in this process: bounded, short-lived, and by digest only.
 
-A secret in memory is a secret in a core dump, so entries are found by a hash of
-the secret, under a key of the process's own: an imported secret may be guessable.
+A secret in memory is a secret in a core dump, so entries are found by a keyed hash of
+the secret. The key is the process's own, for an imported secret may be guessable.
 """
 
 from __future__ import annotations
@@ -12,45 +12,48 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
-from edge.authorize.principal import Principal, Refused
+from edge.authorize.verified_key import Refused, VerifiedKey
 from portico_kit.clock import Clock
 
-PRINCIPAL_TTL = timedelta(minutes=5)
-# Long enough to take the weight off the core, too short to notice.
+KEY_TTL = timedelta(minutes=5)
+# Long enough to protect the core, too short to be noticed.
 REFUSED_TTL = timedelta(seconds=10)
-# A token must outlive the request that it is given to.
+# A token must be valid for longer than the request that it is given to.
 TOKEN_MARGIN = timedelta(seconds=10)
-CAPACITY = 10_000  # of each kind
+# Of verified keys, and of refusals.
+CAPACITY = 10_000
 
 Digest = bytes
 _KEY = os.urandom(32)
 
 
 def digest(secret: str) -> Digest:
-    """The name of a secret in memory."""
+    """The name of a secret's entry."""
     return blake2b(secret.encode(), digest_size=32, key=_KEY).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    known: Principal | Refused
+    """What is known of a secret, and until when."""
+
+    known: VerifiedKey | Refused
     until: datetime
 
 
 class Cache:
-    """Least recently used entries go first; made-up keys cannot push out real ones."""
+    """Evicts the least recently used entries; made-up secrets cannot evict genuine ones."""
 
     def __init__(self, clock: Clock, capacity: int = CAPACITY) -> None:
         self._clock = clock
         self._capacity = capacity
-        self._principals: OrderedDict[Digest, _Entry] = OrderedDict()
+        self._keys: OrderedDict[Digest, _Entry] = OrderedDict()
         self._refused: OrderedDict[Digest, _Entry] = OrderedDict()
-        # The digests that a change of a key, or of an organization, makes stale.
+        # The digests that a change of a key, or of an organization, invalidates.
         self._owned: defaultdict[str, set[Digest]] = defaultdict(set)
 
-    def get(self, name: Digest) -> Principal | Refused | None:
+    def get(self, name: Digest) -> VerifiedKey | Refused | None:
         """What is known of a secret, if anything."""
-        for entries in (self._principals, self._refused):
+        for entries in (self._keys, self._refused):
             entry = entries.get(name)
             if entry is None:
                 continue
@@ -61,16 +64,16 @@ class Cache:
             return entry.known
         return None
 
-    def put(self, name: Digest, known: Principal | Refused) -> None:
+    def put(self, name: Digest, known: VerifiedKey | Refused) -> None:
         """Remembers the answer of the core, for as long as it may be kept."""
         self._remove(name)
         now = self._clock()
         if isinstance(known, Refused):
             self._insert(self._refused, name, _Entry(known, now + REFUSED_TTL))
             return
-        until = min(now + PRINCIPAL_TTL, known.expires_at - TOKEN_MARGIN)
+        until = min(now + KEY_TTL, known.expires_at - TOKEN_MARGIN)
         if until > now:
-            self._insert(self._principals, name, _Entry(known, until))
+            self._insert(self._keys, name, _Entry(known, until))
             self._owned[known.key_id].add(name)
             self._owned[known.organization_id].add(name)
 
@@ -85,12 +88,12 @@ class Cache:
 
     def clear(self) -> None:
         """Forgets everything."""
-        self._principals.clear()
+        self._keys.clear()
         self._refused.clear()
         self._owned.clear()
 
     def __len__(self) -> int:
-        return len(self._principals) + len(self._refused)
+        return len(self._keys) + len(self._refused)
 
     def _insert(self, entries: OrderedDict[Digest, _Entry], name: Digest, entry: _Entry) -> None:
         if len(entries) >= self._capacity:
@@ -99,7 +102,7 @@ class Cache:
 
     def _remove(self, name: Digest) -> None:
         self._refused.pop(name, None)
-        entry = self._principals.pop(name, None)
+        entry = self._keys.pop(name, None)
         if entry is None or isinstance(entry.known, Refused):
             return
         for owner in (entry.known.key_id, entry.known.organization_id):

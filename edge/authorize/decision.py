@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.authorize.principal import Outcome, Principal, Refused, Unavailable
+from edge.authorize.verified_key import Outcome, Refused, Unavailable, VerifiedKey
 from portico_kit.networks import allows
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """The request goes on in the name of the principal."""
+    """The request continues in the name of the key."""
 
-    principal: Principal
+    key: VerifiedKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ def decide(outcome: Outcome, permission: str, address: str) -> Decision:
     """Decides about a request.
 
     Args:
-        outcome: what is known of the key.
+        outcome: of the key's look-up.
         permission: what the method needs, for example "keys:write"; "" if any
             valid key may call it as far as the edge can tell.
         address: the client's IP address; "" if it is not known.
     """
-    if not isinstance(outcome, Principal):
+    if not isinstance(outcome, VerifiedKey):
         return outcome
     if not allows(outcome.allowed_cidrs, address):
         return AddressNotAllowed()

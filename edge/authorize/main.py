@@ -9,17 +9,17 @@ from contextlib import asynccontextmanager
 from envoy.service.auth.v3.external_auth_pb2_grpc import add_AuthorizationServicer_to_server
 
 from edge.authorize.cache import Cache
-from edge.authorize.changes import Changes
-from edge.authorize.core import Core, connect
-from edge.authorize.directory import Directory
-from edge.authorize.families import Families
-from edge.authorize.seals import Seals
+from edge.authorize.core_client import CoreClient, connect
+from edge.authorize.entry_cipher import EntryCipher
+from edge.authorize.imported_prefixes import PrefixFilter
+from edge.authorize.invalidation import InvalidationListener
+from edge.authorize.resolver import KeyResolver
 from edge.authorize.service import AuthorizeService
-from edge.authorize.shared import Shared
-from edge.authorize.uses import Uses
+from edge.authorize.shared_cache import SharedCache
+from edge.authorize.usage import UsageBuffer
+from edge.pubsub import cancel
 from edge.serve import run, serving
 from edge.settings import AuthorizeSettings
-from edge.subscription import end
 from edge.valkey import connect as connect_valkey
 from portico_kit import logs
 from portico_kit.clock import Clock, utc_now
@@ -28,7 +28,7 @@ from portico_kit.start import one_line
 
 NAME = "envoy.service.auth.v3.Authorization"
 VALKEY_TIMEOUT_SECONDS = 1.0
-# A request waits for what is shared, and for the core after it, before the gateway gives up.
+# A request waits for the shared cache, then for the core, and no longer than the gateway does.
 SHARED_TIMEOUT_SECONDS = 0.05
 
 
@@ -47,14 +47,14 @@ async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> Asyn
     quick_valkey = connect_valkey(settings.redis_url, SHARED_TIMEOUT_SECONDS)
     channel = connect(settings.core_socket)
     internal_token = settings.internal_token.get_secret_value()
-    core = Core(channel, internal_token)
-    shared = Shared(core, quick_valkey, Seals(internal_token), clock)
-    directory = Directory(shared, Cache(clock), Families())
-    uses = Uses(core, clock)
-    service = AuthorizeService(directory, uses)
-    following = asyncio.create_task(Changes(valkey, directory).follow())
+    core = CoreClient(channel, internal_token)
+    shared_cache = SharedCache(core, quick_valkey, EntryCipher(internal_token), clock)
+    resolver = KeyResolver(shared_cache, Cache(clock), PrefixFilter())
+    usage = UsageBuffer(core, clock)
+    service = AuthorizeService(resolver, usage)
+    listening = asyncio.create_task(InvalidationListener(valkey, resolver).listen_forever())
     stopped = asyncio.Event()
-    recording = asyncio.create_task(uses.hand_over_regularly(stopped))
+    flushing = asyncio.create_task(usage.flush_regularly(stopped))
     try:
         async with serving(
             NAME,
@@ -64,10 +64,10 @@ async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> Asyn
         ):
             yield
     finally:
-        await end(following)
+        await cancel(listening)
         stopped.set()
-        await recording
-        await shared.close()
+        await flushing
+        await shared_cache.close()
         await channel.close()
         await quick_valkey.aclose()
         await valkey.aclose()

@@ -15,7 +15,7 @@ from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
 
 from edge.authorize.decision import AddressNotAllowed, Admitted, Decision, MissingScope
-from edge.authorize.principal import Principal, Refused, Unavailable
+from edge.authorize.verified_key import Refused, Unavailable, VerifiedKey
 
 CHALLENGE = 'Bearer realm="portico"'
 RETRY_AFTER_SECONDS = "1"
@@ -24,10 +24,10 @@ LIMITS_HEADER = "x-auth-limits"
 
 
 def render(decision: Decision) -> CheckResponse:
-    """The reply to Envoy. The gateway makes the public error of `x-error-code` and the message."""
+    """The reply to Envoy. The gateway builds the public error from `x-error-code` and message."""
     match decision:
-        case Admitted(principal):
-            return _admitted(principal)
+        case Admitted(key):
+            return _admitted(key)
         case MissingScope(permission):
             return _denied(
                 403,
@@ -61,17 +61,17 @@ def render(decision: Decision) -> CheckResponse:
             )
 
 
-def _admitted(principal: Principal) -> CheckResponse:
+def _admitted(key: VerifiedKey) -> CheckResponse:
     """The secret stays here: what goes on carries the token that stands for it."""
     headers = {
-        "authorization": f"Bearer {principal.access_token}",
-        "x-auth-subject": principal.key_id,
-        "x-auth-tier": principal.tier,
-        "x-auth-organization": principal.organization_id,
+        "authorization": f"Bearer {key.access_token}",
+        "x-auth-subject": key.key_id,
+        "x-auth-tier": key.tier,
+        "x-auth-organization": key.organization_id,
     }
     removed = [KEY_HEADER]
-    if principal.limits:
-        headers[LIMITS_HEADER] = principal.limits
+    if key.limits:
+        headers[LIMITS_HEADER] = key.limits
     else:
         removed.append(LIMITS_HEADER)
     return CheckResponse(

@@ -1,4 +1,4 @@
-"""The gRPC face: reads Envoy's request, has it decided, renders the decision."""
+"""The gRPC service: reads Envoy's request, decides, renders the decision."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationServicer
 
 from edge.authorize.decision import Admitted, Decision, decide
-from edge.authorize.directory import Directory
-from edge.authorize.principal import Principal
 from edge.authorize.render import KEY_HEADER, render
-from edge.authorize.uses import Uses
+from edge.authorize.resolver import KeyResolver
+from edge.authorize.usage import UsageBuffer
+from edge.authorize.verified_key import VerifiedKey
 
 # Set by the gateway: the connection's own address would be that of a proxy in front of it.
 ADDRESS_HEADER = "x-edge-address"
@@ -24,11 +24,11 @@ log = structlog.get_logger("authorize")
 class AuthorizeService(AuthorizationServicer):  # type: ignore[misc]
     """envoy.service.auth.v3.Authorization."""
 
-    def __init__(self, directory: Directory, uses: Uses) -> None:
-        self._directory = directory
-        self._uses = uses
-        # A principal's reply is always the same, and gone when nobody remembers the principal.
-        self._admitted: WeakKeyDictionary[Principal, CheckResponse] = WeakKeyDictionary()
+    def __init__(self, resolver: KeyResolver, usage: UsageBuffer) -> None:
+        self._resolver = resolver
+        self._usage = usage
+        # The reply for a key is always the same, and is freed with the key.
+        self._admitted: WeakKeyDictionary[VerifiedKey, CheckResponse] = WeakKeyDictionary()
 
     async def Check(  # noqa: N802
         self, request: CheckRequest, context: grpc.aio.ServicerContext[CheckRequest, CheckResponse]
@@ -37,22 +37,21 @@ class AuthorizeService(AuthorizationServicer):  # type: ignore[misc]
         headers = request.attributes.request.http.headers
         secret, address = headers.get(KEY_HEADER, ""), headers.get(ADDRESS_HEADER, "")
         permission = request.attributes.context_extensions.get("permission", "")
-        decision = decide(await self._directory.find(secret), permission, address)
+        decision = decide(await self._resolver.resolve(secret), permission, address)
         if isinstance(decision, Admitted):
             return self._admit(decision)
-        _tell(decision, request)
+        _log_refusal(decision, request)
         return render(decision)
 
     def _admit(self, decision: Admitted) -> CheckResponse:
-        principal = decision.principal
-        self._uses.count(principal.key_id)
-        reply = self._admitted.get(principal)
+        self._usage.count(decision.key.key_id)
+        reply = self._admitted.get(decision.key)
         if reply is None:
-            reply = self._admitted[principal] = render(decision)
+            reply = self._admitted[decision.key] = render(decision)
         return reply
 
 
-def _tell(decision: Decision, request: CheckRequest) -> None:
+def _log_refusal(decision: Decision, request: CheckRequest) -> None:
     """Logs a refusal; the secret is not in it."""
     log.info(
         "refused",

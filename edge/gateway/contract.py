@@ -17,8 +17,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from google.protobuf.descriptor_pool import DescriptorPool
 from portico.type.v1 import options_pb2
 
+from portico_kit.edge_state.limit_categories import BY_MAIL, LimitCategory
+
 PACKAGE = "portico."
-_CATEGORY_PREFIX = "LIMIT_CATEGORY_"
 _IDEMPOTENCY_PREFIX = "IDEMPOTENCY_"
 
 
@@ -34,19 +35,6 @@ class AccessRule(Enum):
     PERMISSION = "permission"
     PLATFORM_PERMISSION = "platform_permission"
     INTERNAL = "internal"
-
-
-class Category(Enum):
-    """The budget a call is charged to; the values are what the limiter is told."""
-
-    READ = "read"
-    WRITE = "write"
-    DELETE = "delete"
-    LOGIN = "login"
-    REGISTER = "register"
-    PASSWORD_RESET = "password_reset"  # noqa: S105 (a budget, not a password)
-    UNLIMITED = "unlimited"
-    CREDENTIAL = "credential"
 
 
 class Idempotency(Enum):
@@ -104,7 +92,7 @@ class Method:
     name: str
     access: AccessRule
     permission: str
-    category: Category
+    category: LimitCategory
     cost: int
     status: int
     enveloped: bool
@@ -203,13 +191,15 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
     binding = _binding(method, options.Extensions[annotations_pb2.http])
     if rule == AccessRule.INTERNAL.value and binding is not None:
         raise ContractError(f"{method.full_name} is internal and must not have a URL")
-    category = options_pb2.LimitCategory.Name(limit.category).removeprefix(_CATEGORY_PREFIX)
+    category = LimitCategory.of(limit.category)
+    if category in BY_MAIL:
+        raise ContractError(f"{method.full_name} has a limit category that is only for mails")
     return Method(
         service=service.full_name,
         name=method.name,
         access=AccessRule(rule),
         permission=access.permission or access.platform_permission,
-        category=Category(category.lower()),
+        category=category,
         cost=limit.cost or 1,
         status=options.Extensions[options_pb2.http_status] or 200,
         enveloped=not options.Extensions[options_pb2.without_envelope],
@@ -217,15 +207,15 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
         request=method.input_type,
         response=method.output_type,
         emits=tuple(options.Extensions[options_pb2.emits]),
-        idempotency=_idempotency(
-            options.Extensions[options_pb2.idempotency], Category(category.lower())
-        ),
+        idempotency=_idempotency(options.Extensions[options_pb2.idempotency], category),
     )
 
 
-def _idempotency(declared: options_pb2.Idempotency.ValueType, category: Category) -> Idempotency:
+def _idempotency(
+    declared: options_pb2.Idempotency.ValueType, category: LimitCategory
+) -> Idempotency:
     """What a method says, or what holds where it says nothing; a read takes no key."""
-    if category in (Category.READ, Category.UNLIMITED):
+    if category in (LimitCategory.READ, LimitCategory.UNLIMITED):
         return Idempotency.NONE
     if declared == options_pb2.IDEMPOTENCY_UNSPECIFIED:
         return Idempotency.REPLAY

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from edge.gateway.contract import Category, Method
+from edge.gateway.contract import Method
 from edge.gateway.headers import CLIENT_ADDRESS, header_matches, skip_when
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, set_header, typed
+from portico_kit.edge_state.limit_categories import BY_ADDRESS, BY_CORE, LimitCategory
 
 # The limiter's filter, once for what fails open and once for what fails closed.
 OPEN = "ratelimit.open"
@@ -24,10 +25,8 @@ _SERVICE_TIMEOUT = 0.25
 _ADDRESSES_REMEMBERED = 10_000
 _NEVER_EMPTY = 1_000_000_000
 
-# Nothing is counted, or the core does it: only it sees whose credential a request carries.
-_NOT_HERE = frozenset({Category.UNLIMITED, Category.CREDENTIAL})
-# These budgets belong to an address, whoever is signed in there.
-_BY_ADDRESS = frozenset({Category.LOGIN, Category.REGISTER, Category.PASSWORD_RESET})
+# Nothing is counted, or the core charges it.
+_NOT_HERE = frozenset({LimitCategory.UNLIMITED, *BY_CORE})
 
 
 def address_filter(settings: GatewaySettings) -> Json:
@@ -131,7 +130,7 @@ def limit_policy(method: Method) -> dict[str, Json]:
 
 
 def _charges_address(method: Method) -> bool:
-    return method.category in _BY_ADDRESS
+    return method.category in BY_ADDRESS
 
 
 def _caller() -> list[Json]:
@@ -165,5 +164,7 @@ def _address_of(*, anyone: bool) -> Json:
 
 def _category(method: Method) -> Json:
     """The budget. The core itself limits password resets, by email; the address pays a write."""
-    charged = Category.WRITE if method.category is Category.PASSWORD_RESET else method.category
+    charged = (
+        LimitCategory.WRITE if method.category is LimitCategory.PASSWORD_RESET else method.category
+    )
     return {"generic_key": {"descriptor_key": "category", "descriptor_value": charged.value}}

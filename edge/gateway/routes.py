@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from edge.gateway.contract import Binding, Category, Method
+from edge.gateway.contract import Binding, Method
 from edge.gateway.credentials import credential_policy, unguarded
 from edge.gateway.headers import cors_policy
 from edge.gateway.launcher import STOPPING
@@ -18,6 +18,7 @@ from edge.gateway.paths import allow, bindings, path_table, shadowed_verbs, verb
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import untranscoded
 from edge.gateway.typed import Json, default_header, seconds, set_header
+from portico_kit.edge_state.limit_categories import LimitCategory
 
 READY_PATH = "/api/v1/health/ready"
 OPENAPI_PATH = "/api/v1/openapi.json"
@@ -77,7 +78,7 @@ def rpc_route(method: Method, settings: GatewaySettings) -> Json:
         "host_rewrite_literal": "core",
         "max_stream_duration": _duration(settings),
     }
-    if method.category is Category.READ:
+    if method.category is LimitCategory.READ:
         action["retry_policy"] = {
             "retry_on": "connect-failure,reset-before-request,unavailable",
             "num_retries": 1,

@@ -1,7 +1,8 @@
-"""A cluster of Valkeys: each call goes to the node that has its slot.
+"""Executes scripts on a cluster of Valkeys: each command goes to the node that has its slot.
 
-The calls for all nodes are on their way before the first answer is read, so a batch
-takes as long as its slowest node. A node that is away takes only its own callers along.
+The commands for all nodes are sent before the first answer is read, so a batch takes as
+long as its slowest node. A node that is away fails only its own callers. redis-py's
+cluster pipeline promises neither, and sends a command whose answer was lost again.
 """
 
 from __future__ import annotations
@@ -12,129 +13,144 @@ from contextlib import closing
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from redis import Redis, RedisError
+from redis import Redis
 from redis.exceptions import AskError, MovedError
 from redis.exceptions import ConnectionError as LostConnectionError
 from redis.exceptions import TimeoutError as NoAnswerError
 
-from edge.ratelimit.link import Answers, Link
-from edge.ratelimit.resp import Call
+from edge.ratelimit.connection import ERRORS, Answers, ScriptCommand, ScriptConnection
 from edge.valkey import pool
 
 SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 
 LOST = (LostConnectionError, NoAnswerError, OSError)
 
-# How long a node may take to tell who has which slots, which is asked now and then.
-MAP_SECONDS = 1.0
-# How often that is asked at the most.
+# The longest wait for a node that describes the cluster, which is rare.
+SLOTS_TIMEOUT_SECONDS = 1.0
+# The shortest time between two descriptions.
 REFRESH_SECONDS = 0.5
 
 
 class Node(NamedTuple):
-    """Where a node listens."""
+    """The address of a node."""
 
     host: str
     port: int
 
 
-class ClusterLink:
-    """Runs calls on the nodes of a cluster. Not for several threads."""
+class ClusterExecutor:
+    """Executes scripts on the nodes of a cluster. Not for several threads."""
 
-    def __init__(self, url: str, timeout: float) -> None:
-        """Takes where one node is; the others are found by it when they are first needed.
+    def __init__(self, url: str, timeout_seconds: float) -> None:
+        """Takes the address of one node, which names the others at the first use.
 
         Args:
             url: redis+cluster://host:port, or rediss+cluster:// with TLS.
-            timeout: seconds to wait for a connection, and for an answer.
+            timeout_seconds: the longest wait for a connection, and for an answer.
         """
-        self._url, self._timeout = urlsplit(url), timeout
+        self._url, self._timeout_seconds = urlsplit(url), timeout_seconds
         self._first = Node(self._url.hostname or "localhost", self._url.port or 6379)
-        self._links: dict[Node, Link] = {}
+        self._connections: dict[Node, ScriptConnection] = {}
         self._slots: dict[range, Node] = {}
         self._refresh_at = 0.0
 
-    def run(self, calls: Sequence[Call]) -> Answers:
-        """The answers of the nodes; those that have moved meanwhile are asked anew."""
+    def execute(self, commands: Sequence[ScriptCommand]) -> Answers:
+        """The answers of the nodes, those after a redirection among them."""
         if not self._slots:
             self._refresh()
-        answers: Answers = [None] * len(calls)
-        self._ask(calls, answers, range(len(calls)))
-        self._follow(calls, answers)
+        answers: Answers = [None] * len(commands)
+        self._execute(commands, answers, range(len(commands)))
+        self._follow_moved(commands, answers)
+        self._follow_ask(commands, answers)
         if any(isinstance(answer, LOST) for answer in answers):
-            self._refresh()  # another node may have taken over
+            self._refresh()  # a replica may have been promoted
         return answers
 
     def close(self) -> None:
-        """Ends all connections."""
-        for link in self._links.values():
-            link.close()
+        """Closes all connections."""
+        for connection in self._connections.values():
+            connection.close()
 
-    def _ask(self, calls: Sequence[Call], answers: Answers, numbers: Iterable[int]) -> None:
-        """Asks the nodes that have the slots of some of the calls."""
-        by_node: dict[Node | None, list[int]] = {}
-        for number in numbers:
-            by_node.setdefault(self._node(calls[number].slot), []).append(number)
-        waiting = []
-        for node, theirs in by_node.items():
-            batch = [calls[number] for number in theirs]
+    def _execute(
+        self, commands: Sequence[ScriptCommand], answers: Answers, numbers: Iterable[int]
+    ) -> None:
+        """Executes some of the commands on the nodes that have their slots."""
+        sent = []
+        for node, theirs in self._by_node(commands, numbers).items():
+            batch = [commands[number] for number in theirs]
             try:
-                link = self._link(node)
-                link.send(batch)
-            except (RedisError, OSError) as error:
+                connection = self._connection(node)
+                connection.send(batch)
+            except ERRORS as error:
                 _fill(answers, theirs, [error] * len(theirs))
             else:
-                waiting.append((link, batch, theirs))
-        for link, batch, theirs in waiting:
+                sent.append((connection, batch, theirs))
+        for connection, batch, theirs in sent:
             try:
-                _fill(answers, theirs, link.receive(batch))
-            except (RedisError, OSError) as error:
+                _fill(answers, theirs, connection.receive(batch))
+            except ERRORS as error:
                 _fill(answers, theirs, [error] * len(theirs))
 
-    def _follow(self, calls: Sequence[Call], answers: Answers) -> None:
-        """Asks again where a slot has gone to, or is on its way to: it was not decided yet."""
+    def _by_node(
+        self, commands: Sequence[ScriptCommand], numbers: Iterable[int]
+    ) -> dict[Node | None, list[int]]:
+        found: dict[Node | None, list[int]] = {}
+        for number in numbers:
+            found.setdefault(self._node(commands[number].slot), []).append(number)
+        return found
+
+    def _follow_moved(self, commands: Sequence[ScriptCommand], answers: Answers) -> None:
+        """Executes what belongs to another node by now: it was not executed yet."""
         moved = [n for n, answer in enumerate(answers) if isinstance(answer, MovedError)]
         if moved:
             self._refresh_at = 0.0
             self._refresh()
-            self._ask(calls, answers, moved)
+            self._execute(commands, answers, moved)
+
+    def _follow_ask(self, commands: Sequence[ScriptCommand], answers: Answers) -> None:
+        """Executes what belongs to a slot that is being moved, each on its new node."""
         for number, answer in enumerate(answers):
             if isinstance(answer, AskError):
-                link = self._link(Node(answer.host, answer.port))
-                try:
-                    link.send([calls[number]], asking=True)
-                    (answers[number],) = link.receive([calls[number]], asking=True)
-                except (RedisError, OSError) as error:
-                    answers[number] = error
+                node = Node(answer.host, answer.port)
+                answers[number] = self._ask(node, commands[number])
+
+    def _ask(self, node: Node, command: ScriptCommand) -> Any:
+        try:
+            connection = self._connection(node)
+            connection.send([command], asking=True)
+            (answer,) = connection.receive([command], asking=True)
+        except ERRORS as error:
+            return error
+        return answer
 
     def _node(self, slot: int) -> Node | None:
         return next((node for slots, node in self._slots.items() if slot in slots), None)
 
-    def _link(self, node: Node | None) -> Link:
+    def _connection(self, node: Node | None) -> ScriptConnection:
         if node is None:
             raise LostConnectionError("no node of the cluster has the slot")
-        if node not in self._links:
-            self._links[node] = Link(pool(self._address(node), self._timeout))
-        return self._links[node]
+        if node not in self._connections:
+            made = ScriptConnection(pool(self._address(node), self._timeout_seconds))
+            self._connections[node] = made
+        return self._connections[node]
 
     def _refresh(self) -> None:
-        """Asks the nodes who has which slots; if none answers, what was known holds on."""
+        """Reads again which node has which slots; if none answers, what was known is kept."""
         if time.monotonic() < self._refresh_at:
             return
         self._refresh_at = time.monotonic() + REFRESH_SECONDS
-        for node in {*self._links, self._first}:
+        for node in {*self._connections, self._first}:
             try:
                 self._slots = self._read_slots(node)
-            except (RedisError, OSError):
+            except ERRORS:
                 continue
-            gone = set(self._links) - set(self._slots.values())
-            for each in gone:
-                self._links.pop(each).close()
+            for gone in set(self._connections) - set(self._slots.values()):
+                self._connections.pop(gone).close()
             return
 
     def _read_slots(self, node: Node) -> dict[range, Node]:
-        """https://valkey.io/commands/cluster-slots/: of each stretch, the primary comes first."""
-        with closing(pool(self._address(node), MAP_SECONDS)) as connections:
+        """https://valkey.io/commands/cluster-slots/: the primary of each range is named first."""
+        with closing(pool(self._address(node), SLOTS_TIMEOUT_SECONDS)) as connections:
             client: Any = Redis(connection_pool=connections)
             found = client.execute_command("CLUSTER SLOTS")
         return {

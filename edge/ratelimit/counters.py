@@ -1,4 +1,4 @@
-"""The counts in Valkey: hands a batch of questions to the script and reads its answers."""
+"""The counts in Valkey: charges batches of requests by the script."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 import structlog
 from redis.exceptions import ResponseError
 
+from edge.ratelimit.connection import Script, ScriptCommand, ScriptExecutor
 from edge.ratelimit.decision import Counts
-from edge.ratelimit.link import Runner
-from edge.ratelimit.question import Question
-from edge.ratelimit.resp import Call, Script, bulk
+from edge.ratelimit.request import LimitRequest
 from edge.ratelimit.script import CHARGE
 
 log = structlog.get_logger("ratelimit")
@@ -22,68 +21,69 @@ _CHARGE = Script(CHARGE)
 
 
 class Counters:
-    """Charges questions: any number of them in one round trip."""
+    """Charges requests, any number of them in one round trip."""
 
-    def __init__(self, runner: Runner) -> None:
-        """Takes what runs the script."""
-        self._runner = runner
+    def __init__(self, executor: ScriptExecutor) -> None:
+        """Takes what executes the script."""
+        self._executor = executor
 
-    def charge(self, questions: Sequence[Question], now: int) -> Sequence[Counted | None]:
-        """Decides each question in turn: all of its windows are charged, or none.
+    def charge(self, requests: Sequence[LimitRequest], now: int) -> Sequence[Counted | None]:
+        """Decides each request in turn: all of its windows are charged, or none.
 
-        Those of a slot are one call. Without a cluster, all are of slot 0.
+        Those of a hash slot are one command. Without a cluster, all are of slot 0.
 
         Args:
-            questions: at least one.
+            requests: at least one.
             now: the moment of all of them, Unix milliseconds.
 
         Returns:
-            For each question the script's verdict and the counts of its windows,
+            For each request the script's verdict and the counts of its windows,
             or None if Valkey did not answer.
         """
-        groups: dict[int, list[Question]] = {}
-        for question in questions:
-            groups.setdefault(question.slot, []).append(question)
-        calls = [_call(slot, group, now) for slot, group in groups.items()]
-        answers = self._runner.run(calls)
+        groups: dict[int, list[LimitRequest]] = {}
+        for request in requests:
+            groups.setdefault(request.slot, []).append(request)
+        commands = [_command(slot, group, now) for slot, group in groups.items()]
+        answers = self._executor.execute(commands)
         counted = {
-            slot: self._each_alone(group, now) if _spoilt(group, answer) else _read(group, answer)
+            slot: self._each_alone(group, now)
+            if _is_spoilt(group, answer)
+            else _read(group, answer)
             for (slot, group), answer in zip(groups.items(), answers, strict=True)
         }
         if len(counted) == 1:
             return counted.popitem()[1]
         each = {slot: iter(found) for slot, found in counted.items()}
-        return [next(each[question.slot]) for question in questions]
+        return [next(each[request.slot]) for request in requests]
 
-    def _each_alone(self, questions: Sequence[Question], now: int) -> Sequence[Counted | None]:
-        """Decides questions of which one makes the script fail, which has charged nobody then."""
-        return [self.charge([question], now)[0] for question in questions]
-
-
-def _spoilt(questions: Sequence[Question], answer: Any) -> bool:
-    """Whether one of several questions cost the others their answer."""
-    return len(questions) > 1 and isinstance(answer, ResponseError) and "user_script" in str(answer)
+    def _each_alone(self, requests: Sequence[LimitRequest], now: int) -> Sequence[Counted | None]:
+        """Decides requests of which one made the script fail, which has charged none of them."""
+        return [self.charge([request], now)[0] for request in requests]
 
 
-def _call(slot: int, questions: Sequence[Question], now: int) -> Call:
-    number, keys, arguments = 0, [], [bulk(b"%d" % now)]
-    for question in questions:
-        shape = question.shaped(now)
-        number += shape.budgets
-        keys.append(question.keys)
-        arguments.append(shape.argument)
-    return _CHARGE.call(slot, number, keys, arguments)
+def _is_spoilt(requests: Sequence[LimitRequest], answer: Any) -> bool:
+    """Whether one of several requests made the script fail for all of them."""
+    return len(requests) > 1 and isinstance(answer, ResponseError) and "user_script" in str(answer)
 
 
-def _read(questions: Sequence[Question], answer: Any) -> Sequence[Counted | None]:
-    """The script answers a number for each question, and then a string for each budget."""
+def _command(slot: int, requests: Sequence[LimitRequest], now: int) -> ScriptCommand:
+    keys: list[bytes] = []
+    arguments = [b"%d" % now]
+    for request in requests:
+        keys += request.keys
+        arguments.append(request.plan_at(now).argument)
+    return ScriptCommand(_CHARGE, slot, keys, arguments)
+
+
+def _read(requests: Sequence[LimitRequest], answer: Any) -> Sequence[Counted | None]:
+    """The script returns a number for each request, followed by a string for each budget."""
     if isinstance(answer, Exception):
         log.warning("valkey_unavailable", error=type(answer).__name__)
-        return [None] * len(questions)
+        return [None] * len(requests)
     counted, at = [], 0
-    for question in questions:
-        shape = question.shape
-        following = at + 1 + shape.budgets
-        counted.append((answer[at], shape.counts(b"".join(answer[at + 1 : following]))))
+    for request in requests:
+        plan = request.plan
+        following = at + 1 + plan.budgets
+        counted.append((answer[at], plan.unpack_counts(b"".join(answer[at + 1 : following]))))
         at = following
     return counted

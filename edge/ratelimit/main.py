@@ -9,16 +9,16 @@ from contextlib import asynccontextmanager, suppress
 
 from prometheus_client import start_http_server
 
-from edge.ratelimit.cluster import ClusterLink
+from edge.pubsub import cancel
+from edge.ratelimit.cluster import ClusterExecutor
+from edge.ratelimit.connection import ScriptConnection, ScriptExecutor
 from edge.ratelimit.counters import Counters
-from edge.ratelimit.following import OrganizationLimitsFollower
-from edge.ratelimit.gathered import Gathered
-from edge.ratelimit.link import Link, Runner
-from edge.ratelimit.rules import table_shadows
+from edge.ratelimit.grpcio_batching import CallBatcher
+from edge.ratelimit.limits_watcher import LimitsWatcher
+from edge.ratelimit.rules import parse_shadow_rules
 from edge.ratelimit.service import RateLimitService
 from edge.serve import run, serving
 from edge.settings import RateLimitSettings
-from edge.subscription import end
 from edge.valkey import connect, pool
 from portico_kit import logs
 from portico_kit.clock import Clock, utc_now
@@ -27,8 +27,8 @@ from portico_kit.start import one_line, require_free
 
 NAME = "envoy.service.ratelimit.v3.RateLimitService"
 METHOD = "ShouldRateLimit"
-FOLLOWER_TIMEOUT_SECONDS = 1.0
-# Without Valkey the service has to start all the same: whoever asks is told that it is away.
+WATCHER_TIMEOUT_SECONDS = 1.0
+# Without Valkey the service starts all the same, and answers UNAVAILABLE.
 FIRST_LOAD_SECONDS = 2.0
 
 
@@ -49,35 +49,35 @@ def main() -> None:
 async def ratelimit(settings: RateLimitSettings, clock: Clock = utc_now) -> AsyncIterator[None]:
     """Builds the parts and serves while the context is entered.
 
-    Nobody is refused by the tier's limits while those of its organization are on
-    their way: the service listens when it has read them, or when waiting is no use.
+    It listens when the limits of organizations are loaded, so that nobody is refused by
+    those of the tier instead; without Valkey, after `FIRST_LOAD_SECONDS`.
     """
-    counts = _runner(settings)
-    changes = connect(settings.redis_url, FOLLOWER_TIMEOUT_SECONDS)
+    executor = _executor(settings)
+    subscriber = connect(settings.redis_url, WATCHER_TIMEOUT_SECONDS)
     service = RateLimitService(
-        Counters(counts),
+        Counters(executor),
         clock,
-        table_shadows(settings.ratelimit_shadow),
+        parse_shadow_rules(settings.ratelimit_shadow),
         settings.ratelimit_cluster,
     )
-    follower = OrganizationLimitsFollower(changes, service.adopt)
-    following = asyncio.create_task(follower.follow())
+    watcher = LimitsWatcher(subscriber, service.adopt)
+    watching = asyncio.create_task(watcher.watch_forever())
     try:
         with suppress(TimeoutError):
-            await asyncio.wait_for(follower.loaded.wait(), FIRST_LOAD_SECONDS)
-        async with _serving(settings, service, follower.loaded):
+            await asyncio.wait_for(watcher.loaded.wait(), FIRST_LOAD_SECONDS)
+        async with _serving(settings, service, watcher.loaded):
             yield
     finally:
-        await end(following)
-        await changes.aclose()
-        counts.close()
+        await cancel(watching)
+        await subscriber.aclose()
+        executor.close()
 
 
-def _runner(settings: RateLimitSettings) -> Runner:
-    """What runs the script where the counts are: on one Valkey, or on a cluster."""
+def _executor(settings: RateLimitSettings) -> ScriptExecutor:
+    """What executes the script where the counts are: one Valkey, or a cluster."""
     if settings.ratelimit_cluster:
-        return ClusterLink(settings.counts_url, settings.ratelimit_timeout)
-    return Link(pool(settings.counts_url, settings.ratelimit_timeout))
+        return ClusterExecutor(settings.counts_url, settings.ratelimit_timeout)
+    return ScriptConnection(pool(settings.counts_url, settings.ratelimit_timeout))
 
 
 @asynccontextmanager
@@ -86,19 +86,19 @@ async def _serving(
 ) -> AsyncIterator[None]:
     path = settings.ratelimit_socket
     if settings.grpc_engine == "pygrpc-native":
-        # Imported here, for there is not a wheel for every platform.
-        from edge.ratelimit.native import serving_batches
+        # Imported here, for not every platform has a wheel.
+        from edge.ratelimit.native_server import native_server
 
-        async with serving_batches(path, NAME, METHOD, service.answer, ready):
+        async with native_server(path, NAME, METHOD, service.answer, ready):
             yield
         return
     with ThreadPoolExecutor(max_workers=1) as executor:
-        gathered = Gathered(service.answer, executor)
+        batcher = CallBatcher(service.answer, executor)
         async with serving(
             NAME,
             path,
             settings.grpc_engine,
-            lambda server: gathered.register(server, NAME, METHOD),
+            lambda server: batcher.register(server, NAME, METHOD),
             ready,
         ):
             yield

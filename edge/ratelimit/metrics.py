@@ -1,4 +1,4 @@
-"""What Prometheus is told of the decisions."""
+"""Metrics of the decisions, for Prometheus."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import cache
 
 from prometheus_client import Counter
 
-from edge.ratelimit.decision import Standings
-from edge.ratelimit.question import Question
+from edge.ratelimit.decision import WindowStates
+from edge.ratelimit.request import LimitRequest
 
-# A window is nearly used up when no more than this part of it is left.
+# A window is nearly used up when no more than this share of its limit remains.
 NEAR_SHARE = 0.2
 
 DECISIONS = Counter(
@@ -33,37 +33,41 @@ SHADOWED = Counter(
 
 @cache
 def _labelled(counter: Counter, *labels: str) -> Counter:
-    """Finding the counter by its labels costs more than counting."""
+    """The labelled counter; finding it costs more than counting."""
     return counter.labels(*labels)
 
 
-class Batch:
-    """Gathers what there is to count of a batch, for counting is locking."""
+class BatchMetrics:
+    """Gathers the metrics of a batch, for each increment takes a lock."""
 
     def __init__(self) -> None:
         self._tally: Tally[tuple[Counter, str, str]] = Tally()
 
-    def decided(self, question: Question, admitted: bool, standings: Standings) -> None:
-        """Notes a decision, and the windows that it left nearly or more than used up."""
-        self._tally[DECISIONS, question.rule, "admitted" if admitted else "refused"] += 1
-        if not admitted or not standings.shares:
+    def decided(self, request: LimitRequest, admitted: bool, states: WindowStates) -> None:
+        """Counts a decision, and the windows that it left nearly or more than used up."""
+        self._tally[DECISIONS, request.rule, "admitted" if admitted else "refused"] += 1
+        if not admitted or not states.shares:
             return
-        if min(standings.shares) <= NEAR_SHARE:
-            self._note(NEAR_LIMIT, question, [share <= NEAR_SHARE for share in standings.shares])
-        if standings.over:
-            self._note(SHADOWED, question, standings.over)
+        if min(states.shares) <= NEAR_SHARE:
+            self._count_windows(
+                NEAR_LIMIT, request, [share <= NEAR_SHARE for share in states.shares]
+            )
+        if states.over:
+            self._count_windows(SHADOWED, request, states.over)
 
-    def unavailable(self, question: Question) -> None:
-        """Notes a question that could not be decided."""
-        self._tally[DECISIONS, question.rule, "unavailable"] += 1
+    def unavailable(self, request: LimitRequest) -> None:
+        """Counts a request that could not be decided."""
+        self._tally[DECISIONS, request.rule, "unavailable"] += 1
 
-    def count(self) -> None:
-        """Tells Prometheus."""
+    def publish(self) -> None:
+        """Adds the batch to the counters."""
         for (counter, *labels), number in self._tally.items():
             _labelled(counter, *labels).inc(number)
 
-    def _note(self, counter: Counter, question: Question, flags: Sequence[bool]) -> None:
-        shape = question.shape
-        for window, rule, flag in zip(shape.windows, shape.rules, flags, strict=True):
+    def _count_windows(
+        self, counter: Counter, request: LimitRequest, flags: Sequence[bool]
+    ) -> None:
+        plan = request.plan
+        for window, rule, flag in zip(plan.windows, plan.rules, flags, strict=True):
             if flag:
                 self._tally[counter, rule, window.name] += 1

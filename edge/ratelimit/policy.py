@@ -1,7 +1,7 @@
 """Who is charged, and in which windows: from a descriptor to budgets, without any I/O.
 
-Where a descriptor is not clear the caller gets the smallest budget that fits,
-and the charge carries the doubt so that it can be logged.
+Where a descriptor is unclear the caller gets the smallest budget that fits, and the
+charge carries a warning for the log.
 """
 
 from __future__ import annotations
@@ -14,27 +14,30 @@ from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from edge.ratelimit import rules
-from edge.ratelimit.rules import OF_THE_TIER, Category
-from edge.ratelimit.shadows import NO_SHADOWS, Shadows
+from edge.ratelimit.rules import DEFAULT_LIMITS
+from edge.ratelimit.shadow_mode import NO_SHADOW_RULES, ShadowRules
 from edge.ratelimit.windows import Period, Window, Windows
-from portico_kit.edge_state.limits import LARGEST_LIMIT, PERIODS, OrganizationLimits
+from portico_kit.edge_state.limit_categories import BY_MAIL, BY_TIER, LIMITED, LimitCategory
+from portico_kit.edge_state.limits import LARGEST_LIMIT, PERIODS, POOL, LimitsDocument
 
 DOMAIN = "portico"
 
-# What the entries of a descriptor of our gateway, and of the core, can be.
+# The keys of the entries in a descriptor of our gateway, and of the core.
 ENTRIES = frozenset({"category", "subject", "tier", "organization", "limits", "address", "email"})
 
-# Whoever cannot be told apart shares one budget.
+# Callers without any name share one budget.
 UNKNOWN_CALLER = "unknown"
-IPV6_PREFIX = 64  # what one customer of a provider is given
-LONGEST_NAME = 100  # characters in a key; what is longer is hashed
+# What a provider assigns to one customer.
+IPV6_PREFIX_BITS = 64
+# What is longer in the name of a budget is hashed.
+MAX_NAME_CHARACTERS = 100
 
-Limits = Mapping[str, OrganizationLimits]
+Limits = Mapping[str, LimitsDocument]
 Entries = tuple[tuple[str, str], ...]
 
 
-class Doubt(StrEnum):
-    """What was not clear about a descriptor."""
+class DescriptorWarning(StrEnum):
+    """What is unclear about a descriptor."""
 
     NO_CALLER = "no_caller"
     UNREADABLE_ADDRESS = "unreadable_address"
@@ -47,7 +50,7 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A limit that the asking Envoy brings along."""
+    """A limit in the descriptor itself."""
 
     limit: int
     period: Period
@@ -67,23 +70,25 @@ class Charge:
 
     Attributes:
         rule: the name of the rule, for metrics.
-        cost: how much is taken from every window.
+        budgets: from which it is taken.
+        cost: how much is taken from each window.
+        warnings: what is unclear about the descriptor.
     """
 
     rule: str
     budgets: tuple[Budget, ...]
     cost: int
-    doubts: tuple[Doubt, ...] = ()
+    warnings: tuple[DescriptorWarning, ...] = ()
 
 
 def overridden(domain: str, entries: Entries, override: Override, cost: int) -> Charge:
-    """A descriptor of anyone's that says its limit itself."""
+    """The charge of a descriptor that carries its own limit."""
     name = override.period.name.lower()
-    told = "|".join(f"{key}={value}" for key, value in entries)
-    if len(told) > LONGEST_NAME:
-        told = blake2b(told.encode(), digest_size=16).hexdigest()
+    label = "|".join(f"{key}={value}" for key, value in entries)
+    if len(label) > MAX_NAME_CHARACTERS:
+        label = blake2b(label.encode(), digest_size=16).hexdigest()
     # Any descriptors of a domain may come together, so all of it is in one slot of a cluster.
-    budget = _budget(f"domain:{domain}", f"{told}:{name}", _override_windows(override))
+    budget = _budget(f"domain:{domain}", f"{label}:{name}", _override_windows(override))
     return Charge("override", (budget,), cost)
 
 
@@ -94,17 +99,20 @@ def _override_windows(override: Override) -> Windows:
 
 
 def unlimited(cost: int) -> Charge:
-    """A descriptor for which there is no rule."""
+    """The charge of a descriptor without a rule."""
     return Charge("none", (), cost)
 
 
-def with_doubt(charge: Charge, doubt: Doubt) -> Charge:
-    """The same charge with one doubt more."""
-    return replace(charge, doubts=(*charge.doubts, doubt))
+def with_warning(charge: Charge, warning: DescriptorWarning) -> Charge:
+    """The same charge with one more warning."""
+    return replace(charge, warnings=(*charge.warnings, warning))
 
 
 def charge_for(
-    entries: Mapping[str, str], cost: int, limits: Limits, shadows: Shadows = NO_SHADOWS
+    entries: Mapping[str, str],
+    cost: int,
+    limits: Limits,
+    shadow_rules: ShadowRules = NO_SHADOW_RULES,
 ) -> Charge:
     """Finds the budgets of a descriptor of our own gateway.
 
@@ -112,95 +120,100 @@ def charge_for(
         entries: the descriptor: category, and subject with tier, organization
             and limits, or address, or email; for mails email, organization with
             tier, or subject.
-        cost: what the request costs.
-        limits: those of organizations that have some of their own.
-        shadows: rules of the table that are only tried.
+        cost: of the request.
+        limits: of the organizations whose limits differ from their tier's.
+        shadow_rules: rules of the table in shadow mode.
     """
-    doubts: list[Doubt] = []
+    warnings: list[DescriptorWarning] = []
     if not entries.keys() <= ENTRIES:
-        doubts.append(Doubt.UNKNOWN_ENTRY)
-    category = _category(entries, doubts)
-    if category in rules.SHARES:
-        budgets = _tier_budgets(entries, category, limits, shadows, doubts)
-    elif category in rules.MAIL_CATEGORIES:
-        budgets = (_mail_budget(entries, category, shadows, doubts),)
+        warnings.append(DescriptorWarning.UNKNOWN_ENTRY)
+    category = _category(entries, warnings)
+    if category in BY_TIER:
+        budgets = _tier_budgets(entries, category, limits, shadow_rules, warnings)
+    elif category in BY_MAIL:
+        budgets = (_mail_budget(entries, category, shadow_rules, warnings),)
     else:
-        budgets = (_stranger_budget(entries, category, shadows, doubts),)
-    return Charge(category.value, budgets, cost, tuple(doubts))
+        budgets = (_anonymous_budget(entries, category, shadow_rules, warnings),)
+    return Charge(category.value, budgets, cost, tuple(warnings))
 
 
 def _tier_budgets(
     entries: Mapping[str, str],
-    category: Category,
+    category: LimitCategory,
     limits: Limits,
-    shadows: Shadows,
-    doubts: list[Doubt],
+    shadow_rules: ShadowRules,
+    warnings: list[DescriptorWarning],
 ) -> tuple[Budget, ...]:
-    """The budget of the caller, of its organization, and of its own limits if it has any."""
+    """The budgets of the caller, of its organization, and of its own limits if it has any."""
     subject = _subject(entries)
     if subject is None:
-        tag = _address(entries, doubts) or _unknown(doubts)
-        windows = rules.tier_windows(rules.LOWEST_TIER, category, shadows=shadows)
+        tag = _address(entries, warnings) or _unknown(warnings)
+        windows = rules.tier_windows(rules.LOWEST_TIER, category, shadow_rules=shadow_rules)
         return (_budget(tag, category, windows),)
-    tier = _tier(entries, doubts)
+    tier = _tier(entries, warnings)
     organization = entries.get("organization", "")
-    theirs = limits.get(organization, OF_THE_TIER)
-    own = _own_windows(entries.get("limits", ""), theirs, doubts)
-    # The organization's node of a cluster counts all of its callers, for what is decided
-    # together must lie together.
+    document = limits.get(organization, DEFAULT_LIMITS)
+    own = _own_windows(entries.get("limits", ""), document, warnings)
+    # A caller and its organization are charged together, so they share a hash slot.
     tag, name = (f"org:{organization}", f"{subject}:") if organization else (subject, "")
-    windows = rules.tier_windows(tier, category, theirs.json, shadows)
+    windows = rules.tier_windows(tier, category, document.json, shadow_rules)
     budgets = [_budget(tag, f"{name}{category}", windows)]
     if organization:
-        budgets.append(_budget(tag, rules.POOL, rules.pool_windows(tier, theirs.json, shadows)))
+        budgets.append(_budget(tag, POOL, rules.pool_windows(tier, document.json, shadow_rules)))
     if own:
         budgets.append(_budget(tag, f"{name}own", own))
     return tuple(budgets)
 
 
-def _stranger_budget(
-    entries: Mapping[str, str], category: Category, shadows: Shadows, doubts: list[Doubt]
+def _anonymous_budget(
+    entries: Mapping[str, str],
+    category: LimitCategory,
+    shadow_rules: ShadowRules,
+    warnings: list[DescriptorWarning],
 ) -> Budget:
     """The budget of a call that needs no credential, and so is open to guessing."""
     email = entries.get("email")
     if email:
-        return _budget(f"email:{email}", category, rules.email_windows(category, shadows))
-    tag = _address(entries, doubts) or _subject(entries) or _unknown(doubts)
-    return _budget(tag, category, rules.address_windows(category, shadows))
+        return _budget(f"email:{email}", category, rules.email_windows(category, shadow_rules))
+    tag = _address(entries, warnings) or _subject(entries) or _unknown(warnings)
+    return _budget(tag, category, rules.address_windows(category, shadow_rules))
 
 
 def _mail_budget(
-    entries: Mapping[str, str], category: Category, shadows: Shadows, doubts: list[Doubt]
+    entries: Mapping[str, str],
+    category: LimitCategory,
+    shadow_rules: ShadowRules,
+    warnings: list[DescriptorWarning],
 ) -> Budget:
     """The budget of a recipient, an organization or a caller for mails.
 
-    One mail is charged to all of them together, so they lie together.
+    One mail is charged to all of them together, so they share a hash slot.
     """
-    of_tier = category is Category.MAIL_ORGANIZATION
-    tier = _tier(entries, doubts) if of_tier else rules.LOWEST_TIER
+    of_tier = category is LimitCategory.MAIL_ORGANIZATION
+    tier = _tier(entries, warnings) if of_tier else rules.LOWEST_TIER
     charged = next(filter(None, map(entries.get, ("email", "organization", "subject"))), None)
-    name = f"{category}:{charged or _unknown(doubts)}"
-    return _budget("mail", name, rules.mail_windows(category, tier, shadows))
+    name = f"{category}:{charged or _unknown(warnings)}"
+    return _budget("mail", name, rules.mail_windows(category, tier, shadow_rules))
 
 
 def _budget(tag: str, name: str, windows: Windows) -> Budget:
-    """The braces are a hash tag: what is decided together lives on one node of a cluster."""
+    """The braces are a hash tag: what is charged together is in one hash slot of a cluster."""
     return Budget(f"rl:{{{tag}}}:{name}", windows)
 
 
-def _category(entries: Mapping[str, str], doubts: list[Doubt]) -> Category:
-    try:
-        return Category(entries.get("category", ""))
-    except ValueError:
-        doubts.append(Doubt.UNKNOWN_CATEGORY)
-        return Category.DELETE
+def _category(entries: Mapping[str, str], warnings: list[DescriptorWarning]) -> LimitCategory:
+    name = entries.get("category", "")
+    if name in LIMITED:
+        return LimitCategory(name)
+    warnings.append(DescriptorWarning.UNKNOWN_CATEGORY)
+    return LimitCategory.DELETE
 
 
-def _tier(entries: Mapping[str, str], doubts: list[Doubt]) -> str:
+def _tier(entries: Mapping[str, str], warnings: list[DescriptorWarning]) -> str:
     tier = entries.get("tier", "")
     if tier in rules.TIERS:
         return tier
-    doubts.append(Doubt.UNKNOWN_TIER)
+    warnings.append(DescriptorWarning.UNKNOWN_TIER)
     return rules.LOWEST_TIER
 
 
@@ -209,37 +222,37 @@ def _subject(entries: Mapping[str, str]) -> str | None:
     return f"subject:{subject}" if subject else None
 
 
-def _address(entries: Mapping[str, str], doubts: list[Doubt]) -> str | None:
+def _address(entries: Mapping[str, str], warnings: list[DescriptorWarning]) -> str | None:
     text = entries.get("address")
     if not text:
         return None
     try:
         return f"address:{_client(ip_address(text))}"
     except ValueError:
-        doubts.append(Doubt.UNREADABLE_ADDRESS)
+        warnings.append(DescriptorWarning.UNREADABLE_ADDRESS)
         return None
 
 
 def _client(address: IPv4Address | IPv6Address) -> str:
-    """What stands for one client: an IPv4 address, or an IPv6 network."""
+    """The name of one client: an IPv4 address, or an IPv6 network."""
     if isinstance(address, IPv4Address):
         return str(address)
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped)
-    return str(IPv6Network((int(address), IPV6_PREFIX), strict=False))
+    return str(IPv6Network((int(address), IPV6_PREFIX_BITS), strict=False))
 
 
-def _unknown(doubts: list[Doubt]) -> str:
-    doubts.append(Doubt.NO_CALLER)
+def _unknown(warnings: list[DescriptorWarning]) -> str:
+    warnings.append(DescriptorWarning.NO_CALLER)
     return UNKNOWN_CALLER
 
 
 def _own_windows(
-    text: str, organization: OrganizationLimits, doubts: list[Doubt]
+    text: str, organization: LimitsDocument, warnings: list[DescriptorWarning]
 ) -> Windows | None:
-    """The windows in "minute=60,day=1000"; what cannot be read is left out.
+    """The windows in "minute=60,day=1000"; what cannot be parsed is ignored.
 
-    These limits come on top of the tier's, so a caller gains nothing by it.
+    These limits apply in addition to the tier's, so a caller gains nothing by it.
     """
     if not text:
         return None
@@ -250,5 +263,5 @@ def _own_windows(
         if readable and 1 <= int(digits) <= LARGEST_LIMIT:
             rates[name] = int(digits)
         else:
-            doubts.append(Doubt.UNREADABLE_LIMITS)
+            warnings.append(DescriptorWarning.UNREADABLE_LIMITS)
     return rules.own_windows(tuple(rates.items()), organization.json) if rates else None

@@ -1,7 +1,7 @@
-"""Turns a decision into Envoy's reply: statuses, and the headers that callers see.
+"""Renders a decision as Envoy's response: statuses, and the headers that callers see.
 
-A reply is a serialized RateLimitResponse. Most of it is the same for all who share
-windows, so those parts are made once and joined with the numbers of each decision.
+It is a serialized RateLimitResponse. Most of it is the same for all who share windows, so
+those parts are serialized once and joined with the numbers of each decision.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from functools import lru_cache
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitResponse
 
 from edge.ratelimit import protobuf
-from edge.ratelimit.decision import Standings, tightest
-from edge.ratelimit.windows import Period, RunningWindow
+from edge.ratelimit.decision import WindowStates, tightest
+from edge.ratelimit.windows import ActiveWindow, Period
 
 OK, OVER_LIMIT = RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT
 Unit = RateLimitResponse.RateLimit
 
-# Tells the gateway, on the request's way on, that the limits were looked at.
+# A header for the gateway, on the admitted request: the limits were checked.
 DECIDED = "x-edge-limits"
 SHADOW = "x-ratelimit-shadow"
 
 UNITS = {
-    Period.BURST: Unit.UNKNOWN,  # ten seconds have no name there
+    Period.BURST: Unit.UNKNOWN,  # the protocol has no name for ten seconds
     Period.SECOND: Unit.SECOND,
     Period.MINUTE: Unit.MINUTE,
     Period.HOUR: Unit.HOUR,
@@ -50,8 +50,8 @@ _VALUE = protobuf.tag(2, protobuf.LENGTH)
 _SECONDS = protobuf.tag(1, protobuf.VARINT)
 _NANOS = protobuf.tag(2, protobuf.VARINT)
 
-# The same numbers are told again and again.
-_NUMBERS_KEPT = 16384
+# The same numbers are serialized again and again.
+_CACHED_NUMBERS = 16384
 
 
 def _header(name: str, value: str, field: bytes = _RESPONSE_HEADERS) -> bytes:
@@ -59,12 +59,12 @@ def _header(name: str, value: str, field: bytes = _RESPONSE_HEADERS) -> bytes:
     return protobuf.text(field, pair)
 
 
-@lru_cache(maxsize=_NUMBERS_KEPT)
+@lru_cache(maxsize=_CACHED_NUMBERS)
 def _number_header(name: str, value: int) -> bytes:
     return _header(name, str(value))
 
 
-@lru_cache(maxsize=_NUMBERS_KEPT)
+@lru_cache(maxsize=_CACHED_NUMBERS)
 def _duration(milliseconds: int) -> bytes:
     seconds, rest = divmod(milliseconds, 1000)
     duration = protobuf.number(_SECONDS, seconds) + protobuf.number(_NANOS, 1_000_000 * rest)
@@ -80,54 +80,54 @@ _CODE_OK = protobuf.number(_CODE, OK)
 _CODE_OVER_LIMIT = protobuf.number(_CODE, OVER_LIMIT)
 
 
-class Told:
-    """Writes what is told of decisions about the same windows."""
+class ResponseTemplate:
+    """Renders decisions about the same windows."""
 
-    def __init__(self, descriptors: Sequence[Sequence[RunningWindow]]) -> None:
+    def __init__(self, descriptors: Sequence[Sequence[ActiveWindow]]) -> None:
         """Takes the windows of each descriptor."""
         windows = [window for one in descriptors for window in one]
         self._windows = windows
         self._descriptors = list(_numbered(descriptors))
         self._current_limits = [_current_limit(window) for window in windows]
         self._limits = [_header("x-ratelimit-limit", str(window.limit)) for window in windows]
-        # Callers need not mind what refuses nobody.
-        self._holding = [n for n, window in enumerate(windows) if not window.shadow]
-        holding = [windows[n] for n in self._holding]
-        self._policy = _header("ratelimit-policy", ", ".join(map(_policy, holding)))
-        self._left = ", ".join(f'"{window.name}";r=%d;t=%d' for window in holding).encode()
+        # Callers are not shown what refuses nobody.
+        self._enforced = [n for n, window in enumerate(windows) if not window.shadow]
+        enforced = [windows[n] for n in self._enforced]
+        self._policy = _header("ratelimit-policy", ", ".join(map(_policy, enforced)))
+        self._left = ", ".join(f'"{window.name}";r=%d;t=%d' for window in enforced).encode()
 
-    def reply(self, now: int, admitted: bool, standings: Standings) -> bytes:
-        """The reply to Envoy, serialized."""
+    def render(self, now: int, admitted: bool, states: WindowStates) -> bytes:
+        """The response to Envoy, serialized."""
         parts = [_ADMITTED if admitted else _REFUSED]
-        parts += [self._status(numbers, standings) for numbers in self._descriptors]
-        if self._holding:
-            parts += self._headers(now, admitted, standings)
-        if standings.over:
-            parts += self._shadows(standings)
+        parts += [self._status(numbers, states) for numbers in self._descriptors]
+        if self._enforced:
+            parts += self._headers(now, admitted, states)
+        if states.over:
+            parts += self._shadows(states)
         if admitted:
             parts.append(_DECIDED)
         return b"".join(parts)
 
-    def _status(self, numbers: Sequence[int], standings: Standings) -> bytes:
-        """A descriptor has one limit there: the window to mind. Without a rule it has none."""
+    def _status(self, numbers: Sequence[int], states: WindowStates) -> bytes:
+        """The protocol has one limit for a descriptor: its tightest window, if it has a rule."""
         if not numbers:
             return _NO_RULE
-        one = tightest(self._windows, standings, numbers)
-        refused = standings.over and standings.over[one] and not self._windows[one].shadow
+        one = tightest(self._windows, states, numbers)
+        refused = states.over and states.over[one] and not self._windows[one].shadow
         status = b"%b%b%b%b" % (
             _CODE_OVER_LIMIT if refused else _CODE_OK,
             self._current_limits[one],
-            protobuf.number(_LIMIT_REMAINING, standings.remaining[one]),
-            _duration(standings.resets[one]),
+            protobuf.number(_LIMIT_REMAINING, states.remaining[one]),
+            _duration(states.resets_ms[one]),
         )
         return protobuf.text(_STATUSES, status)
 
-    def _headers(self, now: int, admitted: bool, standings: Standings) -> list[bytes]:
+    def _headers(self, now: int, admitted: bool, states: WindowStates) -> list[bytes]:
         """The customary X-RateLimit headers, and draft-ietf-httpapi-ratelimit-headers-10."""
-        remaining, resets = standings.remaining, standings.resets
-        one = tightest(self._windows, standings, self._holding)
+        remaining, resets = states.remaining, states.resets_ms
+        one = tightest(self._windows, states, self._enforced)
         numbers: list[int] = []
-        for each in self._holding:
+        for each in self._enforced:
             numbers += (remaining[each], -(-resets[each] // 1000))
         headers = [
             self._limits[one],
@@ -142,15 +142,15 @@ class Told:
             headers.append(_number_header("retry-after", max(1, _seconds(resets[one]))))
         return headers
 
-    def _shadows(self, standings: Standings) -> Iterator[bytes]:
-        """Names the windows that would have refused."""
-        pairs = zip(self._windows, standings.over, strict=True)
+    def _shadows(self, states: WindowStates) -> Iterator[bytes]:
+        """The header with the windows in shadow mode that would have refused."""
+        pairs = zip(self._windows, states.over, strict=True)
         exceeded = [window.name for window, over in pairs if over and window.shadow]
         if exceeded:
             yield _header(SHADOW, ", ".join(f'"{name}"' for name in exceeded))
 
 
-def _numbered(descriptors: Sequence[Sequence[RunningWindow]]) -> Iterator[range]:
+def _numbered(descriptors: Sequence[Sequence[ActiveWindow]]) -> Iterator[range]:
     """The numbers of each descriptor's windows among all of them."""
     start = 0
     for windows in descriptors:
@@ -158,7 +158,7 @@ def _numbered(descriptors: Sequence[Sequence[RunningWindow]]) -> Iterator[range]
         start += len(windows)
 
 
-def _current_limit(window: RunningWindow) -> bytes:
+def _current_limit(window: ActiveWindow) -> bytes:
     limit = (
         protobuf.number(_REQUESTS_PER_UNIT, window.limit),
         protobuf.number(_UNIT, UNITS[window.period]),
@@ -167,10 +167,10 @@ def _current_limit(window: RunningWindow) -> bytes:
     return protobuf.text(_CURRENT_LIMIT, b"".join(limit))
 
 
-def _policy(window: RunningWindow) -> str:
+def _policy(window: ActiveWindow) -> str:
     return f'"{window.name}";q={window.limit};w={_seconds(window.length)}'
 
 
 def _seconds(milliseconds: int) -> int:
-    """Whole seconds, rounded up: nobody is told to come back too early."""
+    """Whole seconds, rounded up: nobody is asked to come back too early."""
     return -(-milliseconds // 1000)

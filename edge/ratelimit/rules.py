@@ -1,36 +1,25 @@
-"""The rules: how much each kind of caller may ask for. A table; nothing is counted here."""
+"""The rules: how much each kind of caller may request. A table; nothing is counted here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from edge.ratelimit.shadows import NO_SHADOWS, Shadows
+from edge.ratelimit.shadow_mode import NO_SHADOW_RULES, ShadowRules
 from edge.ratelimit.windows import BURST_SECONDS, Period, Window, Windows
-from portico_kit.edge_state.limits import LARGEST_LIMIT, OrganizationLimits, Rates
-
-
-class Category(StrEnum):
-    """Groups methods that share a budget; the contract names one for each method."""
-
-    READ = "read"
-    WRITE = "write"
-    DELETE = "delete"
-    LOGIN = "login"
-    REGISTER = "register"
-    PASSWORD_RESET = "password_reset"  # noqa: S105
-    # Credentials in the body of a request; only the core asks for them.
-    CREDENTIAL = "credential"
-    # Mails that somebody causes; only the core asks for them.
-    MAIL_RECIPIENT = "mail_recipient"
-    MAIL_ORGANIZATION = "mail_organization"
-    MAIL_SENDER = "mail_sender"
+from portico_kit.edge_state.limit_categories import (
+    BY_ADDRESS,
+    BY_MAIL,
+    BY_TIER,
+    LIMITED,
+    LimitCategory,
+)
+from portico_kit.edge_state.limits import LARGEST_LIMIT, POOL, LimitsDocument, Rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +30,7 @@ class Rate:
     per_hour: int
 
 
-# What an organization's tier allows each of its callers.
+# The rate of each caller, by the tier of its organization.
 TIERS: Mapping[str, Rate] = {
     "free": Rate(30, 500),
     "basic": Rate(60, 2000),
@@ -49,35 +38,34 @@ TIERS: Mapping[str, Rate] = {
     "enterprise": Rate(300, 20000),
 }
 
-# The tier of callers that we do not know.
+# The tier of unknown callers.
 LOWEST_TIER = "free"
 
-# The part of the tier's rate that a category may use.
-SHARES: Mapping[Category, Fraction] = {
-    Category.READ: Fraction(1),
-    Category.WRITE: Fraction(1, 2),
-    Category.DELETE: Fraction(1, 4),
+# The share of the tier's rate for each category.
+CATEGORY_SHARE: Mapping[LimitCategory, Fraction] = {
+    LimitCategory.READ: Fraction(1),
+    LimitCategory.WRITE: Fraction(1, 2),
+    LimitCategory.DELETE: Fraction(1, 4),
 }
 
-# All callers of an organization together may use so much of the tier's rate in a minute.
-POOL = "pool"
+# The rate of all callers of an organization together, as a multiple of the tier's rate.
 POOL_FACTOR = 10
 
-# What is guessed at by strangers is counted by the address they come from; a credential
-# that is genuine, by its holder.
-PER_ADDRESS: Mapping[Category, Rate] = {
-    Category.LOGIN: Rate(5, 20),
-    Category.REGISTER: Rate(3, 10),
-    Category.CREDENTIAL: Rate(60, 1000),
+# The rate of a client address for calls that are open to guessing; a genuine credential is
+# charged to its holder.
+PER_ADDRESS: Mapping[LimitCategory, Rate] = {
+    LimitCategory.LOGIN: Rate(5, 20),
+    LimitCategory.REGISTER: Rate(3, 10),
+    LimitCategory.CREDENTIAL: Rate(60, 1000),
 }
 
-# How often a mail with a reset link goes to one person.
+# How many mails with a reset link are sent to one address.
 PER_EMAIL = {"hour": 3}
 
-# How many mails one address gets of a kind, and how many one caller causes.
-MAILS: Mapping[Category, Rates] = {
-    Category.MAIL_RECIPIENT: {"hour": 3, "day": 10},
-    Category.MAIL_SENDER: {"hour": 20, "day": 100},
+# How many mails of a kind are sent to one address, and how many one caller causes.
+MAILS: Mapping[LimitCategory, Rates] = {
+    LimitCategory.MAIL_RECIPIENT: {"hour": 3, "day": 10},
+    LimitCategory.MAIL_SENDER: {"hour": 20, "day": 100},
 }
 # How many mails all callers of an organization cause, by its tier.
 MAILS_OF_TIER: Mapping[str, Rates] = {
@@ -86,102 +74,113 @@ MAILS_OF_TIER: Mapping[str, Rates] = {
     "pro": {"hour": 100, "day": 500},
     "enterprise": {"hour": 500, "day": 2000},
 }
-MAIL_CATEGORIES = frozenset({*MAILS, Category.MAIL_ORGANIZATION})
-
-# For a short while, a caller may go at twice the average rate of its minute.
+# A burst may have twice the average rate of its minute.
 BURST_FACTOR = 2
 BURSTS_IN_A_MINUTE = 60 // BURST_SECONDS
 
-OF_THE_TIER = OrganizationLimits()
+DEFAULT_LIMITS = LimitsDocument()
 PERIODS = {period.name.lower(): period for period in Period}
 
 
 @lru_cache(maxsize=4096)
 def tier_windows(
     tier: str,
-    category: Category,
-    limits: str = OF_THE_TIER.json,
-    shadows: Shadows = NO_SHADOWS,
+    category: LimitCategory,
+    limits: str = DEFAULT_LIMITS.json,
+    shadow_rules: ShadowRules = NO_SHADOW_RULES,
 ) -> Windows:
     """The windows of one caller for reads, writes or deletions.
 
     Args:
-        limits: those of its organization, as JSON.
-        shadows: rules of the table that are only tried.
+        tier: of the caller's organization.
+        category: one of `BY_TIER`.
+        limits: of the caller's organization, as JSON.
+        shadow_rules: rules of the table in shadow mode.
 
     Raises:
         KeyError: if there is no such tier, or the category has a rate of its own.
     """
-    organization = OrganizationLimits.from_json(limits)
-    own = organization.overrides.get(category, {})
-    rates = _with_burst({**_tier_rates(tier, category, organization.multiplier_percent), **own})
-    return _windows(rates, organization, _Trial(organization, shadows, tier, category))
+    document = LimitsDocument.from_json(limits)
+    overrides = document.overrides.get(category, {})
+    rates = {**_tier_rates(tier, category, document.multiplier_percent), **overrides}
+    shadow = _ShadowMode(document, shadow_rules, tier, category)
+    return _windows(_with_burst(rates), document, shadow)
 
 
 @lru_cache(maxsize=4096)
 def pool_windows(
-    tier: str, limits: str = OF_THE_TIER.json, shadows: Shadows = NO_SHADOWS
+    tier: str, limits: str = DEFAULT_LIMITS.json, shadow_rules: ShadowRules = NO_SHADOW_RULES
 ) -> Windows:
     """The windows that all callers of an organization share, whatever they do.
 
     Args:
-        limits: those of the organization, as JSON.
-        shadows: rules of the table that are only tried.
+        tier: of the organization.
+        limits: of the organization, as JSON.
+        shadow_rules: rules of the table in shadow mode.
     """
-    organization = OrganizationLimits.from_json(limits)
-    share = Fraction(organization.multiplier_percent * POOL_FACTOR, 100)
+    document = LimitsDocument.from_json(limits)
+    share = Fraction(document.multiplier_percent * POOL_FACTOR, 100)
     usual = {"minute": _part(TIERS[tier].per_minute, share)}
-    rates = {**usual, **organization.overrides.get(POOL, {})}
-    trial = _Trial(organization, shadows, tier, POOL)
-    return _windows(rates, organization, trial, prefix="organization-")
+    rates = {**usual, **document.overrides.get(POOL, {})}
+    shadow = _ShadowMode(document, shadow_rules, tier, POOL)
+    return _windows(rates, document, shadow, prefix="organization-")
 
 
 @lru_cache(maxsize=4096)
-def own_windows(rates: tuple[tuple[str, int], ...], limits: str = OF_THE_TIER.json) -> Windows:
-    """The windows for a key's own limits, by period.
+def own_windows(rates: tuple[tuple[str, int], ...], limits: str = DEFAULT_LIMITS.json) -> Windows:
+    """The windows for a key's own limits.
 
     Args:
-        limits: those of its organization, as JSON.
+        rates: the limits by period.
+        limits: of the key's organization, as JSON.
     """
-    organization = OrganizationLimits.from_json(limits)
-    trial = _Trial(organization, NO_SHADOWS, "", "key")
-    return _windows(dict(rates), organization, trial, prefix="key-")
+    document = LimitsDocument.from_json(limits)
+    shadow = _ShadowMode(document, NO_SHADOW_RULES, "", "key")
+    return _windows(dict(rates), document, shadow, prefix="key-")
 
 
 @lru_cache(maxsize=64)
-def address_windows(category: Category, shadows: Shadows = NO_SHADOWS) -> Windows:
-    """The windows of a client address for a category that strangers call.
+def address_windows(
+    category: LimitCategory, shadow_rules: ShadowRules = NO_SHADOW_RULES
+) -> Windows:
+    """The windows of a client address for a category that needs no credential.
 
-    Asking for a password reset costs us a mail, so it counts as a write.
+    A password reset sends a mail, so it is limited as a write.
     """
-    if category is Category.PASSWORD_RESET:
-        rates = _with_burst(_tier_rates(LOWEST_TIER, Category.WRITE, 100))
+    if category is LimitCategory.PASSWORD_RESET:
+        rates = _with_burst(_tier_rates(LOWEST_TIER, LimitCategory.WRITE, 100))
     else:
         rate = PER_ADDRESS[category]
         rates = {"minute": rate.per_minute, "hour": rate.per_hour}
-    return _windows(rates, OF_THE_TIER, _Trial(OF_THE_TIER, shadows, "", category))
+    return _table_windows(rates, category, shadow_rules)
 
 
 @lru_cache(maxsize=64)
-def email_windows(category: Category, shadows: Shadows = NO_SHADOWS) -> Windows:
-    """The windows of an email address, when the core asks for one."""
-    if category is not Category.PASSWORD_RESET:
-        return address_windows(category, shadows)
-    return _windows(PER_EMAIL, OF_THE_TIER, _Trial(OF_THE_TIER, shadows, "", category))
+def email_windows(category: LimitCategory, shadow_rules: ShadowRules = NO_SHADOW_RULES) -> Windows:
+    """The windows of an email address that the core charges."""
+    if category is not LimitCategory.PASSWORD_RESET:
+        return address_windows(category, shadow_rules)
+    return _table_windows(PER_EMAIL, category, shadow_rules)
 
 
 @lru_cache(maxsize=64)
-def mail_windows(category: Category, tier: str, shadows: Shadows = NO_SHADOWS) -> Windows:
+def mail_windows(
+    category: LimitCategory, tier: str, shadow_rules: ShadowRules = NO_SHADOW_RULES
+) -> Windows:
     """The windows for mails.
 
     Args:
+        category: one of `BY_MAIL`.
         tier: of the organization, if that is what is charged.
+        shadow_rules: rules of the table in shadow mode.
     """
-    rates = MAILS_OF_TIER[tier] if category is Category.MAIL_ORGANIZATION else MAILS[category]
-    return _windows(rates, OF_THE_TIER, _Trial(OF_THE_TIER, shadows, "", category))
+    of_tier = category is LimitCategory.MAIL_ORGANIZATION
+    return _table_windows(
+        MAILS_OF_TIER[tier] if of_tier else MAILS[category], category, shadow_rules
+    )
 
 
-def table_shadows(text: str) -> Shadows:
+def parse_shadow_rules(text: str) -> ShadowRules:
     """Rules of the table, by their names: "login, free.minute, pro.write.hour".
 
     Raises:
@@ -192,51 +191,57 @@ def table_shadows(text: str) -> Shadows:
     for name in names:
         if name not in known:
             raise ValueError(f"there is no rule {name!r}")
-    return Shadows(names)
+    return ShadowRules(names)
 
 
 def _names() -> Iterator[str]:
-    """What the rules of the table are called, with and without a category and a window."""
+    """The names of the table's rules, with and without a category and a window."""
     windows = ("", ".burst", ".minute", ".hour")
-    for tier, kind in product(TIERS, ("", *(f".{one}" for one in (*SHARES, POOL)))):
+    for tier, kind in product(TIERS, ("", *(f".{one}" for one in (*BY_TIER, POOL)))):
         yield from (f"{tier}{kind}{window}" for window in windows)
-    for category in (*PER_ADDRESS, Category.PASSWORD_RESET):
+    for category in (*BY_ADDRESS, LimitCategory.CREDENTIAL):
         yield from (f"{category}{window}" for window in windows)
-    for category in MAIL_CATEGORIES:
+    for category in BY_MAIL:
         yield from (f"{category}{window}" for window in ("", ".hour", ".day"))
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
-    """Who may have put windows into shadow: the organization, and the table's operator.
+class _ShadowMode:
+    """Who may have put windows into shadow mode: the organization, and the table's operator.
 
-    What an organization has in place of the table's rule is not the table's.
+    An organization's override of a rule is not the table's.
+
+    Attributes:
+        document: the limits of the organization.
+        shadow_rules: rules of the table in shadow mode.
+        tier: the tier of the rule, or "".
+        kind: a category, "pool" or "key".
     """
 
-    organization: OrganizationLimits
-    shadows: Shadows
+    document: LimitsDocument
+    shadow_rules: ShadowRules
     tier: str
     kind: str
 
-    def holds(self, window: str) -> bool:
-        """Whether a window is only tried."""
+    def includes(self, window: str) -> bool:
+        """Whether a window is in shadow mode."""
         return (
-            self.organization.shadow
-            or Shadows(self.organization.shadow_rules).cover(self.kind, window)
-            or (not self._overridden(window) and self._tried(window))
+            self.document.shadow
+            or ShadowRules(self.document.shadow_rules).matches(self.kind, window)
+            or (not self._is_overridden(window) and self._is_shadowed(window))
         )
 
-    def _tried(self, window: str) -> bool:
-        return self.shadows.cover(self.tier, self.kind, window)
+    def _is_shadowed(self, window: str) -> bool:
+        return self.shadow_rules.matches(self.tier, self.kind, window)
 
-    def _overridden(self, window: str) -> bool:
-        """A burst is that of the minute."""
-        own = self.organization.overrides.get(self.kind, {})
-        return ("minute" if window == "burst" else window) in own
+    def _is_overridden(self, window: str) -> bool:
+        """A burst belongs to the minute."""
+        overrides = self.document.overrides.get(self.kind, {})
+        return ("minute" if window == "burst" else window) in overrides
 
 
-def _tier_rates(tier: str, category: Category, percent: int) -> Rates:
-    rate, share = TIERS[tier], SHARES[category] * percent / 100
+def _tier_rates(tier: str, category: LimitCategory, percent: int) -> Rates:
+    rate, share = TIERS[tier], CATEGORY_SHARE[category] * percent / 100
     return {"minute": _part(rate.per_minute, share), "hour": _part(rate.per_hour, share)}
 
 
@@ -244,24 +249,45 @@ def _with_burst(rates: Rates) -> Rates:
     return {"burst": -(-rates["minute"] * BURST_FACTOR // BURSTS_IN_A_MINUTE), **rates}
 
 
+def _table_windows(rates: Rates, category: LimitCategory, shadow_rules: ShadowRules) -> Windows:
+    """The windows for limits that no organization changes."""
+    shadow = _ShadowMode(DEFAULT_LIMITS, shadow_rules, "", category)
+    return _windows(rates, DEFAULT_LIMITS, shadow)
+
+
 def _windows(
-    rates: Rates, organization: OrganizationLimits, trial: _Trial, prefix: str = ""
+    rates: Rates, document: LimitsDocument, shadow: _ShadowMode, prefix: str = ""
 ) -> Windows:
     """The windows for limits by period, on the organization's calendar."""
-    zone = zone_of(organization)
+    zone = zone_of(document)
     return Windows(
-        Window(f"{prefix}{name}", PERIODS[name], limit, zone, trial.holds(name))
+        Window(f"{prefix}{name}", PERIODS[name], limit, zone, shadow.includes(name))
         for name, limit in rates.items()
     )
 
 
-def zone_of(organization: OrganizationLimits) -> tzinfo:
-    """Its time zone; UTC if this machine does not know it."""
+def zone_of(document: LimitsDocument) -> tzinfo:
+    """The time zone of an organization; UTC if this machine does not know it."""
     try:
-        return ZoneInfo(organization.time_zone)
+        return ZoneInfo(document.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
 
 
 def _part(rate: int, share: Fraction) -> int:
     return min(LARGEST_LIMIT, max(1, int(rate * share)))
+
+
+def _check_complete() -> None:
+    """Compares the table with the categories of the contract.
+
+    Raises:
+        RuntimeError: if a category has no rule, or a rule no category.
+    """
+    ruled = {*CATEGORY_SHARE, *PER_ADDRESS, LimitCategory.PASSWORD_RESET}
+    ruled |= {*MAILS, LimitCategory.MAIL_ORGANIZATION}
+    if ruled != set(LIMITED):
+        raise RuntimeError(f"limit categories and rules differ: {sorted(ruled ^ set(LIMITED))}")
+
+
+_check_complete()

@@ -1,32 +1,32 @@
-"""The one place where counts are changed: a function that runs inside Valkey.
+"""The one place where counts are changed: a script that runs inside Valkey.
 
-It decides a whole batch of questions in one call, one after the other. Each is
+It decides a whole batch of requests in one call, one after the other. Each is
 charged to all of its windows, or to none if one of them refuses. A budget is a
 string with a record for each window: the period, then
 
-    of a window that drips: when it will be empty, in microseconds, and nothing else
-    of one with a log: the last charge that counts, what the charges of its length add
-        up to, and nothing else; both are found again by the log at each decision
-    of any other: the start of its span, what was charged in it, and in the span before
+    of a burst (GCRA): its theoretical arrival time, in microseconds, at which it is empty
+    of a sliding window log: the last charge that counts, and the sum of the charges in the
+        window; both are computed from the log at each decision
+    of any other: the start of its span, what was charged in it, and in the previous span
 
-Before the records of a budget of which a window has a log stand a zero, the number of
-charges in the log (1 byte), and of each its time in milliseconds (6) and its amount (2).
+A budget with a log begins with a zero, the number of charges in the log (1 byte), and for
+each of them its time in milliseconds (6) and its amount (2); the records follow.
 """
 
 REFUSED, ADMITTED, OVER_A_SHADOW = 0, 1, 2
 
 CHARGE = """
--- KEYS: the budgets of all questions, in their order.
--- ARGV: now in milliseconds, then each question, packed:
---   the number of its budgets (2 bytes), and for each of them: when it may be forgotten (8),
---   number of windows (1), and for each of them: period (1), algorithm (1), 1 for a shadow (1),
---   limit (8), start of the span (8), its length (8), what is asked for (8), and what is
---   charged (8): less, if another window of the question charges the same count.
---   Limits and amounts of a drip are microseconds: what dripping takes.
--- Returns for each question 1 if it is admitted and each of its budgets, the records of the
---   windows as they are now; or 2 if it is admitted but more than a shadow has left, or 0 if it
---   is refused, and the budgets as they were before.
-local DRIPS, SLIDES, LOG = 0, 1, 3
+-- KEYS: the budgets of all requests, in their order.
+-- ARGV: now in milliseconds, then each request, packed:
+--   the number of its budgets (2 bytes), and for each of them: when it may expire (8),
+--   number of windows (1), and for each of them: period (1), algorithm (1), 1 in shadow mode
+--   (1), limit (8), start of the span (8), its length (8), what is asked for (8), and what is
+--   charged (8): less, if another window of the request charges the same count.
+--   Limits and amounts of a burst are microseconds: the time in which they drain.
+-- Returns for each request 1 if it is admitted and for each of its budgets the records of the
+--   windows after the charge; or 2 if it is admitted but a window in shadow mode would have
+--   refused it, or 0 if it is refused, and the records before the charge.
+local GCRA, SLIDING_WINDOW, SLIDING_WINDOW_LOG = 0, 1, 3
 local HIGHEST = 4294967295
 local RECORD, WINDOW = 'BI8I4I4', 'BBBI8I8I8I8I8'
 local RECORD_BYTES, WINDOW_FIELDS = 17, 8
@@ -48,12 +48,12 @@ local function format(known, each, number)
   return found
 end
 
--- Callers of a tier ask alike; what they ask is unpacked once.
-local questions = {}
-local function question_of(packed)
-  local question = questions[packed]
-  if question then return question end
-  question = {}
+-- The requests of a tier's callers are alike, and unpacked once.
+local requests = {}
+local function unpacked_request(packed)
+  local request = requests[packed]
+  if request then return request end
+  request = {}
   local number, position = unpack_fields('<H', packed)
   for i = 1, number do
     local expires, windows
@@ -61,10 +61,10 @@ local function question_of(packed)
     local budget = {unpack_fields(format(windows_of, WINDOW, windows), packed, position)}
     position = budget[#budget]
     budget.expires, budget.windows = expires, windows
-    question[i] = budget
+    request[i] = budget
   end
-  questions[packed] = question
-  return question
+  requests[packed] = request
+  return request
 end
 
 local values = {}
@@ -85,7 +85,7 @@ local function read_log(value)
   return log, records
 end
 
--- What is not a budget of ours counts as none.
+-- What is not a budget of ours is ignored.
 local function read_count(value)
   local log, at = read_log(value)
   local number = (#value - at + 1) / RECORD_BYTES
@@ -95,8 +95,8 @@ local function read_count(value)
   return count
 end
 
--- Each budget is read once and written once, however many questions share it: four fields a
--- record, in the order in which they lie in Valkey.
+-- Each budget is read once and written once, however many requests share it: four fields a
+-- record, in the order in which they are stored.
 local counts = {}
 local function counts_of(index, expires)
   local found = counts[KEYS[index]]
@@ -110,7 +110,7 @@ local function counts_of(index, expires)
   return found
 end
 
--- Where the record of a period begins that is not where the windows' order has it.
+-- The index of the record of a period, if it is not at the index of its window.
 local function place(count, period)
   for i = 1, 4 * count.number, 4 do
     if count[i] == period then
@@ -124,9 +124,9 @@ local function place(count, period)
   return i
 end
 
--- A clock may be a little behind that of another process, so a time that lies a little
--- ahead is believed; one that lies far ahead is not, for it would lock the caller out.
-local function drip(count, i, limit)
+-- The clock of another process may be a little ahead, so a time a little in the future is
+-- valid; one in the far future is not, for it would lock the caller out.
+local function arrival_time(count, i, limit)
   local at = count[i + 1]
   if at < now_us or at > now_us + 2 * limit then
     count[i + 1] = now_us
@@ -138,17 +138,17 @@ end
 local function slide(count, i, algorithm, start, length)
   local at = count[i + 1]
   if at == start + length then return end
-  local follows = algorithm == SLIDES and at == start - length
+  local follows = algorithm == SLIDING_WINDOW and at == start - length
   count[i + 3] = follows and count[i + 2] or 0
   count[i + 1], count[i + 2] = start, 0
-  -- What lasts for as long as its spans does so for longer in the next one.
+  -- The count expires later in the next span.
   count.renewed = true
 end
 
--- Charges count for as long as the window is, to the millisecond; one that lies further ahead
--- than that was dated by a wrong clock. The record gets the charge with whose end the same
--- request fits if it does not fit now, else the last one. Where nothing is allowed, nothing fits
--- after any time; that is asked again when the window is over.
+-- A charge counts for the length of the window, to the millisecond; one that is further in the
+-- future than that has the time of a wrong clock. The record gets the charge after whose end the
+-- same request fits if it does not fit now, else the last one. With a limit of 0 nothing ever
+-- fits; the record gets the present moment then.
 local function look_back(count, i, length, asked, limit)
   local log = count.log or {}
   local used, last = 0, limit > 0 and now - length or now
@@ -171,9 +171,9 @@ local function look_back(count, i, length, asked, limit)
   return fits
 end
 
--- Adds a charge to a log, in the order of time, and drops those that count no longer.
-local function note(count, amount, length)
-  local kept, noted = {}, false
+-- Adds a charge to a log, in the order of time, and removes those that count no longer.
+local function add_to_log(count, amount, length)
+  local kept, added = {}, false
   local function keep(at, charged)
     if kept[#kept - 1] == at then
       charged = charged + kept[#kept]
@@ -184,21 +184,21 @@ local function note(count, amount, length)
   local log = count.log or {}
   for c = 1, #log, 2 do
     if log[c] > now - length and log[c] <= now + length then
-      if not noted and log[c] > now then
+      if not added and log[c] > now then
         keep(now, amount)
-        noted = true
+        added = true
       end
       keep(log[c], log[c + 1])
     end
   end
-  if not noted then keep(now, amount) end
+  if not added then keep(now, amount) end
   count.log = {unpack(kept, math.max(1, #kept - 2 * CHARGES + 1))}
   count.expires, count.renewed = math.max(count.expires, now + length), true
 end
 
--- Brings the counts of a budget up to the present; gives whether a window refuses, and
--- whether a shadow would. Whole numbers only: the span before counts by the part of it that
--- is not over.
+-- Brings the counts of a budget up to the present; returns whether a window refuses, and
+-- whether one in shadow mode would. Whole numbers only: the previous span counts by its part
+-- in the window.
 local function examine(budget, count)
   local refused, shadowed = false, false
   local i = 1
@@ -207,9 +207,9 @@ local function examine(budget, count)
     local at = i
     if count[at] ~= period then at = place(count, period) end
     local fits
-    if budget[w + 1] == DRIPS then
-      fits = drip(count, at, limit) - now_us + asked <= limit
-    elseif budget[w + 1] == LOG then
+    if budget[w + 1] == GCRA then
+      fits = arrival_time(count, at, limit) - now_us + asked <= limit
+    elseif budget[w + 1] == SLIDING_WINDOW_LOG then
       fits = look_back(count, at, budget[w + 5], asked, limit)
     else
       local start, length = budget[w + 4], budget[w + 5]
@@ -229,20 +229,20 @@ local function examine(budget, count)
   return refused, shadowed
 end
 
--- A shadow lets more pass than its limit, so it stops at the brim.
+-- Shadow mode admits more than the limit, so a count stops at the capacity.
 local function charge(budget, count)
-  local i, noted, length = 1, 0, 0
+  local i, logged, length = 1, 0, 0
   for w = 1, WINDOW_FIELDS * budget.windows, WINDOW_FIELDS do
     local amount = budget[w + 7]
     if amount > 0 then
       local at = i
       if count[at] ~= budget[w] then at = place(count, budget[w]) end
-      if budget[w + 1] == DRIPS then
-        local brim = now_us + budget[w + 3]
-        count[at + 1] = math.min(count[at + 1] + amount, math.max(count[at + 1], brim))
-      elseif budget[w + 1] == LOG then
+      if budget[w + 1] == GCRA then
+        local capacity = now_us + budget[w + 3]
+        count[at + 1] = math.min(count[at + 1] + amount, math.max(count[at + 1], capacity))
+      elseif budget[w + 1] == SLIDING_WINDOW_LOG then
         count[at + 1], count[at + 2] = now, math.min(count[at + 2] + amount, HIGHEST)
-        noted, length = math.max(noted, amount), math.max(length, budget[w + 5])
+        logged, length = math.max(logged, amount), math.max(length, budget[w + 5])
       else
         count[at + 2] = math.min(count[at + 2] + amount, HIGHEST)
       end
@@ -250,7 +250,7 @@ local function charge(budget, count)
     end
     i = i + 4
   end
-  if noted > 0 then note(count, noted, length) end
+  if logged > 0 then add_to_log(count, logged, length) end
 end
 
 local function packed_records(count)
@@ -266,7 +266,7 @@ local function packed(count)
 end
 
 -- The records of the windows alone, in their order.
-local function told(budget, count)
+local function window_records(budget, count)
   if not count.scattered and count.number == budget.windows then return packed_records(count) end
   local records = {}
   for w = 1, WINDOW_FIELDS * budget.windows, WINDOW_FIELDS do
@@ -277,32 +277,32 @@ local function told(budget, count)
 end
 
 local answers, number_of_answers, next_key = {}, 0, 1
-local function tell(question)
-  for b = 1, #question do
+local function add_answers(request)
+  for b = 1, #request do
     local count = counts[KEYS[next_key + b - 1]]
-    answers[number_of_answers + b] = told(question[b], count)
+    answers[number_of_answers + b] = window_records(request[b], count)
   end
 end
 
-local function decide(question)
+local function decide(request)
   local refused, shadowed = false, false
-  for b = 1, #question do
-    local budget = question[b]
+  for b = 1, #request do
+    local budget = request[b]
     local no, maybe = examine(budget, counts_of(next_key + b - 1, budget.expires))
     refused, shadowed = refused or no, shadowed or maybe
   end
   local verdict = refused and 0 or shadowed and 2 or 1
   number_of_answers = number_of_answers + 1
   answers[number_of_answers] = verdict
-  if verdict == 2 then tell(question) end
+  if verdict == 2 then add_answers(request) end
   if verdict > 0 then
-    for b = 1, #question do charge(question[b], counts[KEYS[next_key + b - 1]]) end
+    for b = 1, #request do charge(request[b], counts[KEYS[next_key + b - 1]]) end
   end
-  if verdict < 2 then tell(question) end
-  next_key, number_of_answers = next_key + #question, number_of_answers + #question
+  if verdict < 2 then add_answers(request) end
+  next_key, number_of_answers = next_key + #request, number_of_answers + #request
 end
 
-for i = 2, #ARGV do decide(question_of(ARGV[i])) end
+for i = 2, #ARGV do decide(unpacked_request(ARGV[i])) end
 
 for key, count in pairs(counts) do
   if count.charged then

@@ -1,4 +1,4 @@
-"""Answers questions in batches: from memory where a refusal still holds, else from the counts."""
+"""Answers requests in batches: by a refusal that is still certain, else by the counts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from grpc import StatusCode
 
 from edge.ratelimit.counters import Counted, Counters
 from edge.ratelimit.decision import Counts, after_charge, before_charge
-from edge.ratelimit.metrics import Batch
-from edge.ratelimit.policy import Doubt, Limits
-from edge.ratelimit.question import BadQuestionError, Question, Questions, Refusal
+from edge.ratelimit.metrics import BatchMetrics
+from edge.ratelimit.policy import DescriptorWarning, Limits
+from edge.ratelimit.request import InvalidRequestError, LimitRequest, Refusal, RequestParser
 from edge.ratelimit.script import ADMITTED, REFUSED
-from edge.ratelimit.shadows import NO_SHADOWS, Shadows
+from edge.ratelimit.shadow_mode import NO_SHADOW_RULES, ShadowRules
 from edge.ratelimit.windows import milliseconds
 from portico_kit.clock import Clock
 
@@ -24,7 +24,7 @@ log = structlog.get_logger("ratelimit")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A call that ends with a status instead of an answer."""
+    """The gRPC status of a call that fails."""
 
     code: StatusCode
     message: str
@@ -32,10 +32,10 @@ class Failure:
 
 UNAVAILABLE = Failure(StatusCode.UNAVAILABLE, "the limits cannot be read")
 MALFORMED = Failure(StatusCode.INVALID_ARGUMENT, "the message cannot be read")
-SURPRISE = Failure(StatusCode.INTERNAL, "internal error")
+INTERNAL = Failure(StatusCode.INTERNAL, "internal error")
 
 Answer = bytes | Failure
-# From the requests of a batch to an answer for each, serialized both.
+# From the serialized requests of a batch to an answer for each.
 Service = Callable[[Sequence[bytes]], Sequence[Answer]]
 
 
@@ -46,20 +46,20 @@ class RateLimitService:
         self,
         counters: Counters,
         clock: Clock,
-        shadows: Shadows = NO_SHADOWS,
+        shadow_rules: ShadowRules = NO_SHADOW_RULES,
         clustered: bool = False,
     ) -> None:
-        """Begins with the limits of the table alone.
+        """Starts with the limits of the table alone.
 
         Args:
-            counters: where it counts.
+            counters: of all windows.
             clock: the time.
-            shadows: rules of the table that are only tried.
-            clustered: whether counters are on a cluster.
+            shadow_rules: rules of the table in shadow mode.
+            clustered: whether the counters are on a cluster.
         """
         self._counters, self._clock = counters, clock
-        self._shadows, self._clustered = shadows, clustered
-        self._doubts_told: set[Doubt] = set()
+        self._shadow_rules, self._clustered = shadow_rules, clustered
+        self._warned: set[DescriptorWarning] = set()
         self.adopt({})
 
     def adopt(self, limits: Limits) -> None:
@@ -68,100 +68,108 @@ class RateLimitService:
         self.forget_refusals()
 
     def forget_refusals(self) -> None:
-        """Asks for every question again: Valkey may come back empty, or limits have changed."""
-        self._questions = Questions(self._limits, self._shadows, self._tell_doubt, self._clustered)
+        """Decides every request by the counts again: they may be gone, or limits have changed."""
+        self._parser = RequestParser(
+            self._limits, self._shadow_rules, self._warn_once, self._clustered
+        )
 
-    def answer(self, requests: Sequence[bytes]) -> list[Answer]:
+    def answer(self, serialized: Sequence[bytes]) -> list[Answer]:
         """Answers each request. Those that need the counts share one round trip."""
-        now, batch = milliseconds(self._clock()), Batch()
-        answers: list[Answer] = [UNAVAILABLE] * len(requests)
-        asked: list[tuple[int, Question]] = []
-        for index, request in enumerate(requests):
-            found = self._understand(request, now)
-            if isinstance(found, Failure):
-                answers[index] = found
-            elif refusal := _repeated(found, now, batch):
+        now, metrics = milliseconds(self._clock()), BatchMetrics()
+        answers: list[Answer] = [UNAVAILABLE] * len(serialized)
+        undecided: list[tuple[int, LimitRequest]] = []
+        for index, each in enumerate(serialized):
+            request = self._parse(each, now)
+            if isinstance(request, Failure):
+                answers[index] = request
+            elif refusal := _refuse_again(request, now, metrics):
                 answers[index] = refusal
             else:
-                asked.append((index, found))
-        if asked:
-            decided = self._decide([question for _, question in asked], now, batch)
-            for (index, _), answer in zip(asked, decided, strict=True):
+                undecided.append((index, request))
+        if undecided:
+            decided = self._decide([request for _, request in undecided], now, metrics)
+            for (index, _), answer in zip(undecided, decided, strict=True):
                 answers[index] = answer
-        batch.count()
+        metrics.publish()
         return answers
 
-    def _understand(self, request: bytes, now: int) -> Question | Failure:
-        """Reads a request. What is wrong with it, and any bug that it meets, is its own answer:
-        the batch holds the requests of others."""
+    def _parse(self, serialized: bytes, now: int) -> LimitRequest | Failure:
+        """Parses a request. Whatever is wrong with it, a bug of ours included, fails only this
+        one: the batch has the requests of others."""
         try:
-            question = self._questions.read(request)
-            question.shaped(now)
-        except BadQuestionError as error:
+            request = self._parser.parse(serialized)
+            request.plan_at(now)
+        except InvalidRequestError as error:
             return Failure(StatusCode.INVALID_ARGUMENT, str(error))
         except DecodeError:
             return MALFORMED
         except Exception:
             log.exception("unexpected")
-            return SURPRISE
-        return question
+            return INTERNAL
+        return request
 
-    def _decide(self, questions: Sequence[Question], now: int, batch: Batch) -> Sequence[Answer]:
-        counted = self._counters.charge(questions, now)
+    def _decide(
+        self, requests: Sequence[LimitRequest], now: int, metrics: BatchMetrics
+    ) -> Sequence[Answer]:
+        counted = self._counters.charge(requests, now)
         if None in counted:
             # Valkey may come back empty.
             self.forget_refusals()
         return [
-            _answer(question, found, now, batch)
-            for question, found in zip(questions, counted, strict=True)
+            _answer(request, found, now, metrics)
+            for request, found in zip(requests, counted, strict=True)
         ]
 
-    def _tell_doubt(self, doubt: Doubt) -> None:
-        """Logs each kind of doubt once: it is a mistake in a gateway, not in a request."""
-        if doubt not in self._doubts_told:
-            self._doubts_told.add(doubt)
-            log.warning("unclear_descriptor", doubt=doubt.value)
+    def _warn_once(self, warning: DescriptorWarning) -> None:
+        """Logs each warning once: it is about the configuration of a gateway, not a request."""
+        if warning not in self._warned:
+            self._warned.add(warning)
+            log.warning("unclear_descriptor", warning=warning.value)
 
 
-def _answer(question: Question, counted: Counted | None, now: int, batch: Batch) -> Answer:
+def _answer(
+    request: LimitRequest, counted: Counted | None, now: int, metrics: BatchMetrics
+) -> Answer:
     try:
-        return _render(question, counted, now, batch)
+        return _render(request, counted, now, metrics)
     except Exception:
         log.exception("unexpected")
-        return SURPRISE
+        return INTERNAL
 
 
-def _render(question: Question, counted: Counted | None, now: int, batch: Batch) -> Answer:
+def _render(
+    request: LimitRequest, counted: Counted | None, now: int, metrics: BatchMetrics
+) -> Answer:
     if counted is None:
-        batch.unavailable(question)
+        metrics.unavailable(request)
         return UNAVAILABLE
     verdict, counts = counted
     if verdict == REFUSED:
-        return _refuse(question, counts, now, batch)
-    shape = question.shape
+        return _refuse(request, counts, now, metrics)
+    plan = request.plan
     if verdict == ADMITTED:
-        standings = after_charge(shape.windows, counts, now)
+        states = after_charge(plan.windows, counts, now)
     else:
-        standings = before_charge(shape.windows, counts, now, charged=True)
-    batch.decided(question, True, standings)
-    return shape.told.reply(now, True, standings)
+        states = before_charge(plan.windows, counts, now, charged=True)
+    metrics.decided(request, True, states)
+    return plan.template.render(now, True, states)
 
 
-def _refuse(question: Question, counts: Counts, now: int, batch: Batch) -> bytes:
+def _refuse(request: LimitRequest, counts: Counts, now: int, metrics: BatchMetrics) -> bytes:
     """Refuses, and remembers it for as long as that is certain."""
-    shape = question.shape
-    standings = before_charge(shape.windows, counts, now, charged=False)
-    flags = zip(shape.windows, standings.resets, standings.over, strict=True)
+    plan = request.plan
+    states = before_charge(plan.windows, counts, now, charged=False)
+    flags = zip(plan.windows, states.resets_ms, states.over, strict=True)
     wait = max(reset for window, reset, over in flags if over and not window.shadow)
-    # The counts say nothing of spans that have not begun.
-    question.refusal = Refusal(counts, now, min(now + wait, shape.good.stop))
-    batch.decided(question, False, standings)
-    return shape.told.reply(now, False, standings)
+    # The counts say nothing of spans that have not started.
+    request.refusal = Refusal(counts, now, min(now + wait, plan.valid.stop))
+    metrics.decided(request, False, states)
+    return plan.template.render(now, False, states)
 
 
-def _repeated(question: Question, now: int, batch: Batch) -> bytes | None:
-    """The refusal that the question would meet again, without asking."""
-    refusal = question.refusal
-    if refusal is None or not refusal.since <= now < refusal.until:
+def _refuse_again(request: LimitRequest, now: int, metrics: BatchMetrics) -> bytes | None:
+    """The refusal that the counts would lead to again, if that is certain."""
+    refusal = request.refusal
+    if refusal is None or not refusal.since_ms <= now < refusal.until_ms:
         return None
-    return _refuse(question, refusal.counts, now, batch)
+    return _refuse(request, refusal.counts, now, metrics)

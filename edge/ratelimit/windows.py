@@ -1,4 +1,4 @@
-"""Windows: stretches of time in which only so much is admitted. Times are Unix milliseconds."""
+"""Windows: periods of time with a limit. Times are Unix milliseconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import IntEnum
 
 
 class Period(IntEnum):
-    """How long a window is. The numbers stand in Valkey and never change their meaning."""
+    """How long a window is. The numbers are stored in Valkey and keep their meaning."""
 
     BURST = 1
     SECOND = 2
@@ -23,22 +23,23 @@ class Period(IntEnum):
 class Algorithm(IntEnum):
     """How a window counts. The numbers are known to the script."""
 
-    # A bucket that drips (GCRA): as much as the limit at once, then steadily.
-    DRIPS = 0
-    # The count of the span before fades away over the running one.
-    SLIDES = 1
-    # A stretch of the calendar, counted anew from each start.
-    CALENDAR = 2
-    # The time of each charge is kept (sliding window log): exact at every moment.
-    LOG = 3
+    # Generic cell rate algorithm (a leaky bucket): the limit at once, then at a steady rate.
+    GCRA = 0
+    # Sliding window counter: the count of the previous span is weighted by the part of it
+    # that is still in the window.
+    SLIDING_WINDOW = 1
+    # Fixed window of the calendar, counted from 0 at each start.
+    CALENDAR_WINDOW = 2
+    # Sliding window log: keeps the time of each charge, exact at every moment.
+    SLIDING_WINDOW_LOG = 3
 
 
 BURST_SECONDS = 10
 SLIDING_SECONDS = {Period.SECOND: 1, Period.MINUTE: 60, Period.HOUR: 3600}
-# Up to this limit a sliding window keeps the time of each charge. Two counts know a charge's
-# time only by its span, which costs a caller up to one request a span: one of many is
-# little, one of one is all.
-LOGGED_LIMIT = 20
+# The largest limit of a sliding window that keeps the time of each charge. Two counts know
+# the time of a charge only by its span, which costs a caller up to one request a span: too
+# much of a small limit.
+MAX_LOGGED_LIMIT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,11 @@ class Window:
     """A limit for a period.
 
     Attributes:
-        name: what callers see in the RateLimit headers.
+        name: as in the RateLimit headers.
+        period: how long it is.
         limit: how much may be charged in the period.
-        zone: whose calendar holds for days, weeks, months and years.
-        shadow: counted and reported, but nothing is refused for it.
+        zone: the time zone in which days, weeks, months and years start.
+        shadow: whether it is only counted and reported, and refuses nothing.
     """
 
     name: str
@@ -62,22 +64,26 @@ class Window:
     def algorithm(self) -> Algorithm:
         """How it counts."""
         if self.period is Period.BURST:
-            return Algorithm.DRIPS
+            return Algorithm.GCRA
         if self.period not in SLIDING_SECONDS:
-            return Algorithm.CALENDAR
-        return Algorithm.LOG if self.limit <= LOGGED_LIMIT else Algorithm.SLIDES
+            return Algorithm.CALENDAR_WINDOW
+        return (
+            Algorithm.SLIDING_WINDOW_LOG
+            if self.limit <= MAX_LOGGED_LIMIT
+            else Algorithm.SLIDING_WINDOW
+        )
 
     @property
-    def interval(self) -> int:
-        """Microseconds in which a burst drips by one, rounded up: never more than the limit."""
+    def interval_us(self) -> int:
+        """The emission interval of a burst (GCRA), rounded up: its limit is never exceeded."""
         return -(-BURST_SECONDS * 1_000_000 // self.limit)
 
 
 class Windows(tuple[Window, ...]):
     """The windows that are counted under one key.
 
-    Two of them are equal only if they are the same: callers of a tier share theirs,
-    and to compare what is in them would cost more than the decision.
+    Equality is identity: callers of a tier share one object, and a comparison of the
+    contents would cost more than the decision.
     """
 
     __slots__ = ()
@@ -92,14 +98,14 @@ class Windows(tuple[Window, ...]):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The piece of a window's timeline in which a moment lies."""
+    """A window from one of its starts to the next."""
 
     start: int
     length: int
 
     @property
     def end(self) -> int:
-        """Where the next span starts."""
+        """When the next span starts."""
         return self.start + self.length
 
 
@@ -109,16 +115,16 @@ def milliseconds(moment: datetime) -> int:
 
 
 def span_at(window: Window, now: int) -> Span:
-    """The span of a window that holds the moment; spans follow each other without a gap."""
-    if window.algorithm is Algorithm.CALENDAR:
+    """The span of a window that contains a moment; spans follow each other without a gap."""
+    if window.algorithm is Algorithm.CALENDAR_WINDOW:
         return _calendar_span(window.period, window.zone, now)
     length = SLIDING_SECONDS.get(window.period, BURST_SECONDS) * 1000
-    if window.algorithm is Algorithm.LOG:
-        return Span(0, length)  # it has no spans: the last minute is the last minute
+    if window.algorithm is Algorithm.SLIDING_WINDOW_LOG:
+        return Span(0, length)  # it has no spans: it always ends at the present moment
     return Span(now // length * length, length)
 
 
-# The running span of each calendar: it changes once a day, and is asked for at each request.
+# The current span by period and zone: read by each request, changed once a day at most.
 _calendar: dict[tuple[Period, tzinfo], Span] = {}
 
 
@@ -130,7 +136,7 @@ def _calendar_span(period: Period, zone: tzinfo, now: int) -> Span:
 
 
 def _find_calendar_span(period: Period, zone: tzinfo, now: int) -> Span:
-    """From midnight to midnight on the clocks of the zone, however long that takes."""
+    """From midnight to midnight in the zone, also when its clocks are changed meanwhile."""
     day = datetime.fromtimestamp(now / 1000, zone).replace(tzinfo=None)
     start = day.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if period is Period.DAY:
@@ -149,19 +155,25 @@ def _find_calendar_span(period: Period, zone: tzinfo, now: int) -> Span:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RunningWindow:
-    """A window while one of its spans runs, and what a question asks of it.
+class ActiveWindow:
+    """A window in its current span, with the cost of a request.
 
-    What is looked at in each decision is found out once.
+    What each decision uses is computed once.
 
     Attributes:
-        asked: the cost of the question.
+        name: as in the RateLimit headers.
+        period: how long it is.
+        algorithm: how it counts.
+        limit: how much may be charged in the period.
+        shadow: whether it refuses nothing.
+        asked: the cost of the request.
         start: of the span.
-        length: of the span, in milliseconds.
-        drips: whether it is a burst.
-        interval: microseconds in which a burst drips by one; 1 for other windows.
-        brim: the limit; of a burst, how long a full one drips, in microseconds.
-        divisor: the limit, or 1 if nothing is allowed: what is left is a part of it.
+        length: of the span.
+        is_gcra: whether it is a burst, whose counts are microseconds.
+        interval: the emission interval of a burst, in microseconds; 1 for other windows.
+        capacity: the limit; of a burst, the time that a full one takes to drain, in
+            microseconds.
+        divisor: the limit, or 1 if that is 0, for the share that remains.
     """
 
     name: str
@@ -172,23 +184,23 @@ class RunningWindow:
     asked: int
     start: int
     length: int
-    drips: bool
+    is_gcra: bool
     interval: int
-    brim: int
+    capacity: int
     divisor: int
 
     @property
     def end(self) -> int:
-        """Where the next span starts."""
+        """When the next span starts."""
         return self.start + self.length
 
 
-def running(window: Window, asked: int, now: int) -> RunningWindow:
-    """A window in the span that holds the moment."""
+def activate(window: Window, asked: int, now: int) -> ActiveWindow:
+    """A window in the span that contains a moment, for a request of this cost."""
     span = span_at(window, now)
-    drips = window.algorithm is Algorithm.DRIPS
-    interval = window.interval if drips else 1
-    return RunningWindow(
+    is_gcra = window.algorithm is Algorithm.GCRA
+    interval = window.interval_us if is_gcra else 1
+    return ActiveWindow(
         name=window.name,
         period=window.period,
         algorithm=window.algorithm,
@@ -197,8 +209,8 @@ def running(window: Window, asked: int, now: int) -> RunningWindow:
         asked=asked,
         start=span.start,
         length=span.length,
-        drips=drips,
+        is_gcra=is_gcra,
         interval=interval,
-        brim=window.limit * interval,
+        capacity=window.limit * interval,
         divisor=max(1, window.limit),
     )

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_contract.methods import Method, as_json, redacted
 from portico_kit.credentials import ANONYMOUS, Grant, Person, Principal
 from portico_kit.errors import (
+    BoundToProjectsError,
     EtagMismatchError,
     NotFoundError,
     PermissionDeniedError,
@@ -73,6 +74,9 @@ class Call:
     grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     # What the credential narrows all permissions to; None if it narrows nothing.
     scopes: frozenset[str] | None = None
+    # The projects that the credential is bound to, None if to none; see `project_ids`.
+    binding: frozenset[UUID] | None = None
+    binding_respected: bool = False
     open_db: Callable[[], AsyncSession] = field(init=False, repr=False)
     opened_db: AsyncSession | None = field(default=None, repr=False)
     reply_metadata: dict[str, str] = field(default_factory=dict)
@@ -102,6 +106,26 @@ class Call:
         self.account = grant.account
         self.scopes = grant.scopes
         self.grants = grant.effective_permissions
+        self.binding = grant.project_ids
+
+    @property
+    def project_ids(self) -> frozenset[UUID] | None:
+        """The projects that the caller is confined to; None for all of an organization's.
+
+        Each method that a bound credential can call asks, and keeps to the answer; an
+        answer from one that did not is refused; see `AuthorizationCheck`.
+        """
+        self.binding_respected = True
+        return self.binding
+
+    def require_unbound(self) -> None:
+        """Lets through only who is confined to no projects.
+
+        Raises:
+            BoundToProjectsError: if the credential is bound to some.
+        """
+        if self.project_ids is not None:
+            raise BoundToProjectsError
 
     @property
     def user_id(self) -> UUID:
@@ -150,8 +174,7 @@ class Call:
         """Holds the method's permission against the caller's rights in an organization.
 
         Each method with a permission calls it once it knows the organization
-        that owns the resource; the access interceptor refuses an answer from
-        one that did not.
+        that owns the resource; an answer of one that did not is refused.
 
         Raises:
             NotFoundError: if the organization does not exist for the caller.

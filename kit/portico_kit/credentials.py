@@ -95,6 +95,9 @@ class Grant:
         scopes: the permissions that the credential passes on; None for all that the
             principal has.
         networks: the networks in CIDR notation that it may be used from; empty for all.
+        project_ids: the projects that the credential is bound to: of what belongs to a
+            project, all else does not exist for the caller. None if it is bound to none; an
+            empty set is bound, and sees nothing.
     """
 
     principal: Principal
@@ -102,6 +105,7 @@ class Grant:
     account: Person | None = None
     scopes: frozenset[str] | None = None
     networks: tuple[str, ...] = ()
+    project_ids: frozenset[UUID] | None = None
 
     @property
     def acts_as_person(self) -> bool:

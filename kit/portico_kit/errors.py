@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
-from grpc import StatusCode
+from portico_kit.status import StatusCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,13 @@ class PermissionsExceededError(DomainError):
 
     code = StatusCode.PERMISSION_DENIED
     reason = "PERMISSIONS_EXCEEDED"
+
+
+class BoundToProjectsError(DomainError):
+    """The credential is bound to projects, and the request is about the whole organization."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "BOUND_TO_PROJECTS"
 
 
 class InvalidRequestError(DomainError):

@@ -87,7 +87,8 @@ class Cursors:
 
     def encode(self, position: list[str], binding: bytes) -> str:
         """The cursor for what follows `position`."""
-        body = json.dumps(position, separators=(",", ":")).encode()
+        # Not escaped: a name of 100 characters fits into a cursor of 1,000, whatever they are.
+        body = json.dumps(position, ensure_ascii=False, separators=(",", ":")).encode()
         return base64.urlsafe_b64encode(self._sign(body, binding) + body).decode().rstrip("=")
 
     def _decode(self, cursor: str, binding: bytes) -> list[str]:

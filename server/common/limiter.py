@@ -11,13 +11,15 @@ from uuid import UUID
 import grpc
 from envoy.extensions.common.ratelimit.v3 import ratelimit_pb2
 from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
-from grpc import StatusCode, aio
+from grpc import aio
 
+from portico_kit.edge_state.limit_categories import LimitCategory
 from portico_kit.errors import DomainError, UnavailableError
 from portico_kit.secrets import Secrets
+from portico_kit.status import StatusCode
 
 DOMAIN = "portico"
-TIMEOUT = 0.5  # seconds
+TIMEOUT_SECONDS = 0.5
 
 
 class RateLimitExceededError(DomainError):
@@ -42,7 +44,7 @@ class Limiter:
         self._stub = rls_pb2_grpc.RateLimitServiceStub(channel)
         self._secrets = secrets
 
-    async def charge_email(self, email: str, category: str) -> None:
+    async def charge_email(self, email: str, category: LimitCategory) -> None:
         """Charges one request to an address; the limiter sees only a keyed hash of it.
 
         Raises:
@@ -69,7 +71,7 @@ class Limiter:
         """
         payer = {"subject": str(holder)} if holder else {"address": address}
         with suppress(UnavailableError):
-            await self._charge([{"category": "credential", **payer}])
+            await self._charge([{"category": LimitCategory.CREDENTIAL, **payer}])
 
     async def charge_mail(
         self, recipient: str, kind: str, sender: str | None, organization: Payer | None
@@ -88,12 +90,12 @@ class Limiter:
                 counted could be one of a thousand, so it fails closed.
         """
         recipient_hash = self._hash(f"{kind}:{recipient}")
-        charged = [{"category": "mail_recipient", "email": recipient_hash}]
+        charged = [{"category": LimitCategory.MAIL_RECIPIENT, "email": recipient_hash}]
         if sender is not None:
-            charged.append({"category": "mail_sender", "subject": sender})
+            charged.append({"category": LimitCategory.MAIL_SENDER, "subject": sender})
         if organization is not None:
             named = {"organization": str(organization.id), "tier": organization.tier}
-            charged.append({"category": "mail_organization", **named})
+            charged.append({"category": LimitCategory.MAIL_ORGANIZATION, **named})
         await self._charge(charged)
 
     def _hash(self, text: str) -> str:
@@ -103,7 +105,7 @@ class Limiter:
         descriptors = [_descriptor(entries) for entries in charged]
         request = rls_pb2.RateLimitRequest(domain=DOMAIN, descriptors=descriptors)
         try:
-            answer = await self._stub.ShouldRateLimit(request, timeout=TIMEOUT)
+            answer = await self._stub.ShouldRateLimit(request, timeout=TIMEOUT_SECONDS)
         except grpc.RpcError as error:
             raise UnavailableError from error
         if answer.overall_code == rls_pb2.RateLimitResponse.OVER_LIMIT:

@@ -1,4 +1,4 @@
-"""An authorization service on a small core and real Valkey, with each engine."""
+"""An authorization service on a small core and real Valkey."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
 from edge.settings import AuthorizeSettings
-from tests.authorize.harness import INTERNAL_TOKEN, Edge, FakeCore, running_edge
+from tests.authorize.harness import Edge, running_edge
 from tests.stack import running_valkey
+from tests.support.fake_core import INTERNAL_TOKEN, FakeCore
 
 
 @pytest.fixture(scope="session")
@@ -30,12 +31,22 @@ async def valkey(valkey_url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def runtime_dir() -> Iterator[Path]:
-    """The folder of the sockets, anew for each test."""
+    """The folder of the sockets, a new one for each test."""
     with tempfile.TemporaryDirectory(prefix="portico-") as path:
         yield Path(path)
 
 
-@pytest.fixture(params=["pygrpc-native", "grpcio"])
+ENGINES = ("pygrpc-native", "grpcio")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What the gateway gets is tried with both engines, what is remembered with the default one."""
+    if "settings" in metafunc.fixturenames:
+        engines = ENGINES if metafunc.definition.path.name == "test_answers.py" else ENGINES[:1]
+        metafunc.parametrize("settings", engines, indirect=True)
+
+
+@pytest.fixture
 def settings(
     request: pytest.FixtureRequest, valkey_url: str, runtime_dir: Path
 ) -> AuthorizeSettings:

@@ -2,163 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
+from dataclasses import dataclass
 
 import grpc
 from envoy.service.auth.v3.attribute_context_pb2 import AttributeContext
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
-from google.protobuf.message import Message
-from portico.keys.v1.api_key_pb2 import ApiKey, ApiKeyLimits
-from portico.keys.v1.api_key_service_pb2 import (
-    ApiKeyVerification,
-    BatchVerifyApiKeysRequest,
-    BatchVerifyApiKeysResponse,
-    RecordApiKeyUsesRequest,
-    RecordApiKeyUsesResponse,
-    VerifyApiKeyResponse,
-)
 
 from edge.authorize.main import authorize
 from edge.settings import AuthorizeSettings
-from portico_kit.clock import moment, timestamp
-from portico_kit.ids import new_id
-from portico_kit.tokens import new_api_key
-from tests.ratelimit.harness import NOON, Clock
-
-INTERNAL_TOKEN = "the-secret-that-internal-callers-share"
+from tests.support.clocks import FakeClock
+from tests.support.fake_core import FakeCore, Key
+from tests.support.waiting import eventually
 
 HOME = "192.0.2.1"
 
-Context = grpc.aio.ServicerContext[Message, Message]
-
-
-@dataclass
-class Key:
-    """A key that the core knows."""
-
-    scopes: list[str] = field(default_factory=lambda: ["webhooks:read"])
-    limits: ApiKeyLimits | None = None
-    allowed_cidrs: list[str] = field(default_factory=list)
-    tier: str = "pro"
-    organization_id: str = field(default_factory=lambda: str(new_id()))
-    id: str = field(default_factory=lambda: str(new_id()))
-    secret: str = field(default_factory=lambda: new_api_key("test"))
-    expires_at: datetime = NOON + timedelta(minutes=5)
-
-
-class FakeCore:
-    """Verifies keys from memory. It listens on the core's socket between `start` and `stop`."""
-
-    def __init__(self, socket: Path) -> None:
-        self._socket = socket
-        self._server: grpc.aio.Server | None = None
-        self._keys: dict[str, Key] = {}
-        # How many secrets were asked about, and in how many calls.
-        self.asked = 0
-        self.calls = 0
-        # Cleared while the core shall not answer.
-        self.answers = asyncio.Event()
-        self.answers.set()
-        # How many seconds a look takes, by secret, as with a bcrypt hash.
-        self.pauses: dict[str, float] = {}
-        # What happens between the core's look and its answer.
-        self.after_look: Callable[[], Awaitable[None]] | None = None
-        self.used: Counter[str] = Counter()
-        self.last_used: dict[str, datetime] = {}
-        self.records = True
-        self._batches: set[str] = set()
-
-    def add(self, key: Key) -> Key:
-        self._keys[key.secret] = key
-        return key
-
-    def revoke(self, key: Key) -> None:
-        del self._keys[key.secret]
-
-    async def start(self) -> None:
-        self._server = grpc.aio.server()
-        verify = grpc.unary_unary_rpc_method_handler(
-            self._verify,
-            request_deserializer=BatchVerifyApiKeysRequest.FromString,
-            response_serializer=BatchVerifyApiKeysResponse.SerializeToString,
-        )
-        record = grpc.unary_unary_rpc_method_handler(
-            self._record,
-            request_deserializer=RecordApiKeyUsesRequest.FromString,
-            response_serializer=RecordApiKeyUsesResponse.SerializeToString,
-        )
-        handler = grpc.method_handlers_generic_handler(
-            "portico.keys.v1.ApiKeyService",
-            {"BatchVerifyApiKeys": verify, "RecordApiKeyUses": record},
-        )
-        self._server.add_generic_rpc_handlers((handler,))
-        self._server.add_insecure_port(f"unix:{self._socket}")
-        await self._server.start()
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            await self._server.stop(None)
-            self._server = None
-
-    async def _verify(
-        self, request: BatchVerifyApiKeysRequest, context: Context
-    ) -> BatchVerifyApiKeysResponse:
-        self.asked += len(request.secrets)
-        self.calls += 1
-        answers = [self._answer(secret) for secret in request.secrets]
-        await asyncio.sleep(max(self.pauses.get(secret, 0.0) for secret in request.secrets))
-        await self.answers.wait()
-        if self.after_look is not None:
-            await self.after_look()
-        presented = dict(context.invocation_metadata() or ()).get("authorization")
-        if presented != f"Bearer {INTERNAL_TOKEN}":
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
-        return BatchVerifyApiKeysResponse(verifications=answers)
-
-    def _answer(self, secret: str) -> ApiKeyVerification:
-        key = self._keys.get(secret)
-        if key is None:
-            return ApiKeyVerification(refused="API_KEY_INVALID")
-        shown = ApiKey(
-            id=key.id,
-            organization_id=key.organization_id,
-            scopes=key.scopes,
-            limits=key.limits,
-            allowed_cidrs=key.allowed_cidrs,
-        )
-        verified = VerifyApiKeyResponse(
-            api_key=shown,
-            access_token=f"token-for-{key.id}",
-            expires_at=timestamp(key.expires_at),
-            tier=key.tier,
-        )
-        return ApiKeyVerification(verified=verified)
-
-    async def _record(
-        self, request: RecordApiKeyUsesRequest, context: Context
-    ) -> RecordApiKeyUsesResponse:
-        """Counts a batch once, however often it comes. Without `records` the answer is lost."""
-        batch = str(dict(context.invocation_metadata() or ())["idempotency-key"])
-        if batch not in self._batches:
-            self._batches.add(batch)
-            for uses in request.uses:
-                self.used[uses.api_key_id] += uses.count
-                self.last_used[uses.api_key_id] = moment(uses.last_used_at)
-        if not self.records:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the answer is lost")
-        return RecordApiKeyUsesResponse()
-
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """What Envoy is told."""
 
     response: CheckResponse
@@ -190,9 +53,9 @@ class Edge:
 
     stub: AuthorizationStub
     core: FakeCore
-    clock: Clock
+    clock: FakeClock
 
-    async def check(self, secret: str, permission: str = "", address: str = HOME) -> Verdict:
+    async def check(self, secret: str, permission: str = "", address: str = HOME) -> CheckResult:
         """One request with an API key, from an address, to a method that needs a permission."""
         http = AttributeContext.HttpRequest(
             headers={"x-api-key": secret, "x-edge-address": address}
@@ -203,7 +66,7 @@ class Edge:
                 context_extensions={"permission": permission, "rpc": "/a.B/C"},
             )
         )
-        return Verdict(await self.stub.Check(request, timeout=5))
+        return CheckResult(await self.stub.Check(request, timeout=5))
 
     async def status(self, secret: str) -> int:
         """The HTTP status of one request."""
@@ -218,25 +81,16 @@ class Edge:
     async def settle(self) -> None:
         """Waits until the service hears of changes, and so remembers keys at all."""
         key = self.core.add(Key())
-        await until(lambda: self.remembers(key.secret))
+        await eventually(lambda: self.remembers(key.secret), within=5)
         self.core.asked = 0
 
 
 @asynccontextmanager
 async def running_edge(settings: AuthorizeSettings, core: FakeCore) -> AsyncIterator[Edge]:
     """The service, up as long as the block lasts."""
-    clock = Clock()
+    clock = FakeClock()
     async with (
         authorize(settings, clock),
         grpc.aio.insecure_channel(f"unix:{settings.authorize_socket}") as channel,
     ):
         yield Edge(AuthorizationStub(channel), core, clock)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5.0) -> float:
-    """Waits until something holds, and says how many seconds it took."""
-    started = time.monotonic()
-    while not await condition():
-        assert time.monotonic() - started < seconds, "it never came true"
-        await asyncio.sleep(0.01)
-    return time.monotonic() - started

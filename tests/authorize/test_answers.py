@@ -10,7 +10,9 @@ from pydantic import SecretStr
 
 from edge.settings import AuthorizeSettings
 from portico_kit.tokens import new_api_key
-from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
+from tests.authorize.harness import Edge, running_edge
+from tests.support.fake_core import FakeCore, Key
+from tests.support.waiting import eventually
 
 
 def mistyped(secret: str) -> str:
@@ -20,8 +22,8 @@ def mistyped(secret: str) -> str:
 
 async def test_a_key_is_exchanged_for_the_token_that_stands_for_it(edge: Edge) -> None:
     key = edge.core.add(Key())
-    verdict = await edge.check(key.secret)
-    assert verdict.headers == {
+    result = await edge.check(key.secret)
+    assert result.headers == {
         "authorization": f"Bearer token-for-{key.id}",
         "x-auth-subject": key.id,
         "x-auth-tier": "pro",
@@ -35,16 +37,16 @@ async def test_the_secret_and_forged_limits_do_not_go_on(edge: Edge) -> None:
 
 
 async def test_what_goes_on_replaces_what_the_client_sent(edge: Edge) -> None:
-    verdict = await edge.check(edge.core.add(Key()).secret)
-    actions = {option.append_action for option in verdict.response.ok_response.headers}
+    result = await edge.check(edge.core.add(Key()).secret)
+    actions = {option.append_action for option in result.response.ok_response.headers}
     assert actions == {2}  # OVERWRITE_IF_EXISTS_OR_ADD
 
 
 async def test_a_keys_own_limits_go_to_the_limiter(edge: Edge) -> None:
     key = edge.core.add(Key(limits=ApiKeyLimits(per_minute=60, per_month=10_000)))
-    verdict = await edge.check(key.secret)
-    assert verdict.headers["x-auth-limits"] == "minute=60,month=10000"
-    assert verdict.removed == ["x-api-key"]
+    result = await edge.check(key.secret)
+    assert result.headers["x-auth-limits"] == "minute=60,month=10000"
+    assert result.removed == ["x-api-key"]
 
 
 async def test_a_key_with_the_scope_may_call_the_method(edge: Edge) -> None:
@@ -54,10 +56,10 @@ async def test_a_key_with_the_scope_may_call_the_method(edge: Edge) -> None:
 
 async def test_a_missing_scope_is_403_and_named(edge: Edge) -> None:
     key = edge.core.add(Key(scopes=["webhooks:read"]))
-    verdict = await edge.check(key.secret, "webhooks:write")
-    assert verdict.status == 403
-    assert verdict.headers["x-error-code"] == "PERMISSION_DENIED"
-    assert "webhooks:write" in verdict.message
+    result = await edge.check(key.secret, "webhooks:write")
+    assert result.status == 403
+    assert result.headers["x-error-code"] == "PERMISSION_DENIED"
+    assert "webhooks:write" in result.message
 
 
 async def test_a_stranger_is_not_told_what_was_wrong(edge: Edge) -> None:
@@ -70,10 +72,10 @@ async def test_a_stranger_is_not_told_what_was_wrong(edge: Edge) -> None:
 
 
 async def test_a_refused_key_is_401_with_a_challenge(edge: Edge) -> None:
-    verdict = await edge.check(new_api_key("live"))
-    assert verdict.status == 401
-    assert verdict.headers["www-authenticate"] == 'Bearer realm="portico"'
-    assert verdict.headers["x-error-code"] == "UNAUTHENTICATED"
+    result = await edge.check(new_api_key("live"))
+    assert result.status == 401
+    assert result.headers["www-authenticate"] == 'Bearer realm="portico"'
+    assert result.headers["x-error-code"] == "UNAUTHENTICATED"
 
 
 async def test_a_mistyped_key_never_reaches_the_core(edge: Edge) -> None:
@@ -85,16 +87,16 @@ async def test_a_mistyped_key_never_reaches_the_core(edge: Edge) -> None:
 async def test_a_core_that_is_down_is_503_until_it_is_back(edge: Edge) -> None:
     key = edge.core.add(Key())
     await edge.core.stop()
-    verdict = await edge.check(key.secret)
-    assert verdict.status == 503
-    assert verdict.headers["x-error-code"] == "UNAVAILABLE"
-    assert int(verdict.headers["retry-after"]) >= 1
+    result = await edge.check(key.secret)
+    assert result.status == 503
+    assert result.headers["x-error-code"] == "UNAVAILABLE"
+    assert int(result.headers["retry-after"]) >= 1
     await edge.core.start()
 
     async def admitted() -> bool:
         return await edge.status(key.secret) == 200
 
-    assert await until(admitted) < 3
+    assert await eventually(admitted) < 3
 
 
 async def test_a_core_that_hangs_is_503_before_the_gateway_gives_up(edge: Edge) -> None:

@@ -12,15 +12,17 @@ from redis.asyncio import Redis
 
 from edge.settings import AuthorizeSettings
 from portico_kit.edge_state.imported_keys import (
-    EVERYBODY,
-    FAMILIES,
-    FAMILIES_CHANNEL,
-    FAMILIES_WHOLE,
+    ANY_PREFIX,
+    IMPORTED_PREFIXES,
+    IMPORTED_PREFIXES_CHANNEL,
+    PREFIXES_COMPLETE,
 )
 from portico_kit.tokens import new_api_key
-from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
+from tests.authorize.harness import Edge, running_edge
+from tests.support.fake_core import FakeCore, Key
+from tests.support.waiting import eventually
 
-FAMILY = "acme_l"
+SHORT_PREFIX = "acme_l"
 
 
 def foreign(brand: str = "acme") -> str:
@@ -28,31 +30,31 @@ def foreign(brand: str = "acme") -> str:
     return f"{brand}_live_{uuid4().hex}"
 
 
-async def imported(valkey: Redis, *families: str) -> None:
-    """The core tells of families."""
-    await valkey.sadd(FAMILIES, *families)
-    await valkey.publish(FAMILIES_CHANNEL, "")
+async def imported(valkey: Redis, *prefixes: str) -> None:
+    """The core publishes short prefixes."""
+    await valkey.sadd(IMPORTED_PREFIXES, *prefixes)
+    await valkey.publish(IMPORTED_PREFIXES_CHANNEL, "")
 
 
 @pytest.fixture(autouse=True)
-async def told(valkey: Redis) -> AsyncIterator[None]:
-    """The core has told all: there is one family."""
-    await valkey.sadd(FAMILIES, FAMILIES_WHOLE, FAMILY)
+async def published(valkey: Redis) -> AsyncIterator[None]:
+    """The core has published all short prefixes: there is one."""
+    await valkey.sadd(IMPORTED_PREFIXES, PREFIXES_COMPLETE, SHORT_PREFIX)
     yield
-    await valkey.delete(FAMILIES)
+    await valkey.delete(IMPORTED_PREFIXES)
 
 
 async def test_an_imported_key_is_let_in_like_any_other(edge: Edge) -> None:
     key = edge.core.add(Key(secret=foreign()))
-    verdict = await edge.check(key.secret)
-    assert verdict.headers["authorization"] == f"Bearer token-for-{key.id}"
+    result = await edge.check(key.secret)
+    assert result.headers["authorization"] == f"Bearer token-for-{key.id}"
     assert await edge.remembers(key.secret)
 
 
 @pytest.mark.parametrize(
     "secret",
     [
-        pytest.param("other_live_00000000000000000001", id="another family"),
+        pytest.param("other_live_00000000000000000001", id="another prefix"),
         pytest.param("acme_live_00000", id="too short"),
         pytest.param("acme_live_" + "0" * 503, id="too long"),
         pytest.param("acme_live_0000 00000000000000001", id="a blank in it"),
@@ -67,39 +69,39 @@ async def test_what_cannot_be_an_imported_key_never_reaches_the_core(
     assert edge.core.asked == 0
 
 
-async def test_a_new_family_counts_within_a_second_also_for_what_was_refused(
+async def test_a_new_prefix_counts_within_a_second_also_for_what_was_refused(
     edge: Edge, valkey: Redis
 ) -> None:
-    secret, same_family = foreign("other"), foreign()
-    assert [await edge.status(each) for each in (secret, same_family)] == [401, 401]
-    for each in (secret, same_family):
+    secret, same_prefix = foreign("other"), foreign()
+    assert [await edge.status(each) for each in (secret, same_prefix)] == [401, 401]
+    for each in (secret, same_prefix):
         edge.core.add(Key(secret=each))
     await imported(valkey, "other_")
 
     async def both() -> bool:
-        return [await edge.status(each) for each in (secret, same_family)] == [200, 200]
+        return [await edge.status(each) for each in (secret, same_prefix)] == [200, 200]
 
-    assert await until(both) < 1.0
+    assert await eventually(both) < 1.0
 
 
-async def test_when_families_are_too_many_every_foreign_secret_is_looked_up(
+async def test_when_prefixes_are_too_many_every_foreign_secret_is_looked_up(
     edge: Edge, valkey: Redis
 ) -> None:
     secret = foreign("other")
     edge.core.add(Key(secret=secret))
-    await imported(valkey, EVERYBODY)
+    await imported(valkey, ANY_PREFIX)
 
     async def good() -> bool:
         return await edge.status(secret) == 200
 
-    assert await until(good) < 1.0
+    assert await eventually(good) < 1.0
 
 
 async def test_what_an_emptied_valkey_does_not_say_is_still_known(
     edge: Edge, valkey: Redis
 ) -> None:
     key = edge.core.add(Key(secret=foreign()))
-    await valkey.delete(FAMILIES)
+    await valkey.delete(IMPORTED_PREFIXES)
     await imported(valkey, "other_")
     await asyncio.sleep(0.2)
     assert await edge.status(key.secret) == 200
@@ -108,7 +110,7 @@ async def test_what_an_emptied_valkey_does_not_say_is_still_known(
 async def test_until_the_core_has_told_all_a_customer_is_not_turned_away(
     settings: AuthorizeSettings, core: FakeCore, valkey: Redis
 ) -> None:
-    await valkey.delete(FAMILIES)
+    await valkey.delete(IMPORTED_PREFIXES)
     key = core.add(Key(secret=foreign()))
     async with running_edge(settings, core) as edge:
         assert await edge.status(key.secret) == 200

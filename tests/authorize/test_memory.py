@@ -16,9 +16,11 @@ from edge.settings import AuthorizeSettings
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from portico_kit.ids import new_id
 from portico_kit.tokens import new_api_key
-from tests.authorize.harness import Edge, FakeCore, Key, running_edge, until
-from tests.ratelimit.harness import NOON
+from tests.authorize.harness import Edge, running_edge
 from tests.stack import running_valkey
+from tests.support.clocks import NOON
+from tests.support.fake_core import FakeCore, Key
+from tests.support.waiting import eventually
 
 
 async def test_the_second_request_does_not_ask_the_core(edge: Edge) -> None:
@@ -45,7 +47,7 @@ async def test_keys_that_come_at_the_same_time_are_asked_about_together(edge: Ed
     await asyncio.sleep(0.1)
     edge.core.answers.set()
     verdicts = await asyncio.gather(*checks)
-    subjects = [verdict.headers.get("x-auth-subject") for verdict in verdicts]
+    subjects = [result.headers.get("x-auth-subject") for result in verdicts]
     # Each its own answer: a stranger's key among them harms nobody.
     assert subjects == [key.id for key in keys] + [None] * 10
     assert edge.core.asked == 50
@@ -80,18 +82,18 @@ async def test_a_caller_that_hangs_up_does_not_take_the_answer_from_the_others(
 async def test_a_key_is_asked_about_again_after_five_minutes(edge: Edge) -> None:
     key = edge.core.add(Key(expires_at=NOON + timedelta(hours=1)))
     await edge.check(key.secret)
-    edge.clock.turn(299)
+    edge.clock.advance(seconds=299)
     assert await edge.remembers(key.secret)
-    edge.clock.turn(1)
+    edge.clock.advance(seconds=1)
     assert not await edge.remembers(key.secret)
 
 
 async def test_a_key_is_never_remembered_up_to_the_end_of_its_token(edge: Edge) -> None:
     key = edge.core.add(Key(expires_at=NOON + timedelta(seconds=60)))
     await edge.check(key.secret)
-    edge.clock.turn(49)
+    edge.clock.advance(seconds=49)
     assert await edge.remembers(key.secret)
-    edge.clock.turn(1)
+    edge.clock.advance(seconds=1)
     assert not await edge.remembers(key.secret)
     assert not await edge.remembers(key.secret)
 
@@ -99,9 +101,9 @@ async def test_a_key_is_never_remembered_up_to_the_end_of_its_token(edge: Edge) 
 async def test_a_refusal_is_remembered_for_ten_seconds(edge: Edge) -> None:
     secret = new_api_key("live")
     await edge.check(secret)
-    edge.clock.turn(9)
+    edge.clock.advance(seconds=9)
     assert await edge.remembers(secret)
-    edge.clock.turn(1)
+    edge.clock.advance(seconds=1)
     assert not await edge.remembers(secret)
 
 
@@ -122,7 +124,7 @@ async def test_a_revoked_key_is_refused_within_a_second(edge: Edge, valkey: Redi
     async def refused() -> bool:
         return await edge.status(key.secret) == 401
 
-    assert await until(refused) < 1
+    assert await eventually(refused) < 1
 
 
 async def test_the_cores_own_announcement_is_understood(edge: Edge, valkey: Redis) -> None:
@@ -133,7 +135,7 @@ async def test_the_cores_own_announcement_is_understood(edge: Edge, valkey: Redi
     async def forgotten() -> bool:
         return not await edge.remembers(key.secret)
 
-    assert await until(forgotten) < 1
+    assert await eventually(forgotten) < 1
 
 
 async def test_a_change_of_an_organization_drops_all_of_its_keys(edge: Edge, valkey: Redis) -> None:
@@ -147,7 +149,7 @@ async def test_a_change_of_an_organization_drops_all_of_its_keys(edge: Edge, val
     async def forgotten() -> bool:
         return not await edge.remembers(keys[0].secret)
 
-    assert await until(forgotten) < 1
+    assert await eventually(forgotten) < 1
     assert not await edge.remembers(keys[1].secret)
     assert not await edge.remembers(keys[2].secret)
     assert await edge.remembers(other.secret)
@@ -196,9 +198,9 @@ async def test_a_broken_subscription_empties_the_memory_and_heals(
     async def refused() -> bool:
         return await edge.status(key.secret) == 401
 
-    assert await until(refused) < 1
+    assert await eventually(refused) < 1
     again = edge.core.add(Key())
-    await until(lambda: edge.remembers(again.secret))
+    await eventually(lambda: edge.remembers(again.secret), within=5)
 
 
 async def test_without_valkey_nothing_is_remembered_and_keys_still_work(
@@ -216,11 +218,11 @@ async def test_without_valkey_nothing_is_remembered_and_keys_still_work(
         async def forgotten() -> bool:
             return not await edge.remembers(key.secret)
 
-        assert await until(forgotten) < 1
+        assert await eventually(forgotten) < 1
         assert await edge.status(key.secret) == 200
         assert not await edge.remembers(key.secret)
         async with running_valkey(folder, watchdog):
-            await until(lambda: edge.remembers(key.secret))
+            await eventually(lambda: edge.remembers(key.secret), within=5)
 
 
 async def test_a_valkey_that_hangs_is_noticed(edge: Edge, valkey: Redis) -> None:
@@ -231,4 +233,4 @@ async def test_a_valkey_that_hangs_is_noticed(edge: Edge, valkey: Redis) -> None
     async def forgotten() -> bool:
         return not await edge.remembers(key.secret)
 
-    assert await until(forgotten) < 3.5
+    assert await eventually(forgotten) < 3.5

@@ -12,7 +12,6 @@ what was taken stands in the server's log.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -22,6 +21,8 @@ from uuid import uuid4
 import grpc.aio
 from portico.auth.v1 import auth_service_pb2, auth_service_pb2_grpc
 
+from tests.support.addresses import new_address
+
 ANSWERED, REFUSED, CUT = "answered", "refused", "cut"
 PAUSE_SECONDS = 0.01
 # What gRPC says when it did not reach the server, or the server took nothing more.
@@ -29,7 +30,6 @@ UNTAKEN = ("failed to connect", "shutting down", "Connection refused")
 # The server closed on purpose (RFC 9113, section 6.8), and the request met it on its way.
 CROSSED = "GOAWAY received; Error code: 0;"
 
-_addresses = itertools.count(1)
 Call = Callable[[], Awaitable[str]]
 
 
@@ -106,7 +106,7 @@ class Load:
         """The same as `sign_in` over gRPC."""
         request = auth_service_pb2.LoginRequest(email="nobody@example.com", password="wrong wrong")
         request_id = str(uuid4())
-        metadata = [("x-forwarded-for", address()), ("x-request-id", request_id)]
+        metadata = [("x-forwarded-for", new_address()), ("x-request-id", request_id)]
         try:
             await stub.Login(request, metadata=metadata, timeout=20)
         except grpc.aio.AioRpcError as error:
@@ -125,7 +125,7 @@ async def sign_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     """Signs in with a wrong password, and says what came of it and if the connection goes on."""
     body = json.dumps({"email": "nobody@example.com", "password": "wrong wrong wrong"})
     head = (
-        f"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {address()}\r\n"
+        f"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {new_address()}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     goes_on = False
@@ -156,9 +156,3 @@ async def read_chunks(reader: asyncio.StreamReader) -> None:
     while size != 0:
         size = int(await reader.readline(), 16)
         await reader.readexactly(size + 2)
-
-
-def address() -> str:
-    """An address that nobody has called from, so that no limit is in the way."""
-    number = next(_addresses)
-    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"

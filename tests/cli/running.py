@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from tests.stack import environment_for
+from tests.support.waiting import wait_until
 
 READY_SECONDS = 60
 END_SECONDS = 40
@@ -47,7 +49,7 @@ class Run:
 
     def wait_ready(self) -> None:
         """Waits until it says that the platform is ready."""
-        eventually(lambda: self.ended or "Ready after" in self.output, READY_SECONDS)
+        wait_until(lambda: self.ended or "Ready after" in self.output, READY_SECONDS)
         assert not self.ended, self.output
 
     @property
@@ -78,15 +80,18 @@ class Run:
             self.wait()
 
 
+@contextmanager
+def running(folder: Path, **variables: str) -> Iterator[Run]:
+    """The whole platform in a folder, ready, and ended after the block if it has not ended."""
+    platform = Run("run", folder, variables)
+    try:
+        platform.wait_ready()
+        yield platform
+    finally:
+        platform.discard()
+
+
 def all_gone(family: list[psutil.Process], seconds: float) -> bool:
     """Whether every process of a family ends within some seconds."""
     _, alive = psutil.wait_procs(family, timeout=seconds)
     return not [each for each in alive if each.status() != psutil.STATUS_ZOMBIE]
-
-
-def eventually(condition: Callable[[], object], seconds: float) -> None:
-    """Waits until a condition holds; fails if it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not so within {seconds} s"
-        time.sleep(0.02)

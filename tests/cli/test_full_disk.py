@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Run, eventually
+from tests.cli.running import Run, running
+from tests.support.waiting import wait_until
 
 DISK_MEGABYTES = 220  # a new platform takes fifty
 CHUNK_BYTES = 65_536
@@ -32,12 +33,8 @@ def small_disk(short_folder: Path) -> Iterator[Path]:
 @pytest.fixture
 def run(small_disk: Path) -> Iterator[Run]:
     """A platform whose state lies on it."""
-    platform = Run("run", small_disk / "state", {})
-    try:
-        platform.wait_ready()
+    with running(small_disk / "state") as platform:
         yield platform
-    finally:
-        platform.discard()
 
 
 def register(run: Run, number: int) -> tuple[int, str | None]:
@@ -82,6 +79,6 @@ def test_a_full_disk_refuses_writes_loses_nothing_and_is_good_again_by_itself(
     assert {status for status, _ in refused} == {503}
     assert all(retry_after for _, retry_after in refused)
     (small_disk / "filling").unlink()
-    eventually(lambda: register(run, 100)[0] in (201, 409), GOOD_AGAIN_SECONDS)
+    wait_until(lambda: register(run, 100)[0] in (201, 409), GOOD_AGAIN_SECONDS)
     assert not run.ended
     assert {register(run, number)[0] for number in (0, *accepted)} == {409}

@@ -12,7 +12,8 @@ from cli.mailbox.store import Mailbox
 from cli.run.probes import request
 from cli.run.settings import read_settings
 from tests.cli.conftest import Launch
-from tests.cli.running import Run, eventually
+from tests.cli.running import Run
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def mailbox(launch: Launch) -> Run:
     """A running mailbox."""
     run = launch("mailbox")
     port = read_settings(run.environment).mailbox_port
-    eventually(lambda: request("127.0.0.1", port, "GET", "/messages")[0] == 200, 15)
+    wait_until(lambda: request("127.0.0.1", port, "GET", "/messages")[0] == 200, 15)
     return run
 
 

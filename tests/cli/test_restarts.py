@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import itertools
 import json
 import signal
 import subprocess
@@ -22,21 +21,18 @@ from cli.run.process import Command
 from cli.run.restarts import PAUSES
 from cli.run.supervisor import Supervisor
 from cli.run.watchdog import Watchdog
-from tests.cli.running import Run, all_gone, eventually
+from tests.cli.running import Run, all_gone, running
+from tests.support.addresses import new_address
+from tests.support.waiting import wait_until
 
 GOOD_AGAIN_SECONDS = 20  # on a busy machine; on an idle one it is three at the most
-_addresses = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
 def run(short_folder: Path) -> Iterator[Run]:
     """A platform whose processes the tests kill one after the other."""
-    platform = Run("run", short_folder / "restarts", {})
-    try:
-        platform.wait_ready()
+    with running(short_folder / "restarts") as platform:
         yield platform
-    finally:
-        platform.discard()
 
 
 def child(run: Run, name: str) -> psutil.Process:
@@ -69,10 +65,9 @@ def status(run: Run, method: str, path: str, body: object = None, **headers: str
     connection = http.client.HTTPConnection(
         "127.0.0.1", int(run.environment["PORTICO_REST_PORT"]), timeout=5
     )
-    number = next(_addresses)
     if body:
         headers["Content-Type"] = "application/json"
-    headers["X-Forwarded-For"] = f"10.9.{number >> 8 & 255}.{number & 255}"
+    headers["X-Forwarded-For"] = new_address()
     try:
         connection.request(method, path, json.dumps(body) if body else None, headers)
         return connection.getresponse().status
@@ -99,7 +94,6 @@ def serves(run: Run) -> bool:
         ("authorize", "authorize"),
         ("ratelimit", "ratelimit"),
         ("worker", "worker"),
-        ("beat", "beat"),
         ("mailbox", "mailbox"),
         ("launcher", "gateway"),
         ("envoy", "gateway"),
@@ -113,9 +107,9 @@ def test_whatever_is_killed_is_started_again_and_the_platform_goes_on(
     before = child(run, name)
     said = run.output.count(f"portico: {part} ended with")
     before.kill()
-    eventually(lambda: run.output.count(f"portico: {part} ended with") > said, 10)
-    eventually(lambda: is_new(run, name, before), 10)
-    eventually(lambda: serves(run), GOOD_AGAIN_SECONDS)
+    wait_until(lambda: run.output.count(f"portico: {part} ended with") > said, 10)
+    wait_until(lambda: is_new(run, name, before), 10)
+    wait_until(lambda: serves(run), GOOD_AGAIN_SECONDS, every=0.1)
     assert not run.ended
     assert f'"{part} ended with' in (run.folder / "logs" / "run.log").read_text()
 
@@ -123,15 +117,15 @@ def test_whatever_is_killed_is_started_again_and_the_platform_goes_on(
 def test_two_that_die_at_once_are_both_started_again(run: Run) -> None:
     for name in ("postgres", "core"):
         child(run, name).kill()
-    eventually(lambda: run.output.count("portico: core ended with") > 1, 10)
-    eventually(lambda: serves(run), GOOD_AGAIN_SECONDS)
+    wait_until(lambda: run.output.count("portico: core ended with") > 1, 10)
+    wait_until(lambda: serves(run), GOOD_AGAIN_SECONDS, every=0.1)
 
 
 def test_a_killed_watchdog_is_replaced_at_the_next_occasion(run: Run) -> None:
     child(run, "sh").kill()
-    child(run, "beat").kill()
-    eventually(lambda: run.output.count("portico: beat ended with") > 1, 10)
-    eventually(lambda: any(each.name() == "sh" for each in run.family()), 10)
+    child(run, "mailbox").kill()
+    wait_until(lambda: run.output.count("portico: mailbox ended with") > 1, 10)
+    wait_until(lambda: any(each.name() == "sh" for each in run.family()), 10)
     assert serves(run)
 
 
@@ -179,7 +173,7 @@ def test_a_part_that_hangs_is_not_healthy_though_its_socket_takes_connections(ru
 def test_ctrl_c_while_something_is_started_again_stops_everything(run: Run) -> None:
     family = run.family()
     child(run, "core").kill()
-    eventually(lambda: run.output.count("portico: core ended with") > 2, 10)
+    wait_until(lambda: run.output.count("portico: core ended with") > 2, 10)
     run.send(signal.SIGINT)
     assert run.wait() == 0, run.output
     assert all_gone([*family], 0)

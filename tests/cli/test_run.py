@@ -6,16 +6,20 @@ import signal
 import socket
 import stat
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from cli.run.parts import CREDENTIALS, PARTS
 from cli.run.plan import make_plan, visible
 from cli.run.settings import read_settings
 from cli.run.state import load_secrets, owned_state
 from tests.cli.conftest import Launch
-from tests.cli.running import all_gone, eventually
+from tests.cli.running import Run, all_gone, running
+from tests.support.waiting import wait_until
 
 OTHER_SECRET_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
@@ -47,51 +51,71 @@ def test_a_database_that_does_not_answer_is_named_before_anything_is_started(
     assert not (home / "logs").exists()
 
 
-def test_a_second_signal_ends_everything_without_waiting(launch: Launch) -> None:
-    run = launch("run")
-    run.wait_ready()
+@pytest.fixture(scope="module")
+def on_ipv6(short_folder: Path) -> Iterator[Run]:
+    """A platform on the loopback address of IPv6, which the last of its tests ends."""
+    with running(
+        short_folder / "six", PORTICO_REST_HOST="::1", PORTICO_GRPC_HOST="::1"
+    ) as platform:
+        yield platform
+
+
+def test_the_platform_listens_on_the_loopback_address_of_ipv6(on_ipv6: Run) -> None:
+    port = int(on_ipv6.environment["PORTICO_REST_PORT"])
+    assert f"http://[::1]:{port}/api/v1" in on_ipv6.output
+    with socket.create_connection(("::1", port), timeout=5):
+        pass
+
+
+def test_a_second_signal_ends_everything_without_waiting(on_ipv6: Run) -> None:
+    run = on_ipv6
     family = run.family()
     run.member("worker").suspend()
     run.send(signal.SIGTERM)
-    eventually(lambda: "Stopping." in run.output, 5)
+    wait_until(lambda: "Stopping." in run.output, 5)
     time.sleep(0.5)
     run.send(signal.SIGTERM)
     assert all_gone(family, 5)
     assert run.wait() == 0
 
 
-def test_a_second_start_finds_what_the_first_one_left_and_ends_if_it_cannot_open_it(
-    launch: Launch, home: Path
-) -> None:
-    first = launch("run")
-    first.wait_ready()
-    with psycopg.connect(embedded_database(home)) as connection:
-        connection.execute("CREATE TABLE left_behind AS SELECT 42 AS answer")
-    secrets = load_secrets(home)
-    family = first.family()
-    first.send(signal.SIGINT)
-    assert first.wait() == 0, first.output
-    assert all_gone(family, 0)
+@dataclass(frozen=True)
+class Successor:
+    """A platform, and what the one that had its state folder before left there.
 
-    second = launch("run")
-    second.wait_ready()
+    Attributes:
+        secrets: the secrets of the one before.
+    """
+
+    run: Run
+    secrets: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def successor(short_folder: Path) -> Iterator[Successor]:
+    """The second platform in a folder, after one that was stopped by Ctrl-C."""
+    home = short_folder / "twice"
+    with running(home) as first:
+        with psycopg.connect(embedded_database(home)) as connection:
+            connection.execute("CREATE TABLE left_behind AS SELECT 42 AS answer")
+        secrets = load_secrets(home)
+        family = first.family()
+        first.send(signal.SIGINT)
+        assert first.wait() == 0, first.output
+        assert all_gone(family, 0)
+    with running(home) as second:
+        yield Successor(second, secrets)
+
+
+def test_a_second_start_finds_what_the_first_one_left(successor: Successor) -> None:
+    home = successor.run.folder
     with psycopg.connect(embedded_database(home)) as connection:
         assert connection.execute("SELECT answer FROM left_behind").fetchone() == (42,)
-    assert load_secrets(home) == secrets
-    second.discard()
-
-    other = launch("run", PORTICO_SECRET_KEY=OTHER_SECRET_KEY)
-    eventually(lambda: other.ended or len(other.family()) > 1, 20)
-    family = [] if other.ended else other.family()
-    assert other.wait() == 1
-    assert "PORTICO_SECRET_KEY is not the one" in other.output
-    assert "portico: core ended with exit code 1: see" in other.output
-    assert all_gone(family, 0)
+    assert load_secrets(home) == successor.secrets
 
 
-def test_nobody_survives_a_killed_supervisor(launch: Launch) -> None:
-    run = launch("run")
-    run.wait_ready()
+def test_nobody_survives_a_killed_supervisor(successor: Successor) -> None:
+    run = successor.run
     family = run.family()
     run.send(signal.SIGKILL)
     run.wait()
@@ -100,9 +124,29 @@ def test_nobody_survives_a_killed_supervisor(launch: Launch) -> None:
         pass  # the folder is free again
 
 
-def test_two_runs_do_not_share_a_state_folder(launch: Launch, home: Path) -> None:
+def test_a_start_with_another_secret_key_ends_and_says_why(successor: Successor) -> None:
+    if not successor.run.ended:
+        successor.run.discard()
+    home = successor.run.folder
+    other = Run("run", home, {"PORTICO_SECRET_KEY": OTHER_SECRET_KEY})
+    try:
+        wait_until(lambda: other.ended or len(other.family()) > 1, 20)
+        family = [] if other.ended else other.family()
+        assert other.wait() == 1
+    finally:
+        other.discard()
+    assert "PORTICO_SECRET_KEY is not the one" in other.output
+    assert "portico: core ended with exit code 1: see" in other.output
+    assert all_gone(family, 0)
+
+
+def test_two_runs_do_not_share_a_state_folder_and_its_sockets_and_logs_are_private(
+    launch: Launch, home: Path
+) -> None:
     first = launch("run")
-    eventually((home / "secrets.env").exists, 10)
+    wait_until((home / "secrets.env").exists, 10)
+    for name in ("run", "logs"):
+        assert stat.S_IMODE((home / name).stat().st_mode) == 0o700
     second = launch("run")
     assert second.wait() == 1
     assert f"uses {home}: stop it or set PORTICO_STATE_DIR" in second.output
@@ -115,13 +159,6 @@ def test_secrets_are_made_once_and_only_for_their_owner(home: Path) -> None:
     assert load_secrets(home) == made
     assert len(set(made.values())) == 2
     assert stat.S_IMODE((home / "secrets.env").stat().st_mode) == 0o600
-
-
-def test_the_folders_of_sockets_and_logs_are_private(launch: Launch, home: Path) -> None:
-    launch("run")
-    eventually((home / "secrets.env").exists, 10)
-    for name in ("run", "logs"):
-        assert stat.S_IMODE((home / name).stat().st_mode) == 0o700
 
 
 def test_a_part_sees_only_the_credentials_it_is_trusted_with() -> None:

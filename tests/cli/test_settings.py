@@ -16,7 +16,6 @@ import pytest
 
 from cli.run.check import check
 from cli.run.errors import RunError
-from tests.cli.conftest import Launch
 from tests.stack import environment_for
 
 SECRET = "do-not-show-this"
@@ -139,15 +138,6 @@ def test_the_version_is_shown() -> None:
         [sys.executable, "-m", "cli", "--version"], capture_output=True, text=True, check=True
     )
     assert shown.stdout == "portico 0.1.0\n"
-
-
-def test_the_platform_listens_on_the_loopback_address_of_ipv6(launch: Launch) -> None:
-    run = launch("run", PORTICO_REST_HOST="::1", PORTICO_GRPC_HOST="::1")
-    run.wait_ready()
-    port = int(run.environment["PORTICO_REST_PORT"])
-    assert f"http://[::1]:{port}/api/v1" in run.output
-    with socket.create_connection(("::1", port), timeout=5):
-        pass
 
 
 def alone(folder: Path, command: str, **variables: str) -> subprocess.CompletedProcess[str]:

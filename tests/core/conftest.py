@@ -31,8 +31,8 @@ from server.core import build
 from server.features.webhooks.resolution import Resolver
 from server.settings import Settings
 from tests.core.world import (
+    BCRYPT_ROUNDS,
     INTERNAL_TOKEN,
-    DrivenClock,
     KnownNames,
     Person,
     RecordingNotifier,
@@ -41,6 +41,7 @@ from tests.core.world import (
     refusal,
 )
 from tests.stack import PostgresServer
+from tests.support.clocks import OffsetClock
 
 # One for both engines: they share the database, and with it the sealed signing key.
 SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())
@@ -91,12 +92,12 @@ async def running(
             secret_key=SECRET_KEY,
             internal_token=SecretStr(INTERNAL_TOKEN),
             grpc_engine=cast("Any", engine),
-            bcrypt_rounds=4,
+            bcrypt_rounds=BCRYPT_ROUNDS,
             webhook_allow_loopback=True,
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, notifier = DrivenClock(), RecordingNotifier()
+        clock, notifier = OffsetClock(), RecordingNotifier()
         core = build(
             settings,
             clock=clock,
@@ -148,6 +149,12 @@ def audited(world: World) -> Audited:
 @pytest.fixture
 async def owner(world: World) -> Person:
     """Somebody with an account and no organization yet."""
+    return await world.new_person()
+
+
+@pytest.fixture(scope="module")
+async def somebody(world: World) -> Person:
+    """Somebody for all the tests of a file in which nothing of an account is changed."""
     return await world.new_person()
 
 

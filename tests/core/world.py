@@ -1,17 +1,16 @@
 """What the tests of the core share: a running core, its clock, and people who use it.
 
-Everything goes through the public door, a gRPC stub. Only what arrives by mail
-is read from the outbox, where the worker would find it.
+Everything goes through the public door, a gRPC stub, but for two things: accounts
+that a test needs and is not about are put where registering leaves them, and what
+arrives by mail is read from the outbox, where the worker would find it.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -25,42 +24,27 @@ from portico.keys.v1.api_key_service_pb2 import CreateApiKeyResponse
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
+from portico.projects.v1.project_service_pb2_grpc import ProjectServiceStub
 from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 from portico.webhooks.v1.webhook_service_pb2_grpc import WebhookServiceStub
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from portico_kit.clock import utc_now
+from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
 from server.features.emails.models import EMAIL_PURPOSE, Email
+from server.features.users.models import User, UserProfile
+from server.features.users.passwords import Passwords
 from server.features.webhooks.resolution import NameNotFoundError
+from tests.support.clocks import OffsetClock
 
 PASSWORD = "correct horse battery"
 INTERNAL_TOKEN = "an internal token for the tests only"
+BCRYPT_ROUNDS = 4
 
 _numbers = itertools.count(1)
 
 Stub = TypeVar("Stub")
-
-
-class DrivenClock:
-    """The real time, moved by as much as a test says."""
-
-    def __init__(self) -> None:
-        self._offset = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return utc_now() + self._offset
-
-    @contextmanager
-    def later(self, by: timedelta) -> Iterator[None]:
-        """Inside, it is later by so much."""
-        before = self._offset
-        self._offset = before + by
-        try:
-            yield
-        finally:
-            self._offset = before
 
 
 @dataclass
@@ -107,8 +91,9 @@ class World:
     channel: aio.Channel
     engine: AsyncEngine
     secrets: Secrets
-    clock: DrivenClock
+    clock: OffsetClock
     notifier: RecordingNotifier
+    password_hash: str = ""
 
     @property
     def auth(self) -> AuthServiceStub:
@@ -127,12 +112,38 @@ class World:
         return ApiKeyServiceStub(self.channel)
 
     @property
+    def projects(self) -> ProjectServiceStub:
+        return ProjectServiceStub(self.channel)
+
+    @property
     def webhooks(self) -> WebhookServiceStub:
         return WebhookServiceStub(self.channel)
 
     async def new_person(self, email: str | None = None) -> Person:
-        """Registers, verifies and signs in somebody."""
-        email = email or new_email()
+        """Signs in somebody new; whoever is named has registered and followed the link before."""
+        if email is None:
+            email = new_email()
+            await self._add_account(email)
+        else:
+            await self._register(email)
+        return await self.sign_in(email)
+
+    async def _add_account(self, email: str) -> None:
+        """Puts a verified account where registering leaves it: most tests need somebody."""
+        self.password_hash = self.password_hash or await Passwords(BCRYPT_ROUNDS).hash(PASSWORD)
+        now = self.clock()
+        user = User(
+            id=new_id(),
+            email=email,
+            password_hash=self.password_hash,
+            email_verified_at=now,
+            accepted_terms_at=now,
+            profile=UserProfile(display_name="Ada"),
+        )
+        async with AsyncSession(self.engine) as db, db.begin():
+            db.add(user)
+
+    async def _register(self, email: str) -> None:
         await self.auth.Register(
             auth.RegisterRequest(
                 email=email, password=PASSWORD, display_name="Ada", accepted_terms=True
@@ -140,7 +151,6 @@ class World:
         )
         token = (await self.mail(email, "verify_email"))["token"]
         await self.auth.VerifyEmail(auth.VerifyEmailRequest(token=token))
-        return await self.sign_in(email)
 
     async def sign_in(self, email: str, password: str = PASSWORD) -> Person:
         """A new session of somebody who has an account."""

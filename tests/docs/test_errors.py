@@ -43,7 +43,7 @@ def http_status(kind: type[DomainError]) -> str:
     by_code: dict[int, str] = {int(code): http for code, http in _STATUS.findall(script)}
     assert len(by_code) == len(StatusCode) - 1
     exceptions: dict[str, str] = dict(_EXCEPTION.findall(script))
-    return exceptions.get(kind.reason, by_code[kind.code.value[0]])
+    return exceptions.get(kind.reason, by_code[kind.code])
 
 
 def message(kind: type[DomainError]) -> str:

@@ -62,7 +62,7 @@ class Backends:
     calls: list[Received] = field(default_factory=list)
     checks: list[CheckRequest] = field(default_factory=list)
     charges: list[RateLimitRequest] = field(default_factory=list)
-    verdict: Callable[[], RateLimitResponse] = field(default=lambda: admitted())
+    limit_decision: Callable[[], RateLimitResponse] = field(default=lambda: admitted())
     _script: dict[str, Behaviour] = field(default_factory=dict)
     _servers: dict[str, aio.Server] = field(default_factory=dict)
     _silent: list[asyncio.Server] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Backends:
         self.calls.clear()
         self.checks.clear()
         self.charges.clear()
-        self.verdict = admitted
+        self.limit_decision = admitted
 
     async def start(self) -> None:
         """Listens on the sockets that the gateway calls."""
@@ -189,7 +189,7 @@ class _Authorizer(AuthorizationServicer):  # type: ignore[misc]
 
 
 class _Limiter(RateLimitServiceServicer):  # type: ignore[misc]
-    """Gives the verdict that the test chose."""
+    """Gives the decision that the test chose."""
 
     def __init__(self, backends: Backends) -> None:
         self._backends = backends
@@ -198,7 +198,7 @@ class _Limiter(RateLimitServiceServicer):  # type: ignore[misc]
         self, request: RateLimitRequest, _context: Context
     ) -> RateLimitResponse:
         self._backends.charges.append(request)
-        return self._backends.verdict()
+        return self._backends.limit_decision()
 
 
 def admitted() -> RateLimitResponse:

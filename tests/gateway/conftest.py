@@ -10,7 +10,7 @@ import pytest
 from edge.gateway.contract import Contract, load
 from edge.gateway.settings import CONTRACT_FILE
 from tests.gateway.backends import Backends
-from tests.gateway.gateway import Gateway, running, settings_for
+from tests.gateway.gateway import START_SECONDS, Gateway, running, settings_for
 from tests.gateway.tokens import Signer
 
 
@@ -47,7 +47,7 @@ async def running_gateway(all_backends: Backends, token: str) -> AsyncIterator[G
     settings = settings_for(all_backends.runtime_dir, request_timeout=1, jwks_cache=1)
     async with running(settings) as gateway:
         # Until then the published keys are not fetched, or the core is not found healthy.
-        await gateway.becomes(200, "/api/v1/users/me", token=token)
+        await gateway.becomes(200, "/api/v1/users/me", token=token, seconds=START_SECONDS)
         yield gateway
 
 

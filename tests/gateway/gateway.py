@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,48 +13,20 @@ from typing import Any
 import aiohttp
 import grpc
 from google.protobuf.message import Message
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict
 from yarl import URL
 
 from edge.gateway.main import envoy_arguments, find_envoy, write_config
 from edge.gateway.settings import ROOT, GatewaySettings
+from tests.support.http import HttpResponse
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 STOP_SECONDS = 5.0
-START_SECONDS = 10.0
+START_SECONDS = 30.0  # on a busy machine; on an idle one it is one at the most
+ANSWER_SECONDS = 10.0
 POLL_SECONDS = 0.02
 GRPC_WEB = "application/grpc-web+proto"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP answer."""
-
-    status: int
-    headers: CIMultiDictProxy[str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> Any:
-        """The error of an answer that has the error shape and nothing beside it."""
-        body = self.json
-        assert set(body) == {"success", "error"}
-        assert body["success"] is False
-        assert set(body["error"]) == {"code", "message", "details", "requestId"}
-        assert body["error"]["requestId"] == self.headers["x-request-id"]
-        return body["error"]
-
-    @property
-    def grpc_status(self) -> int:
-        """The status of a gRPC-Web answer, from its headers or its trailer frame."""
-        if "grpc-status" in self.headers:
-            return int(self.headers["grpc-status"])
-        trailers = self.body[self.body.rindex(b"grpc-status:") :]
-        return int(trailers.split(b"\r\n")[0].split(b":")[1])
 
 
 @dataclass(frozen=True)
@@ -76,7 +46,7 @@ class Gateway:
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         data: bytes | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """One request; the path goes out as it is written."""
         url = URL(f"http://127.0.0.1:{self.settings.rest_port}{path}", encoded=True)
         sent = CIMultiDict({"Accept-Encoding": "identity", **_bearer(token)})
@@ -84,14 +54,14 @@ class Gateway:
             sent["Content-Type"] = "application/json"
         sent.update(headers or {})
         async with self.http.request(verb, url, headers=sent, json=json, data=data) as answer:
-            return Answer(answer.status, answer.headers, await answer.read())
+            return HttpResponse(answer.status, answer.headers, await answer.read())
 
-    async def get(self, path: str, **options: Any) -> Answer:
+    async def get(self, path: str, **options: Any) -> HttpResponse:
         """A GET."""
         return await self.call("GET", path, **options)
 
     async def becomes(
-        self, status: int, path: str, *, token: str | None = None, seconds: float = START_SECONDS
+        self, status: int, path: str, *, token: str | None = None, seconds: float = ANSWER_SECONDS
     ) -> None:
         """Waits until a GET has this status."""
 
@@ -100,7 +70,7 @@ class Gateway:
 
         await eventually(has_status, seconds)
 
-    async def web(self, path: str, request: Message, *, token: str | None = None) -> Answer:
+    async def web(self, path: str, request: Message, *, token: str | None = None) -> HttpResponse:
         """A gRPC-Web call (one message in a frame)."""
         payload = request.SerializeToString()
         frame = b"\0" + len(payload).to_bytes(4, "big") + payload
@@ -117,17 +87,8 @@ class Gateway:
             response_deserializer=response.FromString,
         )
         metadata = [(name.lower(), value) for name, value in _bearer(token).items()]
-        answer: Message = await method(request, metadata=metadata, timeout=START_SECONDS)
+        answer: Message = await method(request, metadata=metadata, timeout=ANSWER_SECONDS)
         return answer
-
-
-async def eventually(check: Callable[[], Awaitable[bool]], seconds: float) -> None:
-    """Waits until something is so, for a bounded time."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if await check():
-                return
-            await asyncio.sleep(POLL_SECONDS)
 
 
 def _bearer(token: str | None) -> dict[str, str]:
@@ -147,14 +108,6 @@ def settings_for(runtime_dir: Path, **changes: Any) -> GatewaySettings:
         "address_rate": 100_000,
     }
     return GatewaySettings.model_validate({**values, **changes})
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

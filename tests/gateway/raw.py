@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json as json_
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from tests.support.http import error_of
 
 SECONDS = 10.0
 # After the last answer: that nothing more comes, and that the connection stays open.
@@ -46,12 +47,7 @@ class RawAnswer:
     @property
     def error(self) -> Any:
         """The error of an answer that has the error shape and nothing beside it."""
-        body = json_.loads(self.body)
-        assert set(body) == {"success", "error"}
-        assert body["success"] is False
-        assert set(body["error"]) == {"code", "message", "details", "requestId"}
-        assert body["error"]["requestId"]
-        return body["error"]
+        return error_of(self.body)
 
 
 class Connection:

@@ -14,7 +14,8 @@ from edge.gateway.contract import Method, load
 from edge.gateway.paths import variables
 from edge.gateway.settings import CONTRACT_FILE
 from tests.gateway.backends import GOOD_KEY, Backends
-from tests.gateway.gateway import Answer, Gateway
+from tests.gateway.gateway import Gateway
+from tests.support.http import HttpResponse
 
 ID = "0195d1a0-0000-7000-8000-000000000001"
 KEYS = f"/api/v1/organizations/{ID}/api-keys"
@@ -40,7 +41,7 @@ def paths(method: Method, value: str) -> str:
     return path
 
 
-def details(answer: Answer) -> dict[str, str]:
+def details(answer: HttpResponse) -> dict[str, str]:
     return {detail["field"]: detail["code"] for detail in answer.error["details"]}
 
 

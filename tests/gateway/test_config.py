@@ -12,9 +12,10 @@ import yaml
 
 from cli.generate.gateway import write_gateway
 from edge.gateway.bootstrap import render
-from edge.gateway.contract import AccessRule, Category, Contract
+from edge.gateway.contract import AccessRule, Contract
 from edge.gateway.paths import camel, path_table, variables
 from edge.gateway.settings import ROOT, GatewaySettings, container_settings
+from portico_kit.edge_state.limit_categories import LimitCategory
 
 GENERATED = (
     "envoy/envoy.yaml",
@@ -92,7 +93,7 @@ def test_every_limited_method_sends_what_it_costs(
     for method in contract.routed:
         policy = routes(config)[method.full_name]["typed_per_filter_config"]
         found = [policy[name] for name in ("ratelimit.open", "ratelimit.closed") if name in policy]
-        counted_here = method.category not in (Category.UNLIMITED, Category.CREDENTIAL)
+        counted_here = method.category not in (LimitCategory.UNLIMITED, LimitCategory.CREDENTIAL)
         assert len(found) == counted_here
         for one in found:
             for descriptor in one["rate_limits"]:
@@ -104,14 +105,18 @@ def test_only_what_strangers_guess_at_fails_closed(
 ) -> None:
     for method in contract.routed:
         policy = routes(config)[method.full_name]["typed_per_filter_config"]
-        guessed = method.category in {Category.LOGIN, Category.REGISTER, Category.PASSWORD_RESET}
+        guessed = method.category in {
+            LimitCategory.LOGIN,
+            LimitCategory.REGISTER,
+            LimitCategory.PASSWORD_RESET,
+        }
         assert ("ratelimit.closed" in policy) == guessed
 
 
 def test_only_reads_are_tried_again(config: dict[str, Any], contract: Contract) -> None:
     for method in contract.routed:
         retried = "retry_policy" in routes(config)[method.full_name]["route"]
-        assert retried == (method.category is Category.READ)
+        assert retried == (method.category is LimitCategory.READ)
 
 
 def test_no_path_variable_can_come_from_the_query(

@@ -81,7 +81,7 @@ async def test_a_refused_credential_is_unauthenticated_with_its_reason(
 async def test_a_used_up_budget_is_resource_exhausted_and_says_when_to_come_back(
     program: Path, gateway: Gateway, backends: Backends, token: str
 ) -> None:
-    backends.verdict = refused
+    backends.limit_decision = refused
     outcome = await get_me(program, gateway, token)
     assert outcome["code"] == "ResourceExhausted"
     assert reason(outcome) == "RATE_LIMIT_EXCEEDED"

@@ -43,6 +43,15 @@ def test_a_method_that_does_not_say_what_it_costs_is_refused() -> None:
     assert message == f"{GET} does not say what a call costs (limit)"
 
 
+def test_a_method_with_a_category_that_is_only_for_mails_is_refused() -> None:
+    def charge_as_mail(method: MethodDescriptorProto) -> None:
+        limit = method.options.Extensions[options_pb2.limit]
+        limit.category = options_pb2.LIMIT_CATEGORY_MAIL_SENDER
+
+    message = refused(GET, charge_as_mail)
+    assert message == f"{GET} has a limit category that is only for mails"
+
+
 def test_an_internal_method_with_a_url_is_refused() -> None:
     def expose(method: MethodDescriptorProto) -> None:
         method.options.Extensions[annotations_pb2.http].get = "/api/v1/verify"

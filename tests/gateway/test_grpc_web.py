@@ -12,8 +12,9 @@ import pytest
 from google.rpc.status_pb2 import Status
 
 from tests.gateway.backends import Backends, refused
-from tests.gateway.gateway import Answer, Gateway
+from tests.gateway.gateway import Gateway
 from tests.gateway.test_native import GET_ME, unpacked
+from tests.support.http import HttpResponse
 
 TYPES = [
     "application/grpc-web",
@@ -26,7 +27,7 @@ UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNIMPLEMENTED = 16, 7, 8
 
 async def call(
     gateway: Gateway, content_type: str, token: str | None, path: str = GET_ME
-) -> Answer:
+) -> HttpResponse:
     """A call as a browser sends it; the text form is base64."""
     frame = b"\0" + bytes(4)
     if "text" in content_type:
@@ -35,7 +36,7 @@ async def call(
     return await gateway.call("POST", path, token=token, headers=headers, data=frame)
 
 
-def refusal(answer: Answer, content_type: str) -> Status:
+def refusal(answer: HttpResponse, content_type: str) -> Status:
     """The status of a refusal, which all three headers agree on."""
     assert answer.status == 200
     assert answer.headers["content-type"].startswith(content_type.removesuffix("+proto"))
@@ -74,7 +75,7 @@ async def test_the_authorizers_words_arrive(gateway: Gateway) -> None:
 async def test_the_limiters_refusal_says_when_to_come_back(
     gateway: Gateway, backends: Backends, token: str, content_type: str
 ) -> None:
-    backends.verdict = refused
+    backends.limit_decision = refused
     answer = await call(gateway, content_type, token)
     status = refusal(answer, content_type)
     assert status.code == RESOURCE_EXHAUSTED

@@ -1,4 +1,4 @@
-"""What the limiter is told of each call, and what callers see of its verdict."""
+"""What the limiter is told of each call, and what callers see of its decision."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ async def test_the_limiters_headers_are_on_the_answer(gateway: Gateway, token: s
 async def test_a_refusal_is_429_and_says_when_to_come_back(
     gateway: Gateway, backends: Backends, token: str
 ) -> None:
-    backends.verdict = refused
+    backends.limit_decision = refused
     answer = await gateway.get(ME, token=token)
     assert answer.status == 429
     assert answer.error["code"] == "RATE_LIMIT_EXCEEDED"
@@ -117,7 +117,7 @@ async def test_a_refusal_is_429_and_says_when_to_come_back(
 async def test_a_refusal_over_grpc_is_resource_exhausted(
     gateway: Gateway, backends: Backends, token: str
 ) -> None:
-    backends.verdict = refused
+    backends.limit_decision = refused
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await gateway.native(GET_ME, GetMeRequest(), GetMeResponse, token=token)
     assert refusal.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -93,7 +93,7 @@ async def test_what_the_gateway_refuses_itself_has_details_too(
 async def test_who_asks_too_often_is_told_when_to_come_back(
     gateway: Gateway, backends: Backends, token: str
 ) -> None:
-    backends.verdict = refused
+    backends.limit_decision = refused
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await gateway.native(GET_ME, users.GetMeRequest(), users.GetMeResponse, token=token)
     expected = {

@@ -191,6 +191,7 @@ def test_what_is_always_printed_is_required(document: dict[str, Any]) -> None:
         "createdBy",
         "allowedCidrs",
         "useCount",
+        "projectIds",
     }
     assert "required" not in schema(document, "ApiKeyLimits")
 

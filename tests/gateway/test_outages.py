@@ -10,8 +10,9 @@ import pytest
 from portico.users.v1.user_service_pb2 import GetMeRequest, GetMeResponse
 
 from tests.gateway.backends import GOOD_KEY, Backends
-from tests.gateway.gateway import Answer, Gateway, running, settings_for
+from tests.gateway.gateway import Gateway, running, settings_for
 from tests.gateway.tokens import Signer
+from tests.support.http import HttpResponse
 
 HEALTH = "/api/v1/health"
 LIMITED = "/api/v1/event-types"
@@ -28,7 +29,7 @@ async def alone(short_folder: Path, tmp_path: Path) -> AsyncIterator[Gateway]:
         yield gateway
 
 
-def assert_unavailable(answer: Answer) -> None:
+def assert_unavailable(answer: HttpResponse) -> None:
     assert answer.status == 503
     assert answer.error["code"] == "UNAVAILABLE"
     assert int(answer.headers["retry-after"]) >= 1

@@ -111,3 +111,7 @@ def test_what_nobody_offers_or_two_do_is_an_error_at_the_start() -> None:
     provided.provide(Something, Something)
     with pytest.raises(ValueError, match="twice"):
         provided.provide(Something, Something)
+
+
+def test_what_keeps_to_projects_is_a_permission_of_the_same_feature() -> None:
+    assert all(feature.project_permissions <= set(feature.permissions) for feature in FEATURES)

@@ -42,7 +42,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def verdict(house: Path) -> str:
+def report(house: Path) -> str:
     """What the fences say of it."""
     path = os.pathsep.join(str(house / room) for room in (".", "contract", "kit"))
     found = subprocess.run(
@@ -57,17 +57,17 @@ def verdict(house: Path) -> str:
     return found.stdout
 
 
-def broken(verdict: str, fence: str) -> bool:
+def broken(report: str, fence: str) -> bool:
     """Whether a fence that begins like this is broken."""
-    lines = [line for line in verdict.splitlines() if line.startswith(fence)]
+    lines = [line for line in report.splitlines() if line.startswith(fence)]
     return any(line.endswith("BROKEN") for line in lines)
 
 
 @pytest.mark.parametrize(("offence", "fence"), OFFENCES.items())
-def test_a_new_feature_that_offends_is_refused(verdict: str, offence: str, fence: str) -> None:
-    assert broken(verdict, fence), verdict
-    assert f"-> {offence.removeprefix('import ')}" in verdict.replace("(l.", " (l."), verdict
+def test_a_new_feature_that_offends_is_refused(report: str, offence: str, fence: str) -> None:
+    assert broken(report, fence), report
+    assert f"-> {offence.removeprefix('import ')}" in report.replace("(l.", " (l."), report
 
 
-def test_the_other_fences_are_kept(verdict: str) -> None:
-    assert "The edge knows no feature and no worker, and never the database KEPT" in verdict
+def test_the_other_fences_are_kept(report: str) -> None:
+    assert "The edge knows no feature and no worker, and never the database KEPT" in report

@@ -68,3 +68,9 @@ def test_junk_is_refused_and_never_a_surprise(junk: str | bytes) -> None:
     text = base64.urlsafe_b64encode(junk).decode() if isinstance(junk, bytes) else junk
     with pytest.raises(InvalidRequestError):
         CURSORS.paging(ListUsersRequest(cursor=text))
+
+
+def test_a_cursor_behind_the_longest_name_fits_into_a_request() -> None:
+    binding = CURSORS.paging(ListUsersRequest()).binding
+    cursor = CURSORS.encode(["\U0001f3e0" * 100, "01890a5d-ac96-774b-bcce-b302099a8057"], binding)
+    assert len(cursor) <= 1000

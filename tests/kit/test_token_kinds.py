@@ -271,7 +271,7 @@ HELD = {ORGANIZATION: frozenset({"keys:read", "keys:write"})}
         ({"keys:read", "members:write"}, {"keys:read"}),
         (set(), set()),
     ],
-    ids=str,
+    ids=["none", "some", "empty"],
 )
 def test_scopes_narrow_what_is_held_and_add_nothing(
     scopes: set[str] | None, effective: set[str]

@@ -25,8 +25,9 @@ from server.core import build
 from server.features.webhooks.resolution import Resolver
 from server.migrations import upgrade
 from server.settings import Settings
-from tests.core.world import INTERNAL_TOKEN, DrivenClock, KnownNames, RecordingNotifier, World
+from tests.core.world import INTERNAL_TOKEN, KnownNames, RecordingNotifier, World
 from tests.stack import PostgresServer
+from tests.support.clocks import OffsetClock
 
 DUMP = Path(__file__).parent / "portico_0_1_0.sql"
 
@@ -108,7 +109,7 @@ async def world(postgres: PostgresServer, valkey_url: str, left: Left) -> AsyncI
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, notifier = DrivenClock(), RecordingNotifier()
+        clock, notifier = OffsetClock(), RecordingNotifier()
         parts.enter_context(clock.later(left.taken_at + timedelta(minutes=10) - utc_now()))
         core = build(settings, clock=clock, notifier=notifier, replaced={Resolver: KnownNames()})
         parts.push_async_callback(core.close)

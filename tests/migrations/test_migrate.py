@@ -14,9 +14,9 @@ from cli.run.errors import RunError
 from portico_kit.start import StartError
 from server.app import ROLES
 from server.migrations import upgrade
-from tests.cli.running import eventually
 from tests.migrations.test_revisions import differences, history
 from tests.migrations.test_upgrade_from_0_1_0 import content
+from tests.support.waiting import wait_until
 
 
 def migrate(url: str) -> subprocess.Popen[str]:
@@ -87,7 +87,7 @@ def test_a_role_that_is_given_while_it_is_removed_stops_the_migration(old_databa
     with psycopg.connect(old_database) as older:
         older.execute("update memberships set role = 'emperor' where role = 'viewer'")
         process = migrate(old_database)
-        eventually(lambda: is_kept_waiting(old_database), 20)
+        wait_until(lambda: is_kept_waiting(old_database), 20)
     assert '"emperor" is gone from the code, but members (1)' in process.communicate()[1]
     assert process.returncode == 1
     assert content(old_database)["alembic_version"] == [("0005",)]

@@ -19,8 +19,8 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.openapi.checks import RejectedPositiveData
 
 WORLD = json.loads(Path(os.environ["SCHEMATHESIS_WORLD"]).read_text())
-INHABITANTS: list[dict[str, Any]] = WORLD["inhabitants"]
-ADMINISTRATORS = [each for each in INHABITANTS if each["administrator"]]
+CALLERS: list[dict[str, Any]] = WORLD["callers"]
+ADMINISTRATORS = [each for each in CALLERS if each["administrator"]]
 ANSWERS = Path(os.environ["SCHEMATHESIS_ANSWERS"]).open("a", buffering=1)  # noqa: SIM115
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -47,6 +47,7 @@ EXCUSED = {
     "PREFIX_REPEATED",
     "HASH_REPEATED",
     "SLUG_RESERVED",  # a list of words
+    "PROJECT_UNKNOWN",
     "STRING_EMAIL_ADDRESS",  # more grammar than a format holds
 }
 _KEY = re.compile("[!-~]{1,255}")
@@ -73,9 +74,9 @@ schemathesis.openapi.format(
 
 _turn = itertools.count()
 _owners: dict[str, dict[str, Any]] = {
-    value: each for each in INHABITANTS for value in (*each["kept"], *each["ids"].values())
+    value: each for each in CALLERS for value in (*each["kept"], *each["ids"].values())
 }
-_KEPT = {value for each in INHABITANTS for value in each["kept"]}
+_KEPT = {value for each in CALLERS for value in each["kept"]}
 _STAYING = set(_owners)
 
 
@@ -96,23 +97,23 @@ class Credentials:
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Makes somebody send the request, about things that exist."""
     turn = next(_turn)
-    inhabitant = _sender(case, turn)
+    caller = _sender(case, turn)
     case.headers["X-Forwarded-For"] = f"10.77.{turn // 250 % 250}.{turn % 250}"
     if case.headers.get("Authorization") == _SOMEBODY:
-        _present(case, inhabitant, turn)
+        _present(case, caller, turn)
     if case.method == "QUERY":
         # Without one it is malformed, whatever the path; with one it is a verb like others.
         case.headers["Content-Type"] = "application/json"
     if turn % _MADE_UP:
         _agree_with_the_state(case, turn)
-        _name_what_exists(case, inhabitant)
-        _fill_in(case, inhabitant)
+        _name_what_exists(case, caller)
+        _fill_in(case, caller)
 
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
     """Notes who has seen which ids, and what was answered."""
-    sender = next((i for i in INHABITANTS if i["token"] in str(case.headers)), None)
+    sender = next((i for i in CALLERS if i["token"] in str(case.headers)), None)
     if sender is not None and response.status_code < 300:
         for found in _UUID.findall(response.content.decode(errors="replace")):
             _owners.setdefault(found, sender)
@@ -144,7 +145,7 @@ def _sender(case: Any, turn: int) -> dict[str, Any]:
         for value in (case.path_parameters or {}).values():
             if str(value) in _owners:
                 return _owners[str(value)]
-    return INHABITANTS[turn % len(INHABITANTS)]
+    return CALLERS[turn % len(CALLERS)]
 
 
 def _is_told(case: Any) -> bool:
@@ -152,17 +153,17 @@ def _is_told(case: Any) -> bool:
     return str(case.meta.phase.name) == "stateful"
 
 
-def _present(case: Any, inhabitant: dict[str, Any], turn: int) -> None:
+def _present(case: Any, caller: dict[str, Any], turn: int) -> None:
     """The caller's token; now and then its key, where one is accepted."""
     security = case.operation.definition.raw["security"]
     if _operation_id(case) == "logout":
-        token = inhabitant["spare_tokens"].pop() if inhabitant["spare_tokens"] else "ended"
+        token = caller["spare_tokens"].pop() if caller["spare_tokens"] else "ended"
         case.headers["Authorization"] = f"Bearer {token}"
     elif {"apiKey": []} in security and turn % 3 == 0:
         del case.headers["Authorization"]
-        case.headers["X-API-Key"] = inhabitant["api_key"]
+        case.headers["X-API-Key"] = caller["api_key"]
     else:
-        case.headers["Authorization"] = f"Bearer {inhabitant['token']}"
+        case.headers["Authorization"] = f"Bearer {caller['token']}"
 
 
 def _agree_with_the_state(case: Any, turn: int) -> None:
@@ -175,12 +176,12 @@ def _agree_with_the_state(case: Any, turn: int) -> None:
         case.query.pop("cursor", None)
 
 
-def _name_what_exists(case: Any, inhabitant: dict[str, Any]) -> None:
+def _name_what_exists(case: Any, caller: dict[str, Any]) -> None:
     """Replaces made-up ids in the path; ids that came from an answer stay."""
     if not case.path_parameters or case.meta.is_negative_at(ParameterLocation.PATH):
         return
     names = list(case.path_parameters)
-    given = inhabitant["given"].get(_operation_id(case), {})
+    given = caller["given"].get(_operation_id(case), {})
     for name in names:
         if given.get(name):
             case.path_parameters[name] = _take(given[name])
@@ -189,9 +190,9 @@ def _name_what_exists(case: Any, inhabitant: dict[str, Any]) -> None:
         uses_up = name == names[-1] and _uses_up(case)
         if _is_told(case) and value in _owners and not _is_needed(case, value, uses_up=uses_up):
             continue
-        spares = inhabitant["spares"].get(name, [])
+        spares = caller["spares"].get(name, [])
         if not uses_up:
-            case.path_parameters[name] = inhabitant["ids"].get(name, value)
+            case.path_parameters[name] = caller["ids"].get(name, value)
         elif _tightens(case) and spares:
             case.path_parameters[name] = spares[0]
         else:
@@ -216,9 +217,9 @@ def _is_needed(case: Any, value: str, *, uses_up: bool) -> bool:
     return value in (_STAYING if uses_up else _KEPT)
 
 
-def _fill_in(case: Any, inhabitant: dict[str, Any]) -> None:
+def _fill_in(case: Any, caller: dict[str, Any]) -> None:
     """Puts values into the body that are good only because the platform knows them."""
-    given = inhabitant["given"].get(_operation_id(case), {})
+    given = caller["given"].get(_operation_id(case), {})
     if not isinstance(case.body, dict) or case.meta.is_negative_at(ParameterLocation.BODY):
         return
     for name in given.keys() & case.body.keys():

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +13,8 @@ import pytest
 from portico_kit.tokens import new_api_key
 from tests.platform.conftest import Tenant
 from tests.stack import Stack
+from tests.support.http import HttpResponse
+from tests.support.waiting import eventually
 
 FORGET_SECONDS = 1.0
 # Counts are handed over every five seconds.
@@ -38,28 +38,19 @@ async def change(tenant: Tenant, key_id: str, action: str = "", **fields: Any) -
     return await tenant.client.call(verb, f"/api-keys/{key_id}{path}", fields, expect=200)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a program gets."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def said(self) -> tuple[int, dict[str, str], bytes]:
-        """All of it but what differs between any two requests."""
-        request_id = self.headers["x-request-id"].encode()
-        shown = {k: v for k, v in self.headers.items() if k not in ("x-request-id", "date")}
-        return self.status, shown, self.body.replace(request_id, b"")
+def comparable(response: HttpResponse) -> tuple[int, dict[str, str], bytes]:
+    """All of a response but what differs between any two requests."""
+    request_id = response.headers["x-request-id"].encode()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    shown = {k: v for k, v in headers.items() if k not in ("x-request-id", "date")}
+    return response.status, shown, response.body.replace(request_id, b"")
 
 
-async def use(tenant: Tenant, client: aiohttp.ClientSession, secret: str) -> Answer:
+async def use(tenant: Tenant, client: aiohttp.ClientSession, secret: str) -> HttpResponse:
     """A program lists the keys of the organization."""
     path = f"/api/v1/organizations/{tenant.organization_id}/api-keys"
     async with client.get(path, headers={"x-api-key": secret}) as answer:
-        headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Answer(answer.status, headers, await answer.read())
+        return HttpResponse(answer.status, answer.headers, await answer.read())
 
 
 async def status(tenant: Tenant, client: aiohttp.ClientSession, secret: str) -> int:
@@ -68,10 +59,11 @@ async def status(tenant: Tenant, client: aiohttp.ClientSession, secret: str) -> 
 
 async def becomes(wanted: int, ask: Callable[[], Awaitable[int]]) -> float:
     """Waits until the answer has this status, and says how many seconds it took."""
-    started = time.monotonic()
-    while (found := await ask()) != wanted:
-        assert time.monotonic() - started < 5, f"still {found}"
-    return time.monotonic() - started
+
+    async def is_so() -> bool:
+        return await ask() == wanted
+
+    return await eventually(is_so, within=5, every=0)
 
 
 async def test_a_stranger_is_told_the_same_bytes_whatever_is_wrong_with_a_key(
@@ -93,7 +85,7 @@ async def test_a_stranger_is_told_the_same_bytes_whatever_is_wrong_with_a_key(
         # Once as the core says it, once from memory.
         answers = [await use(tenant, client, secret) for secret in wrong * 2]
     assert answers[0].status == 401
-    assert [answer.said for answer in answers] == [answers[0].said] * len(answers)
+    assert [comparable(answer) for answer in answers] == [comparable(answers[0])] * len(answers)
 
 
 async def test_a_revoked_key_is_refused_within_a_second(stack: Stack, tenant: Tenant) -> None:
@@ -145,12 +137,14 @@ async def test_every_use_is_counted_also_those_from_memory(stack: Stack, tenant:
     async with stack.rest() as client:
         for _ in range(7):
             assert await status(tenant, client, secret) == 200
-    started = time.monotonic()
-    while True:
-        key = await tenant.client.call("GET", f"/api-keys/{key_id}", expect=200)
-        if key["useCount"] == "7":
-            break
-        assert time.monotonic() - started < COUNTED_SECONDS, key
-        await asyncio.sleep(0.5)
+
+    async def counted() -> bool:
+        return bool((await read())["useCount"] == "7")
+
+    async def read() -> Any:
+        return await tenant.client.call("GET", f"/api-keys/{key_id}", expect=200)
+
+    await eventually(counted, within=COUNTED_SECONDS, every=0.5)
+    key = await read()
     used = datetime.fromisoformat(key["lastUsedAt"])
     assert abs(datetime.now(UTC) - used) < timedelta(seconds=30)

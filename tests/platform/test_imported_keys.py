@@ -17,9 +17,9 @@ import bcrypt
 import pytest
 from redis.asyncio import Redis
 
-from portico_kit.edge_state.imported_keys import FAMILIES
+from portico_kit.edge_state.imported_keys import IMPORTED_PREFIXES
 from tests.platform.conftest import Tenant, execute
-from tests.platform.test_api_keys import FORGET_SECONDS, becomes, status, use
+from tests.platform.test_api_keys import FORGET_SECONDS, becomes, comparable, status, use
 from tests.stack import Stack
 
 HMAC_KEY = b"the other system's own key"
@@ -104,7 +104,7 @@ async def test_another_secret_with_the_prefix_is_a_strangers(stack: Stack, move:
     async with stack.rest() as client:
         wrong = [await use(move.tenant, client, each) for each in (secret[:-1] + "!", "nonsense")]
         assert wrong[0].status == 401
-        assert wrong[0].said == wrong[1].said
+        assert comparable(wrong[0]) == comparable(wrong[1])
         assert await becomes(200, lambda: status(move.tenant, client, secret)) < FORGET_SECONDS
 
 
@@ -169,9 +169,9 @@ async def test_what_valkey_has_lost_is_told_again(stack: Stack, move: Move) -> N
     secret = foreign_secret()
     await move.bring(by_sha256(secret))
     async with Redis.from_url(f"unix://{stack.settings.runtime_dir}/valkey.sock") as valkey:
-        await valkey.delete(FAMILIES)
+        await valkey.delete(IMPORTED_PREFIXES)
         await asyncio.sleep(1.5)
-        assert await valkey.sismember(FAMILIES, secret[:6])
+        assert await valkey.sismember(IMPORTED_PREFIXES, secret[:6])
     await stack.restart("authorize")
     async with aiohttp.ClientSession(stack.base_url) as client:
         await becomes(200, lambda: status(move.tenant, client, secret))

@@ -10,7 +10,7 @@ import aiohttp
 
 from tests.platform.conftest import Tenant
 from tests.stack import Stack
-from tests.workers.harness import eventually
+from tests.support.waiting import eventually
 
 PATIENCE = 10.0  # seconds
 

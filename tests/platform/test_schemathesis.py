@@ -17,7 +17,7 @@ import pytest
 from edge.gateway.contract import AccessRule, load
 from edge.gateway.settings import CONTRACT_FILE, ROOT
 from tests.platform.conftest import Tenant
-from tests.platform.inhabitants import settle
+from tests.platform.seed_data import seed
 from tests.stack import Stack
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
@@ -30,16 +30,16 @@ SUCCESS = Counter(range(200, 300))
 @pytest.mark.timeout(300)
 async def test_the_document_tells_the_truth(stack: Stack, new_tenant: Any, tmp_path: Path) -> None:
     tenants: list[Tenant] = [await new_tenant() for _ in range(CALLERS)]
-    inhabitants = await settle(stack, tenants, tenants[:ADMINISTRATORS])
+    callers = await seed(stack, tenants, tenants[:ADMINISTRATORS])
     world = {
-        "inhabitants": [asdict(each) for each in inhabitants],
+        "callers": [asdict(each) for each in callers],
         "administrative": administrative(),
     }
     run = await run_schemathesis(stack, world, tmp_path)
     assert run.exit_code == 0, run.output
     # It says little of a method that only ever refused, or of limits that were met.
     never = {name for name in documented() if not run.answers[name] & SUCCESS}
-    assert not never, f"give `inhabitants.py` what these need to succeed: {sorted(never)}"
+    assert not never, f"give `seed_data.py` what these need to succeed: {sorted(never)}"
     statuses = sum(run.answers.values(), Counter())
     assert statuses[429] < statuses.total() * MOST_LIMITED
 

@@ -20,6 +20,7 @@ from portico_kit.storage.base import create_engine
 from server.features.auth.signing_keys import MAX_AGE, SigningKeys
 from tests.platform.conftest import PASSWORD, Client, Tenant, execute
 from tests.stack import Stack
+from tests.support.waiting import eventually
 
 PATIENCE_SECONDS = 15.0
 PAUSE_SECONDS = 0.1
@@ -120,10 +121,13 @@ async def learn(stack: Stack) -> None:
 
 
 async def until(holds: Callable[[], Awaitable[bool]], stack: Stack) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await holds():
-            await learn(stack)
-            await asyncio.sleep(PAUSE_SECONDS)
+    async def holds_now() -> bool:
+        if await holds():
+            return True
+        await learn(stack)
+        return False
+
+    await eventually(holds_now, within=PATIENCE_SECONDS, every=PAUSE_SECONDS)
 
 
 @asynccontextmanager

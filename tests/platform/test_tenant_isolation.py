@@ -27,6 +27,8 @@ NAMED = (
     "webhook_id",
     "delivery_id",
     "session_id",
+    "project_id",
+    "target_organization_id",
 )
 METHODS = [
     method
@@ -38,6 +40,7 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
     "CreateApiKey": {"name": "a key", "scopes": ["organization:read"]},
     "CreateInvitation": {"email": "eve@example.com", "role": "viewer"},
     "CreateWebhook": {"url": "http://127.0.0.1:9/hook", "eventTypes": ["*"]},
+    "CreateProject": {"name": "a project"},
     "UpdateMember": {"role": "viewer"},
     "UpdateOrganizationLimits": {"multiplierPercent": 200},
 }
@@ -54,6 +57,7 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
     webhook = await client.call("POST", f"{here}/webhooks", _body("CreateWebhook"), expect=201)
     webhook_id = webhook["webhook"]["id"]
     delivery = await client.call("POST", f"/webhooks/{webhook_id}/test", {}, expect=202)
+    project = await client.call("POST", f"{here}/projects", _body("CreateProject"), expect=201)
     sessions = await client.call("GET", "/auth/sessions", expect=200)
     return {
         "organization_id": tenant.organization_id,
@@ -63,6 +67,8 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
         "webhook_id": webhook_id,
         "delivery_id": delivery["id"],
         "session_id": sessions[0]["id"],
+        "project_id": project["id"],
+        "target_organization_id": tenant.organization_id,
     }
 
 

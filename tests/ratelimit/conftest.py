@@ -9,27 +9,28 @@ import pytest
 from redis.asyncio import Redis
 
 from edge.settings import RateLimitSettings
-from tests.ratelimit.harness import NOON, Clock, Gateway, Organizations, running_limiter
+from tests.ratelimit.harness import Gateway, Organizations, running_limiter
+from tests.support.clocks import NOON, FakeClock
 
 # A test machine may stand still for longer than a gateway would wait.
 PATIENT = 10.0
 
 
 @pytest.fixture(scope="session")
-def the_clock() -> Clock:
-    return Clock()
+def the_clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def clock(the_clock: Clock) -> Clock:
+def clock(the_clock: FakeClock) -> FakeClock:
     """The service's clock, at noon."""
-    the_clock.set(NOON)
+    the_clock.now = NOON
     return the_clock
 
 
 @pytest.fixture(scope="session")
 async def the_gateway(
-    valkey_url: str, short_folder: Path, the_clock: Clock
+    valkey_url: str, short_folder: Path, the_clock: FakeClock
 ) -> AsyncIterator[Gateway]:
     settings = RateLimitSettings(
         redis_url=valkey_url, runtime_dir=short_folder / "limits", ratelimit_timeout=PATIENT
@@ -39,7 +40,7 @@ async def the_gateway(
 
 
 @pytest.fixture
-def gateway(the_gateway: Gateway, clock: Clock) -> Gateway:
+def gateway(the_gateway: Gateway, clock: FakeClock) -> Gateway:
     """Asks the service, at noon."""
     return the_gateway
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import grpc
@@ -18,10 +16,9 @@ from redis.asyncio import Redis
 
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
-from portico_kit.edge_state.limits import LIMITS_CHANNEL, LIMITS_HASH, OrganizationLimits
-
-# The start of an hour, a minute and a burst span, in the middle of a month.
-NOON = datetime(2026, 7, 15, 12, tzinfo=UTC)
+from portico_kit.edge_state.limits import LIMITS_CHANNEL, LIMITS_HASH, LimitsDocument
+from tests.support.clocks import FakeClock
+from tests.support.waiting import eventually
 
 _numbers = count(1)
 
@@ -31,30 +28,8 @@ def somebody() -> str:
     return f"caller-{next(_numbers)}"
 
 
-def somewhere() -> str:
-    """A client address that nobody has called from before."""
-    number = next(_numbers)
-    return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-
-
-class Clock:
-    """A clock that stands still until it is turned."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def set(self, moment: datetime) -> None:
-        self.now = moment
-
-    def turn(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
 @dataclass(frozen=True)
-class Answer:
+class RateLimitResult:
     """What Envoy is told."""
 
     response: RateLimitResponse
@@ -106,7 +81,9 @@ class Gateway:
     def __init__(self, stub: RateLimitServiceStub) -> None:
         self._stub = stub
 
-    async def ask(self, *, cost: int = 0, own_cost: int | None = None, **entries: str) -> Answer:
+    async def ask(
+        self, *, cost: int = 0, own_cost: int | None = None, **entries: str
+    ) -> RateLimitResult:
         """One request with one descriptor; a subject is on the free tier and reads, if not told.
 
         Args:
@@ -119,10 +96,10 @@ class Gateway:
 
     async def send(
         self, descriptors: Iterable[RateLimitDescriptor], *, cost: int = 0, domain: str = "portico"
-    ) -> Answer:
+    ) -> RateLimitResult:
         """One request with any descriptors."""
         request = RateLimitRequest(domain=domain, descriptors=descriptors, hits_addend=cost)
-        return Answer(await self._stub.ShouldRateLimit(request, timeout=5))
+        return RateLimitResult(await self._stub.ShouldRateLimit(request, timeout=5))
 
     async def admitted(self, times: int, *, subject: str) -> int:
         """How many of so many requests of a caller are admitted."""
@@ -137,7 +114,7 @@ class Organizations:
         self._gateway = gateway
         self._in_zone: dict[str, str] = {}
 
-    async def set(self, limits: OrganizationLimits, organization: str | None = None) -> str:
+    async def set(self, limits: LimitsDocument, organization: str | None = None) -> str:
         """Gives an organization these limits, a new one if none is named, and waits for them.
 
         It is seen by a pool that nobody else has.
@@ -148,20 +125,21 @@ class Organizations:
         marked = replace(limits, overrides={**overrides, "delete": {"minute": mark}})
         await self._valkey.hset(LIMITS_HASH, name, marked.json)
         await self._valkey.publish(LIMITS_CHANNEL, name)
-        for _ in range(1000):
-            if await self._told(name) == -(-mark // 3):
-                return name
-            await asyncio.sleep(0.005)
-        raise AssertionError("the limits were never seen")
+
+        async def seen() -> bool:
+            return await self._burst_of_deletions(name) == -(-mark // 3)
+
+        await eventually(seen, within=5, every=0.005)
+        return name
 
     async def in_zone(self, zone: str) -> str:
         """An organization in a time zone."""
         if zone not in self._in_zone:
-            self._in_zone[zone] = await self.set(OrganizationLimits(time_zone=zone))
+            self._in_zone[zone] = await self.set(LimitsDocument(time_zone=zone))
         return self._in_zone[zone]
 
-    async def _told(self, name: str) -> int:
-        """The burst of deletions: of windows that are full, the first is told."""
+    async def _burst_of_deletions(self, name: str) -> int:
+        """The limit of the first window: of windows that are all full, the first is named."""
         answer = await self._gateway.ask(
             subject=somebody(), organization=name, category="delete", own_cost=0
         )
@@ -169,7 +147,7 @@ class Organizations:
 
 
 @asynccontextmanager
-async def running_limiter(settings: RateLimitSettings, clock: Clock) -> AsyncIterator[Gateway]:
+async def running_limiter(settings: RateLimitSettings, clock: FakeClock) -> AsyncIterator[Gateway]:
     """The service, up as long as the block lasts."""
     async with (
         ratelimit(settings, clock),

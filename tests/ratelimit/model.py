@@ -8,7 +8,7 @@ from fractions import Fraction
 
 # Seconds of each sliding window and its limit, for reads on the free tier.
 SLIDING = {"minute": (60, 30), "hour": (3600, 500)}
-# A burst holds ten, and one drips out each second.
+# A burst holds ten, and drains by one each second.
 BURST = 10
 
 

@@ -6,24 +6,26 @@ import pytest
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from redis.asyncio import Redis
 
-from tests.ratelimit.harness import NOON, Clock, Gateway, descriptor, somebody, somewhere
+from tests.ratelimit.harness import Gateway, descriptor, somebody
+from tests.support.addresses import new_address
+from tests.support.clocks import NOON, FakeClock
 
 
 @pytest.mark.parametrize(("category", "minute", "hour"), [("login", 5, 20), ("register", 3, 10)])
 async def test_sign_in_and_registration_are_limited_by_address(
-    gateway: Gateway, clock: Clock, category: str, minute: int, hour: int
+    gateway: Gateway, clock: FakeClock, category: str, minute: int, hour: int
 ) -> None:
-    address, admitted = somewhere(), []
+    address, admitted = new_address(), []
     for _ in range(8):  # two minutes apart, so that the minute forgets
         answers = [await gateway.ask(address=address, category=category) for _ in range(6)]
         admitted.append(sum(answer.admitted for answer in answers))
-        clock.turn(120)
+        clock.advance(seconds=120)
     assert admitted[0] == minute
     assert sum(admitted) == hour
 
 
 async def test_a_signed_in_caller_cannot_guess_passwords_faster(gateway: Gateway) -> None:
-    address = somewhere()
+    address = new_address()
     answers = [
         await gateway.ask(subject=somebody(), address=address, category="login") for _ in range(6)
     ]
@@ -31,11 +33,11 @@ async def test_a_signed_in_caller_cannot_guess_passwords_faster(gateway: Gateway
 
 
 async def test_a_reset_is_mailed_to_one_person_three_times_an_hour(
-    gateway: Gateway, clock: Clock
+    gateway: Gateway, clock: FakeClock
 ) -> None:
     for _ in range(3):
         assert (await gateway.ask(email="5d41402a", category="password_reset")).admitted
-        clock.turn(600)
+        clock.advance(seconds=600)
     assert not (await gateway.ask(email="5d41402a", category="password_reset")).admitted
     assert (await gateway.ask(email="another0", category="password_reset")).admitted
 
@@ -48,15 +50,15 @@ async def test_resets_from_one_address_are_limited_as_writes(gateway: Gateway) -
 async def test_callers_without_a_credential_are_on_the_free_tier_by_address(
     gateway: Gateway,
 ) -> None:
-    address = somewhere()
+    address = new_address()
     answers = [await gateway.ask(address=address, category="read") for _ in range(11)]
     assert answers[0].quotas == {"burst": 10, "minute": 30, "hour": 500}
     assert sum(answer.admitted for answer in answers) == 10
-    assert (await gateway.ask(address=somewhere(), category="read")).admitted
+    assert (await gateway.ask(address=new_address(), category="read")).admitted
 
 
 async def test_a_verified_caller_is_not_counted_by_address(gateway: Gateway) -> None:
-    address = somewhere()
+    address = new_address()
     for _ in range(10):
         await gateway.ask(address=address, category="read")
     answer = await gateway.ask(subject=somebody(), address=address)
@@ -72,7 +74,7 @@ async def test_an_ipv6_client_is_its_network_of_64_bits(gateway: Gateway) -> Non
 
 
 async def test_an_ipv4_client_is_the_same_in_both_notations(gateway: Gateway) -> None:
-    address = somewhere()
+    address = new_address()
     for _ in range(10):
         await gateway.ask(address=address, category="read")
     assert not (await gateway.ask(address=f"::ffff:{address}", category="read")).admitted
@@ -104,12 +106,14 @@ async def test_a_large_own_limit_does_not_lift_the_tiers(gateway: Gateway) -> No
     assert not answers[-1].admitted
 
 
-async def test_a_daily_limit_starts_anew_at_midnight_utc(gateway: Gateway, clock: Clock) -> None:
+async def test_a_daily_limit_starts_anew_at_midnight_utc(
+    gateway: Gateway, clock: FakeClock
+) -> None:
     key = somebody()
     assert (await gateway.ask(subject=key, limits="day=1")).admitted
-    clock.set(clock.now.replace(hour=23, minute=59, second=59))
+    clock.now = clock.now.replace(hour=23, minute=59, second=59)
     assert not (await gateway.ask(subject=key, limits="day=1")).admitted
-    clock.turn(1)
+    clock.advance(seconds=1)
     assert (await gateway.ask(subject=key, limits="day=1")).admitted
 
 
@@ -117,14 +121,14 @@ async def test_a_daily_limit_starts_anew_at_midnight_utc(gateway: Gateway, clock
     ("year", "month", "last_day"), [(2026, 7, 31), (2027, 2, 28), (2028, 2, 29), (2026, 12, 31)]
 )
 async def test_a_monthly_limit_starts_anew_with_the_month(
-    gateway: Gateway, clock: Clock, year: int, month: int, last_day: int
+    gateway: Gateway, clock: FakeClock, year: int, month: int, last_day: int
 ) -> None:
     key = somebody()
-    clock.set(clock.now.replace(year=year, month=month, day=1, hour=0))
+    clock.now = clock.now.replace(year=year, month=month, day=1, hour=0)
     assert (await gateway.ask(subject=key, limits="month=1")).admitted
-    clock.set(clock.now.replace(day=last_day, hour=23, minute=59, second=59))
+    clock.now = clock.now.replace(day=last_day, hour=23, minute=59, second=59)
     assert not (await gateway.ask(subject=key, limits="month=1")).admitted
-    clock.turn(1)
+    clock.advance(seconds=1)
     assert (await gateway.ask(subject=key, limits="month=1")).admitted
 
 
@@ -209,12 +213,14 @@ async def test_the_mails_of_an_organization_are_limited_by_its_tier(
     assert not (await gateway.send([charged])).admitted
 
 
-async def test_one_address_gets_ten_mails_of_a_kind_a_day(gateway: Gateway, clock: Clock) -> None:
-    clock.set(NOON.replace(hour=0))
+async def test_one_address_gets_ten_mails_of_a_kind_a_day(
+    gateway: Gateway, clock: FakeClock
+) -> None:
+    clock.now = NOON.replace(hour=0)
     admitted = 0
     for _ in range(8):
         for _ in range(4):
             answer = await gateway.ask(category="mail_recipient", email="daily")
             admitted += answer.admitted
-        clock.turn(2.5 * 3600)
+        clock.advance(seconds=2.5 * 3600)
     assert admitted == 10

@@ -19,9 +19,10 @@ from cli.run import wheels
 from cli.run.valkey import INSTEAD
 from edge.settings import RateLimitSettings
 from tests.ratelimit.conftest import PATIENT
-from tests.ratelimit.harness import Clock, Gateway, descriptor, running_limiter, somebody
+from tests.ratelimit.harness import Gateway, descriptor, running_limiter, somebody
 from tests.ratelimit.test_organizations import with_limit
-from tests.stack import free_ports
+from tests.support.clocks import FakeClock
+from tests.support.ports import free_ports
 
 THIRDS = ((0, 5460), (5461, 10922), (10923, 16383))
 SLOTS = 16384
@@ -130,7 +131,7 @@ async def the_clustered(
         runtime_dir=short_folder / "clustered",
         ratelimit_timeout=PATIENT,
     )
-    async with running_limiter(settings, Clock()) as gateway:
+    async with running_limiter(settings, FakeClock()) as gateway:
         yield gateway
 
 
@@ -221,7 +222,7 @@ async def test_a_node_that_is_away_takes_only_its_own_callers_along(
             ratelimit_redis_url=nodes.url,
             runtime_dir=short_folder / "mortal-cluster",
         )
-        async with running_limiter(settings, Clock()) as gateway:
+        async with running_limiter(settings, FakeClock()) as gateway:
             callers = [somebody() for _ in range(30)]
             await asyncio.gather(*(gateway.ask(subject=one) for one in callers))
             await nodes.clients[2].shutdown(nosave=True)

@@ -16,8 +16,9 @@ from redis.crc import key_slot
 
 from cli.run.watchdog import Watchdog
 from edge.settings import RateLimitSettings
-from tests.ratelimit.harness import Answer, Clock, Gateway, descriptor, running_limiter, somebody
+from tests.ratelimit.harness import Gateway, RateLimitResult, descriptor, running_limiter, somebody
 from tests.stack import running_valkey
+from tests.support.clocks import FakeClock
 
 
 async def refusal(gateway: Gateway) -> grpc.StatusCode:
@@ -35,7 +36,7 @@ async def strict(
     settings = RateLimitSettings(
         redis_url=valkey_url, runtime_dir=short_folder / "strict", grpc_engine=request.param
     )
-    async with running_limiter(settings, Clock()) as gateway:
+    async with running_limiter(settings, FakeClock()) as gateway:
         yield gateway
 
 
@@ -46,7 +47,7 @@ async def test_without_valkey_calls_fail_at_once_and_it_recovers_by_itself(
     settings = RateLimitSettings(
         redis_url=f"unix://{folder}/valkey.sock", runtime_dir=short_folder / "mortal-limits"
     )
-    async with running_limiter(settings, Clock()) as gateway:
+    async with running_limiter(settings, FakeClock()) as gateway:
         assert await refusal(gateway) is grpc.StatusCode.UNAVAILABLE
         for _ in range(2):
             async with running_valkey(folder, watchdog):
@@ -98,7 +99,7 @@ async def test_a_request_whose_answer_was_lost_is_not_charged_twice(short_folder
     settings = RateLimitSettings(redis_url=f"unix://{path}", runtime_dir=short_folder / "forgetful")
     async with (
         await asyncio.start_unix_server(lose_the_answer, path),
-        running_limiter(settings, Clock()) as gateway,
+        running_limiter(settings, FakeClock()) as gateway,
     ):
         assert await refusal(gateway) is grpc.StatusCode.UNAVAILABLE
     assert len(charged) == 1
@@ -125,7 +126,7 @@ async def test_everything_in_valkey_expires_by_itself(gateway: Gateway, valkey: 
 
 
 async def test_a_count_is_kept_until_it_has_faded(
-    gateway: Gateway, valkey: Redis, clock: Clock
+    gateway: Gateway, valkey: Redis, clock: FakeClock
 ) -> None:
     await gateway.ask(address="192.0.2.9", category="read")
     (key,) = await valkey.keys("*")
@@ -134,20 +135,20 @@ async def test_a_count_is_kept_until_it_has_faded(
     await valkey.pexpire(key, 1000)
     await gateway.ask(address="192.0.2.9", category="read")
     assert await valkey.pttl(key) <= 1000  # in the same spans nothing is to be prolonged
-    clock.turn(3600)
+    clock.advance(seconds=3600)
     await gateway.ask(address="192.0.2.9", category="read")
     assert 7190 <= await valkey.ttl(key) <= 7200
 
 
 async def test_a_log_is_kept_as_long_as_its_last_charge_counts(
-    gateway: Gateway, valkey: Redis, clock: Clock
+    gateway: Gateway, valkey: Redis, clock: FakeClock
 ) -> None:
     for _ in range(2):
         await gateway.ask(address="192.0.2.9", category="login")
         (key,) = await valkey.keys("*")
         assert 3590 <= await valkey.ttl(key) <= 3600
         await valkey.pexpire(key, 1000)
-        clock.turn(1)
+        clock.advance(seconds=1)
 
 
 async def test_all_counts_of_a_caller_are_on_one_node_of_a_cluster(
@@ -162,11 +163,11 @@ async def test_all_counts_of_a_caller_are_on_one_node_of_a_cluster(
 
 
 async def test_a_small_limit_takes_little_room_whatever_is_asked(
-    gateway: Gateway, valkey: Redis, clock: Clock
+    gateway: Gateway, valkey: Redis, clock: FakeClock
 ) -> None:
     for _ in range(40):
         await gateway.ask(address="192.0.2.9", category="login")
-        clock.turn(13)
+        clock.advance(seconds=13)
     (key,) = await valkey.keys("*")
     assert 0 < (await valkey.memory_usage(key) or 0) < 400  # bytes
 
@@ -189,7 +190,7 @@ async def test_a_caller_whose_count_is_spoilt_costs_nobody_else_an_answer(
     answers = await asyncio.gather(
         *(gateway.ask(subject=caller) for caller in callers), return_exceptions=True
     )
-    assert all(isinstance(answer, Answer) and answer.admitted for answer in answers[1:])
+    assert all(isinstance(answer, RateLimitResult) and answer.admitted for answer in answers[1:])
 
 
 async def test_a_caller_takes_little_room(gateway: Gateway, valkey: Redis) -> None:
@@ -200,19 +201,19 @@ async def test_a_caller_takes_little_room(gateway: Gateway, valkey: Redis) -> No
 
 
 async def test_a_clock_that_is_a_little_behind_charges_the_span_that_has_begun(
-    gateway: Gateway, valkey: Redis, clock: Clock
+    gateway: Gateway, valkey: Redis, clock: FakeClock
 ) -> None:
     caller = somebody()
     await gateway.admitted(10, subject=caller)
-    clock.turn(-0.005)  # another process, five milliseconds late, in the span before
+    clock.advance(seconds=-0.005)  # another process, five milliseconds late, in the span before
     assert not (await gateway.ask(subject=caller)).admitted
 
 
 async def test_a_clock_that_was_far_ahead_locks_nobody_out(
-    gateway: Gateway, valkey: Redis, clock: Clock
+    gateway: Gateway, valkey: Redis, clock: FakeClock
 ) -> None:
     caller = somebody()
-    clock.turn(86400)
+    clock.advance(seconds=86400)
     await gateway.admitted(10, subject=caller)
-    clock.turn(-86400)
+    clock.advance(seconds=-86400)
     assert (await gateway.ask(subject=caller)).admitted

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from edge.authorize.main import authorize
 from edge.ratelimit.main import ratelimit
 from edge.settings import AuthorizeSettings, RateLimitSettings
-from tests.ratelimit.harness import Clock, descriptor, somebody
+from tests.ratelimit.harness import descriptor, somebody
+from tests.support.clocks import FakeClock
 
 HEALTH = "/grpc.health.v1.Health/Check"
 RATELIMIT = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
@@ -85,7 +86,7 @@ async def service(
     async with AsyncExitStack() as parts:
         if request.param == "ratelimit":
             limits = RateLimitSettings.model_validate({**engine_settings, "ratelimit_timeout": 10})
-            await parts.enter_async_context(ratelimit(limits, Clock()))
+            await parts.enter_async_context(ratelimit(limits, FakeClock()))
             socket, method, good = limits.ratelimit_socket, RATELIMIT, _question()
         else:
             keys = AuthorizeSettings.model_validate({**engine_settings, "internal_token": "t" * 32})
@@ -196,7 +197,7 @@ async def test_every_question_of_the_protocol_is_answered(
 async def limiter(engine_settings: dict[str, object]) -> AsyncIterator[Service]:
     limits = RateLimitSettings.model_validate({**engine_settings, "ratelimit_timeout": 10})
     async with (
-        ratelimit(limits, Clock()),
+        ratelimit(limits, FakeClock()),
         grpc.aio.insecure_channel(f"unix:{limits.ratelimit_socket}") as channel,
     ):
         yield Service(channel, RATELIMIT, _question())

@@ -9,7 +9,8 @@ import grpc
 import pytest
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 
-from tests.ratelimit.harness import Clock, Gateway, descriptor, somebody
+from tests.ratelimit.harness import Gateway, descriptor, somebody
+from tests.support.clocks import FakeClock
 
 
 def reading(subject: str) -> RateLimitDescriptor:
@@ -59,42 +60,42 @@ async def test_the_last_request_of_a_burst_is_admitted_and_the_next_is_not(
     assert [answer.left["burst"] for answer in answers] == [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0]
 
 
-async def test_a_minute_admits_exactly_its_limit(gateway: Gateway, clock: Clock) -> None:
+async def test_a_minute_admits_exactly_its_limit(gateway: Gateway, clock: FakeClock) -> None:
     caller, admitted = somebody(), 0
     for _ in range(3):  # ten seconds apart twice, so that bursts are not what refuses
         admitted += await gateway.admitted(10, subject=caller)
-        clock.turn(20)
-    clock.turn(-1)
+        clock.advance(seconds=20)
+    clock.advance(seconds=-1)
     assert admitted == 30
     assert not (await gateway.ask(subject=caller)).admitted
 
 
-async def test_an_hour_admits_exactly_its_limit(gateway: Gateway, clock: Clock) -> None:
+async def test_an_hour_admits_exactly_its_limit(gateway: Gateway, clock: FakeClock) -> None:
     caller, admitted = somebody(), 0
     for _ in range(59):
         admitted += await gateway.admitted(9, subject=caller)
-        clock.turn(60)
+        clock.advance(seconds=60)
     assert admitted == 500
 
 
-async def test_a_window_slides_over_the_end_of_its_span(gateway: Gateway, clock: Clock) -> None:
+async def test_a_window_slides_over_the_end_of_its_span(gateway: Gateway, clock: FakeClock) -> None:
     caller: dict[str, Any] = {"subject": somebody(), "tier": "enterprise", "limits": "minute=50"}
     assert (await gateway.ask(cost=50, **caller)).admitted
-    clock.turn(60)  # the next minute begins, and all fifty still count
+    clock.advance(seconds=60)  # the next minute begins, and all fifty still count
     assert not (await gateway.ask(**caller)).admitted
-    clock.turn(1.199)  # a millisecond short of a fiftieth of the minute
+    clock.advance(seconds=1.199)  # a millisecond short of a fiftieth of the minute
     assert not (await gateway.ask(**caller)).admitted
-    clock.turn(0.001)  # a fiftieth of them has faded: 49 count
+    clock.advance(seconds=0.001)  # a fiftieth of them has faded: 49 count
     assert (await gateway.ask(**caller)).admitted
     assert not (await gateway.ask(**caller)).admitted
 
 
 async def test_after_two_spans_of_silence_everything_is_forgotten(
-    gateway: Gateway, clock: Clock
+    gateway: Gateway, clock: FakeClock
 ) -> None:
     caller = somebody()
     await gateway.admitted(10, subject=caller)
-    clock.turn(20)
+    clock.advance(seconds=20)
     assert (await gateway.ask(subject=caller)).left["burst"] == 9
 
 

@@ -15,10 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
-from portico_kit.edge_state.limits import LIMITS_HASH, OrganizationLimits
-from tests.ratelimit.harness import Gateway, somebody, somewhere
+from portico_kit.edge_state.limits import LIMITS_HASH, LimitsDocument
+from tests.ratelimit.harness import Gateway, somebody
 from tests.ratelimit.test_process import running
-from tests.stack import free_ports, running_valkey
+from tests.stack import running_valkey
+from tests.support.addresses import new_address
+from tests.support.ports import free_ports
 
 Counts = dict[tuple[str, str], float]
 
@@ -66,7 +68,7 @@ async def test_decisions_are_counted_by_rule_and_outcome(
     valkey_url: str, short_folder: Path
 ) -> None:
     async with watched(valkey_url, short_folder / "counted") as service:
-        caller, address = somebody(), somewhere()
+        caller, address = somebody(), new_address()
         for _ in range(3):
             await service.gateway.ask(subject=caller, cost=4)
         await service.gateway.ask(subject=caller, category="write")
@@ -96,11 +98,11 @@ async def test_what_shadows_would_have_refused_is_counted_by_rule(
     valkey_url: str, valkey: Redis, short_folder: Path
 ) -> None:
     organization = somebody()
-    limits = OrganizationLimits(shadow_rules=["write.burst"])
+    limits = LimitsDocument(shadow_rules=["write.burst"])
     await valkey.hset(LIMITS_HASH, organization, limits.json)
     trial = watched(valkey_url, short_folder / "shadows", ratelimit_shadow="register.minute")
     async with trial as service:
-        address, caller = somewhere(), somebody()
+        address, caller = new_address(), somebody()
         for _ in range(5):
             assert (await service.gateway.ask(address=address, category="register")).admitted
         for _ in range(8):
@@ -122,7 +124,7 @@ async def test_what_could_not_be_decided_is_counted_by_rule(
             await valkey.aclose()
             for category in ("read", "login", "login"):
                 with pytest.raises(grpc.aio.AioRpcError):
-                    await service.gateway.ask(address=somewhere(), category=category)
+                    await service.gateway.ask(address=new_address(), category=category)
             assert await service.counts("decisions") == {
                 ("read", "admitted"): 1,
                 ("read", "unavailable"): 1,

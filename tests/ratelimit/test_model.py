@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.ratelimit.harness import Clock, Gateway, Organizations, somebody
+from tests.ratelimit.harness import Gateway, Organizations, somebody
 from tests.ratelimit.model import Model
+from tests.support.clocks import FakeClock
 
 # Mostly short waits, so that limits are met; now and then one that leaves a span behind.
 WAITS = st.one_of(
@@ -42,7 +43,7 @@ LONG_HISTORIES = st.lists(st.tuples(LONG_WAITS, st.integers(0, 12)), min_size=1,
 @OPTIONS
 @given(history=HISTORIES, own_day=st.integers(1, 200), own_month=st.integers(1, 200))
 async def test_the_service_agrees_with_the_model(
-    gateway: Gateway, clock: Clock, history: list[tuple[int, int]], own_day: int, own_month: int
+    gateway: Gateway, clock: FakeClock, history: list[tuple[int, int]], own_day: int, own_month: int
 ) -> None:
     await agree(gateway, clock, history, Model(own_day, own_month, UTC))
 
@@ -52,20 +53,20 @@ async def test_the_service_agrees_with_the_model(
 async def test_the_service_agrees_with_the_model_in_every_time_zone(
     organizations: Organizations,
     gateway: Gateway,
-    clock: Clock,
+    clock: FakeClock,
     history: list[tuple[int, int]],
     place: tuple[str, str],
     own_day: int,
 ) -> None:
     zone, turn = place
     organization = await organizations.in_zone(zone)
-    clock.set(datetime.fromisoformat(turn) - timedelta(days=1))
+    clock.now = datetime.fromisoformat(turn) - timedelta(days=1)
     await agree(gateway, clock, history, Model(own_day, 40, ZoneInfo(zone)), organization)
 
 
 async def agree(
     gateway: Gateway,
-    clock: Clock,
+    clock: FakeClock,
     history: list[tuple[int, int]],
     model: Model,
     organization: str = "",
@@ -74,7 +75,7 @@ async def agree(
     caller = somebody()
     own = f"day={model.own_day},month={model.own_month}"
     for milliseconds, cost in history:
-        clock.turn(milliseconds / 1000)
+        clock.advance(seconds=milliseconds / 1000)
         answer = await gateway.ask(
             own_cost=cost, subject=caller, organization=organization, limits=own
         )
@@ -87,18 +88,18 @@ async def agree(
 @OPTIONS
 @given(history=HISTORIES, cost=st.integers(1, 10))
 async def test_a_refused_request_is_admitted_when_it_was_told_and_not_before(
-    gateway: Gateway, clock: Clock, history: list[tuple[int, int]], cost: int
+    gateway: Gateway, clock: FakeClock, history: list[tuple[int, int]], cost: int
 ) -> None:
     caller = somebody()
     for milliseconds, before in history:
-        clock.turn(milliseconds / 1000)
+        clock.advance(seconds=milliseconds / 1000)
         await gateway.ask(subject=caller, own_cost=before)
     for _ in range(4):  # one window after another may refuse
         refused = await gateway.ask(subject=caller, own_cost=cost)
         if refused.admitted:
             return
         wait = refused.status.duration_until_reset.ToMilliseconds()
-        clock.turn((wait - 1) / 1000)
+        clock.advance(seconds=(wait - 1) / 1000)
         assert not (await gateway.ask(subject=caller, own_cost=cost)).admitted
-        clock.turn(0.001)
+        clock.advance(seconds=0.001)
     raise AssertionError("it was never admitted")

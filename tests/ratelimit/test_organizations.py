@@ -14,15 +14,9 @@ from envoy.type.v3.ratelimit_unit_pb2 import RateLimitUnit
 from redis.asyncio import Redis
 
 from edge.settings import RateLimitSettings
-from portico_kit.edge_state.limits import OrganizationLimits
-from tests.ratelimit.harness import (
-    Clock,
-    Gateway,
-    Organizations,
-    descriptor,
-    running_limiter,
-    somebody,
-)
+from portico_kit.edge_state.limits import LimitsDocument
+from tests.ratelimit.harness import Gateway, Organizations, descriptor, running_limiter, somebody
+from tests.support.clocks import FakeClock
 
 # In the protocol since Envoy 1.33, and not in these classes yet.
 WEEK = 7
@@ -40,7 +34,7 @@ async def test_a_multiplier_and_overrides_take_the_place_of_the_tiers(
     gateway: Gateway, organizations: Organizations
 ) -> None:
     name = await organizations.set(
-        OrganizationLimits(multiplier_percent=150, overrides={"read": {"hour": 70, "day": 90}})
+        LimitsDocument(multiplier_percent=150, overrides={"read": {"hour": 70, "day": 90}})
     )
     quotas = (await gateway.ask(subject=somebody(), organization=name)).quotas
     assert {key: quotas[key] for key in ("burst", "minute", "hour", "day")} == {
@@ -56,7 +50,7 @@ async def test_a_multiplier_and_overrides_take_the_place_of_the_tiers(
 async def test_all_callers_of_an_organization_share_its_pool(
     gateway: Gateway, organizations: Organizations
 ) -> None:
-    name = await organizations.set(OrganizationLimits())
+    name = await organizations.set(LimitsDocument())
     first = await gateway.ask(subject=somebody(), organization=name)
     second = await gateway.ask(subject=somebody(), organization=name, category="write")
     key = "organization-minute"
@@ -76,7 +70,7 @@ async def test_without_limits_of_its_own_an_organization_has_ten_times_its_tier(
     [("SECOND", 2), ("MINUTE", 120), ("HOUR", 7200), ("DAY", 86400), ("MONTH", 31 * 86400)],
 )
 async def test_an_envoy_of_anyone_can_bring_its_limits_along(
-    gateway: Gateway, clock: Clock, unit: str, seconds: int
+    gateway: Gateway, clock: FakeClock, unit: str, seconds: int
 ) -> None:
     asked = [with_limit(unit, 2, remote_address="192.0.2.1", path=somebody())]
     answers = [await gateway.send(asked, domain="another") for _ in range(3)]
@@ -87,20 +81,20 @@ async def test_an_envoy_of_anyone_can_bring_its_limits_along(
         RateLimitResponse.RateLimit.Unit.Value(unit),
     )
     assert [answer.status.limit_remaining for answer in answers] == [1, 0, 0]
-    clock.turn(seconds)
+    clock.advance(seconds=seconds)
     assert (await gateway.send(asked, domain="another")).admitted
 
 
-async def test_a_year_is_one_of_the_calendar(gateway: Gateway, clock: Clock) -> None:
+async def test_a_year_is_one_of_the_calendar(gateway: Gateway, clock: FakeClock) -> None:
     asked = [with_limit("YEAR", 2, path=somebody())]
     first = await gateway.send(asked, domain="another")
     assert first.headers["ratelimit-policy"] == f'"year";q=2;w={365 * 86400}'
     await gateway.send(asked, domain="another")
-    clock.set(datetime(2027, 1, 1, tzinfo=UTC) - timedelta(milliseconds=1))
+    clock.now = datetime(2027, 1, 1, tzinfo=UTC) - timedelta(milliseconds=1)
     assert not (await gateway.send(asked, domain="another")).admitted
-    clock.turn(0.001)
+    clock.advance(seconds=0.001)
     assert (await gateway.send(asked, domain="another")).left == {"year": 1}
-    clock.set(datetime(2028, 7, 1, tzinfo=UTC))
+    clock.now = datetime(2028, 7, 1, tzinfo=UTC)
     leap = await gateway.send(asked, domain="another")
     assert leap.headers["ratelimit-policy"] == f'"year";q=2;w={366 * 86400}'
 
@@ -110,18 +104,18 @@ async def test_a_year_is_one_of_the_calendar(gateway: Gateway, clock: Clock) -> 
     [("2026-07-15T12:00Z", "2026-07-20T00:00Z"), ("2026-12-31T12:00Z", "2027-01-04T00:00Z")],
 )
 async def test_a_week_is_one_of_the_calendar_and_begins_on_monday(
-    gateway: Gateway, clock: Clock, asked_at: str, monday_after: str
+    gateway: Gateway, clock: FakeClock, asked_at: str, monday_after: str
 ) -> None:
-    clock.set(datetime.fromisoformat(asked_at))
+    clock.now = datetime.fromisoformat(asked_at)
     asked = [with_limit("WEEK", 2, path=somebody())]
     first = await gateway.send(asked, domain="another")
     assert first.status.current_limit.unit == RateLimitResponse.RateLimit.WEEK
     assert first.headers["ratelimit-policy"] == f'"week";q=2;w={7 * 86400}'
     await gateway.send(asked, domain="another")
-    clock.set(datetime.fromisoformat(monday_after) - timedelta(milliseconds=1))
+    clock.now = datetime.fromisoformat(monday_after) - timedelta(milliseconds=1)
     refused = await gateway.send(asked, domain="another")
     assert (refused.admitted, refused.headers["retry-after"]) == (False, "1")
-    clock.turn(0.001)
+    clock.advance(seconds=0.001)
     assert (await gateway.send(asked, domain="another")).left == {"week": 1}
 
 
@@ -154,10 +148,10 @@ async def test_what_is_not_clear_is_logged_once(valkey_url: str, short_folder: P
     asked = with_limit("YEAR", 1, path=somebody(), subject=somebody(), colour="red")
     asked.limit.unit = 98
     with structlog.testing.capture_logs() as lines:
-        async with running_limiter(config, Clock()) as fresh:
+        async with running_limiter(config, FakeClock()) as fresh:
             for _ in range(3):
                 await fresh.send([asked])
-    told = [line["doubt"] for line in lines if line["event"] == "unclear_descriptor"]
+    told = [line["warning"] for line in lines if line["event"] == "unclear_descriptor"]
     assert sorted(told) == sorted(set(told))
     assert {"unknown_unit", "unknown_entry"} <= set(told)
 
@@ -192,13 +186,13 @@ async def test_a_flood_of_refused_requests_costs_no_round_trip(
 
 
 async def test_a_remembered_refusal_does_not_outlive_what_caused_it(
-    gateway: Gateway, clock: Clock
+    gateway: Gateway, clock: FakeClock
 ) -> None:
     caller = somebody()
     await gateway.admitted(11, subject=caller)
-    clock.turn(0.999)
+    clock.advance(seconds=0.999)
     assert not (await gateway.ask(subject=caller)).admitted
-    clock.turn(0.001)
+    clock.advance(seconds=0.001)
     assert (await gateway.ask(subject=caller)).admitted
 
 

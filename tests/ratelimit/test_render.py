@@ -9,9 +9,9 @@ from envoy.service.ratelimit.v3.rls_pb2 import RateLimitResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.ratelimit.decision import Standings
-from edge.ratelimit.render import Told
-from edge.ratelimit.windows import Period, RunningWindow, Window, running
+from edge.ratelimit.decision import WindowStates
+from edge.ratelimit.render import ResponseTemplate
+from edge.ratelimit.windows import ActiveWindow, Period, Window, activate
 
 NOW = 1_784_116_800_123
 
@@ -25,10 +25,10 @@ WINDOWS = st.builds(
 
 
 @st.composite
-def decisions(draw: st.DrawFn) -> tuple[list[list[RunningWindow]], Standings, bool]:
-    """Windows of some descriptors, where they stand, and whether the request was admitted."""
+def decisions(draw: st.DrawFn) -> tuple[list[list[ActiveWindow]], WindowStates, bool]:
+    """Windows of some descriptors, their states, and whether the request was admitted."""
     descriptors = [
-        [running(window, 1, NOW) for window in windows]
+        [activate(window, 1, NOW) for window in windows]
         for windows in draw(st.lists(st.lists(WINDOWS, max_size=5), min_size=1, max_size=3))
     ]
     windows = [window for one in descriptors for window in one]
@@ -37,16 +37,16 @@ def decisions(draw: st.DrawFn) -> tuple[list[list[RunningWindow]], Standings, bo
     remaining = [draw(st.integers(0, window.limit)) for window in windows]
     resets = [draw(st.one_of(st.integers(0, 2000), st.integers(0, 10**11))) for _ in windows]
     shares = [left / window.divisor for window, left in zip(windows, remaining, strict=True)]
-    return descriptors, Standings(remaining, shares, resets, over), not refused
+    return descriptors, WindowStates(remaining, shares, resets, over), not refused
 
 
 @given(decisions())
 def test_an_answer_is_what_the_message_classes_make(
-    decision: tuple[list[list[RunningWindow]], Standings, bool],
+    decision: tuple[list[list[ActiveWindow]], WindowStates, bool],
 ) -> None:
-    descriptors, standings, admitted = decision
-    reply = Told(descriptors).reply(NOW, admitted, standings)
-    expected = Plain(descriptors, standings, admitted).reply()
+    descriptors, states, admitted = decision
+    reply = ResponseTemplate(descriptors).render(NOW, admitted, states)
+    expected = Plain(descriptors, states, admitted).reply()
     assert RateLimitResponse.FromString(reply) == expected
     assert reply == expected.SerializeToString(deterministic=True)
 
@@ -55,19 +55,19 @@ class Plain:
     """The same answer, without a thought for what it costs."""
 
     def __init__(
-        self, descriptors: Sequence[Sequence[RunningWindow]], standings: Standings, admitted: bool
+        self, descriptors: Sequence[Sequence[ActiveWindow]], states: WindowStates, admitted: bool
     ) -> None:
         self._descriptors, self._admitted = descriptors, admitted
         self._windows = [window for one in descriptors for window in one]
-        self._standings = standings
-        self._over = standings.over or [False] * len(self._windows)
+        self._states = states
+        self._over = states.over or [False] * len(self._windows)
 
     def reply(self) -> RateLimitResponse:
         """The answer."""
         response, first = RateLimitResponse(), 0
         response.overall_code = self._code(self._admitted)
         for windows in self._descriptors:
-            self._tell(response.statuses.add(), range(first, first + len(windows)))
+            self._fill_status(response.statuses.add(), range(first, first + len(windows)))
             first += len(windows)
         for name, value in self._headers():
             response.response_headers_to_add.append(HeaderValue(key=name, value=value))
@@ -79,7 +79,7 @@ class Plain:
     def _code(self, admitted: bool) -> RateLimitResponse.Code:
         return RateLimitResponse.OK if admitted else RateLimitResponse.OVER_LIMIT
 
-    def _tell(self, status: RateLimitResponse.DescriptorStatus, numbers: range) -> None:
+    def _fill_status(self, status: RateLimitResponse.DescriptorStatus, numbers: range) -> None:
         status.code = RateLimitResponse.OK
         if not numbers:
             return
@@ -91,8 +91,8 @@ class Plain:
         status.current_limit.name = window.name
         status.current_limit.requests_per_unit = window.limit
         status.current_limit.unit = units.Value(unit)
-        status.limit_remaining = self._standings.remaining[one]
-        status.duration_until_reset.FromMilliseconds(self._standings.resets[one])
+        status.limit_remaining = self._states.remaining[one]
+        status.duration_until_reset.FromMilliseconds(self._states.resets_ms[one])
         status.duration_until_reset.SetInParent()
 
     def _refuses(self, number: int) -> bool:
@@ -101,13 +101,13 @@ class Plain:
     def _tightest(self, numbers: Iterable[int]) -> int:
         refusing = [number for number in numbers if self._refuses(number)]
         if refusing:
-            return max(refusing, key=lambda number: self._standings.resets[number])
-        return min(numbers, key=lambda number: self._standings.shares[number])
+            return max(refusing, key=lambda number: self._states.resets_ms[number])
+        return min(numbers, key=lambda number: self._states.shares[number])
 
     def _headers(self) -> Iterable[tuple[str, str]]:
-        holding = [n for n, window in enumerate(self._windows) if not window.shadow]
-        if holding:
-            yield from self._numbers(holding)
+        enforced = [n for n, window in enumerate(self._windows) if not window.shadow]
+        if enforced:
+            yield from self._numbers(enforced)
         shadows = [
             f'"{window.name}"'
             for window, over in zip(self._windows, self._over, strict=True)
@@ -116,13 +116,13 @@ class Plain:
         if shadows:
             yield "x-ratelimit-shadow", ", ".join(shadows)
 
-    def _numbers(self, holding: Sequence[int]) -> Iterable[tuple[str, str]]:
-        one = self._tightest(holding)
-        remaining, resets = self._standings.remaining, self._standings.resets
+    def _numbers(self, enforced: Sequence[int]) -> Iterable[tuple[str, str]]:
+        one = self._tightest(enforced)
+        remaining, resets = self._states.remaining, self._states.resets_ms
         yield "x-ratelimit-limit", str(self._windows[one].limit)
         yield "x-ratelimit-remaining", str(remaining[one])
         yield "x-ratelimit-reset", str(_seconds(NOW + resets[one]))
-        windows = [(n, self._windows[n]) for n in holding]
+        windows = [(n, self._windows[n]) for n in enforced]
         policies = [f'"{w.name}";q={w.limit};w={_seconds(w.length)}' for _, w in windows]
         yield "ratelimit-policy", ", ".join(policies)
         left = [f'"{w.name}";r={remaining[n]};t={_seconds(resets[n])}' for n, w in windows]

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from portico_kit.edge_state.limits import OrganizationLimits
-from tests.ratelimit.harness import Clock, Gateway, Organizations, somebody
+from portico_kit.edge_state.limits import LimitsDocument
+from tests.ratelimit.harness import Gateway, Organizations, somebody
 from tests.ratelimit.model import ExactModel
 from tests.ratelimit.test_organizations import with_limit
+from tests.support.clocks import FakeClock
 
 OPTIONS = settings(
     max_examples=80,
@@ -35,82 +36,86 @@ def unhurried(limits: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("offset", [0, 0.001, 20, 59.999])
 async def test_one_a_minute_is_one_in_every_minute(
-    gateway: Gateway, clock: Clock, offset: float
+    gateway: Gateway, clock: FakeClock, offset: float
 ) -> None:
     caller = unhurried("minute=1")
-    clock.turn(offset)
+    clock.advance(seconds=offset)
     for _ in range(5):
         assert (await gateway.ask(**caller)).admitted
         refused = await gateway.ask(**caller)
         assert (refused.admitted, refused.headers["retry-after"]) == (False, "60")
-        clock.turn(59.999)
+        clock.advance(seconds=59.999)
         refused = await gateway.ask(**caller)
         assert (refused.admitted, refused.headers["retry-after"]) == (False, "1")
-        clock.turn(0.001)
+        clock.advance(seconds=0.001)
 
 
-async def test_a_steady_caller_gets_all_of_a_small_limit(gateway: Gateway, clock: Clock) -> None:
+async def test_a_steady_caller_gets_all_of_a_small_limit(
+    gateway: Gateway, clock: FakeClock
+) -> None:
     caller = unhurried("minute=5")
     for _ in range(60):
         assert (await gateway.ask(**caller)).admitted
-        clock.turn(12)
+        clock.advance(seconds=12)
 
 
-async def test_no_minute_ever_has_more_than_a_small_limit(gateway: Gateway, clock: Clock) -> None:
+async def test_no_minute_ever_has_more_than_a_small_limit(
+    gateway: Gateway, clock: FakeClock
+) -> None:
     caller, admitted, now = unhurried("minute=5"), [], 0.0
     for _ in range(400):
         if (await gateway.ask(**caller)).admitted:
             admitted.append(now)
-        clock.turn(1)
+        clock.advance(seconds=1)
         now += 1
     assert all(late - early >= 60 for early, late in zip(admitted, admitted[5:], strict=False))
     assert len(admitted) == 35
 
 
 async def test_a_refusal_says_when_enough_of_the_charges_have_gone(
-    gateway: Gateway, clock: Clock
+    gateway: Gateway, clock: FakeClock
 ) -> None:
     caller = unhurried("minute=3")
     for _ in range(3):
         await gateway.ask(**caller)
-        clock.turn(10)
+        clock.advance(seconds=10)
     assert (await gateway.ask(**caller)).headers["retry-after"] == "30"
     refused = await gateway.ask(cost=2, **caller)
     assert refused.headers["retry-after"] == "40"
     assert refused.headers["x-ratelimit-remaining"] == "0"
-    clock.turn(39.999)
+    clock.advance(seconds=39.999)
     assert not (await gateway.ask(cost=2, **caller)).admitted
-    clock.turn(0.001)
+    clock.advance(seconds=0.001)
     assert (await gateway.ask(cost=2, **caller)).admitted
 
 
 async def test_a_limit_of_nothing_admits_nothing_and_asks_for_no_haste(
-    gateway: Gateway, clock: Clock
+    gateway: Gateway, clock: FakeClock
 ) -> None:
     asked = [with_limit("HOUR", 0, path=somebody())]
     for _ in range(3):
         refused = await gateway.send(asked, domain="another")
         assert (refused.admitted, refused.headers["retry-after"]) == (False, "3600")
-        clock.turn(3600)
+        clock.advance(seconds=3600)
 
 
 async def test_a_clock_far_ahead_locks_nobody_out_of_a_small_limit(
-    gateway: Gateway, valkey: Redis, clock: Clock
+    gateway: Gateway, valkey: Redis, clock: FakeClock
 ) -> None:
     caller = unhurried("minute=1")
-    clock.turn(86400)
+    clock.advance(seconds=86400)
     assert (await gateway.ask(**caller)).admitted
-    clock.turn(-86400)
+    clock.advance(seconds=-86400)
     assert (await gateway.ask(**caller)).admitted
     assert not (await gateway.ask(**caller)).admitted
 
 
 async def test_a_clock_that_is_a_little_behind_counts_what_came_before(
-    gateway: Gateway, valkey: Redis, clock: Clock
+    gateway: Gateway, valkey: Redis, clock: FakeClock
 ) -> None:
     caller = unhurried("minute=2")
     assert (await gateway.ask(**caller)).admitted
-    clock.turn(-0.005)  # another process, five milliseconds late
+    clock.advance(seconds=-0.005)  # another process, five milliseconds late
     assert (await gateway.ask(**caller)).admitted
     refused = await gateway.ask(**caller)
     assert not refused.admitted
@@ -120,7 +125,7 @@ async def test_a_clock_that_is_a_little_behind_counts_what_came_before(
 async def test_a_small_limit_in_shadow_counts_on_and_refuses_nobody(
     gateway: Gateway, organizations: Organizations
 ) -> None:
-    limits = OrganizationLimits(overrides={"read": {"minute": 20, "hour": 3}}, shadow=True)
+    limits = LimitsDocument(overrides={"read": {"minute": 20, "hour": 3}}, shadow=True)
     name, caller = await organizations.set(limits), somebody()
     answers = [await gateway.ask(subject=caller, organization=name) for _ in range(60)]
     assert all(answer.admitted for answer in answers)
@@ -131,12 +136,12 @@ async def test_a_small_limit_in_shadow_counts_on_and_refuses_nobody(
 @OPTIONS
 @given(history=HISTORIES, minute=st.integers(1, 20), hour=st.integers(1, 20))
 async def test_small_limits_agree_with_a_list_of_what_was_admitted(
-    gateway: Gateway, clock: Clock, history: list[tuple[int, int]], minute: int, hour: int
+    gateway: Gateway, clock: FakeClock, history: list[tuple[int, int]], minute: int, hour: int
 ) -> None:
     model = ExactModel({"key-minute": (60, minute), "key-hour": (3600, hour)})
     caller = unhurried(f"minute={minute},hour={hour}")
     for milliseconds, cost in history:
-        clock.turn(milliseconds / 1000)
+        clock.advance(seconds=milliseconds / 1000)
         answer = await gateway.ask(own_cost=cost, **caller)
         before = model.wait(clock.now, cost)
         assert answer.admitted == model.ask(clock.now, cost)

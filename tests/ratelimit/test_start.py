@@ -16,11 +16,11 @@ from grpc_health.v1 import health_pb2
 from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
-from edge.ratelimit.following import OrganizationLimitsFollower
+from edge.pubsub import cancel
+from edge.ratelimit.limits_watcher import LimitsWatcher
 from edge.ratelimit.main import FIRST_LOAD_SECONDS, NAME
-from edge.subscription import end
 from edge.valkey import connect
-from portico_kit.edge_state.limits import LIMITS_HASH, OrganizationLimits
+from portico_kit.edge_state.limits import LIMITS_HASH, LimitsDocument
 from tests.ratelimit.harness import Gateway, somebody
 from tests.ratelimit.test_process import health, running
 from tests.stack import running_valkey
@@ -65,7 +65,7 @@ async def test_the_first_request_after_a_start_meets_its_organizations_limits(
     engine: str, valkey_url: str, valkey: Redis, short_folder: Path
 ) -> None:
     organization = somebody()
-    raised = OrganizationLimits(multiplier_percent=1000)
+    raised = LimitsDocument(multiplier_percent=1000)
     await valkey.hset(LIMITS_HASH, organization, raised.json)
     folder = short_folder / f"gate-{engine}"
     path, gate = short_folder / f"gate-{engine}.sock", Gate(valkey_url)
@@ -112,10 +112,10 @@ async def test_without_valkey_it_starts_in_time_and_says_that_it_is_not_ready(
 async def test_it_stops_at_any_moment_of_its_start(valkey_url: str) -> None:
     async def begin_and_stop(seconds: float) -> None:
         client = connect(valkey_url, 1)
-        following = asyncio.create_task(OrganizationLimitsFollower(client, lambda _: None).follow())
+        watching = asyncio.create_task(LimitsWatcher(client, lambda _: None).watch_forever())
         await asyncio.sleep(seconds)
         async with asyncio.timeout(10):
-            await end(following)
+            await cancel(watching)
         await client.aclose()
 
     await asyncio.gather(*(begin_and_stop(number / 1000) for number in range(60)))

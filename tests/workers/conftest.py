@@ -17,7 +17,8 @@ from server.features.webhooks.addresses import AddressPolicy
 from server.features.webhooks.delivery.deliverer import Capacity, Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery.http import WebhookClient
-from tests.workers.harness import DrivenClock, Receiver, Subscription, Tenants, receiving
+from tests.support.clocks import OffsetClock
+from tests.workers.harness import Receiver, Subscription, Tenants, receiving
 from tests.workers.processes import Platform
 
 MASTER_KEY = os.urandom(32)
@@ -44,9 +45,9 @@ def tenants(engine: AsyncEngine, secrets: Secrets) -> Tenants:
 
 
 @pytest.fixture
-def clock() -> DrivenClock:
+def clock() -> OffsetClock:
     """The time, which a test can move on."""
-    return DrivenClock()
+    return OffsetClock()
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ NewDeliverer = Callable[..., Awaitable[Deliverer]]
 
 
 @pytest.fixture
-async def new_deliverer(tenants: Tenants, clock: DrivenClock) -> AsyncIterator[NewDeliverer]:
+async def new_deliverer(tenants: Tenants, clock: OffsetClock) -> AsyncIterator[NewDeliverer]:
     """Makes a deliverer, as each worker process has one."""
     async with AsyncExitStack() as stack:
 
@@ -88,7 +89,7 @@ async def deliverer(new_deliverer: NewDeliverer) -> Deliverer:
 
 
 @pytest.fixture
-def tell(tenants: Tenants, clock: DrivenClock, deliverer: Deliverer) -> EventFanOut:
+def fan_out_events(tenants: Tenants, clock: OffsetClock, deliverer: Deliverer) -> EventFanOut:
     """Tells all pending events; `await deliverer.settle()` waits for the receivers."""
     return EventFanOut(tenants.sessions, clock, deliverer.deliver)
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,24 +29,11 @@ from server.features.emails.models import EMAIL_PURPOSE, Email
 from server.features.organizations.models import Organization
 from server.features.webhooks.models import Attempt, Delivery, Webhook
 from server.features.webhooks.secret import new_secret, seal
+from tests.support.waiting import eventually
 
 _numbers = itertools.count(1)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class DrivenClock:
-    """The real time, moved on by as much as a test says."""
-
-    def __init__(self) -> None:
-        self._offset = timedelta(0)
-
-    def __call__(self) -> datetime:
-        return utc_now() + self._offset
-
-    def advance(self, by: timedelta) -> None:
-        """It is later by so much from now on."""
-        self._offset += by
 
 
 @dataclass(frozen=True)
@@ -134,22 +121,6 @@ async def receiving() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         await runner.cleanup()
-
-
-async def eventually(
-    condition: Callable[[], bool | Awaitable[bool]], within: float = 10.0, every: float = 0.02
-) -> None:
-    """Waits until a condition holds.
-
-    Raises:
-        TimeoutError: if it does not within so many seconds.
-    """
-    async with asyncio.timeout(within):
-        while True:
-            holds = condition()
-            if holds if isinstance(holds, bool) else await holds:
-                return
-            await asyncio.sleep(every)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from cli.run.process import Child, Command, spawn
 from cli.run.watchdog import Watchdog
 from portico_kit.tasks.notifier import WORKERS_ALIVE, CeleryTaskNotifier
 from tests.stack import environment_for
-from tests.workers.harness import eventually
+from tests.support.waiting import eventually
 
 
 @dataclass(frozen=True)

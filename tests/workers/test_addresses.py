@@ -10,13 +10,14 @@ import pytest
 
 from server.features.webhooks.addresses import AddressPolicy
 from server.features.webhooks.delivery.http import WebhookClient
-from tests.workers.harness import DrivenClock, Receiver, answer
+from tests.support.clocks import OffsetClock
+from tests.workers.harness import Receiver, answer
 
 REFUSED = "The address is private or reserved; webhooks reach public addresses only."
 
 
 @pytest.fixture
-async def client(clock: DrivenClock) -> AsyncIterator[WebhookClient]:
+async def client(clock: OffsetClock) -> AsyncIterator[WebhookClient]:
     """The client as it is in production."""
     client = WebhookClient(AddressPolicy(allow_loopback=False), clock, "test", timeout=3)
     yield client
@@ -68,7 +69,7 @@ async def test_a_name_that_resolves_to_our_network_once_it_was_accepted_is_refus
 
 
 async def test_a_redirect_into_our_network_is_not_followed(
-    receiver: Receiver, clock: DrivenClock
+    receiver: Receiver, clock: OffsetClock
 ) -> None:
     receiver.handler = answer(302, location="http://169.254.169.254/latest/meta-data/")
     open_client = WebhookClient(AddressPolicy(allow_loopback=True), clock, "test")
@@ -87,7 +88,7 @@ async def test_a_url_that_is_none_is_said_so(client: WebhookClient) -> None:
 
 
 async def test_the_proxy_of_the_environment_is_not_used(
-    receiver: Receiver, clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, clock: OffsetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", receiver.url)
     client = WebhookClient(AddressPolicy(allow_loopback=False), clock, "test")

@@ -8,29 +8,23 @@ from aiohttp import web
 
 from server.features.webhooks.delivery.deliverer import LEASE, Capacity, Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from tests.support.clocks import OffsetClock
+from tests.support.waiting import eventually
 from tests.workers.conftest import NewDeliverer
-from tests.workers.harness import (
-    DrivenClock,
-    Receiver,
-    Subscription,
-    Tenants,
-    answer,
-    eventually,
-    hanging,
-)
+from tests.workers.harness import Receiver, Subscription, Tenants, answer, hanging
 
 
 async def test_several_workers_at_once_send_a_delivery_once(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    tell: EventFanOut,
+    fan_out_events: EventFanOut,
     new_deliverer: NewDeliverer,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = hanging(0.3)
     others = [await new_deliverer() for _ in range(3)]
-    await tell()
+    await fan_out_events()
     await asyncio.gather(*(other.deliver_due() for other in others))
     await asyncio.gather(*(each.settle() for each in (deliverer, *others)))
     assert len(receiver.requests) == 1
@@ -40,14 +34,14 @@ async def test_a_claim_that_ran_out_is_taken_by_another_worker_and_only_its_resu
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     new_deliverer: NewDeliverer,
     deliverer: Deliverer,
 ) -> None:
     other = await new_deliverer()
     receiver.handler = hanging(0.5)
-    await tell()
+    await fan_out_events()
     await receiver.got(1)
     receiver.handler = answer(500)
     await other.deliver_due()
@@ -65,11 +59,11 @@ async def test_a_webhook_that_is_deleted_during_a_delivery_takes_it_along(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    tell: EventFanOut,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = hanging(0.3)
-    await tell()
+    await fan_out_events()
     await receiver.got(1)
     await tenants.delete(webhook)
     await deliverer.settle()
@@ -77,7 +71,7 @@ async def test_a_webhook_that_is_deleted_during_a_delivery_takes_it_along(
 
 
 async def test_receivers_that_hang_leave_slots_to_the_others(
-    tenants: Tenants, receiver: Receiver, new_deliverer: NewDeliverer, clock: DrivenClock
+    tenants: Tenants, receiver: Receiver, new_deliverer: NewDeliverer, clock: OffsetClock
 ) -> None:
     release = asyncio.Event()
 
@@ -109,15 +103,15 @@ async def test_a_worker_that_stops_finishes_what_is_under_way_and_begins_nothing
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    tell: EventFanOut,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = hanging(0.3)
-    await tell()
+    await fan_out_events()
     await receiver.got(1)
     late = await tenants.event((await tenants.delivery(webhook)).organization_id)
     await deliverer.close(patience=5)
-    await tell()
+    await fan_out_events()
     statuses = {each.event_id: each.status for each in await tenants.deliveries(webhook)}
     assert statuses.pop(late) == "pending"
     assert list(statuses.values()) == ["delivered"]

@@ -19,17 +19,9 @@ from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery.http import retry_after
 from server.features.webhooks.models import Webhook
 from server.features.webhooks.secret import new_secret, seal
+from tests.support.clocks import OffsetClock
 from tests.workers.conftest import NewDeliverer
-from tests.workers.harness import (
-    DrivenClock,
-    Received,
-    Receiver,
-    Subscription,
-    Tenants,
-    accept,
-    answer,
-    hanging,
-)
+from tests.workers.harness import Received, Receiver, Subscription, Tenants, accept, answer, hanging
 
 
 @contextmanager
@@ -42,9 +34,9 @@ def freeze_verifier(request: Received) -> Iterator[None]:
 
 
 async def test_a_delivery_verifies_with_the_secret_that_its_owner_was_shown(
-    tenants: Tenants, webhook: Subscription, receiver: Receiver, tell: EventFanOut
+    tenants: Tenants, webhook: Subscription, receiver: Receiver, fan_out_events: EventFanOut
 ) -> None:
-    await tell()
+    await fan_out_events()
     (request,) = await receiver.got(1)
     payload = request.verified_by(webhook.secret)
     delivery = await tenants.delivery(webhook)
@@ -60,9 +52,9 @@ async def test_a_delivery_verifies_with_the_secret_that_its_owner_was_shown(
 
 
 async def test_a_delivery_that_somebody_changed_does_not_verify(
-    webhook: Subscription, receiver: Receiver, tell: EventFanOut
+    webhook: Subscription, receiver: Receiver, fan_out_events: EventFanOut
 ) -> None:
-    await tell()
+    await fan_out_events()
     (request,) = await receiver.got(1)
     changed = type(request)(request.headers, request.body.replace(b"created", b"revoked"))
     with pytest.raises(WebhookVerificationError):
@@ -73,11 +65,11 @@ async def test_an_accepted_delivery_is_written_down(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    tell: EventFanOut,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = answer(202, b"taken")
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     delivery = await tenants.delivery(webhook)
     attempt = await tenants.attempt(webhook)
@@ -92,12 +84,12 @@ async def test_a_failing_receiver_is_tried_after_0_60_300_and_900_seconds_and_th
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = answer(500, b"broken")
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     for made, pause in enumerate((60, 300, 900), start=1):
         clock.advance(timedelta(seconds=pause - 10))
@@ -122,12 +114,12 @@ async def test_a_failing_receiver_is_tried_after_0_60_300_and_900_seconds_and_th
 async def test_every_attempt_has_the_same_id_and_a_time_of_its_own(
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = answer(503)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     clock.advance(timedelta(seconds=61))
     await deliverer.deliver_due()
@@ -141,12 +133,12 @@ async def test_a_receiver_that_recovers_gets_its_delivery(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = answer(500)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     receiver.handler = accept
     clock.advance(timedelta(seconds=61))
@@ -160,12 +152,12 @@ async def test_a_redelivery_has_the_whole_schedule_before_it_and_counts_on(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = answer(500)
-    await tell()
+    await fan_out_events()
     for _ in range(4):
         await deliverer.settle()
         clock.advance(timedelta(hours=1))
@@ -184,12 +176,12 @@ async def test_a_redirect_is_not_followed(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    tell: EventFanOut,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
     status: int,
 ) -> None:
     receiver.handler = answer(status, location=receiver.url)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     assert len(receiver.requests) == 1
     assert (await tenants.attempt(webhook)).response_status == status
@@ -200,11 +192,11 @@ async def test_only_the_first_2_kb_of_an_answer_are_kept(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    tell: EventFanOut,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = answer(200, b"a\0\xff" + b"b" * 1_000_000)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     body = (await tenants.attempt(webhook)).response_body
     assert body == "a\N{REPLACEMENT CHARACTER}" + "b" * 2045
@@ -214,7 +206,7 @@ async def test_an_answer_that_breaks_off_after_its_status_counts(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    tell: EventFanOut,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     async def break_off(request: web.Request) -> web.StreamResponse:
@@ -226,7 +218,7 @@ async def test_an_answer_that_breaks_off_after_its_status_counts(
         return response
 
     receiver.handler = break_off
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     assert (await tenants.delivery(webhook)).status == "delivered"
     assert (await tenants.attempt(webhook)).response_body == "half"
@@ -236,7 +228,7 @@ async def test_a_receiver_that_closes_without_an_answer_has_failed(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    tell: EventFanOut,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     async def close(request: web.Request) -> web.StreamResponse:
@@ -245,7 +237,7 @@ async def test_a_receiver_that_closes_without_an_answer_has_failed(
         return web.Response()
 
     receiver.handler = close
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     attempt = await tenants.attempt(webhook)
     assert attempt.response_status is None
@@ -257,7 +249,7 @@ async def test_a_receiver_that_takes_too_long_has_failed(
     webhook: Subscription,
     receiver: Receiver,
     new_deliverer: NewDeliverer,
-    clock: DrivenClock,
+    clock: OffsetClock,
 ) -> None:
     impatient = await new_deliverer(seconds=0.2)
     receiver.handler = hanging(5)
@@ -272,12 +264,12 @@ async def test_deliveries_of_a_disabled_webhook_wait_until_it_is_enabled_again(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     receiver.handler = answer(500)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     await tenants.change(webhook, enabled=False)
     clock.advance(timedelta(days=2))
@@ -297,8 +289,8 @@ async def test_during_the_overlap_of_a_rotation_both_secrets_verify(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     new = new_secret()
@@ -306,7 +298,7 @@ async def test_during_the_overlap_of_a_rotation_both_secrets_verify(
         row = await db.get_one(Webhook, webhook.id)
         organization_id = row.organization_id
         row.replace_secret(seal(tenants.secrets, new), clock(), timedelta(hours=1))
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     (request,) = receiver.requests
     assert len(request.headers["webhook-signature"].split(" ")) == 2
@@ -314,7 +306,7 @@ async def test_during_the_overlap_of_a_rotation_both_secrets_verify(
     request.verified_by(new)
     clock.advance(timedelta(hours=1))
     await tenants.event(organization_id)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     later = receiver.requests[-1]
     assert later.headers["webhook-signature"].count("v1,") == 1
@@ -344,8 +336,8 @@ async def test_a_receiver_that_asks_for_time_gets_it_within_a_day(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
     status: int,
     header: str,
@@ -353,7 +345,7 @@ async def test_a_receiver_that_asks_for_time_gets_it_within_a_day(
 ) -> None:
     receiver.handler = answer(status, retry_after=header)
     before = clock()
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     due = (await tenants.delivery(webhook)).next_attempt_at
     assert due is not None
@@ -364,13 +356,13 @@ async def test_a_receiver_may_name_the_date_to_come_back(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     until = clock() + timedelta(hours=2)
     receiver.handler = answer(503, retry_after=format_datetime(until, usegmt=True))
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     due = (await tenants.delivery(webhook)).next_attempt_at
     assert due is not None
@@ -388,11 +380,11 @@ async def test_a_secret_that_cannot_be_read_is_an_attempt_that_failed(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    tell: EventFanOut,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     await tenants.change(webhook, sealed_secret=b"sealed with another key")
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     assert (await tenants.attempt(webhook)).error == "The delivery could not be made."
     assert (await tenants.delivery(webhook)).status == "pending"
@@ -400,9 +392,9 @@ async def test_a_secret_that_cannot_be_read_is_an_attempt_that_failed(
 
 
 async def test_a_payload_is_json_of_one_line(
-    webhook: Subscription, receiver: Receiver, tell: EventFanOut
+    webhook: Subscription, receiver: Receiver, fan_out_events: EventFanOut
 ) -> None:
-    await tell()
+    await fan_out_events()
     (request,) = await receiver.got(1)
     assert json.loads(request.body)["type"] == "key.created"
     assert b"\n" not in request.body

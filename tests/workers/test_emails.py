@@ -21,7 +21,8 @@ from server.features.emails.email_queue import claim_due
 from server.features.emails.reachability import Reachability
 from server.features.emails.sender import LEASE, EmailSender
 from server.features.emails.smtp import SmtpTransport
-from tests.workers.harness import DrivenClock, Tenants
+from tests.support.clocks import OffsetClock
+from tests.workers.harness import Tenants
 
 TOKEN = "k3Wz_a-token"
 VARIABLES = {
@@ -76,7 +77,7 @@ async def server() -> MailServer:
 
 @pytest.fixture
 async def sender(
-    server: MailServer, tenants: Tenants, clock: DrivenClock
+    server: MailServer, tenants: Tenants, clock: OffsetClock
 ) -> AsyncIterator[EmailSender]:
     """The sender of a worker, for that server."""
     loop = asyncio.get_running_loop()
@@ -181,7 +182,7 @@ async def test_what_a_mail_said_is_forgotten_once_it_is_sent(
 
 
 async def test_a_mail_server_that_fails_is_tried_after_0_60_300_and_900_seconds(
-    tenants: Tenants, server: MailServer, sender: EmailSender, clock: DrivenClock
+    tenants: Tenants, server: MailServer, sender: EmailSender, clock: OffsetClock
 ) -> None:
     server.reply = "451 later"
     mail_id = await tenants.email("verify_email", **VARIABLES)
@@ -198,7 +199,7 @@ async def test_a_mail_server_that_fails_is_tried_after_0_60_300_and_900_seconds(
 
 
 async def test_a_mail_that_failed_once_arrives_later(
-    tenants: Tenants, server: MailServer, sender: EmailSender, clock: DrivenClock
+    tenants: Tenants, server: MailServer, sender: EmailSender, clock: OffsetClock
 ) -> None:
     server.reply = "451 later"
     mail_id = await tenants.email("verify_email", **VARIABLES)
@@ -233,7 +234,7 @@ async def test_a_mail_that_cannot_be_made_does_not_keep_others_waiting(
 
 
 async def test_a_mail_whose_worker_died_is_sent_after_its_claim_has_run_out(
-    tenants: Tenants, server: MailServer, sender: EmailSender, clock: DrivenClock
+    tenants: Tenants, server: MailServer, sender: EmailSender, clock: OffsetClock
 ) -> None:
     mail_id = await tenants.email("verify_email", **VARIABLES)
     async with tenants.sessions.begin() as db:
@@ -326,7 +327,7 @@ async def test_a_password_is_never_sent_without_tls(
 
 
 async def test_a_mail_server_that_is_away_is_one_line_in_the_log_and_so_is_its_return(
-    tenants: Tenants, sender: EmailSender, clock: DrivenClock
+    tenants: Tenants, sender: EmailSender, clock: OffsetClock
 ) -> None:
     working = sender.transport
     away = replace(sender, transport=SmtpTransport("127.0.0.1", 1))
@@ -352,7 +353,7 @@ async def test_a_mail_that_is_refused_does_not_count_against_the_mail_server(
 
 
 async def test_no_log_line_holds_an_address_or_a_token(
-    tenants: Tenants, server: MailServer, sender: EmailSender, clock: DrivenClock
+    tenants: Tenants, server: MailServer, sender: EmailSender, clock: OffsetClock
 ) -> None:
     with structlog.testing.capture_logs() as lines:
         for reply in ("451 ada@example.com later", "550 ada@example.com unknown", None):

@@ -16,15 +16,15 @@ from server.features.webhooks.delivery.deliverer import Capacity
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.fanout import BEGINNING, fan_out
 from server.features.webhooks.models import Webhook
+from tests.support.clocks import OffsetClock
+from tests.support.waiting import eventually
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import (
-    DrivenClock,
     Receiver,
     Subscription,
     Tenants,
     accept,
     answer,
-    eventually,
     hanging,
     receiving,
 )
@@ -37,7 +37,7 @@ async def health(tenants: Tenants, webhook: Subscription) -> Webhook:
 
 
 async def test_hanging_receivers_of_five_tenants_do_not_delay_another(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock, new_deliverer: NewDeliverer
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock, new_deliverer: NewDeliverer
 ) -> None:
     async with receiving() as black_hole:
         black_hole.handler = hanging(60)
@@ -47,15 +47,15 @@ async def test_hanging_receivers_of_five_tenants_do_not_delay_another(
                 await tenants.webhook(organization, black_hole.url)
             await tenants.events(organization, 5)
         deliverer = await new_deliverer(seconds=8)
-        tell = EventFanOut(tenants.sessions, clock, deliverer.deliver)
-        await tell()
+        fan_out_events = EventFanOut(tenants.sessions, clock, deliverer.deliver)
+        await fan_out_events()
         organization = await tenants.organization()
         await tenants.webhook(organization, receiver.url)
         waits = []
         for number in range(1, 11):
             await tenants.event(organization)
             started = time.monotonic()
-            await tell()
+            await fan_out_events()
             await receiver.got(number, within=5)
             waits.append(time.monotonic() - started)
         await deliverer.close(0)
@@ -64,7 +64,7 @@ async def test_hanging_receivers_of_five_tenants_do_not_delay_another(
 
 
 async def test_a_slow_receiver_gives_its_slot_up_in_the_middle_of_an_attempt(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock, new_deliverer: NewDeliverer
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock, new_deliverer: NewDeliverer
 ) -> None:
     release = asyncio.Event()
 
@@ -79,11 +79,11 @@ async def test_a_slow_receiver_gives_its_slot_up_in_the_middle_of_an_attempt(
         held = await tenants.webhook(organization, slow.url, "key.created")
         await tenants.events(organization, 2)
         await tenants.webhook(organization, receiver.url, "key.revoked")
-        tell = EventFanOut(tenants.sessions, clock, deliverer.deliver)
-        await tell()
+        fan_out_events = EventFanOut(tenants.sessions, clock, deliverer.deliver)
+        await fan_out_events()
         for number in range(1, 6):
             await tenants.event(organization, "key.revoked")
-            await tell()
+            await fan_out_events()
             await receiver.got(number, within=5)
         release.set()
         await deliverer.settle()
@@ -95,19 +95,19 @@ async def test_a_receiver_that_is_quick_again_leaves_the_slow_lane(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
+    clock: OffsetClock,
     new_deliverer: NewDeliverer,
 ) -> None:
     deliverer = await new_deliverer(Capacity(patience=0.1))
-    tell = EventFanOut(tenants.sessions, clock, deliverer.deliver)
+    fan_out_events = EventFanOut(tenants.sessions, clock, deliverer.deliver)
     receiver.handler = hanging(0.3)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     slow = await health(tenants, webhook)
     assert (slow.slow_since is not None, slow.failing_since) == (True, None)
     receiver.handler = accept
     await tenants.event(slow.organization_id)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     assert (await health(tenants, webhook)).slow_since is None
 
@@ -116,7 +116,7 @@ async def test_what_its_owner_sees_of_a_webhook_does_not_change_with_its_health(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
-    clock: DrivenClock,
+    clock: OffsetClock,
     new_deliverer: NewDeliverer,
 ) -> None:
     before = await health(tenants, webhook)
@@ -130,7 +130,7 @@ async def test_what_its_owner_sees_of_a_webhook_does_not_change_with_its_health(
 
 
 async def test_organizations_take_turns_when_events_become_deliveries(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock
 ) -> None:
     busy, quiet = await tenants.organization(), await tenants.organization()
     for organization in (busy, quiet):
@@ -144,7 +144,7 @@ async def test_organizations_take_turns_when_events_become_deliveries(
 
 
 async def test_many_webhooks_of_one_tenant_do_not_make_a_long_transaction(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock
 ) -> None:
     busy, quiet = await tenants.organization(), await tenants.organization()
     for _ in range(30):
@@ -162,7 +162,7 @@ async def test_many_webhooks_of_one_tenant_do_not_make_a_long_transaction(
 
 
 async def test_each_event_is_told_once_whoever_fans_out_and_in_whatever_turns(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock
 ) -> None:
     webhooks = []
     for count in (40, 3, 17):
@@ -183,20 +183,20 @@ async def test_each_event_is_told_once_whoever_fans_out_and_in_whatever_turns(
 
 
 async def test_a_webhook_that_cannot_keep_up_has_a_bounded_queue_and_loses_nothing(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock, new_deliverer: NewDeliverer
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock, new_deliverer: NewDeliverer
 ) -> None:
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
     deliverer = await new_deliverer()
-    tell = EventFanOut(tenants.sessions, clock, deliverer.deliver)
+    fan_out_events = EventFanOut(tenants.sessions, clock, deliverer.deliver)
     backlog = Backlog(tenants.sessions, clock, deliverer.deliver, full=10)
     receiver.handler = answer(500)
     await tenants.events(organization, 10)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     await backlog()
     await tenants.events(organization, 30)
-    await tell()
+    await fan_out_events()
     await backlog()
     await deliverer.settle()
     assert len(await tenants.deliveries(webhook)) == 10
@@ -208,7 +208,7 @@ async def test_a_webhook_that_cannot_keep_up_has_a_bounded_queue_and_loses_nothi
     await backlog()
     await deliverer.settle()
     await tenants.event(organization)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     deliveries = await tenants.deliveries(webhook)
     assert Counter(each.status for each in deliveries) == {"delivered": 41}
@@ -217,7 +217,7 @@ async def test_a_webhook_that_cannot_keep_up_has_a_bounded_queue_and_loses_nothi
 
 
 async def test_falling_behind_during_a_fan_out_loses_no_event(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock, new_deliverer: NewDeliverer
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock, new_deliverer: NewDeliverer
 ) -> None:
     """Events, fan-out, falling behind and catching up, all at once."""
     organization = await tenants.organization()
@@ -227,13 +227,13 @@ async def test_falling_behind_during_a_fan_out_loses_no_event(
     async def nobody(_due: object) -> None:
         """Deliveries are only made here."""
 
-    tells = [EventFanOut(tenants.sessions, clock, nobody) for _ in range(2)]
+    fan_outs = [EventFanOut(tenants.sessions, clock, nobody) for _ in range(2)]
     full = Backlog(tenants.sessions, clock, nobody, full=20)
     empty = Backlog(tenants.sessions, clock, nobody, full=100_000)
     for _ in range(12):
         await tenants.events(organization, 25)
-        await asyncio.gather(*(tell() for tell in tells), full(), empty())
-    await asyncio.gather(*(tell() for tell in tells))
+        await asyncio.gather(*(each() for each in fan_outs), full(), empty())
+    await asyncio.gather(*(each() for each in fan_outs))
     for _ in range(3):
         await empty()
     deliveries = await tenants.deliveries(webhook)
@@ -241,7 +241,7 @@ async def test_falling_behind_during_a_fan_out_loses_no_event(
 
 
 async def test_two_workers_never_claim_the_same_delivery(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock, new_deliverer: NewDeliverer
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock, new_deliverer: NewDeliverer
 ) -> None:
     for _ in range(3):
         organization = await tenants.organization()
@@ -261,7 +261,7 @@ async def test_two_workers_never_claim_the_same_delivery(
 
 
 async def test_a_claim_takes_no_more_than_the_turns_say(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock, new_deliverer: NewDeliverer
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock, new_deliverer: NewDeliverer
 ) -> None:
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)

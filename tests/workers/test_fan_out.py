@@ -8,12 +8,13 @@ from collections import Counter
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.fanout import fan_out
+from tests.support.clocks import OffsetClock
 from tests.workers.conftest import NewDeliverer
-from tests.workers.harness import DrivenClock, Receiver, Tenants, receiving
+from tests.workers.harness import Receiver, Tenants, receiving
 
 
 async def test_an_event_is_told_to_each_webhook_that_wants_it_and_to_no_other(
-    tenants: Tenants, receiver: Receiver, tell: EventFanOut, deliverer: Deliverer
+    tenants: Tenants, receiver: Receiver, fan_out_events: EventFanOut, deliverer: Deliverer
 ) -> None:
     organization, other = await tenants.organization(), await tenants.organization()
     wanted = await tenants.webhook(organization, receiver.url, "key.created", "key.revoked")
@@ -24,7 +25,7 @@ async def test_an_event_is_told_to_each_webhook_that_wants_it_and_to_no_other(
         await tenants.webhook(other, receiver.url, "*"),
     ]
     event_id = await tenants.event(organization, "key.created")
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     for webhook in (wanted, everything):
         delivery = await tenants.delivery(webhook)
@@ -35,19 +36,21 @@ async def test_an_event_is_told_to_each_webhook_that_wants_it_and_to_no_other(
     assert len(receiver.requests) == 2
 
 
-async def test_an_event_that_nobody_wants_is_done_with(tenants: Tenants, tell: EventFanOut) -> None:
+async def test_an_event_that_nobody_wants_is_done_with(
+    tenants: Tenants, fan_out_events: EventFanOut
+) -> None:
     event_id = await tenants.event(await tenants.organization())
-    await tell()
+    await fan_out_events()
     assert (await tenants.find_event(event_id)).fanned_out_at is not None
 
 
 async def test_more_events_than_one_batch_are_all_told(
-    tenants: Tenants, receiver: Receiver, tell: EventFanOut, deliverer: Deliverer
+    tenants: Tenants, receiver: Receiver, fan_out_events: EventFanOut, deliverer: Deliverer
 ) -> None:
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
     await tenants.events(organization, 250)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     deliveries = await tenants.deliveries(webhook)
     assert Counter(delivery.status for delivery in deliveries) == {"delivered": 250}
@@ -55,7 +58,7 @@ async def test_more_events_than_one_batch_are_all_told(
 
 
 async def test_several_workers_at_once_tell_an_event_once(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock, new_deliverer: NewDeliverer
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock, new_deliverer: NewDeliverer
 ) -> None:
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
@@ -70,7 +73,7 @@ async def test_several_workers_at_once_tell_an_event_once(
 
 
 async def test_what_breaks_off_halfway_leaves_the_event_as_it_was(
-    tenants: Tenants, receiver: Receiver, clock: DrivenClock, tell: EventFanOut
+    tenants: Tenants, receiver: Receiver, clock: OffsetClock, fan_out_events: EventFanOut
 ) -> None:
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
@@ -80,12 +83,12 @@ async def test_what_breaks_off_halfway_leaves_the_event_as_it_was(
         await db.rollback()
     assert await tenants.deliveries(webhook) == []
     assert (await tenants.find_event(event_id)).fanned_out_at is None
-    await tell()
+    await fan_out_events()
     assert len(await tenants.deliveries(webhook)) == 1
 
 
 async def test_a_receiver_that_is_away_does_not_keep_others_waiting(
-    tenants: Tenants, receiver: Receiver, tell: EventFanOut, deliverer: Deliverer
+    tenants: Tenants, receiver: Receiver, fan_out_events: EventFanOut, deliverer: Deliverer
 ) -> None:
     organization = await tenants.organization()
     async with receiving() as gone:
@@ -93,7 +96,7 @@ async def test_a_receiver_that_is_away_does_not_keep_others_waiting(
     away = await tenants.webhook(organization, url)
     here = await tenants.webhook(organization, receiver.url)
     await tenants.event(organization)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     assert (await tenants.delivery(here)).status == "delivered"
     assert (await tenants.attempt(away)).error == "The connection was refused."

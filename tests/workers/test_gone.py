@@ -19,7 +19,8 @@ from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.mails import WEBHOOK_DISABLED
 from server.features.webhooks.models import Webhook
-from tests.workers.harness import DrivenClock, Receiver, Tenants, answer, receiving
+from tests.support.clocks import OffsetClock
+from tests.workers.harness import Receiver, Tenants, answer, receiving
 
 
 async def owner_of(tenants: Tenants, organization_id: UUID, **fields: object) -> str:
@@ -48,13 +49,13 @@ async def mails(tenants: Tenants) -> list[tuple[str, dict[str, str]]]:
 
 
 async def test_410_disables_the_webhook_at_once_and_says_why(
-    tenants: Tenants, receiver: Receiver, tell: EventFanOut, deliverer: Deliverer
+    tenants: Tenants, receiver: Receiver, fan_out_events: EventFanOut, deliverer: Deliverer
 ) -> None:
     organization = await tenants.organization()
     gone = await tenants.webhook(organization, receiver.url + "/token?key=s3cret")
     receiver.handler = answer(410)
     await tenants.events(organization, 5)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     async with tenants.sessions() as db:
         row = await db.get_one(Webhook, gone.id)
@@ -69,7 +70,7 @@ async def test_410_disables_the_webhook_at_once_and_says_why(
 
 
 async def test_the_other_webhooks_hear_of_it(
-    tenants: Tenants, receiver: Receiver, tell: EventFanOut, deliverer: Deliverer
+    tenants: Tenants, receiver: Receiver, fan_out_events: EventFanOut, deliverer: Deliverer
 ) -> None:
     organization = await tenants.organization()
     async with receiving() as gone_receiver:
@@ -77,9 +78,9 @@ async def test_the_other_webhooks_hear_of_it(
         gone = await tenants.webhook(organization, gone_receiver.url, "key.created")
         watching = await tenants.webhook(organization, receiver.url, "webhook.disabled")
         await tenants.event(organization)
-        await tell()
+        await fan_out_events()
         await deliverer.settle()
-        await tell()
+        await fan_out_events()
         await deliverer.settle()
     (request,) = receiver.requests
     payload = request.verified_by(watching.secret)
@@ -89,7 +90,7 @@ async def test_the_other_webhooks_hear_of_it(
 
 
 async def test_owners_who_can_act_get_one_mail(
-    tenants: Tenants, receiver: Receiver, tell: EventFanOut, deliverer: Deliverer
+    tenants: Tenants, receiver: Receiver, fan_out_events: EventFanOut, deliverer: Deliverer
 ) -> None:
     organization = await tenants.organization()
     email = await owner_of(tenants, organization)
@@ -97,7 +98,7 @@ async def test_owners_who_can_act_get_one_mail(
     gone = await tenants.webhook(organization, receiver.url + "?key=s3cret")
     receiver.handler = answer(410)
     await tenants.events(organization, 20)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     ((recipient, variables),) = await mails(tenants)
     assert recipient == email
@@ -109,8 +110,8 @@ async def test_owners_who_can_act_get_one_mail(
 async def test_enabling_it_again_and_again_makes_one_mail_a_day(
     tenants: Tenants,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     organization = await tenants.organization()
@@ -121,7 +122,7 @@ async def test_enabling_it_again_and_again_makes_one_mail_a_day(
     async def once_more() -> int:
         await tenants.change(gone, enabled=True)
         await tenants.event(organization)
-        await tell()
+        await fan_out_events()
         await deliverer.settle()
         async with tenants.sessions() as db:
             assert not (await db.get_one(Webhook, gone.id)).enabled
@@ -133,7 +134,7 @@ async def test_enabling_it_again_and_again_makes_one_mail_a_day(
 
 
 async def test_an_attempt_whose_claim_ran_out_disables_nothing(
-    tenants: Tenants, receiver: Receiver, tell: EventFanOut, deliverer: Deliverer
+    tenants: Tenants, receiver: Receiver, fan_out_events: EventFanOut, deliverer: Deliverer
 ) -> None:
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
@@ -144,7 +145,7 @@ async def test_an_attempt_whose_claim_ran_out_disables_nothing(
 
     receiver.handler = late  # type: ignore[assignment]
     await tenants.event(organization)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     async with tenants.sessions() as db:
         assert (await db.get_one(Webhook, webhook.id)).enabled
@@ -152,13 +153,17 @@ async def test_an_attempt_whose_claim_ran_out_disables_nothing(
 
 @pytest.mark.parametrize("status", [404, 401, 451, 500])
 async def test_no_other_answer_disables(
-    tenants: Tenants, receiver: Receiver, tell: EventFanOut, deliverer: Deliverer, status: int
+    tenants: Tenants,
+    receiver: Receiver,
+    fan_out_events: EventFanOut,
+    deliverer: Deliverer,
+    status: int,
 ) -> None:
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
     receiver.handler = answer(status)
     await tenants.event(organization)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     async with tenants.sessions() as db:
         assert (await db.get_one(Webhook, webhook.id)).enabled

@@ -24,11 +24,12 @@ from server.features.records.cleanup import KEPT
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.models import Attempt, Delivery
-from tests.workers.harness import DrivenClock, Receiver, Tenants
+from tests.support.clocks import OffsetClock
+from tests.workers.harness import Receiver, Tenants
 
 
 @pytest.fixture
-def cleanup(tenants: Tenants, clock: DrivenClock) -> Cleanup:
+def cleanup(tenants: Tenants, clock: OffsetClock) -> Cleanup:
     """The cleanup of a worker."""
     deletions = {name: run for one in FEATURES for name, run in one.tables().cleanup.items()}
     return Cleanup(tenants.sessions, clock, deletions)
@@ -55,7 +56,7 @@ async def remember_answer(tenants: Tenants, scope: bytes, expires_at: datetime) 
 
 
 async def test_answers_are_forgotten_when_their_key_holds_no_longer(
-    tenants: Tenants, cleanup: Cleanup, clock: DrivenClock
+    tenants: Tenants, cleanup: Cleanup, clock: OffsetClock
 ) -> None:
     await remember_answer(tenants, b"over", clock() - timedelta(seconds=1))
     await remember_answer(tenants, b"holds", clock() + timedelta(hours=1))
@@ -65,7 +66,7 @@ async def test_answers_are_forgotten_when_their_key_holds_no_longer(
 
 
 async def test_more_rows_than_one_batch_are_all_deleted(
-    tenants: Tenants, cleanup: Cleanup, clock: DrivenClock
+    tenants: Tenants, cleanup: Cleanup, clock: OffsetClock
 ) -> None:
     for number in range(7):
         await remember_answer(tenants, bytes([number]), clock())
@@ -77,14 +78,14 @@ async def test_what_was_told_and_sent_is_kept_for_30_days(
     tenants: Tenants,
     cleanup: Cleanup,
     receiver: Receiver,
-    clock: DrivenClock,
-    tell: EventFanOut,
+    clock: OffsetClock,
+    fan_out_events: EventFanOut,
     deliverer: Deliverer,
 ) -> None:
     organization = await tenants.organization()
     await tenants.webhook(organization, receiver.url)
     await tenants.event(organization)
-    await tell()
+    await fan_out_events()
     await deliverer.settle()
     clock.advance(KEPT - timedelta(hours=1))
     await cleanup()
@@ -96,7 +97,7 @@ async def test_what_was_told_and_sent_is_kept_for_30_days(
 
 
 async def test_what_is_still_to_be_told_or_sent_is_never_deleted(
-    tenants: Tenants, cleanup: Cleanup, receiver: Receiver, clock: DrivenClock
+    tenants: Tenants, cleanup: Cleanup, receiver: Receiver, clock: OffsetClock
 ) -> None:
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
@@ -121,7 +122,7 @@ def _pending_delivery(organization_id: UUID, webhook_id: UUID, now: datetime) ->
 
 
 async def test_the_signing_key_is_followed_by_another_when_it_is_old(
-    tenants: Tenants, engine: AsyncEngine, clock: DrivenClock
+    tenants: Tenants, engine: AsyncEngine, clock: OffsetClock
 ) -> None:
     rotate = SigningKeyRotation(SigningKeys(engine, tenants.secrets, clock), clock)
     await rotate()

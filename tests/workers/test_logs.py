@@ -16,7 +16,7 @@ from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 
 from cli.run.process import Child
 from portico_kit.tasks.names import EVENT_TASK
-from tests.stack import free_ports
+from tests.support.ports import free_ports
 from tests.workers.harness import Receiver, Subscription
 from tests.workers.processes import Platform
 

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
 from cli.run.process import Child
+from cli.run.watchdog import Watchdog
+from portico_kit.secrets import Secrets
+from portico_kit.storage.base import create_engine
 from portico_kit.tasks.names import EVENT_TASK
 from portico_kit.tasks.notifier import WORKERS_ALIVE
 from server.features.webhooks.names import DELIVERY_TASK
-from tests.stack import running_valkey
-from tests.workers.harness import Receiver, Subscription, Tenants, accept, eventually
+from tests.stack import PostgresServer, running_valkey
+from tests.support.waiting import eventually
+from tests.workers.conftest import MASTER_KEY
+from tests.workers.harness import Receiver, Subscription, Tenants, accept, receiving
 from tests.workers.processes import Platform
 
 
@@ -82,6 +88,23 @@ async def test_an_event_whose_wake_up_was_lost_is_found_by_the_sweep(
         (request,) = await receiver.got(1, within=45)
         request.verified_by(webhook.secret)
         assert await stop(beat) == 0
+
+
+async def test_a_worker_can_be_beat_as_well(
+    platform: Platform, webhook: Subscription, receiver: Receiver
+) -> None:
+    async with platform.running("worker", PORTICO_WORKER_BEAT="true") as (worker,):
+        (request,) = await receiver.got(1, within=45)
+        request.verified_by(webhook.secret)
+        assert await stop(worker) == 0
+
+
+async def test_a_worker_whose_beat_fails_ends_with_an_error(platform: Platform) -> None:
+    (platform.folder / "taken" / "beat-schedule.dat").mkdir(parents=True)
+    variables = {"PORTICO_WORKER_BEAT": "true", "PORTICO_STATE_DIR": str(platform.folder / "taken")}
+    async with platform.running("worker", **variables) as (worker,):
+        assert await worker.wait() == 1
+    assert "beat_failed" in [line["event"] for line in platform.log("worker")]
 
 
 async def test_a_worker_shows_that_it_is_alive_for_as_long_as_it_is(platform: Platform) -> None:
@@ -231,40 +254,69 @@ async def saved(valkey: Redis, status: str) -> None:
     await eventually(has_status)
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A worker and beat with a Valkey of their own, to whose webhook one event has gone."""
+
+    platform: Platform
+    valkey: Redis
+    children: list[Child]
+    tenants: Tenants
+    receiver: Receiver
+    organization_id: UUID
+
+    @property
+    def outages(self) -> int:
+        """How many lines of the log say that Valkey does not do its work."""
+        return [line["event"] for line in self.platform.log("worker")].count("broker_away")
+
+
+@pytest.fixture(scope="module")
+async def refused(
+    postgres: PostgresServer, short_folder: Path, watchdog: Watchdog, secrets: Secrets
+) -> AsyncIterator[Refused]:
+    """The same processes for every way in which Valkey refuses; at the end they stop as asked."""
+    folder = short_folder / "refused"
+    url = f"unix://{folder}/valkey.sock"
+    async with AsyncExitStack() as parts:
+        database_url = parts.enter_context(postgres.fresh_database())
+        engine = create_engine(database_url)
+        parts.push_async_callback(engine.dispose)
+        receiver = await parts.enter_async_context(receiving())
+        tenants = Tenants(engine, secrets)
+        organization_id = await tenants.organization()
+        await tenants.webhook(organization_id, receiver.url)
+        await tenants.event(organization_id)
+        await parts.enter_async_context(running_valkey(folder, watchdog))
+        valkey = await parts.enter_async_context(Redis.from_url(url, decode_responses=True))
+        platform = Platform(folder, watchdog, database_url, url, MASTER_KEY)
+        children = await parts.enter_async_context(platform.running("worker", "beat"))
+        await receiver.got(1, within=45)
+        yield Refused(platform, valkey, children, tenants, receiver, organization_id)
+        assert [await stop(child) for child in children] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("refuse", "accept_again"),
     [(be_a_replica, be_the_primary), (miss_replicas, have_replicas), (fail_to_save, save)],
 )
 async def test_a_valkey_that_refuses_writes_is_waited_for(
-    platform: Platform,
-    tenants: Tenants,
-    webhook: Subscription,
-    receiver: Receiver,
-    short_folder: Path,
+    refused: Refused,
     refuse: Callable[[Redis], Awaitable[None]],
     accept_again: Callable[[Redis], Awaitable[None]],
 ) -> None:
-    folder = short_folder / refuse.__name__
-    alone = replace(platform, valkey_url=f"unix://{folder}/valkey.sock")
-    async with (
-        running_valkey(folder, platform.watchdog),
-        Redis.from_url(alone.valkey_url, decode_responses=True) as valkey,
-        alone.running("worker", "beat") as children,
-    ):
-        await receiver.got(1, within=45)
-        organization = (await tenants.delivery(webhook)).organization_id
-        await refuse(valkey)
-        await asyncio.sleep(8)
-        assert [child.exit_code for child in children] == [None, None]
-        await accept_again(valkey)
-        await tenants.event(organization)
-        await receiver.got(2, within=30)
-        await alone.alive()
-        assert [child.exit_code for child in children] == [None, None]
-        assert [await stop(child) for child in children] == [0, 0]
-    lines = alone.log("worker")
-    assert 1 <= len([line for line in lines if line["event"] == "broker_away"]) <= 2
-    assert len(lines) < 60, "waiting is quiet"
+    outages, lines = refused.outages, len(refused.platform.log("worker"))
+    arrived = len(refused.receiver.requests)
+    await refuse(refused.valkey)
+    await asyncio.sleep(8)
+    assert [child.exit_code for child in refused.children] == [None, None]
+    await accept_again(refused.valkey)
+    await refused.tenants.event(refused.organization_id)
+    await refused.receiver.got(arrived + 1, within=30)
+    await refused.platform.alive()
+    assert [child.exit_code for child in refused.children] == [None, None]
+    assert 1 <= refused.outages - outages <= 2
+    assert len(refused.platform.log("worker")) - lines < 60, "waiting is quiet"
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from edge.gateway.contract import AccessRule, Category, Method
+from edge.gateway.contract import AccessRule, Method
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import variables
 from edge.gateway.typed import Json
+from portico_kit.edge_state.limit_categories import LimitCategory
 
 _ERROR_TEXTS = {
     400: ("BadRequest", "The request is malformed."),
@@ -167,7 +168,7 @@ def _errors(method: Method) -> list[int]:
         412: method.rest.verb in CONDITIONAL,
         413: method.rest.has_body,
         415: method.rest.has_body,
-        429: method.category is not Category.UNLIMITED,
+        429: method.category is not LimitCategory.UNLIMITED,
     }
     return sorted([*_ALWAYS, *(status for status, it_does in happens.items() if it_does)])
 
@@ -184,7 +185,7 @@ def _success(method: Method, schemas: Schemas) -> Json:
 
 def _success_headers(method: Method) -> list[str]:
     names = [REQUEST_ID_HEADER]
-    if method.category not in (Category.UNLIMITED, Category.CREDENTIAL):
+    if method.category not in (LimitCategory.UNLIMITED, LimitCategory.CREDENTIAL):
         names += _LIMIT_HEADERS
     if method.status == HTTPStatus.CREATED:
         names.append("Location")

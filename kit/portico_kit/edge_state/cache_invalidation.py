@@ -1,8 +1,8 @@
-"""Tells the edge, through Valkey, that what it remembers no longer holds.
+"""Invalidates, through Valkey, what the edge has cached.
 
-Each edge process remembers keys itself, and all of them share what lies in
-Valkey under the names below. One script takes the shared part away and sends
-the message about the rest, so that neither happens without the other.
+Each edge process caches keys itself, and all of them share the entries in
+Valkey under the names below. One script deletes the shared entries and publishes
+the message about the others, so that neither happens without the other.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ORGANIZATIONS_CHANGED = "portico:organizations:changed"
 
 # One hash tag: a cluster keeps these together, so that a script may use them at once.
 _SHARED = "{portico:keys}"
-# Counts the changes. What was asked before a change is not kept after it.
+# Counts the changes. What was looked up before a change is not stored after it.
 CHANGES = f"{_SHARED}:changes"
 
 _FORGET = """
@@ -30,17 +30,17 @@ redis.call('publish', ARGV[1], ARGV[2])
 
 
 def entry_name(name: str) -> str:
-    """Where the edge keeps whom a secret stands for."""
+    """The name of the entry with the key of a secret."""
     return f"{_SHARED}:verified:{name}"
 
 
 def owner_index_name(owner: str) -> str:
-    """Where the edge keeps which of these entries a key, or an organization, stands behind."""
+    """The name of the set with the entries of a key, or of an organization."""
     return f"{_SHARED}:owned:{owner}"
 
 
 class CacheInvalidator:
-    """Makes the edge forget. Call it after the commit: `call.after_commit`."""
+    """Makes the edge forget. Called after the commit: `call.after_commit`."""
 
     def __init__(self, redis: Redis) -> None:
         self._forget = redis.register_script(_FORGET)

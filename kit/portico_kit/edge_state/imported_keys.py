@@ -1,8 +1,8 @@
-"""Secrets that other systems made: their form, and where the core tells the edge how they start.
+"""Imported keys: the form of their secrets, and their short prefixes as the edge reads them.
 
-The edge lets a secret of a foreign form pass to the core only if it starts like
-that of an imported key. The core keeps these starts, the families, in one set in
-Valkey; a message on a channel says that there are more.
+The edge asks the core about a foreign secret only if it starts like that of an
+imported key. The core keeps the first characters of all prefixes, the short prefixes, in
+one set in Valkey; a message on a channel says that there are more.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ LONGEST = 512
 PREFIX_SHORTEST = 6
 PREFIX_LONGEST = 32
 
-FAMILIES = "portico:foreign-secrets:families"
-FAMILIES_CHANNEL = "portico:foreign-secrets:families:changed"
-# The member that says that the set is whole; Valkey may have been emptied.
-FAMILIES_WHOLE = "whole"
-# The family of all, in their place when they are too many to tell apart.
-EVERYBODY = ""
-MOST_FAMILIES = 1000
+IMPORTED_PREFIXES = "portico:foreign-secrets:families"
+IMPORTED_PREFIXES_CHANNEL = "portico:foreign-secrets:families:changed"
+# The member that says that the set is complete; Valkey may have been emptied.
+PREFIXES_COMPLETE = "whole"
+# Matches every secret; stored in place of short prefixes beyond the maximum.
+ANY_PREFIX = ""
+MAX_SHORT_PREFIXES = 1000
 
 
 def is_foreign(secret: str) -> bool:
@@ -34,11 +34,11 @@ def is_foreign(secret: str) -> bool:
     )
 
 
-def family(secret: str) -> str:
-    """How a secret, or its prefix, starts."""
+def short_prefix(secret: str) -> str:
+    """The first characters of a secret, or of its prefix."""
     return secret[:PREFIX_SHORTEST]
 
 
 def possible_prefixes(secret: str) -> list[str]:
-    """What the prefix of a secret may be, if it was imported."""
+    """Each prefix that a secret may have been imported with."""
     return [secret[:length] for length in range(PREFIX_SHORTEST, PREFIX_LONGEST + 1)]

@@ -1,7 +1,7 @@
-"""What an organization may use beside its tier, as the core hands it to the rate limit service.
+"""The limits of organizations that differ from their tier's, as the limiter reads them.
 
-It lies in one hash in Valkey, a field for each organization; a message on a
-channel names the organization that changed. PostgreSQL holds the truth.
+They are one hash in Valkey with a field for each organization; a message on a
+channel names the organization that changed. PostgreSQL is the source of truth.
 """
 
 from __future__ import annotations
@@ -11,31 +11,35 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 
+from portico_kit.edge_state.limit_categories import BY_TIER
+
 LIMITS_HASH = "portico:organization-limits"
 LIMITS_CHANNEL = "portico:organization-limits:changed"
-# The field that says that the hash is whole; Valkey may have been emptied.
-LIMITS_WHOLE = "whole"
+# The field that says that the hash is complete; Valkey may have been emptied.
+LIMITS_COMPLETE = "whole"
 
 LARGEST_LIMIT = 1_000_000_000
 PERIODS = ("minute", "hour", "day", "month")
-# What can be set for an organization; "pool" is shared by all of its callers.
-OVERRIDABLE = ("read", "write", "delete", "pool")
+# Shared by all callers of an organization, whatever they do.
+POOL = "pool"
+# What can be set for an organization.
+OVERRIDABLE = (*(category.value for category in BY_TIER), POOL)
 
 Rates = Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class OrganizationLimits:
-    """The limits of one organization.
+class LimitsDocument:
+    """The limits of one organization, as they are stored in Valkey.
 
     Attributes:
         version: counts the changes.
         multiplier_percent: what the rates of the tier are multiplied with; 100 leaves them.
-        overrides: limits by period that take the place of the tier's, by category or "pool".
-        time_zone: the IANA name of the zone whose days and months count.
-        shadow: whether limits are only counted and reported.
-        shadow_rules: those of which it is so anyway: a category or "pool", or one of its
-            windows as in "read.minute".
+        overrides: limits by period that replace the tier's, by category or "pool".
+        time_zone: the IANA name of the zone in which days and months start.
+        shadow: whether all limits are only counted and reported.
+        shadow_rules: the limits that are only counted and reported in any case: a category
+            or "pool", or one of its windows as in "read.minute".
     """
 
     version: int = 0
@@ -47,7 +51,7 @@ class OrganizationLimits:
 
     @cached_property
     def json(self) -> str:
-        """What stands in the hash."""
+        """The field of the hash."""
         stated = asdict(self)
         if not self.shadow_rules:
             # An edge process of the version before this one knows no such field.
@@ -55,8 +59,8 @@ class OrganizationLimits:
         return json.dumps(stated, sort_keys=True, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> OrganizationLimits:
-        """Reads what stands in the hash; what a newer core has added to it is left out.
+    def from_json(cls, text: str | bytes) -> LimitsDocument:
+        """Parses the field of the hash; what a newer core has added to it is ignored.
 
         Raises:
             ValueError: if it is not that.

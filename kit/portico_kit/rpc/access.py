@@ -76,9 +76,7 @@ class Access:
             if replayed is None:
                 raise
             return replayed
-        response = await proceed(request, call)
-        self._check_authorized(call)
-        return response
+        return await proceed(request, call)
 
     async def _admit(self, request: Any, call: Call) -> None:
         match call.method.access:
@@ -142,10 +140,26 @@ class Access:
         call.admit(grant)
         return grant
 
-    def _check_authorized(self, call: Call) -> None:
-        """A service that forgot to authorize must fail loudly, before anything is committed."""
+
+class AuthorizationCheck:
+    """Refuses the answer of a service that forgot to look at the caller's rights.
+
+    It stands inside of the transaction: what such a service wrote is taken back.
+    """
+
+    async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
+        """Proceeds, and looks what was looked at.
+
+        Raises:
+            RuntimeError: if the service did not authorize the caller, or did not ask which
+                projects a bound credential is for.
+        """
+        response = await proceed(request, call)
         if call.method.access == "permission" and not call.authorized:
             raise RuntimeError(f"{call.method.path} answered without authorizing the caller")
+        if call.binding is not None and not call.binding_respected:
+            raise RuntimeError(f"{call.method.path} answered without a look at the binding")
+        return response
 
 
 def _require_nothing(principal: Principal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+import grpc
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
@@ -37,7 +38,9 @@ class Errors:
 
 async def _abort(context: Context, error: DomainError) -> NoReturn:
     details = ("grpc-status-details-bin", status(error).SerializeToString())
-    await context.abort(error.code, error.message, trailing_metadata=(details,))
+    await context.abort(
+        grpc.StatusCode[error.code.name], error.message, trailing_metadata=(details,)
+    )
 
 
 def status(error: DomainError) -> status_pb2.Status:
@@ -52,7 +55,7 @@ def status(error: DomainError) -> status_pb2.Status:
         delay.FromTimedelta(error.retry_after)
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     return status_pb2.Status(
-        code=error.code.value[0], message=error.message, details=[_pack(d) for d in details]
+        code=error.code, message=error.message, details=[_pack(d) for d in details]
     )
 
 

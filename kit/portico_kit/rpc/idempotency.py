@@ -15,7 +15,6 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
-from grpc import StatusCode
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +24,7 @@ from portico_kit.errors import DomainError, FieldViolation, InvalidRequestError,
 from portico_kit.rpc.kept_answers import KeptAnswers, RepeatableCall
 from portico_kit.rpc.pipeline import Proceed
 from portico_kit.service import Consent
+from portico_kit.status import StatusCode
 from portico_kit.storage.base import sessions
 from portico_kit.storage.idempotency import KeptAnswer
 
@@ -98,7 +98,6 @@ class Idempotency:
     def _repeat(self, kept: KeptAnswer, call: Call) -> Message:
         if call.method.gives_credential:
             raise _credential_not_replayed(self._answers.created(kept))
-        call.authorized = True  # just now, see `_may_have`
         return self._answers.replay(kept, call)
 
     async def _may_have(self, kept: KeptAnswer, call: Call) -> bool:

@@ -13,6 +13,7 @@ from portico.auth.v1 import auth_service_pb2 as pb
 
 from portico_kit.call import Call
 from portico_kit.credentials import Principal
+from portico_kit.edge_state.limit_categories import LimitCategory
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from server.common.email_addresses import new_email
@@ -143,7 +144,7 @@ class AuthService:
         the audit log makes it a commit either way.
         """
         email = new_email(request.email)
-        await self.limiter.charge_email(email, "password_reset")
+        await self.limiter.charge_email(email, LimitCategory.PASSWORD_RESET)
         account = await self.accounts.find_by_email(email)
         known = account is not None and account.active
         attempt = await call.db.begin_nested()

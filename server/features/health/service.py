@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from grpc import StatusCode
 from portico.health.v1 import health_service_pb2 as pb
 
 from portico_kit.call import Call
 from portico_kit.errors import DomainError
+from portico_kit.status import StatusCode
 
 PROBE_TIMEOUT = 1.0  # seconds
 

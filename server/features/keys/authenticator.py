@@ -21,7 +21,9 @@ class KeyAuthenticator:
 
     kind = KEY
 
-    def __init__(self, reads: Reads, clock: Clock) -> None:
+    def __init__(self, reads: Reads, clock: Clock, project_permissions: frozenset[str]) -> None:
+        """Takes what a key can hold that is bound to projects, besides what is needed to look."""
+        self._project_permissions = project_permissions
         self._reads = reads
         self._clock = clock
         self._keys: BatchLoader[UUID, KeyGrantView] = BatchLoader(self._fetch)
@@ -38,8 +40,15 @@ class KeyAuthenticator:
         # The edge may not have heard yet that the secret was replaced.
         if key is None or claims.secret_id not in key.secret_ids(self._clock()):
             return None
-        scopes = {key.organization_id: frozenset(key.scopes)}
-        return Grant(principal, scopes, networks=tuple(key.allowed_cidrs))
+        scopes, bound_to = frozenset(key.scopes), key.project_ids
+        if bound_to is not None:
+            scopes &= self._project_permissions
+        return Grant(
+            principal,
+            {key.organization_id: scopes},
+            networks=tuple(key.allowed_cidrs),
+            project_ids=None if bound_to is None else frozenset(bound_to),
+        )
 
     async def _fetch(self, key_ids: Sequence[UUID]) -> Mapping[UUID, KeyGrantView]:
         rows = await self._reads.fetch(GRANTS, key_ids)

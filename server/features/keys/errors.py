@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from grpc import StatusCode
-
 from portico_kit.errors import DomainError
+from portico_kit.status import StatusCode
 
 
 class ApiKeyNotFoundError(DomainError):
@@ -40,6 +39,13 @@ class ScopeUnknownError(DomainError):
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "SCOPE_UNKNOWN"
+
+
+class ScopeNotBindableError(DomainError):
+    """A key that is bound to projects can have only scopes that concern projects."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "SCOPE_NOT_BINDABLE"
 
 
 class KeyImportNotAllowedError(DomainError):

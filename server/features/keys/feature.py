@@ -16,7 +16,7 @@ EVENTS = {
     "key.imported": "An API key that another system issued was imported.",
     "key.revoked": "An API key was revoked and is no longer accepted.",
     "key.rotated": "The secret of an API key was rotated.",
-    "key.updated": "The name, scopes, networks, limits or expiry of an API key changed.",
+    "key.updated": "The name, scopes, projects, networks, limits or expiry of an API key changed.",
 }
 
 
@@ -40,10 +40,12 @@ def _serve(parts: CoreParts) -> Served:
     from portico_kit.service import Service
     from server.features.emails.facade import Mailer
     from server.features.keys.authenticator import KeyAuthenticator
+    from server.features.keys.binding import Bindings
     from server.features.keys.imported.adoption import FirstUses
     from server.features.keys.imported.importer import Imports
     from server.features.keys.imported.prefixes import ImportedPrefixesProjection
     from server.features.keys.key_verifier import KeyVerifier
+    from server.features.keys.ports import Projects
     from server.features.keys.service import ApiKeyService
     from server.features.organizations.facade import Tenants
     from server.features.organizations.pending_invitations import PendingInvitations
@@ -57,12 +59,13 @@ def _serve(parts: CoreParts) -> Served:
         cursors=parts.cursors,
         invalidator=parts.invalidator,
         pending_invitations=parts.get(PendingInvitations),
+        bindings=Bindings(parts.get(Projects), parts.project_permissions),
         environment=parts.settings.key_environment,
     )
     return Served(
         services=(Service(DESCRIPTOR.services_by_name["ApiKeyService"], service),),
         projections=(prefixes,),
-        authenticators=(KeyAuthenticator(parts.reads, parts.clock),),
+        authenticators=(KeyAuthenticator(parts.reads, parts.clock, parts.project_permissions),),
     )
 
 

@@ -37,6 +37,7 @@ def api_key(key: ApiKey | KeyView, now: datetime) -> pb.ApiKey:
         allowed_cidrs=key.allowed_cidrs,
         last_used_at=timestamp(key.last_used_at),
         use_count=key.use_count,
+        project_ids=[str(project_id) for project_id in key.project_ids or ()],
     )
 
 

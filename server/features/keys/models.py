@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     String,
+    Uuid,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -42,6 +43,8 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
     allowed_cidrs: Mapped[list[str]] = mapped_column(
         ARRAY(String(64)), default=list, server_default=text("'{}'")
     )
+    # None if it is bound to none. Never empty, for that could be read as all.
+    project_ids: Mapped[list[UUID] | None] = mapped_column(ARRAY(Uuid()))
     limit_per_minute: Mapped[int | None]
     limit_per_hour: Mapped[int | None]
     limit_per_day: Mapped[int | None]
@@ -65,6 +68,7 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
         Index("ix_api_keys_organization_id_id", "organization_id", "id"),
         Index("ix_api_keys_organization_id_created_by_id", "organization_id", "created_by", "id"),
         CheckConstraint("cardinality(scopes) > 0", name="has_scopes"),
+        CheckConstraint("cardinality(project_ids) > 0", name="bound_to_some"),
     )
 
     def status(self, now: datetime) -> str:

@@ -16,6 +16,8 @@ class KeyGrantView:
     id: UUID
     organization_id: UUID
     scopes: list[str]
+    # None if it is bound to none; never empty.
+    project_ids: list[UUID] | None
     allowed_cidrs: list[str]
     # None as long as the secret is an imported one that was not used yet.
     secret_hash: bytes | None

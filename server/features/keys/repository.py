@@ -133,8 +133,8 @@ class ImportedSecretRepository:
         )
         return (await self._db.scalars(query)).all()
 
-    async def families(self) -> Sequence[str]:
-        """How imported secrets start, each start once."""
+    async def short_prefixes(self) -> Sequence[str]:
+        """The first characters of the prefixes of imported keys, each once."""
         query = select(func.left(ImportedSecret.prefix, PREFIX_SHORTEST)).distinct()
         return (await self._db.scalars(query)).all()
 

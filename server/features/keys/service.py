@@ -20,6 +20,7 @@ from portico_kit.networks import normal_cidrs
 from portico_kit.paging import Cursors
 from portico_kit.tokens import api_key_prefix, new_api_key
 from server.features.keys import messages
+from server.features.keys.binding import Bindings
 from server.features.keys.errors import (
     ApiKeyInvalidError,
     ApiKeyNotFoundError,
@@ -46,6 +47,7 @@ class ApiKeyService:
     cursors: Cursors
     invalidator: CacheInvalidator
     pending_invitations: PendingInvitations
+    bindings: Bindings
     environment: str
 
     async def CreateApiKey(
@@ -61,6 +63,9 @@ class ApiKeyService:
             prefix=api_key_prefix(secret),
             secret_hash=self.verification.hash(secret),
         )
+        if request.project_ids:
+            await self.bindings.bind(key, request.project_ids, call.db)
+        self.bindings.require_bindable(key)
         ApiKeyRepository(call.db).add(key)
         await call.db.flush()
         shown = messages.api_key(key, call.now)
@@ -113,6 +118,9 @@ class ApiKeyService:
         if "scopes" in changed_fields(request):
             _require_grantable(request.scopes, key.organization_id, call)
         _apply(request, key)
+        if "project_ids" in changed_fields(request):
+            await self.bindings.bind(key, request.project_ids, call.db)
+        self.bindings.require_bindable(key)
         await self.pending_invitations.revoke_of_api_key(
             key.organization_id, key.id, call, held=frozenset(key.scopes)
         )

@@ -130,6 +130,20 @@ class Tenants:
         organizations = (await db.scalars(owned)).all()
         return bool(organizations) and bool(await db.scalar(_any_without(user_id, organizations)))
 
+    async def lock(self, db: AsyncSession, *organization_ids: UUID) -> Mapping[UUID, str]:
+        """The tiers of those organizations that are not deleted, and are not until the call ends.
+
+        Whoever else locks one of them waits; they are locked in the order of their ids, and
+        before anything that belongs to them, so that no two calls wait for each other.
+        """
+        query = (
+            select(Organization.id, Organization.tier)
+            .where(Organization.id.in_(organization_ids), _ALIVE)
+            .order_by(Organization.id)
+            .with_for_update(key_share=True)
+        )
+        return dict((await db.execute(query)).all())
+
     async def key_import(self, db: AsyncSession, organization_id: UUID) -> KeyImport | None:
         """Whether keys may be imported into an organization; None if there is none.
 

@@ -39,7 +39,7 @@ class LimitsProjection(Projection):
 
     async def write(self, row: OrganizationLimits) -> None:
         """Writes the limits of an organization; call it after the commit."""
-        copied = kit.OrganizationLimits(
+        copied = kit.LimitsDocument(
             version=row.version,
             multiplier_percent=row.multiplier_percent,
             overrides=row.overrides,
@@ -60,12 +60,12 @@ class LimitsProjection(Projection):
             rows = await LimitsRepository(db).list_all()
         for row in rows:
             await self.write(row)
-        await self._redis.hset(kit.LIMITS_HASH, kit.LIMITS_WHOLE, "1")
-        await self._redis.publish(kit.LIMITS_CHANNEL, kit.LIMITS_WHOLE)
+        await self._redis.hset(kit.LIMITS_HASH, kit.LIMITS_COMPLETE, "1")
+        await self._redis.publish(kit.LIMITS_CHANNEL, kit.LIMITS_COMPLETE)
 
     async def is_complete(self) -> bool:
         """Whether Valkey still holds it."""
-        return bool(await self._redis.hexists(kit.LIMITS_HASH, kit.LIMITS_WHOLE))
+        return bool(await self._redis.hexists(kit.LIMITS_HASH, kit.LIMITS_COMPLETE))
 
 
 def unlimited(organization_id: UUID) -> OrganizationLimits:

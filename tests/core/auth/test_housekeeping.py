@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.features.auth.feature import FEATURE
-from tests.core.world import Person, World
+from tests.core.world import Person, World, new_email
 
 DAY = timedelta(days=1)
 
@@ -45,7 +45,8 @@ async def left(db: AsyncSession, person: Person) -> dict[str, int]:
     }
 
 
-async def test_what_has_expired_is_deleted(world: World, owner: Person, db: AsyncSession) -> None:
+async def test_what_has_expired_is_deleted(world: World, db: AsyncSession) -> None:
+    owner = await world.new_person(new_email())  # who has followed a link
     await world.sign_in(owner.email)
     with world.clock.later(5 * DAY):
         request = pb.RefreshTokenRequest(refresh_token=owner.refresh_token)

@@ -20,22 +20,14 @@ from server.features.auth.authenticator import USER
 from server.features.auth.signing_keys import SealedOtherwiseError, SigningKeys
 from server.features.keys.authenticator import KEY
 from tests.stack import PostgresServer
+from tests.support.clocks import FakeClock
+from tests.support.waiting import eventually
 
 SECRETS = Secrets(b"s" * 32)
 START = datetime(2030, 1, 1, tzinfo=UTC)
 MONTH = timedelta(days=30)
 MINUTE = timedelta(minutes=1)
 KINDS = (USER, KEY)
-
-
-class Clock:
-    """A time that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -48,39 +40,39 @@ async def engine(postgres: PostgresServer) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock(START)
 
 
 @pytest.fixture
-async def keys(engine: AsyncEngine, clock: Clock) -> SigningKeys:
+async def keys(engine: AsyncEngine, clock: FakeClock) -> SigningKeys:
     """The keys of a core that has started."""
     keys = SigningKeys(engine, SECRETS, clock)
     await keys.load()
     return keys
 
 
-def token(keys: SigningKeys, clock: Clock) -> str:
+def token(keys: SigningKeys, clock: FakeClock) -> str:
     issuer = TokenIssuer(keys, "portico", clock)
     return issuer.issue(
         kind=USER, subject=new_id(), session_id=new_id(), organization_id=None, tier="free"
     )
 
 
-async def rotate(keys: SigningKeys, clock: Clock) -> None:
-    clock.now += MONTH
+async def rotate(keys: SigningKeys, clock: FakeClock) -> None:
+    clock.advance(MONTH)
     assert await keys.rotate(clock.now)
     await keys.refresh()
 
 
-async def test_cores_that_start_at_once_make_one_key(engine: AsyncEngine, clock: Clock) -> None:
+async def test_cores_that_start_at_once_make_one_key(engine: AsyncEngine, clock: FakeClock) -> None:
     cores = [SigningKeys(engine, SECRETS, clock) for _ in range(4)]
     await asyncio.gather(*(core.load() for core in cores))
     assert len({core.signing_key().kid for core in cores}) == 1
 
 
 async def test_a_core_that_starts_again_signs_with_the_same_key(
-    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+    engine: AsyncEngine, clock: FakeClock, keys: SigningKeys
 ) -> None:
     again = SigningKeys(engine, SECRETS, clock)
     await again.load()
@@ -97,21 +89,21 @@ async def test_the_private_half_is_stored_sealed(engine: AsyncEngine, keys: Sign
 
 
 async def test_another_secret_key_is_told_so(
-    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+    engine: AsyncEngine, clock: FakeClock, keys: SigningKeys
 ) -> None:
     with pytest.raises(SealedOtherwiseError, match="PORTICO_SECRET_KEY"):
         await SigningKeys(engine, Secrets(b"x" * 32), clock).load()
 
 
-async def test_a_young_key_is_not_rotated(clock: Clock, keys: SigningKeys) -> None:
-    clock.now += MONTH - MINUTE
+async def test_a_young_key_is_not_rotated(clock: FakeClock, keys: SigningKeys) -> None:
+    clock.advance(MONTH - MINUTE)
     assert not await keys.rotate(clock.now)
 
 
 async def test_two_that_rotate_at_once_make_one_key(
-    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+    engine: AsyncEngine, clock: FakeClock, keys: SigningKeys
 ) -> None:
-    clock.now += MONTH
+    clock.advance(MONTH)
     others = [SigningKeys(engine, SECRETS, clock) for _ in range(3)]
     assert sorted(await asyncio.gather(*(o.rotate(clock.now) for o in others))) == [
         False,
@@ -120,42 +112,46 @@ async def test_two_that_rotate_at_once_make_one_key(
     ]
 
 
-async def test_the_next_key_is_published_before_it_signs(clock: Clock, keys: SigningKeys) -> None:
+async def test_the_next_key_is_published_before_it_signs(
+    clock: FakeClock, keys: SigningKeys
+) -> None:
     old = keys.signing_key().kid
     await rotate(keys, clock)
     published = [key.kid for key in keys.published()]
     assert (len(published), published[0], keys.signing_key().kid) == (2, old, old)
-    clock.now += 10 * MINUTE
+    clock.advance(10 * MINUTE)
     new = keys.signing_key().kid
     assert new == published[1]
     assert [key.kid for key in keys.published()] == [new, old]
 
 
-async def test_no_token_is_refused_for_the_change_of_keys(clock: Clock, keys: SigningKeys) -> None:
+async def test_no_token_is_refused_for_the_change_of_keys(
+    clock: FakeClock, keys: SigningKeys
+) -> None:
     verifier = TokenVerifier(keys, "portico", clock, KINDS)
     await rotate(keys, clock)
-    clock.now += 10 * MINUTE - timedelta(seconds=1)
+    clock.advance(10 * MINUTE - timedelta(seconds=1))
     last_of_the_old = token(keys, clock)
-    clock.now += MINUTE
+    clock.advance(MINUTE)
     assert await verifier.verify(token(keys, clock))
-    clock.now += 13 * MINUTE
+    clock.advance(13 * MINUTE)
     assert await verifier.verify(last_of_the_old)
 
 
 async def test_an_old_key_is_retired_an_hour_after_the_new_one_signs(
-    clock: Clock, keys: SigningKeys
+    clock: FakeClock, keys: SigningKeys
 ) -> None:
     old = keys.signing_key().kid
     await rotate(keys, clock)
-    clock.now += 69 * MINUTE
+    clock.advance(69 * MINUTE)
     assert await keys.public_key(old) is not None
-    clock.now += MINUTE
+    clock.advance(MINUTE)
     assert await keys.public_key(old) is None
     assert old not in {key.kid for key in keys.published()}
 
 
 async def test_a_retired_key_opens_nothing_even_for_a_token_seen_before(
-    clock: Clock, keys: SigningKeys
+    clock: FakeClock, keys: SigningKeys
 ) -> None:
     verifier = TokenVerifier(keys, "portico", clock, KINDS)
     issuer = TokenIssuer(keys, "portico", clock)
@@ -164,36 +160,32 @@ async def test_a_retired_key_opens_nothing_even_for_a_token_seen_before(
     )
     assert await verifier.verify(long_lived)
     await rotate(keys, clock)
-    clock.now += 70 * MINUTE
+    clock.advance(70 * MINUTE)
     with pytest.raises(UnauthenticatedError):
         await verifier.verify(long_lived)
 
 
 async def test_a_key_that_another_core_made_is_found_by_its_first_token(
-    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+    engine: AsyncEngine, clock: FakeClock, keys: SigningKeys
 ) -> None:
     other = SigningKeys(engine, SECRETS, clock)
     await other.load()
     await rotate(other, clock)
-    clock.now += 10 * MINUTE
+    clock.advance(10 * MINUTE)
     assert await TokenVerifier(keys, "portico", clock, KINDS).verify(token(other, clock))
 
 
 async def test_keys_are_kept_fresh_through_a_failure(
-    engine: AsyncEngine, clock: Clock, keys: SigningKeys, monkeypatch: pytest.MonkeyPatch
+    engine: AsyncEngine, clock: FakeClock, keys: SigningKeys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signing_keys, "REFRESH_INTERVAL", 0.01)
     fresh = asyncio.create_task(keys.keep_fresh())
     await _rename(engine, "signing_keys", "away")
     await asyncio.sleep(0.1)
     await _rename(engine, "away", "signing_keys")
-    clock.now += MONTH
+    clock.advance(MONTH)
     assert await keys.rotate(clock.now)
-    for _ in range(500):
-        await asyncio.sleep(0.01)
-        if len(keys.published()) == 2:
-            break
-    assert len(keys.published()) == 2
+    await eventually(lambda: len(keys.published()) == 2, within=5)
     fresh.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fresh
@@ -205,11 +197,11 @@ async def _rename(engine: AsyncEngine, table: str, to: str) -> None:
 
 
 async def test_made_up_keys_do_not_make_us_ask_the_database_each_time(
-    engine: AsyncEngine, clock: Clock, keys: SigningKeys
+    engine: AsyncEngine, clock: FakeClock, keys: SigningKeys
 ) -> None:
     other = SigningKeys(engine, SECRETS, clock)
     await other.load()
     assert await keys.public_key("made up") is None
     await rotate(other, clock)
-    clock.now += 10 * MINUTE
+    clock.advance(10 * MINUTE)
     assert await keys.public_key(other.signing_key().kid) is None

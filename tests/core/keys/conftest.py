@@ -13,13 +13,13 @@ from portico.keys.v1 import api_key_service_pb2 as pb
 from redis.asyncio import Redis
 
 from portico_kit.edge_state.cache_invalidation import KEYS_CHANGED
-from tests.core.keys.imported import Office, allow_import
+from tests.core.keys.imported import ImportClient, allow_import
 from tests.core.users.conftest import administrator as administrator
 from tests.core.world import INTERNAL_TOKEN, Person, World, bearer
 
 
 @dataclass(frozen=True)
-class KeyRing:
+class KeyClient:
     """The keys of an organization, as its owner and the edge see them."""
 
     world: World
@@ -60,16 +60,16 @@ class KeyRing:
 
 
 @pytest.fixture
-async def ring(world: World, owner: Person, organization_id: str) -> KeyRing:
+async def key_client(world: World, owner: Person, organization_id: str) -> KeyClient:
     """The keys of the owner's organization."""
-    return KeyRing(world, organization_id, owner)
+    return KeyClient(world, organization_id, owner)
 
 
 @pytest.fixture
-async def office(ring: KeyRing, administrator: Person) -> Office:
+async def import_client(key_client: KeyClient, administrator: Person) -> ImportClient:
     """An administrator who moves keys to the owner's organization, which allows it."""
-    await allow_import(ring.world, ring.owner, ring.organization_id)
-    return Office(ring.world, ring.organization_id, administrator)
+    await allow_import(key_client.world, key_client.owner, key_client.organization_id)
+    return ImportClient(key_client.world, key_client.organization_id, administrator)
 
 
 @asynccontextmanager

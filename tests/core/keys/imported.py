@@ -60,7 +60,7 @@ async def allow_import(
 
 
 @dataclass(frozen=True)
-class Office:
+class ImportClient:
     """An administrator of the platform who moves an organization's keys here."""
 
     world: World

@@ -15,7 +15,7 @@ from portico_kit.storage.reads import KeyedQuery, Reads
 from portico_kit.tokens import new_api_key
 from server.features.keys.repository import VIEW_BY_HASH
 from tests.core.conftest import Refused
-from tests.core.keys.conftest import KeyRing
+from tests.core.keys.conftest import KeyClient
 from tests.core.world import INTERNAL_TOKEN, World, bearer
 
 
@@ -53,9 +53,9 @@ def sessions(world: World) -> Iterator[list[str]]:
     event.remove(world.engine.sync_engine, "before_cursor_execute", note)
 
 
-async def test_each_secret_gets_its_answer_in_order(ring: KeyRing, world: World) -> None:
-    good, revoked = await ring.create("keys:read"), await ring.create()
-    await ring.revoke(revoked.api_key.id)
+async def test_each_secret_gets_its_answer_in_order(key_client: KeyClient, world: World) -> None:
+    good, revoked = await key_client.create("keys:read"), await key_client.create()
+    await key_client.revoke(revoked.api_key.id)
     secrets = [revoked.secret, good.secret, new_api_key("test"), "nonsense", good.secret]
     answers = await verify(world, secrets)
     assert [answer.WhichOneof("outcome") for answer in answers] == [
@@ -69,27 +69,29 @@ async def test_each_secret_gets_its_answer_in_order(ring: KeyRing, world: World)
     assert {answer.refused for answer in answers} == {"API_KEY_INVALID", ""}
 
 
-async def test_an_answer_is_that_of_a_single_verification(ring: KeyRing, world: World) -> None:
-    key = await ring.create()
+async def test_an_answer_is_that_of_a_single_verification(
+    key_client: KeyClient, world: World
+) -> None:
+    key = await key_client.create()
     [answer] = await verify(world, [key.secret])
-    alone = await ring.verify(key.secret)
+    alone = await key_client.verify(key.secret)
     assert (answer.verified.api_key, answer.verified.tier) == (alone.api_key, alone.tier)
     assert await world.organizations.GetOrganization(
-        _organization(ring), metadata=bearer(answer.verified.access_token)
+        _organization(key_client), metadata=bearer(answer.verified.access_token)
     )
 
 
-async def test_both_secrets_of_an_overlap_are_good(ring: KeyRing, world: World) -> None:
-    old = await ring.create()
-    new = await ring.rotate(old.api_key.id, 60)
+async def test_both_secrets_of_an_overlap_are_good(key_client: KeyClient, world: World) -> None:
+    old = await key_client.create()
+    new = await key_client.rotate(old.api_key.id, 60)
     answers = await verify(world, [old.secret, new.secret])
     assert [answer.verified.api_key.id for answer in answers] == [old.api_key.id] * 2
 
 
 async def test_a_hundred_secrets_take_two_queries(
-    ring: KeyRing, world: World, queries: list[str]
+    key_client: KeyClient, world: World, queries: list[str]
 ) -> None:
-    keys = [await ring.create() for _ in range(10)]
+    keys = [await key_client.create() for _ in range(10)]
     queries.clear()
     secrets = [key.secret for key in keys] + [new_api_key("test") for _ in range(90)]
     answers = await verify(world, secrets)
@@ -98,11 +100,11 @@ async def test_a_hundred_secrets_take_two_queries(
 
 
 async def test_no_session_is_opened_for_a_verification(
-    ring: KeyRing, world: World, sessions: list[str]
+    key_client: KeyClient, world: World, sessions: list[str]
 ) -> None:
-    key = await ring.create()
+    key = await key_client.create()
     sessions.clear()
-    await ring.verify(key.secret)
+    await key_client.verify(key.secret)
     await verify(world, [key.secret, new_api_key("test")])
     assert sessions == []
 
@@ -130,13 +132,15 @@ async def test_a_malformed_batch_is_refused(
     assert found.fields == (field,)
 
 
-async def test_only_our_own_services_may_ask(ring: KeyRing, world: World, refused: Refused) -> None:
-    key = await ring.create()
+async def test_only_our_own_services_may_ask(
+    key_client: KeyClient, world: World, refused: Refused
+) -> None:
+    key = await key_client.create()
     request = pb.BatchVerifyApiKeysRequest(secrets=[key.secret])
-    for metadata in ((), ring.owner.metadata, await world.key_metadata(key.secret)):
+    for metadata in ((), key_client.owner.metadata, await world.key_metadata(key.secret)):
         attempt = world.keys.BatchVerifyApiKeys(request, metadata=metadata)
         await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
-def _organization(ring: KeyRing) -> GetOrganizationRequest:
-    return GetOrganizationRequest(organization_id=ring.organization_id)
+def _organization(key_client: KeyClient) -> GetOrganizationRequest:
+    return GetOrganizationRequest(organization_id=key_client.organization_id)

@@ -15,24 +15,24 @@ from sqlalchemy import text
 from portico_kit.tokens import parse_api_key
 from tests.core.calls import headers
 from tests.core.conftest import Refused
-from tests.core.keys.conftest import KeyRing
+from tests.core.keys.conftest import KeyClient
 from tests.core.records import audit_entry, event
 from tests.core.world import World
 
 
-async def test_the_answer_shows_the_key_and_its_secret(ring: KeyRing, world: World) -> None:
+async def test_the_answer_shows_the_key_and_its_secret(key_client: KeyClient, world: World) -> None:
     call = world.keys.CreateApiKey(
         pb.CreateApiKeyRequest(
-            organization_id=ring.organization_id,
+            organization_id=key_client.organization_id,
             name="Reporting",
             scopes=["webhooks:read", "keys:read"],
             limits=ApiKeyLimits(per_minute=10, per_day=1000),
         ),
-        metadata=ring.owner.metadata,
+        metadata=key_client.owner.metadata,
     )
     answer = await call
     key = answer.api_key
-    assert (key.name, key.status, key.created_by) == ("Reporting", "active", ring.owner.id)
+    assert (key.name, key.status, key.created_by) == ("Reporting", "active", key_client.owner.id)
     assert list(key.scopes) == ["keys:read", "webhooks:read"]
     assert key.limits == ApiKeyLimits(per_minute=10, per_day=1000)
     assert not key.HasField("expires_at")
@@ -42,11 +42,13 @@ async def test_the_answer_shows_the_key_and_its_secret(ring: KeyRing, world: Wor
     assert (parsed.environment, parsed.prefix) == ("test", key.prefix)
 
 
-async def test_the_secret_is_shown_here_and_nowhere_else(ring: KeyRing, world: World) -> None:
-    answer = await ring.create()
-    told = await event(world, ring.organization_id, "key.created")
-    entry = await audit_entry(world, ring.organization_id, "key.created")
-    shown = (await ring.get(answer.api_key.id)).api_key
+async def test_the_secret_is_shown_here_and_nowhere_else(
+    key_client: KeyClient, world: World
+) -> None:
+    answer = await key_client.create()
+    told = await event(world, key_client.organization_id, "key.created")
+    entry = await audit_entry(world, key_client.organization_id, "key.created")
+    shown = (await key_client.get(answer.api_key.id)).api_key
     async with world.engine.connect() as connection:
         row = await connection.execute(
             text("select api_keys::text from api_keys where id = :id"), {"id": answer.api_key.id}
@@ -56,28 +58,30 @@ async def test_the_secret_is_shown_here_and_nowhere_else(ring: KeyRing, world: W
     assert answer.secret not in seen
 
 
-async def test_no_two_secrets_are_the_same(ring: KeyRing) -> None:
-    secrets = {(await ring.create()).secret for _ in range(20)}
+async def test_no_two_secrets_are_the_same(key_client: KeyClient) -> None:
+    secrets = {(await key_client.create()).secret for _ in range(20)}
     assert len(secrets) == 20
 
 
 async def test_a_person_gives_a_key_at_most_their_own_permissions(
-    ring: KeyRing, world: World, refused: Refused
+    key_client: KeyClient, world: World, refused: Refused
 ) -> None:
-    member = await world.new_member(ring.organization_id, ring.owner, "member")
-    attempt = ring.create("keys:read", "members:write", "organization:write", by=member)
+    member = await world.new_member(key_client.organization_id, key_client.owner, "member")
+    attempt = key_client.create("keys:read", "members:write", "organization:write", by=member)
     found = await refused(attempt, grpc.StatusCode.PERMISSION_DENIED, "SCOPE_NOT_GRANTABLE")
     assert found.metadata == {"scopes": "members:write organization:write"}
-    await ring.create("keys:read", "keys:write", by=member)
+    await key_client.create("keys:read", "keys:write", by=member)
 
 
 async def test_a_key_gives_a_key_at_most_its_own_scopes(
-    ring: KeyRing, world: World, refused: Refused
+    key_client: KeyClient, world: World, refused: Refused
 ) -> None:
-    parent = await ring.create("keys:write", "keys:read")
+    parent = await key_client.create("keys:write", "keys:read")
     metadata = await world.key_metadata(parent.secret)
     request = pb.CreateApiKeyRequest(
-        organization_id=ring.organization_id, name="child", scopes=["keys:read", "webhooks:read"]
+        organization_id=key_client.organization_id,
+        name="child",
+        scopes=["keys:read", "webhooks:read"],
     )
     attempt = world.keys.CreateApiKey(request, metadata=metadata)
     await refused(attempt, grpc.StatusCode.PERMISSION_DENIED, "SCOPE_NOT_GRANTABLE")
@@ -86,8 +90,8 @@ async def test_a_key_gives_a_key_at_most_its_own_scopes(
     assert answer.api_key.created_by == ""
 
 
-async def test_an_unknown_scope_is_refused(ring: KeyRing, refused: Refused) -> None:
-    attempt = ring.create("keys:read", "moon:write")
+async def test_an_unknown_scope_is_refused(key_client: KeyClient, refused: Refused) -> None:
+    attempt = key_client.create("keys:read", "moon:write")
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "SCOPE_UNKNOWN")
     assert found.metadata == {"scopes": "moon:write"}
 
@@ -106,22 +110,22 @@ async def test_an_unknown_scope_is_refused(ring: KeyRing, refused: Refused) -> N
     ],
 )
 async def test_what_is_malformed_is_named(
-    ring: KeyRing, world: World, fields: dict[str, Any], blamed: str, refused: Refused
+    key_client: KeyClient, world: World, fields: dict[str, Any], blamed: str, refused: Refused
 ) -> None:
     values: dict[str, Any] = {"name": "a key", "scopes": ["keys:read"], **fields}
     if isinstance(values.get("expires_at"), datetime):
         values["expires_at"] = at(values["expires_at"])
-    request = pb.CreateApiKeyRequest(organization_id=ring.organization_id, **values)
-    attempt = world.keys.CreateApiKey(request, metadata=ring.owner.metadata)
+    request = pb.CreateApiKeyRequest(organization_id=key_client.organization_id, **values)
+    attempt = world.keys.CreateApiKey(request, metadata=key_client.owner.metadata)
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
     assert found.fields == (blamed,)
 
 
 async def test_a_malformed_organization_is_named(
-    ring: KeyRing, world: World, refused: Refused
+    key_client: KeyClient, world: World, refused: Refused
 ) -> None:
     request = pb.CreateApiKeyRequest(organization_id="1", name="a key", scopes=["keys:read"])
-    attempt = world.keys.CreateApiKey(request, metadata=ring.owner.metadata)
+    attempt = world.keys.CreateApiKey(request, metadata=key_client.owner.metadata)
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
     assert found.fields == ("organization_id",)
 

@@ -18,19 +18,19 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 
 from portico_kit.edge_state.imported_keys import (
-    EVERYBODY,
-    FAMILIES,
-    FAMILIES_CHANNEL,
-    MOST_FAMILIES,
+    ANY_PREFIX,
+    IMPORTED_PREFIXES,
+    IMPORTED_PREFIXES_CHANNEL,
+    MAX_SHORT_PREFIXES,
 )
 from server.features.keys.imported.prefixes import ImportedPrefixesProjection
 from tests.core.calls import headers, race
 from tests.core.conftest import Audited, Refused
-from tests.core.keys.conftest import KeyRing
+from tests.core.keys.conftest import KeyClient
 from tests.core.keys.imported import (
     ALGORITHMS,
     HMAC_KEY,
-    Office,
+    ImportClient,
     described,
     foreign_secret,
     hashed,
@@ -43,18 +43,20 @@ INVALID = (grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
 TAKEN = (grpc.StatusCode.ALREADY_EXISTS, "PREFIX_TAKEN")
 
 
-async def listed(ring: KeyRing) -> list[str]:
+async def listed(key_client: KeyClient) -> list[str]:
     """The prefixes of the organization's keys."""
-    request = pb.ListApiKeysRequest(organization_id=ring.organization_id)
-    answer = await ring.world.keys.ListApiKeys(request, metadata=ring.owner.metadata)
+    request = pb.ListApiKeysRequest(organization_id=key_client.organization_id)
+    answer = await key_client.world.keys.ListApiKeys(request, metadata=key_client.owner.metadata)
     return [key.prefix for key in answer.api_keys]
 
 
-async def test_an_imported_key_is_a_key_like_others(ring: KeyRing, office: Office) -> None:
+async def test_an_imported_key_is_a_key_like_others(
+    key_client: KeyClient, import_client: ImportClient
+) -> None:
     until = Timestamp()
     until.FromDatetime(datetime.now(UTC) + timedelta(days=1))
     secret = foreign_secret()
-    answer = await office.bring(
+    answer = await import_client.bring(
         described(
             secret,
             "bcrypt",
@@ -67,40 +69,46 @@ async def test_an_imported_key_is_a_key_like_others(ring: KeyRing, office: Offic
     )
     [key] = answer.api_keys
     assert (key.name, key.status, key.prefix) == ("Reporting", "active", prefix_of(secret))
-    assert key.organization_id == ring.organization_id
-    assert key.created_by == office.administrator.id
+    assert key.organization_id == key_client.organization_id
+    assert key.created_by == import_client.administrator.id
     assert list(key.scopes) == ["keys:read", "webhooks:read"]
     assert list(key.allowed_cidrs) == ["2001:db8::/32"]
     assert (key.limits, key.expires_at) == (ApiKeyLimits(per_minute=10), until)
-    assert (await ring.get(key.id)).api_key == key
-    assert (await ring.update(key.id, name="Reports")).api_key.name == "Reports"
+    assert (await key_client.get(key.id)).api_key == key
+    assert (await key_client.update(key.id, name="Reports")).api_key.name == "Reports"
 
 
-async def test_the_answer_says_where_they_are_listed(office: Office, world: World) -> None:
+async def test_the_answer_says_where_they_are_listed(
+    import_client: ImportClient, world: World
+) -> None:
     call = world.keys.ImportApiKeys(
         pb.ImportApiKeysRequest(
-            organization_id=office.organization_id, keys=[described(foreign_secret())]
+            organization_id=import_client.organization_id, keys=[described(foreign_secret())]
         ),
-        metadata=office.administrator.metadata,
+        metadata=import_client.administrator.metadata,
     )
     await call
     told = (await headers(call))["location"]
-    assert told == f"/api/v1/organizations/{office.organization_id}/api-keys"
+    assert told == f"/api/v1/organizations/{import_client.organization_id}/api-keys"
 
 
-async def test_many_come_at_once_in_their_order(ring: KeyRing, office: Office) -> None:
+async def test_many_come_at_once_in_their_order(
+    key_client: KeyClient, import_client: ImportClient
+) -> None:
     secrets = [foreign_secret() for _ in range(100)]
     keys = [described(each, ALGORITHMS[at % 2]) for at, each in enumerate(secrets)]
-    answer = await office.bring(*keys)
+    answer = await import_client.bring(*keys)
     assert [key.prefix for key in answer.api_keys] == [prefix_of(each) for each in secrets]
 
 
 async def test_each_is_told_and_audited_without_its_hash(
-    ring: KeyRing, office: Office, world: World, audited: Audited
+    key_client: KeyClient, import_client: ImportClient, world: World, audited: Audited
 ) -> None:
     keys = [described(foreign_secret(), algorithm) for algorithm in ALGORITHMS]
-    answer = await office.bring(*keys)
-    told = [one for one in await events(world, ring.organization_id) if one.type == "key.imported"]
+    answer = await import_client.bring(*keys)
+    told = [
+        one for one in await events(world, key_client.organization_id) if one.type == "key.imported"
+    ]
     assert [one.data["id"] for one in told] == [key.id for key in answer.api_keys]
     for key in answer.api_keys:
         assert await audited(key.id) == ["key.imported"]
@@ -118,12 +126,12 @@ def readable(keys: list[ApiKeyImport]) -> list[str]:
 
 
 async def test_nothing_of_it_can_be_read_in_the_database_or_the_logs(
-    office: Office, world: World, refused: Refused
+    import_client: ImportClient, world: World, refused: Refused
 ) -> None:
     keys = [described(foreign_secret(), algorithm) for algorithm in ALGORITHMS]
-    await office.bring(*keys)
+    await import_client.bring(*keys)
     with structlog.testing.capture_logs() as lines:
-        await refused(office.bring(*keys), *TAKEN)
+        await refused(import_client.bring(*keys), *TAKEN)
     async with world.engine.connect() as connection:
         rows = await connection.execute(text("select imported_secrets::text from imported_secrets"))
     seen = f"{rows.scalars().all()} {lines}"
@@ -133,13 +141,13 @@ async def test_nothing_of_it_can_be_read_in_the_database_or_the_logs(
 
 
 async def test_if_one_is_refused_none_is_imported(
-    ring: KeyRing, office: Office, refused: Refused
+    key_client: KeyClient, import_client: ImportClient, refused: Refused
 ) -> None:
     there, new = foreign_secret(), foreign_secret()
-    await office.bring_one(there)
-    found = await refused(office.bring(described(new), described(there)), *TAKEN)
+    await import_client.bring_one(there)
+    found = await refused(import_client.bring(described(new), described(there)), *TAKEN)
     assert found.fields == ("keys[1].prefix",)
-    assert await listed(ring) == [prefix_of(there)]
+    assert await listed(key_client) == [prefix_of(there)]
 
 
 @pytest.mark.parametrize(
@@ -151,34 +159,40 @@ async def test_if_one_is_refused_none_is_imported(
     ],
 )
 async def test_no_prefix_starts_another(
-    office: Office, refused: Refused, other: Callable[[str], str]
+    import_client: ImportClient, refused: Refused, other: Callable[[str], str]
 ) -> None:
     secret, second = foreign_secret(), foreign_secret()
     overlapping = described(second, prefix=other(prefix_of(secret)))
-    found = await refused(office.bring(described(secret), overlapping), *INVALID)
+    found = await refused(import_client.bring(described(secret), overlapping), *INVALID)
     assert found.fields == ("keys[1].prefix",)
-    await office.bring_one(secret)
-    found = await refused(office.bring(overlapping), *TAKEN)
+    await import_client.bring_one(secret)
+    found = await refused(import_client.bring(overlapping), *TAKEN)
     assert found.fields == ("keys[0].prefix",)
 
 
 async def test_of_two_who_import_the_same_prefix_at_once_one_wins(
-    ring: KeyRing, office: Office
+    key_client: KeyClient, import_client: ImportClient
 ) -> None:
     secret = foreign_secret()
-    answers, reasons = await race(*(office.bring(described(secret)) for _ in range(4)))
+    answers, reasons = await race(*(import_client.bring(described(secret)) for _ in range(4)))
     assert (len(answers), reasons) == (1, ["PREFIX_TAKEN"] * 3)
 
 
-async def test_two_keys_with_one_hash_are_a_mistake(office: Office, refused: Refused) -> None:
+async def test_two_keys_with_one_hash_are_a_mistake(
+    import_client: ImportClient, refused: Refused
+) -> None:
     secret = foreign_secret()
     twice = described(secret), described(foreign_secret(), **hashed(secret, "sha256"))
-    found = await refused(office.bring(*twice), *INVALID)
+    found = await refused(import_client.bring(*twice), *INVALID)
     assert found.fields == ("keys[1].sha256",)
 
 
-async def test_the_start_of_our_own_keys_is_kept_for_them(office: Office, refused: Refused) -> None:
-    found = await refused(office.bring(described(foreign_secret(), prefix="pk_live_0")), *INVALID)
+async def test_the_start_of_our_own_keys_is_kept_for_them(
+    import_client: ImportClient, refused: Refused
+) -> None:
+    found = await refused(
+        import_client.bring(described(foreign_secret(), prefix="pk_live_0")), *INVALID
+    )
     assert found.fields == ("keys[0].prefix",)
 
 
@@ -203,59 +217,61 @@ BCRYPT = "$2b${cost}$" + "a" * 21 + "e" + "a" * 31
     ],
 )
 async def test_a_malformed_key_is_refused_by_the_name_of_its_field(
-    office: Office, refused: Refused, fields: dict[str, Any], field: str
+    import_client: ImportClient, refused: Refused, fields: dict[str, Any], field: str
 ) -> None:
     key = described(foreign_secret())
     for name, value in fields.items():
         key.ClearField(name)  # type: ignore[arg-type]
         key.MergeFrom(ApiKeyImport(**{name: value}))
-    assert (await refused(office.bring(key), *INVALID)).fields == (field,)
+    assert (await refused(import_client.bring(key), *INVALID)).fields == (field,)
 
 
 async def test_a_key_without_a_hash_is_refused_by_the_names_that_it_could_have(
-    office: Office, refused: Refused
+    import_client: ImportClient, refused: Refused
 ) -> None:
     key = described(foreign_secret())
     key.ClearField("sha256")
-    found = await refused(office.bring(key), *INVALID)
+    found = await refused(import_client.bring(key), *INVALID)
     assert found.fields == ("keys[0].hmac_sha256", "keys[0].sha256", "keys[0].bcrypt")
 
 
 @pytest.mark.parametrize("count", [0, 101])
-async def test_one_to_a_hundred_come_at_once(office: Office, refused: Refused, count: int) -> None:
+async def test_one_to_a_hundred_come_at_once(
+    import_client: ImportClient, refused: Refused, count: int
+) -> None:
     keys = [described(foreign_secret()) for _ in range(count)]
-    assert (await refused(office.bring(*keys), *INVALID)).fields == ("keys",)
+    assert (await refused(import_client.bring(*keys), *INVALID)).fields == ("keys",)
 
 
-async def test_hmacs_need_their_key(office: Office, refused: Refused) -> None:
-    attempt = office.bring(described(foreign_secret(), "hmac_sha256"), hmac_key=None)
+async def test_hmacs_need_their_key(import_client: ImportClient, refused: Refused) -> None:
+    attempt = import_client.bring(described(foreign_secret(), "hmac_sha256"), hmac_key=None)
     assert (await refused(attempt, *INVALID)).fields == ("hmac_key",)
 
 
 async def test_a_scope_that_does_not_exist_cannot_be_given(
-    office: Office, refused: Refused
+    import_client: ImportClient, refused: Refused
 ) -> None:
-    attempt = office.bring(described(foreign_secret(), scopes=["moon:write"]))
+    attempt = import_client.bring(described(foreign_secret(), scopes=["moon:write"]))
     await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "SCOPE_UNKNOWN")
 
 
 async def test_an_organization_that_is_not_there_gets_none(
-    office: Office, refused: Refused
+    import_client: ImportClient, refused: Refused
 ) -> None:
     nobodys = "01890a5d-ac96-774b-bcce-b302099a8057"
-    attempt = office.bring(described(foreign_secret()), organization_id=nobodys)
+    attempt = import_client.bring(described(foreign_secret()), organization_id=nobodys)
     await refused(attempt, grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
 
 
 async def test_only_administrators_of_the_platform_import(
-    ring: KeyRing, world: World, stranger: Person, refused: Refused
+    key_client: KeyClient, world: World, stranger: Person, refused: Refused
 ) -> None:
-    key = await ring.create("keys:write")
+    key = await key_client.create("keys:write")
     request = pb.ImportApiKeysRequest(
-        organization_id=ring.organization_id, keys=[described(foreign_secret())]
+        organization_id=key_client.organization_id, keys=[described(foreign_secret())]
     )
     for metadata in (
-        ring.owner.metadata,
+        key_client.owner.metadata,
         stranger.metadata,
         await world.key_metadata(key.secret),
     ):
@@ -265,33 +281,39 @@ async def test_only_administrators_of_the_platform_import(
     await refused(unknown, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
-async def test_a_revoked_keys_prefix_is_free_again(ring: KeyRing, office: Office) -> None:
+async def test_a_revoked_keys_prefix_is_free_again(
+    key_client: KeyClient, import_client: ImportClient
+) -> None:
     secret = foreign_secret()
-    await ring.revoke(await office.bring_one(secret))
-    again = await office.bring_one(secret)
-    assert (await ring.verify(secret)).api_key.id == again
+    await key_client.revoke(await import_client.bring_one(secret))
+    again = await import_client.bring_one(secret)
+    assert (await key_client.verify(secret)).api_key.id == again
 
 
-async def test_families_that_are_too_many_are_not_told_apart(world: World, valkey_url: str) -> None:
+async def test_short_prefixes_that_are_too_many_become_one_for_all(
+    world: World, valkey_url: str
+) -> None:
     async with Redis.from_url(valkey_url) as valkey:
-        await valkey.delete(FAMILIES)
+        await valkey.delete(IMPORTED_PREFIXES)
         copy = ImportedPrefixesProjection(world.engine, valkey)
-        await copy.add(f"{number:06}" for number in range(MOST_FAMILIES))
-        assert not await valkey.sismember(FAMILIES, EVERYBODY)
+        await copy.add(f"{number:06}" for number in range(MAX_SHORT_PREFIXES))
+        assert not await valkey.sismember(IMPORTED_PREFIXES, ANY_PREFIX)
         await copy.add(f"other{number}" for number in range(10))
-        assert await valkey.sismember(FAMILIES, EVERYBODY)
-        assert await valkey.scard(FAMILIES) == MOST_FAMILIES + 1
+        assert await valkey.sismember(IMPORTED_PREFIXES, ANY_PREFIX)
+        assert await valkey.scard(IMPORTED_PREFIXES) == MAX_SHORT_PREFIXES + 1
         await copy.rebuild()
         assert await copy.is_complete()
-        await valkey.delete(FAMILIES)
+        await valkey.delete(IMPORTED_PREFIXES)
 
 
-async def test_the_edge_is_told_how_the_secrets_start(office: Office, valkey_url: str) -> None:
+async def test_the_edge_is_told_how_the_secrets_start(
+    import_client: ImportClient, valkey_url: str
+) -> None:
     async with Redis.from_url(valkey_url) as valkey, valkey.pubsub() as listener:
-        await valkey.delete(FAMILIES)
-        await listener.subscribe(FAMILIES_CHANNEL)
+        await valkey.delete(IMPORTED_PREFIXES)
+        await listener.subscribe(IMPORTED_PREFIXES_CHANNEL)
         secret = "zebra!" + foreign_secret()
-        await office.bring_one(secret)
-        assert b"zebra!" in await valkey.smembers(FAMILIES)
+        await import_client.bring_one(secret)
+        assert b"zebra!" in await valkey.smembers(IMPORTED_PREFIXES)
         await listener.get_message(timeout=1)
         assert (await listener.get_message(timeout=1) or {})["type"] == "message"

@@ -14,7 +14,7 @@ from portico_kit.clock import timestamp
 from portico_kit.ids import new_id
 from tests.core.calls import headers, if_match, race, version
 from tests.core.conftest import Refused
-from tests.core.keys.conftest import KeyRing
+from tests.core.keys.conftest import KeyClient
 from tests.core.world import INTERNAL_TOKEN, World, bearer
 
 EARLIER = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,63 +31,69 @@ def record(world: World, *counted: pb.ApiKeyUses, batch: str = "") -> Any:
     return world.keys.RecordApiKeyUses(pb.RecordApiKeyUsesRequest(uses=counted), metadata=metadata)
 
 
-async def test_a_new_key_was_never_used(ring: KeyRing) -> None:
-    key = (await ring.create()).api_key
+async def test_a_new_key_was_never_used(key_client: KeyClient) -> None:
+    key = (await key_client.create()).api_key
     assert key.use_count == 0
     assert not key.HasField("last_used_at")
 
 
-async def test_counts_add_up_and_the_latest_moment_stays(ring: KeyRing, world: World) -> None:
-    first, second = [(await ring.create()).api_key for _ in range(2)]
+async def test_counts_add_up_and_the_latest_moment_stays(
+    key_client: KeyClient, world: World
+) -> None:
+    first, second = [(await key_client.create()).api_key for _ in range(2)]
     await record(world, uses(first.id, 3, LATER), uses(second.id))
     await record(world, uses(first.id, 4, EARLIER))
-    shown = (await ring.get(first.id)).api_key
+    shown = (await key_client.get(first.id)).api_key
     assert (shown.use_count, shown.last_used_at) == (7, timestamp(LATER))
-    assert (await ring.get(second.id)).api_key.use_count == 1
+    assert (await key_client.get(second.id)).api_key.use_count == 1
 
 
-async def test_a_batch_that_is_sent_again_counts_once(ring: KeyRing, world: World) -> None:
-    key = (await ring.create()).api_key
+async def test_a_batch_that_is_sent_again_counts_once(key_client: KeyClient, world: World) -> None:
+    key = (await key_client.create()).api_key
     for _ in range(3):
         await record(world, uses(key.id, 5), batch="batch-of-" + key.id)
-    assert (await ring.get(key.id)).api_key.use_count == 5
+    assert (await key_client.get(key.id)).api_key.use_count == 5
 
 
-async def test_two_processes_at_once_lose_nothing(ring: KeyRing, world: World) -> None:
-    keys = [(await ring.create()).api_key.id for _ in range(5)]
+async def test_two_processes_at_once_lose_nothing(key_client: KeyClient, world: World) -> None:
+    keys = [(await key_client.create()).api_key.id for _ in range(5)]
     counted = [uses(key_id) for key_id in keys]
     batches = [record(world, *ordered) for ordered in [counted, counted[::-1]] * 5]
     _, refused = await race(*batches)
     assert refused == []
-    assert [(await ring.get(key_id)).api_key.use_count for key_id in keys] == [10] * 5
+    assert [(await key_client.get(key_id)).api_key.use_count for key_id in keys] == [10] * 5
 
 
-async def test_a_key_that_does_not_exist_is_passed_over(ring: KeyRing, world: World) -> None:
-    key = (await ring.create()).api_key
+async def test_a_key_that_does_not_exist_is_passed_over(
+    key_client: KeyClient, world: World
+) -> None:
+    key = (await key_client.create()).api_key
     await record(world, uses(str(new_id())), uses(key.id))
-    assert (await ring.get(key.id)).api_key.use_count == 1
+    assert (await key_client.get(key.id)).api_key.use_count == 1
 
 
-async def test_the_same_key_twice_in_a_batch_counts_twice(ring: KeyRing, world: World) -> None:
-    key = (await ring.create()).api_key
+async def test_the_same_key_twice_in_a_batch_counts_twice(
+    key_client: KeyClient, world: World
+) -> None:
+    key = (await key_client.create()).api_key
     await record(world, uses(key.id, 2), uses(key.id, 3))
-    assert (await ring.get(key.id)).api_key.use_count == 5
+    assert (await key_client.get(key.id)).api_key.use_count == 5
 
 
 async def test_a_use_is_no_change_of_the_key_but_one_of_the_answer(
-    ring: KeyRing, world: World
+    key_client: KeyClient, world: World
 ) -> None:
-    key = (await ring.create()).api_key
+    key = (await key_client.create()).api_key
     request = pb.GetApiKeyRequest(api_key_id=key.id)
-    before = world.keys.GetApiKey(request, metadata=ring.owner.metadata)
+    before = world.keys.GetApiKey(request, metadata=key_client.owner.metadata)
     updated_at, etag = (await before).api_key.updated_at, (await headers(before))["etag"]
     await record(world, uses(key.id))
-    after = world.keys.GetApiKey(request, metadata=ring.owner.metadata)
+    after = world.keys.GetApiKey(request, metadata=key_client.owner.metadata)
     assert (await after).api_key.updated_at == updated_at
     tag = (await headers(after))["etag"]
     assert (version(tag), tag == etag) == (version(etag), False)
     # Whoever read the key before its use may still change it.
-    metadata = if_match(ring.owner, etag)
+    metadata = if_match(key_client.owner, etag)
     await world.keys.UpdateApiKey(
         pb.UpdateApiKeyRequest(api_key_id=key.id, name="renamed"), metadata=metadata
     )
@@ -113,10 +119,10 @@ async def test_a_malformed_batch_is_refused(
 
 
 async def test_only_our_own_services_may_count(
-    ring: KeyRing, world: World, refused: Refused
+    key_client: KeyClient, world: World, refused: Refused
 ) -> None:
-    key = await ring.create()
-    for metadata in ((), ring.owner.metadata, await world.key_metadata(key.secret)):
+    key = await key_client.create()
+    for metadata in ((), key_client.owner.metadata, await world.key_metadata(key.secret)):
         attempt = world.keys.RecordApiKeyUses(
             pb.RecordApiKeyUsesRequest(uses=[uses(key.api_key.id)]), metadata=metadata
         )

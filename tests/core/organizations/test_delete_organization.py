@@ -17,7 +17,7 @@ from server.features.webhooks.delivery_queue import claim_due, find_due_webhooks
 from server.features.webhooks.fanout import fan_out
 from tests.core.calls import if_match
 from tests.core.conftest import Refused
-from tests.core.organizations.estate import build_estate
+from tests.core.organizations.organization_fixture import make_organization_fixture
 from tests.core.records import audit_entry
 from tests.core.world import INTERNAL_TOKEN, Person, World, bearer, new_email
 
@@ -60,15 +60,15 @@ async def test_its_keys_are_refused_at_once(
 
 
 async def test_its_webhooks_are_silent(world: World, owner: Person) -> None:
-    estate = await build_estate(world, owner)
-    organization_id, now = estate.ids["organization_id"], world.clock()
+    fixture = await make_organization_fixture(world, owner)
+    organization_id, now = fixture.ids["organization_id"], world.clock()
     await delete(world, owner, organization_id)
     async with AsyncSession(world.engine) as db, db.begin():
         # What a worker finds: nothing new to send, and nothing to go on with.
         while (await fan_out(db, now, limit=1000)).count:
             pass
         until = now + timedelta(microseconds=1)
-        webhook_id = UUID(estate.ids["webhook_id"])
+        webhook_id = UUID(fixture.ids["webhook_id"])
         assert await claim_due(db, {webhook_id: 10_000}, now=now, until=until) == []
         assert webhook_id not in {due.webhook_id for due in await find_due_webhooks(db, now)}
 

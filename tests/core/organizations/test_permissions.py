@@ -9,7 +9,12 @@ import pytest
 from grpc import aio
 
 from tests.core.conftest import Refused
-from tests.core.organizations.estate import GUARDED, Estate, build_estate, invoke
+from tests.core.organizations.organization_fixture import (
+    GUARDED,
+    OrganizationFixture,
+    invoke,
+    make_organization_fixture,
+)
 from tests.core.world import Person, World, refusal
 
 ALL = {"owner", "admin", "member", "viewer"}
@@ -27,6 +32,8 @@ MATRIX = {
     "GetWebhook": ALL,
     "ListDeliveries": ALL,
     "GetDelivery": ALL,
+    "ListProjects": ALL,
+    "GetProject": ALL,
     "CreateApiKey": CONTRIBUTORS,
     "UpdateApiKey": CONTRIBUTORS,
     "RotateApiKey": CONTRIBUTORS,
@@ -37,6 +44,12 @@ MATRIX = {
     "TestWebhook": CONTRIBUTORS,
     "RedeliverDelivery": CONTRIBUTORS,
     "DeleteWebhook": CONTRIBUTORS,
+    "CreateProject": CONTRIBUTORS,
+    "UpdateProject": CONTRIBUTORS,
+    "ArchiveProject": CONTRIBUTORS,
+    "DeleteProject": CONTRIBUTORS,
+    "RestoreProject": CONTRIBUTORS,
+    "TransferProject": {"owner"},
     "CreateInvitation": MANAGERS,
     "RevokeInvitation": MANAGERS,
     "UpdateMember": MANAGERS,
@@ -44,7 +57,7 @@ MATRIX = {
     "UpdateOrganization": MANAGERS,
     "DeleteOrganization": {"owner"},
 }
-# Allowed, but not in the state in which the estate has it: its delivery is on its way.
+# Allowed, but not in the state in which the fixture has it: its delivery is on its way.
 REFUSED_FOR_ITS_STATE = {"RedeliverDelivery": "DELIVERY_PENDING"}
 
 
@@ -56,9 +69,10 @@ def test_the_matrix_names_every_method_that_asks_for_a_permission() -> None:
 async def test_a_role_may_call_its_methods_and_no_others(
     world: World, owner: Person, role: str
 ) -> None:
-    estate = await build_estate(world, owner)
-    caller = await world.new_member(estate.ids["organization_id"], owner, role)
-    outcomes = {name: await outcome(world, name, estate, caller) for name in MATRIX}
+    fixture = await make_organization_fixture(world, owner)
+    caller = await world.new_member(fixture.ids["organization_id"], owner, role)
+    fixture.ids["target_organization_id"] = await world.new_organization(caller)
+    outcomes = {name: await outcome(world, name, fixture, caller) for name in MATRIX}
     expected = {
         name: REFUSED_FOR_ITS_STATE.get(name, "OK") if role in roles else "PERMISSION_DENIED"
         for name, roles in MATRIX.items()
@@ -66,26 +80,26 @@ async def test_a_role_may_call_its_methods_and_no_others(
     assert outcomes == expected
 
 
-async def outcome(world: World, name: str, estate: Estate, caller: Person) -> str:
+async def outcome(world: World, name: str, fixture: OrganizationFixture, caller: Person) -> str:
     """The reason with which a call was refused, or "OK"."""
     try:
-        await invoke(world, GUARDED[name], estate.request(GUARDED[name]), caller)
+        await invoke(world, GUARDED[name], fixture.request(GUARDED[name]), caller)
     except aio.AioRpcError as error:
         return refusal(error).reason
     return "OK"
 
 
 @pytest.fixture(scope="module")
-async def foreign_estate(world: World) -> Estate:
+async def foreign_organization(world: World) -> OrganizationFixture:
     """What an organization has that the caller does not belong to."""
-    return await build_estate(world, await world.new_person())
+    return await make_organization_fixture(world, await world.new_person())
 
 
 @pytest.mark.parametrize("name", sorted(GUARDED))
 async def test_what_another_organization_has_does_not_exist(
-    world: World, stranger: Person, foreign_estate: Estate, name: str
+    world: World, stranger: Person, foreign_organization: OrganizationFixture, name: str
 ) -> None:
-    request = foreign_estate.request(GUARDED[name])
+    request = foreign_organization.request(GUARDED[name])
     with pytest.raises(aio.AioRpcError) as caught:
         await invoke(world, GUARDED[name], request, stranger)
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
@@ -93,14 +107,16 @@ async def test_what_another_organization_has_does_not_exist(
 
 @pytest.mark.parametrize("name", sorted(GUARDED))
 async def test_what_nobody_has_does_not_exist_in_the_same_words(
-    world: World, stranger: Person, foreign_estate: Estate, name: str
+    world: World, stranger: Person, foreign_organization: OrganizationFixture, name: str
 ) -> None:
     """Else the difference would tell which ids exist."""
-    nothing = Estate(dict.fromkeys(foreign_estate.ids, "01890a5d-ac96-774b-bcce-b302099a8057"))
+    nothing = OrganizationFixture(
+        dict.fromkeys(foreign_organization.ids, "01890a5d-ac96-774b-bcce-b302099a8057")
+    )
     refusals = []
-    for estate in (foreign_estate, nothing):
+    for fixture in (foreign_organization, nothing):
         with pytest.raises(aio.AioRpcError) as caught:
-            await invoke(world, GUARDED[name], estate.request(GUARDED[name]), stranger)
+            await invoke(world, GUARDED[name], fixture.request(GUARDED[name]), stranger)
         refusals.append(refusal(caught.value))
     assert refusals[0] == refusals[1]
 
@@ -108,16 +124,16 @@ async def test_what_nobody_has_does_not_exist_in_the_same_words(
 async def test_a_role_that_is_taken_counts_at_the_next_call(
     world: World, owner: Person, organization_id: str, refused: Refused
 ) -> None:
-    estate = await build_estate(world, owner)
-    admin = await world.new_member(estate.ids["organization_id"], owner, "admin")
+    fixture = await make_organization_fixture(world, owner)
+    admin = await world.new_member(fixture.ids["organization_id"], owner, "admin")
     create = GUARDED["CreateInvitation"]
-    await invoke(world, create, estate.request(create), admin)
+    await invoke(world, create, fixture.request(create), admin)
     demote = GUARDED["UpdateMember"]
     request = demote.request(
-        organization_id=estate.ids["organization_id"], user_id=admin.id, role="viewer"
+        organization_id=fixture.ids["organization_id"], user_id=admin.id, role="viewer"
     )
     await invoke(world, demote, request, owner)
-    attempt = invoke(world, create, estate.request(create), admin)
+    attempt = invoke(world, create, fixture.request(create), admin)
     await refused(attempt, grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
 
 
@@ -126,7 +142,12 @@ async def test_many_callers_at_once_each_get_their_own_rights(world: World) -> N
     organizations = [await world.new_organization(person) for person in owners]
     answers = await asyncio.gather(
         *(
-            outcome(world, "GetOrganization", Estate({"organization_id": organization}), person)
+            outcome(
+                world,
+                "GetOrganization",
+                OrganizationFixture({"organization_id": organization}),
+                person,
+            )
             for person in owners
             for organization in organizations
         )

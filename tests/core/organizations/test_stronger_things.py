@@ -22,7 +22,7 @@ from sqlalchemy import text
 from portico_contract.methods import event_permissions, organization_permissions
 from server.app import ROLES
 from tests.core.conftest import Refused
-from tests.core.organizations.estate import GUARDED
+from tests.core.organizations.organization_fixture import GUARDED
 from tests.core.world import Person, World, new_email, refusal
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -103,6 +103,17 @@ class Stronghold:
 @pytest.fixture
 async def stronghold(world: World, owner: Person) -> Stronghold:
     """Made by the owner."""
+    return await build_stronghold(world, owner)
+
+
+@pytest.fixture(scope="module")
+async def untouched(world: World) -> Stronghold:
+    """One for all the tests in which nothing of it is changed."""
+    return await build_stronghold(world, await world.new_person())
+
+
+async def build_stronghold(world: World, owner: Person) -> Stronghold:
+    """An organization of the owner with one of everything that can do everything."""
     organization_id = await world.new_organization(owner)
     await world.new_member(organization_id, owner, "owner")
     other_owner = await world.new_member(organization_id, owner, "owner")
@@ -181,14 +192,14 @@ async def test_no_weaker_key_acts_through_what_a_stronger_one_may(stronghold: St
 
 @pytest.mark.parametrize("missing", EVERYTHING)
 async def test_one_missing_permission_is_enough_to_be_refused_and_is_named(
-    stronghold: Stronghold, missing: str, refused: Refused
+    untouched: Stronghold, missing: str, refused: Refused
 ) -> None:
     if missing == "keys:write":
         return  # without it nobody gets that far
-    organization_id, world = stronghold.ids["organization_id"], stronghold.world
+    organization_id, world = untouched.ids["organization_id"], untouched.world
     scopes = [scope for scope in EVERYTHING if scope != missing]
-    weak = await world.new_key(organization_id, stronghold.owner, *scopes)
-    request = keys.RotateApiKeyRequest(api_key_id=stronghold.ids["api_key_id"])
+    weak = await world.new_key(organization_id, untouched.owner, *scopes)
+    request = keys.RotateApiKeyRequest(api_key_id=untouched.ids["api_key_id"])
     metadata = await world.key_metadata(weak.secret)
     attempt = world.keys.RotateApiKey(request, metadata=metadata)
     found = await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
@@ -207,10 +218,10 @@ async def test_one_missing_permission_is_enough_to_be_refused_and_is_named(
     ],
 )
 async def test_a_member_changes_nothing_of_the_key_of_an_owner(
-    stronghold: Stronghold, change: dict[str, Any], refused: Refused
+    untouched: Stronghold, change: dict[str, Any], refused: Refused
 ) -> None:
-    world, key_id = stronghold.world, stronghold.ids["api_key_id"]
-    member = await world.new_member(stronghold.ids["organization_id"], stronghold.owner, "member")
+    world, key_id = untouched.world, untouched.ids["api_key_id"]
+    member = await world.new_member(untouched.ids["organization_id"], untouched.owner, "member")
     request = keys.UpdateApiKeyRequest(api_key_id=key_id, **change)
     attempt = world.keys.UpdateApiKey(request, metadata=member.metadata)
     await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
@@ -233,19 +244,18 @@ async def test_what_holds_no_more_than_oneself_is_changed_as_before(
 
 @pytest.mark.parametrize(("event", "needed"), sorted(event_permissions().items()))
 async def test_to_hear_of_an_event_takes_the_permission_to_read_what_it_shows(
-    stronghold: Stronghold, event: str, needed: str, refused: Refused
+    world: World, owner: Person, organization_id: str, event: str, needed: str, refused: Refused
 ) -> None:
-    world, organization_id = stronghold.world, stronghold.ids["organization_id"]
     request = webhooks.CreateWebhookRequest(
         organization_id=organization_id, url="https://example.com/hook", event_types=[event]
     )
     lacking = {"organization:read", "members:read", "keys:read", "webhooks:read"} - {needed}
-    blind = await world.new_key(organization_id, stronghold.owner, "webhooks:write", *lacking)
+    blind = await world.new_key(organization_id, owner, "webhooks:write", *lacking)
     blind_metadata = await world.key_metadata(blind.secret)
     attempt = world.webhooks.CreateWebhook(request, metadata=blind_metadata)
     found = await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
     assert found.metadata == {"permissions": needed}
-    seeing = await world.new_key(organization_id, stronghold.owner, "webhooks:write", needed)
+    seeing = await world.new_key(organization_id, owner, "webhooks:write", needed)
     metadata = await world.key_metadata(seeing.secret)
     webhook = (await world.webhooks.CreateWebhook(request, metadata=metadata)).webhook
     elsewhere = webhooks.UpdateWebhookRequest(webhook_id=webhook.id, url="https://example.org/")

@@ -45,9 +45,9 @@ async def test_no_guarded_method_answers_without_a_credential(
 
 @pytest.mark.parametrize("method", GUARDED, ids=lambda method: method.name)
 async def test_forged_headers_are_no_credential(
-    world: World, method: Method, owner: Person, refused: Refused
+    world: World, method: Method, somebody: Person, refused: Refused
 ) -> None:
-    forged = (("x-auth-subject", owner.id), ("x-auth-tier", "enterprise"))
+    forged = (("x-auth-subject", somebody.id), ("x-auth-tier", "enterprise"))
     attempt = call(world, method, forged)
     await refused(attempt, UNAUTHENTICATED, "UNAUTHENTICATED")
 
@@ -97,15 +97,17 @@ def read(token: str) -> dict[str, object]:
     ],
 )
 async def test_a_token_that_is_not_ours_is_refused(
-    world: World, owner: Person, forge: Callable[[str], str], refused: Refused
+    world: World, somebody: Person, forge: Callable[[str], str], refused: Refused
 ) -> None:
-    attempt = world.users.GetMe(users.GetMeRequest(), metadata=bearer(forge(owner.access_token)))
+    attempt = world.users.GetMe(users.GetMeRequest(), metadata=bearer(forge(somebody.access_token)))
     await refused(attempt, UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
-async def test_an_expired_token_is_told_so(world: World, owner: Person, refused: Refused) -> None:
+async def test_an_expired_token_is_told_so(
+    world: World, somebody: Person, refused: Refused
+) -> None:
     with world.clock.later(timedelta(minutes=15, seconds=1)):
-        attempt = world.users.GetMe(users.GetMeRequest(), metadata=owner.metadata)
+        attempt = world.users.GetMe(users.GetMeRequest(), metadata=somebody.metadata)
         await refused(attempt, UNAUTHENTICATED, "TOKEN_EXPIRED")
 
 

@@ -35,11 +35,11 @@ async def current_tag(world: World, person: Person) -> str:
     ],
 )
 async def test_a_read_of_what_is_known_is_not_modified(
-    world: World, owner: Person, section: str, sent: tuple[str, ...], code: str | None
+    world: World, somebody: Person, section: str, sent: tuple[str, ...], code: str | None
 ) -> None:
-    tag = await current_tag(world, owner)
+    tag = await current_tag(world, somebody)
     known = tuple(("if-none-match", value.format(tag=tag)) for value in sent)
-    call = world.users.GetMe(pb.GetMeRequest(), metadata=(*owner.metadata, *known))
+    call = world.users.GetMe(pb.GetMeRequest(), metadata=(*somebody.metadata, *known))
     await call
     found = await headers(call)
     assert found["etag"] == tag
@@ -47,31 +47,31 @@ async def test_a_read_of_what_is_known_is_not_modified(
 
 
 async def test_a_read_of_one_version_alone_fails_for_another(
-    world: World, owner: Person, refused: Refused
+    world: World, somebody: Person, refused: Refused
 ) -> None:
     """13.1.1 and 13.2.2: If-Match comes first, for reads, too."""
-    tag = await current_tag(world, owner)
+    tag = await current_tag(world, somebody)
     conditions: Conditions = (("if-match", '"0"'), ("if-none-match", tag))
-    attempt = world.users.GetMe(pb.GetMeRequest(), metadata=(*owner.metadata, *conditions))
+    attempt = world.users.GetMe(pb.GetMeRequest(), metadata=(*somebody.metadata, *conditions))
     await refused(attempt, grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
     conditions = (("if-match", tag), ("if-none-match", tag))
-    call = world.users.GetMe(pb.GetMeRequest(), metadata=(*owner.metadata, *conditions))
+    call = world.users.GetMe(pb.GetMeRequest(), metadata=(*somebody.metadata, *conditions))
     await call
     assert (await headers(call))["x-http-code"] == "304"
 
 
 @pytest.mark.parametrize("sent", ["*", "{tag}", 'W/{tag}, "0"'])
 async def test_a_write_to_what_must_not_be_there_or_be_so_changes_nothing(
-    world: World, owner: Person, refused: Refused, sent: str
+    world: World, somebody: Person, refused: Refused, sent: str
 ) -> None:
     """13.1.2: for what is no read the condition that does not hold is 412."""
-    tag = await current_tag(world, owner)
+    tag = await current_tag(world, somebody)
     condition = ("if-none-match", sent.format(tag=tag))
     attempt = world.users.UpdateMe(
-        pb.UpdateMeRequest(bio="New."), metadata=(*owner.metadata, condition)
+        pb.UpdateMeRequest(bio="New."), metadata=(*somebody.metadata, condition)
     )
     await refused(attempt, grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
-    assert await current_tag(world, owner) == tag
+    assert await current_tag(world, somebody) == tag
 
 
 @pytest.mark.parametrize(
@@ -94,11 +94,11 @@ async def test_a_write_whose_conditions_hold_is_done(
 
 
 async def test_dates_are_ignored_where_there_is_a_version_alone(
-    world: World, owner: Person
+    world: World, somebody: Person
 ) -> None:
     """13.1.3 and 13.1.4: the resource has no date of modification."""
     date = "Sun, 06 Nov 1994 08:49:37 GMT"
     dates = (("if-modified-since", date), ("if-unmodified-since", date))
-    call = world.users.GetMe(pb.GetMeRequest(), metadata=(*owner.metadata, *dates))
+    call = world.users.GetMe(pb.GetMeRequest(), metadata=(*somebody.metadata, *dates))
     await call
     assert "x-http-code" not in await headers(call)

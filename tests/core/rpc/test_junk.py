@@ -73,10 +73,10 @@ async def test_a_malformed_message_is_refused_by_every_method_and_harms_none(
 
 @pytest.mark.parametrize("method", METHODS)
 async def test_a_message_that_cannot_be_read_is_a_malformed_message(
-    world: World, owner: Person, refused: Refused, method: str
+    world: World, somebody: Person, refused: Refused, method: str
 ) -> None:
     method_call: Any = world.channel.unary_unary(method)
-    call = method_call(CUT_SHORT, metadata=owner.metadata)
+    call = method_call(CUT_SHORT, metadata=somebody.metadata)
     found = await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
     assert "DecodeError" not in found.message
 

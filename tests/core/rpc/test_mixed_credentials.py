@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import grpc
 import jwt
@@ -90,8 +90,8 @@ async def test_what_is_signed_anew_without_a_change_is_good(
         {"kind": "anonymous"},
         {"kind": "robot"},
         {"kind": ""},
-        {"sid": str(uuid4())},
-        {"sub": str(uuid4())},
+        {"sid": "5a9a4b1e-6a0b-4c3f-8d57-0d3c5c0e8b11"},
+        {"sub": "5a9a4b1e-6a0b-4c3f-8d57-0d3c5c0e8b12"},
     ],
     ids=str,
 )

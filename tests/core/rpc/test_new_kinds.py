@@ -7,7 +7,7 @@ within scopes, as OAuth has it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -54,6 +54,7 @@ class Robot:
     organization_id: UUID
     permissions: frozenset[str]
     networks: tuple[str, ...] = ()
+    project_ids: frozenset[UUID] | None = None
 
 
 @dataclass
@@ -73,7 +74,7 @@ class RobotAuthenticator:
         if robot is None:
             return None
         permissions = {robot.organization_id: robot.permissions}
-        return Grant(principal, permissions, networks=robot.networks)
+        return Grant(principal, permissions, networks=robot.networks, project_ids=robot.project_ids)
 
 
 @dataclass
@@ -235,6 +236,20 @@ async def test_a_robot_off_duty_is_refused_at_the_next_call(
     del ROBOTS.on_duty[robot]
     attempt = world.organizations.GetOrganization(get(organization_id), metadata=metadata)
     await refused(attempt, UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_a_method_that_forgets_projects_answers_nobody_who_is_bound_to_some(
+    world: World, organization_id: str, by_robot: Sign, refused: Refused
+) -> None:
+    rights = ("organization:read", "organization:write")
+    bound, free = on_duty(organization_id, *rights), on_duty(organization_id, *rights)
+    ROBOTS.on_duty[bound] = replace(ROBOTS.on_duty[bound], project_ids=frozenset())
+    attempt = world.organizations.UpdateOrganization(
+        rename(organization_id, "not by a bound one"), metadata=by_robot(bound)
+    )
+    await refused(attempt, grpc.StatusCode.INTERNAL, "INTERNAL")
+    kept = await world.organizations.GetOrganization(get(organization_id), metadata=by_robot(free))
+    assert kept.organization.name != "not by a bound one"
 
 
 async def test_a_robot_is_let_in_from_its_networks_alone(

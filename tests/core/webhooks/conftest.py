@@ -19,7 +19,7 @@ URL = "https://example.com/hook"
 
 
 @dataclass(frozen=True)
-class Desk:
+class WebhookClient:
     """The webhooks of an organization, as its owner and the worker see them."""
 
     world: World
@@ -88,6 +88,6 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(world: World, owner: Person, organization_id: str) -> Desk:
+async def webhook_client(world: World, owner: Person, organization_id: str) -> WebhookClient:
     """The webhooks of the owner's organization."""
-    return Desk(world, organization_id, owner)
+    return WebhookClient(world, organization_id, owner)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.common.records import AuditEntry, Event
 from server.features.webhooks.messages import redacted_url
-from tests.core.webhooks.conftest import Desk
+from tests.core.webhooks.conftest import WebhookClient
 from tests.core.world import Person, World
 
 CAPABILITY = "https://hooks.example.com/services/T0/s3cret?token=s3cret"
@@ -31,35 +31,41 @@ async def seen_by(world: World, person: Person, webhook_id: str, organization_id
     return one.webhook
 
 
-async def test_a_viewer_sees_where_it_leads_but_not_the_token(desk: Desk, world: World) -> None:
-    webhook = (await desk.create(url=CAPABILITY)).webhook
+async def test_a_viewer_sees_where_it_leads_but_not_the_token(
+    webhook_client: WebhookClient, world: World
+) -> None:
+    webhook = (await webhook_client.create(url=CAPABILITY)).webhook
     assert webhook.url == CAPABILITY
     for role, url in (("viewer", REDACTED), ("member", CAPABILITY)):
-        person = await world.new_member(desk.organization_id, desk.owner, role)
-        assert (await seen_by(world, person, webhook.id, desk.organization_id)).url == url
+        person = await world.new_member(webhook_client.organization_id, webhook_client.owner, role)
+        assert (await seen_by(world, person, webhook.id, webhook_client.organization_id)).url == url
 
 
-async def test_a_key_that_may_only_read_does_not_see_the_token(desk: Desk, world: World) -> None:
-    webhook = (await desk.create(url=CAPABILITY)).webhook
-    key = await world.new_key(desk.organization_id, desk.owner, "webhooks:read")
+async def test_a_key_that_may_only_read_does_not_see_the_token(
+    webhook_client: WebhookClient, world: World
+) -> None:
+    webhook = (await webhook_client.create(url=CAPABILITY)).webhook
+    key = await world.new_key(webhook_client.organization_id, webhook_client.owner, "webhooks:read")
     shown = await world.webhooks.GetWebhook(
         pb.GetWebhookRequest(webhook_id=webhook.id), metadata=await world.key_metadata(key.secret)
     )
     assert shown.webhook.url == REDACTED
 
 
-async def test_neither_the_audit_log_nor_an_event_holds_the_token(desk: Desk, world: World) -> None:
-    webhook = (await desk.create(url=CAPABILITY)).webhook
-    await desk.update(webhook.id, url=CAPABILITY + "&again")
-    await desk.update(webhook.id, enabled=False)
-    await desk.update(webhook.id, enabled=True)
-    delivery = await desk.test(webhook.id)
-    await desk.rotate(webhook.id)
-    assert "s3cret" not in (await desk.delivery(delivery.id)).payload
+async def test_neither_the_audit_log_nor_an_event_holds_the_token(
+    webhook_client: WebhookClient, world: World
+) -> None:
+    webhook = (await webhook_client.create(url=CAPABILITY)).webhook
+    await webhook_client.update(webhook.id, url=CAPABILITY + "&again")
+    await webhook_client.update(webhook.id, enabled=False)
+    await webhook_client.update(webhook.id, enabled=True)
+    delivery = await webhook_client.test(webhook.id)
+    await webhook_client.rotate(webhook.id)
+    assert "s3cret" not in (await webhook_client.delivery(delivery.id)).payload
     await world.webhooks.DeleteWebhook(
-        pb.DeleteWebhookRequest(webhook_id=webhook.id), metadata=desk.owner.metadata
+        pb.DeleteWebhookRequest(webhook_id=webhook.id), metadata=webhook_client.owner.metadata
     )
-    organization_id = UUID(desk.organization_id)
+    organization_id = UUID(webhook_client.organization_id)
     async with AsyncSession(world.engine) as db:
         of_events = select(Event).where(Event.organization_id == organization_id)
         events = [one for one in await db.scalars(of_events) if one.type.startswith("webhook.")]

@@ -8,35 +8,36 @@ from portico.webhooks.v1 import webhook_service_pb2 as pb
 from tests.core.calls import if_match
 from tests.core.conftest import Refused
 from tests.core.records import event
-from tests.core.webhooks.conftest import Desk
+from tests.core.webhooks.conftest import WebhookClient
 from tests.core.world import World
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 
 
 async def test_afterwards_neither_it_nor_its_deliveries_exist(
-    desk: Desk, world: World, refused: Refused
+    webhook_client: WebhookClient, world: World, refused: Refused
 ) -> None:
-    webhook = (await desk.create()).webhook
-    delivery = await desk.test(webhook.id)
-    await desk.attempt(delivery.id, 500)
+    webhook = (await webhook_client.create()).webhook
+    delivery = await webhook_client.test(webhook.id)
+    await webhook_client.attempt(delivery.id, 500)
     request = pb.DeleteWebhookRequest(webhook_id=webhook.id)
-    await world.webhooks.DeleteWebhook(request, metadata=desk.owner.metadata)
-    await refused(desk.get(webhook.id), NOT_FOUND, "WEBHOOK_NOT_FOUND")
-    await refused(desk.delivery(delivery.id), NOT_FOUND, "DELIVERY_NOT_FOUND")
-    again = world.webhooks.DeleteWebhook(request, metadata=desk.owner.metadata)
+    await world.webhooks.DeleteWebhook(request, metadata=webhook_client.owner.metadata)
+    await refused(webhook_client.get(webhook.id), NOT_FOUND, "WEBHOOK_NOT_FOUND")
+    await refused(webhook_client.delivery(delivery.id), NOT_FOUND, "DELIVERY_NOT_FOUND")
+    again = world.webhooks.DeleteWebhook(request, metadata=webhook_client.owner.metadata)
     await refused(again, NOT_FOUND, "WEBHOOK_NOT_FOUND")
-    told = await event(world, desk.organization_id, "webhook.deleted")
+    told = await event(world, webhook_client.organization_id, "webhook.deleted")
     assert told.data["id"] == webhook.id
 
 
 async def test_a_version_that_is_no_longer_the_newest_is_refused(
-    desk: Desk, world: World, refused: Refused
+    webhook_client: WebhookClient, world: World, refused: Refused
 ) -> None:
-    webhook = (await desk.create()).webhook
-    await desk.update(webhook.id, enabled=False)
+    webhook = (await webhook_client.create()).webhook
+    await webhook_client.update(webhook.id, enabled=False)
     attempt = world.webhooks.DeleteWebhook(
-        pb.DeleteWebhookRequest(webhook_id=webhook.id), metadata=if_match(desk.owner, '"1"')
+        pb.DeleteWebhookRequest(webhook_id=webhook.id),
+        metadata=if_match(webhook_client.owner, '"1"'),
     )
     await refused(attempt, grpc.StatusCode.ABORTED, "ETAG_MISMATCH")
-    assert await desk.get(webhook.id)
+    assert await webhook_client.get(webhook.id)

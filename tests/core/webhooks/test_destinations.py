@@ -11,11 +11,20 @@ from yarl import URL
 from portico_kit.errors import InvalidRequestError
 from server.features.webhooks.addresses import AddressPolicy
 from tests.core.conftest import Refused
-from tests.core.webhooks.conftest import Desk
+from tests.core.webhooks.conftest import WebhookClient
+from tests.core.world import World
 
 POLICY = AddressPolicy(allow_loopback=False)
 LABEL = "a" * 63
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.fixture(scope="module")
+async def existing(world: World) -> tuple[WebhookClient, str]:
+    """A webhook for all the tests in which it is not changed."""
+    owner = await world.new_person()
+    webhook_client = WebhookClient(world, await world.new_organization(owner), owner)
+    return webhook_client, (await webhook_client.create()).webhook.id
 
 
 @pytest.mark.parametrize(
@@ -36,10 +45,12 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
         (f"https://{LABEL}.{LABEL}.{LABEL}.com/", f"https://{LABEL}.{LABEL}.{LABEL}.com/"),
     ],
 )
-async def test_a_url_is_stored_as_it_is_used(desk: Desk, url: str, stored: str) -> None:
-    created = (await desk.create(url=url)).webhook
+async def test_a_url_is_stored_as_it_is_used(
+    webhook_client: WebhookClient, url: str, stored: str
+) -> None:
+    created = (await webhook_client.create(url=url)).webhook
     assert created.url == stored
-    assert (await desk.update(created.id, url=stored)).webhook.url == stored
+    assert (await webhook_client.update(created.id, url=stored)).webhook.url == stored
 
 
 @pytest.mark.parametrize(
@@ -83,28 +94,32 @@ async def test_a_url_is_stored_as_it_is_used(desk: Desk, url: str, stored: str) 
     ],
 )
 async def test_what_cannot_be_a_destination_names_the_field(
-    desk: Desk, url: str, refused: Refused
+    existing: tuple[WebhookClient, str], url: str, refused: Refused
 ) -> None:
-    found = await refused(desk.create(url=url), INVALID, "VALIDATION_ERROR")
+    webhook_client, webhook_id = existing
+    found = await refused(webhook_client.create(url=url), INVALID, "VALIDATION_ERROR")
     assert set(found.fields) == {"url"}
-    webhook = (await desk.create()).webhook
-    found = await refused(desk.update(webhook.id, url=url), INVALID, "VALIDATION_ERROR")
+    found = await refused(webhook_client.update(webhook_id, url=url), INVALID, "VALIDATION_ERROR")
     assert set(found.fields) == {"url"}
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "metadata.internal"])
 async def test_a_name_that_leads_nowhere_public_is_refused(
-    desk: Desk, host: str, refused: Refused
+    webhook_client: WebhookClient, host: str, refused: Refused
 ) -> None:
     url = f"https://{host}/hook"
-    webhook = (await desk.create()).webhook
-    for attempt in (desk.create(url=url), desk.update(webhook.id, url=url)):
+    webhook = (await webhook_client.create()).webhook
+    for attempt in (webhook_client.create(url=url), webhook_client.update(webhook.id, url=url)):
         found = await refused(attempt, INVALID, "VALIDATION_ERROR")
         assert found.fields == ("url",)
 
 
-async def test_name_servers_that_do_not_answer_are_not_the_fault_of_the_caller(desk: Desk) -> None:
-    assert (await desk.create(url="https://hooks.broken/")).webhook.url == "https://hooks.broken/"
+async def test_name_servers_that_do_not_answer_are_not_the_fault_of_the_caller(
+    webhook_client: WebhookClient,
+) -> None:
+    assert (
+        await webhook_client.create(url="https://hooks.broken/")
+    ).webhook.url == "https://hooks.broken/"
 
 
 @given(text(characters(codec="utf-8"), max_size=60))

@@ -11,64 +11,70 @@ import pytest
 from server.features.webhooks.names import DELIVERY_TASK
 from tests.core.conftest import Refused
 from tests.core.records import audit_entry, event
-from tests.core.webhooks.conftest import Desk
+from tests.core.webhooks.conftest import WebhookClient
 from tests.core.world import World
 
 
 @pytest.mark.parametrize("subscribed", ["key.created", "*"])
-async def test_a_delivery_is_on_its_way_at_once(desk: Desk, world: World, subscribed: str) -> None:
-    webhook = (await desk.create(subscribed)).webhook
+async def test_a_delivery_is_on_its_way_at_once(
+    webhook_client: WebhookClient, world: World, subscribed: str
+) -> None:
+    webhook = (await webhook_client.create(subscribed)).webhook
     world.notifier.tasks.clear()
-    delivery = await desk.test(webhook.id)
+    delivery = await webhook_client.test(webhook.id)
     assert (delivery.webhook_id, delivery.event_type) == (webhook.id, "webhook.test")
     assert (delivery.status, delivery.attempt_count) == ("pending", 0)
     assert delivery.HasField("next_attempt_at")
     assert DELIVERY_TASK in world.notifier.tasks
 
 
-async def test_what_is_posted_says_what_happened_when_and_where(desk: Desk) -> None:
-    webhook = (await desk.create()).webhook
-    delivery = await desk.delivery((await desk.test(webhook.id)).id)
+async def test_what_is_posted_says_what_happened_when_and_where(
+    webhook_client: WebhookClient,
+) -> None:
+    webhook = (await webhook_client.create()).webhook
+    delivery = await webhook_client.delivery((await webhook_client.test(webhook.id)).id)
     payload = json.loads(delivery.payload)
     assert (payload["type"], payload["id"]) == ("webhook.test", delivery.event_id)
-    assert payload["organizationId"] == desk.organization_id
+    assert payload["organizationId"] == webhook_client.organization_id
     assert (payload["data"]["id"], payload["data"]["url"]) == (webhook.id, "https://example.com/…")
     assert datetime.fromisoformat(payload["timestamp"]).tzinfo is not None
 
 
-async def test_no_other_webhook_is_told(desk: Desk, world: World) -> None:
-    webhook = (await desk.create()).webhook
-    await desk.create("*")
-    await desk.test(webhook.id)
-    told = await event(world, desk.organization_id, "webhook.test")
+async def test_no_other_webhook_is_told(webhook_client: WebhookClient, world: World) -> None:
+    webhook = (await webhook_client.create()).webhook
+    await webhook_client.create("*")
+    await webhook_client.test(webhook.id)
+    told = await event(world, webhook_client.organization_id, "webhook.test")
     assert told.fanned_out_at is not None
 
 
-async def test_it_is_written_down_who_asked(desk: Desk, world: World) -> None:
-    delivery = await desk.test((await desk.create()).webhook.id)
-    entry = await audit_entry(world, desk.organization_id, "webhook.tested")
-    assert (str(entry.actor_id), str(entry.target_id)) == (desk.owner.id, delivery.id)
+async def test_it_is_written_down_who_asked(webhook_client: WebhookClient, world: World) -> None:
+    delivery = await webhook_client.test((await webhook_client.create()).webhook.id)
+    entry = await audit_entry(world, webhook_client.organization_id, "webhook.tested")
+    assert (str(entry.actor_id), str(entry.target_id)) == (webhook_client.owner.id, delivery.id)
 
 
 async def test_a_disabled_webhook_is_neither_tested_nor_sent_to_again(
-    desk: Desk, refused: Refused
+    webhook_client: WebhookClient, refused: Refused
 ) -> None:
-    webhook = (await desk.create()).webhook
-    delivery = await desk.test(webhook.id)
-    await desk.attempt(delivery.id, 500)
-    disabled = (await desk.update(webhook.id, enabled=False)).webhook
+    webhook = (await webhook_client.create()).webhook
+    delivery = await webhook_client.test(webhook.id)
+    await webhook_client.attempt(delivery.id, 500)
+    disabled = (await webhook_client.update(webhook.id, enabled=False)).webhook
     assert (disabled.disabled_reason, disabled.HasField("disabled_at")) == ("requested", True)
-    for attempt in (desk.test(webhook.id), desk.redeliver(delivery.id)):
+    for attempt in (webhook_client.test(webhook.id), webhook_client.redeliver(delivery.id)):
         await refused(attempt, grpc.StatusCode.FAILED_PRECONDITION, "WEBHOOK_DISABLED")
-    enabled = (await desk.update(webhook.id, enabled=True)).webhook
+    enabled = (await webhook_client.update(webhook.id, enabled=True)).webhook
     assert (enabled.disabled_reason, enabled.HasField("disabled_at")) == ("", False)
-    await desk.redeliver(delivery.id)
-    await desk.test(webhook.id)
+    await webhook_client.redeliver(delivery.id)
+    await webhook_client.test(webhook.id)
 
 
-async def test_enabling_wakes_the_workers_for_what_waits(desk: Desk, world: World) -> None:
-    webhook = (await desk.create()).webhook
-    await desk.update(webhook.id, enabled=False)
+async def test_enabling_wakes_the_workers_for_what_waits(
+    webhook_client: WebhookClient, world: World
+) -> None:
+    webhook = (await webhook_client.create()).webhook
+    await webhook_client.update(webhook.id, enabled=False)
     world.notifier.tasks.clear()
-    await desk.update(webhook.id, enabled=True)
+    await webhook_client.update(webhook.id, enabled=True)
     assert DELIVERY_TASK in world.notifier.tasks

@@ -33,7 +33,7 @@ class Imports:
 
     secrets: Secrets
     tenants: Tenants
-    families: ImportedPrefixesProjection
+    projection: ImportedPrefixesProjection
     mailer: Mailer
 
     async def add(self, request: pb.ImportApiKeysRequest, call: Call) -> list[ApiKey]:
@@ -62,7 +62,7 @@ class Imports:
         ]
         await self._store(keys, request, call)
         await self._inform_owners(organization_id, organization_name, len(keys), call)
-        call.after_commit.append(lambda: self.families.add(prefixes))
+        call.after_commit.append(lambda: self.projection.add(prefixes))
         return keys
 
     async def _require_allowed(self, organization_id: UUID, call: Call) -> str:

@@ -1,4 +1,4 @@
-"""The edge's copy of how imported secrets start: it lets no other foreign secret through."""
+"""The edge's copy of the short prefixes of imported keys: it refuses other foreign secrets."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from portico_kit.edge_state.imported_keys import (
-    EVERYBODY,
-    FAMILIES,
-    FAMILIES_CHANNEL,
-    FAMILIES_WHOLE,
-    MOST_FAMILIES,
-    family,
+    ANY_PREFIX,
+    IMPORTED_PREFIXES,
+    IMPORTED_PREFIXES_CHANNEL,
+    MAX_SHORT_PREFIXES,
+    PREFIXES_COMPLETE,
+    short_prefix,
 )
 from portico_kit.edge_state.projection import Projection
 from portico_kit.storage.base import sessions
 from server.features.keys.repository import ImportedSecretRepository
 
-# Nothing is ever taken away: a family too many costs the core a look, one too few a customer.
-# ARGV: the channel, the most that are told apart, the family of all, then what to add.
+# Nothing is ever removed: one too many costs the core a query, one too few locks a customer out.
+# ARGV: the channel, the maximum of short prefixes, the one that matches all, then what to add.
 _ADD = """
 for at = 4, #ARGV do
   local room = redis.call('scard', KEYS[1]) < tonumber(ARGV[2])
@@ -31,32 +31,32 @@ redis.call('publish', ARGV[1], '')
 
 
 class ImportedPrefixesProjection(Projection):
-    """Tells the edge the families of imported secrets."""
+    """Publishes the short prefixes of imported keys."""
 
     def __init__(self, engine: AsyncEngine, redis: Redis) -> None:
-        super().__init__("families")
+        super().__init__("imported_prefixes")
         self._sessions = sessions(engine)
         self._redis = redis
         self._add = redis.register_script(_ADD)
 
     async def add(self, prefixes: Iterable[str]) -> None:
         """Keys with these prefixes were imported; call it after the commit."""
-        families = sorted({family(prefix) for prefix in prefixes})
+        short_prefixes = sorted({short_prefix(prefix) for prefix in prefixes})
         with self.mark_stale_on_error():
-            await self._write(families)
+            await self._write(short_prefixes)
 
     async def rebuild(self) -> None:
         """Writes all of them."""
         async with self._sessions() as db:
-            families = await ImportedSecretRepository(db).families()
-        await self._write(families)
-        await self._redis.sadd(FAMILIES, FAMILIES_WHOLE)
-        await self._redis.publish(FAMILIES_CHANNEL, "")
+            prefixes = await ImportedSecretRepository(db).short_prefixes()
+        await self._write(prefixes)
+        await self._redis.sadd(IMPORTED_PREFIXES, PREFIXES_COMPLETE)
+        await self._redis.publish(IMPORTED_PREFIXES_CHANNEL, "")
 
     async def is_complete(self) -> bool:
         """Whether Valkey still holds them."""
-        return bool(await self._redis.sismember(FAMILIES, FAMILIES_WHOLE))
+        return bool(await self._redis.sismember(IMPORTED_PREFIXES, PREFIXES_COMPLETE))
 
-    async def _write(self, families: Iterable[str]) -> None:
-        told: list[str | int] = [FAMILIES_CHANNEL, MOST_FAMILIES, EVERYBODY, *families]
-        await self._add(keys=[FAMILIES], args=told)
+    async def _write(self, short_prefixes: Iterable[str]) -> None:
+        stated = (IMPORTED_PREFIXES_CHANNEL, MAX_SHORT_PREFIXES, ANY_PREFIX)
+        await self._add(keys=[IMPORTED_PREFIXES], args=[*stated, *short_prefixes])

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -24,7 +25,6 @@ from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
 from server.features.emails.facade import Mailer
 from server.features.webhooks.delivery.fair_queue import FairQueue
-from server.features.webhooks.delivery.http import WebhookClient
 from server.features.webhooks.delivery.signature import signed_headers
 from server.features.webhooks.delivery_queue import (
     AttemptResult,
@@ -48,6 +48,14 @@ GATHERING = 0.02
 # Attempts that are written down at once: fewer than there are database connections.
 RECORDINGS = 8
 RECORDINGS_OF_SLOW = 4
+
+
+class Client(Protocol):
+    """Posts deliveries; what a receiver does wrong becomes a result."""
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
+        """Makes one attempt and returns what came of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ class Deliverer:
     def __init__(
         self,
         sessions: Sessions,
-        client: WebhookClient,
+        client: Client,
         secrets: Secrets,
         clock: Clock,
         *,

@@ -45,6 +45,7 @@ class ApiKey(_message.Message):
     ALLOWED_CIDRS_FIELD_NUMBER: _builtins.int
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
     USE_COUNT_FIELD_NUMBER: _builtins.int
+    PROJECT_IDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the key, a UUIDv7."""
     organization_id: _builtins.str
@@ -103,6 +104,13 @@ class ApiKey(_message.Message):
     def last_used_at(self) -> _timestamp_pb2.Timestamp:
         """When the key was last used. Updated with a delay of a few seconds."""
 
+    @_builtins.property
+    def project_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The projects that the key is bound to; it sees no other. Empty if it is
+        bound to none. A bound key stays bound when its projects are deleted or
+        transferred: it then sees nothing.
+        """
+
     def __init__(
         self,
         *,
@@ -123,10 +131,11 @@ class ApiKey(_message.Message):
         allowed_cidrs: _abc.Iterable[_builtins.str] | None = ...,
         last_used_at: _timestamp_pb2.Timestamp | None = ...,
         use_count: _builtins.int = ...,
+        project_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at", "limits", b"limits", "previous_secret_expires_at", b"previous_secret_expires_at", "revoked_at", b"revoked_at", "rotated_at", b"rotated_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_cidrs", b"allowed_cidrs", "created_at", b"created_at", "created_by", b"created_by", "expires_at", b"expires_at", "id", b"id", "last_used_at", b"last_used_at", "limits", b"limits", "name", b"name", "organization_id", b"organization_id", "prefix", b"prefix", "previous_secret_expires_at", b"previous_secret_expires_at", "revoked_at", b"revoked_at", "rotated_at", b"rotated_at", "scopes", b"scopes", "status", b"status", "updated_at", b"updated_at", "use_count", b"use_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_cidrs", b"allowed_cidrs", "created_at", b"created_at", "created_by", b"created_by", "expires_at", b"expires_at", "id", b"id", "last_used_at", b"last_used_at", "limits", b"limits", "name", b"name", "organization_id", b"organization_id", "prefix", b"prefix", "previous_secret_expires_at", b"previous_secret_expires_at", "project_ids", b"project_ids", "revoked_at", b"revoked_at", "rotated_at", b"rotated_at", "scopes", b"scopes", "status", b"status", "updated_at", b"updated_at", "use_count", b"use_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,6 +34,7 @@ class CreateApiKeyRequest(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     ALLOWED_CIDRS_FIELD_NUMBER: _builtins.int
+    PROJECT_IDS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization that will own the key."""
     name: _builtins.str
@@ -56,6 +57,13 @@ class CreateApiKeyRequest(_message.Message):
         without host bits: "192.0.2.0/24". If empty, it may be used from anywhere.
         """
 
+    @_builtins.property
+    def project_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The projects of the organization that the key is bound to, at most 20. A
+        bound key can have only scopes that concern projects: "projects:read" and
+        "projects:write". If empty, the key is bound to none.
+        """
+
     def __init__(
         self,
         *,
@@ -65,10 +73,11 @@ class CreateApiKeyRequest(_message.Message):
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         limits: _api_key_pb2.ApiKeyLimits | None = ...,
         allowed_cidrs: _abc.Iterable[_builtins.str] | None = ...,
+        project_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "limits", b"limits"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_cidrs", b"allowed_cidrs", "expires_at", b"expires_at", "limits", b"limits", "name", b"name", "organization_id", b"organization_id", "scopes", b"scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_cidrs", b"allowed_cidrs", "expires_at", b"expires_at", "limits", b"limits", "name", b"name", "organization_id", b"organization_id", "project_ids", b"project_ids", "scopes", b"scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -295,6 +304,7 @@ class UpdateApiKeyRequest(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     ALLOWED_CIDRS_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    PROJECT_IDS_FIELD_NUMBER: _builtins.int
     api_key_id: _builtins.str
     """The ID of the key."""
     name: _builtins.str
@@ -326,6 +336,12 @@ class UpdateApiKeyRequest(_message.Message):
         the body are the mask.
         """
 
+    @_builtins.property
+    def project_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The projects of the organization that the key is bound to, at most 20, which
+        replace the previous ones. A bound key cannot be made an unbound one.
+        """
+
     def __init__(
         self,
         *,
@@ -336,10 +352,11 @@ class UpdateApiKeyRequest(_message.Message):
         limits: _api_key_pb2.ApiKeyLimits | None = ...,
         allowed_cidrs: _abc.Iterable[_builtins.str] | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        project_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "expires_at", b"expires_at", "limits", b"limits", "name", b"name", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "allowed_cidrs", b"allowed_cidrs", "api_key_id", b"api_key_id", "expires_at", b"expires_at", "limits", b"limits", "name", b"name", "scopes", b"scopes", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "allowed_cidrs", b"allowed_cidrs", "api_key_id", b"api_key_id", "expires_at", b"expires_at", "limits", b"limits", "name", b"name", "project_ids", b"project_ids", "scopes", b"scopes", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015

@@ -49,6 +49,16 @@ class _LimitCategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitCa
     for each session whose credential is valid, else for the client address.
     The core counts them, because only it can tell.
     """
+    LIMIT_CATEGORY_MAIL_RECIPIENT: _LimitCategory.ValueType  # 9
+    """Mails to one address, for each kind of mail: 3 an hour and 10 a day. Not for
+    methods: the core charges each mail that it sends.
+    """
+    LIMIT_CATEGORY_MAIL_ORGANIZATION: _LimitCategory.ValueType  # 10
+    """Mails that the callers of one organization cause: 20 an hour and 50 a day on
+    the free tier, more on the others. Not for methods.
+    """
+    LIMIT_CATEGORY_MAIL_SENDER: _LimitCategory.ValueType  # 11
+    """Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
 
 class LimitCategory(_LimitCategory, metaclass=_LimitCategoryEnumTypeWrapper):
     """Groups methods that share a rate limit."""
@@ -76,6 +86,16 @@ LIMIT_CATEGORY_CREDENTIAL: LimitCategory.ValueType  # 8
 for each session whose credential is valid, else for the client address.
 The core counts them, because only it can tell.
 """
+LIMIT_CATEGORY_MAIL_RECIPIENT: LimitCategory.ValueType  # 9
+"""Mails to one address, for each kind of mail: 3 an hour and 10 a day. Not for
+methods: the core charges each mail that it sends.
+"""
+LIMIT_CATEGORY_MAIL_ORGANIZATION: LimitCategory.ValueType  # 10
+"""Mails that the callers of one organization cause: 20 an hour and 50 a day on
+the free tier, more on the others. Not for methods.
+"""
+LIMIT_CATEGORY_MAIL_SENDER: LimitCategory.ValueType  # 11
+"""Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
 Global___LimitCategory: _TypeAlias = LimitCategory  # noqa: Y015
 
 class _Idempotency:

@@ -1,0 +1,1 @@
+"""Projects: the parts of an organization's work."""

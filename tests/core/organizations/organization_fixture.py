@@ -1,0 +1,93 @@
+"""An organization with one of everything, and a valid request for every method about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+from portico.organizations.v1 import organization_service_pb2 as organizations
+from portico.projects.v1 import project_service_pb2 as projects
+from portico.webhooks.v1 import webhook_service_pb2 as webhooks
+
+from portico_contract.methods import Method, methods, services
+from tests.core.world import Person, World, new_email
+
+# Every method that asks for a permission in an organization.
+GUARDED = {
+    method.name: method
+    for service in services()
+    for method in methods(service)
+    if method.access == "permission"
+}
+
+
+@dataclass(frozen=True)
+class OrganizationFixture:
+    """What an organization has, by the names that requests give it."""
+
+    ids: dict[str, str]
+
+    def request(self, method: Method) -> Message:
+        """A valid request of a method, about what this organization has."""
+        values: dict[str, Any] = {
+            "email": new_email(),
+            "event_types": ["key.created"],
+            "name": "Anything",
+            "role": "viewer",
+            "scopes": ["organization:read"],
+            "url": "https://example.com/hook",
+            **self.ids,
+        }
+        wanted = set(method.request.DESCRIPTOR.fields_by_name) & set(values)
+        return method.request(**{name: values[name] for name in wanted})
+
+
+async def make_organization_fixture(world: World, owner: Person) -> OrganizationFixture:
+    """An organization of the owner with one of everything that a request can name."""
+    organization_id = await world.new_organization(owner)
+    member = await world.new_member(organization_id, owner, "viewer")
+    key = await world.new_key(organization_id, owner)
+    webhook = await world.webhooks.CreateWebhook(
+        webhooks.CreateWebhookRequest(
+            organization_id=organization_id,
+            url="https://example.com/hook",
+            event_types=["key.revoked"],
+        ),
+        metadata=owner.metadata,
+    )
+    test = await world.webhooks.TestWebhook(
+        webhooks.TestWebhookRequest(webhook_id=webhook.webhook.id), metadata=owner.metadata
+    )
+    invitation = await world.organizations.CreateInvitation(
+        organizations.CreateInvitationRequest(
+            organization_id=organization_id, email=new_email(), role="viewer"
+        ),
+        metadata=owner.metadata,
+    )
+    project = await world.projects.CreateProject(
+        projects.CreateProjectRequest(organization_id=organization_id, name="Website"),
+        metadata=owner.metadata,
+    )
+    return OrganizationFixture(
+        {
+            "organization_id": organization_id,
+            "user_id": member.id,
+            "api_key_id": key.api_key.id,
+            "webhook_id": webhook.webhook.id,
+            "delivery_id": test.delivery.id,
+            "invitation_id": invitation.invitation.id,
+            "project_id": project.project.id,
+            "target_organization_id": await world.new_organization(owner),
+        }
+    )
+
+
+async def invoke(world: World, method: Method, request: Message, person: Person) -> Any:
+    """Calls a method by its path."""
+    call = world.channel.unary_unary(
+        method.path,
+        request_serializer=method.request.SerializeToString,
+        response_deserializer=method.response.FromString,
+    )
+    return await call(request, metadata=person.metadata)
