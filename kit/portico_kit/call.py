@@ -96,7 +96,7 @@ class Call:
     found_version: int | None = field(default=None, repr=False)
     after_commit: list[AfterCommit] = field(default_factory=list)
     # The workers' tasks that shall run once this call is committed.
-    wakes: set[str] = field(default_factory=set)
+    tasks: set[str] = field(default_factory=set)
 
     @property
     def db(self) -> AsyncSession:
@@ -351,7 +351,7 @@ class Call:
         """Puts an event into the outbox of this call's transaction."""
         event = self.records.event(organization_id=organization_id, type=event_type, data=data)
         self.db.add(event)
-        self.wakes.add(EVENT_TASK)
+        self.tasks.add(EVENT_TASK)
         return event
 
 

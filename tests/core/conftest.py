@@ -36,7 +36,7 @@ from tests.core.world import (
     INTERNAL_TOKEN,
     KnownNames,
     Person,
-    RecordingWaker,
+    RecordingNotifier,
     Refusal,
     World,
     refusal,
@@ -97,11 +97,11 @@ async def running(
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, waker = OffsetClock(), RecordingWaker()
+        clock, notifier = OffsetClock(), RecordingNotifier()
         core = build(
             settings,
             clock=clock,
-            notifier=waker,
+            notifier=notifier,
             replaced={Resolver: KnownNames()},
             authenticators=authenticators,
         )
@@ -111,7 +111,7 @@ async def running(
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.parts.engine, settings.secrets, clock, waker)
+        yield World(channel, core.parts.engine, settings.secrets, clock, notifier)
 
 
 Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]

@@ -48,12 +48,12 @@ Stub = TypeVar("Stub")
 
 
 @dataclass
-class RecordingWaker:
+class RecordingNotifier:
     """Remembers which tasks the workers were asked for."""
 
     tasks: list[str] = field(default_factory=list)
 
-    def wake(self, task: str) -> None:
+    def notify(self, task: str) -> None:
         self.tasks.append(task)
 
 
@@ -92,7 +92,7 @@ class World:
     engine: AsyncEngine
     secrets: Secrets
     clock: OffsetClock
-    waker: RecordingWaker
+    notifier: RecordingNotifier
     password_hash: str = ""
 
     @property

@@ -68,7 +68,7 @@ class Platform:
         text = (self.folder / f"{name}.log").read_text()
         return [json.loads(line) for line in text.splitlines()]
 
-    def waker(self) -> CeleryTaskNotifier:
+    def notifier(self) -> CeleryTaskNotifier:
         """What the core wakes the workers with."""
         return CeleryTaskNotifier(self.valkey_url)
 

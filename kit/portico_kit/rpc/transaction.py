@@ -27,10 +27,10 @@ class Transaction:
     read that needs one consistent picture asks one query.
     """
 
-    def __init__(self, engine: AsyncEngine, waker: TaskNotifier) -> None:
+    def __init__(self, engine: AsyncEngine, notifier: TaskNotifier) -> None:
         self._writes = sessions(engine)
         self._reads = sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
-        self._waker = waker
+        self._notifier = notifier
 
     async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
         """Proceeds inside a transaction; an error rolls everything back.
@@ -90,8 +90,8 @@ class Transaction:
                 await action()
             except Exception:
                 log.exception("after_commit_failed", rpc=call.method.path)
-        for task in call.wakes:
-            self._waker.wake(task)
+        for task in call.tasks:
+            self._notifier.notify(task)
 
 
 def _no_session() -> NoReturn:
