@@ -71,7 +71,7 @@ class Transaction:
         finally:
             call.opened_db = None
             call.after_commit.clear()
-            call.wakes.clear()
+            call.tasks.clear()
 
     async def _complete(self, call: Call) -> None:
         """The commit and all that belongs to it."""

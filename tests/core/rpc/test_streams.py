@@ -28,11 +28,11 @@ from portico_kit.errors import NotFoundError
 from portico_kit.rpc import access
 from portico_kit.rpc.server import Server
 from portico_kit.service import Service
+from portico_kit.testing.clocks import OffsetClock
 from server.core import Core, build
 from server.settings import Settings
 from tests.core.conftest import ENGINES, SECRET_KEY
-from tests.core.world import INTERNAL_TOKEN, RecordingWaker, World, refusal
-from tests.support.clocks import OffsetClock
+from tests.core.world import INTERNAL_TOKEN, RecordingNotifier, World, refusal
 
 HERE = Path(__file__).parent / "ticks"
 ROOT = Path(__file__).parents[3]
@@ -133,8 +133,8 @@ async def house(
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, waker = OffsetClock(), RecordingWaker()
-        core = build(settings, clock=clock, notifier=waker)
+        clock, notifier = OffsetClock(), RecordingNotifier()
+        core = build(settings, clock=clock, notifier=notifier)
         parts.push_async_callback(core.close)
         await core.prepare()
         ticking = Ticking(ticks)
@@ -143,7 +143,7 @@ async def house(
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        world = World(channel, core.parts.engine, settings.secrets, clock, waker)
+        world = World(channel, core.parts.engine, settings.secrets, clock, notifier)
         yield House(world, core, server, ticking, ticks)
 
 
