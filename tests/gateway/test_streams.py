@@ -1,26 +1,28 @@
-"""A stream passes the gateway message by message, in each protocol."""
+"""A stream passes the gateway message by message, in each protocol; calls get their time."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
-import shutil
-import sys
-from collections.abc import AsyncIterator
+import struct
+import time
+import zlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
-from grpc_tools import protoc  # type: ignore[import-untyped]
 
-from edge.gateway.bodies import body_contract
+from cli.run.settings import MAX_CALL_SECONDS
 from edge.gateway.bootstrap import render
-from edge.gateway.settings import ROOT
-from edge.gateway.transcoding import transcoder_descriptors
-from portico_contract import CONTRACT_FILE, methods, read
+from edge.gateway.main import DRAIN_MARGIN_SECONDS, find_envoy, launch, patience
+from edge.gateway.settings import GatewaySettings
+from portico_contract import Contract, methods, reading
 from portico_kit.call import Call, Records
 from portico_kit.clock import utc_now
 from portico_kit.errors import NotFoundError
@@ -28,24 +30,26 @@ from portico_kit.rpc.errors import Errors
 from portico_kit.rpc.pipeline import Pipeline
 from portico_kit.rpc.server import Server
 from portico_kit.service import Service
+from portico_kit.testing.waiting import eventually
 from tests.gateway import gateway as running_gateways
 from tests.gateway.backends import Backends
 from tests.gateway.gateway import Gateway, running, settings_for
 from tests.gateway.tokens import Signer
+from tests.support.ticks import compiled, routing
 
-HERE = ROOT / "tests" / "core" / "rpc" / "ticks"
 TICKS = "/api/v1/ticks"
+WATCH = "/ticks.v1.TickService/Watch"
+WAIT = "/ticks.v1.TickService/Wait"
+WAIT_URL = "/api/v1/ticks/wait?milliseconds="
+# Of every call whose method names no time.
+REQUEST_SECONDS = 1.0
+# The machine's, not the promise's.
+SLACK_SECONDS = 2.0
 
 
 @pytest.fixture(scope="session")
-def ticks_set(tmp_path_factory: pytest.TempPathFactory) -> FileDescriptorSet:
-    out = tmp_path_factory.mktemp("ticks")
-    google = Path(importlib.import_module("google.api.annotations_pb2").__file__ or "").parents[2]
-    places = (HERE, ROOT / "proto", google, Path(protoc.__file__).parent / "_proto")
-    rules = ["--include_imports", f"--descriptor_set_out={out}/set", f"--python_out={out}"]
-    assert protoc.main(["", *(f"-I{place}" for place in places), *rules, "ticks.proto"]) == 0
-    sys.path.insert(0, str(out))
-    return FileDescriptorSet.FromString((out / "set").read_bytes())
+def ticks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, FileDescriptorSet]:
+    return compiled(tmp_path_factory.mktemp("ticks"))
 
 
 @dataclass
@@ -59,38 +63,63 @@ class Ticking:
             number = 0
             while not (request.refuse_after and number == request.refuse_after - 1):
                 number += 1
-                yield self.pb.Tick(number=number)
+                yield self.pb.Tick(number=number, padding=b"x" * request.bytes)
                 await asyncio.sleep(0.2)
             raise NotFoundError
         finally:
             self.open -= 1
 
     WatchBriefly = Watch
+    WatchOrganization = Watch
+
+    async def Wait(self, request: Any, _: object) -> Any:
+        await asyncio.sleep(request.milliseconds / 1000)
+        return self.pb.Tick()
+
+    async def nothing_open(self) -> None:
+        async with asyncio.timeout(2):
+            while self.open:  # noqa: ASYNC110 - the servicer does not know who waits
+                await asyncio.sleep(0.02)
+
+
+@dataclass
+class Routed:
+    """What a gateway needs that routes the ticks."""
+
+    contract: Contract
+    settings: GatewaySettings
+    service: Ticking
+
+    def write(self) -> Path:
+        """The configuration, with the ticks' own core behind their routes."""
+        config: dict[str, Any] = render(self.contract, self.settings)
+        path = self.settings.runtime_dir / "envoy.json"
+        path.write_text(json.dumps(config).replace(*self._stream_socket(config)))
+        return path
+
+    def _stream_socket(self, config: dict[str, Any]) -> tuple[str, str]:
+        [cluster] = [
+            each for each in config["static_resources"]["clusters"] if each["name"] == "streams"
+        ]
+        before = json.dumps(cluster)
+        return before, before.replace("core.sock", "streams.sock")
 
 
 @pytest.fixture
-async def ticking(
+async def routed(
     short_folder: Path,
     signer: Signer,
-    ticks_set: FileDescriptorSet,
+    ticks: tuple[Any, FileDescriptorSet],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[tuple[Gateway, Ticking]]:
-    pb = importlib.import_module("ticks_pb2")
+) -> AsyncIterator[Routed]:
+    pb, descriptors = ticks
     folder = short_folder / f"st-{tmp_path.name[-10:]}"
-    shutil.copytree(ROOT / "envoy", folder)
-    ours = FileDescriptorSet.FromString(CONTRACT_FILE.read_bytes())
-    contract = read(ours, ticks_set)
-    both = FileDescriptorSet(
-        file={file.name: file for each in (ours, ticks_set) for file in each.file}.values()
-    )
-    (folder / "contract.lua").write_text(body_contract(contract.routed))
-    transcoder = folder / "transcoder.binpb"
-    transcoder.write_bytes(transcoder_descriptors(both).SerializeToString())
-    backends = Backends(folder, keys=[signer.public])
-    await backends.start()
-    # The stream's own core, in the pipeline without the steps that ask the database.
+    contract, changes = routing(folder, descriptors)
     service = Ticking(pb)
+    backends = Backends(folder, keys=[signer.public])
+    backends.script_service(pb.DESCRIPTOR.services_by_name["TickService"], WAIT, service.Wait)
+    await backends.start()
+    # The streams' own core: the pipeline without the steps that ask the database.
     nothing = Records(event=_never, audit_entry=_never)
     streams = Server(
         "pygrpc-native",
@@ -98,21 +127,20 @@ async def ticking(
         [Service(pb.DESCRIPTOR.services_by_name["TickService"], service)],
     )
     await streams.listen_unix(folder / "streams.sock")
-    settings = settings_for(folder, transcoder_file=transcoder, lua_dir=folder, jwks_cache=1)
-
-    def write(_settings: Any) -> Path:
-        config = json.dumps(render(contract, settings))
-        before, name, after = config.partition('"name": "streams"')
-        path = folder / "envoy.json"
-        path.write_text(before + name + after.replace("core.sock", "streams.sock", 1))
-        return path
-
-    monkeypatch.setattr(running_gateways, "write_config", write)
-    async with running(settings) as gateway:
-        await gateway.becomes(200, "/api/v1/users/me", token=signer.token())
-        yield gateway, service
+    settings = settings_for(folder, request_timeout=REQUEST_SECONDS, **changes)
+    yield Routed(contract, settings, service)
     await streams.stop()
     await backends.stop()
+
+
+@pytest.fixture
+async def ticking(
+    routed: Routed, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Gateway, Ticking]]:
+    monkeypatch.setattr(running_gateways, "write_config", lambda *_: routed.write())
+    async with running(routed.settings, routed.contract) as gateway:
+        await gateway.becomes(200, "/api/v1/users/me", token=signer.token())
+        yield gateway, routed.service
 
 
 def _never(**_values: Any) -> Any:
@@ -131,9 +159,7 @@ async def test_rest_gets_an_event_for_each_message_as_it_is_sent(
             line = await answer.content.readline()
             assert json.loads(line.removeprefix(b"data: "))["number"] == number
             assert await answer.content.readline() == b"\n"
-    async with asyncio.timeout(1):
-        while service.open:  # noqa: ASYNC110 - the servicer does not know who waits
-            await asyncio.sleep(0.02)
+    await service.nothing_open()
 
 
 async def test_an_error_before_the_first_message_is_the_one_error_shape(
@@ -165,6 +191,135 @@ async def test_head_does_not_open_a_stream(ticking: tuple[Gateway, Ticking], tok
     assert answer.status == 405
 
 
-def test_the_ticks_are_streams(ticks_set: FileDescriptorSet) -> None:
-    service = importlib.import_module("ticks_pb2").DESCRIPTOR.services_by_name["TickService"]
-    assert all(method.streaming for method in methods(service))
+async def test_a_compressed_event_arrives_when_it_is_sent(
+    ticking: tuple[Gateway, Ticking], token: str
+) -> None:
+    gateway, service = ticking
+    # Each as large as what Envoy would compress.
+    url = f"http://127.0.0.1:{gateway.settings.rest_port}{TICKS}?bytes=2000"
+    headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "gzip"}
+    async with asyncio.timeout(5), gateway.http.get(url, headers=headers) as answer:
+        gzipped = answer.headers.get("content-encoding") == "gzip"
+        unpack = zlib.decompressobj(wbits=31).decompress if gzipped else bytes
+        text = b""
+        while text.count(b"\n\n") < 3:
+            text += unpack(await answer.content.readany())
+            # What is underway is one event at the most, and never a buffer of them.
+            assert text.count(b"data: ") <= 4
+    await service.nothing_open()
+
+
+async def test_a_client_that_goes_ends_its_stream_over_grpc_web(
+    ticking: tuple[Gateway, Ticking], token: str
+) -> None:
+    gateway, service = ticking
+    url = f"http://127.0.0.1:{gateway.settings.rest_port}{WATCH}"
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": running_gateways.GRPC_WEB,
+        "X-Grpc-Web": "1",
+    }
+    async with (
+        asyncio.timeout(5),
+        gateway.http.post(url, headers=headers, data=b"\0\0\0\0\0") as answer,
+    ):
+        for number in (1, 2):
+            flags, length = struct.unpack(">BI", await answer.content.readexactly(5))
+            message = service.pb.Tick.FromString(await answer.content.readexactly(length))
+            assert (flags, message.number) == (0, number)
+        assert service.open == 1
+    await service.nothing_open()
+
+
+async def test_a_stream_passes_over_grpc_and_ends_with_its_client(
+    ticking: tuple[Gateway, Ticking], token: str
+) -> None:
+    gateway, service = ticking
+    call: Any = gateway.channel.unary_stream(
+        WATCH,
+        request_serializer=service.pb.WatchRequest.SerializeToString,
+        response_deserializer=service.pb.Tick.FromString,
+    )(service.pb.WatchRequest(), metadata=[("authorization", f"Bearer {token}")])
+    async with asyncio.timeout(5):
+        # Longer than a call may take that is no stream.
+        assert [(await call.read()).number for _ in range(8)] == [1, 2, 3, 4, 5, 6, 7, 8]
+    call.cancel()
+    await service.nothing_open()
+
+
+async def test_a_call_may_take_the_time_that_its_method_names(
+    ticking: tuple[Gateway, Ticking],
+) -> None:
+    gateway, service = ticking
+    assert (await gateway.get(f"{WAIT_URL}1800")).status == 200
+    request = service.pb.WaitRequest(milliseconds=1800)
+    await gateway.native(WAIT, request, service.pb.Tick)
+    assert (await gateway.web(WAIT, request)).grpc_status == 0
+
+
+async def test_a_call_may_take_no_more_than_the_time_that_its_method_names(
+    ticking: tuple[Gateway, Ticking],
+) -> None:
+    gateway, service = ticking
+    started = time.monotonic()
+    answer = await gateway.get(f"{WAIT_URL}20000")
+    assert (answer.status, answer.error["code"]) == (504, "TIMEOUT")
+    request = service.pb.WaitRequest(milliseconds=20000)
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await gateway.native(WAIT, request, service.pb.Tick)
+    assert refusal.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert time.monotonic() - started < 2 * (3 + SLACK_SECONDS)
+
+
+def test_a_stop_waits_for_the_longest_call_and_for_no_stream(routed: Routed) -> None:
+    settings = routed.settings
+    assert patience(routed.contract, settings) == 3 + DRAIN_MARGIN_SECONDS
+    slower = settings.model_copy(update={"request_timeout": 20.0})
+    assert patience(routed.contract, slower) == 20 + DRAIN_MARGIN_SECONDS
+    assert MAX_CALL_SECONDS == reading.MAX_CALL_SECONDS
+
+
+async def test_a_gateway_that_stops_finishes_its_calls_and_cuts_its_streams(
+    routed: Routed, signer: Signer
+) -> None:
+    settings = routed.settings.model_copy(update={"stop_delay": 0.0})
+    command = launch(settings, find_envoy(), routed.write(), 30)
+    with (settings.runtime_dir / "envoy.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
+    try:
+        async with aiohttp.ClientSession() as http:
+            base = f"http://127.0.0.1:{settings.rest_port}"
+            headers = {"Authorization": f"Bearer {signer.token()}"}
+            await eventually(
+                lambda: _is_ok(http, f"{base}/api/v1/users/me", headers),
+                running_gateways.START_SECONDS,
+            )
+            stream = await http.get(base + TICKS, headers=headers)
+            await stream.content.readline()
+            waiting = asyncio.create_task(http.get(f"{base}{WAIT_URL}2000"))
+            await asyncio.sleep(0.5)
+            started = time.monotonic()
+            process.terminate()
+            assert (await waiting).status == 200
+            async with asyncio.timeout(5):
+                assert await process.wait() == 0
+            assert 1 < time.monotonic() - started < 2 + SLACK_SECONDS
+            with suppress(aiohttp.ClientError):
+                await stream.content.read()
+            await routed.service.nothing_open()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _is_ok(http: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> bool:
+    with suppress(aiohttp.ClientError):
+        async with http.get(url, headers=headers) as answer:
+            return answer.status == 200
+    return False
+
+
+def test_the_ticks_are_streams(ticks: tuple[Any, FileDescriptorSet]) -> None:
+    service = ticks[0].DESCRIPTOR.services_by_name["TickService"]
+    assert [each.name for each in methods(service) if not each.streaming] == ["Wait"]

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc import aio
-from grpc_tools import protoc  # type: ignore[import-untyped]
 from portico.auth.v1 import auth_service_pb2 as auth
+from portico.keys.v1 import api_key_service_pb2 as keys
+from portico.organizations.v1 import organization_service_pb2 as organizations
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -33,23 +34,26 @@ from server.core import Core, build
 from server.settings import Settings
 from tests.core.conftest import ENGINES, SECRET_KEY
 from tests.core.world import INTERNAL_TOKEN, RecordingNotifier, World, refusal
+from tests.support.ticks import compiled, through_gateway
 
-HERE = Path(__file__).parent / "ticks"
-ROOT = Path(__file__).parents[3]
 WATCH = "/ticks.v1.TickService/Watch"
 BRIEFLY = "/ticks.v1.TickService/WatchBriefly"
+ORGANIZATION = "/ticks.v1.TickService/WatchOrganization"
 
 
 @pytest.fixture(scope="session")
-def ticks(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The module that protoc makes of the tests' own contract."""
-    out = tmp_path_factory.mktemp("ticks")
-    google = Path(importlib.import_module("google.api.annotations_pb2").__file__ or "").parents[2]
-    wellknown = Path(protoc.__file__).parent / "_proto"
-    places = [f"-I{place}" for place in (HERE, ROOT / "proto", google, wellknown)]
-    assert protoc.main(["protoc", *places, f"--python_out={out}", "ticks.proto"]) == 0
-    sys.path.insert(0, str(out))
-    return importlib.import_module("ticks_pb2")
+def ticks_and_set(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, FileDescriptorSet]:
+    return compiled(tmp_path_factory.mktemp("ticks"))
+
+
+@pytest.fixture(scope="session")
+def ticks(ticks_and_set: tuple[Any, FileDescriptorSet]) -> Any:
+    return ticks_and_set[0]
+
+
+@pytest.fixture(scope="session")
+def ticks_set(ticks_and_set: tuple[Any, FileDescriptorSet]) -> FileDescriptorSet:
+    return ticks_and_set[1]
 
 
 @dataclass
@@ -79,6 +83,16 @@ class Ticking:
 
     WatchBriefly = Watch
 
+    async def WatchOrganization(self, request: Any, call: Call) -> AsyncIterator[Any]:
+        """Is as good as its caller's key: a bound one may be used, and sees its own projects."""
+        assert call.project_ids is None or call.project_ids
+        async for tick in self.Watch(self.pb.WatchRequest(), call):
+            yield tick
+
+    async def Wait(self, request: Any, call: Call) -> Any:
+        await asyncio.sleep(request.milliseconds / 1000)
+        return self.pb.Tick()
+
 
 @dataclass
 class House:
@@ -89,6 +103,7 @@ class House:
     server: Server
     ticking: Ticking
     pb: Any
+    sockets: Path
 
     def watch(self, path: str, metadata: Any = (), **request: int) -> Any:
         call = self.world.channel.unary_stream(
@@ -97,6 +112,15 @@ class House:
             response_deserializer=self.pb.Tick.FromString,
         )
         return call(self.pb.WatchRequest(**request), metadata=metadata)
+
+    def watch_organization(self, organization_id: str, metadata: Any) -> Any:
+        call = self.world.channel.unary_stream(
+            ORGANIZATION,
+            request_serializer=self.pb.WatchOrganizationRequest.SerializeToString,
+            response_deserializer=self.pb.Tick.FromString,
+        )
+        request = self.pb.WatchOrganizationRequest(organization_id=organization_id)
+        return call(request, metadata=metadata)
 
     async def nothing_open(self) -> None:
         async with asyncio.timeout(1):
@@ -144,7 +168,7 @@ async def house(
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
         world = World(channel, core.parts.engine, settings.secrets, clock, notifier)
-        yield House(world, core, server, ticking, ticks)
+        yield House(world, core, server, ticking, ticks, sockets)
 
 
 async def test_each_message_arrives_when_it_is_sent_and_a_client_that_goes_ends_it(
@@ -186,6 +210,97 @@ async def test_a_stream_ends_when_the_session_of_its_caller_ends(house: House) -
     await house.nothing_open()
 
 
+async def ends_with(house: House, call: Any, reason: str) -> None:
+    with pytest.raises(aio.AioRpcError) as caught:
+        await drained(call)
+    assert refusal(caught.value).reason == reason
+    await house.nothing_open()
+
+
+async def test_a_stream_of_a_key_ends_when_the_key_is_revoked(house: House) -> None:
+    world = house.world
+    owner = await world.new_person()
+    organization_id = await world.new_organization(owner)
+    key = await world.new_key(organization_id, owner, "keys:write")
+    call = house.watch_organization(organization_id, await world.key_metadata(key.secret))
+    # Longer than two of the looks: what holds goes on.
+    for _ in range(10):
+        await call.read()
+    await world.keys.RevokeApiKey(
+        keys.RevokeApiKeyRequest(api_key_id=key.api_key.id), metadata=owner.metadata
+    )
+    await ends_with(house, call, "UNAUTHENTICATED")
+
+
+async def test_a_stream_ends_when_its_caller_loses_the_permission(house: House) -> None:
+    world = house.world
+    owner = await world.new_person()
+    organization_id = await world.new_organization(owner)
+    admin = await world.new_member(organization_id, owner, "admin")
+    call = house.watch_organization(organization_id, admin.metadata)
+    await call.read()
+    await world.organizations.UpdateMember(
+        organizations.UpdateMemberRequest(
+            organization_id=organization_id, user_id=admin.id, role="viewer"
+        ),
+        metadata=owner.metadata,
+    )
+    await ends_with(house, call, "PERMISSION_DENIED")
+
+
+async def test_a_stream_ends_when_its_caller_leaves_the_organization(house: House) -> None:
+    world = house.world
+    owner = await world.new_person()
+    organization_id = await world.new_organization(owner)
+    member = await world.new_member(organization_id, owner, "admin")
+    call = house.watch_organization(organization_id, member.metadata)
+    await call.read()
+    await world.organizations.RemoveMember(
+        organizations.RemoveMemberRequest(organization_id=organization_id, user_id=member.id),
+        metadata=owner.metadata,
+    )
+    await ends_with(house, call, "NOT_FOUND")
+
+
+async def test_nobody_opens_the_stream_of_another_organization(house: House) -> None:
+    world = house.world
+    organization_id = await world.new_organization(await world.new_person())
+    stranger = await world.new_person()
+    await ends_with(
+        house, house.watch_organization(organization_id, stranger.metadata), "NOT_FOUND"
+    )
+    assert house.ticking.sent == 0
+
+
+async def test_a_stream_outlives_the_token_that_opened_it(house: House) -> None:
+    person = await house.world.new_person()
+    call = house.watch(WATCH, person.metadata)
+    await call.read()
+    with house.world.clock.later(timedelta(minutes=16)):
+        for _ in range(10):
+            await call.read()
+    call.cancel()
+    await house.nothing_open()
+
+
+async def test_a_stream_passes_all_interceptors_and_the_gateway(
+    house: House, ticks_set: FileDescriptorSet
+) -> None:
+    """The whole way: sign-in, Envoy, the rate limit service, the core, and back as events."""
+    person = await house.world.new_person()
+    async with through_gateway(house.sockets, ticks_set, house.server) as gateway:
+        url = f"http://127.0.0.1:{gateway.settings.rest_port}/api/v1/ticks"
+        headers = {"Authorization": f"Bearer {person.access_token}"}
+        await gateway.becomes(200, "/api/v1/users/me", token=person.access_token)
+        async with asyncio.timeout(10), gateway.http.get(url, headers=headers) as answer:
+            assert answer.headers["content-type"] == "text/event-stream"
+            assert "x-ratelimit-remaining" in answer.headers
+            assert (await answer.content.readline()).startswith(b"data: ")
+            await house.world.auth.Logout(auth.LogoutRequest(), metadata=person.metadata)
+            await answer.content.read()
+        await house.nothing_open()
+
+
 async def test_a_stream_ends_when_its_time_is_over(house: House) -> None:
     with pytest.raises(aio.AioRpcError) as caught:
         await drained(house.watch(BRIEFLY))
@@ -220,7 +335,8 @@ async def test_a_client_that_does_not_read_holds_the_servicer_back(house: House)
 
 
 def test_what_a_stream_says_of_itself(ticks: Any) -> None:
-    watch, briefly = methods(ticks.DESCRIPTOR.services_by_name["TickService"])
+    watch, briefly, _, wait = methods(ticks.DESCRIPTOR.services_by_name["TickService"])
+    assert (wait.streaming, wait.timeout) == (False, 3)
     assert (watch.streaming, watch.timeout, briefly.timeout) == (True, 3600, 1)
     assert watch.rest is not None
     assert not watch.rest.answers_head
