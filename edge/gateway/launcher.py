@@ -36,6 +36,7 @@ POLL_SECONDS = 0.05
 # request after request on one connection has heard by then that it closes.
 QUIET_SECONDS = 0.3
 ADMIN_SECONDS = 2.0
+END_SECONDS = 5.0  # that Envoy has to end once it is asked to
 PR_SET_PDEATHSIG = 1
 
 
@@ -58,6 +59,10 @@ class Envoy:
         """The exit code as a shell gives it; None while it runs."""
         code = self._process.poll()
         return 128 - code if code is not None and code < 0 else code
+
+    def kill(self) -> None:
+        """Ends it if it does not end when it is asked to."""
+        self._process.kill()
 
     def terminate(self) -> None:
         """Ends it, and what is in flight with it."""
@@ -124,7 +129,10 @@ def stop(envoy: Envoy, delay: float, patience: float) -> int:
         hurry = asked_to_stop(POLL_SECONDS)
         now = time.monotonic()
     envoy.terminate()
+    deadline = time.monotonic() + END_SECONDS
     while (code := envoy.ended()) is None:
+        if time.monotonic() > deadline:
+            envoy.kill()
         asked_to_stop(POLL_SECONDS)
     return code
 

@@ -187,7 +187,7 @@ def _new_server(engine: str) -> aio.Server:
     if engine == "grpcio":
         return aio.server(options=OPTIONS)
     # Imported here: the other engine must start where this one has no wheel.
-    from portico_kit.rpc.native import NativeServer
+    from portico_kit.rpc.native import new_server
 
-    server: aio.Server = NativeServer(options=OPTIONS, io_threads=1)
+    server: aio.Server = new_server(OPTIONS)
     return server
