@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from portico_kit.gc import freeze_startup_objects
 from portico_kit.logs import configure
-from portico_kit.rpc.server import Server
+from portico_kit.rpc.server import pipeline_server
 from portico_kit.settings import read
 from portico_kit.signals import stop_signal
 from portico_kit.start import StartError, one_line, require_free
@@ -42,7 +42,7 @@ def main() -> None:
 async def serve(settings: Settings) -> None:
     """Starts, waits for a signal, stops: calls under way get a few seconds to finish."""
     core = build(settings)
-    server = Server(settings.grpc_engine, core.pipeline, core.services)
+    server = pipeline_server(settings.grpc_engine, core.pipeline, core.services)
     stop = stop_signal()
     try:
         await core.prepare()

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
 from portico_kit.credentials import Authenticator
-from portico_kit.rpc.server import Server
+from portico_kit.rpc.server import pipeline_server
 from portico_kit.testing.clocks import OffsetClock
 from server.common.records import AuditEntry
 from server.core import build
@@ -107,7 +107,7 @@ async def running(
         )
         parts.push_async_callback(core.close)
         await core.prepare()
-        server = Server(settings.grpc_engine, core.pipeline, core.services)
+        server = pipeline_server(settings.grpc_engine, core.pipeline, core.services)
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))

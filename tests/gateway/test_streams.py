@@ -28,7 +28,7 @@ from portico_kit.clock import utc_now
 from portico_kit.errors import NotFoundError
 from portico_kit.rpc.errors import Errors
 from portico_kit.rpc.pipeline import Pipeline
-from portico_kit.rpc.server import Server
+from portico_kit.rpc.server import pipeline_server
 from portico_kit.service import Service
 from portico_kit.testing.waiting import eventually
 from tests.gateway import gateway as running_gateways
@@ -121,7 +121,7 @@ async def routed(
     await backends.start()
     # The streams' own core: the pipeline without the steps that ask the database.
     nothing = Records(event=_never, audit_entry=_never)
-    streams = Server(
+    streams = pipeline_server(
         "pygrpc-native",
         Pipeline(Errors(), [], utc_now, nothing),
         [Service(pb.DESCRIPTOR.services_by_name["TickService"], service)],

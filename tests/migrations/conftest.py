@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
 from portico_kit.clock import utc_now
-from portico_kit.rpc.server import Server
+from portico_kit.rpc.server import pipeline_server
 from portico_kit.testing.clocks import OffsetClock
 from server.core import build
 from server.features.webhooks.resolution import Resolver
@@ -114,7 +114,7 @@ async def world(postgres: PostgresServer, valkey_url: str, left: Left) -> AsyncI
         core = build(settings, clock=clock, notifier=notifier, replaced={Resolver: KnownNames()})
         parts.push_async_callback(core.close)
         await core.prepare()
-        server = Server(settings.grpc_engine, core.pipeline, core.services)
+        server = pipeline_server(settings.grpc_engine, core.pipeline, core.services)
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))

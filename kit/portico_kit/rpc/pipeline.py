@@ -26,15 +26,13 @@ from portico_kit.errors import (
 )
 from portico_kit.ids import new_id
 from portico_kit.rpc.streams import Serve, Streams, write_all
-from portico_kit.service import Service
+from portico_kit.service import MAX_MESSAGE_BYTES, Service
 
 Context = aio.ServicerContext[Any, Any]
 Proceed = Callable[[Any, Call], Awaitable[Message]]
 
 # What a client may choose as its request id: it goes into logs and headers.
 REQUEST_ID_LENGTH = 128
-# The largest message, in either direction; gRPC's own default.
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 
 class Interceptor(Protocol):

@@ -27,7 +27,7 @@ from portico_contract import methods
 from portico_kit.call import Call
 from portico_kit.errors import NotFoundError
 from portico_kit.rpc import access
-from portico_kit.rpc.server import Server
+from portico_kit.rpc.server import Server, pipeline_server
 from portico_kit.service import Service
 from portico_kit.testing.clocks import OffsetClock
 from server.core import Core, build
@@ -163,7 +163,7 @@ async def house(
         await core.prepare()
         ticking = Ticking(ticks)
         service = Service(ticks.DESCRIPTOR.services_by_name["TickService"], ticking)
-        server = Server(settings.grpc_engine, core.pipeline, [*core.services, service])
+        server = pipeline_server(settings.grpc_engine, core.pipeline, [*core.services, service])
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
