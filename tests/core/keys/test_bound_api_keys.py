@@ -19,6 +19,7 @@ from portico_kit.ids import new_id
 from server.app import PROJECT_PERMISSIONS
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyClient
+from tests.core.keys.imported import ImportClient, foreign_secret
 from tests.core.organizations.organization_fixture import GUARDED, invoke, make_organization_fixture
 from tests.core.projects.conftest import ProjectClient
 from tests.core.projects.conftest import projects as projects
@@ -261,6 +262,37 @@ async def test_a_binding_names_projects_of_the_organization_that_are_not_deleted
     found = await refused(attempt, INVALID, "VALIDATION_ERROR")
     assert found.fields == ("project_ids[1]", "project_ids[2]", "project_ids[3]")
     assert set(found.reasons) == {"PROJECT_UNKNOWN"}
+
+
+async def test_another_binding_names_projects_of_the_organization_only(
+    projects: ProjectClient, second: str, refused: Refused
+) -> None:
+    project = await projects.create()
+    there = await ProjectClient(projects.world, second, projects.owner, projects.metadata).create()
+    key, program = await bound(projects, project.id)
+    attempt = change(projects, key, project_ids=[project.id, there.id])
+    found = await refused(attempt, INVALID, "VALIDATION_ERROR")
+    assert (found.fields, found.reasons) == (("project_ids[1]",), ("PROJECT_UNKNOWN",))
+    assert [one.id for one in (await program.list()).projects] == [project.id]
+
+
+async def test_a_project_that_is_named_twice_is_bound_once(projects: ProjectClient) -> None:
+    project = await projects.create()
+    key, _ = await bound(projects, project.id, project.id.upper())
+    assert list(key.project_ids) == [project.id]
+
+
+async def test_an_imported_key_can_be_bound(
+    projects: ProjectClient, import_client: ImportClient, refused: Refused
+) -> None:
+    world, own, secret = projects.world, await projects.create("own"), foreign_secret()
+    await projects.create("other")
+    key_id = await import_client.bring_one(secret, scopes=SCOPES)
+    program = projects.by(await world.key_metadata(secret))
+    assert len(await program.names()) == 2
+    await change(projects, ApiKey(id=key_id), project_ids=[own.id])
+    assert await program.names() == ["own"]
+    await refused(program.create(), DENIED, "BOUND_TO_PROJECTS")
 
 
 @pytest.mark.parametrize("project_ids", [["nothing"], [""], ["a"] * 2])

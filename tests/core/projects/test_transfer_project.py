@@ -304,3 +304,58 @@ async def test_a_call_that_is_broken_off_transfers_nothing(
     found = await projects.get(project.id)
     told = (await event_types(world, second)).count("project.transferred")
     assert (found.organization_id, told) in {(projects.organization_id, 0), (second, 1)}
+
+
+async def test_a_core_that_dies_in_the_middle_has_transferred_nothing(
+    projects: ProjectClient, second: str
+) -> None:
+    """Its connection ends while the transfer is on its way, as a killed process leaves it."""
+    world, project = projects.world, await projects.create()
+    async with world.engine.connect() as connection:
+        # The project has changed; what the audit log says of it waits.
+        await connection.execute(text("lock table audit_log in share mode"))
+        waiting = asyncio.ensure_future(projects.transfer(project.id, second))
+        await eventually(lambda: waiting_for_locks(world))
+        kill = (
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        await connection.execute(text(kill))
+        assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], Exception)
+        await connection.rollback()
+    assert await projects.get(project.id) == project
+    assert "project.transferred" not in await event_types(world, projects.organization_id)
+    assert "project.transferred" not in await event_types(world, second)
+    assert (await projects.transfer(project.id, second)).organization_id == second
+
+
+async def test_who_has_left_where_it_went_does_not_get_the_answer_again(
+    projects: ProjectClient, second: str, refused: Refused
+) -> None:
+    world, project = projects.world, await projects.create()
+    request = pb.TransferProjectRequest(project_id=project.id, target_organization_id=second)
+    metadata = (*projects.metadata, ("idempotency-key", str(new_id())))
+    await world.projects.TransferProject(request, metadata=metadata)
+    async with world.engine.begin() as connection:
+        values = {"caller": UUID(projects.owner.id), "locked": UUID(second)}
+        await connection.execute(text(REMOVED), values)
+    attempt = world.projects.TransferProject(request, metadata=metadata)
+    await refused(attempt, NOT_FOUND, "PROJECT_NOT_FOUND")
+
+
+async def test_what_comes_in_at_once_from_every_side_fills_an_organization_and_no_more(
+    projects: ProjectClient, second: str
+) -> None:
+    there = ProjectClient(projects.world, second, projects.owner, projects.metadata)
+    deleted, moving = [await there.create() for _ in range(4)], []
+    for project in deleted:
+        await there.delete(project.id)
+    moving = [await projects.create() for _ in range(4)]
+    await projects.fill(second, MAX_PROJECTS["free"] - 3)
+    came, reasons = await race(
+        *(there.restore(project.id) for project in deleted),
+        *(projects.transfer(project.id, second) for project in moving),
+        *(there.create() for _ in range(4)),
+    )
+    assert (len(came), set(reasons)) == (3, {"PROJECT_LIMIT_REACHED"})
+    assert len((await there.list(limit=100)).projects) == MAX_PROJECTS["free"]
