@@ -11,6 +11,9 @@ from portico_kit.settings import database_url
 from portico_kit.start import StartError
 from server.migrations import upgrade
 
+# SQLSTATEs: a lock that was not to be had in time, a deadlock.
+IN_USE = frozenset({"55P03", "40P01"})
+
 
 def main() -> None:
     """Migrates the database that PORTICO_DATABASE_URL names.
@@ -29,6 +32,11 @@ def main() -> None:
     except StartError as error:
         raise RunError(str(error)) from None
     except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) in IN_USE:
+            raise RunError(
+                f"the database is in use ({_reason(error)}): nothing has been changed; end what "
+                "holds its tables (a dump, a transaction that is left open) and try again"
+            ) from None
         raise RunError(
             f"the database does not answer ({_reason(error)}): check PORTICO_DATABASE_URL"
         ) from None

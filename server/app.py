@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from server.common.mail import Mail
 from server.common.roles import Roles, roles
-from server.feature import Feature
+from server.feature import Feature, unique
 from server.features.auth.feature import FEATURE as AUTH
 from server.features.emails.feature import FEATURE as EMAILS
 from server.features.health.feature import FEATURE as HEALTH
@@ -38,10 +38,16 @@ FEATURES: tuple[Feature, ...] = (
     HEALTH,
 )
 
-ROLES: Roles = roles({name: role for one in FEATURES for name, role in one.permissions.items()})
+ROLES: Roles = roles(
+    unique("permission", (item for one in FEATURES for item in one.permissions.items()))
+)
 PROJECT_PERMISSIONS = frozenset(name for one in FEATURES for name in one.project_permissions)
-EVENTS: Mapping[str, str] = {name: text for one in FEATURES for name, text in one.events.items()}
-MAILS: Mapping[str, Mail] = {mail.name: mail for one in FEATURES for mail in one.mails}
+EVENTS: Mapping[str, str] = unique(
+    "event", (item for one in FEATURES for item in one.events.items())
+)
+MAILS: Mapping[str, Mail] = unique(
+    "mail", ((mail.name, mail) for one in FEATURES for mail in one.mails)
+)
 
 
 def interceptors(uses: InterceptorParts) -> list[Interceptor]:

@@ -24,7 +24,7 @@ from portico_kit.tasks.notifier import CeleryTaskNotifier, TaskNotifier
 from server.app import EVENTS, FEATURES, PROJECT_PERMISSIONS, ROLES, interceptors
 from server.common.limiter import Limiter
 from server.common.records import RECORDS, IdempotentAnswer
-from server.feature import Job, Served
+from server.feature import Job, Served, unique
 from server.features.auth.signing_keys import SigningKeys
 from server.features.organizations.facade import Tenants
 from server.interceptors import InterceptorParts
@@ -84,9 +84,13 @@ def build(
     parts = _parts(settings, clock, Provided(replaced))
     for feature in FEATURES:
         feature.provide(parts)
-    for feature in FEATURES:
-        parts.probes.update(feature.probes(parts))
+    parts.probes.update(
+        unique("probe", (item for one in FEATURES for item in one.probes(parts).items()))
+    )
     served = [feature.serve(parts) for feature in FEATURES]
+    unique(
+        "service", ((each.descriptor.full_name, each) for one in served for each in one.services)
+    )
     served.append(Served(authenticators=tuple(authenticators)))
     notifier = notifier or CeleryTaskNotifier(settings.redis_url)
     around = interceptors(_interceptor_parts(parts, served, notifier))
@@ -110,10 +114,10 @@ def _interceptor_parts(
         former_callers=FormerCallers(parts.engine, answers),
         answers=answers,
         memberships=parts.get(Tenants).memberships,
-        consents={name: consent for one in served for name, consent in one.consents.items()},
-        constraint_errors={
-            name: error for one in tables for name, error in one.constraint_errors.items()
-        },
+        consents=unique("consent", (item for one in served for item in one.consents.items())),
+        constraint_errors=unique(
+            "constraint", (item for one in tables for item in one.constraint_errors.items())
+        ),
     )
 
 

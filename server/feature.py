@@ -8,10 +8,10 @@ and beat are processes of their own, and each loads only its part.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from server.common.mail import Mail
 from server.common.roles import Role
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from portico_kit.service import Consent, Service
     from portico_kit.storage.base import Base, ConstraintErrors
     from server.parts import CoreParts, WorkerParts
+
+T = TypeVar("T")
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 # Deletes at most so many rows whose time is over at a moment, and returns how many.
@@ -119,3 +121,21 @@ class Feature:
     serve: Callable[[CoreParts], Served] = _serve_nothing
     probes: Callable[[CoreParts], Mapping[str, Probe]] = _no_probes
     tasks: Callable[[WorkerParts], Mapping[str, Job]] = _no_tasks
+
+
+def unique(what: str, declared: Iterable[tuple[str, T]]) -> dict[str, T]:
+    """What features declare by name, in one table.
+
+    Args:
+        what: the kind of thing, for the error.
+
+    Raises:
+        ValueError: if a name is declared twice: one feature must not replace what
+            belongs to another.
+    """
+    table: dict[str, T] = {}
+    for name, value in declared:
+        if name in table:
+            raise ValueError(f"the {what} {name!r} is declared twice")
+        table[name] = value
+    return table

@@ -7,13 +7,17 @@ from datetime import timedelta
 from typing import Any
 
 from server.app import FEATURES
+from server.feature import unique
 
 CLEANUP_TASK = "portico.cleanup.delete_expired"
 
-INTERVALS: Mapping[str, timedelta] = {
-    CLEANUP_TASK: timedelta(hours=1),
-    **{task: interval for one in FEATURES for task, interval in one.schedule.items()},
-}
+INTERVALS: Mapping[str, timedelta] = unique(
+    "scheduled task",
+    (
+        (CLEANUP_TASK, timedelta(hours=1)),
+        *(item for one in FEATURES for item in one.schedule.items()),
+    ),
+)
 # A request that nobody took is worth nothing once the next ones have been sent. Far
 # longer than the sweeps, for sender and worker may not agree about the time.
 EXPIRES_SECONDS = 60

@@ -12,7 +12,7 @@ from portico_kit.storage.base import create_engine, sessions
 from portico_kit.tasks.cleanup import Cleanup
 from portico_kit.tasks.coalescing import CoalescingJob
 from server.app import FEATURES, MAILS
-from server.feature import Job
+from server.feature import Job, unique
 from server.parts import WorkerParts
 from server.settings import WorkerSettings
 from workers.schedule import CLEANUP_TASK
@@ -55,8 +55,8 @@ async def build(settings: WorkerSettings, clock: Clock = utc_now) -> Wiring:
     # Every table must be known, not only those used here: rows are written in the order of
     # their foreign keys, which reach into other features.
     tables = [feature.tables() for feature in FEATURES]
-    deletions = {name: delete for one in tables for name, delete in one.cleanup.items()}
-    jobs: dict[str, Job] = {CLEANUP_TASK: Cleanup(parts.sessions, clock, deletions)}
-    for feature in FEATURES:
-        jobs.update(feature.tasks(parts))
+    deletions = unique("cleanup", (item for one in tables for item in one.cleanup.items()))
+    own: tuple[str, Job] = (CLEANUP_TASK, Cleanup(parts.sessions, clock, deletions))
+    declared = (item for one in FEATURES for item in one.tasks(parts).items())
+    jobs = unique("task", (own, *declared))
     return Wiring(parts, {name: CoalescingJob(job) for name, job in jobs.items()})

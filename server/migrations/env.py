@@ -10,6 +10,9 @@ from server.migrations.models import metadata
 
 # Two processes that start at once must not migrate at once.
 LOCK = 7_104_921
+# A change of a table waits for whoever uses it, and everybody else waits behind it: for no
+# longer than callers of the processes that run would.
+LOCK_TIMEOUT = "5s"
 
 
 def run() -> None:
@@ -21,6 +24,7 @@ def run() -> None:
             context.configure(connection=connection, target_metadata=metadata, compare_type=True)
             with context.begin_transaction():
                 connection.execute(text(f"select pg_advisory_xact_lock({LOCK})"))
+                connection.execute(text(f"set local lock_timeout = '{LOCK_TIMEOUT}'"))
                 require_known_revision()
                 context.run_migrations()
                 synchronize(connection)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import importlib
 import pkgutil
+import re
+import subprocess
+import sys
 from collections import Counter
 from itertools import pairwise
 from typing import Any, cast
@@ -17,7 +20,7 @@ from portico_kit.storage.base import Base
 from server.app import EVENTS, FEATURES, MAILS, ROLES
 from server.common.mail import Mail
 from server.common.roles import Role, roles
-from server.feature import Feature
+from server.feature import Feature, unique
 from server.parts import Provided
 from workers.schedule import INTERVALS
 
@@ -115,3 +118,43 @@ def test_what_nobody_offers_or_two_do_is_an_error_at_the_start() -> None:
 
 def test_what_keeps_to_projects_is_a_permission_of_the_same_feature() -> None:
     assert all(feature.project_permissions <= set(feature.permissions) for feature in FEATURES)
+
+
+def test_a_name_that_two_features_declare_is_an_error_at_the_start() -> None:
+    ours, theirs = {"thing.created": "Ours."}, {"thing.created": "Theirs."}
+    assert unique("event", ours.items()) == ours
+    with pytest.raises(ValueError, match=r"event 'thing\.created' is declared twice"):
+        unique("event", [*ours.items(), *theirs.items()])
+
+
+OFFENDER = """
+import dataclasses, datetime
+import server.features.health.feature as health
+from server.common.roles import Role
+from server.features.keys.feature import FEATURE as KEYS
+from server.features.webhooks.feature import FEATURE as WEBHOOKS
+health.FEATURE = dataclasses.replace(health.FEATURE, {declared})
+import server.app, workers.schedule
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "declared"),
+    [
+        ("permission", "permissions={'keys:write': Role.VIEWER}"),
+        ("event", "events={'project.created': 'Something else.'}"),
+        ("mail", "mails=KEYS.mails"),
+        ("scheduled task", "schedule=WEBHOOKS.schedule"),
+    ],
+)
+def test_the_app_does_not_start_with_a_feature_that_declares_what_another_has(
+    what: str, declared: str
+) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", OFFENDER.format(declared=declared)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode != 0
+    assert re.search(rf"ValueError: the {what} '.+' is declared twice", found.stderr)

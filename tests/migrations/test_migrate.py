@@ -93,6 +93,22 @@ def test_a_role_that_is_given_while_it_is_removed_stops_the_migration(old_databa
     assert content(old_database)["alembic_version"] == [("0005",)]
 
 
+def test_a_table_that_stays_in_use_stops_the_migration_and_not_the_calls_behind_it(
+    old_database: str,
+) -> None:
+    before = content(old_database)
+    with psycopg.connect(old_database) as dump:
+        dump.execute("lock table api_keys in access share mode")
+        process = migrate(old_database)
+        wait_until(lambda: is_kept_waiting(old_database), 20)
+        with psycopg.connect(old_database, options="-c statement_timeout=10s") as call:
+            call.execute("select id from api_keys limit 1")
+        line = process.communicate()[1]
+    assert "the database is in use" in line
+    assert process.returncode == 1
+    assert content(old_database) == before
+
+
 def test_an_older_version_says_that_a_newer_one_has_migrated_the_database(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

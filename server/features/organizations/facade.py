@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -143,6 +143,24 @@ class Tenants:
             .with_for_update(key_share=True)
         )
         return dict((await db.execute(query)).all())
+
+    async def permissions_now(
+        self, db: AsyncSession, user_id: UUID, organization_ids: Collection[UUID]
+    ) -> Rights:
+        """A person's permissions in those of the organizations of which they are a member.
+
+        Those that a call came in with may have been taken while it waited for a lock: who
+        has locked the organizations asks here what is left. Who is suspended has nothing.
+        """
+        query = select(Membership.organization_id, Membership.role).where(
+            Membership.user_id == user_id,
+            Membership.organization_id.in_(organization_ids),
+            can_act(Membership.user_id),
+        )
+        return {
+            row.organization_id: permissions_of(self._roles, row.role)
+            for row in await db.execute(query)
+        }
 
     async def key_import(self, db: AsyncSession, organization_id: UUID) -> KeyImport | None:
         """Whether keys may be imported into an organization; None if there is none.

@@ -5,7 +5,7 @@ Who needs an organization to stay as it is locks it before its projects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -128,11 +128,9 @@ class ProjectService:
         project_id = _visible_id(request.project_id, call)
         owner = await _owner(project_id, call)
         room = await self._room(owner, call)
-        found = await ProjectRepository(call.db).find_to_restore(project_id, call.tenants, call.now)
-        project = _as_expected(found, call)
+        project = await _find_to_restore(project_id, call)
         _require_still_owned(project, owner)
         if project.status == DELETED:
-            _require_seen_when_deleted(call)
             room.require_one_more()
         project.restore()
         return pb.RestoreProjectResponse(project=await _changed("project.restored", project, call))
@@ -171,8 +169,20 @@ class ProjectService:
         tiers = await self.tenants.lock(call.db, organization_id, *beside)
         if len(tiers) < len({organization_id, *beside}):
             raise NotFoundError
+        await self._require_still_allowed(call, tiers)
         held = await ProjectRepository(call.db).count(organization_id)
         return Room(MAX_PROJECTS[tiers[organization_id]] - held)
+
+    async def _require_still_allowed(self, call: Call, locked: Collection[UUID]) -> None:
+        """Refuses a person whose rights were taken while the call waited for the lock."""
+        if not call.principal.is_person:
+            return
+        now = await self.tenants.permissions_now(call.db, call.user_id, locked)
+        for organization_id in locked:
+            if organization_id not in now:
+                raise NotFoundError
+            if call.method.permission not in call.within_scopes(now[organization_id]):
+                raise PermissionDeniedError(permission=call.method.permission)
 
 
 def _visible_id(project_id: str, call: Call) -> UUID:
@@ -181,12 +191,6 @@ def _visible_id(project_id: str, call: Call) -> UUID:
     if bound_to is not None and wanted not in bound_to:
         raise ProjectNotFoundError
     return wanted
-
-
-def _require_seen_when_deleted(call: Call) -> None:
-    """Who is bound to projects does not see them once they are deleted."""
-    if call.project_ids is not None:
-        raise ProjectNotFoundError
 
 
 async def _owner(project_id: UUID, call: Call) -> UUID:
@@ -203,6 +207,14 @@ async def _find_to_change(project_id: str, call: Call) -> Project:
     visible = _visible_id(project_id, call)
     found = await ProjectRepository(call.db).find_to_change(visible, call.tenants)
     return _as_expected(found, call)
+
+
+async def _find_to_restore(project_id: UUID, call: Call) -> Project:
+    """The same; a deleted one, too, which does not exist for who is bound to projects."""
+    projects = ProjectRepository(call.db)
+    if call.project_ids is not None:
+        return _as_expected(await projects.find_to_change(project_id, call.tenants), call)
+    return _as_expected(await projects.find_to_restore(project_id, call.tenants, call.now), call)
 
 
 def _as_expected(project: Project | None, call: Call) -> Project:

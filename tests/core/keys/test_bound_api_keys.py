@@ -19,6 +19,7 @@ from portico_kit.ids import new_id
 from server.app import PROJECT_PERMISSIONS
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyClient
+from tests.core.keys.imported import ImportClient, foreign_secret
 from tests.core.organizations.organization_fixture import GUARDED, invoke, make_organization_fixture
 from tests.core.projects.conftest import ProjectClient
 from tests.core.projects.conftest import projects as projects
@@ -126,6 +127,71 @@ async def test_a_transferred_project_is_gone_for_it_and_it_sees_no_others_instea
     assert await program.names() == []
 
 
+async def test_a_deleted_project_is_gone_for_it_whatever_version_it_expects(
+    projects: ProjectClient, refused: Refused
+) -> None:
+    project = await projects.create()
+    _, program = await bound(projects, project.id)
+    await projects.delete(project.id)
+    for tag in ('"1"', '"2"', "*"):
+        expecting = program.by((*program.metadata, ("if-match", tag)))
+        await refused(expecting.restore(project.id), NOT_FOUND, "PROJECT_NOT_FOUND")
+
+
+async def test_a_project_that_comes_back_to_its_organization_comes_back_to_its_key_alone(
+    projects: ProjectClient, second: str, refused: Refused
+) -> None:
+    world, project = projects.world, await projects.create()
+    there = ProjectClient(world, second, projects.owner, projects.metadata)
+    _, here_bound = await bound(projects, project.id)
+    await projects.transfer(project.id, second)
+    _, there_bound = await bound(there, project.id)
+    await refused(here_bound.get(project.id), NOT_FOUND, "PROJECT_NOT_FOUND")
+    assert (await there_bound.get(project.id)).id == project.id
+    await there.transfer(project.id, projects.organization_id)
+    await refused(there_bound.get(project.id), NOT_FOUND, "PROJECT_NOT_FOUND")
+    assert await there_bound.names() == []
+    assert (await here_bound.get(project.id)).id == project.id
+
+
+async def test_a_rotated_key_keeps_its_binding(projects: ProjectClient, refused: Refused) -> None:
+    own, other = await projects.create("own"), await projects.create("other")
+    key, before = await bound(projects, own.id)
+    request = pb.RotateApiKeyRequest(api_key_id=key.id, overlap_seconds=3600)
+    rotated = await projects.world.keys.RotateApiKey(request, metadata=projects.metadata)
+    assert list(rotated.api_key.project_ids) == [own.id]
+    after = projects.by(await projects.world.key_metadata(rotated.secret))
+    for program in (before, after):
+        assert await program.names() == ["own"]
+        await refused(program.get(other.id), NOT_FOUND, "PROJECT_NOT_FOUND")
+
+
+async def test_a_cursor_of_somebody_who_sees_more_shows_a_bound_key_no_more(
+    projects: ProjectClient,
+) -> None:
+    own = await projects.create("a")
+    for name in ("b", "c", "d"):
+        await projects.create(name)
+    _, program = await bound(projects, own.id)
+    page = await projects.list(limit=1, sort_by="name", sort_order="asc")
+    found = await program.list(limit=1, sort_by="name", sort_order="asc", cursor=page.next_cursor)
+    assert (list(found.projects), found.has_more) == ([], False)
+
+
+async def test_an_answer_is_not_repeated_to_another_key_with_the_same_idempotency_key(
+    projects: ProjectClient, refused: Refused
+) -> None:
+    first, other = await projects.create("first"), await projects.create("other")
+    _, one = await bound(projects, first.id)
+    _, two = await bound(projects, other.id)
+    request = projects_pb.UpdateProjectRequest(project_id=first.id, name="renamed")
+    repeated = ("idempotency-key", str(new_id()))
+    call = projects.world.projects.UpdateProject
+    await call(request, metadata=(*one.metadata, repeated))
+    attempt = call(request, metadata=(*two.metadata, repeated))
+    await refused(attempt, NOT_FOUND, "PROJECT_NOT_FOUND")
+
+
 @pytest.mark.parametrize("scope", sorted(organization_permissions() - PROJECT_PERMISSIONS))
 async def test_a_bound_key_has_no_scope_beyond_projects(
     projects: ProjectClient, refused: Refused, scope: str
@@ -196,6 +262,37 @@ async def test_a_binding_names_projects_of_the_organization_that_are_not_deleted
     found = await refused(attempt, INVALID, "VALIDATION_ERROR")
     assert found.fields == ("project_ids[1]", "project_ids[2]", "project_ids[3]")
     assert set(found.reasons) == {"PROJECT_UNKNOWN"}
+
+
+async def test_another_binding_names_projects_of_the_organization_only(
+    projects: ProjectClient, second: str, refused: Refused
+) -> None:
+    project = await projects.create()
+    there = await ProjectClient(projects.world, second, projects.owner, projects.metadata).create()
+    key, program = await bound(projects, project.id)
+    attempt = change(projects, key, project_ids=[project.id, there.id])
+    found = await refused(attempt, INVALID, "VALIDATION_ERROR")
+    assert (found.fields, found.reasons) == (("project_ids[1]",), ("PROJECT_UNKNOWN",))
+    assert [one.id for one in (await program.list()).projects] == [project.id]
+
+
+async def test_a_project_that_is_named_twice_is_bound_once(projects: ProjectClient) -> None:
+    project = await projects.create()
+    key, _ = await bound(projects, project.id, project.id.upper())
+    assert list(key.project_ids) == [project.id]
+
+
+async def test_an_imported_key_can_be_bound(
+    projects: ProjectClient, import_client: ImportClient, refused: Refused
+) -> None:
+    world, own, secret = projects.world, await projects.create("own"), foreign_secret()
+    await projects.create("other")
+    key_id = await import_client.bring_one(secret, scopes=SCOPES)
+    program = projects.by(await world.key_metadata(secret))
+    assert len(await program.names()) == 2
+    await change(projects, ApiKey(id=key_id), project_ids=[own.id])
+    assert await program.names() == ["own"]
+    await refused(program.create(), DENIED, "BOUND_TO_PROJECTS")
 
 
 @pytest.mark.parametrize("project_ids", [["nothing"], [""], ["a"] * 2])

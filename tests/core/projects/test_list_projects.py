@@ -122,3 +122,42 @@ async def test_a_cursor_belongs_to_its_organization_filter_and_order(
     for attempt in attempts:
         found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
         assert found.fields == ("cursor",)
+
+
+async def test_pages_show_what_stays_once_while_others_come_and_go(
+    projects: ProjectClient,
+) -> None:
+    made = [await projects.create("same") for _ in range(6)]
+    first = await projects.list(limit=2, sort_by="name", sort_order="asc")
+    # One that was shown and the one behind the page go; one comes at either end.
+    await projects.delete(made[1].id)
+    await projects.delete(made[2].id)
+    await projects.create("a")
+    last = await projects.create("z")
+    shown, cursor = [one.id for one in first.projects], first.next_cursor
+    while cursor:
+        page = await projects.list(limit=2, sort_by="name", sort_order="asc", cursor=cursor)
+        shown += [one.id for one in page.projects]
+        cursor = page.next_cursor
+    assert shown == [*(made[index].id for index in (0, 1, 3, 4, 5)), last.id]
+
+
+@pytest.mark.parametrize(
+    ("search", "reason"), [("a\0b", "STRING_NUL"), ("x" * 10_000, "STRING_MAX_LEN")]
+)
+async def test_a_search_that_no_name_can_hold_is_refused(
+    projects: ProjectClient, refused: Refused, search: str, reason: str
+) -> None:
+    attempt = projects.list(search=search)
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert (found.fields, found.reasons) == (("search",), (reason,))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\u05e9\u05dc\u05d5\u05dd", "\u0130stanbul", "a%0d%0aset-cookie: b", "<b>&amp;", "../../x"],
+)
+async def test_any_name_is_found_by_itself(projects: ProjectClient, name: str) -> None:
+    await projects.create("another")
+    await projects.create(name)
+    assert await projects.names(search=name) == [name]

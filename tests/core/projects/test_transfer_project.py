@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable
+from uuid import UUID
 
 import grpc
 import pytest
 from portico.organizations.v1.organization_service_pb2 import DeleteOrganizationRequest
 from portico.projects.v1 import project_service_pb2 as pb
+from sqlalchemy import text
 
 from portico_kit.ids import new_id
 from server.features.projects.service import MAX_PROJECTS
@@ -16,6 +20,7 @@ from tests.core.conftest import Refused
 from tests.core.projects.conftest import ProjectClient
 from tests.core.records import audit_entry, event, event_types
 from tests.core.world import Person, World
+from tests.support.waiting import eventually
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -181,3 +186,176 @@ async def test_a_repeated_transfer_happens_once_and_gets_its_answer(
     transfer = projects.world.projects.TransferProject
     assert await transfer(request, metadata=metadata) == await transfer(request, metadata=metadata)
     assert (await event_types(projects.world, second)).count("project.transferred") == 1
+
+
+async def waiting_for_locks(world: World) -> int:
+    """How many transactions wait for another one."""
+    query = text(
+        "select count(*) from pg_stat_activity"
+        " where datname = current_database() and wait_event_type = 'Lock'"
+    )
+    async with world.engine.connect() as connection:
+        return int(await connection.scalar(query) or 0)
+
+
+async def while_it_waits(
+    projects: ProjectClient, locked: str, call: Awaitable[object], *changes: str
+) -> object:
+    """The outcome of a call that waits for an organization while changes are committed.
+
+    Args:
+        locked: the organization.
+        changes: statements, with the caller as :caller and the organization as :locked.
+    """
+    world = projects.world
+    values = {"caller": UUID(projects.owner.id), "locked": UUID(locked)}
+    async with world.engine.connect() as connection:
+        lock = "select from organizations where id = :locked for no key update"
+        await connection.execute(text(lock), {"locked": values["locked"]})
+        waiting = asyncio.ensure_future(call)
+        await eventually(lambda: waiting_for_locks(world))
+        for change in changes:
+            statement = text(change)
+            used = {name: values[name] for name in values if f":{name}" in change}
+            await connection.execute(statement, used)
+        await connection.commit()
+    return await waiting
+
+
+DEMOTED = (
+    "update memberships set role = 'admin' where user_id = :caller and organization_id = :locked"
+)
+REMOVED = "delete from memberships where user_id = :caller and organization_id = :locked"
+SUSPENDED = "update users set status = 'suspended' where id = :caller"
+
+
+@pytest.mark.parametrize("where", ["source", "target"])
+@pytest.mark.parametrize(
+    ("change", "code", "reason"),
+    [
+        (DEMOTED, DENIED, "PERMISSION_DENIED"),
+        (REMOVED, NOT_FOUND, "NOT_FOUND"),
+        (SUSPENDED, NOT_FOUND, "NOT_FOUND"),
+    ],
+    ids=["demoted", "removed", "suspended"],
+)
+async def test_who_stops_being_an_owner_while_the_transfer_waits_transfers_nothing(
+    projects: ProjectClient,
+    second: str,
+    refused: Refused,
+    where: str,
+    change: str,
+    code: grpc.StatusCode,
+    reason: str,
+) -> None:
+    project = await projects.create()
+    locked = projects.organization_id if where == "source" else second
+    attempt = projects.transfer(project.id, second)
+    await refused(while_it_waits(projects, locked, attempt, change), code, reason)
+    assert "project.transferred" not in await event_types(projects.world, second)
+
+
+@pytest.mark.parametrize("verb", ["create", "restore"])
+async def test_who_is_removed_while_the_call_waits_creates_and_restores_nothing(
+    projects: ProjectClient, refused: Refused, verb: str
+) -> None:
+    project = await projects.create()
+    await projects.delete(project.id)
+    attempt = projects.create("late") if verb == "create" else projects.restore(project.id)
+    here = projects.organization_id
+    await refused(while_it_waits(projects, here, attempt, REMOVED), NOT_FOUND, "NOT_FOUND")
+    last = (await event_types(projects.world, here))[-1]
+    assert last == "project.deleted"
+
+
+async def test_a_hundred_transfers_back_and_forth_end_with_each_project_in_one_place(
+    projects: ProjectClient, second: str
+) -> None:
+    here = projects.organization_id
+    made = [await projects.create(f"Project {number}") for number in range(5)]
+    moves = [
+        projects.transfer(project.id, target)
+        for _ in range(10)
+        for project in made
+        for target in (second, here)
+    ]
+    moved, reasons = await race(*moves)
+    assert len(moved) >= len(made)
+    assert set(reasons) <= {"CONCURRENT_UPDATE", "PROJECT_ALREADY_THERE"}
+    there = ProjectClient(projects.world, second, projects.owner, projects.metadata)
+    assert sorted([*await projects.names(), *await there.names()]) == [one.name for one in made]
+    for organization_id in (here, second):
+        told = await event_types(projects.world, organization_id)
+        assert told.count("project.transferred") == len(moved)
+
+
+async def test_a_call_that_is_broken_off_transfers_nothing(
+    projects: ProjectClient, second: str
+) -> None:
+    world, project = projects.world, await projects.create()
+    async with world.engine.connect() as connection:
+        lock = "select from organizations where id = :id for no key update"
+        await connection.execute(text(lock), {"id": UUID(second)})
+        waiting = asyncio.ensure_future(projects.transfer(project.id, second))
+        await eventually(lambda: waiting_for_locks(world))
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await connection.rollback()
+    found = await projects.get(project.id)
+    told = (await event_types(world, second)).count("project.transferred")
+    assert (found.organization_id, told) in {(projects.organization_id, 0), (second, 1)}
+
+
+async def test_a_core_that_dies_in_the_middle_has_transferred_nothing(
+    projects: ProjectClient, second: str
+) -> None:
+    """Its connection ends while the transfer is on its way, as a killed process leaves it."""
+    world, project = projects.world, await projects.create()
+    async with world.engine.connect() as connection:
+        # The project has changed; what the audit log says of it waits.
+        await connection.execute(text("lock table audit_log in share mode"))
+        waiting = asyncio.ensure_future(projects.transfer(project.id, second))
+        await eventually(lambda: waiting_for_locks(world))
+        kill = (
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and wait_event_type = 'Lock'"
+        )
+        await connection.execute(text(kill))
+        assert isinstance((await asyncio.gather(waiting, return_exceptions=True))[0], Exception)
+        await connection.rollback()
+    assert await projects.get(project.id) == project
+    assert "project.transferred" not in await event_types(world, projects.organization_id)
+    assert "project.transferred" not in await event_types(world, second)
+    assert (await projects.transfer(project.id, second)).organization_id == second
+
+
+async def test_who_has_left_where_it_went_does_not_get_the_answer_again(
+    projects: ProjectClient, second: str, refused: Refused
+) -> None:
+    world, project = projects.world, await projects.create()
+    request = pb.TransferProjectRequest(project_id=project.id, target_organization_id=second)
+    metadata = (*projects.metadata, ("idempotency-key", str(new_id())))
+    await world.projects.TransferProject(request, metadata=metadata)
+    async with world.engine.begin() as connection:
+        values = {"caller": UUID(projects.owner.id), "locked": UUID(second)}
+        await connection.execute(text(REMOVED), values)
+    attempt = world.projects.TransferProject(request, metadata=metadata)
+    await refused(attempt, NOT_FOUND, "PROJECT_NOT_FOUND")
+
+
+async def test_what_comes_in_at_once_from_every_side_fills_an_organization_and_no_more(
+    projects: ProjectClient, second: str
+) -> None:
+    there = ProjectClient(projects.world, second, projects.owner, projects.metadata)
+    deleted, moving = [await there.create() for _ in range(4)], []
+    for project in deleted:
+        await there.delete(project.id)
+    moving = [await projects.create() for _ in range(4)]
+    await projects.fill(second, MAX_PROJECTS["free"] - 3)
+    came, reasons = await race(
+        *(there.restore(project.id) for project in deleted),
+        *(projects.transfer(project.id, second) for project in moving),
+        *(there.create() for _ in range(4)),
+    )
+    assert (len(came), set(reasons)) == (3, {"PROJECT_LIMIT_REACHED"})
+    assert len((await there.list(limit=100)).projects) == MAX_PROJECTS["free"]
