@@ -29,7 +29,7 @@ from bench.callers import caller, hold, in_random_order
 from bench.processes import process
 from cli.run import wheels
 from cli.run.valkey import INSTEAD
-from tests.support.ports import free_ports
+from portico_kit.testing.ports import free_ports
 
 METHOD = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"
 REQUESTS = 40_000

@@ -125,7 +125,7 @@ class Site:
 
     database: psycopg.AsyncConnection
     secrets: Secrets
-    waker: CeleryTaskNotifier
+    notifier: CeleryTaskNotifier
     receivers: Receivers
     worker: psutil.Process
 
@@ -155,7 +155,7 @@ class Site:
                 " values (%s, %s, 'key.created', '{\"name\": \"bench\"}')",
                 [(event_id, organization_id) for event_id in ids],
             )
-        self.waker.wake(EVENT_TASK)
+        self.notifier.notify(EVENT_TASK)
         return [str(event_id) for event_id in ids]
 
     async def pending(self) -> int:
@@ -248,14 +248,14 @@ async def _site(folder: Path, watchdog: Watchdog) -> AsyncIterator[Site]:
                 "PORTICO_REDIS_URL": valkey_url,
                 "PORTICO_SECRET_KEY": base64.b64encode(key).decode(),
             }
-            waker = CeleryTaskNotifier(valkey_url)
+            notifier = CeleryTaskNotifier(valkey_url)
             async with (
                 _worker(folder, watchdog, variables) as worker,
                 await psycopg.AsyncConnection.connect(database_url, autocommit=True) as database,
             ):
                 await _alive(valkey_url)
-                yield Site(database, Secrets(key), waker, receivers, worker)
-            await asyncio.to_thread(waker.close)
+                yield Site(database, Secrets(key), notifier, receivers, worker)
+            await asyncio.to_thread(notifier.close)
 
 
 @asynccontextmanager

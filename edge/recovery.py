@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import structlog
 
+from portico_kit.rpc.server import Registrar
+
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
 
@@ -21,7 +23,7 @@ log = structlog.get_logger("edge")
 class RecoveringServer:
     """Registers servicers with a server, and wraps their unary methods."""
 
-    def __init__(self, server: grpc.aio.Server) -> None:
+    def __init__(self, server: Registrar) -> None:
         self._server = server
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-import grpc
 import structlog
 import uvloop
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from edge.recovery import RecoveringServer
-from edge.settings import Engine
 from portico_kit.gc import freeze_startup_objects
+from portico_kit.rpc.server import Server
+from portico_kit.settings import Engine
 from portico_kit.signals import stop_signal
-from portico_kit.start import claim_socket
-
-GRACE_SECONDS = 5.0
 
 log = structlog.get_logger("edge")
 
@@ -62,47 +57,14 @@ async def serving(
         register: adds the servicers.
         ready: when it is set, the health service reports SERVING; at once if there is none.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    claim_socket(path)
-    server = _new_server(engine)
-    recovering = RecoveringServer(server)
-    register(recovering)
-    checks = health.aio.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(checks, recovering)
-    await _set_health(checks, name, health_pb2.HealthCheckResponse.NOT_SERVING)
-    server.add_insecure_port(f"unix:{path}")
-    await server.start()
-    # Callers on this socket are trusted, so only our own user may open it.
-    os.chmod(path, 0o600)
-    reporting = asyncio.create_task(_report_health(checks, name, ready))
+    server = Server(
+        engine,
+        [name],
+        lambda registrar, _: register(RecoveringServer(registrar)),
+        ready=ready,
+    )
+    await server.listen_unix(path)
     try:
         yield
     finally:
-        reporting.cancel()
-        await checks.enter_graceful_shutdown()
-        await server.stop(GRACE_SECONDS)
-
-
-async def _report_health(
-    checks: health.aio.HealthServicer, name: str, ready: asyncio.Event | None
-) -> None:
-    """Reports that the process and its service are serving, as soon as they are."""
-    if ready is not None:
-        await ready.wait()
-    await _set_health(checks, name, health_pb2.HealthCheckResponse.SERVING)
-
-
-async def _set_health(checks: health.aio.HealthServicer, name: str, status: int) -> None:
-    for one in ("", name):
-        await checks.set(one, status)
-
-
-def _new_server(engine: Engine) -> grpc.aio.Server:
-    if engine == "grpcio":
-        return grpc.aio.server()
-    # Imported here, for not every platform has a wheel.
-    import pygrpc_native.aio
-
-    # One thread for HTTP/2 carries far more than one Python thread can answer.
-    server: grpc.aio.Server = pygrpc_native.aio.Server(io_threads=1)
-    return server
+        await server.stop()

@@ -3,46 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from portico_kit.settings import CountsUrl, ValkeyUrl
-
-Engine = Literal["pygrpc-native", "grpcio"]
-LogLevel = Literal["debug", "info", "warning", "error"]
+from portico_kit.settings import CountsUrl, ServerSettings
 
 
-class EdgeSettings(BaseSettings):
+class EdgeSettings(ServerSettings):
     """Settings of every edge service."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="PORTICO_", env_ignore_empty=True, hide_input_in_errors=True
-    )
-
-    state_dir: Path = Path(".portico")
-    # The folder of the unix sockets; only our own processes may enter it.
-    runtime_dir: Path = Field(default_factory=lambda given: given["state_dir"] / "run")
-    # Valkey or Redis: redis://host:port/db or unix:///path.
-    redis_url: ValkeyUrl
-    grpc_engine: Engine = "pygrpc-native"
-    log_level: LogLevel = "info"
 
     @property
     def core_socket(self) -> Path:
         """Where the core listens."""
-        return self.runtime_dir / "core.sock"
+        return self.socket("core")
 
     @property
     def authorize_socket(self) -> Path:
         """Where the authorization service listens."""
-        return self.runtime_dir / "authorize.sock"
+        return self.socket("authorize")
 
     @property
     def ratelimit_socket(self) -> Path:
         """Where the rate limit service listens."""
-        return self.runtime_dir / "ratelimit.sock"
+        return self.socket("ratelimit")
 
 
 class AuthorizeSettings(EdgeSettings):

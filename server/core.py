@@ -124,7 +124,7 @@ def _interceptor_parts(
 def _parts(settings: Settings, clock: Clock, provided: Provided) -> CoreParts:
     secrets = settings.secrets
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1, socket_timeout=2)
-    ratelimit = aio.insecure_channel(f"unix:{settings.sockets}/ratelimit.sock")
+    ratelimit = aio.insecure_channel(f"unix:{settings.socket('ratelimit')}")
     return CoreParts(
         settings=settings,
         clock=clock,
@@ -132,7 +132,7 @@ def _parts(settings: Settings, clock: Clock, provided: Provided) -> CoreParts:
         engine=create_engine(settings.database_url, pool_size=settings.database_pool_size),
         reads=Reads(settings.database_url),
         redis=redis,
-        authorize=aio.insecure_channel(f"unix:{settings.sockets}/authorize.sock"),
+        authorize=aio.insecure_channel(f"unix:{settings.socket('authorize')}"),
         ratelimit=ratelimit,
         cursors=Cursors(secrets),
         limiter=Limiter(ratelimit, secrets),

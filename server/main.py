@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from portico_kit.gc import freeze_startup_objects
 from portico_kit.logs import configure
-from portico_kit.rpc.server import Server
+from portico_kit.rpc.server import pipeline_server
 from portico_kit.settings import read
 from portico_kit.signals import stop_signal
 from portico_kit.start import StartError, one_line, require_free
@@ -42,12 +42,12 @@ def main() -> None:
 async def serve(settings: Settings) -> None:
     """Starts, waits for a signal, stops: calls under way get a few seconds to finish."""
     core = build(settings)
-    server = Server(settings.grpc_engine, core.pipeline, core.services)
+    server = pipeline_server(settings.grpc_engine, core.pipeline, core.services)
     stop = stop_signal()
     try:
         await core.prepare()
-        settings.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
-        await server.listen_unix(settings.sockets / "core.sock")
+        settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await server.listen_unix(settings.socket("core"))
         port = await server.listen_tcp(settings.grpc_host, settings.grpc_port)
         if settings.metrics_port is not None:
             require_free("127.0.0.1", settings.metrics_port, "PORTICO_METRICS_PORT")

@@ -8,32 +8,21 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from portico_kit.secrets import Secrets
-from portico_kit.settings import DatabaseUrl, SmtpUrl, ValkeyUrl
+from portico_kit.settings import DatabaseUrl, ProcessSettings, ServerSettings, SmtpUrl
 
 
-class SharedSettings(BaseSettings):
-    """What the core and the workers are both told. Each field is read from PORTICO_<FIELD>."""
-
-    # What was set may be a secret: an error message does not repeat it.
-    model_config = SettingsConfigDict(
-        env_prefix="PORTICO_", env_ignore_empty=True, hide_input_in_errors=True
-    )
+class SharedSettings(ProcessSettings):
+    """What the core and the workers are both told beside what every process is."""
 
     environment: Literal["development", "production"] = "development"
-    state_dir: Path = Path(".portico")
-    # The folder of the unix sockets; `state_dir`/run if not set.
-    runtime_dir: Path | None = None
     database_url: DatabaseUrl
-    redis_url: ValkeyUrl
     # 32 random bytes as base64; everything secret is derived from it.
     secret_key: SecretStr
     public_url: str = "http://127.0.0.1:8080"
     # Development only: webhooks may point to this machine.
     webhook_allow_loopback: bool = False
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("webhook_allow_loopback")
     @classmethod
@@ -54,7 +43,7 @@ class SharedSettings(BaseSettings):
         return Secrets.from_base64(self.secret_key.get_secret_value())
 
 
-class Settings(SharedSettings):
+class Settings(SharedSettings, ServerSettings):
     """What the core is told beside that."""
 
     # What our own services present to call internal methods.
@@ -62,17 +51,11 @@ class Settings(SharedSettings):
     grpc_port: int = Field(default=9090, ge=0, le=65535)
     # The address that internal callers reach the core at; loopback unless said otherwise.
     grpc_host: str = "127.0.0.1"
-    grpc_engine: Literal["pygrpc-native", "grpcio"] = "pygrpc-native"
     issuer: str = "portico"
     bcrypt_rounds: int = Field(default=12, ge=4, le=20)
     database_pool_size: int = Field(default=20, ge=1, le=100)
     # Where Prometheus reads the core's metrics; none if not set.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
-
-    @property
-    def sockets(self) -> Path:
-        """The folder of the unix sockets."""
-        return self.runtime_dir or self.state_dir / "run"
 
     @property
     def key_environment(self) -> str:

@@ -44,9 +44,9 @@ from cli.run.state import load_secrets, prepare_folders
 from cli.run.supervisor import Supervisor
 from cli.run.valkey import Valkey
 from cli.run.watchdog import Watchdog
+from portico_kit.testing.ports import free_ports
 from server.migrations import upgrade
 from tests.support.addresses import new_address
-from tests.support.ports import free_ports
 
 TEMPLATE = "migrated"
 # Fast, and open to what tests do: cheap passwords, receivers on loopback, and clients

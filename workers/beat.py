@@ -36,7 +36,7 @@ class PatientScheduler(PersistentScheduler):  # type: ignore[misc]  # Celery has
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except Exception as error:
-            log.warning("wake_failed", task=entry.task, error=str(error)[:200])
+            log.warning("notify_failed", task=entry.task, error=str(error)[:200])
 
     def _ensure_connected(self) -> Any:
         return connect_patiently(self.connection, self.every_second)

@@ -12,17 +12,17 @@ from pathlib import Path
 import aiohttp
 import jwt
 
+import portico_contract
 from bench.measure import Service
 from bench.processes import listening, process
 from cli.run.state import load_secrets
-from edge.gateway import contract
 from edge.gateway.main import find_envoy
-from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings
+from edge.gateway.settings import EnvironmentSettings
 from edge.gateway.transcoding import transcoder_filter
 from edge.gateway.typed import Json, extension, typed
 from portico_kit.secrets import Secrets
+from portico_kit.testing.ports import free_ports
 from tests.stack import Stack
-from tests.support.ports import free_ports
 
 PEPPER = "api-key"
 # As the multiplier of the organizations' limits: the decision is made and is always yes.
@@ -76,7 +76,7 @@ def bare_config(port: int, core: Path) -> Json:
     """The configuration of an Envoy that transcodes accounts, and does nothing beside that."""
     users = [
         method
-        for method in contract.load(CONTRACT_FILE).routed
+        for method in portico_contract.load(portico_contract.CONTRACT_FILE).routed
         if method.service == "portico.users.v1.UserService"
     ]
     connection = extension(

@@ -24,6 +24,8 @@ MAX_SOCKET_PATH = 100
 LONGEST_SOCKET = "run/envoy-admin.sock"
 LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - what we do not connect to
+# The contract is not read here: what reads it would stay in memory; see portico_contract.reading.
+MAX_CALL_SECONDS = 300.0
 ENVIRONMENTS = ("development", "production")
 LOG_LEVELS = ("info", "debug", "warning", "error")
 
@@ -60,8 +62,12 @@ class Settings:
 
     @property
     def stop_seconds(self) -> float:
-        """How long the gateway may take to stop; see edge/gateway/launcher.py."""
-        return self.stop_delay + self.request_timeout
+        """How long the gateway may take to stop; see edge/gateway/launcher.py.
+
+        No less than the longest time that a method can name. A gateway whose contract names
+        less, or that hangs, ends earlier by itself.
+        """
+        return self.stop_delay + max(self.request_timeout, MAX_CALL_SECONDS)
 
     @property
     def mailbox(self) -> bool:

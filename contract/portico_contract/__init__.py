@@ -1,1 +1,46 @@
-"""What the methods of a contract say of themselves."""
+"""The contract, read once: what its methods, fields and services say of themselves.
+
+The one reader of descriptor sets, for whoever serves the contract, stands in front
+of it or describes it.
+"""
+
+from portico_contract.installed import (
+    CONTRACT_FILE,
+    event_permissions,
+    event_types,
+    installed,
+    methods,
+    organization_permissions,
+    services,
+)
+from portico_contract.model import (
+    AccessRule,
+    Binding,
+    Contract,
+    ContractError,
+    Idempotency,
+    Method,
+)
+from portico_contract.reading import load, read
+from portico_contract.shown import REDACTED, as_json, redacted
+
+__all__ = [
+    "CONTRACT_FILE",
+    "REDACTED",
+    "AccessRule",
+    "Binding",
+    "Contract",
+    "ContractError",
+    "Idempotency",
+    "Method",
+    "as_json",
+    "event_permissions",
+    "event_types",
+    "installed",
+    "load",
+    "methods",
+    "organization_permissions",
+    "read",
+    "redacted",
+    "services",
+]

@@ -13,13 +13,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from portico.type.v1 import options_pb2
 
-from edge.gateway.contract import AccessRule, Binding, ContractError, Method
 from edge.gateway.headers import header_matches, skip_when
 from edge.gateway.openapi.rules import is_required
 from edge.gateway.paths import variables
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import MAX_REQUEST_BYTES
 from edge.gateway.typed import Json, typed
+from portico_contract import AccessRule, Binding, ContractError, Method
 
 BODY = "body"
 UPDATE_MASK = "google.protobuf.FieldMask"
@@ -129,17 +129,17 @@ def _method(method: Method, binding: Binding, messages: dict[str, Descriptor]) -
     if method.access is not AccessRule.PUBLIC:
         known["guarded"] = "true"
     if not binding.has_body:
-        named = [f for f in method.request.fields if f.name not in in_path]
+        named = [f for f in method.input.fields if f.name not in in_path]
         query = {f.json_name: _table({"list": "true"} if f.is_repeated else {}) for f in named}
         return _table({**known, "query": _names(query)})
     if binding.verb in {"GET", "DELETE"}:
         raise ContractError(f"{method.full_name} is a {binding.verb} with a body")
-    fields = body_fields(method.request, in_path)
+    fields = body_fields(method.input, in_path)
     collect(fields, messages)
     flags = {
         "needs_body": needs_body(method, binding),
         "replaces": replaces(binding),
-        "masked": any(is_mask(f) for f in method.request.fields),
+        "masked": any(is_mask(f) for f in method.input.fields),
     }
     known |= {name: "true" for name, is_set in flags.items() if is_set}
     return _table({**known, "body": _names({f.json_name: _field(f) for f in fields})})
@@ -147,7 +147,7 @@ def _method(method: Method, binding: Binding, messages: dict[str, Descriptor]) -
 
 def needs_body(method: Method, binding: Binding) -> bool:
     """Whether a request without a body says too little."""
-    fields = body_fields(method.request, variables(binding.template))
+    fields = body_fields(method.input, variables(binding.template))
     return binding.verb in {"PUT", "PATCH"} or any(is_required(field) for field in fields)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edge.gateway.clusters import clusters
-from edge.gateway.contract import Contract
 from edge.gateway.listeners import listeners
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension
+from portico_contract import Contract
 
 _MAX_HEAP_BYTES = 512 * 1024 * 1024
 _MAX_CONNECTIONS = 10_000
@@ -27,7 +27,7 @@ def render(contract: Contract, settings: GatewaySettings) -> Json:
         "admin": {"address": admin},
         "static_resources": {
             "listeners": listeners(methods, settings),
-            "clusters": clusters(settings),
+            "clusters": clusters(methods, settings),
         },
         "overload_manager": overload_manager(),
         "layered_runtime": {

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, typed
+from portico_contract import Method
 
 _CONNECT_TIMEOUT = "0.5s"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def clusters(settings: GatewaySettings) -> list[Json]:
+STREAMS = "streams"
+MAX_STREAMS = 1024
+
+
+def clusters(methods: Sequence[Method], settings: GatewaySettings) -> list[Json]:
     """Every upstream; all of them are unix sockets in the runtime folder."""
+    streams = any(method.streaming for method in methods)
     return [
         {**_grpc("core", settings), **_core_protection()},
         _grpc("authorize", settings),
         _grpc("ratelimit", settings),
         _cluster("jwks", settings),
+        *([_streams(settings)] if streams else []),
     ]
+
+
+def _streams(settings: GatewaySettings) -> Json:
+    """The core once more, for answers that are streams: they have an allowance of their own."""
+    most = {"max_connections": 64, "max_pending_requests": 512, "max_requests": MAX_STREAMS}
+    return {**_grpc("core", settings), "name": STREAMS, "circuit_breakers": {"thresholds": [most]}}
 
 
 def _cluster(name: str, settings: GatewaySettings) -> Json:

@@ -9,11 +9,11 @@ a policy of its own a route gets all three: the default is closed.
 from __future__ import annotations
 
 from edge.gateway import kinds
-from edge.gateway.contract import AccessRule, Method
 from edge.gateway.headers import ADDRESS_HEADER, header_matches, skip_when
 from edge.gateway.kinds import ClientToken
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, typed
+from portico_contract import AccessRule, Method
 
 JWT_AUTHN = "envoy.filters.http.jwt_authn"
 RBAC = "envoy.filters.http.rbac"

@@ -30,11 +30,13 @@ QUIET_LOGGERS = ("misc", "jwt")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 STOPPING = "portico.stopping"
 ACTIVE = "http.public.downstream_rq_active"
+STREAMS = "cluster.streams.upstream_rq_active"
 POLL_SECONDS = 0.05
 # So long nothing may be in flight before it is believed that nothing will be: whoever sends
 # request after request on one connection has heard by then that it closes.
 QUIET_SECONDS = 0.3
 ADMIN_SECONDS = 2.0
+END_SECONDS = 5.0  # that Envoy has to end once it is asked to
 PR_SET_PDEATHSIG = 1
 
 
@@ -58,6 +60,10 @@ class Envoy:
         code = self._process.poll()
         return 128 - code if code is not None and code < 0 else code
 
+    def kill(self) -> None:
+        """Ends it if it does not end when it is asked to."""
+        self._process.kill()
+
     def terminate(self) -> None:
         """Ends it, and what is in flight with it."""
         self._process.terminate()
@@ -77,12 +83,13 @@ class Envoy:
         return "LIVE" in self.ask("GET", "/ready")
 
     def is_busy(self) -> bool:
-        """Whether a request is in flight."""
-        for line in self.ask("GET", f"/stats?filter=^{ACTIVE}$").splitlines():
+        """Whether a request is in flight; a stream is none, for it would never end by itself."""
+        counts = {ACTIVE: 0, STREAMS: 0}
+        for line in self.ask("GET", "/stats?filter=_rq_active$").splitlines():
             name, _, count = line.partition(": ")
-            if name == ACTIVE:
-                return count.strip() != "0"
-        return False
+            if name in counts:
+                counts[name] = int(count)
+        return counts[ACTIVE] > counts[STREAMS]
 
 
 def main(arguments: list[str]) -> int:
@@ -122,7 +129,10 @@ def stop(envoy: Envoy, delay: float, patience: float) -> int:
         hurry = asked_to_stop(POLL_SECONDS)
         now = time.monotonic()
     envoy.terminate()
+    deadline = time.monotonic() + END_SECONDS
     while (code := envoy.ended()) is None:
+        if time.monotonic() > deadline:
+            envoy.kill()
         asked_to_stop(POLL_SECONDS)
     return code
 

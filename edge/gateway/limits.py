@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edge.gateway.contract import Method
 from edge.gateway.headers import CLIENT_ADDRESS, header_matches, skip_when
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, set_header, typed
-from portico_kit.edge_state.limit_categories import BY_ADDRESS, BY_CORE, LimitCategory
+from portico_contract import Method
+from portico_contract.limit_categories import BY_ADDRESS, BY_CORE, LimitCategory
 
 # The limiter's filter, once for what fails open and once for what fails closed.
 OPEN = "ratelimit.open"

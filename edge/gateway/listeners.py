@@ -9,7 +9,6 @@ from typing import Any
 from edge.gateway import kinds
 from edge.gateway.access_log import access_log
 from edge.gateway.bodies import body_filter
-from edge.gateway.contract import Method
 from edge.gateway.credentials import JWKS_PATH, credential_filters
 from edge.gateway.headers import (
     MAX_HEADERS,
@@ -28,6 +27,7 @@ from edge.gateway.routes import LUA, route_config
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import MAX_REQUEST_BYTES, transcoder_filter
 from edge.gateway.typed import Json, extension, seconds, typed
+from portico_contract import Method
 
 _FILTERS = "extensions.filters.http."
 # A token in the form in which we issue it: "Bearer", and a header that is a JSON object.

@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from edge.gateway import contract, launcher
+from edge.gateway import launcher
 from edge.gateway.bootstrap import render
-from edge.gateway.settings import CONTRACT_FILE, EnvironmentSettings, GatewaySettings
+from edge.gateway.settings import EnvironmentSettings, GatewaySettings
+from portico_contract import CONTRACT_FILE, Contract, ContractError, load
 from portico_kit.settings import read
 from portico_kit.start import StartError, claim_socket, one_line, require_free
 
-# A call that was accepted last may take all of its time.
+# What the answer of the call that was accepted last may need beyond its time.
 DRAIN_MARGIN_SECONDS = 2.0
 
 
@@ -24,21 +25,36 @@ def main() -> NoReturn:
     with one_line("gateway"):
         require_free(str(settings.rest_host), settings.rest_port, "PORTICO_REST_PORT")
         claim_socket(settings.admin_socket)
-        command = launch(settings, find_envoy(), write_config(settings))
+        contract = read_contract(settings)
+        config = write_config(settings, contract)
+        command = launch(settings, find_envoy(), config, patience(contract, settings))
     os.execv(command[0], command)  # noqa: S606 (no shell is what we want)
 
 
-def launch(settings: GatewaySettings, envoy: Path, config: Path) -> list[str]:
-    """The command of Envoy's parent: a bare interpreter, since it stays in memory."""
+def launch(settings: GatewaySettings, envoy: Path, config: Path, patience: float) -> list[str]:
+    """The command of Envoy's parent: a bare interpreter, since it stays in memory.
+
+    Args:
+        patience: how long a stop waits for the calls under way, in seconds.
+    """
     return [
         *(sys.executable, "-I", "-S", launcher.__file__, str(settings.admin_socket)),
-        *(str(settings.stop_delay), str(settings.request_timeout + DRAIN_MARGIN_SECONDS)),
+        *(str(settings.stop_delay), str(patience)),
         *(str(envoy), *envoy_arguments(settings, config), *launcher.QUIET_AT_START),
     ]
 
 
-def write_config(settings: GatewaySettings) -> Path:
-    """Renders the configuration into the runtime folder.
+def patience(contract: Contract, settings: GatewaySettings) -> float:
+    """How long a stop waits for the calls under way, in seconds.
+
+    The call that was accepted last may take all of its time. Streams are not waited for.
+    """
+    named = [m.timeout for m in contract.routed if m.timeout is not None and not m.streaming]
+    return max(settings.request_timeout, *named, 0) + DRAIN_MARGIN_SECONDS
+
+
+def read_contract(settings: GatewaySettings) -> Contract:
+    """The contract that is routed.
 
     Raises:
         StartError: if a file that is needed is missing or the contract is not complete.
@@ -47,11 +63,23 @@ def write_config(settings: GatewaySettings) -> Path:
         if not file.is_file():
             raise StartError(f"{file} is missing; run `portico generate`")
     try:
-        config = render(contract.load(CONTRACT_FILE), settings)
+        return load(CONTRACT_FILE)
+    except (ContractError, OSError) as error:
+        raise StartError(str(error)) from None
+
+
+def write_config(settings: GatewaySettings, contract: Contract) -> Path:
+    """Renders the configuration into the runtime folder.
+
+    Raises:
+        StartError: if the contract is not complete or the folder cannot be written.
+    """
+    try:
+        config = render(contract, settings)
         settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = settings.runtime_dir / "envoy.json"
         path.write_text(json.dumps(config, indent=1))
-    except (contract.ContractError, OSError) as error:
+    except (ContractError, OSError) as error:
         raise StartError(str(error)) from None
     return path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from edge.gateway.contract import Binding, Method
+from portico_contract import Binding, Method
 
 _VARIABLE = re.compile(r"\{([a-z_.]+)\}")
 _LUA_MAGIC = re.compile(r"([\^$()%.\[\]*+\-?])")
@@ -46,10 +46,12 @@ def path_table(forms: Iterable[Binding]) -> list[dict[str, str]]:
 
 
 def verbs_by_template(forms: Iterable[Binding]) -> dict[str, set[str]]:
-    """The verbs that each path template is bound to; with GET comes HEAD (RFC 9110, 9.1)."""
+    """The verbs that each path template is bound to; with GET comes HEAD (RFC 9110, 9.1),
+    but for a stream, whose headers nobody could have without opening it.
+    """
     verbs: dict[str, set[str]] = {}
     for form in forms:
-        bound = {"GET", "HEAD"} if form.verb == "GET" else {form.verb}
+        bound = {form.verb, "HEAD"} if form.answers_head else {form.verb}
         verbs.setdefault(form.template, set()).update(bound)
     return verbs
 

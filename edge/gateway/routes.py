@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from edge.gateway.contract import Binding, Method
+from edge.gateway.clusters import STREAMS
 from edge.gateway.credentials import credential_policy, unguarded
 from edge.gateway.headers import cors_policy
 from edge.gateway.launcher import STOPPING
@@ -18,13 +18,15 @@ from edge.gateway.paths import allow, bindings, path_table, shadowed_verbs, verb
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import untranscoded
 from edge.gateway.typed import Json, default_header, seconds, set_header
-from portico_kit.edge_state.limit_categories import LimitCategory
+from portico_contract import Binding, Method
+from portico_contract.limit_categories import LimitCategory
 
 READY_PATH = "/api/v1/health/ready"
 OPENAPI_PATH = "/api/v1/openapi.json"
 LUA = "envoy.filters.http.lua"
+STREAM_MARGIN_SECONDS = 5.0
 
-_OPENAPI = Binding(verb="GET", template=OPENAPI_PATH, has_body=False, response_field="")
+_OPENAPI = Binding("GET", OPENAPI_PATH, has_body=False, response_field="", answers_head=True)
 _OPENAPI_MAX_BYTES = 4 * 1024 * 1024
 
 
@@ -76,37 +78,53 @@ def rpc_route(method: Method, settings: GatewaySettings) -> Json:
         "cluster": "core",
         # The core must not meet what a client calls the host: it refuses an empty one.
         "host_rewrite_literal": "core",
-        "max_stream_duration": _duration(settings),
+        "max_stream_duration": _duration(_longest(method, settings)),
     }
+    if method.streaming:
+        # A cluster of its own: open streams take nothing from the calls' allowance, and a stop
+        # can tell them apart. A stream may be silent.
+        action.update({"cluster": STREAMS, "idle_timeout": "0s"})
+    elif method.timeout is not None:
+        # The usual idle time would cut a longer call.
+        action["idle_timeout"] = seconds(method.timeout + STREAM_MARGIN_SECONDS)
     if method.category is LimitCategory.READ:
         action["retry_policy"] = {
             "retry_on": "connect-failure,reset-before-request,unavailable",
             "num_retries": 1,
         }
+    deadline = default_header("grpc-timeout", _milliseconds(_longest(method, settings)))
     return {
         "name": method.full_name,
         # By path alone: a match on gRPC would hide the route from gRPC-Web.
         "match": {"path": method.path},
         "route": action,
         # REST callers name no deadline; the core must not work for one who has gone.
-        "request_headers_to_add": [default_header("grpc-timeout", _milliseconds(settings))],
+        "request_headers_to_add": [deadline],
         "metadata": {"filter_metadata": {LUA: envelope(method)}},
         "typed_per_filter_config": {**credential_policy(method), **limit_policy(method)},
     }
 
 
-def _duration(settings: GatewaySettings) -> Json:
+def _longest(method: Method, settings: GatewaySettings) -> float:
+    """How long a call may take, in seconds; see the option `timeout` of the contract.
+
+    A stream is ended by the core, which can say so; the gateway ends what it leaves open.
+    """
+    longest = method.timeout or settings.request_timeout
+    return longest + STREAM_MARGIN_SECONDS if method.streaming else longest
+
+
+def _duration(longest: float) -> Json:
     """How long a call may take, from its first byte on, whatever it waits for.
 
     Envoy ignores a route's `timeout` beside this, and takes the second value for
     requests that name a deadline alone: a caller may ask for less time, not for more.
     """
-    longest = seconds(settings.request_timeout)
-    return {"max_stream_duration": longest, "grpc_timeout_header_max": longest}
+    return {"max_stream_duration": seconds(longest), "grpc_timeout_header_max": seconds(longest)}
 
 
-def _milliseconds(settings: GatewaySettings) -> str:
-    return f"{round(settings.request_timeout * 1000)}m"
+def _milliseconds(longest: float) -> str:
+    return f"{round(longest * 1000)}m"
 
 
 def envelope(method: Method) -> Json:
@@ -122,7 +140,7 @@ def envelope(method: Method) -> Json:
 
 
 def _json_name(method: Method, field: str) -> str:
-    return str(method.response.fields_by_name[field].json_name)
+    return str(method.output.fields_by_name[field].json_name)
 
 
 def _literal_paths(methods: Sequence[Method], settings: GatewaySettings) -> list[Json]:

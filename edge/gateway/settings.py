@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
+
+from portico_kit.settings import PlatformSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CONTRACT_FILE = ROOT / "generated" / "descriptor.binpb"
 
 SCRIPTS = ("request.lua", "envelope.lua", "body.lua", "strict_json.lua", "contract.lua")
 LONGEST_SOCKET = "envoy-admin.sock"
@@ -104,16 +105,8 @@ class GatewaySettings(BaseModel):
         return origins
 
 
-class _StateSettings(BaseSettings):
-    """Where Portico keeps its state; read first, for other settings follow from it."""
-
-    state_dir: Path = Path(".portico")
-
-
-class EnvironmentSettings(GatewaySettings, _StateSettings):
+class EnvironmentSettings(GatewaySettings, PlatformSettings):
     """The settings of a gateway started by hand or by `portico run`: PORTICO_* variables."""
-
-    model_config = SettingsConfigDict(env_prefix="PORTICO_", env_ignore_empty=True, extra="ignore")
 
     runtime_dir: Path = Field(default_factory=lambda data: data["state_dir"] / "run")
     transcoder_file: Path = ROOT / "envoy" / "transcoder.binpb"

@@ -10,10 +10,10 @@ from google.protobuf import any_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, ServiceDescriptorProto
 from google.rpc import error_details_pb2, status_pb2
 
-from edge.gateway.contract import Method
 from edge.gateway.paths import shadowing_parameters
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, typed
+from portico_contract import Method
 
 MAX_REQUEST_BYTES = 1024 * 1024
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
@@ -64,8 +64,8 @@ def transcoder_descriptors(contract: FileDescriptorSet) -> FileDescriptorSet:
     """The contract in the form that Envoy's transcoder takes.
 
     It knows no response_body (envelope.lua opens that field instead), answers to
-    HEAD only where that is said, needs the messages of error details, and has no
-    use for comments.
+    HEAD only where that is said (not where a stream would be opened for it), needs
+    the messages of error details, and has no use for comments.
     """
     result = FileDescriptorSet()
     result.CopyFrom(contract)
@@ -87,7 +87,7 @@ def _adapt_bindings(service: ServiceDescriptorProto) -> None:
         if method.options.HasExtension(annotations_pb2.http):
             rule = method.options.Extensions[annotations_pb2.http]
             rule.ClearField("response_body")
-            if rule.get:
+            if rule.get and not method.server_streaming:
                 rule.additional_bindings.add().custom.MergeFrom(
                     CustomHttpPattern(kind="HEAD", path=rule.get)
                 )

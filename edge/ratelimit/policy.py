@@ -17,7 +17,7 @@ from edge.ratelimit import rules
 from edge.ratelimit.rules import DEFAULT_LIMITS
 from edge.ratelimit.shadow_mode import NO_SHADOW_RULES, ShadowRules
 from edge.ratelimit.windows import Period, Window, Windows
-from portico_kit.edge_state.limit_categories import BY_MAIL, BY_TIER, LIMITED, LimitCategory
+from portico_contract.limit_categories import BY_MAIL, BY_TIER, LIMITED, LimitCategory
 from portico_kit.edge_state.limits import LARGEST_LIMIT, PERIODS, POOL, LimitsDocument
 
 DOMAIN = "portico"

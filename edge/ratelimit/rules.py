@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from edge.ratelimit.shadow_mode import NO_SHADOW_RULES, ShadowRules
 from edge.ratelimit.windows import BURST_SECONDS, Period, Window, Windows
-from portico_kit.edge_state.limit_categories import (
+from portico_contract.limit_categories import (
     BY_ADDRESS,
     BY_MAIL,
     BY_TIER,

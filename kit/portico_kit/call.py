@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract.methods import Method, as_json, redacted
+from portico_contract import Method, as_json, redacted
 from portico_kit.credentials import ANONYMOUS, Grant, Person, Principal
 from portico_kit.errors import (
     BoundToProjectsError,
@@ -78,6 +79,10 @@ class Call:
     binding: frozenset[UUID] | None = None
     binding_respected: bool = False
     open_db: Callable[[], AsyncSession] = field(init=False, repr=False)
+    # Of a stream, in place of open_db.
+    open_session: Callable[[], AbstractAsyncContextManager[AsyncSession]] = field(
+        init=False, repr=False
+    )
     opened_db: AsyncSession | None = field(default=None, repr=False)
     reply_metadata: dict[str, str] = field(default_factory=dict)
     authorized: bool = False
@@ -91,7 +96,7 @@ class Call:
     found_version: int | None = field(default=None, repr=False)
     after_commit: list[AfterCommit] = field(default_factory=list)
     # The workers' tasks that shall run once this call is committed.
-    wakes: set[str] = field(default_factory=set)
+    tasks: set[str] = field(default_factory=set)
 
     @property
     def db(self) -> AsyncSession:
@@ -164,6 +169,26 @@ class Call:
         if self.account is None:
             raise UnauthenticatedError
         return self.account
+
+    def require_authorized(self) -> None:
+        """A service that forgot to look at the caller's rights must fail loudly.
+
+        Raises:
+            RuntimeError: if the service did not authorize the caller, or did not ask which
+                projects a bound credential is for.
+        """
+        if self.method.access == "permission" and not self.authorized:
+            raise RuntimeError(f"{self.method.path} answered without authorizing the caller")
+        if self.binding is not None and not self.binding_respected:
+            raise RuntimeError(f"{self.method.path} answered without a look at the binding")
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """A short transaction of a stream, which must hold no connection while it waits.
+
+        Inside, `db`, `record` and `emit` use it. At the end it is committed and what must
+        follow the commit follows; an error takes it back.
+        """
+        return self.open_session()
 
     @property
     def tenants(self) -> frozenset[UUID]:
@@ -326,7 +351,7 @@ class Call:
         """Puts an event into the outbox of this call's transaction."""
         event = self.records.event(organization_id=organization_id, type=event_type, data=data)
         self.db.add(event)
-        self.wakes.add(EVENT_TASK)
+        self.tasks.add(EVENT_TASK)
         return event
 
 

@@ -159,6 +159,13 @@ class PayloadTooLargeError(DomainError):
     reason = "PAYLOAD_TOO_LARGE"
 
 
+class StreamEndedError(DomainError):
+    """The stream has ended; open it again."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "STREAM_ENDED"
+
+
 class AnswerTooLargeError(DomainError):
     """The response would be larger than 4 MiB; request less at once."""
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
     from sqlalchemy.ext.asyncio import AsyncSession
 
+# The largest message, in either direction; gRPC's own default.
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+
 # Whether an organization agrees, besides the permission, to what a call did there.
 Consent = Callable[["AsyncSession", UUID], Awaitable[bool]]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, TypeVar
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ValidationError
-from pydantic_settings import BaseSettings
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from portico_kit.mail_server import smtp_url
 
@@ -71,6 +72,42 @@ DatabaseUrl = Annotated[str, AfterValidator(database_url)]
 ValkeyUrl = Annotated[str, AfterValidator(valkey_url)]
 CountsUrl = Annotated[str, AfterValidator(counts_url)]
 SmtpUrl = Annotated[str, AfterValidator(smtp_url)]
+
+
+Engine = Literal["pygrpc-native", "grpcio"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class PlatformSettings(BaseSettings):
+    """Where a platform lives. Each field is read from PORTICO_<FIELD>."""
+
+    # What was set may be a secret: an error message does not repeat it.
+    model_config = SettingsConfigDict(
+        env_prefix="PORTICO_", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    state_dir: Path = Path(".portico")
+    # The folder of the unix sockets; only our own processes may enter it.
+    runtime_dir: Path = Field(default_factory=lambda given: given["state_dir"] / "run")
+
+    def socket(self, part: str) -> Path:
+        """Where a part of the platform listens, by its name."""
+        return self.runtime_dir / f"{part}.sock"
+
+
+class ProcessSettings(PlatformSettings):
+    """What every Python process of a platform is told beside that."""
+
+    # Valkey or Redis: redis://host:port/db or unix:///path.
+    redis_url: ValkeyUrl
+    log_level: LogLevel = "info"
+
+
+class ServerSettings(ProcessSettings):
+    """What every process that serves gRPC is told beside that."""
+
+    # What speaks HTTP/2.
+    grpc_engine: Engine = "pygrpc-native"
 
 
 def _url(value: str, schemes: tuple[str, ...], form: str) -> str:

@@ -13,7 +13,7 @@ from envoy.extensions.common.ratelimit.v3 import ratelimit_pb2
 from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
 from grpc import aio
 
-from portico_kit.edge_state.limit_categories import LimitCategory
+from portico_contract.limit_categories import LimitCategory
 from portico_kit.errors import DomainError, UnavailableError
 from portico_kit.secrets import Secrets
 from portico_kit.status import StatusCode

@@ -11,9 +11,9 @@ from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
 from edge.settings import AuthorizeSettings
+from portico_kit.testing.fake_core import INTERNAL_TOKEN, FakeCore
 from tests.authorize.harness import Edge, running_edge
 from tests.stack import running_valkey
-from tests.support.fake_core import INTERNAL_TOKEN, FakeCore
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ from envoy.service.auth.v3.external_auth_pb2_grpc import AuthorizationStub
 
 from edge.authorize.main import authorize
 from edge.settings import AuthorizeSettings
-from tests.support.clocks import FakeClock
-from tests.support.fake_core import FakeCore, Key
-from tests.support.waiting import eventually
+from portico_kit.testing.clocks import FakeClock
+from portico_kit.testing.fake_core import FakeCore, Key
+from portico_kit.testing.waiting import eventually
 
 HOME = "192.0.2.1"
 

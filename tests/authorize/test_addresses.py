@@ -8,9 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
+from portico_kit.testing.fake_core import Key
+from portico_kit.testing.waiting import eventually
 from tests.authorize.harness import Edge
-from tests.support.fake_core import Key
-from tests.support.waiting import eventually
 
 OFFICE_NETWORKS = ["192.0.2.0/24", "2001:db8:7::/48"]
 

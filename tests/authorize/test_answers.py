@@ -9,10 +9,10 @@ from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 from pydantic import SecretStr
 
 from edge.settings import AuthorizeSettings
+from portico_kit.testing.fake_core import FakeCore, Key
+from portico_kit.testing.waiting import eventually
 from portico_kit.tokens import new_api_key
 from tests.authorize.harness import Edge, running_edge
-from tests.support.fake_core import FakeCore, Key
-from tests.support.waiting import eventually
 
 
 def mistyped(secret: str) -> str:

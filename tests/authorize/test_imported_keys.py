@@ -17,10 +17,10 @@ from portico_kit.edge_state.imported_keys import (
     IMPORTED_PREFIXES_CHANNEL,
     PREFIXES_COMPLETE,
 )
+from portico_kit.testing.fake_core import FakeCore, Key
+from portico_kit.testing.waiting import eventually
 from portico_kit.tokens import new_api_key
 from tests.authorize.harness import Edge, running_edge
-from tests.support.fake_core import FakeCore, Key
-from tests.support.waiting import eventually
 
 SHORT_PREFIX = "acme_l"
 

@@ -15,12 +15,12 @@ from cli.run.watchdog import Watchdog
 from edge.settings import AuthorizeSettings
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from portico_kit.ids import new_id
+from portico_kit.testing.clocks import NOON
+from portico_kit.testing.fake_core import FakeCore, Key
+from portico_kit.testing.waiting import eventually
 from portico_kit.tokens import new_api_key
 from tests.authorize.harness import Edge, running_edge
 from tests.stack import running_valkey
-from tests.support.clocks import NOON
-from tests.support.fake_core import FakeCore, Key
-from tests.support.waiting import eventually
 
 
 async def test_the_second_request_does_not_ask_the_core(edge: Edge) -> None:

@@ -16,11 +16,11 @@ from edge.authorize import main
 from edge.authorize.entry_cipher import EntryCipher
 from edge.settings import AuthorizeSettings
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator, entry_name
+from portico_kit.testing.clocks import NOON
+from portico_kit.testing.fake_core import INTERNAL_TOKEN, FakeCore, Key
+from portico_kit.testing.waiting import eventually
 from portico_kit.tokens import new_api_key
 from tests.authorize.harness import Edge, running_edge
-from tests.support.clocks import NOON
-from tests.support.fake_core import INTERNAL_TOKEN, FakeCore, Key
-from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)

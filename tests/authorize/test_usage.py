@@ -6,10 +6,10 @@ import pytest
 
 from edge.authorize import usage
 from edge.settings import AuthorizeSettings
+from portico_kit.testing.fake_core import FakeCore, Key
+from portico_kit.testing.waiting import eventually
 from portico_kit.tokens import new_api_key
 from tests.authorize.harness import running_edge
-from tests.support.fake_core import FakeCore, Key
-from tests.support.waiting import eventually
 
 
 @pytest.fixture(autouse=True)

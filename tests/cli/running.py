@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from portico_kit.testing.waiting import wait_until
 from tests.stack import environment_for
-from tests.support.waiting import wait_until
 
 READY_SECONDS = 60
 END_SECONDS = 40

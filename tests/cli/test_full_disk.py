@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from portico_kit.testing.waiting import wait_until
 from tests.cli.running import Run, running
-from tests.support.waiting import wait_until
 
 DISK_MEGABYTES = 220  # a new platform takes fifty
 CHUNK_BYTES = 65_536

@@ -11,9 +11,9 @@ import pytest
 from cli.mailbox.store import Mailbox
 from cli.run.probes import request
 from cli.run.settings import read_settings
+from portico_kit.testing.waiting import wait_until
 from tests.cli.conftest import Launch
 from tests.cli.running import Run
-from tests.support.waiting import wait_until
 
 
 @pytest.fixture

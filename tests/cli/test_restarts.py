@@ -21,9 +21,9 @@ from cli.run.process import Command
 from cli.run.restarts import PAUSES
 from cli.run.supervisor import Supervisor
 from cli.run.watchdog import Watchdog
+from portico_kit.testing.waiting import wait_until
 from tests.cli.running import Run, all_gone, running
 from tests.support.addresses import new_address
-from tests.support.waiting import wait_until
 
 GOOD_AGAIN_SECONDS = 20  # on a busy machine; on an idle one it is three at the most
 

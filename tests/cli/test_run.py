@@ -17,9 +17,9 @@ from cli.run.parts import CREDENTIALS, PARTS
 from cli.run.plan import make_plan, visible
 from cli.run.settings import read_settings
 from cli.run.state import load_secrets, owned_state
+from portico_kit.testing.waiting import wait_until
 from tests.cli.conftest import Launch
 from tests.cli.running import Run, all_gone, running
-from tests.support.waiting import wait_until
 
 OTHER_SECRET_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 

@@ -25,7 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
 from portico_kit.credentials import Authenticator
-from portico_kit.rpc.server import Server
+from portico_kit.rpc.server import pipeline_server
+from portico_kit.testing.clocks import OffsetClock
 from server.common.records import AuditEntry
 from server.core import build
 from server.features.webhooks.resolution import Resolver
@@ -35,13 +36,12 @@ from tests.core.world import (
     INTERNAL_TOKEN,
     KnownNames,
     Person,
-    RecordingWaker,
+    RecordingNotifier,
     Refusal,
     World,
     refusal,
 )
 from tests.stack import PostgresServer
-from tests.support.clocks import OffsetClock
 
 # One for both engines: they share the database, and with it the sealed signing key.
 SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())
@@ -97,21 +97,21 @@ async def running(
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, waker = OffsetClock(), RecordingWaker()
+        clock, notifier = OffsetClock(), RecordingNotifier()
         core = build(
             settings,
             clock=clock,
-            notifier=waker,
+            notifier=notifier,
             replaced={Resolver: KnownNames()},
             authenticators=authenticators,
         )
         parts.push_async_callback(core.close)
         await core.prepare()
-        server = Server(settings.grpc_engine, core.pipeline, core.services)
+        server = pipeline_server(settings.grpc_engine, core.pipeline, core.services)
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.parts.engine, settings.secrets, clock, waker)
+        yield World(channel, core.parts.engine, settings.secrets, clock, notifier)
 
 
 Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]

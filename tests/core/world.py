@@ -32,11 +32,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
+from portico_kit.testing.clocks import OffsetClock
 from server.features.emails.models import EMAIL_PURPOSE, Email
 from server.features.users.models import User, UserProfile
 from server.features.users.passwords import Passwords
 from server.features.webhooks.resolution import NameNotFoundError
-from tests.support.clocks import OffsetClock
 
 PASSWORD = "correct horse battery"
 INTERNAL_TOKEN = "an internal token for the tests only"
@@ -48,12 +48,12 @@ Stub = TypeVar("Stub")
 
 
 @dataclass
-class RecordingWaker:
+class RecordingNotifier:
     """Remembers which tasks the workers were asked for."""
 
     tasks: list[str] = field(default_factory=list)
 
-    def wake(self, task: str) -> None:
+    def notify(self, task: str) -> None:
         self.tasks.append(task)
 
 
@@ -92,7 +92,7 @@ class World:
     engine: AsyncEngine
     secrets: Secrets
     clock: OffsetClock
-    waker: RecordingWaker
+    notifier: RecordingNotifier
     password_hash: str = ""
 
     @property

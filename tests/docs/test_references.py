@@ -23,6 +23,8 @@ _FOLDER = re.compile(r"(?<![\w/.:@-])\w[\w.-]*(?:/[\w.-]+)*/(?![\w*{])")
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 _CODE = re.compile(r"`([^`\n]+)`")
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+# A file that a page has its reader write; tests/house/test_pages.py does so.
+_NEW = re.compile(r"^New `([^`]+)`:$", re.MULTILINE)
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?:\(\))?")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 # Python 3.12 and newer take f-strings apart.
@@ -99,7 +101,14 @@ def missing_paths(document: Path) -> list[str]:
     lost = [str(link) for link in links if not link.exists()]
     prose = _FENCE.sub("", _LINK.sub("", text))
     named = {*_FILE.findall(prose), *_named_folders(prose)}
+    named -= written_by_readers()
     return lost + sorted(name for name in named if name.rstrip("/") not in paths())
+
+
+@functools.cache
+def written_by_readers() -> frozenset[str]:
+    """The files that pages have their readers write."""
+    return frozenset(name for page in documents() for name in _NEW.findall(page.read_text()))
 
 
 def _named_folders(prose: str) -> set[str]:
@@ -110,9 +119,13 @@ def _named_folders(prose: str) -> set[str]:
 
 def missing_identifiers(document: Path) -> list[str]:
     """The identifiers in code marks that no source has."""
-    prose = _FENCE.sub("", document.read_text())
+    text = document.read_text()
+    prose = _FENCE.sub("", text)
+    # What a reader writes is there, too.
+    shown = "\n".join(_FENCE.findall(text)) if _NEW.search(text) else ""
     named = {code for code in _CODE.findall(prose) if _IDENTIFIER.fullmatch(code)}
     named -= {name for name in named if name.rstrip("/") in paths() or _FOREIGN.fullmatch(name)}
+    named -= set(_WORD.findall(shown))
     return sorted(name for name in named if not _is_known(name))
 
 

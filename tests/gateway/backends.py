@@ -32,7 +32,7 @@ from grpc import aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from portico.auth.v1.auth_service_pb2 import GetJsonWebKeySetResponse, JsonWebKey
 
-from portico_contract.methods import Method, methods, services
+from portico_contract import Method, methods, services
 from portico_kit.rpc.server import OPTIONS
 
 GOOD_KEY = "pk_test_good"
@@ -66,6 +66,7 @@ class Backends:
     _script: dict[str, Behaviour] = field(default_factory=dict)
     _servers: dict[str, aio.Server] = field(default_factory=dict)
     _silent: list[asyncio.Server] = field(default_factory=list)
+    _more: list[Any] = field(default_factory=list)
 
     def script(self, path: str, behaviour: Behaviour | Message) -> None:
         """Has the core answer a method so, until `reset`."""
@@ -78,6 +79,11 @@ class Backends:
             self._script[path] = same
         else:
             self._script[path] = behaviour
+
+    def script_service(self, service: Any, path: str, behaviour: Behaviour) -> None:
+        """Has the core serve one more service, before it starts, and answer a method so."""
+        self._more.append(service)
+        self.script(path, behaviour)
 
     def reset(self) -> None:
         """Forgets the scripts of a test and what was seen in it."""
@@ -123,7 +129,9 @@ class Backends:
         self._servers[name] = server
 
     def _add_core(self, server: aio.Server) -> None:
-        server.add_generic_rpc_handlers([self._handler(service) for service in services()])
+        server.add_generic_rpc_handlers(
+            [self._handler(service) for service in (*services(), *self._more)]
+        )
         healthy = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
         healthy._server_status[""] = health_pb2.HealthCheckResponse.SERVING

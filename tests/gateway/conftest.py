@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.gateway.contract import Contract, load
-from edge.gateway.settings import CONTRACT_FILE
+from portico_contract import CONTRACT_FILE, Contract, load
 from tests.gateway.backends import Backends
 from tests.gateway.gateway import START_SECONDS, Gateway, running, settings_for
 from tests.gateway.tokens import Signer

@@ -16,11 +16,12 @@ from google.protobuf.message import Message
 from multidict import CIMultiDict
 from yarl import URL
 
-from edge.gateway.main import envoy_arguments, find_envoy, write_config
+from edge.gateway.main import envoy_arguments, find_envoy, read_contract, write_config
 from edge.gateway.settings import ROOT, GatewaySettings
+from portico_contract import Contract
+from portico_kit.testing.ports import free_port
+from portico_kit.testing.waiting import eventually
 from tests.support.http import HttpResponse
-from tests.support.ports import free_port
-from tests.support.waiting import eventually
 
 STOP_SECONDS = 5.0
 START_SECONDS = 30.0  # on a busy machine; on an idle one it is one at the most
@@ -111,9 +112,16 @@ def settings_for(runtime_dir: Path, **changes: Any) -> GatewaySettings:
 
 
 @asynccontextmanager
-async def running(settings: GatewaySettings) -> AsyncIterator[Gateway]:
-    """Envoy with the configuration for the settings, stopped again at the end."""
-    arguments = envoy_arguments(settings, write_config(settings))
+async def running(
+    settings: GatewaySettings, contract: Contract | None = None
+) -> AsyncIterator[Gateway]:
+    """Envoy with the configuration for the settings, stopped again at the end.
+
+    Args:
+        contract: what it routes; the installed one if none is given.
+    """
+    config = write_config(settings, contract or read_contract(settings))
+    arguments = envoy_arguments(settings, config)
     with (settings.runtime_dir / "envoy.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             str(find_envoy()), *arguments, stdout=log, stderr=log

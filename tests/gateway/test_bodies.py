@@ -10,9 +10,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.keys.v1.api_key_pb2 import ApiKeyLimits
 
-from edge.gateway.contract import Method, load
 from edge.gateway.paths import variables
-from edge.gateway.settings import CONTRACT_FILE
+from portico_contract import CONTRACT_FILE, Method, load
 from tests.gateway.backends import GOOD_KEY, Backends
 from tests.gateway.gateway import Gateway
 from tests.support.http import HttpResponse
@@ -67,7 +66,7 @@ async def test_no_method_with_a_body_takes_a_query(
     gateway: Gateway, backends: Backends, token: str, method: Method
 ) -> None:
     assert method.rest is not None
-    names = [*(field.name for field in method.request.fields), "colour"]
+    names = [*(field.name for field in method.input.fields), "colour"]
     for name in names:
         query = f"{name}=do-not-show"
         path = f"{paths(method, ID)}?{query}"
@@ -84,7 +83,7 @@ async def test_no_path_variable_is_taken_from_the_query(
 ) -> None:
     assert method.rest is not None
     for name in variables(method.rest.template):
-        camel = method.request.fields_by_name[name].json_name
+        camel = method.input.fields_by_name[name].json_name
         for spelling in (name, camel, f"%{ord(camel[0]):02x}{camel[1:]}"):
             path = f"{paths(method, ID)}?{spelling}={ID}"
             answer = await gateway.call(method.rest.verb, path, token=token)
@@ -385,7 +384,7 @@ async def test_each_known_field_is_taken(
     assert method.rest is not None
     body = {
         field.json_name: sample(field)
-        for field in method.request.fields
+        for field in method.input.fields
         if field.name not in variables(method.rest.template) and field.name != "update_mask"
     }
     answer = await gateway.call(method.rest.verb, paths(method, ID), token=token, json=body or None)

@@ -12,10 +12,10 @@ import yaml
 
 from cli.generate.gateway import write_gateway
 from edge.gateway.bootstrap import render
-from edge.gateway.contract import AccessRule, Contract
 from edge.gateway.paths import camel, path_table, variables
 from edge.gateway.settings import ROOT, GatewaySettings, container_settings
-from portico_kit.edge_state.limit_categories import LimitCategory
+from portico_contract import AccessRule, Contract
+from portico_contract.limit_categories import LimitCategory
 
 GENERATED = (
     "envoy/envoy.yaml",

@@ -9,8 +9,7 @@ from google.api import annotations_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodDescriptorProto
 from portico.type.v1 import options_pb2
 
-from edge.gateway.contract import Contract, ContractError, read
-from edge.gateway.settings import CONTRACT_FILE
+from portico_contract import CONTRACT_FILE, Contract, ContractError, read
 
 VERIFY = "portico.keys.v1.ApiKeyService.VerifyApiKey"
 GET = "portico.keys.v1.ApiKeyService.GetApiKey"
@@ -69,9 +68,7 @@ def test_a_second_url_is_refused() -> None:
 def test_pages_are_known_by_their_shape(contract: Contract) -> None:
     pages = {method.name for method in contract.methods if method.list_field}
     named = {
-        method.name
-        for method in contract.methods
-        if "next_cursor" in method.response.fields_by_name
+        method.name for method in contract.methods if "next_cursor" in method.output.fields_by_name
     }
     assert pages == named
     assert "ListApiKeys" in pages
@@ -81,5 +78,5 @@ def test_every_element_of_the_api_has_a_comment(contract: Contract) -> None:
     for method in contract.methods:
         assert contract.comments[method.service]
         assert contract.comments[method.full_name]
-        for field in (*method.request.fields, *method.response.fields):
+        for field in (*method.input.fields, *method.output.fields):
             assert contract.comments[field.full_name]

@@ -8,10 +8,10 @@ import grpc
 import pytest
 from portico.users.v1.user_service_pb2 import GetMeRequest, GetMeResponse
 
+from portico_kit.testing.waiting import eventually
 from tests.gateway.backends import GOOD_KEY, INTERNAL_TOKEN, KEY_SUBJECT, Backends
 from tests.gateway.gateway import Gateway, basic
 from tests.gateway.tokens import MINUTE, Signer
-from tests.support.waiting import eventually
 
 ME = "/api/v1/users/me"
 KEYS = "/api/v1/organizations/0195d1a0-0000-7000-8000-000000000001/api-keys"

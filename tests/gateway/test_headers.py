@@ -11,9 +11,9 @@ from portico.users.v1 import user_service_pb2 as users
 from portico.users.v1.user_pb2 import User
 
 from edge.gateway.headers import EXPOSED_HEADERS, SECURITY_HEADERS
+from portico_kit.testing.waiting import eventually
 from tests.gateway.backends import GOOD_KEY, Backends
 from tests.gateway.gateway import Gateway
-from tests.support.waiting import eventually
 
 ME = "/api/v1/users/me"
 ORIGIN = "https://app.example.com"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import grpc
 import pytest
-from google.protobuf.message_factory import GetMessageClass
 
 from edge.gateway.bodies import body_fields
-from edge.gateway.contract import AccessRule, Method, load
 from edge.gateway.paths import variables
-from edge.gateway.settings import CONTRACT_FILE
+from portico_contract import CONTRACT_FILE, AccessRule, Method, load
 from tests.gateway.backends import Backends
 from tests.gateway.gateway import Gateway
 
@@ -37,7 +35,7 @@ def rest_path(method: Method) -> str:
 def least_body(method: Method) -> dict[str, None] | None:
     """A body that the gateway lets pass: a field that is null says no more than none."""
     assert method.rest is not None
-    fields = body_fields(method.request, variables(method.rest.template))
+    fields = body_fields(method.input, variables(method.rest.template))
     return {fields[0].json_name: None} if method.rest.has_body and fields else None
 
 
@@ -67,7 +65,7 @@ async def test_head_demands_a_credential(
 async def test_grpc_demands_a_credential(
     gateway: Gateway, backends: Backends, method: Method
 ) -> None:
-    request, response = GetMessageClass(method.request)(), GetMessageClass(method.response)
+    request, response = method.request(), method.response
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await gateway.native(method.path, request, response)
     assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
@@ -78,7 +76,7 @@ async def test_grpc_demands_a_credential(
 async def test_grpc_web_demands_a_credential(
     gateway: Gateway, backends: Backends, method: Method
 ) -> None:
-    answer = await gateway.web(method.path, GetMessageClass(method.request)())
+    answer = await gateway.web(method.path, method.request())
     assert answer.grpc_status == grpc.StatusCode.UNAUTHENTICATED.value[0]
     assert backends.calls == []
 
@@ -108,7 +106,7 @@ async def test_public_methods_ignore_a_bad_credential(gateway: Gateway, method: 
 async def test_internal_methods_are_not_there(
     gateway: Gateway, backends: Backends, method: Method, token: str
 ) -> None:
-    request, response = GetMessageClass(method.request)(), GetMessageClass(method.response)
+    request, response = method.request(), method.response
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await gateway.native(method.path, request, response, token=token)
     assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -122,7 +120,7 @@ async def test_the_cores_own_services_are_not_there(
     gateway: Gateway, token: str, service: str
 ) -> None:
     method = PUBLIC[0]
-    request, response = GetMessageClass(method.request)(), GetMessageClass(method.response)
+    request, response = method.request(), method.response
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await gateway.native(f"/{service}", request, response, token=token)
     assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -132,7 +130,7 @@ async def test_grpc_cannot_slip_through_under_a_rest_path(
     gateway: Gateway, backends: Backends
 ) -> None:
     method = GUARDED[0]
-    request, response = GetMessageClass(method.request)(), GetMessageClass(method.response)
+    request, response = method.request(), method.response
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await gateway.native(rest_path(method), request, response)
     assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED

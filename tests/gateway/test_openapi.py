@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from edge.gateway.contract import AccessRule, Contract
 from edge.gateway.openapi.document import build
 from edge.gateway.settings import ROOT
+from portico_contract import AccessRule, Contract
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.gateway.bodies import body_fields
-from edge.gateway.contract import Method, load
 from edge.gateway.paths import variables
-from edge.gateway.settings import CONTRACT_FILE
+from portico_contract import CONTRACT_FILE, Method, load
 from tests.gateway.strict_json import Reader, Reading
 
 METHODS = [m for m in load(CONTRACT_FILE).routed if m.rest is not None and m.rest.has_body]
@@ -296,7 +294,7 @@ def bodies(known: list[FieldDescriptor]) -> st.SearchStrategy[dict[str, Any]]:
 def requests() -> st.SearchStrategy[tuple[Method, dict[str, Any]]]:
     def body_of(method: Method) -> st.SearchStrategy[tuple[Method, dict[str, Any]]]:
         assert method.rest is not None
-        known = body_fields(method.request, variables(method.rest.template))
+        known = body_fields(method.input, variables(method.rest.template))
         return st.tuples(st.just(method), bodies(known))
 
     return st.sampled_from(METHODS).flatmap(body_of)
@@ -312,7 +310,7 @@ STRICTER = re.compile(
 def reference(method: Method, text: str) -> str:
     """Why protobuf's own reader refuses a body, or ""."""
     try:
-        json_format.Parse(text, GetMessageClass(method.request)(), ignore_unknown_fields=False)
+        json_format.Parse(text, method.request(), ignore_unknown_fields=False)
     except json_format.ParseError as error:
         return str(error) or "refused"
     return ""

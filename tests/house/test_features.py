@@ -19,7 +19,7 @@ import pytest
 from pydantic import SecretStr
 
 import server.features
-from portico_contract.methods import event_types, organization_permissions
+from portico_contract import event_types, organization_permissions
 from portico_kit.storage.base import Base
 from server.app import EVENTS, FEATURES, MAILS, ROLES
 from server.common.mail import Mail

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from portico.type.v1 import options_pb2
 from portico.users.v1.user_pb2 import User
 from portico.users.v1.user_service_pb2 import ListUsersResponse
 
-from portico_contract.methods import (
+from portico_contract import (
+    CONTRACT_FILE,
     REDACTED,
     Method,
     event_types,
+    installed,
     methods,
     organization_permissions,
     redacted,
     services,
 )
 
+ROOT = CONTRACT_FILE.parents[1]
 METHODS = [method for service in services() for method in methods(service)]
 
 
@@ -49,3 +54,15 @@ def test_sensitive_values_do_not_get_into_logs_however_deep_they_are() -> None:
     shown = redacted(ListUsersResponse(users=[user], next_cursor="x"))
     assert shown["users"][0]["email"] == REDACTED
     assert shown["users"][0]["displayName"] == "Ada"
+
+
+def test_every_service_in_proto_is_found_without_being_listed() -> None:
+    found = {service.full_name.rpartition(".")[2] for service in services()}
+    texts = (path.read_text() for path in (ROOT / "proto").rglob("*.proto"))
+    assert found == {
+        name for text in texts for name in re.findall(r"^service (\w+)", text, re.MULTILINE)
+    }
+
+
+def test_the_installed_messages_are_those_of_the_generated_modules() -> None:
+    assert any(method.response is ListUsersResponse for method in installed().methods)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from portico_kit.testing.clocks import NOON, FakeClock, OffsetClock
+from portico_kit.testing.ports import free_ports
+from portico_kit.testing.waiting import eventually, wait_until
 from tests.support.addresses import new_address
-from tests.support.clocks import NOON, FakeClock, OffsetClock
-from tests.support.ports import free_ports
-from tests.support.waiting import eventually, wait_until
 
 
 def test_a_fake_clock_stands_still_until_it_is_advanced() -> None:

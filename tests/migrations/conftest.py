@@ -20,14 +20,14 @@ from pydantic import SecretStr
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
 from portico_kit.clock import utc_now
-from portico_kit.rpc.server import Server
+from portico_kit.rpc.server import pipeline_server
+from portico_kit.testing.clocks import OffsetClock
 from server.core import build
 from server.features.webhooks.resolution import Resolver
 from server.migrations import upgrade
 from server.settings import Settings
-from tests.core.world import INTERNAL_TOKEN, KnownNames, RecordingWaker, World
+from tests.core.world import INTERNAL_TOKEN, KnownNames, RecordingNotifier, World
 from tests.stack import PostgresServer
-from tests.support.clocks import OffsetClock
 
 DUMP = Path(__file__).parent / "portico_0_1_0.sql"
 
@@ -109,13 +109,13 @@ async def world(postgres: PostgresServer, valkey_url: str, left: Left) -> AsyncI
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
-        clock, waker = OffsetClock(), RecordingWaker()
+        clock, notifier = OffsetClock(), RecordingNotifier()
         parts.enter_context(clock.later(left.taken_at + timedelta(minutes=10) - utc_now()))
-        core = build(settings, clock=clock, notifier=waker, replaced={Resolver: KnownNames()})
+        core = build(settings, clock=clock, notifier=notifier, replaced={Resolver: KnownNames()})
         parts.push_async_callback(core.close)
         await core.prepare()
-        server = Server(settings.grpc_engine, core.pipeline, core.services)
+        server = pipeline_server(settings.grpc_engine, core.pipeline, core.services)
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.parts.engine, settings.secrets, clock, waker)
+        yield World(channel, core.parts.engine, settings.secrets, clock, notifier)

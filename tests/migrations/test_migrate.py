@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 from cli.migrate import main
 from cli.run.errors import RunError
 from portico_kit.start import StartError
+from portico_kit.testing.waiting import wait_until
 from server.app import ROLES
 from server.migrations import upgrade
 from tests.migrations.test_revisions import differences, history
 from tests.migrations.test_upgrade_from_0_1_0 import content
-from tests.support.waiting import wait_until
 
 
 def migrate(url: str) -> subprocess.Popen[str]:

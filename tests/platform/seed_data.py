@@ -14,9 +14,9 @@ from uuid import uuid4
 
 import aiohttp
 
+from portico_kit.testing.waiting import eventually
 from tests.platform.conftest import PASSWORD, Tenant, execute
 from tests.stack import Stack
-from tests.support.waiting import eventually
 
 SPARES = 2
 WEBHOOK_URL = "http://127.0.0.1:9/hook"

@@ -10,11 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from portico_kit.testing.waiting import eventually
 from portico_kit.tokens import new_api_key
 from tests.platform.conftest import Tenant
 from tests.stack import Stack
 from tests.support.http import HttpResponse
-from tests.support.waiting import eventually
 
 FORGET_SECONDS = 1.0
 # Counts are handed over every five seconds.

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import aiohttp
 
+from portico_kit.testing.waiting import eventually
 from tests.platform.conftest import Tenant
 from tests.stack import Stack
-from tests.support.waiting import eventually
 
 PATIENCE = 10.0  # seconds
 

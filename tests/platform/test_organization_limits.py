@@ -9,9 +9,9 @@ import pytest
 from redis.asyncio import Redis
 
 from portico_kit.edge_state.limits import LIMITS_HASH
+from portico_kit.testing.waiting import eventually
 from tests.platform.conftest import Tenant, execute
 from tests.stack import Stack
-from tests.support.waiting import eventually
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from portico_kit.testing.waiting import eventually
 from tests.platform.conftest import Client, Tenant
 from tests.stack import Stack
-from tests.support.waiting import eventually
 
 ANSWER_SECONDS = 6.0
 RECOVERY_SECONDS = 20.0

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from edge.gateway.contract import AccessRule, load
-from edge.gateway.settings import CONTRACT_FILE, ROOT
+from edge.gateway.settings import ROOT
+from portico_contract import CONTRACT_FILE, AccessRule, load
 from tests.platform.conftest import Tenant
 from tests.platform.seed_data import seed
 from tests.stack import Stack

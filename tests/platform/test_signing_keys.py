@@ -17,10 +17,10 @@ from cli.run.state import load_secrets
 from portico_kit.clock import utc_now
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import create_engine
+from portico_kit.testing.waiting import eventually
 from server.features.auth.signing_keys import MAX_AGE, SigningKeys
 from tests.platform.conftest import PASSWORD, Client, Tenant, execute
 from tests.stack import Stack
-from tests.support.waiting import eventually
 
 PATIENCE_SECONDS = 15.0
 PAUSE_SECONDS = 0.1

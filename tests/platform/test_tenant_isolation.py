@@ -10,11 +10,9 @@ import grpc
 import pytest
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 
-from edge.gateway.contract import AccessRule, Method, load
 from edge.gateway.paths import variables
-from edge.gateway.settings import CONTRACT_FILE
+from portico_contract import CONTRACT_FILE, AccessRule, Method, load
 from tests.gateway.gateway import Gateway, settings_for
 from tests.platform.conftest import Tenant
 from tests.stack import Stack
@@ -33,7 +31,7 @@ NAMED = (
 METHODS = [
     method
     for method in load(CONTRACT_FILE).routed
-    if set(NAMED) & set(GetMessageClass(method.request).DESCRIPTOR.fields_by_name)
+    if set(NAMED) & set(method.request.DESCRIPTOR.fields_by_name)
 ]
 # What a request needs beside ids to be a valid one.
 FILLED: Mapping[str, Mapping[str, Any]] = {
@@ -108,7 +106,7 @@ async def test_over_grpc(
         await door.native(
             method.path,
             request(method, theirs),
-            GetMessageClass(method.response),
+            method.response,
             token=stranger.client.token,
         )
     assert refusal.value.code() is expected(method)
@@ -133,7 +131,7 @@ async def test_a_foreign_id_inside_ones_own_organization(
 
 def request(method: Method, ids: Mapping[str, str]) -> Message:
     """A valid request for a method, about these ids."""
-    message = ParseDict(_body(method.name), GetMessageClass(method.request)())
+    message = ParseDict(_body(method.name), method.request())
     for name in set(NAMED) & set(message.DESCRIPTOR.fields_by_name):
         setattr(message, name, ids[name])
     return message

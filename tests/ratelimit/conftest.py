@@ -9,8 +9,8 @@ import pytest
 from redis.asyncio import Redis
 
 from edge.settings import RateLimitSettings
+from portico_kit.testing.clocks import NOON, FakeClock
 from tests.ratelimit.harness import Gateway, Organizations, running_limiter
-from tests.support.clocks import NOON, FakeClock
 
 # A test machine may stand still for longer than a gateway would wait.
 PATIENT = 10.0

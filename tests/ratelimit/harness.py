@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
 from portico_kit.edge_state.limits import LIMITS_CHANNEL, LIMITS_HASH, LimitsDocument
-from tests.support.clocks import FakeClock
-from tests.support.waiting import eventually
+from portico_kit.testing.clocks import FakeClock
+from portico_kit.testing.waiting import eventually
 
 _numbers = count(1)
 

@@ -6,9 +6,9 @@ import pytest
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from redis.asyncio import Redis
 
+from portico_kit.testing.clocks import NOON, FakeClock
 from tests.ratelimit.harness import Gateway, descriptor, somebody
 from tests.support.addresses import new_address
-from tests.support.clocks import NOON, FakeClock
 
 
 @pytest.mark.parametrize(("category", "minute", "hour"), [("login", 5, 20), ("register", 3, 10)])

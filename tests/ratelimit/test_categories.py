@@ -6,7 +6,7 @@ import pytest
 from portico.type.v1 import options_pb2
 
 from edge.ratelimit.policy import DescriptorWarning, charge_for
-from portico_kit.edge_state.limit_categories import LIMITED, LimitCategory
+from portico_contract.limit_categories import LIMITED, LimitCategory
 
 CONTRACT = [value for value in options_pb2.LimitCategory.values() if value]
 

@@ -18,11 +18,11 @@ from bench.processes import listening, process
 from cli.run import wheels
 from cli.run.valkey import INSTEAD
 from edge.settings import RateLimitSettings
+from portico_kit.testing.clocks import FakeClock
+from portico_kit.testing.ports import free_ports
 from tests.ratelimit.conftest import PATIENT
 from tests.ratelimit.harness import Gateway, descriptor, running_limiter, somebody
 from tests.ratelimit.test_organizations import with_limit
-from tests.support.clocks import FakeClock
-from tests.support.ports import free_ports
 
 THIRDS = ((0, 5460), (5461, 10922), (10923, 16383))
 SLOTS = 16384

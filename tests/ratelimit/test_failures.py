@@ -16,9 +16,9 @@ from redis.crc import key_slot
 
 from cli.run.watchdog import Watchdog
 from edge.settings import RateLimitSettings
+from portico_kit.testing.clocks import FakeClock
 from tests.ratelimit.harness import Gateway, RateLimitResult, descriptor, running_limiter, somebody
 from tests.stack import running_valkey
-from tests.support.clocks import FakeClock
 
 
 async def refusal(gateway: Gateway) -> grpc.StatusCode:

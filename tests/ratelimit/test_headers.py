@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitResponse
 
+from portico_kit.testing.clocks import NOON, FakeClock
 from tests.ratelimit.harness import Gateway, somebody
-from tests.support.clocks import NOON, FakeClock
 
 UNIX_NOON = int(NOON.timestamp())
 Unit = RateLimitResponse.RateLimit

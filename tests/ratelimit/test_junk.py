@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from edge.authorize.main import authorize
 from edge.ratelimit.main import ratelimit
 from edge.settings import AuthorizeSettings, RateLimitSettings
+from portico_kit.testing.clocks import FakeClock
 from tests.ratelimit.harness import descriptor, somebody
-from tests.support.clocks import FakeClock
 
 HEALTH = "/grpc.health.v1.Health/Check"
 RATELIMIT = "/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit"

@@ -9,8 +9,8 @@ import grpc
 import pytest
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 
+from portico_kit.testing.clocks import FakeClock
 from tests.ratelimit.harness import Gateway, descriptor, somebody
-from tests.support.clocks import FakeClock
 
 
 def reading(subject: str) -> RateLimitDescriptor:

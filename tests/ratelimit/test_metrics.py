@@ -16,11 +16,11 @@ from redis.asyncio import Redis
 
 from cli.run.watchdog import Watchdog
 from portico_kit.edge_state.limits import LIMITS_HASH, LimitsDocument
+from portico_kit.testing.ports import free_ports
 from tests.ratelimit.harness import Gateway, somebody
 from tests.ratelimit.test_process import running
 from tests.stack import running_valkey
 from tests.support.addresses import new_address
-from tests.support.ports import free_ports
 
 Counts = dict[tuple[str, str], float]
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from portico_kit.testing.clocks import FakeClock
 from tests.ratelimit.harness import Gateway, Organizations, somebody
 from tests.ratelimit.model import Model
-from tests.support.clocks import FakeClock
 
 # Mostly short waits, so that limits are met; now and then one that leaves a span behind.
 WAITS = st.one_of(

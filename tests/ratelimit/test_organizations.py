@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 
 from edge.settings import RateLimitSettings
 from portico_kit.edge_state.limits import LimitsDocument
+from portico_kit.testing.clocks import FakeClock
 from tests.ratelimit.harness import Gateway, Organizations, descriptor, running_limiter, somebody
-from tests.support.clocks import FakeClock
 
 # In the protocol since Envoy 1.33, and not in these classes yet.
 WEEK = 7

@@ -14,7 +14,7 @@ from envoy.service.ratelimit.v3.rls_pb2_grpc import (
 )
 
 from edge.serve import serving
-from edge.settings import Engine
+from portico_kit.settings import Engine
 from tests.ratelimit.harness import Gateway
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge.settings import RateLimitSettings
 from portico_kit.edge_state.limits import LimitsDocument
+from portico_kit.testing.clocks import FakeClock
 from tests.ratelimit.conftest import PATIENT
 from tests.ratelimit.harness import (
     Gateway,
@@ -16,7 +17,6 @@ from tests.ratelimit.harness import (
     somebody,
 )
 from tests.support.addresses import new_address
-from tests.support.clocks import FakeClock
 
 
 def shadows(answers: list[RateLimitResult]) -> list[str | None]:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from portico_kit.edge_state.limits import LimitsDocument
+from portico_kit.testing.clocks import FakeClock
 from tests.ratelimit.harness import Gateway, Organizations, somebody
 from tests.ratelimit.model import ExactModel
 from tests.ratelimit.test_organizations import with_limit
-from tests.support.clocks import FakeClock
 
 OPTIONS = settings(
     max_examples=80,

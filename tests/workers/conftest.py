@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cli.run.watchdog import Watchdog
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import create_engine
+from portico_kit.testing.clocks import OffsetClock
 from server.features.webhooks.addresses import AddressPolicy
 from server.features.webhooks.delivery.deliverer import Capacity, Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery.http import WebhookClient
-from tests.support.clocks import OffsetClock
 from tests.workers.harness import Receiver, Subscription, Tenants, receiving
 from tests.workers.processes import Platform
 

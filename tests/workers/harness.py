@@ -24,12 +24,12 @@ from portico_kit.clock import utc_now
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import sessions
+from portico_kit.testing.waiting import eventually
 from server.common.records import Event
 from server.features.emails.models import EMAIL_PURPOSE, Email
 from server.features.organizations.models import Organization
 from server.features.webhooks.models import Attempt, Delivery, Webhook
 from server.features.webhooks.secret import new_secret, seal
-from tests.support.waiting import eventually
 
 _numbers = itertools.count(1)
 

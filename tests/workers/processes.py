@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from cli.run.process import Child, Command, spawn
 from cli.run.watchdog import Watchdog
 from portico_kit.tasks.notifier import WORKERS_ALIVE, CeleryTaskNotifier
+from portico_kit.testing.waiting import eventually
 from tests.stack import environment_for
-from tests.support.waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Platform:
         text = (self.folder / f"{name}.log").read_text()
         return [json.loads(line) for line in text.splitlines()]
 
-    def waker(self) -> CeleryTaskNotifier:
+    def notifier(self) -> CeleryTaskNotifier:
         """What the core wakes the workers with."""
         return CeleryTaskNotifier(self.valkey_url)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from portico_kit.testing.clocks import OffsetClock
 from server.features.webhooks.addresses import AddressPolicy
 from server.features.webhooks.delivery.http import WebhookClient
-from tests.support.clocks import OffsetClock
 from tests.workers.harness import Receiver, answer
 
 REFUSED = "The address is private or reserved; webhooks reach public addresses only."

@@ -6,10 +6,10 @@ import asyncio
 
 from aiohttp import web
 
+from portico_kit.testing.clocks import OffsetClock
+from portico_kit.testing.waiting import eventually
 from server.features.webhooks.delivery.deliverer import LEASE, Capacity, Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
-from tests.support.clocks import OffsetClock
-from tests.support.waiting import eventually
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import Receiver, Subscription, Tenants, answer, hanging
 

@@ -14,12 +14,12 @@ from aiohttp import web
 from standardwebhooks import WebhookVerificationError
 
 from portico_kit.clock import utc_now
+from portico_kit.testing.clocks import OffsetClock
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery.http import retry_after
 from server.features.webhooks.models import Webhook
 from server.features.webhooks.secret import new_secret, seal
-from tests.support.clocks import OffsetClock
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import Received, Receiver, Subscription, Tenants, accept, answer, hanging
 

@@ -16,12 +16,12 @@ import structlog
 from aiosmtpd.smtp import SMTP
 from aiosmtplib import SMTPException
 
+from portico_kit.testing.clocks import OffsetClock
 from server.app import MAILS
 from server.features.emails.email_queue import claim_due
 from server.features.emails.reachability import Reachability
 from server.features.emails.sender import LEASE, EmailSender
 from server.features.emails.smtp import SmtpTransport
-from tests.support.clocks import OffsetClock
 from tests.workers.harness import Tenants
 
 TOKEN = "k3Wz_a-token"

@@ -10,14 +10,14 @@ from datetime import timedelta
 from aiohttp import web
 from sqlalchemy import select
 
+from portico_kit.testing.clocks import OffsetClock
+from portico_kit.testing.waiting import eventually
 from server.common.records import Event
 from server.features.webhooks.delivery.backlog import Backlog
 from server.features.webhooks.delivery.deliverer import Capacity
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.fanout import BEGINNING, fan_out
 from server.features.webhooks.models import Webhook
-from tests.support.clocks import OffsetClock
-from tests.support.waiting import eventually
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import (
     Receiver,

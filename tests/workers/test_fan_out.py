@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+from portico_kit.testing.clocks import OffsetClock
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.fanout import fan_out
-from tests.support.clocks import OffsetClock
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import Receiver, Tenants, receiving
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from portico_kit.ids import new_id
+from portico_kit.testing.clocks import OffsetClock
 from server.common.records import AuditEntry
 from server.features.emails.models import EMAIL_PURPOSE, Email
 from server.features.emails.rendering import render
@@ -19,7 +20,6 @@ from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.mails import WEBHOOK_DISABLED
 from server.features.webhooks.models import Webhook
-from tests.support.clocks import OffsetClock
 from tests.workers.harness import Receiver, Tenants, answer, receiving
 
 

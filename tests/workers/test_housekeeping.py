@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from portico_kit.clock import utc_now
 from portico_kit.ids import earliest_id, new_id
 from portico_kit.tasks.cleanup import Cleanup
+from portico_kit.testing.clocks import OffsetClock
 from server.app import FEATURES
 from server.common.records import Event, IdempotentAnswer
 from server.features.auth.models import StoredSigningKey
@@ -25,7 +26,6 @@ from server.features.records.cleanup import KEPT
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.models import Attempt, Delivery
-from tests.support.clocks import OffsetClock
 from tests.workers.harness import Receiver, Tenants
 
 

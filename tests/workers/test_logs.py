@@ -16,7 +16,7 @@ from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 
 from cli.run.process import Child
 from portico_kit.tasks.names import EVENT_TASK
-from tests.support.ports import free_ports
+from portico_kit.testing.ports import free_ports
 from tests.workers.harness import Receiver, Subscription
 from tests.workers.processes import Platform
 
@@ -41,11 +41,11 @@ async def test_a_worker_works_on(
     unwritten: Platform, webhook: Subscription, receiver: Receiver
 ) -> None:
     async with unwritten.worker() as worker:
-        waker = unwritten.waker()
-        waker.wake(EVENT_TASK)
+        notifier = unwritten.notifier()
+        notifier.notify(EVENT_TASK)
         (request,) = await receiver.got(1, within=20)
         request.verified_by(webhook.secret)
-        await asyncio.to_thread(waker.close)
+        await asyncio.to_thread(notifier.close)
         await ends_well(worker)
 
 

@@ -20,9 +20,9 @@ from portico_kit.secrets import Secrets
 from portico_kit.storage.base import create_engine
 from portico_kit.tasks.names import EVENT_TASK
 from portico_kit.tasks.notifier import WORKERS_ALIVE
+from portico_kit.testing.waiting import eventually
 from server.features.webhooks.names import DELIVERY_TASK
 from tests.stack import PostgresServer, running_valkey
-from tests.support.waiting import eventually
 from tests.workers.conftest import MASTER_KEY
 from tests.workers.harness import Receiver, Subscription, Tenants, accept, receiving
 from tests.workers.processes import Platform
@@ -70,13 +70,13 @@ async def test_an_event_arrives_at_once_when_the_core_wakes_the_worker(
     platform: Platform, tenants: Tenants, webhook: Subscription, receiver: Receiver
 ) -> None:
     async with platform.worker() as worker:
-        waker = platform.waker()
-        waker.wake(EVENT_TASK)
+        notifier = platform.notifier()
+        notifier.notify(EVENT_TASK)
         (request,) = await receiver.got(1, within=3)
         request.verified_by(webhook.secret)
         assert request.headers["user-agent"].startswith("Portico-Webhooks/")
         await delivered(tenants, webhook)
-        await asyncio.to_thread(waker.close)
+        await asyncio.to_thread(notifier.close)
         assert await stop(worker) == 0
     assert platform.log("worker")[-1]["event"] == "stopped"
 
@@ -118,21 +118,21 @@ async def test_a_worker_shows_that_it_is_alive_for_as_long_as_it_is(platform: Pl
 async def test_a_worker_killed_in_the_middle_of_a_delivery_loses_nothing(
     platform: Platform, tenants: Tenants, webhook: Subscription, receiver: Receiver
 ) -> None:
-    waker = platform.waker()
+    notifier = platform.notifier()
     with holding(receiver):
         async with platform.worker() as worker:
-            waker.wake(EVENT_TASK)
+            notifier.notify(EVENT_TASK)
             await receiver.got(1)
             await worker.kill()
     assert (await tenants.delivery(webhook)).status == "pending"
     async with platform.worker():
-        waker.wake(DELIVERY_TASK)
+        notifier.notify(DELIVERY_TASK)
         await asyncio.sleep(0.5)
         assert len(receiver.requests) == 1, "the claim of the dead worker has not run out"
         await tenants.let_claims_run_out()
-        waker.wake(DELIVERY_TASK)
+        notifier.notify(DELIVERY_TASK)
         await delivered(tenants, webhook)
-    await asyncio.to_thread(waker.close)
+    await asyncio.to_thread(notifier.close)
     first, second = receiver.requests
     assert first.webhook_id == second.webhook_id
     second.verified_by(webhook.secret)
@@ -144,22 +144,22 @@ async def test_a_worker_killed_among_many_deliveries_loses_none(
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
     await tenants.events(organization, 300)
-    waker = platform.waker()
+    notifier = platform.notifier()
     async with platform.worker() as worker:
-        waker.wake(EVENT_TASK)
+        notifier.notify(EVENT_TASK)
         await eventually(lambda: len(receiver.requests) > 50)
         await worker.kill()
     async with platform.worker():
         await tenants.let_claims_run_out()
-        waker.wake(EVENT_TASK)
-        waker.wake(DELIVERY_TASK)
+        notifier.notify(EVENT_TASK)
+        notifier.notify(DELIVERY_TASK)
 
         async def all_arrived() -> bool:
             deliveries = await tenants.deliveries(webhook)
             return len(deliveries) == 300 and {d.status for d in deliveries} == {"delivered"}
 
         await eventually(all_arrived, within=20, every=0.2)
-    await asyncio.to_thread(waker.close)
+    await asyncio.to_thread(notifier.close)
     ids = {str(delivery.id) for delivery in await tenants.deliveries(webhook)}
     assert {request.webhook_id for request in receiver.requests} == ids
 
@@ -167,16 +167,16 @@ async def test_a_worker_killed_among_many_deliveries_loses_none(
 async def test_a_worker_that_is_asked_to_stop_finishes_the_delivery_under_way(
     platform: Platform, tenants: Tenants, webhook: Subscription, receiver: Receiver
 ) -> None:
-    waker = platform.waker()
+    notifier = platform.notifier()
     with holding(receiver) as release:
         async with platform.worker() as worker:
-            waker.wake(EVENT_TASK)
+            notifier.notify(EVENT_TASK)
             await receiver.got(1)
             worker.send(signal.SIGTERM)
             await asyncio.sleep(1)
             release.set()
             assert await worker.wait() == 0
-    await asyncio.to_thread(waker.close)
+    await asyncio.to_thread(notifier.close)
     assert (await tenants.delivery(webhook)).status == "delivered"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from edge.gateway.contract import AccessRule, Method
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import variables
 from edge.gateway.typed import Json
-from portico_kit.edge_state.limit_categories import LimitCategory
+from portico_contract import AccessRule, Method
+from portico_contract.limit_categories import LimitCategory
 
 _ERROR_TEXTS = {
     400: ("BadRequest", "The request is malformed."),
@@ -178,7 +178,10 @@ def _success(method: Method, schemas: Schemas) -> Json:
         "description": HTTPStatus(method.status).phrase,
         "headers": _header_references(_success_headers(method)),
     }
-    if method.status != HTTPStatus.NO_CONTENT:
+    if method.streaming:
+        answer["description"] = "A server-sent event for each message, with its JSON as data."
+        answer["content"] = {"text/event-stream": {"schema": _data(method, schemas)}}
+    elif method.status != HTTPStatus.NO_CONTENT:
         answer["content"] = {"application/json": {"schema": _body(method, schemas)}}
     return answer
 
@@ -198,7 +201,7 @@ def _success_headers(method: Method) -> list[str]:
 
 def _body(method: Method, schemas: Schemas) -> Json:
     if not method.enveloped:
-        return schemas.message(method.response, Direction.RESPONSE)
+        return schemas.message(method.output, Direction.RESPONSE)
     meta = "PageMeta" if method.list_field else "Meta"
     return _object({"success": {"const": True}, "data": _data(method, schemas), "meta": _ref(meta)})
 
@@ -206,8 +209,8 @@ def _body(method: Method, schemas: Schemas) -> Json:
 def _data(method: Method, schemas: Schemas) -> Json:
     opened = method.list_field or (method.rest.response_field if method.rest else "")
     if opened:
-        return schemas.value(method.response.fields_by_name[opened], Direction.RESPONSE)
-    return schemas.message(method.response, Direction.RESPONSE)
+        return schemas.value(method.output.fields_by_name[opened], Direction.RESPONSE)
+    return schemas.message(method.output, Direction.RESPONSE)
 
 
 def _header_references(names: list[str] | tuple[str, ...]) -> Json:

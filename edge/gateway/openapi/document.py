@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from edge.gateway.bodies import needs_body, replaces
-from edge.gateway.contract import AccessRule, Binding, Contract, Method
 from edge.gateway.openapi.answers import (
     CONDITIONAL,
     HEADERS,
@@ -17,6 +16,7 @@ from edge.gateway.openapi.answers import (
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import camel, variables
 from edge.gateway.typed import Json
+from portico_contract import AccessRule, Binding, Contract, Method
 
 _DESCRIPTION = (
     "Accounts, organizations, API keys, rate limits and webhooks. Responses have an "
@@ -137,6 +137,8 @@ def _operation(method: Method, binding: Binding, contract: Contract, schemas: Sc
     }
     if method.permission:
         operation["x-permission"] = method.permission
+    if method.timeout is not None:
+        operation["x-timeout-seconds"] = method.timeout
     return operation
 
 
@@ -148,7 +150,7 @@ def _security(access: AccessRule) -> list[Json]:
 
 def _path_parameters(method: Method, binding: Binding, schemas: Schemas) -> Iterable[Json]:
     for name in variables(binding.template):
-        schema = schemas.value(method.request.fields_by_name[name], Direction.REQUEST)
+        schema = schemas.value(method.input.fields_by_name[name], Direction.REQUEST)
         yield {"name": camel(name), "in": "path", "required": True, "schema": schema}
 
 
@@ -157,7 +159,7 @@ def _query_parameters(method: Method, binding: Binding, schemas: Schemas) -> Ite
     if binding.has_body:
         return
     in_path = variables(binding.template)
-    for field in method.request.fields:
+    for field in method.input.fields:
         if field.name not in in_path:
             schema = schemas.value(field, Direction.REQUEST)
             yield {"name": field.json_name, "in": "query", "schema": schema}
@@ -174,9 +176,9 @@ def _header_parameters(method: Method, binding: Binding) -> list[Json]:
 
 def _request_body(method: Method, binding: Binding, schemas: Schemas) -> Json:
     in_path = variables(binding.template)
-    if not binding.has_body or len(method.request.fields) == len(in_path):
+    if not binding.has_body or len(method.input.fields) == len(in_path):
         return {}
-    schema = schemas.body(method.request, without=in_path)
+    schema = schemas.body(method.input, without=in_path)
     if replaces(binding):
         schema = {"allOf": [schema], "minProperties": 1}
     content = {"application/json": {"schema": schema}}

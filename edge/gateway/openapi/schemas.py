@@ -10,9 +10,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from portico.type.v1 import options_pb2
 
 from edge.gateway.bodies import body_fields, is_clearable, is_mask
-from edge.gateway.contract import Contract, ContractError
 from edge.gateway.openapi.rules import is_required, item_keywords, keywords, rules_of
 from edge.gateway.typed import Json
+from portico_contract import Contract, ContractError
 
 TIMESTAMP = "google.protobuf.Timestamp"
 

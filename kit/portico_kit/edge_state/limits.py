@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 
-from portico_kit.edge_state.limit_categories import BY_TIER
+from portico_contract.limit_categories import BY_TIER
 
 LIMITS_HASH = "portico:organization-limits"
 LIMITS_CHANNEL = "portico:organization-limits:changed"

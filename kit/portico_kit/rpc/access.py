@@ -8,8 +8,10 @@ credential is a property of its grant, never its kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -20,15 +22,19 @@ from portico_kit.errors import (
     AddressNotAllowedError,
     DomainError,
     PermissionDeniedError,
+    StreamEndedError,
     UnauthenticatedError,
     invalid,
 )
 from portico_kit.ids import parse_id
-from portico_kit.jwt import TokenVerifier
+from portico_kit.jwt import Claims, TokenVerifier
 from portico_kit.networks import allows
 from portico_kit.rpc.pipeline import Proceed
+from portico_kit.rpc.streams import first_of
 
 BEARER = "Bearer "
+# How often it is looked whether the caller of a stream may still have it.
+RECHECK_SECONDS = 10.0
 
 
 class FormerCallers(Protocol):
@@ -78,6 +84,42 @@ class Access:
             return replayed
         return await proceed(request, call)
 
+    async def stream(self, request: Any, call: Call, proceed: Proceed) -> Message:
+        """Proceeds as a call does, and looks again and again whether the caller still may.
+
+        Raises:
+            DomainError: when they may not; the token may expire meanwhile.
+        """
+        await self._admit(request, call)
+        if call.method.access in ("public", "internal"):
+            return await proceed(request, call)
+        claims = await self._verifier.verify(_bearer(call))
+        work = _coroutine(proceed(request, call))
+        return await first_of(work, self._watch(request, call, claims))
+
+    async def _watch(self, request: Any, call: Call, claims: Claims) -> NoReturn:
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+            await self._readmit(request, call, claims)
+
+    async def _readmit(self, request: Any, call: Call, claims: Claims) -> None:
+        """Holds what the caller was let in with against what holds now."""
+        binding = call.binding
+        principal = self._authenticators[claims.kind].principal(claims)
+        grant = await self._look_up(claims, principal, call)
+        if grant.project_ids != binding:
+            # The servicer keeps to those it was opened with; to open it again is to have the new.
+            raise StreamEndedError
+        if call.method.access == "signed_in":
+            _require_own_session(grant)
+        elif call.method.access == "platform_permission":
+            _require_platform_permission(grant, call)
+        elif call.organization_id is not None:
+            if _is_about_the_caller(request, call):
+                call.authorize_self(call.organization_id)
+            else:
+                call.authorize(call.organization_id)
+
     async def _admit(self, request: Any, call: Call) -> None:
         match call.method.access:
             case "public":
@@ -100,13 +142,10 @@ class Access:
         call.admit(grant)
 
     async def _admit_person(self, call: Call) -> None:
-        if not (await self._authenticate(call, _require_signed_in)).acts_as_person:
-            raise PermissionDeniedError(needed="user")
+        _require_own_session(await self._authenticate(call, _require_signed_in))
 
     async def _admit_administrator(self, call: Call) -> None:
-        grant = await self._authenticate(call, _require_person)
-        if call.method.permission not in grant.platform_permissions:
-            raise PermissionDeniedError(permission=call.method.permission)
+        _require_platform_permission(await self._authenticate(call, _require_person), call)
 
     async def _admit_member(self, request: Any, call: Call) -> None:
         await self._authenticate(call, _require_nothing)
@@ -123,11 +162,18 @@ class Access:
                 allowed, before anything is looked up.
         """
         claims = await self._verifier.verify(_bearer(call))
-        authenticator = self._authenticators[claims.kind]
-        principal = authenticator.principal(claims)
+        principal = self._authenticators[claims.kind].principal(claims)
         require(principal)
         call.principal, call.scopes = principal, claims.scopes
-        grant = await authenticator.grant(
+        return await self._look_up(claims, principal, call)
+
+    async def _look_up(self, claims: Claims, principal: Principal, call: Call) -> Grant:
+        """Lets in the principal with what a token allows at this moment.
+
+        Args:
+            claims: verified; the token may have expired since.
+        """
+        grant = await self._authenticators[claims.kind].grant(
             claims, principal, with_permissions=call.method.access == "permission"
         )
         if grant is None:
@@ -141,24 +187,21 @@ class Access:
         return grant
 
 
+async def _coroutine(answer: Awaitable[Message]) -> Message:
+    return await answer
+
+
 class AuthorizationCheck:
     """Refuses the answer of a service that forgot to look at the caller's rights.
 
-    It stands inside of the transaction: what such a service wrote is taken back.
+    It stands inside of the transaction: what such a service wrote is taken back. The
+    messages of a stream are looked at one by one, before each goes out.
     """
 
     async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
-        """Proceeds, and looks what was looked at.
-
-        Raises:
-            RuntimeError: if the service did not authorize the caller, or did not ask which
-                projects a bound credential is for.
-        """
+        """Proceeds, and looks what was looked at; see `Call.require_authorized`."""
         response = await proceed(request, call)
-        if call.method.access == "permission" and not call.authorized:
-            raise RuntimeError(f"{call.method.path} answered without authorizing the caller")
-        if call.binding is not None and not call.binding_respected:
-            raise RuntimeError(f"{call.method.path} answered without a look at the binding")
+        call.require_authorized()
         return response
 
 
@@ -174,6 +217,16 @@ def _require_person(principal: Principal) -> None:
 def _require_signed_in(principal: Principal) -> None:
     if not principal.is_signed_in:
         raise PermissionDeniedError(needed="user")
+
+
+def _require_own_session(grant: Grant) -> None:
+    if not grant.acts_as_person:
+        raise PermissionDeniedError(needed="user")
+
+
+def _require_platform_permission(grant: Grant, call: Call) -> None:
+    if call.method.permission not in grant.platform_permissions:
+        raise PermissionDeniedError(permission=call.method.permission)
 
 
 def _is_about_the_caller(request: Any, call: Call) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -14,14 +15,16 @@ from portico_kit.errors import (
     ConcurrentUpdateError,
     DomainError,
     EtagMismatchError,
+    FieldViolation,
     InvalidRequestError,
     UnavailableError,
 )
-from portico_kit.rpc.nul import nul_violations
 from portico_kit.rpc.pipeline import Proceed
 from portico_kit.storage.base import ConstraintErrors, database_unavailable, refusal
 
 log = structlog.get_logger("rpc")
+
+_NUL = "\0"
 
 
 class DatabaseErrors:
@@ -53,7 +56,7 @@ class DatabaseErrors:
             case StaleDataError():
                 return _lost_race(call)
             case DataError() if "NUL" in str(error.orig):
-                return InvalidRequestError(violations=nul_violations(request))
+                return InvalidRequestError(violations=_nul_violations(request))
         if database_unavailable(error):
             log.warning("database_unavailable", rpc=call.method.path, error=str(error)[:200])
             return UnavailableError()
@@ -63,3 +66,33 @@ class DatabaseErrors:
 def _lost_race(call: Call) -> DomainError:
     """Another call changed the row between this one's look and its write."""
     return EtagMismatchError() if "if-match" in call.metadata else ConcurrentUpdateError()
+
+
+def _nul_violations(request: Message) -> tuple[FieldViolation, ...]:
+    """A violation for each string of a request with a NUL, which PostgreSQL cannot store.
+
+    Searched only once the database has refused one: no other call pays for it.
+    """
+    return tuple(
+        FieldViolation(field=path, reason="STRING_NUL", description="must not contain a NUL")
+        for path, text in _texts(request)
+        if _NUL in text
+    )
+
+
+def _texts(message: Message, within: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of a message with its path, "limits.zone" or "scopes[2]"."""
+    for field, value in message.ListFields():
+        path = f"{within}{field.name}"
+        if isinstance(value, str | Message):
+            yield from _inside(path, value)
+        elif field.type in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            for place, item in enumerate(value):
+                yield from _inside(f"{path}[{place}]", item)
+
+
+def _inside(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Message):
+        yield from _texts(value, f"{path}.")
+    else:
+        yield path, value

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from portico_contract.methods import REPLAY_TO_FORMER_CALLER
+from portico_contract import Idempotency as Rule
 from portico_kit.call import Call
 from portico_kit.errors import DomainError, FieldViolation, InvalidRequestError, NotFoundError
 from portico_kit.rpc.kept_answers import KeptAnswers, RepeatableCall
@@ -132,7 +132,7 @@ class FormerCallers:
         the method asks for, may be gone. Only who signs in ends access of their own:
         a narrowed credential gets nothing that its scopes may not allow.
         """
-        if call.method.idempotency != REPLAY_TO_FORMER_CALLER or not call.acts_as_person:
+        if call.method.idempotency is not Rule.REPLAY_TO_FORMER_CALLER or not call.acts_as_person:
             return None
         try:
             repeatable = self._answers.recognize(request, call)

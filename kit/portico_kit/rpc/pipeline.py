@@ -7,7 +7,7 @@ typed, see a `Call` instead of a context, and cost one function call each.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 
@@ -15,7 +15,7 @@ import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc import aio
 
-from portico_contract.methods import ContractError, Method, methods
+from portico_contract import ContractError, Method, methods
 from portico_kit.call import Call, Client, Records
 from portico_kit.clock import Clock
 from portico_kit.errors import (
@@ -25,15 +25,14 @@ from portico_kit.errors import (
     PayloadTooLargeError,
 )
 from portico_kit.ids import new_id
-from portico_kit.service import Service
+from portico_kit.rpc.streams import Serve, Streams, write_all
+from portico_kit.service import MAX_MESSAGE_BYTES, Service
 
 Context = aio.ServicerContext[Any, Any]
 Proceed = Callable[[Any, Call], Awaitable[Message]]
 
 # What a client may choose as its request id: it goes into logs and headers.
 REQUEST_ID_LENGTH = 128
-# The largest message, in either direction; gRPC's own default.
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 
 
 class Interceptor(Protocol):
@@ -62,6 +61,7 @@ class Pipeline:
     interceptors: Sequence[Interceptor]
     clock: Clock
     records: Records
+    streams: Streams = field(default_factory=Streams)
 
     def handlers(
         self, service: Service, *, behind_gateway: bool
@@ -86,6 +86,8 @@ class Pipeline:
         serve = getattr(servicer, method.name, None)
         if serve is None:
             raise ContractError(f"{type(servicer).__name__} does not serve {method.path}")
+        if method.streaming:
+            return self._stream_handler(method, serve, behind_gateway)
         proceed = _compose(self.interceptors, _tagged(serve))
 
         async def handle(sent: bytes, context: Context) -> bytes:
@@ -103,6 +105,32 @@ class Pipeline:
         # Messages are taken apart and put together here: the engines refuse one that is
         # too large as they refuse a caller whose budget is used up.
         return grpc.unary_unary_rpc_method_handler(
+            handle, request_deserializer=_as_it_is, response_serializer=_as_it_is
+        )
+
+    def _stream_handler(
+        self, method: Method, serve: Serve, behind_gateway: bool
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        interceptors = [getattr(each, "stream", each) for each in self.interceptors]
+
+        async def handle(sent: bytes, context: Context) -> None:
+            async def write_all_of(request: Any, call: Call) -> Message:
+                await write_all(
+                    *(serve, method, self.streams, request, call),
+                    *(context.write, MAX_MESSAGE_BYTES),
+                )
+                return method.response()
+
+            call = _call(method, context, self, behind_gateway)
+            request = _parse(sent, method)
+            way = (
+                _compose(interceptors, write_all_of)
+                if isinstance(request, Message)
+                else _refuse(request)
+            )
+            await self.errors(request, call, way, context)
+
+        return grpc.unary_stream_rpc_method_handler(
             handle, request_deserializer=_as_it_is, response_serializer=_as_it_is
         )
 

@@ -6,6 +6,7 @@ at debug only, so that the hot path does not pay for a second one.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import time
 from typing import Any
@@ -14,7 +15,7 @@ import structlog
 from google.protobuf.message import Message
 from prometheus_client import Counter, Histogram
 
-from portico_contract.methods import redacted
+from portico_contract import redacted
 from portico_kit.call import Call
 from portico_kit.errors import DomainError
 from portico_kit.rpc.pipeline import Proceed
@@ -44,6 +45,9 @@ class Telemetry:
             reason = "OK"
         except DomainError as error:
             reason = error.reason
+            raise
+        except asyncio.CancelledError:
+            reason = "CANCELLED"
             raise
         finally:
             seconds = time.perf_counter() - started

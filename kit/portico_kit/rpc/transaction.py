@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
 
 import structlog
 from google.protobuf.message import Message
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from portico_kit.call import Call
 from portico_kit.errors import DomainError
@@ -25,10 +27,10 @@ class Transaction:
     read that needs one consistent picture asks one query.
     """
 
-    def __init__(self, engine: AsyncEngine, waker: TaskNotifier) -> None:
+    def __init__(self, engine: AsyncEngine, notifier: TaskNotifier) -> None:
         self._writes = sessions(engine)
         self._reads = sessions(engine.execution_options(isolation_level="AUTOCOMMIT"))
-        self._waker = waker
+        self._notifier = notifier
 
     async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
         """Proceeds inside a transaction; an error rolls everything back.
@@ -50,6 +52,27 @@ class Transaction:
             raise outcome
         return outcome
 
+    async def stream(self, request: Any, call: Call, proceed: Proceed) -> Message:
+        """A stream is no transaction: it has short ones, and no connection between them."""
+        call.open_db = _no_session
+        call.open_session = lambda: self._session(call)
+        return await proceed(request, call)
+
+    @asynccontextmanager
+    async def _session(self, call: Call) -> AsyncIterator[AsyncSession]:
+        call.opened_db = self._writes()
+        try:
+            yield call.opened_db
+        except BaseException:
+            await asyncio.shield(_close(call))
+            raise
+        else:
+            await asyncio.shield(self._complete(call))
+        finally:
+            call.opened_db = None
+            call.after_commit.clear()
+            call.tasks.clear()
+
     async def _complete(self, call: Call) -> None:
         """The commit and all that belongs to it."""
         try:
@@ -57,7 +80,7 @@ class Transaction:
                 await call.opened_db.commit()
         finally:
             await _close(call)
-        if not call.method.reads:
+        if not call.method.reads or call.method.streaming:
             await self._follow_up(call)
 
     async def _follow_up(self, call: Call) -> None:
@@ -67,8 +90,12 @@ class Transaction:
                 await action()
             except Exception:
                 log.exception("after_commit_failed", rpc=call.method.path)
-        for task in call.wakes:
-            self._waker.wake(task)
+        for task in call.tasks:
+            self._notifier.notify(task)
+
+
+def _no_session() -> NoReturn:
+    raise RuntimeError("a stream has no transaction of its own: use call.session()")
 
 
 async def _close(call: Call) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 from celery import Celery
 
-log = structlog.get_logger("wake")
+log = structlog.get_logger("notifier")
 
 # Before all of Celery's own keys, so that the database can be shared.
 KEY_PREFIX = "portico:celery:"
@@ -24,7 +24,7 @@ WORKERS_ALIVE = "portico:workers:alive"
 class TaskNotifier(Protocol):
     """Tells the workers that there is something to do."""
 
-    def wake(self, task: str) -> None:
+    def notify(self, task: str) -> None:
         """Asks for a run of the task, soon; never blocks and never fails."""
         ...
 
@@ -35,10 +35,10 @@ class CeleryTaskNotifier:
     def __init__(self, broker_url: str) -> None:
         self._app = celery_client(broker_url)
         # Celery's client blocks; one thread keeps that away from the event loop.
-        self._thread = ThreadPoolExecutor(1, "wake")
+        self._thread = ThreadPoolExecutor(1, "notifier")
         self._pending: set[str] = set()
 
-    def wake(self, task: str) -> None:
+    def notify(self, task: str) -> None:
         """Asks for a run of the task, soon; never blocks and never fails."""
         if task in self._pending:
             return
@@ -51,7 +51,7 @@ class CeleryTaskNotifier:
         try:
             self._app.send_task(task, retry=False, ignore_result=True)
         except Exception as error:
-            log.warning("wake_failed", task=task, error=str(error)[:200])
+            log.warning("notify_failed", task=task, error=str(error)[:200])
 
     def close(self) -> None:
         """Sends what is waiting and lets the thread go."""

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from portico.auth.v1 import auth_service_pb2 as pb
 
+from portico_contract.limit_categories import LimitCategory
 from portico_kit.call import Call
 from portico_kit.credentials import Principal
-from portico_kit.edge_state.limit_categories import LimitCategory
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from server.common.email_addresses import new_email

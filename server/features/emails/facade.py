@@ -27,7 +27,7 @@ class Mailer:
             variables: what fills the gaps of the mail, for example the token.
         """
         self.queue(call.db, recipient, mail, **variables)
-        call.wakes.add(EMAIL_TASK)
+        call.tasks.add(EMAIL_TASK)
 
     def queue(self, db: AsyncSession, recipient: str, mail: Mail, **variables: str) -> None:
         """Queues a mail outside of a call; the next sweep finds it after the commit."""

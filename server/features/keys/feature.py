@@ -57,7 +57,7 @@ def _serve(parts: CoreParts) -> Served:
         verification=KeyVerifier(secrets, parts.get(TokenIssuer), parts.reads, tenants, first_uses),
         imports=Imports(secrets, tenants, prefixes, parts.get(Mailer)),
         cursors=parts.cursors,
-        announcer=parts.invalidator,
+        invalidator=parts.invalidator,
         pending_invitations=parts.get(PendingInvitations),
         bindings=Bindings(parts.get(Projects), parts.project_permissions),
         environment=parts.settings.key_environment,

@@ -56,7 +56,7 @@ class ApiKey(Identified, Timestamped, Versioned, Base):
     last_used_at: Mapped[datetime | None]
     use_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
 
-    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         Index("uq_api_keys_secret_hash", "secret_hash", unique=True),
         Index(

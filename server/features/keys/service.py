@@ -10,7 +10,7 @@ from uuid import UUID
 from portico.keys.v1 import api_key_service_pb2 as pb
 from portico.keys.v1.api_key_pb2 import ApiKey as ApiKeyMessage
 
-from portico_contract.methods import organization_permissions
+from portico_contract import organization_permissions
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
 from portico_kit.clock import moment
@@ -45,7 +45,7 @@ class ApiKeyService:
     verification: KeyVerifier
     imports: Imports
     cursors: Cursors
-    announcer: CacheInvalidator
+    invalidator: CacheInvalidator
     pending_invitations: PendingInvitations
     bindings: Bindings
     environment: str
@@ -184,7 +184,7 @@ class ApiKeyService:
         call.etag(key.version)
         if call.changed(key.version):
             call.record(action, organization_id=key.organization_id, target_id=key.id, data=shown)
-            call.after_commit.append(lambda: self.announcer.key_changed(key.id))
+            call.after_commit.append(lambda: self.invalidator.key_changed(key.id))
         return shown
 
 

@@ -88,7 +88,7 @@ def _serve(parts: CoreParts) -> Served:
         offboarding=parts.get(Offboarding),
         appointments=Appointments(accounts, mailer),
         subscriptions=parts.get(Subscriptions),
-        announcer=parts.invalidator,
+        invalidator=parts.invalidator,
         limits=limits,
         pending_invitations=parts.get(PendingInvitations),
         roles=parts.roles,

@@ -60,7 +60,7 @@ class Organization(Identified, Timestamped, Versioned, Base):
     allow_key_import: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     deleted_at: Mapped[datetime | None]
 
-    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         Index(
             "uq_organizations_slug",
@@ -81,7 +81,7 @@ class Membership(Identified, Timestamped, Versioned, Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     role: Mapped[str] = mapped_column(ForeignKey("roles.name"))
 
-    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         UniqueConstraint("organization_id", "user_id"),
         Index("ix_memberships_organization_id_id", "organization_id", "id"),
@@ -105,7 +105,7 @@ class OrganizationLimits(Timestamped, Versioned, Base):
         ARRAY(String(32)), default=list, server_default=text("'{}'")
     )
 
-    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         CheckConstraint("multiplier_percent between 1 and 100000", name="multiplier_in_bounds"),
     )
@@ -130,7 +130,7 @@ class Invitation(Identified, Timestamped, Versioned, Base):
     declined_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
-    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         Index(
             "uq_invitations_pending",

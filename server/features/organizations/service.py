@@ -58,7 +58,7 @@ class OrganizationService:
     offboarding: Offboarding
     appointments: Appointments
     subscriptions: Subscriptions
-    announcer: CacheInvalidator
+    invalidator: CacheInvalidator
     limits: LimitsProjection
     pending_invitations: PendingInvitations
     roles: Roles
@@ -130,7 +130,7 @@ class OrganizationService:
         organization.deleted_at = call.now
         call.ended_access = "membership"
         _record("organization.deleted", organization, call)
-        call.after_commit.append(lambda: self.announcer.organization_changed(organization.id))
+        call.after_commit.append(lambda: self.invalidator.organization_changed(organization.id))
         return pb.DeleteOrganizationResponse()
 
     async def GetOrganizationLimits(

@@ -24,7 +24,7 @@ class Project(Identified, Timestamped, Versioned, Base):
     archived_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
 
-    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         Index("ix_projects_organization_id_created_at_id", "organization_id", "created_at", "id"),
         Index("ix_projects_organization_id_name_id", "organization_id", "name", "id"),

@@ -42,7 +42,7 @@ class User(Identified, Timestamped, Versioned, Base):
     bio: AssociationProxy[str] = association_proxy("profile", "bio")
     preferences: AssociationProxy[dict[str, Any]] = association_proxy("profile", "preferences")
 
-    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         Index("uq_users_email", "email", unique=True, postgresql_where=text("deleted_at is null")),
         Index("ix_users_created_at_id", "created_at", "id"),

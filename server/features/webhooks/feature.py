@@ -46,7 +46,7 @@ def _provide(parts: CoreParts) -> None:
 def _serve(parts: CoreParts) -> Served:
     from portico.webhooks.v1.webhook_service_pb2 import DESCRIPTOR
 
-    from portico_contract.methods import event_permissions
+    from portico_contract import event_permissions
     from portico_kit.service import Service
     from server.features.organizations.facade import Tenants
     from server.features.webhooks.addresses import AddressPolicy

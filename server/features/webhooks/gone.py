@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract.methods import as_json
+from portico_contract import as_json
 from server.common.records import record_by_worker
 from server.features.emails.facade import Mailer
 from server.features.organizations.owners import owner_contacts

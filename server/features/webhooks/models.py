@@ -62,7 +62,7 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     # that were created before this moment have their delivery.
     behind_since: Mapped[datetime | None]
 
-    __mapper_args__ = {"version_id_col": Versioned.version}  # noqa: RUF012
+    __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         Index("ix_webhooks_organization_id_id", "organization_id", "id"),
         # The few that are looked after; the condition is that of `unwell`.

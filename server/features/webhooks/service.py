@@ -14,7 +14,7 @@ from portico.webhooks.v1.webhook_pb2 import EventType
 from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract.methods import as_json
+from portico_contract import as_json
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
 from portico_kit.errors import NotFoundError
@@ -116,7 +116,7 @@ class WebhookService:
         if was_enabled and not webhook.enabled:
             _record("webhook.disabled", webhook, call)
         if webhook.enabled and not was_enabled:
-            call.wakes.add(DELIVERY_TASK)
+            call.tasks.add(DELIVERY_TASK)
         return pb.UpdateWebhookResponse(webhook=shown)
 
     async def DeleteWebhook(
@@ -302,7 +302,7 @@ def _sent(action: str, delivery: Delivery, call: Call) -> DeliveryMessage:
     """Records that somebody sent a delivery on its way, and wakes the workers for it."""
     shown = messages.delivery(delivery)
     call.record(action, organization_id=delivery.organization_id, target_id=delivery.id, data=shown)
-    call.wakes.add(DELIVERY_TASK)
+    call.tasks.add(DELIVERY_TASK)
     return shown
 
 

@@ -31,7 +31,7 @@ async def test_a_new_person_gets_an_account_and_a_mail(world: World, audited: Au
     assert dict(await attempt.initial_metadata())["location"] == "/api/v1/users/me"
     mail = await world.mail(email, "verify_email")
     assert mail["display_name"] == "Ada"
-    assert "portico.emails.send_due" in world.waker.tasks
+    assert "portico.emails.send_due" in world.notifier.tasks
     assert await audited(user.id) == ["user.registered"]
 
 

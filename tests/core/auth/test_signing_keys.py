@@ -15,13 +15,13 @@ from portico_kit.ids import new_id
 from portico_kit.jwt import TokenIssuer, TokenVerifier
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import create_engine
+from portico_kit.testing.clocks import FakeClock
+from portico_kit.testing.waiting import eventually
 from server.features.auth import signing_keys
 from server.features.auth.authenticator import USER
 from server.features.auth.signing_keys import SealedOtherwiseError, SigningKeys
 from server.features.keys.authenticator import KEY
 from tests.stack import PostgresServer
-from tests.support.clocks import FakeClock
-from tests.support.waiting import eventually
 
 SECRETS = Secrets(b"s" * 32)
 START = datetime(2030, 1, 1, tzinfo=UTC)

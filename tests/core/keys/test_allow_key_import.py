@@ -7,7 +7,7 @@ import pytest
 from portico.keys.v1 import api_key_service_pb2 as pb_keys
 from portico.organizations.v1 import organization_service_pb2 as pb
 
-from portico_contract.methods import organization_permissions
+from portico_contract import organization_permissions
 from tests.core.calls import race
 from tests.core.conftest import Refused
 from tests.core.keys.conftest import KeyClient

@@ -14,7 +14,7 @@ from portico.projects.v1 import project_service_pb2 as projects_pb
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from portico_contract.methods import organization_permissions
+from portico_contract import organization_permissions
 from portico_kit.ids import new_id
 from server.app import PROJECT_PERMISSIONS
 from tests.core.conftest import Refused

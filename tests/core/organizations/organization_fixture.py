@@ -10,7 +10,7 @@ from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.projects.v1 import project_service_pb2 as projects
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 
-from portico_contract.methods import Method, methods, services
+from portico_contract import Method, methods, services
 from tests.core.world import Person, World, new_email
 
 # Every method that asks for a permission in an organization.

@@ -20,7 +20,7 @@ EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 
 async def test_the_address_gets_a_mail_with_the_token(team: Team, world: World) -> None:
     email = new_email()
-    world.waker.tasks.clear()
+    world.notifier.tasks.clear()
     call = world.organizations.CreateInvitation(
         pb.CreateInvitationRequest(
             organization_id=team.organization_id, email=email, role="member"
@@ -36,7 +36,7 @@ async def test_the_address_gets_a_mail_with_the_token(team: Team, world: World) 
     mail = await world.mail(email, "invitation")
     assert (mail["inviter_name"], mail["role"]) == ("Ada", "member")
     assert mail["organization_name"].startswith("Tenant")
-    assert EMAIL_TASK in world.waker.tasks
+    assert EMAIL_TASK in world.notifier.tasks
 
 
 async def test_the_token_is_in_the_mail_and_nowhere_else(team: Team, world: World) -> None:

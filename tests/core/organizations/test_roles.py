@@ -10,7 +10,7 @@ import pytest
 from portico.organizations.v1 import organization_service_pb2 as pb
 from sqlalchemy import Connection, create_engine, text
 
-from portico_contract.methods import organization_permissions
+from portico_contract import organization_permissions
 from portico_kit.start import StartError
 from server.app import ROLES
 from server.features.organizations.seed import sync_roles

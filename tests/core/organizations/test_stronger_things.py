@@ -19,7 +19,7 @@ from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 from sqlalchemy import text
 
-from portico_contract.methods import event_permissions, organization_permissions
+from portico_contract import event_permissions, organization_permissions
 from server.app import ROLES
 from tests.core.conftest import Refused
 from tests.core.organizations.organization_fixture import GUARDED

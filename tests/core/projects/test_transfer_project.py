@@ -14,13 +14,13 @@ from portico.projects.v1 import project_service_pb2 as pb
 from sqlalchemy import text
 
 from portico_kit.ids import new_id
+from portico_kit.testing.waiting import eventually
 from server.features.projects.service import MAX_PROJECTS
 from tests.core.calls import race
 from tests.core.conftest import Refused
 from tests.core.projects.conftest import ProjectClient
 from tests.core.records import audit_entry, event, event_types
 from tests.core.world import Person, World
-from tests.support.waiting import eventually
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 NOT_FOUND = grpc.StatusCode.NOT_FOUND

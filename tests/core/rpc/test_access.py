@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.users.v1 import user_service_pb2 as users
 
-from portico_contract.methods import Method, methods, services
+from portico_contract import Method, methods, services
 from tests.core.conftest import Refused
 from tests.core.world import INTERNAL_TOKEN, Person, World, bearer
 

@@ -20,7 +20,7 @@ from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract.methods import NO_KEY, Method, methods, services
+from portico_contract import Idempotency, Method, methods, services
 from portico_kit.storage.idempotency import PURPOSE
 from server.common.records import IdempotentAnswer
 from tests.core.calls import answered, headers, race
@@ -100,7 +100,7 @@ def test_no_method_keeps_an_answer_with_a_credential(method: Method) -> None:
 
 
 def test_a_read_takes_no_key() -> None:
-    assert {method.idempotency for method in METHODS if method.reads} == {NO_KEY}
+    assert {method.idempotency for method in METHODS if method.reads} == {Idempotency.NONE}
 
 
 # The same again --------------------------------------------------------------

@@ -15,7 +15,7 @@ from portico.auth.v1 import auth_service_pb2_grpc as grpc_pb
 from portico_kit.call import Call
 from portico_kit.clock import utc_now
 from portico_kit.rpc.pipeline import Context, Pipeline, Proceed
-from portico_kit.rpc.server import Server
+from portico_kit.rpc.server import pipeline_server
 from portico_kit.service import Service
 from server.common.records import RECORDS
 
@@ -62,7 +62,7 @@ async def test_a_stop_loses_no_answer_of_a_call_that_was_taken(engine: str) -> N
     for _ in range(ROUNDS):
         service, unanswered = Answering(), dict[str, str]()
         service_of = Service(pb.DESCRIPTOR.services_by_name["AuthService"], service)
-        server = Server(engine, Pipeline(unchanged, (), utc_now, RECORDS), [service_of])
+        server = pipeline_server(engine, Pipeline(unchanged, (), utc_now, RECORDS), [service_of])
         port = await server.listen_tcp("127.0.0.1", 0)
         callers = [
             asyncio.create_task(keep_calling(port, numbers, unanswered)) for _ in range(CALLERS)

@@ -11,7 +11,7 @@ from portico.auth.v1 import auth_service_pb2 as auth
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract.methods import methods
+from portico_contract import methods
 from portico_kit.call import Call, Client
 from portico_kit.clock import utc_now
 from portico_kit.errors import DomainError
@@ -19,7 +19,7 @@ from portico_kit.ids import new_id
 from portico_kit.rpc.pipeline import Proceed
 from portico_kit.rpc.transaction import Transaction
 from server.common.records import RECORDS, AuditEntry
-from tests.core.world import RecordingWaker, World
+from tests.core.world import RecordingNotifier, World
 
 (LOGOUT,) = (
     method
@@ -43,7 +43,7 @@ def writing_and_raising(error: Exception | None) -> Proceed:
 
     async def proceed(request: Any, call: Call) -> Message:
         call.record("tested")
-        call.wakes.add("a.task")
+        call.tasks.add("a.task")
         if error is not None:
             raise error
         return auth.LogoutResponse()
@@ -54,8 +54,8 @@ def writing_and_raising(error: Exception | None) -> Proceed:
 async def run(world: World, error: Exception | None) -> tuple[int, list[str]]:
     """How many rows are left, and which workers were woken."""
     call = Call(LOGOUT, {}, Client(), request_id=str(new_id()), now=utc_now(), records=RECORDS)
-    waker = RecordingWaker()
-    transaction = Transaction(world.engine, waker)
+    notifier = RecordingNotifier()
+    transaction = Transaction(world.engine, notifier)
     attempt = transaction(auth.LogoutRequest(), call, writing_and_raising(error))
     if error is None:
         assert await attempt == auth.LogoutResponse()
@@ -64,7 +64,7 @@ async def run(world: World, error: Exception | None) -> tuple[int, list[str]]:
             await attempt
     query = select(func.count()).where(AuditEntry.request_id == call.request_id)
     async with AsyncSession(world.engine) as db:
-        return (await db.execute(query)).scalar_one(), waker.tasks
+        return (await db.execute(query)).scalar_one(), notifier.tasks
 
 
 async def test_an_answer_commits_and_wakes(world: World) -> None:
@@ -90,7 +90,7 @@ async def test_what_follows_the_commit_happens_though_the_caller_has_left(world:
         told.set()
 
     call.after_commit.append(tell)
-    transaction = Transaction(world.engine, RecordingWaker())
+    transaction = Transaction(world.engine, RecordingNotifier())
     attempt = asyncio.create_task(
         transaction(auth.LogoutRequest(), call, writing_and_raising(None))
     )

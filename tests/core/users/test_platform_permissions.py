@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico_contract.methods import methods, services
+from portico_contract import methods, services
 from server.features.users.rules import ROLE_PERMISSIONS
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from portico.webhooks.v1 import webhook_service_pb2 as pb
 
-from portico_contract.methods import event_types
+from portico_contract import event_types
 from server.app import EVENTS
 from tests.core.world import World
 

@@ -20,13 +20,13 @@ async def test_what_has_ended_is_sent_again_at_once(
     delivery = await webhook_client.test((await webhook_client.create()).webhook.id)
     await webhook_client.attempt(delivery.id, answer)
     assert (await webhook_client.delivery(delivery.id)).status == ended
-    world.waker.tasks.clear()
+    world.notifier.tasks.clear()
     again = (await webhook_client.redeliver(delivery.id)).delivery
     # The id stays, for it is by its id that a receiver knows a repetition.
     assert (again.id, again.status, again.attempt_count) == (delivery.id, "pending", 1)
     assert again.HasField("next_attempt_at")
     assert not again.HasField("delivered_at")
-    assert DELIVERY_TASK in world.waker.tasks
+    assert DELIVERY_TASK in world.notifier.tasks
     entry = await audit_entry(world, webhook_client.organization_id, "delivery.redelivered")
     assert str(entry.target_id) == delivery.id
 

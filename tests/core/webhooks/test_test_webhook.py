@@ -20,12 +20,12 @@ async def test_a_delivery_is_on_its_way_at_once(
     webhook_client: WebhookClient, world: World, subscribed: str
 ) -> None:
     webhook = (await webhook_client.create(subscribed)).webhook
-    world.waker.tasks.clear()
+    world.notifier.tasks.clear()
     delivery = await webhook_client.test(webhook.id)
     assert (delivery.webhook_id, delivery.event_type) == (webhook.id, "webhook.test")
     assert (delivery.status, delivery.attempt_count) == ("pending", 0)
     assert delivery.HasField("next_attempt_at")
-    assert DELIVERY_TASK in world.waker.tasks
+    assert DELIVERY_TASK in world.notifier.tasks
 
 
 async def test_what_is_posted_says_what_happened_when_and_where(
@@ -75,6 +75,6 @@ async def test_enabling_wakes_the_workers_for_what_waits(
 ) -> None:
     webhook = (await webhook_client.create()).webhook
     await webhook_client.update(webhook.id, enabled=False)
-    world.waker.tasks.clear()
+    world.notifier.tasks.clear()
     await webhook_client.update(webhook.id, enabled=True)
-    assert DELIVERY_TASK in world.waker.tasks
+    assert DELIVERY_TASK in world.notifier.tasks

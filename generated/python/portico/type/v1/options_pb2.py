@@ -23,25 +23,26 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dportico/type/v1/options.proto\x12\x0fportico.type.v1\x1a google/protobuf/descriptor.proto\"\x91\x01\n\x06\x41\x63\x63\x65ss\x12\x10\n\x06public\x18\x01 \x01(\x08H\x00\x12\x13\n\tsigned_in\x18\x02 \x01(\x08H\x00\x12\x14\n\npermission\x18\x03 \x01(\tH\x00\x12\x1d\n\x13platform_permission\x18\x04 \x01(\tH\x00\x12\x12\n\x08internal\x18\x05 \x01(\x08H\x00\x12\x0f\n\x07or_self\x18\x06 \x01(\tB\x06\n\x04rule\"3\n\x0b\x45ventFamily\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x12\n\npermission\x18\x02 \x01(\t\"G\n\x05Limit\x12\x30\n\x08\x63\x61tegory\x18\x01 \x01(\x0e\x32\x1e.portico.type.v1.LimitCategory\x12\x0c\n\x04\x63ost\x18\x02 \x01(\r*\xfd\x02\n\rLimitCategory\x12\x1e\n\x1aLIMIT_CATEGORY_UNSPECIFIED\x10\x00\x12\x17\n\x13LIMIT_CATEGORY_READ\x10\x01\x12\x18\n\x14LIMIT_CATEGORY_WRITE\x10\x02\x12\x19\n\x15LIMIT_CATEGORY_DELETE\x10\x03\x12\x18\n\x14LIMIT_CATEGORY_LOGIN\x10\x04\x12\x1b\n\x17LIMIT_CATEGORY_REGISTER\x10\x05\x12!\n\x1dLIMIT_CATEGORY_PASSWORD_RESET\x10\x06\x12\x1c\n\x18LIMIT_CATEGORY_UNLIMITED\x10\x07\x12\x1d\n\x19LIMIT_CATEGORY_CREDENTIAL\x10\x08\x12!\n\x1dLIMIT_CATEGORY_MAIL_RECIPIENT\x10\t\x12$\n LIMIT_CATEGORY_MAIL_ORGANIZATION\x10\n\x12\x1e\n\x1aLIMIT_CATEGORY_MAIL_SENDER\x10\x0b*\xa2\x01\n\x0bIdempotency\x12\x1b\n\x17IDEMPOTENCY_UNSPECIFIED\x10\x00\x12\x16\n\x12IDEMPOTENCY_REPLAY\x10\x01\x12\'\n#IDEMPOTENCY_REPLAY_TO_FORMER_CALLER\x10\x02\x12\x1f\n\x1bIDEMPOTENCY_CREDENTIAL_ONCE\x10\x03\x12\x14\n\x10IDEMPOTENCY_NONE\x10\x04*`\n\nVocabulary\x12\x1a\n\x16VOCABULARY_UNSPECIFIED\x10\x00\x12\x1a\n\x16VOCABULARY_PERMISSIONS\x10\x01\x12\x1a\n\x16VOCABULARY_EVENT_TYPES\x10\x02:I\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x17.portico.type.v1.Access:G\n\x05limit\x12\x1e.google.protobuf.MethodOptions\x18\xba\x8e\x03 \x01(\x0b\x32\x16.portico.type.v1.Limit:5\n\x0bhttp_status\x12\x1e.google.protobuf.MethodOptions\x18\xbb\x8e\x03 \x01(\x05:/\n\x05\x65mits\x12\x1e.google.protobuf.MethodOptions\x18\xbc\x8e\x03 \x03(\t::\n\x10without_envelope\x12\x1e.google.protobuf.MethodOptions\x18\xbd\x8e\x03 \x01(\x08:S\n\x0bidempotency\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x8e\x03 \x01(\x0e\x32\x1c.portico.type.v1.Idempotency:O\n\x06\x65vents\x12\x1f.google.protobuf.ServiceOptions\x18\xb9\x8e\x03 \x03(\x0b\x32\x1c.portico.type.v1.EventFamily:2\n\tsensitive\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x08:P\n\nvocabulary\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\x0e\x32\x1b.portico.type.v1.Vocabulary:2\n\tclearable\x12\x1d.google.protobuf.FieldOptions\x18\xbb\x8e\x03 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dportico/type/v1/options.proto\x12\x0fportico.type.v1\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\"\x91\x01\n\x06\x41\x63\x63\x65ss\x12\x10\n\x06public\x18\x01 \x01(\x08H\x00\x12\x13\n\tsigned_in\x18\x02 \x01(\x08H\x00\x12\x14\n\npermission\x18\x03 \x01(\tH\x00\x12\x1d\n\x13platform_permission\x18\x04 \x01(\tH\x00\x12\x12\n\x08internal\x18\x05 \x01(\x08H\x00\x12\x0f\n\x07or_self\x18\x06 \x01(\tB\x06\n\x04rule\"3\n\x0b\x45ventFamily\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x12\n\npermission\x18\x02 \x01(\t\"G\n\x05Limit\x12\x30\n\x08\x63\x61tegory\x18\x01 \x01(\x0e\x32\x1e.portico.type.v1.LimitCategory\x12\x0c\n\x04\x63ost\x18\x02 \x01(\r*\xfd\x02\n\rLimitCategory\x12\x1e\n\x1aLIMIT_CATEGORY_UNSPECIFIED\x10\x00\x12\x17\n\x13LIMIT_CATEGORY_READ\x10\x01\x12\x18\n\x14LIMIT_CATEGORY_WRITE\x10\x02\x12\x19\n\x15LIMIT_CATEGORY_DELETE\x10\x03\x12\x18\n\x14LIMIT_CATEGORY_LOGIN\x10\x04\x12\x1b\n\x17LIMIT_CATEGORY_REGISTER\x10\x05\x12!\n\x1dLIMIT_CATEGORY_PASSWORD_RESET\x10\x06\x12\x1c\n\x18LIMIT_CATEGORY_UNLIMITED\x10\x07\x12\x1d\n\x19LIMIT_CATEGORY_CREDENTIAL\x10\x08\x12!\n\x1dLIMIT_CATEGORY_MAIL_RECIPIENT\x10\t\x12$\n LIMIT_CATEGORY_MAIL_ORGANIZATION\x10\n\x12\x1e\n\x1aLIMIT_CATEGORY_MAIL_SENDER\x10\x0b*\xa2\x01\n\x0bIdempotency\x12\x1b\n\x17IDEMPOTENCY_UNSPECIFIED\x10\x00\x12\x16\n\x12IDEMPOTENCY_REPLAY\x10\x01\x12\'\n#IDEMPOTENCY_REPLAY_TO_FORMER_CALLER\x10\x02\x12\x1f\n\x1bIDEMPOTENCY_CREDENTIAL_ONCE\x10\x03\x12\x14\n\x10IDEMPOTENCY_NONE\x10\x04*`\n\nVocabulary\x12\x1a\n\x16VOCABULARY_UNSPECIFIED\x10\x00\x12\x1a\n\x16VOCABULARY_PERMISSIONS\x10\x01\x12\x1a\n\x16VOCABULARY_EVENT_TYPES\x10\x02:I\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x17.portico.type.v1.Access:G\n\x05limit\x12\x1e.google.protobuf.MethodOptions\x18\xba\x8e\x03 \x01(\x0b\x32\x16.portico.type.v1.Limit:5\n\x0bhttp_status\x12\x1e.google.protobuf.MethodOptions\x18\xbb\x8e\x03 \x01(\x05:/\n\x05\x65mits\x12\x1e.google.protobuf.MethodOptions\x18\xbc\x8e\x03 \x03(\t::\n\x10without_envelope\x12\x1e.google.protobuf.MethodOptions\x18\xbd\x8e\x03 \x01(\x08:S\n\x0bidempotency\x12\x1e.google.protobuf.MethodOptions\x18\xbe\x8e\x03 \x01(\x0e\x32\x1c.portico.type.v1.Idempotency:L\n\x07timeout\x12\x1e.google.protobuf.MethodOptions\x18\xbf\x8e\x03 \x01(\x0b\x32\x19.google.protobuf.Duration:O\n\x06\x65vents\x12\x1f.google.protobuf.ServiceOptions\x18\xb9\x8e\x03 \x03(\x0b\x32\x1c.portico.type.v1.EventFamily:2\n\tsensitive\x12\x1d.google.protobuf.FieldOptions\x18\xb9\x8e\x03 \x01(\x08:P\n\nvocabulary\x12\x1d.google.protobuf.FieldOptions\x18\xba\x8e\x03 \x01(\x0e\x32\x1b.portico.type.v1.Vocabulary:2\n\tclearable\x12\x1d.google.protobuf.FieldOptions\x18\xbb\x8e\x03 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.type.v1.options_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LIMITCATEGORY']._serialized_start=359
-  _globals['_LIMITCATEGORY']._serialized_end=740
-  _globals['_IDEMPOTENCY']._serialized_start=743
-  _globals['_IDEMPOTENCY']._serialized_end=905
-  _globals['_VOCABULARY']._serialized_start=907
-  _globals['_VOCABULARY']._serialized_end=1003
-  _globals['_ACCESS']._serialized_start=85
-  _globals['_ACCESS']._serialized_end=230
-  _globals['_EVENTFAMILY']._serialized_start=232
-  _globals['_EVENTFAMILY']._serialized_end=283
-  _globals['_LIMIT']._serialized_start=285
-  _globals['_LIMIT']._serialized_end=356
+  _globals['_LIMITCATEGORY']._serialized_start=391
+  _globals['_LIMITCATEGORY']._serialized_end=772
+  _globals['_IDEMPOTENCY']._serialized_start=775
+  _globals['_IDEMPOTENCY']._serialized_end=937
+  _globals['_VOCABULARY']._serialized_start=939
+  _globals['_VOCABULARY']._serialized_end=1035
+  _globals['_ACCESS']._serialized_start=117
+  _globals['_ACCESS']._serialized_end=262
+  _globals['_EVENTFAMILY']._serialized_start=264
+  _globals['_EVENTFAMILY']._serialized_end=315
+  _globals['_LIMIT']._serialized_start=317
+  _globals['_LIMIT']._serialized_end=388
 # @@protoc_insertion_point(module_scope)

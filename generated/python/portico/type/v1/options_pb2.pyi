@@ -5,6 +5,7 @@ isort:skip_file
 
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -289,6 +290,7 @@ HTTP_STATUS_FIELD_NUMBER: _builtins.int
 EMITS_FIELD_NUMBER: _builtins.int
 WITHOUT_ENVELOPE_FIELD_NUMBER: _builtins.int
 IDEMPOTENCY_FIELD_NUMBER: _builtins.int
+TIMEOUT_FIELD_NUMBER: _builtins.int
 EVENTS_FIELD_NUMBER: _builtins.int
 SENSITIVE_FIELD_NUMBER: _builtins.int
 VOCABULARY_FIELD_NUMBER: _builtins.int
@@ -306,6 +308,15 @@ without_envelope: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.Meth
 idempotency: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Idempotency.ValueType]
 """How the method handles an Idempotency-Key. Required if the response has a
 sensitive field of its own, that is, returns a credential.
+"""
+timeout: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, _duration_pb2.Duration]
+"""How long a call may take, from its first byte on and whatever it waits for;
+5 minutes at most. It then ends with DEADLINE_EXCEEDED. A caller may ask for
+less, not for more. Unset: PORTICO_REQUEST_TIMEOUT, 10 seconds.
+
+Of a method whose answer is a stream: how long the stream may last, a day at
+most. It then ends with UNAVAILABLE, and the client opens it again. Unset: an
+hour. A stream may be silent for all of that time.
 """
 events: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.ServiceOptions, _containers.RepeatedCompositeFieldContainer[Global___EventFamily]]
 """The types of resources whose events the methods of the service emit. Each

@@ -4,15 +4,15 @@
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { FieldOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_descriptor } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_descriptor, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file portico/type/v1/options.proto.
  */
 export const file_portico_type_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIpEBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAlCBgoEcnVsZSIzCgtFdmVudEZhbWlseRIQCghyZXNvdXJjZRgBIAEoCRISCgpwZXJtaXNzaW9uGAIgASgJIkcKBUxpbWl0EjAKCGNhdGVnb3J5GAEgASgOMh4ucG9ydGljby50eXBlLnYxLkxpbWl0Q2F0ZWdvcnkSDAoEY29zdBgCIAEoDSr9AgoNTGltaXRDYXRlZ29yeRIeChpMSU1JVF9DQVRFR09SWV9VTlNQRUNJRklFRBAAEhcKE0xJTUlUX0NBVEVHT1JZX1JFQUQQARIYChRMSU1JVF9DQVRFR09SWV9XUklURRACEhkKFUxJTUlUX0NBVEVHT1JZX0RFTEVURRADEhgKFExJTUlUX0NBVEVHT1JZX0xPR0lOEAQSGwoXTElNSVRfQ0FURUdPUllfUkVHSVNURVIQBRIhCh1MSU1JVF9DQVRFR09SWV9QQVNTV09SRF9SRVNFVBAGEhwKGExJTUlUX0NBVEVHT1JZX1VOTElNSVRFRBAHEh0KGUxJTUlUX0NBVEVHT1JZX0NSRURFTlRJQUwQCBIhCh1MSU1JVF9DQVRFR09SWV9NQUlMX1JFQ0lQSUVOVBAJEiQKIExJTUlUX0NBVEVHT1JZX01BSUxfT1JHQU5JWkFUSU9OEAoSHgoaTElNSVRfQ0FURUdPUllfTUFJTF9TRU5ERVIQCyqiAQoLSWRlbXBvdGVuY3kSGwoXSURFTVBPVEVOQ1lfVU5TUEVDSUZJRUQQABIWChJJREVNUE9URU5DWV9SRVBMQVkQARInCiNJREVNUE9URU5DWV9SRVBMQVlfVE9fRk9STUVSX0NBTExFUhACEh8KG0lERU1QT1RFTkNZX0NSRURFTlRJQUxfT05DRRADEhQKEElERU1QT1RFTkNZX05PTkUQBCpgCgpWb2NhYnVsYXJ5EhoKFlZPQ0FCVUxBUllfVU5TUEVDSUZJRUQQABIaChZWT0NBQlVMQVJZX1BFUk1JU1NJT05TEAESGgoWVk9DQUJVTEFSWV9FVkVOVF9UWVBFUxACOlEKBmFjY2VzcxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLmOAyABKAsyFy5wb3J0aWNvLnR5cGUudjEuQWNjZXNzUgZhY2Nlc3M6TgoFbGltaXQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi6jgMgASgLMhYucG9ydGljby50eXBlLnYxLkxpbWl0UgVsaW1pdDpBCgtodHRwX3N0YXR1cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLuOAyABKAVSCmh0dHBTdGF0dXM6NgoFZW1pdHMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi8jgMgAygJUgVlbWl0czpLChB3aXRob3V0X2VudmVsb3BlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvY4DIAEoCFIPd2l0aG91dEVudmVsb3BlOmAKC2lkZW1wb3RlbmN5Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvo4DIAEoDjIcLnBvcnRpY28udHlwZS52MS5JZGVtcG90ZW5jeVILaWRlbXBvdGVuY3k6VwoGZXZlbnRzEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGLmOAyADKAsyHC5wb3J0aWNvLnR5cGUudjEuRXZlbnRGYW1pbHlSBmV2ZW50czo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnk6PQoJY2xlYXJhYmxlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi7jgMgASgIUgljbGVhcmFibGViBnByb3RvMw", [file_google_protobuf_descriptor]);
+  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIpEBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAlCBgoEcnVsZSIzCgtFdmVudEZhbWlseRIQCghyZXNvdXJjZRgBIAEoCRISCgpwZXJtaXNzaW9uGAIgASgJIkcKBUxpbWl0EjAKCGNhdGVnb3J5GAEgASgOMh4ucG9ydGljby50eXBlLnYxLkxpbWl0Q2F0ZWdvcnkSDAoEY29zdBgCIAEoDSr9AgoNTGltaXRDYXRlZ29yeRIeChpMSU1JVF9DQVRFR09SWV9VTlNQRUNJRklFRBAAEhcKE0xJTUlUX0NBVEVHT1JZX1JFQUQQARIYChRMSU1JVF9DQVRFR09SWV9XUklURRACEhkKFUxJTUlUX0NBVEVHT1JZX0RFTEVURRADEhgKFExJTUlUX0NBVEVHT1JZX0xPR0lOEAQSGwoXTElNSVRfQ0FURUdPUllfUkVHSVNURVIQBRIhCh1MSU1JVF9DQVRFR09SWV9QQVNTV09SRF9SRVNFVBAGEhwKGExJTUlUX0NBVEVHT1JZX1VOTElNSVRFRBAHEh0KGUxJTUlUX0NBVEVHT1JZX0NSRURFTlRJQUwQCBIhCh1MSU1JVF9DQVRFR09SWV9NQUlMX1JFQ0lQSUVOVBAJEiQKIExJTUlUX0NBVEVHT1JZX01BSUxfT1JHQU5JWkFUSU9OEAoSHgoaTElNSVRfQ0FURUdPUllfTUFJTF9TRU5ERVIQCyqiAQoLSWRlbXBvdGVuY3kSGwoXSURFTVBPVEVOQ1lfVU5TUEVDSUZJRUQQABIWChJJREVNUE9URU5DWV9SRVBMQVkQARInCiNJREVNUE9URU5DWV9SRVBMQVlfVE9fRk9STUVSX0NBTExFUhACEh8KG0lERU1QT1RFTkNZX0NSRURFTlRJQUxfT05DRRADEhQKEElERU1QT1RFTkNZX05PTkUQBCpgCgpWb2NhYnVsYXJ5EhoKFlZPQ0FCVUxBUllfVU5TUEVDSUZJRUQQABIaChZWT0NBQlVMQVJZX1BFUk1JU1NJT05TEAESGgoWVk9DQUJVTEFSWV9FVkVOVF9UWVBFUxACOlEKBmFjY2VzcxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLmOAyABKAsyFy5wb3J0aWNvLnR5cGUudjEuQWNjZXNzUgZhY2Nlc3M6TgoFbGltaXQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi6jgMgASgLMhYucG9ydGljby50eXBlLnYxLkxpbWl0UgVsaW1pdDpBCgtodHRwX3N0YXR1cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLuOAyABKAVSCmh0dHBTdGF0dXM6NgoFZW1pdHMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi8jgMgAygJUgVlbWl0czpLChB3aXRob3V0X2VudmVsb3BlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvY4DIAEoCFIPd2l0aG91dEVudmVsb3BlOmAKC2lkZW1wb3RlbmN5Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvo4DIAEoDjIcLnBvcnRpY28udHlwZS52MS5JZGVtcG90ZW5jeVILaWRlbXBvdGVuY3k6VQoHdGltZW91dBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL+OAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25SB3RpbWVvdXQ6VwoGZXZlbnRzEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGLmOAyADKAsyHC5wb3J0aWNvLnR5cGUudjEuRXZlbnRGYW1pbHlSBmV2ZW50czo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnk6PQoJY2xlYXJhYmxlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi7jgMgASgIUgljbGVhcmFibGViBnByb3RvMw", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
  * Defines who may call a method. The generator and the server reject a method
@@ -387,13 +387,27 @@ export const idempotency: GenExtension<MethodOptions, Idempotency> = /*@__PURE__
   extDesc(file_portico_type_v1_options, 5);
 
 /**
+ * How long a call may take, from its first byte on and whatever it waits for;
+ * 5 minutes at most. It then ends with DEADLINE_EXCEEDED. A caller may ask for
+ * less, not for more. Unset: PORTICO_REQUEST_TIMEOUT, 10 seconds.
+ *
+ * Of a method whose answer is a stream: how long the stream may last, a day at
+ * most. It then ends with UNAVAILABLE, and the client opens it again. Unset: an
+ * hour. A stream may be silent for all of that time.
+ *
+ * @generated from extension: google.protobuf.Duration timeout = 51007;
+ */
+export const timeout: GenExtension<MethodOptions, Duration> = /*@__PURE__*/
+  extDesc(file_portico_type_v1_options, 6);
+
+/**
  * The types of resources whose events the methods of the service emit. Each
  * type belongs to exactly one service.
  *
  * @generated from extension: repeated portico.type.v1.EventFamily events = 51001;
  */
 export const events: GenExtension<ServiceOptions, EventFamily[]> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 6);
+  extDesc(file_portico_type_v1_options, 7);
 
 /**
  * Whether the value is secret or personal data. Such a value is never written
@@ -402,7 +416,7 @@ export const events: GenExtension<ServiceOptions, EventFamily[]> = /*@__PURE__*/
  * @generated from extension: bool sensitive = 51001;
  */
 export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 7);
+  extDesc(file_portico_type_v1_options, 8);
 
 /**
  * The set of names that the value, or each item of a list, must be in.
@@ -410,7 +424,7 @@ export const sensitive: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
  * @generated from extension: portico.type.v1.Vocabulary vocabulary = 51002;
  */
 export const vocabulary: GenExtension<FieldOptions, Vocabulary> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 8);
+  extDesc(file_portico_type_v1_options, 9);
 
 /**
  * Whether an update can clear the field: over REST with null, over gRPC by
@@ -421,5 +435,5 @@ export const vocabulary: GenExtension<FieldOptions, Vocabulary> = /*@__PURE__*/
  * @generated from extension: bool clearable = 51003;
  */
 export const clearable: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
-  extDesc(file_portico_type_v1_options, 9);
+  extDesc(file_portico_type_v1_options, 10);
 

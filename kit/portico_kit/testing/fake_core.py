@@ -28,10 +28,10 @@ from portico.keys.v1.api_key_service_pb2 import (
 
 from portico_kit.clock import moment, timestamp
 from portico_kit.ids import new_id
+from portico_kit.testing.clocks import NOON
 from portico_kit.tokens import new_api_key
-from tests.support.clocks import NOON
 
-INTERNAL_TOKEN = "the-secret-that-internal-callers-share"
+INTERNAL_TOKEN = "the-secret-that-internal-callers-share"  # noqa: S105
 
 Context = grpc.aio.ServicerContext[Message, Message]
 

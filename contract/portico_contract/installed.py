@@ -1,0 +1,45 @@
+"""The contract that is installed with the platform, for the processes that serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+from portico_contract.model import Contract, Method
+from portico_contract.reading import load_generated, methods_of
+
+CONTRACT_FILE = Path(__file__).resolve().parents[2] / "generated" / "descriptor.binpb"
+
+
+@cache
+def installed() -> Contract:
+    """The installed contract, read when it is first asked for; see `load_generated`."""
+    return load_generated(CONTRACT_FILE)
+
+
+def services() -> Iterable[ServiceDescriptor]:
+    """Every service of the installed contract."""
+    return installed().services
+
+
+def methods(service: ServiceDescriptor) -> list[Method]:
+    """Every method of a service, be it installed or not; see `methods_of`."""
+    return methods_of(service)
+
+
+def organization_permissions() -> frozenset[str]:
+    """Every permission that can be held in an organization; also every scope of a key."""
+    return installed().organization_permissions
+
+
+def event_types() -> dict[str, MethodDescriptor]:
+    """Every event type, with the method that causes it, by name."""
+    return installed().event_types
+
+
+def event_permissions() -> dict[str, str]:
+    """The permission that shows what each event type shows, by the type's name."""
+    return installed().event_permissions

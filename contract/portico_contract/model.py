@@ -1,0 +1,201 @@
+"""A contract as the platform sees it: every method with its URL, access, cost and time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import Message
+from portico.type.v1 import options_pb2
+
+from portico_contract.limit_categories import LimitCategory
+
+
+class ContractError(Exception):
+    """The contract leaves something out or contradicts itself; the message names the method."""
+
+
+class AccessRule(StrEnum):
+    """Who may call a method; the values are the names in `portico.type.v1.Access`."""
+
+    PUBLIC = "public"
+    SIGNED_IN = "signed_in"
+    PERMISSION = "permission"
+    PLATFORM_PERMISSION = "platform_permission"
+    INTERNAL = "internal"
+
+
+class Idempotency(StrEnum):
+    """What becomes of an Idempotency-Key; the values are the names in `portico.type.v1`."""
+
+    REPLAY = "replay"
+    REPLAY_TO_FORMER_CALLER = "replay_to_former_caller"
+    CREDENTIAL_ONCE = "credential_once"
+    NONE = "none"
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether a call with a key that is repeated happens once."""
+        return self is not Idempotency.NONE
+
+    @property
+    def replays(self) -> bool:
+        """Whether the repetition gets the first answer."""
+        return self in (Idempotency.REPLAY, Idempotency.REPLAY_TO_FORMER_CALLER)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The REST form of a method.
+
+    Attributes:
+        verb: the HTTP method, "PATCH".
+        template: the path, "/api/v1/api-keys/{api_key_id}".
+        has_body: whether the request has a JSON body.
+        response_field: the field of the response that is the answer; "" for all of it.
+        answers_head: whether HEAD is answered as GET is.
+    """
+
+    verb: str
+    template: str
+    has_body: bool
+    response_field: str
+    answers_head: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method of a contract.
+
+    Attributes:
+        service: the full name, "portico.keys.v1.ApiKeyService".
+        path: as gRPC names it, "/portico.keys.v1.ApiKeyService/GetApiKey".
+        access: which of the rules of `portico.type.v1.Access` holds.
+        permission: what the caller must hold, or "".
+        or_self: the request field that names the person who needs no permission, or "".
+        category: the budget that a call is charged to.
+        cost: how much a call takes from the budget.
+        reads: whether it changes nothing.
+        status: the HTTP status of success.
+        enveloped: whether the REST answer is wrapped.
+        rest: the REST form; None for methods that only gRPC has.
+        emits: the event types it may cause.
+        idempotency: what becomes of an Idempotency-Key.
+        streaming: whether the answer is a stream of messages.
+        timeout: how long a call may take, in seconds; None for the platform's usual time.
+        names_organization: whether the request says which organization it is about.
+        masked: whether a mask names what it changes.
+        input: what the request consists of.
+        output: what the answer, or each message of a stream, consists of.
+    """
+
+    service: str
+    name: str
+    path: str
+    access: AccessRule
+    permission: str
+    or_self: str
+    category: LimitCategory
+    cost: int
+    reads: bool
+    status: int
+    enveloped: bool
+    rest: Binding | None
+    emits: frozenset[str]
+    idempotency: Idempotency
+    streaming: bool
+    timeout: float | None
+    names_organization: bool
+    masked: bool
+    input: Descriptor
+    output: Descriptor
+    request: type[Message]
+    response: type[Message]
+
+    @property
+    def full_name(self) -> str:
+        """The name in the descriptor set."""
+        return f"{self.service}.{self.name}"
+
+    @property
+    def list_field(self) -> str:
+        """The field that holds the items of a page, or "" if the answer is not a page."""
+        names = [field.name for field in self.output.fields]
+        return names[0] if names[1:] == ["next_cursor", "has_more"] else ""
+
+    @property
+    def takes_idempotency_key(self) -> bool:
+        """Whether a call with a key that is repeated happens once."""
+        return self.idempotency.takes_key
+
+    @property
+    def gives_credential(self) -> bool:
+        """Whether the answer holds a credential, which a repetition must not show."""
+        return self.idempotency is Idempotency.CREDENTIAL_ONCE
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Everything that is served, routed or described.
+
+    Attributes:
+        services: in the order of the contract's files.
+        methods: in the order of the services.
+        comments: the text beside each element, by full name.
+    """
+
+    services: tuple[ServiceDescriptor, ...]
+    methods: tuple[Method, ...]
+    comments: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def routed(self) -> tuple[Method, ...]:
+        """The methods that the outside can reach: all but the internal ones."""
+        return tuple(m for m in self.methods if m.access is not AccessRule.INTERNAL)
+
+    @cached_property
+    def organization_permissions(self) -> frozenset[str]:
+        """Every permission that can be held in an organization; also every scope of a key."""
+        guarded = (m for m in self.methods if m.access is AccessRule.PERMISSION)
+        return frozenset(method.permission for method in guarded)
+
+    @cached_property
+    def event_types(self) -> dict[str, MethodDescriptor]:
+        """Every event type, with the method that causes it, by name."""
+        found = {
+            event: method
+            for service in self.services
+            for method in service.methods
+            for event in method.GetOptions().Extensions[options_pb2.emits]
+        }
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def event_permissions(self) -> dict[str, str]:
+        """The permission that shows what each event type shows, by the type's name.
+
+        Raises:
+            ContractError: if the events about a kind of resource belong to no service, or to two.
+        """
+        families = [
+            family
+            for service in self.services
+            for family in service.GetOptions().Extensions[options_pb2.events]
+        ]
+        permissions = {family.resource: family.permission for family in families}
+        if len(permissions) != len(families):
+            raise ContractError("two services say who may read the same events")
+        unknown = {name for name in self.event_types if name.partition(".")[0] not in permissions}
+        if unknown:
+            raise ContractError(f"no service says who may read {', '.join(sorted(unknown))}")
+        return {name: permissions[name.partition(".")[0]] for name in self.event_types}
+
+    def names(self, vocabulary: options_pb2.Vocabulary.ValueType) -> list[str]:
+        """The names that a field with this option can hold; none if it can hold any text."""
+        if vocabulary == options_pb2.VOCABULARY_PERMISSIONS:
+            return sorted(self.organization_permissions)
+        if vocabulary == options_pb2.VOCABULARY_EVENT_TYPES:
+            return ["*", *self.event_types]
+        return []
