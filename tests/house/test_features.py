@@ -8,11 +8,15 @@ import pkgutil
 import re
 import subprocess
 import sys
+from base64 import b64encode
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from pydantic import SecretStr
 
 import server.features
 from portico_contract import event_types, organization_permissions
@@ -20,8 +24,10 @@ from portico_kit.storage.base import Base
 from server.app import EVENTS, FEATURES, MAILS, ROLES
 from server.common.mail import Mail
 from server.common.roles import Role, roles
+from server.core import build
 from server.feature import Feature, unique
 from server.parts import Provided
+from server.settings import Settings
 from workers.schedule import INTERVALS
 
 BY_NAME = {feature.name: feature for feature in FEATURES}
@@ -158,3 +164,27 @@ def test_the_app_does_not_start_with_a_feature_that_declares_what_another_has(
     )
     assert found.returncode != 0
     assert re.search(rf"ValueError: the {what} '.+' is declared twice", found.stderr)
+
+
+@pytest.mark.parametrize(
+    ("what", "declared"),
+    [
+        ("service", {"serve": BY_NAME["projects"].serve}),
+        ("probe", {"probes": BY_NAME["health"].probes}),
+        ("constraint", {"tables": BY_NAME["organizations"].tables}),
+    ],
+)
+async def test_the_core_is_not_built_of_features_of_which_two_have_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str, declared: dict[str, Any]
+) -> None:
+    offender = replace(Feature(name="offender"), **declared)
+    monkeypatch.setattr("server.core.FEATURES", (*FEATURES, offender))
+    settings = Settings(
+        runtime_dir=tmp_path,
+        database_url="postgresql://nobody@127.0.0.1:1/nothing",
+        redis_url="redis://127.0.0.1:1",
+        secret_key=SecretStr(b64encode(bytes(32)).decode()),
+        internal_token=SecretStr("an internal token for the tests only"),
+    )
+    with pytest.raises(ValueError, match=f"the {what} '.+' is declared twice"):
+        build(settings)

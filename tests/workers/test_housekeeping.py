@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 
 from portico_kit.clock import utc_now
 from portico_kit.ids import earliest_id, new_id
@@ -138,3 +139,18 @@ def test_the_earliest_id_of_a_moment_parts_older_ids_from_newer_ones() -> None:
     moment = utc_now() + timedelta(milliseconds=5)
     assert older < earliest_id(moment)
     assert earliest_id(moment - timedelta(seconds=1)) < older
+
+
+async def test_a_table_that_cannot_be_cleaned_keeps_no_other_from_it(
+    tenants: Tenants, cleanup: Cleanup, clock: OffsetClock
+) -> None:
+    async def fail(*_: Any) -> int:
+        raise LookupError("this table is broken")
+
+    await remember_answer(tenants, b"over", clock() - timedelta(seconds=1))
+    before = await count(tenants, IdempotentAnswer)
+    first = replace(cleanup, deletions={"broken": fail, **cleanup.deletions})
+    with capture_logs() as logs:
+        await first()
+    assert [one["table"] for one in logs if one["event"] == "cleanup_failed"] == ["broken"]
+    assert await count(tenants, IdempotentAnswer) < before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.clock import Clock
 from portico_kit.storage.base import Sessions
+from portico_kit.tasks.failures import log_failures
 
 log = structlog.get_logger("cleanup")
 
@@ -31,12 +32,21 @@ class Cleanup:
     batch: int = BATCH
 
     async def __call__(self) -> None:
-        """Deletes until no row is left whose time is over now."""
+        """Deletes until no row is left whose time is over now.
+
+        A table that fails is logged, and keeps no other from being cleaned.
+        """
         now, deleted = self.clock(), dict.fromkeys(self.deletions, 0)
-        for table, delete_some in self.deletions.items():
-            count = self.batch
-            while count == self.batch:
-                async with self.sessions.begin() as db:
-                    count = await delete_some(db, now, self.batch)
-                deleted[table] += count
+        for table in self.deletions:
+            with log_failures("cleanup_failed", table=table):
+                async for count in self._batches(table, now):
+                    deleted[table] += count
         log.info("deleted", **deleted)
+
+    async def _batches(self, table: str, now: datetime) -> AsyncIterator[int]:
+        """Deletes a table's rows, and gives how many with each batch."""
+        count = self.batch
+        while count == self.batch:
+            async with self.sessions.begin() as db:
+                count = await self.deletions[table](db, now, self.batch)
+            yield count

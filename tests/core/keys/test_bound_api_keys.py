@@ -384,3 +384,21 @@ async def test_an_answer_from_before_another_binding_is_not_repeated(
     assert await call(request, metadata=repeated) == await call(request, metadata=repeated)
     await change(projects, key, project_ids=[other.id])
     await refused(call(request, metadata=repeated), NOT_FOUND, "PROJECT_NOT_FOUND")
+
+
+async def test_an_answer_from_before_any_binding_is_not_repeated(
+    projects: ProjectClient, refused: Refused
+) -> None:
+    world, own = projects.world, await projects.create("own")
+    made = await world.new_key(projects.organization_id, projects.owner, *SCOPES)
+    metadata = (
+        *await world.key_metadata(made.secret),
+        ("idempotency-key", str(new_id())),
+    )
+    request = projects_pb.CreateProjectRequest(
+        organization_id=projects.organization_id, name="other"
+    )
+    await world.projects.CreateProject(request, metadata=metadata)
+    await change(projects, made.api_key, project_ids=[own.id])
+    attempt = world.projects.CreateProject(request, metadata=metadata)
+    await refused(attempt, DENIED, "BOUND_TO_PROJECTS")
