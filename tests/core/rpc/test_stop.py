@@ -61,17 +61,19 @@ async def keep_calling(port: int, numbers: Any, unanswered: dict[str, str]) -> N
 async def test_a_stop_loses_no_answer_of_a_call_that_was_taken(engine: str) -> None:
     numbers = count()
     for _ in range(ROUNDS):
-        service, unanswered = Answering(), dict[str, str]()
-        service_of = Service(pb.DESCRIPTOR.services_by_name["AuthService"], service)
-        server = pipeline_server(engine, Pipeline(unchanged, (), utc_now, RECORDS), [service_of])
-        port = await server.listen_tcp("127.0.0.1", 0)
-        callers = [
-            asyncio.create_task(keep_calling(port, numbers, unanswered)) for _ in range(CALLERS)
-        ]
-        await eventually(lambda: len(service.taken) > 4 * CALLERS)
-        await server.stop()
-        await eventually(lambda: bool(unanswered))
-        for caller in callers:
-            caller.cancel()
-        await asyncio.gather(*callers, return_exceptions=True)
-        assert {key: said for key, said in unanswered.items() if key in service.taken} == {}
+        await stop_under_way(engine, numbers)
+
+
+async def stop_under_way(engine: str, numbers: Any) -> None:
+    service, unanswered = Answering(), dict[str, str]()
+    service_of = Service(pb.DESCRIPTOR.services_by_name["AuthService"], service)
+    server = pipeline_server(engine, Pipeline(unchanged, (), utc_now, RECORDS), [service_of])
+    port = await server.listen_tcp("127.0.0.1", 0)
+    callers = [asyncio.create_task(keep_calling(port, numbers, unanswered)) for _ in range(CALLERS)]
+    await eventually(lambda: len(service.taken) > 4 * CALLERS)
+    await server.stop()
+    await eventually(lambda: bool(unanswered))
+    for caller in callers:
+        caller.cancel()
+    await asyncio.gather(*callers, return_exceptions=True)
+    assert {key: said for key, said in unanswered.items() if key in service.taken} == {}
