@@ -46,7 +46,6 @@ async def serve(settings: Settings) -> None:
     stop = stop_signal()
     try:
         await core.prepare()
-        settings.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         await server.listen_unix(settings.socket("core"))
         port = await server.listen_tcp(settings.grpc_host, settings.grpc_port)
         if settings.metrics_port is not None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Lock, Thread
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -20,6 +21,8 @@ from grpc_health.v1 import health_pb2
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from edge.ratelimit.service import INTERNAL, MALFORMED, Answer, Failure, Service
+from portico_kit.rpc.drain import SHUTTING_DOWN, WRITTEN_SECONDS
+from portico_kit.rpc.server import GRACE_SECONDS
 from portico_kit.start import claim_socket
 
 # A larger batch would delay its first call for the last one.
@@ -27,6 +30,7 @@ MAX_BATCH = 256
 HEALTH_METHOD = "/grpc.health.v1.Health/Check"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+REFUSED = Failure(StatusCode.UNAVAILABLE, SHUTTING_DOWN)
 
 log = structlog.get_logger("ratelimit")
 
@@ -44,23 +48,46 @@ async def native_server(
         answer: from the serialized requests of a batch to its answers; runs in a thread.
         ready: when it is set, the health service reports SERVING.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    claim_socket(path)
+    await asyncio.to_thread(path.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
+    await asyncio.to_thread(claim_socket, path)
     methods = [(f"/{name}/{method}", False), (HEALTH_METHOD, False)]
     front = NativeGrpcFront(f"unix:{path}", methods, io_threads=1)
     front.start()
     # Callers on this socket are trusted, so only our own user may open it.
     os.chmod(path, 0o600)
-    thread = Thread(target=_serve, args=(front, answer, _Health(name, ready)), name="batches")
+    drain = _Drain()
+    health = _Health(name, ready, drain.begun)
+    thread = Thread(target=_serve, args=(front, answer, health, drain), name="batches")
     thread.start()
     try:
         yield
     finally:
+        await asyncio.to_thread(drain.finish, GRACE_SECONDS)
         front.close()
         await asyncio.to_thread(thread.join)
 
 
-def _serve(front: NativeGrpcFront, answer: Service, health: _Health) -> None:
+class _Drain:
+    """Stops without losing the answer of a call that was taken.
+
+    It does for batches what `portico_kit.rpc.drain` does for single calls, and why is said there.
+    """
+
+    def __init__(self) -> None:
+        self.begun = Event()
+        # Held while a batch is answered.
+        self.answering = Lock()
+
+    def finish(self, seconds: float) -> None:
+        """Refuses new calls, and waits at most so long until those taken are answered."""
+        deadline = time.monotonic() + seconds
+        self.begun.set()
+        if self.answering.acquire(timeout=seconds):
+            self.answering.release()
+            time.sleep(max(0.0, min(WRITTEN_SECONDS, deadline - time.monotonic())))
+
+
+def _serve(front: NativeGrpcFront, answer: Service, health: _Health, drain: _Drain) -> None:
     """Answers until the front is closed."""
     while (events := front.recv_batch(MAX_BATCH)) is not None:
         calls: list[int] = []
@@ -74,7 +101,13 @@ def _serve(front: NativeGrpcFront, answer: Service, health: _Health) -> None:
             else:
                 _respond_all(front, [call], health.check, [payload])
         if requests:
-            _respond_all(front, calls, answer, requests)
+            with drain.answering:
+                serve = _refuse if drain.begun.is_set() else answer
+                _respond_all(front, calls, serve, requests)
+
+
+def _refuse(requests: Sequence[bytes]) -> list[Answer]:
+    return [REFUSED] * len(requests)
 
 
 def _respond_all(
@@ -104,8 +137,8 @@ def _respond(front: NativeGrpcFront, call: int, answer: Answer) -> None:
 class _Health:
     """grpc.health.v1 for the process and its one service."""
 
-    def __init__(self, name: str, ready: asyncio.Event) -> None:
-        self._names, self._ready = {"", name}, ready
+    def __init__(self, name: str, ready: asyncio.Event, stopping: Event) -> None:
+        self._names, self._ready, self._stopping = {"", name}, ready, stopping
 
     def check(self, payloads: Sequence[bytes]) -> list[Answer]:
         """Answers serialized HealthCheckRequests."""
@@ -118,7 +151,7 @@ class _Health:
             return MALFORMED
         if name not in self._names:
             return Failure(StatusCode.NOT_FOUND, "there is no such service")
-        ready = self._ready.is_set()
+        ready = self._ready.is_set() and not self._stopping.is_set()
         status = health_pb2.HealthCheckResponse(status=SERVING if ready else NOT_SERVING)
         serialized: bytes = status.SerializeToString()
         return serialized

@@ -26,11 +26,11 @@ for feature in FEATURES:
 # Each process with what it imports, and what it must do without.
 PROCESSES = {
     "authorize": (
-        "import edge.authorize.main",
+        "import edge.authorize.main, portico_kit.rpc.native",
         {"sqlalchemy", "psycopg", "protovalidate", "celery", "alembic", "aiohttp", "server"},
     ),
     "ratelimit": (
-        "import edge.ratelimit.main",
+        "import edge.ratelimit.main, edge.ratelimit.native_server",
         {"sqlalchemy", "psycopg", "protovalidate", "celery", "alembic", "aiohttp", "server"},
     ),
     "core": (

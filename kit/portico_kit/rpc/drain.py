@@ -17,6 +17,7 @@ import grpc
 
 # So long after the last answer is given to the engine, it has been written.
 WRITTEN_SECONDS = 0.2
+SHUTTING_DOWN = "the server is shutting down"
 
 
 class Drain:
@@ -36,7 +37,7 @@ class Drain:
 
         async def counted(request: Any, context: Any) -> Any:
             if self._begun:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "the server is shutting down")
+                await context.abort(grpc.StatusCode.UNAVAILABLE, SHUTTING_DOWN)
             self._under_way += 1
             try:
                 return await serve(request, context)
