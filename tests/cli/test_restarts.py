@@ -45,9 +45,12 @@ def child(run: Run, name: str) -> psutil.Process:
 def find(run: Run, name: str) -> psutil.Process | None:
     """The same; None if there is no such process now."""
     for each in run.family():
-        if each.status() == psutil.STATUS_ZOMBIE:
-            continue
-        line = each.cmdline()
+        try:
+            if each.status() == psutil.STATUS_ZOMBIE:
+                continue
+            line = each.cmdline()
+        except psutil.NoSuchProcess:
+            continue  # it has ended since
         launcher = name == "launcher" and "launcher.py" in " ".join(line[:4])
         if launcher or name == each.name() or line[-1:] == [name]:
             return each

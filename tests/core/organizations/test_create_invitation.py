@@ -8,6 +8,7 @@ import grpc
 import pytest
 from portico.organizations.v1 import organization_service_pb2 as pb
 
+from server.app import ROLES
 from server.features.emails.names import EMAIL_TASK
 from tests.core.calls import headers, race
 from tests.core.conftest import Refused
@@ -98,7 +99,7 @@ async def test_an_admin_invites_no_owner(team: Team, refused: Refused) -> None:
 
 
 async def test_an_api_key_invites_in_the_name_of_the_organization(team: Team, world: World) -> None:
-    scopes = ("members:write", "members:read", "organization:read", "keys:read", "webhooks:read")
+    scopes = ("members:write", *ROLES["viewer"])
     key = await world.new_key(team.organization_id, team.owner, *scopes)
     email = new_email()
     answer = await world.organizations.CreateInvitation(

@@ -6,6 +6,7 @@ import grpc
 import pytest
 from portico.organizations.v1 import organization_service_pb2 as pb
 
+from server.app import ROLES
 from tests.core.calls import if_match, race
 from tests.core.conftest import Refused
 from tests.core.organizations.conftest import Team
@@ -64,7 +65,7 @@ async def test_an_api_key_grants_at_most_its_scopes(
     key = await world.new_key(
         team.organization_id,
         team.owner,
-        *("members:write", "members:read", "organization:read", "keys:read", "webhooks:read"),
+        *("members:write", *ROLES["viewer"]),
     )
     metadata = await world.key_metadata(key.secret)
     request = pb.UpdateMemberRequest(
