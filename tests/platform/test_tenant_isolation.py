@@ -71,12 +71,29 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
-async def door(stack: Stack, stranger: Tenant) -> AsyncIterator[Gateway]:
+def strangers() -> dict[str, Tenant]:
+    """One for each test, so that each has the budget for all methods."""
+    return {}
+
+
+@pytest.fixture
+async def stranger(
+    request: pytest.FixtureRequest, strangers: dict[str, Tenant], new_tenant: Any
+) -> Tenant:
+    """The owner of another organization."""
+    name = request.node.originalname
+    if name not in strangers:
+        strangers[name] = await new_tenant()
+    return strangers[name]
+
+
+@pytest.fixture(scope="module")
+async def door(stack: Stack, tenant: Tenant) -> AsyncIterator[Gateway]:
     """The platform's public port, for every protocol."""
     settings = settings_for(stack.settings.runtime_dir, rest_port=stack.settings.rest_port)
     target = f"127.0.0.1:{settings.rest_port}"
     async with grpc.aio.insecure_channel(target) as channel:
-        yield Gateway(settings, stranger.client.http, channel)
+        yield Gateway(settings, tenant.client.http, channel)
 
 
 def named(methods: list[Method]) -> pytest.MarkDecorator:
