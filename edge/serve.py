@@ -15,7 +15,6 @@ from portico_kit.gc import freeze_startup_objects
 from portico_kit.rpc.server import Server
 from portico_kit.settings import Engine
 from portico_kit.signals import stop_signal
-from portico_kit.start import claim_socket
 
 log = structlog.get_logger("edge")
 
@@ -58,9 +57,6 @@ async def serving(
         register: adds the servicers.
         ready: when it is set, the health service reports SERVING; at once if there is none.
     """
-    # At once, so that a second process ends before it has said or done anything.
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    claim_socket(path)
     server = Server(
         engine,
         [name],

@@ -48,8 +48,7 @@ async def native_server(
         answer: from the serialized requests of a batch to its answers; runs in a thread.
         ready: when it is set, the health service reports SERVING.
     """
-    await asyncio.to_thread(path.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
-    await asyncio.to_thread(claim_socket, path)
+    claim_socket(path)
     methods = [(f"/{name}/{method}", False), (HEALTH_METHOD, False)]
     front = NativeGrpcFront(f"unix:{path}", methods, io_threads=1)
     front.start()

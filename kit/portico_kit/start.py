@@ -25,14 +25,19 @@ def one_line(process: str) -> Iterator[None]:
 
 
 def claim_socket(path: Path) -> None:
-    """Removes a unix socket that an ended process has left.
+    """Makes a unix socket's folder, ours alone, and removes what an ended process has left there.
+
+    It blocks, and is called before anything else runs: a second process ends before it has
+    said or done anything.
 
     Raises:
-        StartError: if a process listens on it: its clients would reach us instead.
+        StartError: if a process listens on it, whose clients would reach us instead, or the
+            folder cannot be used.
     """
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_SECONDS)
         try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             probe.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError):
             path.unlink(missing_ok=True)

@@ -107,8 +107,7 @@ class Server:
         Raises:
             StartError: if another process listens there.
         """
-        await asyncio.to_thread(path.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
-        await asyncio.to_thread(claim_socket, path)
+        claim_socket(path)
         await self._listen(f"unix:{path}", behind_gateway=True)
         await asyncio.to_thread(path.chmod, 0o600)
 
