@@ -55,9 +55,9 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
 
     Who calls is settled before anything else is looked at; a request is valid before a
     transaction begins; an answer is replayed in the transaction that the first one would
-    have used; and an answer of a service that forgot the caller's rights changes nothing.
+    have used. Inside of all, the pipeline refuses a service that forgot the caller's rights.
     """
-    from portico_kit.rpc.access import Access, AuthorizationCheck
+    from portico_kit.rpc.access import Access
     from portico_kit.rpc.database_errors import DatabaseErrors
     from portico_kit.rpc.idempotency import Idempotency
     from portico_kit.rpc.telemetry import Telemetry
@@ -71,5 +71,4 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
         Validation(),
         Transaction(uses.engine, uses.notifier),
         Idempotency(uses.answers, uses.memberships, uses.consents),
-        AuthorizationCheck(),
     ]

@@ -118,7 +118,7 @@ class Call:
         """The projects that the caller is confined to; None for all of an organization's.
 
         Each method that a bound credential can call asks, and keeps to the answer; an
-        answer from one that did not is refused; see `AuthorizationCheck`.
+        answer from one that did not is refused; see `require_authorized`.
         """
         self.binding_respected = True
         return self.binding
@@ -172,6 +172,9 @@ class Call:
 
     def require_authorized(self) -> None:
         """A service that forgot to look at the caller's rights must fail loudly.
+
+        Asked inside of the transaction, so that what such a service wrote is taken back; of
+        a stream before each message goes out.
 
         Raises:
             RuntimeError: if the service did not authorize the caller, or did not ask which

@@ -191,20 +191,6 @@ async def _coroutine(answer: Awaitable[Message]) -> Message:
     return await answer
 
 
-class AuthorizationCheck:
-    """Refuses the answer of a service that forgot to look at the caller's rights.
-
-    It stands inside of the transaction: what such a service wrote is taken back. The
-    messages of a stream are looked at one by one, before each goes out.
-    """
-
-    async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
-        """Proceeds, and looks what was looked at; see `Call.require_authorized`."""
-        response = await proceed(request, call)
-        call.require_authorized()
-        return response
-
-
 def _require_nothing(principal: Principal) -> None:
     """Any kind of credential will do."""
 

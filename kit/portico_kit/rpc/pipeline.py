@@ -88,7 +88,7 @@ class Pipeline:
             raise ContractError(f"{type(servicer).__name__} does not serve {method.path}")
         if method.streaming:
             return self._stream_handler(method, serve, behind_gateway)
-        proceed = _compose(self.interceptors, _tagged(serve))
+        proceed = _compose(self.interceptors, _checked(serve))
 
         async def handle(sent: bytes, context: Context) -> bytes:
             call = _call(method, context, self, behind_gateway)
@@ -156,11 +156,13 @@ def _refuse(error: DomainError) -> Proceed:
     return refuse
 
 
-def _tagged(serve: Proceed) -> Proceed:
-    """The service, with the entity tag of its answer: it is kept with the answer."""
+def _checked(serve: Proceed) -> Proceed:
+    """The service, inside of all interceptors: it has looked at the caller's rights, and its
+    answer has an entity tag, which is kept with it."""
 
     async def answer(request: Any, call: Call) -> Message:
         response = await serve(request, call)
+        call.require_authorized()
         call.tag(response)
         return response
 

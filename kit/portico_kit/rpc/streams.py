@@ -74,6 +74,7 @@ async def write_all(
                 if len(answer) > most:
                     raise AnswerTooLargeError
                 await _written(write(answer))
+        call.require_authorized()
 
     await first_of(run(), streams.ended(), _out_of_time(method.timeout))
 
