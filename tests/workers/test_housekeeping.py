@@ -18,11 +18,11 @@ from portico_kit.tasks.cleanup import Cleanup
 from portico_kit.testing.clocks import OffsetClock
 from server.app import FEATURES
 from server.common.records import Event, IdempotentAnswer
+from server.common.times import KEPT
 from server.features.auth.models import StoredSigningKey
 from server.features.auth.signing_keys import MAX_AGE, SigningKeys
 from server.features.auth.tasks import SigningKeyRotation
 from server.features.emails.models import Email
-from server.features.records.cleanup import KEPT
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.models import Attempt, Delivery

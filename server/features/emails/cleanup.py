@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import earliest_id
 from portico_kit.storage.base import delete_batch
+from server.common.times import KEPT
 from server.features.emails.models import Email
-
-KEPT = timedelta(days=30)
 
 
 async def delete_emails(db: AsyncSession, now: datetime, limit: int) -> int:

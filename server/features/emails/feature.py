@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from server.common.times import SWEEP
 from server.feature import Feature, Job, Tables
 from server.features.emails.names import EMAIL_TASK
 
@@ -36,7 +36,7 @@ def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
 
 FEATURE = Feature(
     name="emails",
-    schedule={EMAIL_TASK: timedelta(seconds=5)},
+    schedule={EMAIL_TASK: SWEEP},
     tables=_tables,
     provide=_provide,
     tasks=_tasks,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import earliest_id
 from portico_kit.storage.base import delete_batch
 from server.common.records import Event, IdempotentAnswer
-
-KEPT = timedelta(days=30)
+from server.common.times import KEPT
 
 
 async def delete_answers(db: AsyncSession, now: datetime, limit: int) -> int:

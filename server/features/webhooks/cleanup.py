@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.common.times import KEPT
 from server.features.webhooks.delivery_queue import delete_ended
-
-KEPT = timedelta(days=30)
 
 
 async def delete_deliveries(db: AsyncSession, now: datetime, limit: int) -> int:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from portico_kit.tasks.names import EVENT_TASK
 from server.common.roles import Role
+from server.common.times import SWEEP
 from server.feature import Feature, Job, Served, Tables
 from server.features.webhooks.mails import MAILS
 from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK
 
 if TYPE_CHECKING:
     from server.parts import CoreParts, WorkerParts
-
-# The sweeps find what a lost notification left behind, and retries when they are due.
-SWEEP = timedelta(seconds=5)
 
 EVENTS = {
     "webhook.created": "A webhook was created.",
