@@ -18,11 +18,15 @@ def _tables() -> Tables:
 
 
 def _provide(parts: CoreParts) -> None:
+    from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
     from server.features.users.passwords import Passwords
 
     parts.provide(Accounts, lambda: Accounts(parts.reads))
     parts.provide(Passwords, lambda: Passwords(parts.settings.bcrypt_rounds))
+    parts.provide(
+        CurrentPassword, lambda: CurrentPassword(parts.get(Accounts), parts.get(Passwords))
+    )
 
 
 def _serve(parts: CoreParts) -> Served:
@@ -31,6 +35,7 @@ def _serve(parts: CoreParts) -> Served:
     from portico_kit.service import Service
     from server.features.emails.budgets import MailBudgets
     from server.features.emails.facade import Mailer
+    from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
     from server.features.users.passwords import Passwords
     from server.features.users.ports import Memberships, Ownerships, PasswordTokens, SessionEnder
@@ -39,6 +44,7 @@ def _serve(parts: CoreParts) -> Served:
     service = UserService(
         accounts=parts.get(Accounts),
         passwords=parts.get(Passwords),
+        current_password=parts.get(CurrentPassword),
         sessions=parts.get(SessionEnder),
         ownerships=parts.get(Ownerships),
         memberships=parts.get(Memberships),

@@ -10,19 +10,18 @@ from portico.users.v1.user_pb2 import User as UserMessage
 
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
-from portico_kit.errors import FieldViolation
 from portico_kit.ids import parse_id
 from portico_kit.paging import Cursors
 from server.features.emails.budgets import MailBudgets
 from server.features.emails.facade import Mailer
 from server.features.users import messages
+from server.features.users.current_password import CurrentPassword, current_password_wrong
 from server.features.users.errors import (
-    CurrentPasswordWrongError,
     LastAdministratorError,
     UserIsLastOwnerError,
     UserNotFoundError,
 )
-from server.features.users.facade import Account, Accounts
+from server.features.users.facade import Accounts
 from server.features.users.mails import CHOOSE_PASSWORD
 from server.features.users.models import User
 from server.features.users.notices import notify_password_changed
@@ -38,6 +37,7 @@ class UserService:
 
     accounts: Accounts
     passwords: Passwords
+    current_password: CurrentPassword
     sessions: SessionEnder
     ownerships: Ownerships
     memberships: Memberships
@@ -61,14 +61,13 @@ class UserService:
     async def ChangePassword(
         self, request: pb.ChangePasswordRequest, call: Call
     ) -> pb.ChangePasswordResponse:
-        account = await self._load(call.user_id)
-        await self._require_current(request.current_password, account)
+        account = await self.current_password.require(request.current_password, call)
         name = account.display_name
         require_acceptable(request.new_password, account.email, "new_password", name)
         password_hash = await self.passwords.hash(request.new_password)
         user = await _find_to_change(account.id, call)
         if user.password_hash != account.password_hash:
-            raise _current_password_wrong()
+            raise current_password_wrong()
         user.choose_password(password_hash, call.now)
         await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(call.db, user.id, call.now, call.principal.session_id)
@@ -142,22 +141,6 @@ class UserService:
         await self.sessions.end_all(call.db, user.id, call.now)
         await _changed("user.deleted", user, call)
         return pb.DeleteUserResponse()
-
-    async def _load(self, user_id: UUID) -> Account:
-        account = await self.accounts.load(user_id)
-        if account is None:
-            raise UserNotFoundError
-        return account
-
-    async def _require_current(self, password: str, account: Account) -> None:
-        stored = account.password_hash
-        if stored is None or not await self.passwords.verify(password, stored):
-            raise _current_password_wrong()
-
-
-def _current_password_wrong() -> CurrentPasswordWrongError:
-    violation = FieldViolation("current_password", "WRONG", "is not the current password")
-    return CurrentPasswordWrongError(violations=(violation,))
 
 
 async def _find_to_change(user_id: UUID, call: Call) -> User:
