@@ -34,7 +34,7 @@ return {
     {verb = "POST", path = "/api/v1/auth/register", needs_body = true, body = {["email"] = {kind = "string"}, ["password"] = {kind = "string"}, ["displayName"] = {kind = "string"}, ["acceptedTerms"] = {kind = "bool"}}},
     {verb = "POST", path = "/api/v1/auth/login", needs_body = true, body = {["email"] = {kind = "string"}, ["password"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/refresh", needs_body = true, body = {["refreshToken"] = {kind = "string"}}},
-    {verb = "POST", path = "/api/v1/auth/logout", guarded = true, body = {}},
+    {verb = "POST", path = "/api/v1/auth/logout", body = {["refreshToken"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/switch-organization", guarded = true, needs_body = true, body = {["organizationId"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/auth/sessions", guarded = true, query = {["limit"] = {}, ["cursor"] = {}}},
     {verb = "DELETE", path = "/api/v1/auth/sessions/{session_id}", guarded = true, query = {}},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -12,21 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.batching import BatchLoader
 from portico_kit.clock import Clock
 from portico_kit.storage.reads import Reads
-from server.features.auth.models import is_reused
-from server.features.auth.repository import HOLDING, PRESENTED, SessionRepository
+from server.features.auth.repository import HOLDING, SessionRepository
 from server.features.users.facade import Account, account
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """What a refresh token stands for.
-
-    Attributes:
-        reused: whether it was used before, so that somebody else has it, too.
-    """
-
-    session_id: UUID
-    reused: bool
 
 
 class Sessions:
@@ -40,11 +26,6 @@ class Sessions:
     async def person(self, session_id: UUID) -> Account | None:
         """The person's account, if the session holds and the person may use it."""
         return await self._holding.load(session_id)
-
-    async def refreshes(self, token_hash: bytes, now: datetime) -> Refresh | None:
-        """What a presented refresh token is good for, or None for nothing; locks nothing."""
-        rows = await self._reads.fetch(PRESENTED, [token_hash], now=now)
-        return Refresh(rows[0].session_id, is_reused(rows[0].used_at, now)) if rows else None
 
     async def end_all(
         self, db: AsyncSession, user_id: UUID, now: datetime, except_session: UUID | None = None

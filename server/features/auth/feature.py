@@ -47,14 +47,18 @@ def _provide(parts: CoreParts) -> None:
 def _serve(parts: CoreParts) -> Served:
     from portico.auth.v1.auth_service_pb2 import DESCRIPTOR
 
-    from portico_kit.jwt import TokenIssuer
+    from portico_kit.jwt import TokenIssuer, TokenVerifier
     from portico_kit.service import Service
-    from server.features.auth.authenticator import PersonAuthenticator
+    from server.features.auth.authenticator import USER, PersonAuthenticator
     from server.features.auth.email_verification import EmailVerification
     from server.features.auth.facade import Sessions
+    from server.features.auth.notices import Notices
     from server.features.auth.one_time_tokens import OneTimeTokens
+    from server.features.auth.refresh_chain import RefreshTokens
+    from server.features.auth.refreshing import Refreshing
     from server.features.auth.service import AuthService
     from server.features.auth.sign_in import SignIn
+    from server.features.auth.sign_out import SignOut
     from server.features.auth.signing_keys import SigningKeys
     from server.features.auth.token_pairs import TokenPairs
     from server.features.emails.budgets import MailBudgets
@@ -67,6 +71,15 @@ def _serve(parts: CoreParts) -> Served:
     tokens, mailer, tenants = parts.get(OneTimeTokens), parts.get(Mailer), parts.get(Tenants)
     signing_keys = parts.get(SigningKeys)
     verification = EmailVerification(accounts, tokens, mailer, parts.get(MailBudgets))
+    refresh_tokens = RefreshTokens(parts.secrets)
+    refreshing = Refreshing(
+        reads=parts.reads,
+        tokens=refresh_tokens,
+        secrets=parts.secrets,
+        limiter=parts.limiter,
+        notices=Notices(accounts, mailer),
+    )
+    verifier = TokenVerifier(signing_keys, parts.settings.issuer, parts.clock, [USER])
     service = AuthService(
         accounts=accounts,
         passwords=passwords,
@@ -74,7 +87,9 @@ def _serve(parts: CoreParts) -> Served:
         verification=verification,
         sessions=parts.get(Sessions),
         signing_keys=signing_keys,
-        pairs=TokenPairs(parts.get(TokenIssuer), tenants, parts.secrets),
+        pairs=TokenPairs(parts.get(TokenIssuer), tenants, refresh_tokens),
+        refreshing=refreshing,
+        sign_out=SignOut(refreshing, verifier, parts.limiter),
         tokens=tokens,
         tenants=tenants,
         mailer=mailer,

@@ -19,4 +19,17 @@ RESET_PASSWORD = Mail(
     notes=("If it was not you, your password stays as it is.",),
 )
 
-MAILS = (VERIFY_EMAIL, RESET_PASSWORD)
+SESSION_ENDED = Mail(
+    name="session_ended",
+    subject="A session of yours was ended",
+    paragraphs=(
+        "Hello $display_name,",
+        "on $ended_at a token of your session of $began_at was used for the second time, from "
+        "$client_address. Somebody may have copied it, so the session has ended.",
+        "Sign in again to go on. If you have signed in with the same device before, nothing else "
+        "needs to be done.",
+        'If you do not know the session, choose a new password, with "forgot password".',
+    ),
+)
+
+MAILS = (VERIFY_EMAIL, RESET_PASSWORD, SESSION_ENDED)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from secrets import token_bytes
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified
-from server.features.auth.errors import RefreshTokenInvalidError, RefreshTokenReusedError
 
 IDLE_LIFETIME = timedelta(days=7)
 ABSOLUTE_LIFETIME = timedelta(days=30)
-# Within this time of its use a refresh token gives another successor: the answer
-# may have been lost on the way, or two tabs may have asked at once.
+# Within this time of its use a token of before 0.2 was good again.
 REUSE_GRACE = timedelta(seconds=30)
+SEED_BYTES = 16
 
 
 class Session(Identified, Base):
@@ -34,6 +34,13 @@ class Session(Identified, Base):
     expires_at: Mapped[datetime]
     absolute_expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    # The number of the newest refresh token, see `refresh_chain`; 0 if there is none.
+    refresh_counter: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Random. The secret key alone makes no refresh token.
+    refresh_seed: Mapped[bytes] = mapped_column(
+        LargeBinary,
+        server_default=text("uuid_send(gen_random_uuid())"),
+    )
 
     __table_args__ = (
         Index("ix_sessions_user_id_id", "user_id", "id"),
@@ -45,6 +52,12 @@ class Session(Identified, Base):
         self.created_at = now
         self.absolute_expires_at = now + ABSOLUTE_LIFETIME
         self.use(now)
+        self.refresh_seed = token_bytes(SEED_BYTES)
+        self.start_chain()
+
+    def start_chain(self) -> None:
+        """Makes sure that there is a refresh token to give out; one of before 0.2 has none."""
+        self.refresh_counter = max(self.refresh_counter or 0, 1)
 
     def use(self, now: datetime) -> None:
         """Notes that its tokens were refreshed, from when it may idle anew."""
@@ -60,13 +73,11 @@ class Session(Identified, Base):
         self.revoked_at = self.revoked_at or now
 
 
-def is_reused(used_at: datetime | None, now: datetime) -> bool:
-    """Whether a refresh token that is presented was used before, and not just now."""
-    return used_at is not None and used_at + REUSE_GRACE < now
-
-
 class RefreshToken(Identified, Base):
-    """Good for one new pair of tokens. Only a keyed hash of it is kept."""
+    """A token of before 0.2, which was random and kept as a keyed hash; none is added.
+
+    The last one expires 30 days after the upgrade. The table and what reads it can go then.
+    """
 
     __tablename__ = "refresh_tokens"
 
@@ -75,25 +86,14 @@ class RefreshToken(Identified, Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    # Its place in the session's chain, from its first use after the upgrade on.
+    chain_number: Mapped[int | None]
 
     __table_args__ = (
         Index("uq_refresh_tokens_token_hash", "token_hash", unique=True),
         Index("ix_refresh_tokens_session_id", "session_id"),
         Index("ix_refresh_tokens_expires_at", "expires_at"),
     )
-
-    def use(self, now: datetime) -> None:
-        """Uses it up.
-
-        Raises:
-            RefreshTokenInvalidError: if it has expired.
-            RefreshTokenReusedError: if it was used, and not just now.
-        """
-        if self.expires_at <= now:
-            raise RefreshTokenInvalidError
-        if is_reused(self.used_at, now):
-            raise RefreshTokenReusedError
-        self.used_at = self.used_at or now
 
 
 class OneTimeToken(Identified, Base):

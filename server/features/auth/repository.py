@@ -6,26 +6,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, select, update
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
-from server.features.auth.models import RefreshToken, Session
+from server.features.auth.models import IDLE_LIFETIME, RefreshToken, Session
 from server.features.users.facade import session_may_hold, with_account
 
 NEWEST_FIRST = Order((Session.id,))
 
 
 @dataclass(frozen=True, slots=True)
-class PresentedToken:
-    """A refresh token that was presented, and its session.
+class LockedSession:
+    """A session that no other call changes before this one ends.
 
     Attributes:
         person_may_hold: whether the person's account lets the session hold.
     """
 
-    token: RefreshToken
     session: Session
     person_may_hold: bool
 
@@ -36,9 +35,9 @@ class SessionRepository:
     def __init__(self, db: AsyncSession) -> None:
         self._db = db
 
-    def add(self, row: Session | RefreshToken) -> None:
-        """Adds a new session or a token of one."""
-        self._db.add(row)
+    def add(self, session: Session) -> None:
+        """Adds a new session."""
+        self._db.add(session)
 
     async def find(self, session_id: UUID, user_id: UUID, now: datetime) -> Session | None:
         """A session of a person, if it holds; locked."""
@@ -47,16 +46,42 @@ class SessionRepository:
         )
         return await self._db.scalar(query.with_for_update(of=Session))
 
-    async def find_by_refresh_token(self, token_hash: bytes) -> PresentedToken | None:
-        """The token and its session, both locked: of two calls at once, one waits and then sees."""
+    async def lock(self, session_id: UUID) -> LockedSession | None:
+        """The session, whether it holds or not."""
         query = (
-            select(RefreshToken, Session, session_may_hold(Session.user_id, Session.created_at))
-            .join(Session, Session.id == RefreshToken.session_id)
-            .where(RefreshToken.token_hash == token_hash)
-            .with_for_update(of=[RefreshToken, Session])
+            select(Session, session_may_hold(Session.user_id, Session.created_at))
+            .where(Session.id == session_id)
+            .with_for_update(of=Session)
         )
         found = (await self._db.execute(query)).one_or_none()
-        return PresentedToken(*found) if found else None
+        return LockedSession(*found) if found else None
+
+    async def refresh(self, session_id: UUID, number: int, now: datetime) -> Session | None:
+        """The session after the use of its refresh token with this number.
+
+        One statement: of two calls with the same token, the second finds what the first one
+        did, and does the same.
+
+        Returns:
+            None if the session does not hold, or the token's successor has been used.
+        """
+        used = (
+            update(Session)
+            .where(Session.id == session_id, Session.refresh_counter <= number + 1, _holds(now))
+            .values(
+                refresh_counter=number + 1,
+                last_used_at=now,
+                expires_at=func.least(now + IDLE_LIFETIME, Session.absolute_expires_at),
+            )
+            .returning(Session)
+        )
+        return await self._db.scalar(used.execution_options(synchronize_session=False))
+
+    async def join_chain(self, token_hash: bytes, number: int, now: datetime) -> None:
+        """Gives a token of before 0.2 its place in the chain, if it has none yet."""
+        apart = and_(RefreshToken.token_hash == token_hash, RefreshToken.chain_number.is_(None))
+        placed = update(RefreshToken).where(apart).values(chain_number=number, used_at=now)
+        await self._db.execute(placed)
 
     async def last_organization(self, user_id: UUID) -> UUID | None:
         """The organization in which the person worked in their newest session."""
@@ -100,10 +125,28 @@ HOLDING = keyed_query(
     Session.id,
 )
 
-# The refresh tokens, by their hashes, that have not expired at the moment `now` and whose
-# sessions hold; what is asked before anything is locked.
-PRESENTED = keyed_query(
-    select(RefreshToken.token_hash, RefreshToken.session_id, RefreshToken.used_at)
+# What the refresh tokens of the sessions that hold at the moment `now` are held against,
+# before anything is locked.
+REFRESHABLE = keyed_query(
+    select(Session.id, Session.refresh_seed, Session.refresh_counter).where(
+        _holds(bindparam("now"))
+    ),
+    Session.id,
+)
+
+# Whose refresh tokens are, whatever has become of the sessions.
+SEEDS = keyed_query(select(Session.id, Session.refresh_seed, Session.user_id), Session.id)
+
+# The tokens of before 0.2, by their hashes, that have not expired at the moment `now` and
+# whose sessions hold.
+FORMER_TOKENS = keyed_query(
+    select(
+        RefreshToken.token_hash,
+        RefreshToken.session_id,
+        RefreshToken.used_at,
+        RefreshToken.chain_number,
+        Session.refresh_counter,
+    )
     .join(Session, Session.id == RefreshToken.session_id)
     .where(_holds(bindparam("now")), RefreshToken.expires_at > bindparam("now")),
     RefreshToken.token_hash,

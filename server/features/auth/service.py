@@ -24,16 +24,16 @@ from server.features.auth.email_verification import EmailVerification
 from server.features.auth.errors import (
     ActiveOrganizationNotFoundError,
     OneTimeTokenInvalidError,
-    RefreshTokenInvalidError,
-    RefreshTokenReusedError,
     SessionNotFoundError,
 )
 from server.features.auth.facade import Sessions
 from server.features.auth.mails import RESET_PASSWORD
 from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
+from server.features.auth.refreshing import Refreshing
 from server.features.auth.repository import SessionRepository
 from server.features.auth.sign_in import SignIn
+from server.features.auth.sign_out import SignOut
 from server.features.auth.signing_keys import SigningKeys
 from server.features.auth.token_pairs import TokenPairs
 from server.features.emails.facade import Mailer
@@ -55,6 +55,8 @@ class AuthService:
     sessions: Sessions
     signing_keys: SigningKeys
     pairs: TokenPairs
+    refreshing: Refreshing
+    sign_out: SignOut
     tokens: OneTimeTokens
     tenants: Tenants
     mailer: Mailer
@@ -80,7 +82,7 @@ class AuthService:
     async def Login(self, request: pb.LoginRequest, call: Call) -> pb.LoginResponse:
         account = await self.sign_in.check(request.email, request.password, call)
         session = await _begin(account.id, call)
-        pair = await self.pairs.issue(call.db, session, call.now)
+        pair = await self.pairs.issue(call.db, session)
         actor = _person(account.id, session.id)
         call.record("login.succeeded", target_id=session.id, actor=actor)
         return pb.LoginResponse(user=account.message, **messages.token_fields(pair))
@@ -88,16 +90,17 @@ class AuthService:
     async def RefreshToken(
         self, request: pb.RefreshTokenRequest, call: Call
     ) -> pb.RefreshTokenResponse:
-        session = await self._use_refresh_token(request.refresh_token, call)
-        session.use(call.now)
-        pair = await self.pairs.issue(call.db, session, call.now)
+        session = await self.refreshing.use(request.refresh_token, call)
+        pair = await self.pairs.issue(call.db, session)
         return pb.RefreshTokenResponse(**messages.token_fields(pair))
 
     async def Logout(self, request: pb.LogoutRequest, call: Call) -> pb.LogoutResponse:
-        session = await _find(call.principal.session_id, call)
-        session.revoke(call.now)
-        call.ended_access = "session"
-        call.record("session.ended", target_id=session.id)
+        owner = await self.sign_out.owner(request, call)
+        session = await SessionRepository(call.db).find(owner.session_id, owner.user_id, call.now)
+        if session is not None:
+            session.revoke(call.now)
+            actor = _person(owner.user_id, session.id)
+            call.record("session.ended", target_id=session.id, actor=actor)
         return pb.LogoutResponse()
 
     async def SwitchOrganization(
@@ -106,12 +109,13 @@ class AuthService:
         organization_id = parse_id(request.organization_id)
         if await self.tenants.member_tier(call.db, organization_id, call.user_id) is None:
             raise ActiveOrganizationNotFoundError
-        # The refresh token from before stays good: a client that this answer does not
-        # reach must be able to go on, in the new organization.
+        # The chain of refresh tokens does not move: a client that this answer does not reach
+        # goes on with the token that it has, in the new organization.
         session = await _find(call.principal.session_id, call)
         session.organization_id = organization_id
         session.use(call.now)
-        pair = await self.pairs.issue(call.db, session, call.now)
+        session.start_chain()
+        pair = await self.pairs.issue(call.db, session)
         return pb.SwitchOrganizationResponse(**messages.token_fields(pair))
 
     async def ListSessions(
@@ -189,30 +193,6 @@ class AuthService:
     ) -> pb.GetJsonWebKeySetResponse:
         keys = [messages.json_web_key(key) for key in self.signing_keys.published()]
         return pb.GetJsonWebKeySetResponse(keys=keys)
-
-    async def _use_refresh_token(self, refresh_token: str, call: Call) -> Session:
-        """The session of a refresh token, which is used up; ends it if the token was stolen.
-
-        The rate limit service is asked before anything is locked: one that hangs keeps
-        nobody else waiting. Only a token that is good now is charged to its session. An
-        old one may be in anybody's hands, and must not use up what its holder needs; and
-        one that is reused ends its session also when whoever pays has nothing left.
-        """
-        token_hash = self.pairs.hash(refresh_token)
-        refresh = await self.sessions.refreshes(token_hash, call.now)
-        if refresh is None or not refresh.reused:
-            payer = refresh.session_id if refresh else None
-            await self.limiter.charge_credential(payer, call.client.address)
-        found = await SessionRepository(call.db).find_by_refresh_token(token_hash)
-        if found is None or not found.person_may_hold or not found.session.holds(call.now):
-            raise RefreshTokenInvalidError
-        try:
-            found.token.use(call.now)
-        except RefreshTokenReusedError:
-            found.session.revoke(call.now)
-            call.record("session.refresh_token_reused", target_id=found.session.id)
-            raise
-        return found.session
 
 
 def _person(user_id: UUID, session_id: UUID | None = None) -> Principal:

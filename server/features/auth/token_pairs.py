@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_kit.ids import new_id
 from portico_kit.jwt import TokenIssuer
-from portico_kit.secrets import Secrets
-from portico_kit.tokens import new_token
 from server.features.auth.authenticator import USER
-from server.features.auth.models import RefreshToken, Session
-from server.features.auth.repository import SessionRepository
+from server.features.auth.models import Session
+from server.features.auth.refresh_chain import RefreshTokens
 from server.features.organizations.facade import Tenants
 
-PURPOSE = "refresh-token"
 # Of a person who works in no organization.
 OWN_TIER = "free"
 
@@ -32,13 +27,17 @@ class TokenPair:
 class TokenPairs:
     """Issues pairs of tokens."""
 
-    def __init__(self, issuer: TokenIssuer, tenants: Tenants, secrets: Secrets) -> None:
+    def __init__(self, issuer: TokenIssuer, tenants: Tenants, tokens: RefreshTokens) -> None:
         self._issuer = issuer
         self._tenants = tenants
-        self._secrets = secrets
+        self._tokens = tokens
 
-    async def issue(self, db: AsyncSession, session: Session, now: datetime) -> TokenPair:
-        """A new pair for a session, which from here on works in an organization of the person."""
+    async def issue(self, db: AsyncSession, session: Session) -> TokenPair:
+        """A pair for a session, which from here on works in an organization of the person.
+
+        The refresh token is the newest one of the session. It is given out as often as
+        somebody who did not get it asks for it.
+        """
         tier = await self._settle(db, session)
         access_token = self._issuer.issue(
             kind=USER,
@@ -47,11 +46,9 @@ class TokenPairs:
             organization_id=session.organization_id,
             tier=tier,
         )
-        return TokenPair(access_token, self._add_refresh_token(db, session, now))
-
-    def hash(self, refresh_token: str) -> bytes:
-        """What is kept of a refresh token. It is random, so a fast keyed hash is enough."""
-        return self._secrets.mac(PURPOSE, refresh_token)
+        number = session.refresh_counter
+        refresh_token = self._tokens.token(session.id, session.refresh_seed, number)
+        return TokenPair(access_token, refresh_token)
 
     async def _settle(self, db: AsyncSession, session: Session) -> str:
         """The tier of the session's organization; of the person's first one if they left it."""
@@ -63,15 +60,3 @@ class TokenPairs:
         if session.organization_id is None:
             return OWN_TIER
         return await self._tenants.tier(db, session.organization_id) or OWN_TIER
-
-    def _add_refresh_token(self, db: AsyncSession, session: Session, now: datetime) -> str:
-        token = new_token()
-        row = RefreshToken(
-            id=new_id(),
-            session_id=session.id,
-            token_hash=self.hash(token),
-            created_at=now,
-            expires_at=session.expires_at,
-        )
-        SessionRepository(db).add(row)
-        return token

@@ -557,7 +557,6 @@ async def none_of_a_persons_own(world: World, metadata: Metadata) -> None:
         world.users.UpdateMe(users.UpdateMeRequest(bio="mine"), metadata=metadata),
         world.users.ChangePassword(users.ChangePasswordRequest(), metadata=metadata),
         world.auth.ListSessions(auth.ListSessionsRequest(), metadata=metadata),
-        world.auth.Logout(auth.LogoutRequest(), metadata=metadata),
         world.auth.SwitchOrganization(auth.SwitchOrganizationRequest(), metadata=metadata),
         world.organizations.CreateOrganization(
             pb.CreateOrganizationRequest(name="mine"), metadata=metadata

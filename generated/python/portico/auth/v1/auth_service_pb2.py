@@ -30,7 +30,7 @@ from portico.type.v1 import rules_pb2 as portico_dot_type_dot_v1_dot_rules__pb2
 from portico.users.v1 import user_pb2 as portico_dot_users_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"portico/auth/v1/auth_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dportico/auth/v1/session.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\x1a\x1bportico/users/v1/user.proto\"\x9a\x01\n\x0fRegisterRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\x12#\n\x0c\x64isplay_name\x18\x03 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01\x12\x1f\n\x0e\x61\x63\x63\x65pted_terms\x18\x04 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01\"8\n\x10RegisterResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"`\n\x0cLoginRequest\x12.\n\x05\x65mail\x18\x01 \x01(\tB\x1f\xbaH\x18r\x16\x18\xfe\x01\x32\x11^[^@\\s]+@[^@\\s]+$\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\xc8\xf3\x18\x01\"\x96\x01\n\rLoginResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\"<\n\x13RefreshTokenRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"w\n\x14RefreshTokenResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"\x0f\n\rLogoutRequest\"\x10\n\x0eLogoutResponse\">\n\x19SwitchOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"}\n\x1aSwitchOrganizationResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"X\n\x13ListSessionsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"i\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.portico.auth.v1.Session\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"4\n\x14RevokeSessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15RevokeSessionResponse\"8\n\x15\x46orgotPasswordRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\"\x18\n\x16\x46orgotPasswordResponse\"[\n\x14ResetPasswordRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12$\n\x0cnew_password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\"\x17\n\x15ResetPasswordResponse\"3\n\x12VerifyEmailRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\";\n\x13VerifyEmailResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\x19\n\x17GetJsonWebKeySetRequest\"E\n\x18GetJsonWebKeySetResponse\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.portico.auth.v1.JsonWebKey\"c\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03use\x18\x02 \x01(\t\x12\x0b\n\x03\x61lg\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x63rv\x18\x05 \x01(\t\x12\t\n\x01x\x18\x06 \x01(\t\x12\t\n\x01y\x18\x07 \x01(\t2\xdb\x0c\n\x0b\x41uthService\x12\x88\x01\n\x08Register\x12 .portico.auth.v1.RegisterRequest\x1a!.portico.auth.v1.RegisterResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x05\xd8\xf3\x18\xc9\x01\x82\xd3\xe4\x93\x02 \"\x15/api/v1/auth/register:\x01*b\x04user\x12u\n\x05Login\x12\x1d.portico.auth.v1.LoginRequest\x1a\x1e.portico.auth.v1.LoginResponse\"-\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/login:\x01*\x12\x8c\x01\n\x0cRefreshToken\x12$.portico.auth.v1.RefreshTokenRequest\x1a%.portico.auth.v1.RefreshTokenResponse\"/\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x08\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12~\n\x06Logout\x12\x1e.portico.auth.v1.LogoutRequest\x1a\x1f.portico.auth.v1.LogoutResponse\"3\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/auth/logout:\x01*\x12\xaa\x01\n\x12SwitchOrganization\x12*.portico.auth.v1.SwitchOrganizationRequest\x1a+.portico.auth.v1.SwitchOrganizationResponse\";\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02%\" /api/v1/auth/switch-organization:\x01*\x12\x86\x01\n\x0cListSessions\x12$.portico.auth.v1.ListSessionsRequest\x1a%.portico.auth.v1.ListSessionsResponse\")\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/auth/sessions\x12\x9f\x01\n\rRevokeSession\x12%.portico.auth.v1.RevokeSessionRequest\x1a&.portico.auth.v1.RevokeSessionResponse\"?\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02$*\"/api/v1/auth/sessions/{session_id}\x12\x9b\x01\n\x0e\x46orgotPassword\x12&.portico.auth.v1.ForgotPasswordRequest\x1a\'.portico.auth.v1.ForgotPasswordResponse\"8\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/forgot-password:\x01*\x12\x97\x01\n\rResetPassword\x12%.portico.auth.v1.ResetPasswordRequest\x1a&.portico.auth.v1.ResetPasswordResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/reset-password:\x01*\x12\x90\x01\n\x0bVerifyEmail\x12#.portico.auth.v1.VerifyEmailRequest\x1a$.portico.auth.v1.VerifyEmailResponse\"6\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02$\"\x19/api/v1/auth/verify-email:\x01*b\x04user\x12\x97\x01\n\x10GetJsonWebKeySet\x12(.portico.auth.v1.GetJsonWebKeySetRequest\x1a).portico.auth.v1.GetJsonWebKeySetResponse\".\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"portico/auth/v1/auth_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dportico/auth/v1/session.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\x1a\x1bportico/users/v1/user.proto\"\x9a\x01\n\x0fRegisterRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\x12#\n\x0c\x64isplay_name\x18\x03 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01\x12\x1f\n\x0e\x61\x63\x63\x65pted_terms\x18\x04 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01\"8\n\x10RegisterResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"`\n\x0cLoginRequest\x12.\n\x05\x65mail\x18\x01 \x01(\tB\x1f\xbaH\x18r\x16\x18\xfe\x01\x32\x11^[^@\\s]+@[^@\\s]+$\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\xc8\xf3\x18\x01\"\x96\x01\n\rLoginResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\"<\n\x13RefreshTokenRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"w\n\x14RefreshTokenResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"4\n\rLogoutRequest\x12#\n\rrefresh_token\x18\x01 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\"\x10\n\x0eLogoutResponse\">\n\x19SwitchOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"}\n\x1aSwitchOrganizationResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"X\n\x13ListSessionsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"i\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.portico.auth.v1.Session\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"4\n\x14RevokeSessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15RevokeSessionResponse\"8\n\x15\x46orgotPasswordRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\"\x18\n\x16\x46orgotPasswordResponse\"[\n\x14ResetPasswordRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12$\n\x0cnew_password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\"\x17\n\x15ResetPasswordResponse\"3\n\x12VerifyEmailRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\";\n\x13VerifyEmailResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\x19\n\x17GetJsonWebKeySetRequest\"E\n\x18GetJsonWebKeySetResponse\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.portico.auth.v1.JsonWebKey\"c\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03use\x18\x02 \x01(\t\x12\x0b\n\x03\x61lg\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x63rv\x18\x05 \x01(\t\x12\t\n\x01x\x18\x06 \x01(\t\x12\t\n\x01y\x18\x07 \x01(\t2\xdb\x0c\n\x0b\x41uthService\x12\x88\x01\n\x08Register\x12 .portico.auth.v1.RegisterRequest\x1a!.portico.auth.v1.RegisterResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x05\xd8\xf3\x18\xc9\x01\x82\xd3\xe4\x93\x02 \"\x15/api/v1/auth/register:\x01*b\x04user\x12u\n\x05Login\x12\x1d.portico.auth.v1.LoginRequest\x1a\x1e.portico.auth.v1.LoginResponse\"-\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/login:\x01*\x12\x8c\x01\n\x0cRefreshToken\x12$.portico.auth.v1.RefreshTokenRequest\x1a%.portico.auth.v1.RefreshTokenResponse\"/\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x08\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12~\n\x06Logout\x12\x1e.portico.auth.v1.LogoutRequest\x1a\x1f.portico.auth.v1.LogoutResponse\"3\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x08\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/auth/logout:\x01*\x12\xaa\x01\n\x12SwitchOrganization\x12*.portico.auth.v1.SwitchOrganizationRequest\x1a+.portico.auth.v1.SwitchOrganizationResponse\";\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02%\" /api/v1/auth/switch-organization:\x01*\x12\x86\x01\n\x0cListSessions\x12$.portico.auth.v1.ListSessionsRequest\x1a%.portico.auth.v1.ListSessionsResponse\")\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/auth/sessions\x12\x9f\x01\n\rRevokeSession\x12%.portico.auth.v1.RevokeSessionRequest\x1a&.portico.auth.v1.RevokeSessionResponse\"?\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02$*\"/api/v1/auth/sessions/{session_id}\x12\x9b\x01\n\x0e\x46orgotPassword\x12&.portico.auth.v1.ForgotPasswordRequest\x1a\'.portico.auth.v1.ForgotPasswordResponse\"8\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/forgot-password:\x01*\x12\x97\x01\n\rResetPassword\x12%.portico.auth.v1.ResetPasswordRequest\x1a&.portico.auth.v1.ResetPasswordResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/reset-password:\x01*\x12\x90\x01\n\x0bVerifyEmail\x12#.portico.auth.v1.VerifyEmailRequest\x1a$.portico.auth.v1.VerifyEmailResponse\"6\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\x82\xd3\xe4\x93\x02$\"\x19/api/v1/auth/verify-email:\x01*b\x04user\x12\x97\x01\n\x10GetJsonWebKeySet\x12(.portico.auth.v1.GetJsonWebKeySetRequest\x1a).portico.auth.v1.GetJsonWebKeySetResponse\".\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,6 +59,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFRESHTOKENRESPONSE'].fields_by_name['access_token']._serialized_options = b'\310\363\030\001'
   _globals['_REFRESHTOKENRESPONSE'].fields_by_name['refresh_token']._loaded_options = None
   _globals['_REFRESHTOKENRESPONSE'].fields_by_name['refresh_token']._serialized_options = b'\310\363\030\001'
+  _globals['_LOGOUTREQUEST'].fields_by_name['refresh_token']._loaded_options = None
+  _globals['_LOGOUTREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\272H\005r\003\030\310\001\310\363\030\001'
   _globals['_SWITCHORGANIZATIONREQUEST'].fields_by_name['organization_id']._loaded_options = None
   _globals['_SWITCHORGANIZATIONREQUEST'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_SWITCHORGANIZATIONRESPONSE'].fields_by_name['access_token']._loaded_options = None
@@ -86,7 +88,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['RefreshToken']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['RefreshToken']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\010\360\363\030\004\202\323\344\223\002\031\"\024/api/v1/auth/refresh:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['Logout']._loaded_options = None
-  _globals['_AUTHSERVICE'].methods_by_name['Logout']._serialized_options = b'\312\363\030\002\020\001\322\363\030\002\010\002\330\363\030\314\001\360\363\030\002\202\323\344\223\002\030\"\023/api/v1/auth/logout:\001*'
+  _globals['_AUTHSERVICE'].methods_by_name['Logout']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\010\330\363\030\314\001\360\363\030\004\202\323\344\223\002\030\"\023/api/v1/auth/logout:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['SwitchOrganization']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['SwitchOrganization']._serialized_options = b'\312\363\030\002\020\001\322\363\030\002\010\002\360\363\030\004\202\323\344\223\002%\" /api/v1/auth/switch-organization:\001*'
   _globals['_AUTHSERVICE'].methods_by_name['ListSessions']._loaded_options = None
@@ -114,39 +116,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFRESHTOKENRESPONSE']._serialized_start=762
   _globals['_REFRESHTOKENRESPONSE']._serialized_end=881
   _globals['_LOGOUTREQUEST']._serialized_start=883
-  _globals['_LOGOUTREQUEST']._serialized_end=898
-  _globals['_LOGOUTRESPONSE']._serialized_start=900
-  _globals['_LOGOUTRESPONSE']._serialized_end=916
-  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_start=918
-  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_end=980
-  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_start=982
-  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_end=1107
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1109
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1197
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1199
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1304
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=1306
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=1358
-  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1360
-  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1383
-  _globals['_FORGOTPASSWORDREQUEST']._serialized_start=1385
-  _globals['_FORGOTPASSWORDREQUEST']._serialized_end=1441
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=1443
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=1467
-  _globals['_RESETPASSWORDREQUEST']._serialized_start=1469
-  _globals['_RESETPASSWORDREQUEST']._serialized_end=1560
-  _globals['_RESETPASSWORDRESPONSE']._serialized_start=1562
-  _globals['_RESETPASSWORDRESPONSE']._serialized_end=1585
-  _globals['_VERIFYEMAILREQUEST']._serialized_start=1587
-  _globals['_VERIFYEMAILREQUEST']._serialized_end=1638
-  _globals['_VERIFYEMAILRESPONSE']._serialized_start=1640
-  _globals['_VERIFYEMAILRESPONSE']._serialized_end=1699
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=1701
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=1726
-  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_start=1728
-  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_end=1797
-  _globals['_JSONWEBKEY']._serialized_start=1799
-  _globals['_JSONWEBKEY']._serialized_end=1898
-  _globals['_AUTHSERVICE']._serialized_start=1901
-  _globals['_AUTHSERVICE']._serialized_end=3528
+  _globals['_LOGOUTREQUEST']._serialized_end=935
+  _globals['_LOGOUTRESPONSE']._serialized_start=937
+  _globals['_LOGOUTRESPONSE']._serialized_end=953
+  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_start=955
+  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_end=1017
+  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_start=1019
+  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_end=1144
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1146
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1234
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1236
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1341
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=1343
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=1395
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1397
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1420
+  _globals['_FORGOTPASSWORDREQUEST']._serialized_start=1422
+  _globals['_FORGOTPASSWORDREQUEST']._serialized_end=1478
+  _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=1480
+  _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=1504
+  _globals['_RESETPASSWORDREQUEST']._serialized_start=1506
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=1597
+  _globals['_RESETPASSWORDRESPONSE']._serialized_start=1599
+  _globals['_RESETPASSWORDRESPONSE']._serialized_end=1622
+  _globals['_VERIFYEMAILREQUEST']._serialized_start=1624
+  _globals['_VERIFYEMAILREQUEST']._serialized_end=1675
+  _globals['_VERIFYEMAILRESPONSE']._serialized_start=1677
+  _globals['_VERIFYEMAILRESPONSE']._serialized_end=1736
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=1738
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=1763
+  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_start=1765
+  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_end=1834
+  _globals['_JSONWEBKEY']._serialized_start=1836
+  _globals['_JSONWEBKEY']._serialized_end=1935
+  _globals['_AUTHSERVICE']._serialized_start=1938
+  _globals['_AUTHSERVICE']._serialized_end=3565
 # @@protoc_insertion_point(module_scope)

@@ -122,7 +122,7 @@ class LoginResponse(_message.Message):
     access_token: _builtins.str
     """The access token, a JWT, for the Authorization header."""
     refresh_token: _builtins.str
-    """The refresh token. Valid for one RefreshToken call."""
+    """The refresh token. Valid until its successor has been used."""
     token_type: _builtins.str
     """The token type, always "Bearer"."""
     expires_in: _builtins.int
@@ -185,7 +185,7 @@ class RefreshTokenResponse(_message.Message):
     access_token: _builtins.str
     """The access token, a JWT, for the Authorization header."""
     refresh_token: _builtins.str
-    """The refresh token. Valid for one RefreshToken call."""
+    """The refresh token. Valid until its successor has been used."""
     token_type: _builtins.str
     """The token type, always "Bearer"."""
     expires_in: _builtins.int
@@ -208,16 +208,23 @@ Global___RefreshTokenResponse: _TypeAlias = RefreshTokenResponse  # noqa: Y015
 
 @_typing.final
 class LogoutRequest(_message.Message):
-    """Requests the end of the current session."""
+    """Identifies the session to end."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
+    refresh_token: _builtins.str
+    """A refresh token of the session. Not required if the Authorization header
+    has an access token of it.
+    """
     def __init__(
         self,
+        *,
+        refresh_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refresh_token", b"refresh_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -275,7 +282,7 @@ class SwitchOrganizationResponse(_message.Message):
     access_token: _builtins.str
     """The access token, a JWT, for the Authorization header."""
     refresh_token: _builtins.str
-    """The refresh token. Valid for one RefreshToken call."""
+    """The refresh token. Valid until its successor has been used."""
     token_type: _builtins.str
     """The token type, always "Bearer"."""
     expires_in: _builtins.int

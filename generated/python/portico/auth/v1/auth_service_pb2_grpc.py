@@ -115,17 +115,21 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Exchanges a refresh token for a new pair of tokens. Each refresh token can
-        be used once; one that is used again later ends its session. The call counts
-        against the limit of the token's session, or of the client address if the
-        token is not valid.
+        """Exchanges a refresh token for a new pair of tokens. A refresh token stays
+        valid until its successor has been used: a client that did not receive the
+        response sends it again and gets the same successor. A token that is used
+        after its successor ends the session, because someone else has a copy, and
+        the person is notified by email. The call counts against the limit of the
+        token's session, or of the client address if the token is not valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Logout(self, request, context):
-        """Ends the current session.
+        """Ends a session. The refresh token identifies it, or, without one, the
+        access token in the Authorization header, even if it has expired. Succeeds
+        if the session has ended already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,13 +27,18 @@ class AuthServiceStub:
     is not verified.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
-    """Exchanges a refresh token for a new pair of tokens. Each refresh token can
-    be used once; one that is used again later ends its session. The call counts
-    against the limit of the token's session, or of the client address if the
-    token is not valid.
+    """Exchanges a refresh token for a new pair of tokens. A refresh token stays
+    valid until its successor has been used: a client that did not receive the
+    response sends it again and gets the same successor. A token that is used
+    after its successor ends the session, because someone else has a copy, and
+    the person is notified by email. The call counts against the limit of the
+    token's session, or of the client address if the token is not valid.
     """
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
-    """Ends the current session."""
+    """Ends a session. The refresh token identifies it, or, without one, the
+    access token in the Authorization header, even if it has expired. Succeeds
+    if the session has ended already.
+    """
     SwitchOrganization: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.SwitchOrganizationRequest, _auth_service_pb2.SwitchOrganizationResponse]
     """Makes another organization the active one and returns tokens for it. Fails
     if the caller is not a member.
@@ -86,10 +91,12 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.RefreshTokenRequest,
         context: _aio.ServicerContext[_auth_service_pb2.RefreshTokenRequest, _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.RefreshTokenResponse]:
-        """Exchanges a refresh token for a new pair of tokens. Each refresh token can
-        be used once; one that is used again later ends its session. The call counts
-        against the limit of the token's session, or of the client address if the
-        token is not valid.
+        """Exchanges a refresh token for a new pair of tokens. A refresh token stays
+        valid until its successor has been used: a client that did not receive the
+        response sends it again and gets the same successor. A token that is used
+        after its successor ends the session, because someone else has a copy, and
+        the person is notified by email. The call counts against the limit of the
+        token's session, or of the client address if the token is not valid.
         """
 
     @_abc_1.abstractmethod
@@ -98,7 +105,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.LogoutRequest,
         context: _aio.ServicerContext[_auth_service_pb2.LogoutRequest, _abc.Awaitable[_auth_service_pb2.LogoutResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.LogoutResponse]:
-        """Ends the current session."""
+        """Ends a session. The refresh token identifies it, or, without one, the
+        access token in the Authorization header, even if it has expired. Succeeds
+        if the session has ended already.
+        """
 
     @_abc_1.abstractmethod
     def SwitchOrganization(
