@@ -116,7 +116,7 @@ async def test_of_who_registers_and_who_changes_to_an_address_one_gets_it(
         email=email, password=PASSWORD, display_name="Eve", accepted_terms=True
     )
     answers, refusals = await race(confirm(world, token), world.auth.Register(registration))
-    assert ([answer.user.email for answer in answers], refusals) == ([email], ["EMAIL_TAKEN"])
+    assert (len(answers), refusals) == (1, ["EMAIL_TAKEN"])
 
 
 async def test_a_suspended_or_deleted_account_changes_nothing(
