@@ -19,7 +19,7 @@ _PENDING = text("fanned_out_at is null")
 
 
 class Event(OutboxEvent, Base):
-    """Something that happened in an organization, to be sent to its webhooks."""
+    """Something that happened, to be sent to the webhooks of an organization."""
 
     __tablename__ = "events"
 

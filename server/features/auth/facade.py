@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from portico_kit.batching import BatchLoader
+from portico_kit.call import Call
 from portico_kit.clock import Clock
+from portico_kit.credentials import Principal
 from portico_kit.storage.reads import Reads
 from server.features.auth.models import is_reused
 from server.features.auth.repository import HOLDING, PRESENTED, SessionRepository
+from server.features.auth.session_ends import record_end
 from server.features.users.facade import Account, account
+from server.features.users.ports import EndReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,25 @@ class Sessions:
         return Refresh(rows[0].session_id, is_reused(rows[0].used_at, now)) if rows else None
 
     async def end_all(
-        self, db: AsyncSession, user_id: UUID, now: datetime, except_session: UUID | None = None
+        self,
+        user_id: UUID,
+        reason: EndReason,
+        call: Call,
+        *,
+        except_session: UUID | None = None,
+        actor: Principal | None = None,
     ) -> None:
-        """Ends every session of a person, but one if it is given."""
-        await SessionRepository(db).revoke_all(user_id, now, except_session)
+        """Ends every session of a person, but one if it is given, and records each.
+
+        One that has expired has ended before, and nothing is recorded of it.
+
+        Args:
+            actor: who does it, if it is not the call's principal.
+        """
+        revoked = await SessionRepository(call.db).revoke_all(user_id, call.now, except_session)
+        for session in revoked:
+            if call.now < session.expires_at:
+                record_end(session, reason, call, actor=actor)
 
     async def _fetch(self, session_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
         found = await self._reads.fetch(HOLDING, session_ids, now=self._clock())

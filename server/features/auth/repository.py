@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -72,12 +73,20 @@ class SessionRepository:
 
     async def revoke_all(
         self, user_id: UUID, now: datetime, except_session: UUID | None = None
-    ) -> None:
-        """Ends a person's sessions, but one if it is given."""
+    ) -> Sequence[Session]:
+        """Ends a person's sessions, but one if it is given.
+
+        Returns:
+            Those that nobody had ended before; some of them may have expired.
+        """
         ended = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None))
         if except_session is not None:
             ended = ended.where(Session.id != except_session)
-        await self._db.execute(ended.values(revoked_at=now))
+        found = await self._db.scalars(
+            ended.values(revoked_at=now).returning(Session),
+            execution_options={"populate_existing": True},
+        )
+        return found.all()
 
 
 def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:

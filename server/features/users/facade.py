@@ -89,7 +89,12 @@ class Account:
     @property
     def verified(self) -> bool:
         """Whether the person has shown that the address is theirs."""
-        return self.view.email_verified_at is not None
+        return self.verified_at is not None
+
+    @property
+    def verified_at(self) -> datetime | None:
+        """When they first did."""
+        return self.view.email_verified_at
 
     @property
     def permissions(self) -> frozenset[str]:
