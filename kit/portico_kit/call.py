@@ -380,12 +380,23 @@ class Call:
     ) -> None:
         if event_type not in self.method.emits:
             return
+        if data is None and event_type in self.records.platform_events:
+            raise ValueError(f"{event_type} is recorded without data")
+        receiver = self.event_receiver(event_type, organization_id)
+        if receiver is not None:
+            self.emit(event_type, receiver, as_json(data) if data is not None else {})
+
+    def event_receiver(self, event_type: str, organization_id: UUID | None) -> UUID | None:
+        """The organization whose webhooks receive an event of this call, or None for none.
+
+        Args:
+            organization_id: to which what happened belongs; None if to none.
+        """
+        if event_type not in self.method.emits:
+            return None
         if event_type in self.records.platform_events:
-            if data is None:
-                raise ValueError(f"{event_type} is recorded without data")
-            organization_id = self.records.operator_organization()
-        if organization_id is not None:
-            self.emit(event_type, organization_id, as_json(data) if data is not None else {})
+            return self.records.operator_organization()
+        return organization_id
 
     def emit(self, event_type: str, organization_id: UUID, data: dict[str, Any]) -> OutboxEvent:
         """Puts an event into the outbox of this call's transaction.

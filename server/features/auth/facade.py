@@ -14,7 +14,7 @@ from portico_kit.credentials import Principal
 from portico_kit.storage.reads import Reads
 from server.features.auth.models import is_reused
 from server.features.auth.repository import HOLDING, PRESENTED, SessionRepository
-from server.features.auth.session_ends import record_end
+from server.features.auth.session_ends import record_ends
 from server.features.users.facade import Account, account
 from server.features.users.ports import EndReason
 
@@ -64,10 +64,8 @@ class Sessions:
         Args:
             actor: who does it, if it is not the call's principal.
         """
-        revoked = await SessionRepository(call.db).revoke_all(user_id, call.now, except_session)
-        for session in revoked:
-            if call.now < session.expires_at:
-                record_end(session, reason, call, actor=actor)
+        ended = await SessionRepository(call.db).revoke_all(user_id, call.now, except_session)
+        await record_ends(ended, user_id, reason, call, actor)
 
     async def _fetch(self, session_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
         found = await self._reads.fetch(HOLDING, session_ids, now=self._clock())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
@@ -54,11 +55,9 @@ def session(row: Session, current: UUID | None) -> SessionMessage:
     )
 
 
-def ended_session(row: Session, reason: str) -> SessionMessage:
-    """The message for a row that was just ended."""
-    message = session(row, None)
-    message.MergeFrom(SessionMessage(ended_at=timestamp(row.revoked_at), end_reason=reason))
-    return message
+def session_end(user_id: UUID, reason: str, now: datetime) -> SessionMessage:
+    """What the message for a session that has just ended has, whichever of a person's it is."""
+    return SessionMessage(user_id=str(user_id), ended_at=timestamp(now), end_reason=reason)
 
 
 def json_web_key(key: PublishedKey) -> pb.JsonWebKey:

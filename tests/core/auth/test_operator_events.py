@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import grpc
 import pytest
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.users.v1 import user_service_pb2 as users
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_contract import as_json
 from server.common.records import AuditEntry
 from tests.core.auth.conftest import claims, registration
 from tests.core.conftest import Audited, Refused
@@ -175,6 +178,52 @@ async def test_what_ends_all_sessions_is_one_event_for_each_that_was_still_there
         session_of(signed_out): ["signed_out"],
         session_of(late): [reason],
     }
+
+
+async def test_an_end_shows_the_session_as_its_list_does(world: World, owner: Person) -> None:
+    """Also where the database writes it, because they are many."""
+    organization_id = await world.new_organization(owner)
+    first, second = [await world.sign_in(owner.email) for _ in range(2)]
+    listed = await world.auth.ListSessions(auth.ListSessionsRequest(), metadata=owner.metadata)
+    shown = {one.id: as_json(one) for one in listed.sessions}
+    assert shown[session_of(first)]["organizationId"] == organization_id
+    await log_out(world, first)
+    await change_password(world, owner)
+    told = [e.data for e in await events_about(world, owner.id) if e.type == "session.ended"]
+    assert {one["id"] for one in told} == {session_of(first), session_of(second)}
+    for data in told:
+        end = {"endedAt": data["endedAt"], "endReason": data["endReason"]}
+        assert comparable(data) == comparable({**shown[data["id"]], **end})
+
+
+def comparable(data: dict[str, Any]) -> dict[str, Any]:
+    """With its times as moments, which can be written in more than one way."""
+    return {
+        name: datetime.fromisoformat(value) if name.endswith("At") else value
+        for name, value in data.items()
+    }
+
+
+async def test_thousands_of_sessions_do_not_keep_their_owner_from_a_reset(
+    world: World, owner: Person
+) -> None:
+    async with world.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "insert into sessions (id, user_id, user_agent, ip_address, created_at,"
+                " last_used_at, expires_at, absolute_expires_at)"
+                " select gen_random_uuid(), user_id, user_agent, ip_address, created_at,"
+                " last_used_at, expires_at, absolute_expires_at"
+                " from sessions, generate_series(1, 3000) where user_id = :id"
+            ),
+            {"id": owner.id},
+        )
+    started = time.monotonic()
+    await reset_password(world, owner.email)
+    assert time.monotonic() - started < 10
+    found = await ends(world, owner.id)
+    assert len(found) == 3001
+    assert set(map(tuple, found.values())) == {("password_reset",)}
 
 
 async def test_who_ends_the_sessions_of_a_reset_is_the_person(world: World, owner: Person) -> None:
