@@ -182,10 +182,11 @@ class Accounts:
             new_hash: replaces the hash of the same password, if it is not None.
 
         Returns:
-            The account as it is now, or None if its password has changed since.
+            The account as it is now, or None if its password has changed since, or it was
+            suspended: its sessions are being ended, and this one would come after that.
         """
         user = await UserRepository(db).find_to_change(account.id)
-        if user is None or user.password_hash != account.password_hash:
+        if user is None or user.password_hash != account.password_hash or user.status != "active":
             return None
         user.last_login_at = now
         user.password_hash = new_hash or user.password_hash

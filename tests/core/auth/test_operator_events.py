@@ -248,6 +248,23 @@ async def test_whoever_ends_a_session_at_the_same_moment_it_ends_once(
     assert all(len(reasons) == 1 for reasons in found.values())
 
 
+@pytest.mark.parametrize("reason", list(ENDS))
+async def test_a_sign_in_at_the_same_moment_comes_before_the_end_or_not_at_all(
+    world: World, owner: Person, administrator: Person, reason: str
+) -> None:
+    """Every session that began is one that ended."""
+    login = auth.LoginRequest(email=owner.email, password=PASSWORD)
+    await asyncio.gather(
+        *(world.auth.Login(login) for _ in range(6)),
+        ENDS[reason](world, administrator, owner),
+        *(world.auth.Login(login) for _ in range(6)),
+        return_exceptions=True,
+    )
+    events = await events_about(world, owner.id)
+    began = {event.data["id"] for event in events if event.type == "session.created"}
+    assert await ends(world, owner.id) == {session_id: [reason] for session_id in began}
+
+
 async def test_a_repetition_with_the_same_key_is_no_second_event(
     world: World, owner: Person
 ) -> None:
