@@ -10,6 +10,7 @@ from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 
 from portico_kit.ids import new_id
+from portico_kit.storage.reads import Reads
 from server.app import ROLES
 from server.features.organizations.facade import Tenants
 from server.features.organizations.operator import OperatorOrganization
@@ -64,14 +65,14 @@ async def test_a_core_starts_with_one_that_is_not_there(
 
 
 async def test_one_that_is_deleted_while_the_core_runs_is_noticed(
-    world: World, owner: Person, organization_id: str
+    world: World, owner: Person, organization_id: str, database_url: str
 ) -> None:
-    named = UUID(organization_id)
-    tenants = Tenants(None, ROLES)  # type: ignore[arg-type] - it reads in a session
-    operator = OperatorOrganization(world.engine, tenants, named)
+    named, reads = UUID(organization_id), Reads(database_url)
+    operator = OperatorOrganization(world.engine, Tenants(reads, ROLES), named)
     assert operator.current() is None
     await operator.refresh()
     assert operator.current() == named
     await delete(world, owner, organization_id)
     await operator.refresh()
     assert operator.current() is None
+    await reads.close()

@@ -101,13 +101,13 @@ async def test_an_api_key_does_not_whatever_its_scopes(
     assert found.metadata == {"permissions": "users:read"}
     webhook = (await administrating.create(OF_PEOPLE)).webhook
     elsewhere = pb.UpdateWebhookRequest(webhook_id=webhook.id, url="https://example.org/")
-    attempt = world.webhooks.UpdateWebhook(elsewhere, metadata=metadata)
-    await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
+    moving = world.webhooks.UpdateWebhook(elsewhere, metadata=metadata)
+    await refused(moving, DENIED, "PERMISSIONS_EXCEEDED")
     scoped = keys.CreateApiKeyRequest(
         organization_id=operator.organization_id, name="a key", scopes=["users:read"]
     )
-    attempt = world.keys.CreateApiKey(scoped, metadata=operator.owner.metadata)
-    await refused(attempt, INVALID, "SCOPE_UNKNOWN")
+    granting = world.keys.CreateApiKey(scoped, metadata=operator.owner.metadata)
+    await refused(granting, INVALID, "SCOPE_UNKNOWN")
 
 
 async def test_another_organization_cannot_subscribe_and_is_told_why(
