@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grpc import aio
 from redis.asyncio import Redis
 
+from portico_contract import platform_event_permissions
+from portico_kit.call import Records
 from portico_kit.clock import Clock, utc_now
 from portico_kit.credentials import Authenticator, ServiceAuthenticator
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
@@ -27,6 +29,7 @@ from server.common.records import RECORDS, IdempotentAnswer
 from server.feature import Job, Served, unique
 from server.features.auth.signing_keys import SigningKeys
 from server.features.organizations.facade import Tenants
+from server.features.organizations.operator import OperatorOrganization
 from server.interceptors import InterceptorParts
 from server.parts import CoreParts, Provided
 from server.settings import Settings
@@ -94,7 +97,15 @@ def build(
     served.append(Served(authenticators=tuple(authenticators)))
     notifier = notifier or CeleryTaskNotifier(settings.redis_url)
     around = interceptors(_interceptor_parts(parts, served, notifier))
-    return Core(parts, Pipeline(Errors(), around, clock, RECORDS), served)
+    return Core(parts, Pipeline(Errors(), around, clock, _records(parts)), served)
+
+
+def _records(parts: CoreParts) -> Records:
+    return replace(
+        RECORDS,
+        platform_events=frozenset(platform_event_permissions()),
+        operator_organization=parts.get(OperatorOrganization).current,
+    )
 
 
 def _interceptor_parts(

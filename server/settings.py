@@ -6,6 +6,7 @@ from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from uuid import UUID
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
@@ -52,6 +53,9 @@ class Settings(SharedSettings, ServerSettings):
     # The address that internal callers reach the core at; loopback unless said otherwise.
     grpc_host: str = "127.0.0.1"
     issuer: str = "portico"
+    # Its webhooks may receive the events that belong to no organization, about people; unset,
+    # these are only in the audit log.
+    operator_organization: UUID | None = None
     bcrypt_rounds: int = Field(default=12, ge=4, le=20)
     database_pool_size: int = Field(default=20, ge=1, le=100)
     # Where Prometheus reads the core's metrics; none if not set.

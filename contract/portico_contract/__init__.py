@@ -11,6 +11,7 @@ from portico_contract.installed import (
     installed,
     methods,
     organization_permissions,
+    platform_event_permissions,
     services,
 )
 from portico_contract.model import (
@@ -40,6 +41,7 @@ __all__ = [
     "load",
     "methods",
     "organization_permissions",
+    "platform_event_permissions",
     "read",
     "redacted",
     "services",

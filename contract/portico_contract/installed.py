@@ -41,5 +41,10 @@ def event_types() -> dict[str, MethodDescriptor]:
 
 
 def event_permissions() -> dict[str, str]:
-    """The permission that shows what each event type shows, by the type's name."""
+    """What shows the same as an event type that belongs to organizations, by its name."""
     return installed().event_permissions
+
+
+def platform_event_permissions() -> dict[str, str]:
+    """What shows the same as an event type that belongs to no organization, by its name."""
+    return installed().platform_event_permissions

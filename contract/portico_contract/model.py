@@ -174,23 +174,49 @@ class Contract:
 
     @cached_property
     def event_permissions(self) -> dict[str, str]:
-        """The permission that shows what each event type shows, by the type's name.
+        """The permission that shows what an event type shows, by the type's name.
+
+        Those that belong to organizations; see `platform_event_permissions`.
 
         Raises:
-            ContractError: if the events about a kind of resource belong to no service, or to two.
+            ContractError: if the events about a kind of resource belong to no service, or to
+                two, or it is not said who may read them.
         """
-        families = [
+        families = self._families
+        return {
+            name: families[_resource(name)].permission
+            for name in self.event_types
+            if families[_resource(name)].permission
+        }
+
+    @cached_property
+    def platform_event_permissions(self) -> dict[str, str]:
+        """The same of event types that belong to no organization: permissions on the platform."""
+        families = self._families
+        return {
+            name: families[_resource(name)].platform_permission
+            for name in self.event_types
+            if families[_resource(name)].platform_permission
+        }
+
+    @cached_property
+    def _families(self) -> dict[str, options_pb2.EventFamily]:
+        """Who may read the events about each kind of resource that has any."""
+        declared = [
             family
             for service in self.services
             for family in service.GetOptions().Extensions[options_pb2.events]
         ]
-        permissions = {family.resource: family.permission for family in families}
-        if len(permissions) != len(families):
+        families = {family.resource: family for family in declared}
+        if len(families) != len(declared):
             raise ContractError("two services say who may read the same events")
-        unknown = {name for name in self.event_types if name.partition(".")[0] not in permissions}
+        for resource, family in families.items():
+            if bool(family.permission) == bool(family.platform_permission):
+                raise ContractError(f"events of {resource!r} need one permission or the other")
+        unknown = {name for name in self.event_types if _resource(name) not in families}
         if unknown:
             raise ContractError(f"no service says who may read {', '.join(sorted(unknown))}")
-        return {name: permissions[name.partition(".")[0]] for name in self.event_types}
+        return families
 
     def names(self, vocabulary: options_pb2.Vocabulary.ValueType) -> list[str]:
         """The names that a field with this option can hold; none if it can hold any text."""
@@ -199,3 +225,8 @@ class Contract:
         if vocabulary == options_pb2.VOCABULARY_EVENT_TYPES:
             return ["*", *self.event_types]
         return []
+
+
+def _resource(event_type: str) -> str:
+    """The kind of resource that an event is about: "key" for "key.revoked"."""
+    return event_type.partition(".")[0]

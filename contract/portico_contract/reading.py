@@ -95,7 +95,10 @@ def _contract(
         for service in file.service
     )
     methods = tuple(method for service in services for method in methods_of(service))
-    return Contract(services, methods, comments)
+    contract = Contract(services, methods, comments)
+    # Asked for, so that a contract that leaves it out is refused as soon as it is read.
+    _ = contract.event_permissions
+    return contract
 
 
 def methods_of(service: ServiceDescriptor) -> list[Method]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +33,10 @@ EndedAccess = Literal["session", "membership", "permission"]
 AfterCommit = Callable[[], Awaitable[None]]
 
 
+def _no_operator() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """The models of a service for what its calls write beside their own rows.
@@ -40,10 +44,15 @@ class Records:
     Attributes:
         event: makes a row of the outbox, by the names of its columns.
         audit_entry: makes a row of the audit log.
+        platform_events: the event types that belong to no organization.
+        operator_organization: gives the organization whose webhooks receive these; with
+            None they are only in the audit log.
     """
 
     event: Callable[..., OutboxEvent]
     audit_entry: Callable[..., AuditRecord]
+    platform_events: Collection[str] = frozenset()
+    operator_organization: Callable[[], UUID | None] = _no_operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +236,9 @@ class Call:
         self.authorized = True
         self.organization_id = organization_id
 
-    def require_held(self, organization_id: UUID, permissions: Iterable[str]) -> None:
+    def require_held(
+        self, organization_id: UUID, permissions: Iterable[str], platform: Iterable[str] = ()
+    ) -> None:
         """Lets the caller act through something only if they may do all that it can.
 
         Each method calls it that changes a thing with rights of its own, gives out its
@@ -235,18 +246,26 @@ class Call:
         it takes no more than the method's permission.
 
         Args:
-            permissions: what the thing can do.
+            permissions: what the thing can do in the organization.
+            platform: what it can do on the whole platform.
 
         Raises:
             PermissionsExceededError: naming the permissions that the caller lacks.
         """
         lacking = frozenset(permissions) - self.permissions(organization_id)
+        lacking |= frozenset(platform) - self.platform_permissions
         if lacking:
             raise PermissionsExceededError(permissions=" ".join(sorted(lacking)))
 
     def permissions(self, organization_id: UUID) -> frozenset[str]:
         """What the caller may do in an organization."""
         return self.grants.get(organization_id, frozenset())
+
+    @property
+    def platform_permissions(self) -> frozenset[str]:
+        """What the caller may do on the whole platform; see `Grant.platform_permissions`."""
+        grant = Grant(self.principal, account=self.account, scopes=self.scopes)
+        return grant.platform_permissions
 
     def etag(self, version: int) -> None:
         """Has the answer carry an entity tag (RFC 9110, section 8.8.3).
@@ -320,10 +339,12 @@ class Call:
         data: Message | None = None,
         details: Mapping[str, Any] | None = None,
         actor: Principal | None = None,
+        event: str = "",
     ) -> None:
         """Writes the audit log, and the event if the contract says that the method emits it.
 
-        Both are rows of this call's transaction.
+        Both are rows of this call's transaction. An event that belongs to no organization
+        goes to the operator's, whatever `organization_id` is.
 
         Args:
             action: what was done, "key.revoked".
@@ -332,6 +353,11 @@ class Call:
                 out its sensitive fields.
             details: what only the audit log holds, beside the resource.
             actor: who did it, if it is not the call's principal (a sign-in).
+            event: the type of the event, if the audit log calls it otherwise.
+
+        Raises:
+            ValueError: if an event that belongs to no organization has no data: nobody
+                could tell whom it is about.
         """
         self.organization_id = self.organization_id or organization_id
         who = actor or self.principal
@@ -347,12 +373,43 @@ class Call:
                 request_id=self.request_id,
             )
         )
-        if action in self.method.emits and organization_id is not None:
-            self.emit(action, organization_id, as_json(data) if data is not None else {})
+        self._record_event(event or action, organization_id, data)
+
+    def _record_event(
+        self, event_type: str, organization_id: UUID | None, data: Message | None
+    ) -> None:
+        if event_type not in self.method.emits:
+            return
+        if data is None and event_type in self.records.platform_events:
+            raise ValueError(f"{event_type} is recorded without data")
+        receiver = self.event_receiver(event_type, organization_id)
+        if receiver is not None:
+            self.emit(event_type, receiver, as_json(data) if data is not None else {})
+
+    def event_receiver(self, event_type: str, organization_id: UUID | None) -> UUID | None:
+        """The organization whose webhooks receive an event of this call, or None for none.
+
+        Args:
+            organization_id: to which what happened belongs; None if to none.
+        """
+        if event_type not in self.method.emits:
+            return None
+        if event_type in self.records.platform_events:
+            return self.records.operator_organization()
+        return organization_id
 
     def emit(self, event_type: str, organization_id: UUID, data: dict[str, Any]) -> OutboxEvent:
-        """Puts an event into the outbox of this call's transaction."""
-        event = self.records.event(organization_id=organization_id, type=event_type, data=data)
+        """Puts an event into the outbox of this call's transaction.
+
+        Args:
+            organization_id: whose webhooks receive it.
+        """
+        event = self.records.event(
+            organization_id=organization_id,
+            type=event_type,
+            platform=event_type in self.records.platform_events,
+            data=data,
+        )
         self.db.add(event)
         self.tasks.add(EVENT_TASK)
         return event

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    Index,
+    SQLColumnExpression,
+    String,
+    Uuid,
+    column,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
-from portico_kit.call import Records
+from portico_kit.call import Call, Records
+from portico_kit.credentials import Principal
+from portico_kit.ids import new_id
 from portico_kit.storage.audit import AuditRecord
 from portico_kit.storage.base import Base
 from portico_kit.storage.idempotency import KeptAnswer
 from portico_kit.storage.outbox import OutboxEvent
+from portico_kit.tasks.names import EVENT_TASK
 
 _PENDING = text("fanned_out_at is null")
 
 
 class Event(OutboxEvent, Base):
-    """Something that happened in an organization, to be sent to its webhooks."""
+    """Something that happened, to be sent to the webhooks of an organization."""
 
     __tablename__ = "events"
 
@@ -86,3 +105,69 @@ def record_by_worker(
         )
     )
     db.add(Event(organization_id=organization_id, type=action, data=data, created_at=now))
+
+
+async def record_each(
+    call: Call,
+    action: str,
+    targets: Sequence[UUID],
+    target: InstrumentedAttribute[UUID],
+    *,
+    details: SQLColumnExpression[Any],
+    data: SQLColumnExpression[Any],
+    actor: Principal | None = None,
+) -> None:
+    """Writes the audit log and the events about many rows of a table; see `Call.record`.
+
+    For what belongs to no organization. However many rows there are, it is a statement for
+    the entries and one for the events, and the database makes what they say.
+
+    Args:
+        targets: the ids of the rows.
+        target: the column of these ids.
+        details: the row as the audit log shows it, an expression of its columns.
+        data: the row as the event shows it.
+        actor: who did it, if it is not the call's principal.
+    """
+    if not targets:
+        return
+    who = actor or call.principal
+    entry: dict[str, SQLColumnExpression[Any]] = {
+        "actor_kind": literal(who.kind, String()),
+        "actor_id": literal(who.id, Uuid()),
+        "action": literal(action, String()),
+        "target_id": target,
+        "details": details,
+        "client_address": literal(call.client.address, String()),
+        "request_id": literal(call.request_id, String()),
+    }
+    await _insert_each(call.db, AuditEntry, targets, target, entry)
+    receiver = call.event_receiver(action, None)
+    if receiver is not None:
+        event: dict[str, SQLColumnExpression[Any]] = {
+            "organization_id": literal(receiver, Uuid()),
+            "type": literal(action, String()),
+            "platform": true(),
+            "data": data,
+        }
+        await _insert_each(call.db, Event, targets, target, event)
+        call.tasks.add(EVENT_TASK)
+
+
+async def _insert_each(
+    db: AsyncSession,
+    model: type[Base],
+    targets: Sequence[UUID],
+    target: InstrumentedAttribute[UUID],
+    values: Mapping[str, SQLColumnExpression[Any]],
+) -> None:
+    """Inserts a row for each target, with an id of its own."""
+    ids = func.unnest(
+        literal([new_id() for _ in targets], ARRAY(Uuid())), literal([*targets], ARRAY(Uuid()))
+    ).table_valued(column("id", Uuid()), column("target_id", Uuid()), name="new")
+    new = ids.render_derived()
+    rows = select(new.c.id, *values.values()).join(target.class_, target == new.c.target_id)
+    await db.execute(
+        insert(model).from_select(["id", *values], rows, include_defaults=False),
+        execution_options={"synchronize_session": False},
+    )

@@ -75,13 +75,18 @@ async def world(
 
 @asynccontextmanager
 async def running(
-    engine: str, database_url: str, valkey_url: str, authenticators: Sequence[Authenticator] = ()
+    engine: str,
+    database_url: str,
+    valkey_url: str,
+    authenticators: Sequence[Authenticator] = (),
+    operator_organization: UUID | None = None,
 ) -> AsyncIterator[World]:
     """A running core.
 
     Args:
         engine: one of `ENGINES`.
         authenticators: of kinds of credentials beside its own.
+        operator_organization: whose webhooks may receive what happens to people.
     """
     async with AsyncExitStack() as parts:
         sockets = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="portico")))
@@ -94,6 +99,7 @@ async def running(
             grpc_engine=cast("Any", engine),
             bcrypt_rounds=BCRYPT_ROUNDS,
             webhook_allow_loopback=True,
+            operator_organization=operator_organization,
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))

@@ -80,3 +80,31 @@ def test_every_element_of_the_api_has_a_comment(contract: Contract) -> None:
         assert contract.comments[method.full_name]
         for field in (*method.input.fields, *method.output.fields):
             assert contract.comments[field.full_name]
+
+
+def with_session_events(**said: str) -> FileDescriptorSet:
+    """The contract in which the service of sessions says something else of its events."""
+    files = FileDescriptorSet.FromString(CONTRACT_FILE.read_bytes())
+    for file in files.file:
+        for service in file.service:
+            for family in service.options.Extensions[options_pb2.events]:
+                if family.resource == "session":
+                    family.CopyFrom(options_pb2.EventFamily(**said))
+    return files
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"permission": "keys:read", "platform_permission": "users:read"}], ids=str
+)
+def test_events_that_nobody_or_two_kinds_of_people_may_read_are_refused(
+    said: dict[str, str],
+) -> None:
+    with pytest.raises(ContractError, match="'session' need one permission or the other"):
+        read(with_session_events(resource="session", **said))
+
+
+def test_events_of_a_resource_that_two_services_claim_or_none_does_are_refused() -> None:
+    with pytest.raises(ContractError, match="two services"):
+        read(with_session_events(resource="user", platform_permission="users:read"))
+    with pytest.raises(ContractError, match=r"no service says who may read session\.created"):
+        read(with_session_events(resource="visit", platform_permission="users:read"))

@@ -10,20 +10,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, func
+from sqlalchemy import String, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Identified
 
 
 class OutboxEvent(Identified):
-    """The columns of an event: something that happened in an organization.
+    """The columns of an event: something that happened in an organization, or on the platform.
 
     A service that has events mixes them into a model of its own.
     """
 
+    # Whose webhooks receive it.
     organization_id: Mapped[UUID]
     type: Mapped[str] = mapped_column(String(64))
+    # Whether it belongs to no organization: only a webhook that names its type receives it.
+    platform: Mapped[bool] = mapped_column(default=False, server_default=false())
     data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # Set when the deliveries exist, in the same transaction as they.

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from portico_kit.batching import BatchLoader
+from portico_kit.call import Call
 from portico_kit.clock import Clock
+from portico_kit.credentials import Principal
 from portico_kit.storage.reads import Reads
 from server.features.auth.repository import HOLDING, SessionRepository
+from server.features.auth.session_ends import record_ends
 from server.features.users.facade import Account, account
+from server.features.users.ports import EndReason
 
 
 class Sessions:
@@ -28,10 +29,23 @@ class Sessions:
         return await self._holding.load(session_id)
 
     async def end_all(
-        self, db: AsyncSession, user_id: UUID, now: datetime, except_session: UUID | None = None
+        self,
+        user_id: UUID,
+        reason: EndReason,
+        call: Call,
+        *,
+        except_session: UUID | None = None,
+        actor: Principal | None = None,
     ) -> None:
-        """Ends every session of a person, but one if it is given."""
-        await SessionRepository(db).revoke_all(user_id, now, except_session)
+        """Ends every session of a person, but one if it is given, and records each.
+
+        One that has expired has ended before, and nothing is recorded of it.
+
+        Args:
+            actor: who does it, if it is not the call's principal.
+        """
+        ended = await SessionRepository(call.db).revoke_all(user_id, call.now, except_session)
+        await record_ends(ended, user_id, reason, call, actor)
 
     async def _fetch(self, session_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
         found = await self._reads.fetch(HOLDING, session_ids, now=self._clock())

@@ -13,6 +13,11 @@ from server.features.auth.names import SIGNING_KEYS_TASK
 if TYPE_CHECKING:
     from server.parts import CoreParts, WorkerParts
 
+EVENTS = {
+    "session.created": "A person signed in.",
+    "session.ended": "A session ended before it expired; `endReason` says why.",
+}
+
 
 def _tables() -> Tables:
     from server.features.auth import cleanup, models
@@ -116,6 +121,7 @@ def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
 
 FEATURE = Feature(
     name="auth",
+    events=EVENTS,
     mails=MAILS,
     schedule={SIGNING_KEYS_TASK: timedelta(hours=1)},
     tables=_tables,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from typing import TypedDict
+from datetime import datetime
+from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
 from portico.auth.v1 import auth_service_pb2 as pb
@@ -13,7 +14,9 @@ from portico_kit.clock import timestamp
 from portico_kit.jwt import ACCESS_TOKEN_LIFETIME, ALGORITHM
 from server.features.auth.models import Session
 from server.features.auth.signing_keys import PublishedKey
-from server.features.auth.token_pairs import TokenPair
+
+if TYPE_CHECKING:
+    from server.features.auth.token_pairs import TokenPair
 
 COORDINATE_BYTES = 32
 
@@ -48,7 +51,13 @@ def session(row: Session, current: UUID | None) -> SessionMessage:
         created_at=timestamp(row.created_at),
         last_used_at=timestamp(row.last_used_at),
         expires_at=timestamp(row.expires_at),
+        user_id=str(row.user_id),
     )
+
+
+def session_end(user_id: UUID, reason: str, now: datetime) -> SessionMessage:
+    """What the message for a session that has just ended has, whichever of a person's it is."""
+    return SessionMessage(user_id=str(user_id), ended_at=timestamp(now), end_reason=reason)
 
 
 def json_web_key(key: PublishedKey) -> pb.JsonWebKey:

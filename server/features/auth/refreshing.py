@@ -22,6 +22,7 @@ from server.features.auth.repository import (
     SEEDS,
     SessionRepository,
 )
+from server.features.auth.session_ends import end_session
 
 # Of tokens of before 0.2.
 FORMER_PURPOSE = "refresh-token"
@@ -130,8 +131,7 @@ class Refreshing:
         if locked is None or not locked.person_may_hold or not locked.session.holds(call.now):
             return RefreshTokenInvalidError()
         session = locked.session
-        session.revoke(call.now)
-        call.record("session.refresh_token_reused", target_id=session.id)
+        end_session(session, "refresh_token_reused", call, action="session.refresh_token_reused")
         await self.notices.refresh_token_reused(session, call)
         return RefreshTokenReusedError()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -97,12 +98,20 @@ class SessionRepository:
 
     async def revoke_all(
         self, user_id: UUID, now: datetime, except_session: UUID | None = None
-    ) -> None:
-        """Ends a person's sessions, but one if it is given."""
+    ) -> Sequence[UUID]:
+        """Ends a person's sessions, but one if it is given.
+
+        Returns:
+            Those that this has ended; neither one that somebody else had nor one that had expired.
+        """
         ended = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None))
         if except_session is not None:
             ended = ended.where(Session.id != except_session)
-        await self._db.execute(ended.values(revoked_at=now))
+        # By another clock one that has just expired may not have: it is ended all the same.
+        found = await self._db.execute(
+            ended.values(revoked_at=now).returning(Session.id, Session.expires_at)
+        )
+        return [row.id for row in found if now < row.expires_at]
 
 
 def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:

@@ -32,13 +32,14 @@ from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
 from server.features.auth.refreshing import Refreshing
 from server.features.auth.repository import SessionRepository
+from server.features.auth.session_ends import end_session
 from server.features.auth.sign_in import SignIn
 from server.features.auth.sign_out import SignOut
 from server.features.auth.signing_keys import SigningKeys
 from server.features.auth.token_pairs import TokenPairs
 from server.features.emails.facade import Mailer
 from server.features.organizations.facade import Tenants
-from server.features.users.facade import Accounts
+from server.features.users.facade import Account, Accounts
 from server.features.users.notices import notify_password_changed
 from server.features.users.password_policy import require_acceptable
 from server.features.users.passwords import Passwords
@@ -85,7 +86,13 @@ class AuthService:
         session = await _begin(account.id, call)
         pair = await self.pairs.issue(call.db, session)
         actor = _person(account.id, session.id)
-        call.record("login.succeeded", target_id=session.id, actor=actor)
+        call.record(
+            "login.succeeded",
+            target_id=session.id,
+            data=messages.session(session, None),
+            actor=actor,
+            event="session.created",
+        )
         return pb.LoginResponse(user=account.message, **messages.token_fields(pair))
 
     async def RefreshToken(
@@ -99,9 +106,7 @@ class AuthService:
         owner = await self.sign_out.owner(request, call)
         session = await SessionRepository(call.db).find(owner.session_id, owner.user_id, call.now)
         if session is not None:
-            session.revoke(call.now)
-            actor = _person(owner.user_id, session.id)
-            call.record("session.ended", target_id=session.id, actor=actor)
+            end_session(session, "signed_out", call, actor=_person(owner.user_id, session.id))
         return pb.LogoutResponse()
 
     async def SwitchOrganization(
@@ -134,10 +139,9 @@ class AuthService:
         self, request: pb.RevokeSessionRequest, call: Call
     ) -> pb.RevokeSessionResponse:
         session = await _find(parse_id(request.session_id), call)
-        session.revoke(call.now)
+        end_session(session, "revoked", call)
         if session.id == call.principal.session_id:
             call.ended_access = "session"
-        call.record("session.ended", target_id=session.id)
         return pb.RevokeSessionResponse()
 
     async def ForgotPassword(
@@ -171,12 +175,21 @@ class AuthService:
         name = account.display_name
         require_acceptable(request.new_password, account.email, "new_password", name)
         password_hash = await self.passwords.hash(request.new_password)
-        await self.accounts.reset_password(call.db, user_id, password_hash, call.now)
+        changed = await self.accounts.reset_password(call.db, user_id, password_hash, call.now)
+        if changed is None:
+            raise OneTimeTokenInvalidError
         await self.tokens.use(call.db, "reset_password", request.token, call.now)
         await self.tokens.use_all(call.db, user_id, call.now)
-        await self.sessions.end_all(call.db, user_id, call.now)
+        await self.sessions.end_all(user_id, "password_reset", call, actor=_person(user_id))
         notify_password_changed(self.mailer, account, call)
-        call.record("user.password_reset", target_id=user_id, actor=_person(user_id))
+        call.record(
+            "user.password_reset",
+            target_id=user_id,
+            data=changed.message,
+            actor=_person(user_id),
+            event="user.password_changed",
+        )
+        _record_verified(changed, call)
         return pb.ResetPasswordResponse()
 
     async def ResendVerification(
@@ -200,7 +213,7 @@ class AuthService:
         verified = await self.accounts.verify(call.db, account.id, call.now)
         if verified is None:
             raise OneTimeTokenInvalidError
-        call.record("user.email_verified", target_id=account.id, actor=_person(account.id))
+        _record_verified(verified, call)
         return pb.VerifyEmailResponse(user=verified.message)
 
     async def GetJsonWebKeySet(
@@ -208,6 +221,13 @@ class AuthService:
     ) -> pb.GetJsonWebKeySetResponse:
         keys = [messages.json_web_key(key) for key in self.signing_keys.published()]
         return pb.GetJsonWebKeySetResponse(keys=keys)
+
+
+def _record_verified(account: Account, call: Call) -> None:
+    """Records that a person has shown that the address is theirs, if this call is the first."""
+    if account.verified_at == call.now:
+        actor = _person(account.id)
+        call.record("user.email_verified", target_id=account.id, data=account.message, actor=actor)
 
 
 def _person(user_id: UUID, session_id: UUID | None = None) -> Principal:

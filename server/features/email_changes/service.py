@@ -173,14 +173,19 @@ class EmailChangeService:
         await EmailChangeRepository(call.db).end_from(change, call.now)
         account = await self.accounts.restore_email(call.db, user_id, email, call.now)
         await self.tokens.use_all(call.db, user_id, call.now)
-        await self.sessions.end_all(call.db, user_id, call.now)
+        actor = _person(user_id)
+        await self.sessions.end_all(user_id, "email_changed", call, actor=actor)
         if account.active:
             token = await self.tokens.issue(call.db, user_id, "reset_password", call.now, email)
             name = account.display_name
             self.mailer.send(call, email, EMAIL_CHANGE_REVERTED, token=token, display_name=name)
-        actor = _person(user_id)
-        message = account.message
-        call.record("user.email_change_reverted", target_id=user_id, data=message, actor=actor)
+        call.record(
+            "user.email_change_reverted",
+            target_id=user_id,
+            data=account.message,
+            actor=actor,
+            event="user.email_changed",
+        )
 
     def _hash(self, token: str) -> bytes:
         return self.secrets.mac(PURPOSE, token)

@@ -42,9 +42,12 @@ def _provide(parts: CoreParts) -> None:
     from server.features.organizations.facade import Tenants
     from server.features.organizations.limits import LimitsProjection
     from server.features.organizations.offboarding import Offboarding
+    from server.features.organizations.operator import OperatorOrganization
     from server.features.organizations.pending_invitations import PendingInvitations
     from server.features.organizations.ports import ApiKeys
     from server.features.users.ports import Memberships, Ownerships
+
+    operator_id = parts.settings.operator_organization
 
     parts.provide(Tenants, lambda: Tenants(parts.reads, parts.roles))
     parts.provide(Ownerships, lambda: parts.get(Tenants))
@@ -54,6 +57,10 @@ def _provide(parts: CoreParts) -> None:
     )
     parts.provide(Memberships, lambda: parts.get(Offboarding))
     parts.provide(LimitsProjection, lambda: LimitsProjection(parts.engine, parts.redis))
+    parts.provide(
+        OperatorOrganization,
+        lambda: OperatorOrganization(parts.engine, parts.get(Tenants), operator_id),
+    )
 
 
 def _serve(parts: CoreParts) -> Served:
@@ -67,13 +74,14 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.organizations.invitations import Invitations
     from server.features.organizations.limits import LimitsProjection
     from server.features.organizations.offboarding import Offboarding
+    from server.features.organizations.operator import OperatorOrganization
     from server.features.organizations.pending_invitations import PendingInvitations
     from server.features.organizations.ports import ApiKeys, Subscriptions
     from server.features.organizations.service import OrganizationService
     from server.features.users.facade import Accounts
 
     accounts, mailer, tenants = parts.get(Accounts), parts.get(Mailer), parts.get(Tenants)
-    limits = parts.get(LimitsProjection)
+    limits, operator = parts.get(LimitsProjection), parts.get(OperatorOrganization)
     service = OrganizationService(
         accounts=accounts,
         tenants=tenants,
@@ -98,6 +106,8 @@ def _serve(parts: CoreParts) -> Served:
         services=(Service(DESCRIPTOR.services_by_name["OrganizationService"], service),),
         projections=(limits,),
         consents={"keys:import": tenants.allows_key_import},
+        before_start=(operator.refresh,),
+        background=(operator.keep_fresh,) if operator.is_set else (),
     )
 
 

@@ -94,7 +94,12 @@ class Account:
     @property
     def verified(self) -> bool:
         """Whether the person has shown that the address is theirs."""
-        return self.view.email_verified_at is not None
+        return self.verified_at is not None
+
+    @property
+    def verified_at(self) -> datetime | None:
+        """When they first did."""
+        return self.view.email_verified_at
 
     @property
     def permissions(self) -> frozenset[str]:
@@ -184,10 +189,11 @@ class Accounts:
             new_hash: replaces the hash of the same password, if it is not None.
 
         Returns:
-            The account as it is now, or None if its password has changed since.
+            The account as it is now, or None if its password has changed since, or it was
+            suspended: its sessions are being ended, and this one would come after that.
         """
         user = await UserRepository(db).find_to_change(account.id)
-        if user is None or user.password_hash != account.password_hash:
+        if user is None or user.password_hash != account.password_hash or user.status != "active":
             return None
         user.last_login_at = now
         user.password_hash = new_hash or user.password_hash

@@ -10,6 +10,16 @@ from server.features.users.mails import MAILS
 if TYPE_CHECKING:
     from server.parts import CoreParts
 
+EVENTS = {
+    "user.created": "An administrator created an account.",
+    "user.deleted": "An account was deleted.",
+    "user.email_changed": "The address of an account was changed, or its owner took it back.",
+    "user.email_verified": "A person showed that the email address is theirs.",
+    "user.password_changed": "A password was changed by its owner, or reset by mail.",
+    "user.registered": "A person registered an account.",
+    "user.updated": "An account was changed: its profile, status or role.",
+}
+
 
 def _tables() -> Tables:
     from server.features.users.models import CONSTRAINT_ERRORS, User, UserProfile
@@ -57,4 +67,6 @@ def _serve(parts: CoreParts) -> Served:
     return Served(services=(Service(DESCRIPTOR.services_by_name["UserService"], service),))
 
 
-FEATURE = Feature(name="users", mails=MAILS, tables=_tables, provide=_provide, serve=_serve)
+FEATURE = Feature(
+    name="users", events=EVENTS, mails=MAILS, tables=_tables, provide=_provide, serve=_serve
+)

@@ -9,15 +9,31 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.call import Call
+from portico_kit.credentials import Principal
+
+# Why all sessions of a person are ended; see `Session.end_reason` in the contract.
+EndReason = Literal[
+    "password_changed", "password_reset", "email_changed", "user_suspended", "user_deleted"
+]
 
 
 class SessionEnder(Protocol):
     """Ends sessions; the auth feature does."""
 
     async def end_all(
-        self, db: AsyncSession, user_id: UUID, now: datetime, except_session: UUID | None = None
+        self,
+        user_id: UUID,
+        reason: EndReason,
+        call: Call,
+        *,
+        except_session: UUID | None = None,
+        actor: Principal | None = None,
     ) -> None:
-        """Ends every session of a person, but one if it is given."""
+        """Ends every session of a person, but one if it is given, and records each.
+
+        Args:
+            actor: who does it, if it is not the call's principal.
+        """
         ...
 
 

@@ -68,9 +68,11 @@ class UserService:
         user = await _find_unchanged(account, call)
         user.choose_password(password_hash, call.now)
         await self.tokens.use_all(call.db, user.id, call.now)
-        await self.sessions.end_all(call.db, user.id, call.now, call.principal.session_id)
+        own = call.principal.session_id
+        await self.sessions.end_all(user.id, "password_changed", call, except_session=own)
         notify_password_changed(self.mailer, account, call)
-        call.record("user.password_changed", target_id=user.id)
+        await call.db.flush()
+        call.record("user.password_changed", target_id=user.id, data=messages.user(user))
         return pb.ChangePasswordResponse()
 
     async def DeleteMe(self, request: pb.DeleteMeRequest, call: Call) -> pb.DeleteMeResponse:
@@ -130,7 +132,7 @@ class UserService:
         if suspends:
             await self.memberships.suspend(user.id, call)
             await self.tokens.use_all(call.db, user.id, call.now)
-            await self.sessions.end_all(call.db, user.id, call.now)
+            await self.sessions.end_all(user.id, "user_suspended", call)
         if user.id == call.user_id and not user.administers:
             call.ended_access = "session" if user.status == "suspended" else "permission"
         return pb.UpdateUserResponse(user=await _changed("user.updated", user, call))
@@ -155,7 +157,7 @@ class UserService:
         if user.id == call.user_id:
             call.ended_access = "session"
         await self.tokens.use_all(call.db, user.id, call.now)
-        await self.sessions.end_all(call.db, user.id, call.now)
+        await self.sessions.end_all(user.id, "user_deleted", call)
         await _changed("user.deleted", user, call)
 
 

@@ -95,7 +95,9 @@ async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebh
 def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
     """The next events that have no delivery to the webhook."""
     delivered = exists().where(Delivery.webhook_id == webhook.id, Delivery.event_id == Event.id)
-    wanted = [] if ALL_EVENTS in webhook.event_types else [Event.type.in_(webhook.event_types)]
+    wanted: ColumnElement[bool] = Event.type.in_(webhook.event_types)
+    if ALL_EVENTS in webhook.event_types:
+        wanted = or_(wanted, Event.platform.is_(False))
     return (
         select(Event)
         .where(
@@ -104,7 +106,7 @@ def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
             Event.fanned_out_at.is_not(None),
             # That of another webhook.
             Event.type != TEST_EVENT,
-            *wanted,
+            wanted,
             ~delivered,
         )
         .order_by(Event.created_at)

@@ -19,26 +19,39 @@ class EventTypes:
 
     Attributes:
         descriptions: every event type with what it says; the features declare them.
-        permissions: the permission to read what the events of a type show.
+        permissions: the permission to read what the events of a type show, of types that
+            belong to organizations.
+        platform_permissions: the same of types that belong to none: permissions on the
+            whole platform.
+        operator_organization: the only one whose webhooks receive these; None for none.
     """
 
     descriptions: Mapping[str, str]
     permissions: Mapping[str, str]
+    platform_permissions: Mapping[str, str]
+    operator_organization: UUID | None
 
-    def require_known(self, wanted: Iterable[str]) -> None:
-        """Refuses event types that the contract does not know.
+    def require_known(self, wanted: Iterable[str], organization_id: UUID) -> None:
+        """Refuses event types that never occur in the organization.
 
         Raises:
             InvalidRequestError: naming each of them by its place in the list.
         """
-        known = {ALL_EVENTS, *self.descriptions}
         violations = tuple(
-            FieldViolation(f"event_types[{place}]", "EVENT_TYPE_UNKNOWN", "is not an event type")
+            FieldViolation(f"event_types[{place}]", *problem)
             for place, name in enumerate(wanted)
-            if name not in known
+            if (problem := self._problem(name, organization_id)) is not None
         )
         if violations:
             raise InvalidRequestError(violations=violations)
+
+    def _problem(self, name: str, organization_id: UUID) -> tuple[str, str] | None:
+        """Why an organization cannot subscribe to a type, as a reason and in words."""
+        if name != ALL_EVENTS and name not in self.descriptions:
+            return "EVENT_TYPE_UNKNOWN", "is not an event type"
+        if name in self.platform_permissions and organization_id != self.operator_organization:
+            return "EVENT_TYPE_OF_OPERATOR", "is only sent to webhooks of the platform's operator"
+        return None
 
     def require_readable(
         self, subscribed: Iterable[str], organization_id: UUID, call: Call
@@ -48,11 +61,12 @@ class EventTypes:
         Raises:
             PermissionsExceededError: naming the permissions that the caller lacks.
         """
-        call.require_held(organization_id, self.permissions_to_read(subscribed))
-
-    def permissions_to_read(self, subscribed: Iterable[str]) -> frozenset[str]:
-        """What the events of these types show, as the permissions that show the same."""
         wanted = set(subscribed)
+        platform = {self.platform_permissions[one] for one in wanted & {*self.platform_permissions}}
+        call.require_held(organization_id, self._permissions(wanted), platform)
+
+    def _permissions(self, wanted: set[str]) -> Iterable[str]:
+        """What the events of these types show, as permissions in the organization."""
         if ALL_EVENTS in wanted:
-            return frozenset(self.permissions.values())
-        return frozenset(self.permissions[name] for name in wanted & self.permissions.keys())
+            return self.permissions.values()
+        return (self.permissions[name] for name in wanted & self.permissions.keys())

@@ -102,7 +102,7 @@ async def fan_out(
     batch = _fair_batch(
         _Share(
             event,
-            [each for each in subscribers.get(event.organization_id, ()) if each.takes(event.type)],
+            [each for each in subscribers.get(event.organization_id, ()) if each.takes(event)],
         )
         for event in events
     )

@@ -43,7 +43,7 @@ def _provide(parts: CoreParts) -> None:
 def _serve(parts: CoreParts) -> Served:
     from portico.webhooks.v1.webhook_service_pb2 import DESCRIPTOR
 
-    from portico_contract import event_permissions
+    from portico_contract import event_permissions, platform_event_permissions
     from portico_kit.service import Service
     from server.features.organizations.facade import Tenants
     from server.features.webhooks.addresses import AddressPolicy
@@ -57,7 +57,12 @@ def _serve(parts: CoreParts) -> Served:
         cursors=parts.cursors,
         destinations=Destinations(policy, parts.get(Resolver)),
         tiers=parts.get(Tenants),
-        event_types=EventTypes(parts.event_descriptions, event_permissions()),
+        event_types=EventTypes(
+            parts.event_descriptions,
+            event_permissions(),
+            platform_event_permissions(),
+            parts.settings.operator_organization,
+        ),
     )
     return Served(services=(Service(DESCRIPTOR.services_by_name["WebhookService"], service),))
 

@@ -20,9 +20,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
+from server.common.records import Event
 from server.features.webhooks.errors import DeliveryPendingError
 
-# Stands in a webhook's event types for every type, also for those yet to come.
+# Stands in a webhook's event types for every type that belongs to an organization, also for
+# those yet to come.
 ALL_EVENTS = "*"
 
 # Why a webhook is disabled: a caller asked for it, or its receiver answered 410 Gone.
@@ -76,13 +78,14 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         CheckConstraint("cardinality(event_types) > 0", name="has_event_types"),
     )
 
-    def wants(self, event_type: str) -> bool:
-        """Whether an event of this type is sent to the webhook."""
-        return self.enabled and bool({ALL_EVENTS, event_type} & set(self.event_types))
+    def wants(self, event: Event) -> bool:
+        """Whether an event is sent to the webhook."""
+        names = {event.type} if event.platform else {event.type, ALL_EVENTS}
+        return self.enabled and not names.isdisjoint(self.event_types)
 
-    def takes(self, event_type: str) -> bool:
-        """Whether an event of this type becomes a delivery now, and not when it catches up."""
-        return self.behind_since is None and self.wants(event_type)
+    def takes(self, event: Event) -> bool:
+        """Whether an event becomes a delivery now, and not when the webhook catches up."""
+        return self.behind_since is None and self.wants(event)
 
     def enable(self) -> None:
         """Sends events again, those that wait first."""

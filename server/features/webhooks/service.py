@@ -66,11 +66,9 @@ class WebhookService:
     ) -> pb.CreateWebhookResponse:
         # Before the transaction: nobody else waits for a connection while a name is looked up.
         url = await self.destinations.check(request.url)
-        self.event_types.require_known(request.event_types)
         organization_id = parse_id(request.organization_id)
-        call.require_held(
-            organization_id, self.event_types.permissions_to_read(request.event_types)
-        )
+        self.event_types.require_known(request.event_types, organization_id)
+        self.event_types.require_readable(request.event_types, organization_id, call)
         await self._require_room(organization_id, call)
         secret = new_secret()
         webhook = self._new_webhook(request, url, secret)
@@ -106,10 +104,8 @@ class WebhookService:
         webhook = await _find_to_change(request.webhook_id, call)
         self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
         if "event_types" in changed:
-            self.event_types.require_known(request.event_types)
-            call.require_held(
-                webhook.organization_id, self.event_types.permissions_to_read(request.event_types)
-            )
+            self.event_types.require_known(request.event_types, webhook.organization_id)
+            self.event_types.require_readable(request.event_types, webhook.organization_id, call)
         was_enabled = webhook.enabled
         _apply(request, url, webhook, call.now)
         shown = await _changed("webhook.updated", webhook, call)
@@ -179,9 +175,7 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
-        call.require_held(
-            delivery.organization_id, self.event_types.permissions_to_read([delivery.event_type])
-        )
+        self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
         attempts = await repository.attempts(delivery.id)
         return pb.GetDeliveryResponse(delivery=messages.whole_delivery(delivery, attempts))
 
@@ -193,9 +187,7 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
-        call.require_held(
-            delivery.organization_id, self.event_types.permissions_to_read([delivery.event_type])
-        )
+        self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
         webhook = await _find(str(delivery.webhook_id), call)
         if not webhook.enabled:
             raise WebhookDisabledError
@@ -211,7 +203,8 @@ class WebhookService:
                 EventType(
                     name=name,
                     description=description,
-                    permission=self.event_types.permissions[name],
+                    permission=self.event_types.permissions.get(name, ""),
+                    platform_permission=self.event_types.platform_permissions.get(name, ""),
                 )
                 for name, description in sorted(self.event_types.descriptions.items())
             ]

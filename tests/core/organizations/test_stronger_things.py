@@ -19,7 +19,11 @@ from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 from sqlalchemy import text
 
-from portico_contract import event_permissions, organization_permissions
+from portico_contract import (
+    event_permissions,
+    organization_permissions,
+    platform_event_permissions,
+)
 from server.app import ROLES
 from tests.core.conftest import Refused
 from tests.core.organizations.organization_fixture import GUARDED
@@ -266,10 +270,13 @@ async def test_to_hear_of_an_event_takes_the_permission_to_read_what_it_shows(
     await refused(change, DENIED, "PERMISSIONS_EXCEEDED")
 
 
-def test_every_event_type_has_a_permission_that_every_role_holds() -> None:
+def test_every_event_of_an_organization_has_a_permission_that_every_role_holds() -> None:
     assert set(event_permissions().values()) <= ROLES["viewer"]
 
 
 async def test_the_catalog_says_what_each_event_type_takes(world: World) -> None:
     answer = await world.webhooks.ListEventTypes(webhooks.ListEventTypesRequest())
-    assert {one.name: one.permission for one in answer.event_types} == event_permissions()
+    shown = {one.name: (one.permission, one.platform_permission) for one in answer.event_types}
+    ours = {name: (needed, "") for name, needed in event_permissions().items()}
+    theirs = {name: ("", needed) for name, needed in platform_event_permissions().items()}
+    assert shown == {**ours, **theirs}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portico_contract import methods, services
+from portico_contract import methods, platform_event_permissions, services
 from server.features.users.rules import ROLE_PERMISSIONS
 
 
@@ -18,3 +18,9 @@ def test_every_permission_of_the_contract_is_held_by_somebody_and_no_other_is() 
 
 def test_ordinary_people_hold_none() -> None:
     assert ROLE_PERMISSIONS["user"] == frozenset()
+
+
+def test_what_belongs_to_no_organization_is_read_by_administrators_alone() -> None:
+    needed = set(platform_event_permissions().values())
+    assert needed <= ROLE_PERMISSIONS["administrator"]
+    assert set(platform_event_permissions()) >= {"session.created", "session.ended", "user.updated"}

@@ -31,6 +31,9 @@ class Session(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     LAST_USED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    END_REASON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the session, a UUIDv7."""
     user_agent: _builtins.str
@@ -41,6 +44,15 @@ class Session(_message.Message):
     """Whether this is the session of the current call."""
     organization_id: _builtins.str
     """The ID of the active organization. Empty if none is active."""
+    user_id: _builtins.str
+    """The ID of the person."""
+    end_reason: _builtins.str
+    """Why the session ended: "signed_out" by the person in this session, "revoked"
+    by the person, "refresh_token_reused" because a refresh token was presented
+    again, "password_changed", "password_reset", "email_changed", "reported" by
+    the person as not theirs, "user_suspended" or "user_deleted". Only set in the
+    event "session.ended".
+    """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the person signed in."""
@@ -55,6 +67,10 @@ class Session(_message.Message):
         sign-in.
         """
 
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """When the session ended. Only set in the event "session.ended"."""
+
     def __init__(
         self,
         *,
@@ -66,10 +82,13 @@ class Session(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         last_used_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        user_id: _builtins.str = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        end_reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ended_at", b"ended_at", "expires_at", b"expires_at", "last_used_at", b"last_used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip_address", b"ip_address", "last_used_at", b"last_used_at", "organization_id", b"organization_id", "user_agent", b"user_agent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "current", b"current", "end_reason", b"end_reason", "ended_at", b"ended_at", "expires_at", b"expires_at", "id", b"id", "ip_address", b"ip_address", "last_used_at", b"last_used_at", "organization_id", b"organization_id", "user_agent", b"user_agent", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

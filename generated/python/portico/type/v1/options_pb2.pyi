@@ -159,7 +159,9 @@ class _VocabularyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Vocabulary
     VOCABULARY_PERMISSIONS: _Vocabulary.ValueType  # 1
     """The permissions that methods require in an organization."""
     VOCABULARY_EVENT_TYPES: _Vocabulary.ValueType  # 2
-    """The event types that methods emit, and "*" for all of them."""
+    """The event types that methods emit, and "*" for all of them that belong to
+    an organization.
+    """
 
 class Vocabulary(_Vocabulary, metaclass=_VocabularyEnumTypeWrapper):
     """Sets of names that are collected from the contract."""
@@ -169,7 +171,9 @@ VOCABULARY_UNSPECIFIED: Vocabulary.ValueType  # 0
 VOCABULARY_PERMISSIONS: Vocabulary.ValueType  # 1
 """The permissions that methods require in an organization."""
 VOCABULARY_EVENT_TYPES: Vocabulary.ValueType  # 2
-"""The event types that methods emit, and "*" for all of them."""
+"""The event types that methods emit, and "*" for all of them that belong to
+an organization.
+"""
 Global___Vocabulary: _TypeAlias = Vocabulary  # noqa: Y015
 
 @_typing.final
@@ -235,6 +239,7 @@ class EventFamily(_message.Message):
 
     RESOURCE_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
+    PLATFORM_PERMISSION_FIELD_NUMBER: _builtins.int
     resource: _builtins.str
     """The type of resource, which is the prefix of its event types: "key" for
     "key.revoked".
@@ -242,17 +247,24 @@ class EventFamily(_message.Message):
     permission: _builtins.str
     """The permission to read the same data through the API, for example
     "keys:read". Creating, changing or using a webhook for these events
-    requires it.
+    requires it. Exactly one of `permission` and `platform_permission` is set.
+    """
+    platform_permission: _builtins.str
+    """The permission on the whole platform that takes the place of `permission`
+    if the resources belong to no organization, for example "users:read". Such
+    events are only sent to webhooks of the operator's organization that name
+    their type; "*" does not include them.
     """
     def __init__(
         self,
         *,
         resource: _builtins.str = ...,
         permission: _builtins.str = ...,
+        platform_permission: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission", "resource", b"resource"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission", "platform_permission", b"platform_permission", "resource", b"resource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,7 +55,10 @@ class Webhook(_message.Message):
     """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The event types that are sent. "*" stands for all of them."""
+        """The event types that are sent. "*" stands for all that belong to the
+        organization, now and in the future. The events about people belong to none
+        and are only sent if they are named.
+        """
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -227,13 +230,21 @@ class EventType(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
+    PLATFORM_PERMISSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name, for example "key.revoked"."""
     description: _builtins.str
     """What the event means."""
     permission: _builtins.str
-    """The permission that is required to subscribe to the event, for example
-    "keys:read".
+    """The permission in the organization that is required to subscribe to the
+    event, for example "keys:read". Empty if the event belongs to no
+    organization.
+    """
+    platform_permission: _builtins.str
+    """The permission on the whole platform that is required to subscribe to an
+    event that belongs to no organization, for example "users:read". Such an
+    event is only sent to webhooks of the operator's organization that name its
+    type. Empty for all other events.
     """
     def __init__(
         self,
@@ -241,10 +252,11 @@ class EventType(_message.Message):
         name: _builtins.str = ...,
         description: _builtins.str = ...,
         permission: _builtins.str = ...,
+        platform_permission: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "permission", b"permission"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "permission", b"permission", "platform_permission", b"platform_permission"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

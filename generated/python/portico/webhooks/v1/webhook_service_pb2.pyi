@@ -41,7 +41,10 @@ class CreateWebhookRequest(_message.Message):
     """The purpose of the webhook, at most 500 characters."""
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The event types to send, 1 to 50. "*" stands for all of them."""
+        """The event types to send, 1 to 50. "*" stands for all that belong to the
+        organization. Event types that belong to none are only accepted in the
+        operator's organization.
+        """
 
     def __init__(
         self,

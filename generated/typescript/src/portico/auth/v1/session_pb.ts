@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/auth/v1/session.proto.
  */
 export const file_portico_auth_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL2F1dGgvdjEvc2Vzc2lvbi5wcm90bxIPcG9ydGljby5hdXRoLnYxIv8BCgdTZXNzaW9uEgoKAmlkGAEgASgJEhIKCnVzZXJfYWdlbnQYAiABKAkSGAoKaXBfYWRkcmVzcxgDIAEoCUIEyPMYARIPCgdjdXJyZW50GAQgASgIEhcKD29yZ2FuaXphdGlvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_google_protobuf_timestamp, file_portico_type_v1_options]);
+  fileDesc("Ch1wb3J0aWNvL2F1dGgvdjEvc2Vzc2lvbi5wcm90bxIPcG9ydGljby5hdXRoLnYxItICCgdTZXNzaW9uEgoKAmlkGAEgASgJEhIKCnVzZXJfYWdlbnQYAiABKAkSGAoKaXBfYWRkcmVzcxgDIAEoCUIEyPMYARIPCgdjdXJyZW50GAQgASgIEhcKD29yZ2FuaXphdGlvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYCSABKAkSLAoIZW5kZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmVuZF9yZWFzb24YCyABKAliBnByb3RvMw", [file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
  * An active session of a person.
@@ -77,6 +77,31 @@ export type Session = Message<"portico.auth.v1.Session"> & {
    * @generated from field: google.protobuf.Timestamp expires_at = 8;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * The ID of the person.
+   *
+   * @generated from field: string user_id = 9;
+   */
+  userId: string;
+
+  /**
+   * When the session ended. Only set in the event "session.ended".
+   *
+   * @generated from field: google.protobuf.Timestamp ended_at = 10;
+   */
+  endedAt?: Timestamp | undefined;
+
+  /**
+   * Why the session ended: "signed_out" by the person in this session, "revoked"
+   * by the person, "refresh_token_reused" because a refresh token was presented
+   * again, "password_changed", "password_reset", "email_changed", "reported" by
+   * the person as not theirs, "user_suspended" or "user_deleted". Only set in the
+   * event "session.ended".
+   *
+   * @generated from field: string end_reason = 11;
+   */
+  endReason: string;
 };
 
 /**

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/webhooks/v1/webhook.proto.
  */
 export const file_portico_webhooks_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEi4AIKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIs8CCghEZWxpdmVyeRIKCgJpZBgBIAEoCRISCgp3ZWJob29rX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhUKDWF0dGVtcHRfY291bnQYBiABKA0SMwoPbmV4dF9hdHRlbXB0X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCGF0dGVtcHRzGAogAygLMhwucG9ydGljby53ZWJob29rcy52MS5BdHRlbXB0Eg8KB3BheWxvYWQYCyABKAkinQEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgNEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2R1cmF0aW9uX21zGAMgASgNEhcKD3Jlc3BvbnNlX3N0YXR1cxgEIAEoDRIVCg1yZXNwb25zZV9ib2R5GAUgASgJEg0KBWVycm9yGAYgASgJIkIKCUV2ZW50VHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEi4AIKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIs8CCghEZWxpdmVyeRIKCgJpZBgBIAEoCRISCgp3ZWJob29rX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhUKDWF0dGVtcHRfY291bnQYBiABKA0SMwoPbmV4dF9hdHRlbXB0X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCGF0dGVtcHRzGAogAygLMhwucG9ydGljby53ZWJob29rcy52MS5BdHRlbXB0Eg8KB3BheWxvYWQYCyABKAkinQEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgNEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2R1cmF0aW9uX21zGAMgASgNEhcKD3Jlc3BvbnNlX3N0YXR1cxgEIAEoDRIVCg1yZXNwb25zZV9ib2R5GAUgASgJEg0KBWVycm9yGAYgASgJIl8KCUV2ZW50VHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAkSGwoTcGxhdGZvcm1fcGVybWlzc2lvbhgEIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A subscription of a URL to an organization's events.
@@ -44,7 +44,9 @@ export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
   url: string;
 
   /**
-   * The event types that are sent. "*" stands for all of them.
+   * The event types that are sent. "*" stands for all that belong to the
+   * organization, now and in the future. The events about people belong to none
+   * and are only sent if they are named.
    *
    * @generated from field: repeated string event_types = 4;
    */
@@ -280,12 +282,23 @@ export type EventType = Message<"portico.webhooks.v1.EventType"> & {
   description: string;
 
   /**
-   * The permission that is required to subscribe to the event, for example
-   * "keys:read".
+   * The permission in the organization that is required to subscribe to the
+   * event, for example "keys:read". Empty if the event belongs to no
+   * organization.
    *
    * @generated from field: string permission = 3;
    */
   permission: string;
+
+  /**
+   * The permission on the whole platform that is required to subscribe to an
+   * event that belongs to no organization, for example "users:read". Such an
+   * event is only sent to webhooks of the operator's organization that name its
+   * type. Empty for all other events.
+   *
+   * @generated from field: string platform_permission = 4;
+   */
+  platformPermission: string;
 };
 
 /**
