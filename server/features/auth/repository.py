@@ -47,6 +47,12 @@ class SessionRepository:
         )
         return await self._db.scalar(query.with_for_update(of=Session))
 
+    async def find_reported(self, session_id: UUID) -> Session | None:
+        """A session, whosever it is and whether it holds or not; locked."""
+        return await self._db.scalar(
+            select(Session).where(Session.id == session_id).with_for_update()
+        )
+
     async def find_by_refresh_token(self, token_hash: bytes) -> PresentedToken | None:
         """The token and its session, both locked: of two calls at once, one waits and then sees."""
         query = (
@@ -99,6 +105,9 @@ HOLDING = keyed_query(
     ),
     Session.id,
 )
+
+# The devices of sessions, by the ids of those.
+DEVICE = keyed_query(select(Session.id, Session.device_hash), Session.id)
 
 # The refresh tokens, by their hashes, that have not expired at the moment `now` and whose
 # sessions hold; what is asked before anything is locked.

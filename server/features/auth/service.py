@@ -20,6 +20,7 @@ from server.common.email_addresses import new_email
 from server.common.limiter import Limiter
 from server.features.auth import messages
 from server.features.auth.authenticator import USER
+from server.features.auth.devices import Devices
 from server.features.auth.email_verification import EmailVerification
 from server.features.auth.errors import (
     ActiveOrganizationNotFoundError,
@@ -32,6 +33,8 @@ from server.features.auth.facade import Sessions
 from server.features.auth.mails import RESET_PASSWORD
 from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
+from server.features.auth.recognition import Recognition
+from server.features.auth.reports import SessionReports
 from server.features.auth.repository import SessionRepository
 from server.features.auth.sign_in import SignIn
 from server.features.auth.signing_keys import SigningKeys
@@ -51,6 +54,9 @@ class AuthService:
     accounts: Accounts
     passwords: Passwords
     sign_in: SignIn
+    devices: Devices
+    recognition: Recognition
+    reports: SessionReports
     verification: EmailVerification
     sessions: Sessions
     signing_keys: SigningKeys
@@ -78,12 +84,16 @@ class AuthService:
         return pb.RegisterResponse(user=account.message)
 
     async def Login(self, request: pb.LoginRequest, call: Call) -> pb.LoginResponse:
-        account = await self.sign_in.check(request.email, request.password, call)
+        device = self.devices.recognize(request.device_token)
+        account = await self.sign_in.check(request.email, request.password, device, call)
         session = await _begin(account.id, call)
+        await self.recognition.note(account, session, device, call)
         pair = await self.pairs.issue(call.db, session, call.now)
         actor = _person(account.id, session.id)
         call.record("login.succeeded", target_id=session.id, actor=actor)
-        return pb.LoginResponse(user=account.message, **messages.token_fields(pair))
+        return pb.LoginResponse(
+            user=account.message, device_token=device.token, **messages.token_fields(pair)
+        )
 
     async def RefreshToken(
         self, request: pb.RefreshTokenRequest, call: Call
@@ -134,6 +144,12 @@ class AuthService:
             call.ended_access = "session"
         call.record("session.ended", target_id=session.id)
         return pb.RevokeSessionResponse()
+
+    async def ReportSession(
+        self, request: pb.ReportSessionRequest, call: Call
+    ) -> pb.ReportSessionResponse:
+        await self.reports.end(request.token, call)
+        return pb.ReportSessionResponse()
 
     async def ForgotPassword(
         self, request: pb.ForgotPasswordRequest, call: Call

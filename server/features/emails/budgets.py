@@ -12,8 +12,9 @@ from portico_kit.call import Call
 from server.common.limiter import Limiter, Payer
 
 # An address has a budget for each kind: who uses up the invitations to an address does
-# not keep its owner from an account.
-MailKind = Literal["account", "invitation"]
+# not keep its owner from an account, and who has sign-ins refused not from hearing of one
+# that succeeded.
+MailKind = Literal["account", "invitation", "new_sign_in", "sign_in_blocked"]
 
 
 class MailBudgets:

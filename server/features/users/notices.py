@@ -19,11 +19,11 @@ def notify_password_changed(mailer: Mailer, account: Account, call: Call) -> Non
         account.email,
         PASSWORD_CHANGED,
         display_name=account.display_name,
-        changed_at=_readable(call.now),
+        changed_at=readable(call.now),
         client_address=call.client.address or UNKNOWN_ADDRESS,
     )
 
 
-def _readable(moment: datetime) -> str:
+def readable(moment: datetime) -> str:
     """A moment as people read it, "25 November 2026, 21:36 UTC"."""
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"

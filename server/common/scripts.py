@@ -1,0 +1,40 @@
+"""Scripts that the core runs inside Valkey, so that what they count is exact over all processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from redis import RedisError
+from redis.asyncio import Redis
+
+# What stands for an answer that never came; a time-out is an OSError.
+ERRORS = (RedisError, OSError)
+
+# Of one script at a time: a rush of calls opens no more connections than these.
+CONNECTIONS = 32
+TIMEOUT_SECONDS = 1.0
+
+
+class ScriptRunner:
+    """Runs one script, and waits for a connection and the answer a second in all."""
+
+    def __init__(self, redis: Redis, source: str) -> None:
+        self._script = redis.register_script(source)
+        self._free = asyncio.Semaphore(CONNECTIONS)
+
+    async def __call__(self, keys: Sequence[bytes], *arguments: bytes | str | int) -> int:
+        """The number that the script returns.
+
+        Raises:
+            RedisError: if Valkey refuses it.
+            OSError: if Valkey does not answer.
+        """
+        async with asyncio.timeout(TIMEOUT_SECONDS), self._free:
+            return int(await self._script(keys=list(keys), args=list(arguments)))
+
+
+def milliseconds(moment: datetime) -> int:
+    """Unix time in milliseconds."""
+    return int(moment.timestamp() * 1000)
