@@ -87,10 +87,10 @@ class AuthService:
         device = self.devices.recognize(request.device_token)
         account = await self.sign_in.check(request.email, request.password, device, call)
         session = await _begin(account.id, call)
-        await self.recognition.note(account, session, device, call)
-        pair = await self.pairs.issue(call.db, session, call.now)
         actor = _person(account.id, session.id)
         call.record("login.succeeded", target_id=session.id, actor=actor)
+        await self.recognition.note(account, session, device, call)
+        pair = await self.pairs.issue(call.db, session, call.now)
         return pb.LoginResponse(
             user=account.message, device_token=device.token, **messages.token_fields(pair)
         )
