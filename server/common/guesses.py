@@ -194,7 +194,7 @@ class GuessBudget:
         await self._charge(name, charged_at)
         try:
             right = await check()
-        except BaseException:
+        except (Exception, asyncio.CancelledError):
             UNCHECKED.inc()
             await self._settle(name, "release", charged_at)
             raise

@@ -14,24 +14,36 @@ ERRORS = (RedisError, OSError)
 
 # Of one script at a time: a rush of calls opens no more connections than these.
 CONNECTIONS = 32
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 2.0
 
 
 class ScriptRunner:
-    """Runs one script, and waits for a connection and the answer a second in all."""
+    """Runs one script, and waits no longer than two seconds for a connection and the answer."""
 
     def __init__(self, redis: Redis, source: str) -> None:
         self._script = redis.register_script(source)
         self._free = asyncio.Semaphore(CONNECTIONS)
+        self._running: set[asyncio.Task[int]] = set()
 
     async def __call__(self, keys: Sequence[bytes], *arguments: bytes | str | int) -> int:
-        """The number that the script returns.
+        """The number that the script returns. It runs to its end though the caller leaves.
 
         Raises:
             RedisError: if Valkey refuses it.
             OSError: if Valkey does not answer.
         """
-        async with asyncio.timeout(TIMEOUT_SECONDS), self._free:
+        running = asyncio.create_task(self._execute(keys, arguments))
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        # Not asyncio.timeout: a client that is connecting may take the cancellation for its own.
+        done, _ = await asyncio.wait({running}, timeout=TIMEOUT_SECONDS)
+        if not done:
+            running.cancel()
+            raise TimeoutError
+        return running.result()
+
+    async def _execute(self, keys: Sequence[bytes], arguments: Sequence[bytes | str | int]) -> int:
+        async with self._free:
             return int(await self._script(keys=list(keys), args=list(arguments)))
 
 
