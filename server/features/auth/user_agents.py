@@ -22,12 +22,12 @@ _PROGRAMS = (
     ("okhttp/", "an app"),
     ("CFNetwork/", "an app"),
     ("Dart/", "an app"),
+    ("grpc-", "a gRPC client"),
     ("python", "a Python program"),
     ("aiohttp/", "a Python program"),
     ("Go-http-client/", "a Go program"),
     ("Java", "a Java program"),
     ("node", "a JavaScript program"),
-    ("grpc-", "a gRPC client"),
 )
 _SYSTEMS = (
     ("Windows", "Windows"),

@@ -17,6 +17,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.common.records import AuditEntry
+from tests.core.auth.test_forgot_password import statements
 from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
 from tests.core.world import PASSWORD, Person, World, new_email, refusal
@@ -217,6 +218,21 @@ async def test_nobody_is_mailed_for_an_address_without_an_account_or_a_suspended
         await connection.execute(statement, {"id": owner.id})
     await fail(world, owner.email, 12)
     assert await world.mails(owner.email, "sign_in_blocked") == []
+
+
+async def test_the_last_failure_costs_an_unknown_address_the_same_statements(
+    world: World, owner: Person
+) -> None:
+    world.clock.advance(timedelta(hours=2))  # no other test's failures are near
+    nobody = new_email()
+    for email in (owner.email, nobody):
+        await fail(world, email, 9)
+    with statements(world) as for_known:
+        await fail(world, owner.email, 1)
+    with statements(world) as for_unknown:
+        await fail(world, nobody, 1)
+    assert for_unknown == for_known
+    assert any("INSERT INTO emails" in statement for statement in for_known)
 
 
 async def test_an_address_that_no_mail_can_be_written_to_is_refused_like_any(
