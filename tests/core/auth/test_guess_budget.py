@@ -88,7 +88,7 @@ def guesser(budget: GuessBudget, clock: FakeClock) -> Guesser:
     return Guesser(budget, clock)
 
 
-async def keys(valkey: Redis) -> set[bytes]:
+async def keys(valkey: Redis) -> set[bytes | str]:
     return set(await valkey.keys("guesses:*"))
 
 
@@ -288,9 +288,9 @@ async def test_a_budget_is_small_says_nothing_and_is_forgotten(
     before = await keys(valkey)
     await guesser.wrong()
     (key,) = await keys(valkey) - before
-    assert b"ada" not in key
-    assert b"example" not in key
-    assert await valkey.memory_usage(key) <= 128
+    assert b"ada" not in bytes(key)  # type: ignore[arg-type]  # typed as text, too
+    assert b"example" not in bytes(key)  # type: ignore[arg-type]
+    assert 0 < (await valkey.memory_usage(key) or 0) <= 128
     assert DAY - timedelta(seconds=10) < timedelta(seconds=await valkey.ttl(key)) <= DAY
     for _ in range(10):
         clock.advance(WINDOW)
