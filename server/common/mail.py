@@ -16,10 +16,12 @@ class Link:
     Attributes:
         action: what it does.
         path: where it leads, below the public address.
+        once: whether the token is used up by what the link does.
     """
 
     action: str
     path: str
+    once: bool = True
 
 
 @dataclass(frozen=True, slots=True)

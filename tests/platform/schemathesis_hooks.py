@@ -33,6 +33,7 @@ EXCUSED = {
     "INVALID_CURSOR",  # signed, and bound to its list
     "TOKEN_INVALID",  # came by mail, or did not
     "CURRENT_PASSWORD_WRONG",
+    "TOO_MANY_ATTEMPTS",  # at the current password
     "PASSWORD_TOO_COMMON",  # lists of thousands, and an estimate
     "PASSWORD_CONTAINS_EMAIL",
     "TIMESTAMP_GT_NOW",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.storage.base import delete_batch
-from server.features.auth.models import OneTimeToken, RefreshToken, Session
+from server.features.auth.models import OneTimeToken, RefreshToken, Session, SignInPlace
+
+# A device or a network that was not used for so long is new.
+PLACES_KEPT = timedelta(days=180)
 
 
 async def delete_refresh_tokens(db: AsyncSession, now: datetime, limit: int) -> int:
@@ -30,3 +34,21 @@ async def delete_one_time_tokens(db: AsyncSession, now: datetime, limit: int) ->
 async def delete_sessions(db: AsyncSession, now: datetime, limit: int) -> int:
     """Deletes sessions that have expired, and says how many; `limit` at the most."""
     return await delete_batch(db, Session.id, Session.expires_at <= now, limit)
+
+
+async def delete_sign_in_places(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes devices and networks that were not used for long, and says how many.
+
+    Args:
+        limit: how many at the most.
+    """
+    key = (SignInPlace.user_id, SignInPlace.kind, SignInPlace.value_hash)
+    unused = SignInPlace.last_seen_at <= now - PLACES_KEPT
+    chosen = select(*key).where(unused).limit(limit).with_for_update(skip_locked=True)
+    gone = await db.execute(
+        delete(SignInPlace)
+        .where(tuple_(*key).in_(chosen))
+        .returning(SignInPlace.user_id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(gone.all())

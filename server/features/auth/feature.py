@@ -23,12 +23,19 @@ def _tables() -> Tables:
     from server.features.auth import cleanup, models
 
     return Tables(
-        models=(models.Session, models.RefreshToken, models.OneTimeToken, models.StoredSigningKey),
+        models=(
+            models.Session,
+            models.RefreshToken,
+            models.OneTimeToken,
+            models.StoredSigningKey,
+            models.SignInPlace,
+        ),
         # Tokens go before their sessions.
         cleanup={
             "refresh_tokens": cleanup.delete_refresh_tokens,
             "one_time_tokens": cleanup.delete_one_time_tokens,
             "sessions": cleanup.delete_sessions,
+            "sign_in_places": cleanup.delete_sign_in_places,
         },
     )
 
@@ -38,13 +45,16 @@ def _provide(parts: CoreParts) -> None:
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
     from server.features.auth.ports import PendingEmailChanges
+    from server.features.auth.session_devices import SessionDevices
     from server.features.auth.signing_keys import SigningKeys
+    from server.features.users import ports
     from server.features.users.ports import PasswordTokens, SessionEnder
 
     issuer, clock = parts.settings.issuer, parts.clock
     parts.provide(SigningKeys, lambda: SigningKeys(parts.engine, parts.secrets, clock))
     parts.provide(TokenIssuer, lambda: TokenIssuer(parts.get(SigningKeys), issuer, clock))
     parts.provide(Sessions, lambda: Sessions(parts.reads, clock))
+    parts.provide(ports.SessionDevices, lambda: SessionDevices(parts.reads))
     parts.provide(SessionEnder, lambda: parts.get(Sessions))
     parts.provide(
         OneTimeTokens,
@@ -59,27 +69,31 @@ def _serve(parts: CoreParts) -> Served:
     from portico_kit.jwt import TokenIssuer, TokenVerifier
     from portico_kit.service import Service
     from server.features.auth.authenticator import USER, PersonAuthenticator
+    from server.features.auth.devices import Devices
     from server.features.auth.email_verification import EmailVerification
     from server.features.auth.facade import Sessions
     from server.features.auth.notices import Notices
     from server.features.auth.one_time_tokens import OneTimeTokens
+    from server.features.auth.recognition import Recognition
     from server.features.auth.refresh_chain import RefreshTokens
     from server.features.auth.refreshing import Refreshing
+    from server.features.auth.reports import ReportTokens, SessionReports
     from server.features.auth.service import AuthService
     from server.features.auth.sign_in import SignIn
     from server.features.auth.sign_out import SignOut
     from server.features.auth.signing_keys import SigningKeys
+    from server.features.auth.suspicion import Suspicion
     from server.features.auth.token_pairs import TokenPairs
     from server.features.emails.budgets import MailBudgets
     from server.features.emails.facade import Mailer
     from server.features.organizations.facade import Tenants
     from server.features.users.facade import Accounts
+    from server.features.users.guessing import Guessing
     from server.features.users.passwords import Passwords
 
     accounts, passwords = parts.get(Accounts), parts.get(Passwords)
     tokens, mailer, tenants = parts.get(OneTimeTokens), parts.get(Mailer), parts.get(Tenants)
     signing_keys = parts.get(SigningKeys)
-    verification = EmailVerification(accounts, tokens, mailer, parts.get(MailBudgets))
     refresh_tokens = RefreshTokens(parts.secrets)
     refreshing = Refreshing(
         reads=parts.reads,
@@ -89,10 +103,24 @@ def _serve(parts: CoreParts) -> Served:
         notices=Notices(accounts, mailer),
     )
     verifier = TokenVerifier(signing_keys, parts.settings.issuer, parts.clock, [USER])
+    mail_budgets = parts.get(MailBudgets)
+    verification = EmailVerification(accounts, tokens, mailer, mail_budgets)
+    devices, report_tokens = Devices(parts.secrets), ReportTokens(parts.secrets)
+    recognition = Recognition(parts.reads, devices, report_tokens, mailer, mail_budgets)
     service = AuthService(
         accounts=accounts,
         passwords=passwords,
-        sign_in=SignIn(accounts, passwords, verification),
+        sign_in=SignIn(
+            accounts=accounts,
+            passwords=passwords,
+            verification=verification,
+            guessing=parts.get(Guessing),
+            recognition=recognition,
+            suspicion=Suspicion(parts.redis, parts.secrets, parts.clock),
+        ),
+        devices=devices,
+        recognition=recognition,
+        reports=SessionReports(report_tokens),
         verification=verification,
         sessions=parts.get(Sessions),
         signing_keys=signing_keys,

@@ -32,4 +32,17 @@ SESSION_ENDED = Mail(
     ),
 )
 
-MAILS = (VERIFY_EMAIL, RESET_PASSWORD, SESSION_ENDED)
+NEW_SIGN_IN = Mail(
+    name="new_sign_in",
+    subject="New sign-in to your account",
+    paragraphs=(
+        "Hello $display_name,",
+        "somebody signed in to your account from a device or a network that is new to us: on "
+        "$signed_in_at, with $device_name, from $client_address.",
+        "If it was you, nothing needs to be done.",
+    ),
+    link=Link("It was not me: end this session", "/report-session", once=False),
+    notes=('If it was not you, choose a new password as well, with "forgot password".',),
+)
+
+MAILS = (VERIFY_EMAIL, RESET_PASSWORD, SESSION_ENDED, NEW_SIGN_IN)

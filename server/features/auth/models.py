@@ -41,6 +41,8 @@ class Session(Identified, Base):
         LargeBinary,
         server_default=text("uuid_send(gen_random_uuid())"),
     )
+    # Of the device that signed in, see `devices`; None in sessions from before there were any.
+    device_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
 
     __table_args__ = (
         Index("ix_sessions_user_id_id", "user_id", "id"),
@@ -133,3 +135,20 @@ class StoredSigningKey(Base):
     signs_from: Mapped[datetime]
     # Set ahead of time: from this moment on nothing that it signed is accepted.
     retired_at: Mapped[datetime | None]
+
+
+class SignInPlace(Base):
+    """A device or a network from which a person has signed in. Kept as a keyed hash."""
+
+    __tablename__ = "sign_in_places"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    value_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("ix_sign_in_places_last_seen_at", "last_seen_at"),
+        CheckConstraint("kind in ('device', 'network')", name="kind"),
+    )

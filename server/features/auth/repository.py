@@ -134,6 +134,9 @@ HOLDING = keyed_query(
     Session.id,
 )
 
+# The devices of sessions, by the ids of those.
+DEVICE = keyed_query(select(Session.id, Session.device_hash), Session.id)
+
 # What the refresh tokens of the sessions that hold at the moment `now` are held against,
 # before anything is locked.
 REFRESHABLE = keyed_query(

@@ -20,6 +20,7 @@ from server.common.email_addresses import new_email
 from server.common.limiter import Limiter
 from server.features.auth import messages
 from server.features.auth.authenticator import USER
+from server.features.auth.devices import Devices
 from server.features.auth.email_verification import EmailVerification
 from server.features.auth.errors import (
     ActiveOrganizationNotFoundError,
@@ -30,7 +31,9 @@ from server.features.auth.facade import Sessions
 from server.features.auth.mails import RESET_PASSWORD
 from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
+from server.features.auth.recognition import Recognition
 from server.features.auth.refreshing import Refreshing
+from server.features.auth.reports import SessionReports
 from server.features.auth.repository import SessionRepository
 from server.features.auth.session_ends import end_session
 from server.features.auth.sign_in import SignIn
@@ -52,6 +55,9 @@ class AuthService:
     accounts: Accounts
     passwords: Passwords
     sign_in: SignIn
+    devices: Devices
+    recognition: Recognition
+    reports: SessionReports
     verification: EmailVerification
     sessions: Sessions
     signing_keys: SigningKeys
@@ -82,7 +88,8 @@ class AuthService:
         return pb.RegisterResponse(user=account.message)
 
     async def Login(self, request: pb.LoginRequest, call: Call) -> pb.LoginResponse:
-        account = await self.sign_in.check(request.email, request.password, call)
+        device = self.devices.recognize(request.device_token)
+        account = await self.sign_in.check(request.email, request.password, device, call)
         session = await _begin(account.id, call)
         pair = await self.pairs.issue(call.db, session)
         actor = _person(account.id, session.id)
@@ -93,7 +100,10 @@ class AuthService:
             actor=actor,
             event="session.created",
         )
-        return pb.LoginResponse(user=account.message, **messages.token_fields(pair))
+        await self.recognition.note(account, session, device, call)
+        return pb.LoginResponse(
+            user=account.message, device_token=device.token, **messages.token_fields(pair)
+        )
 
     async def RefreshToken(
         self, request: pb.RefreshTokenRequest, call: Call
@@ -143,6 +153,12 @@ class AuthService:
         if session.id == call.principal.session_id:
             call.ended_access = "session"
         return pb.RevokeSessionResponse()
+
+    async def ReportSession(
+        self, request: pb.ReportSessionRequest, call: Call
+    ) -> pb.ReportSessionResponse:
+        await self.reports.end(request.token, call)
+        return pb.ReportSessionResponse()
 
     async def ForgotPassword(
         self, request: pb.ForgotPasswordRequest, call: Call

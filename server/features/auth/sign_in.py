@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from portico_kit.call import Call
 from portico_kit.errors import DomainError
+from portico_kit.ids import new_id
+from server.features.auth.devices import Device
 from server.features.auth.email_verification import EmailVerification
 from server.features.auth.errors import (
     AccountSuspendedError,
     EmailNotVerifiedError,
     InvalidCredentialsError,
 )
+from server.features.auth.recognition import Recognition
+from server.features.auth.suspicion import Suspicion
 from server.features.users.facade import Account, Accounts
+from server.features.users.guessing import Guessing
 from server.features.users.passwords import Passwords
 
 
@@ -24,16 +30,20 @@ class SignIn:
     accounts: Accounts
     passwords: Passwords
     verification: EmailVerification
+    guessing: Guessing
+    recognition: Recognition
+    suspicion: Suspicion
 
-    async def check(self, email: str, password: str, call: Call) -> Account:
+    async def check(self, email: str, password: str, device: Device, call: Call) -> Account:
         """The account of a person who may sign in, with the sign-in noted.
 
         Raises:
+            TooManyAttemptsError: if the address has no attempt left, whoever has it.
             InvalidCredentialsError: if there is no such address or the password is wrong.
             AccountSuspendedError: if both are right and the account is suspended.
             EmailNotVerifiedError: if both are right and the address is not verified.
         """
-        account = await self._check_password(email, password, call)
+        account = await self._check_password(email, password, device, call)
         await self._require_allowed(account, call)
         new_hash = await self._new_hash(password, account)
         signed_in = await self.accounts.sign_in(call.db, account, call.now, new_hash)
@@ -41,14 +51,24 @@ class SignIn:
             raise _refused(InvalidCredentialsError(), account.id, call)
         return signed_in
 
-    async def _check_password(self, email: str, password: str, call: Call) -> Account:
+    async def _check_password(
+        self, email: str, password: str, device: Device, call: Call
+    ) -> Account:
         """The account whose address and password these are; an unknown one costs the same time."""
         account = await self.accounts.find_by_email(email)
-        if account is None or account.password_hash is None:
-            await self.passwords.verify_nothing(password)
-        elif await self.passwords.verify(password, account.password_hash):
+        user_id = account.id if account else None
+        known = await self.recognition.known_device(device, user_id or new_id())
+        check = partial(self._verify, password, account)
+        right = await self.guessing.check(email, account, known, check, call)
+        if right and account is not None:
             return account
-        raise _refused(InvalidCredentialsError(), account.id if account else None, call)
+        await self.suspicion.note(email, user_id, call)
+        raise _refused(InvalidCredentialsError(), user_id, call)
+
+    async def _verify(self, password: str, account: Account | None) -> bool:
+        if account is None or account.password_hash is None:
+            return await self.passwords.verify_nothing(password)
+        return await self.passwords.verify(password, account.password_hash)
 
     async def _require_allowed(self, account: Account, call: Call) -> None:
         if not account.active:

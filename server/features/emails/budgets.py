@@ -12,8 +12,11 @@ from portico_kit.call import Call
 from server.common.limiter import Limiter, Payer
 
 # An address has a budget for each kind: who uses up the invitations to an address, or the
-# links that anybody can have sent again to it, does not keep its owner from an account.
-MailKind = Literal["account", "verification", "email_change", "invitation"]
+# links that anybody can have sent again to it, does not keep its owner from an account, and
+# who has sign-ins refused not from hearing of one that succeeded.
+MailKind = Literal[
+    "account", "verification", "email_change", "invitation", "new_sign_in", "sign_in_blocked"
+]
 
 
 class MailBudgets:

@@ -28,7 +28,8 @@ class Rendered:
 
 TOKEN = "token"  # noqa: S105 (the name of a variable)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
-ABOUT_THE_LINK = "The link works once. The token that it carries is:"
+ONCE = "The link works once. The token that it carries is:"
+AGAIN = "The token that the link carries is:"
 
 
 def render(mail: Mail, variables: Mapping[str, str], public_url: str) -> Rendered:
@@ -68,10 +69,14 @@ def _url(link: Link, token: str, public_url: str) -> str:
     return f"{public_url.rstrip('/')}{link.path}?{urlencode({TOKEN: token})}"
 
 
+def _about(link: Link) -> str:
+    return ONCE if link.once else AGAIN
+
+
 def _plain(mail: Mail, variables: Mapping[str, str], url: str, token: str) -> str:
     parts = [_fill(paragraph, variables) for paragraph in mail.paragraphs]
     if mail.link is not None:
-        parts += [f"{mail.link.action}:\n{url}", f"{ABOUT_THE_LINK}\n{token}"]
+        parts += [f"{mail.link.action}:\n{url}", f"{_about(mail.link)}\n{token}"]
     parts += [_fill(note, variables) for note in mail.notes]
     return "\n\n".join(parts) + "\n"
 
@@ -82,7 +87,7 @@ def _html(mail: Mail, variables: Mapping[str, str], url: str, token: str) -> str
     parts = [f"<p>{_fill(paragraph, escaped)}</p>" for paragraph in mail.paragraphs]
     if mail.link is not None:
         parts.append(f'<p><a href="{escape(url)}">{mail.link.action}</a></p>')
-        parts.append(f"<p>{ABOUT_THE_LINK}<br><code>{token}</code></p>")
+        parts.append(f"<p>{_about(mail.link)}<br><code>{token}</code></p>")
     parts += [f"<p>{_fill(note, escaped)}</p>" for note in mail.notes]
     body = "\n".join(parts)
     return f'<!doctype html>\n<html lang="en"><body>\n{body}\n</body></html>\n'

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from portico_kit.call import Call
 from portico_kit.errors import FieldViolation
 from server.features.users.errors import CurrentPasswordWrongError, UserNotFoundError
 from server.features.users.facade import Account, Accounts
+from server.features.users.guessing import Guessing
 from server.features.users.passwords import Passwords
+from server.features.users.ports import SessionDevices
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,8 @@ class CurrentPassword:
 
     accounts: Accounts
     passwords: Passwords
+    guessing: Guessing
+    devices: SessionDevices
 
     async def require(self, password: str, call: Call) -> Account:
         """The caller's account, as it was when the password was checked.
@@ -30,14 +35,25 @@ class CurrentPassword:
 
         Raises:
             CurrentPasswordWrongError: if it is another one.
+            TooManyAttemptsError: if too many others were tried, here or at sign-in.
         """
         account = await self.accounts.load(call.user_id)
         if account is None:
             raise UserNotFoundError
-        stored = account.password_hash
-        if stored is None or not await self.passwords.verify(password, stored):
+        check = partial(self._check, password, account)
+        device = await self._device(call)
+        if not await self.guessing.check(account.email, account, device, check, call):
             raise current_password_wrong()
         return account
+
+    async def _device(self, call: Call) -> bytes | None:
+        """Who has a session is no stranger: a stranger's attempts keep nobody from changing it."""
+        session_id = call.principal.session_id
+        return await self.devices.device(session_id) if session_id else None
+
+    async def _check(self, password: str, account: Account) -> bool:
+        stored = account.password_hash
+        return stored is not None and await self.passwords.verify(password, stored)
 
 
 def current_password_wrong() -> CurrentPasswordWrongError:

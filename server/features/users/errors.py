@@ -25,6 +25,7 @@ class CurrentPasswordWrongError(DomainError):
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "CURRENT_PASSWORD_WRONG"
+    keeps_changes = True  # the audit log and the mail, if it was the last attempt
 
 
 class LastAdministratorError(DomainError):

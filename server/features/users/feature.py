@@ -28,15 +28,33 @@ def _tables() -> Tables:
 
 
 def _provide(parts: CoreParts) -> None:
+    from server.common.guesses import GuessBudget
+    from server.features.emails.budgets import MailBudgets
+    from server.features.emails.facade import Mailer
     from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
+    from server.features.users.guessing import Guessing
     from server.features.users.passwords import Passwords
-    from server.features.users.ports import ReservedAddresses
+    from server.features.users.ports import ReservedAddresses, SessionDevices
 
     parts.provide(Accounts, lambda: Accounts(parts.reads, parts.get(ReservedAddresses)))
     parts.provide(Passwords, lambda: Passwords(parts.settings.bcrypt_rounds))
     parts.provide(
-        CurrentPassword, lambda: CurrentPassword(parts.get(Accounts), parts.get(Passwords))
+        Guessing,
+        lambda: Guessing(
+            GuessBudget(parts.redis, parts.secrets, parts.clock),
+            parts.get(Mailer),
+            parts.get(MailBudgets),
+        ),
+    )
+    parts.provide(
+        CurrentPassword,
+        lambda: CurrentPassword(
+            parts.get(Accounts),
+            parts.get(Passwords),
+            parts.get(Guessing),
+            parts.get(SessionDevices),
+        ),
     )
 
 
@@ -49,7 +67,13 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
     from server.features.users.passwords import Passwords
-    from server.features.users.ports import Memberships, Ownerships, PasswordTokens, SessionEnder
+    from server.features.users.ports import (
+        Memberships,
+        Ownerships,
+        PasswordTokens,
+        SessionDevices,
+        SessionEnder,
+    )
     from server.features.users.service import UserService
 
     service = UserService(
@@ -57,6 +81,7 @@ def _serve(parts: CoreParts) -> Served:
         passwords=parts.get(Passwords),
         current_password=parts.get(CurrentPassword),
         sessions=parts.get(SessionEnder),
+        devices=parts.get(SessionDevices),
         ownerships=parts.get(Ownerships),
         memberships=parts.get(Memberships),
         tokens=parts.get(PasswordTokens),

@@ -33,4 +33,19 @@ ACCOUNT_DELETED = Mail(
     ),
 )
 
-MAILS = (CHOOSE_PASSWORD, PASSWORD_CHANGED, ACCOUNT_DELETED)
+SIGN_IN_BLOCKED = Mail(
+    name="sign_in_blocked",
+    subject="Too many wrong sign-ins to your account",
+    paragraphs=(
+        "Hello $display_name,",
+        "somebody tried to sign in to your account too often with what was wrong, the last time "
+        "on $blocked_at, from $client_address. Nobody got in by that.",
+        "For now, further attempts are refused. Where you have signed in before you stay signed "
+        "in, and such a device can sign in as well.",
+        "If it was you, wait a quarter of an hour. If it was not you, nothing needs to be done, "
+        "if your password is long and used for nothing else; else choose a new one, with "
+        '"forgot password".',
+    ),
+)
+
+MAILS = (CHOOSE_PASSWORD, PASSWORD_CHANGED, ACCOUNT_DELETED, SIGN_IN_BLOCKED)

@@ -37,6 +37,18 @@ class SessionEnder(Protocol):
         ...
 
 
+class SessionDevices(Protocol):
+    """Knows from which devices people are signed in; the auth feature does."""
+
+    async def device(self, session_id: UUID) -> bytes:
+        """What tells the device of a session from all others."""
+        ...
+
+    async def forget_places(self, db: AsyncSession, user_id: UUID) -> None:
+        """Forgets every device and network of a person whose account is deleted."""
+        ...
+
+
 class PasswordTokens(Protocol):
     """Issues the tokens with which a password is chosen, and ends them; the auth feature does."""
 

@@ -27,7 +27,13 @@ from server.features.users.models import User
 from server.features.users.notices import notify_account_deleted, notify_password_changed
 from server.features.users.password_policy import require_acceptable
 from server.features.users.passwords import Passwords
-from server.features.users.ports import Memberships, Ownerships, PasswordTokens, SessionEnder
+from server.features.users.ports import (
+    Memberships,
+    Ownerships,
+    PasswordTokens,
+    SessionDevices,
+    SessionEnder,
+)
 from server.features.users.repository import UserFilter, UserRepository, order
 
 
@@ -39,6 +45,7 @@ class UserService:
     passwords: Passwords
     current_password: CurrentPassword
     sessions: SessionEnder
+    devices: SessionDevices
     ownerships: Ownerships
     memberships: Memberships
     tokens: PasswordTokens
@@ -158,6 +165,7 @@ class UserService:
             call.ended_access = "session"
         await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(user.id, "user_deleted", call)
+        await self.devices.forget_places(call.db, user.id)
         await _changed("user.deleted", user, call)
 
 

@@ -70,6 +70,11 @@ class AuthServiceStub:
                 request_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionRequest.SerializeToString,
                 response_deserializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionResponse.FromString,
                 _registered_method=True)
+        self.ReportSession = channel.unary_unary(
+                '/portico.auth.v1.AuthService/ReportSession',
+                request_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ReportSessionRequest.SerializeToString,
+                response_deserializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ReportSessionResponse.FromString,
+                _registered_method=True)
         self.ForgotPassword = channel.unary_unary(
                 '/portico.auth.v1.AuthService/ForgotPassword',
                 request_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ForgotPasswordRequest.SerializeToString,
@@ -113,7 +118,12 @@ class AuthServiceServicer:
         """Signs a person in. Fails with INVALID_CREDENTIALS if the email address or
         the password is wrong, without telling which. Fails with
         EMAIL_NOT_VERIFIED, and mails a new link, if both are right but the address
-        is not verified.
+        is not verified. Fails with TOO_MANY_ATTEMPTS, whether or not the address
+        has an account, if there were too many failures before: from 5 on each
+        further attempt has to wait longer, and 10 in 15 minutes or 100 in a day are
+        the last. A device that the person has signed in from before counts on its
+        own. A sign-in from a device or network that is new to the account is
+        reported to the person by mail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -157,6 +167,14 @@ class AuthServiceServicer:
 
     def RevokeSession(self, request, context):
         """Ends one of the caller's sessions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportSession(self, request, context):
+        """Ends the session that a mail about a new sign-in reports, and forgets its
+        device. A repeated call changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -239,6 +257,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.RevokeSession,
                     request_deserializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionRequest.FromString,
                     response_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionResponse.SerializeToString,
+            ),
+            'ReportSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportSession,
+                    request_deserializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ReportSessionRequest.FromString,
+                    response_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ReportSessionResponse.SerializeToString,
             ),
             'ForgotPassword': grpc.unary_unary_rpc_method_handler(
                     servicer.ForgotPassword,
@@ -456,6 +479,33 @@ class AuthService:
             '/portico.auth.v1.AuthService/RevokeSession',
             portico_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionRequest.SerializeToString,
             portico_dot_auth_dot_v1_dot_auth__service__pb2.RevokeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.auth.v1.AuthService/ReportSession',
+            portico_dot_auth_dot_v1_dot_auth__service__pb2.ReportSessionRequest.SerializeToString,
+            portico_dot_auth_dot_v1_dot_auth__service__pb2.ReportSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

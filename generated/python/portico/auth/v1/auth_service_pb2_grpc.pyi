@@ -24,7 +24,12 @@ class AuthServiceStub:
     """Signs a person in. Fails with INVALID_CREDENTIALS if the email address or
     the password is wrong, without telling which. Fails with
     EMAIL_NOT_VERIFIED, and mails a new link, if both are right but the address
-    is not verified.
+    is not verified. Fails with TOO_MANY_ATTEMPTS, whether or not the address
+    has an account, if there were too many failures before: from 5 on each
+    further attempt has to wait longer, and 10 in 15 minutes or 100 in a day are
+    the last. A device that the person has signed in from before counts on its
+    own. A sign-in from a device or network that is new to the account is
+    reported to the person by mail.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
     """Exchanges a refresh token for a new pair of tokens. A refresh token stays
@@ -47,6 +52,10 @@ class AuthServiceStub:
     """Lists the caller's active sessions, newest first."""
     RevokeSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RevokeSessionRequest, _auth_service_pb2.RevokeSessionResponse]
     """Ends one of the caller's sessions."""
+    ReportSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ReportSessionRequest, _auth_service_pb2.ReportSessionResponse]
+    """Ends the session that a mail about a new sign-in reports, and forgets its
+    device. A repeated call changes nothing.
+    """
     ForgotPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ForgotPasswordRequest, _auth_service_pb2.ForgotPasswordResponse]
     """Mails a link to reset the password. The response and its timing are the
     same whether or not the address has an account.
@@ -89,7 +98,12 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Signs a person in. Fails with INVALID_CREDENTIALS if the email address or
         the password is wrong, without telling which. Fails with
         EMAIL_NOT_VERIFIED, and mails a new link, if both are right but the address
-        is not verified.
+        is not verified. Fails with TOO_MANY_ATTEMPTS, whether or not the address
+        has an account, if there were too many failures before: from 5 on each
+        further attempt has to wait longer, and 10 in 15 minutes or 100 in a day are
+        the last. A device that the person has signed in from before counts on its
+        own. A sign-in from a device or network that is new to the account is
+        reported to the person by mail.
         """
 
     @_abc_1.abstractmethod
@@ -142,6 +156,16 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_auth_service_pb2.RevokeSessionRequest, _abc.Awaitable[_auth_service_pb2.RevokeSessionResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.RevokeSessionResponse]:
         """Ends one of the caller's sessions."""
+
+    @_abc_1.abstractmethod
+    def ReportSession(
+        self,
+        request: _auth_service_pb2.ReportSessionRequest,
+        context: _aio.ServicerContext[_auth_service_pb2.ReportSessionRequest, _abc.Awaitable[_auth_service_pb2.ReportSessionResponse]],
+    ) -> _abc.Awaitable[_auth_service_pb2.ReportSessionResponse]:
+        """Ends the session that a mail about a new sign-in reports, and forgets its
+        device. A repeated call changes nothing.
+        """
 
     @_abc_1.abstractmethod
     def ForgotPassword(

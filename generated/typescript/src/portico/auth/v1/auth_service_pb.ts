@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/auth/v1/auth_service.proto.
  */
 export const file_portico_auth_v1_auth_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJwb3J0aWNvL2F1dGgvdjEvYXV0aF9zZXJ2aWNlLnByb3RvEg9wb3J0aWNvLmF1dGgudjEimgEKD1JlZ2lzdGVyUmVxdWVzdBIfCgVlbWFpbBgBIAEoCUIQukgJcgcY/gHQ8xgByPMYARIgCghwYXNzd29yZBgCIAEoCUIOukgHcgUQDBjoB8jzGAESIwoMZGlzcGxheV9uYW1lGAMgASgJQg26SApyCBABGDLI8xgBEh8KDmFjY2VwdGVkX3Rlcm1zGAQgASgIQge6SARqAggBIjgKEFJlZ2lzdGVyUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciJgCgxMb2dpblJlcXVlc3QSLgoFZW1haWwYASABKAlCH7pIGHIWGP4BMhFeW15AXHNdK0BbXkBcc10rJMjzGAESIAoIcGFzc3dvcmQYAiABKAlCDrpIB3IFEAEY6AfI8xgBIpYBCg1Mb2dpblJlc3BvbnNlEhoKDGFjY2Vzc190b2tlbhgBIAEoCUIEyPMYARIbCg1yZWZyZXNoX3Rva2VuGAIgASgJQgTI8xgBEhIKCnRva2VuX3R5cGUYAyABKAkSEgoKZXhwaXJlc19pbhgEIAEoDRIkCgR1c2VyGAUgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyIjwKE1JlZnJlc2hUb2tlblJlcXVlc3QSJQoNcmVmcmVzaF90b2tlbhgBIAEoCUIOukgHcgUQARjIAcjzGAEidwoUUmVmcmVzaFRva2VuUmVzcG9uc2USGgoMYWNjZXNzX3Rva2VuGAEgASgJQgTI8xgBEhsKDXJlZnJlc2hfdG9rZW4YAiABKAlCBMjzGAESEgoKdG9rZW5fdHlwZRgDIAEoCRISCgpleHBpcmVzX2luGAQgASgNIjQKDUxvZ291dFJlcXVlc3QSIwoNcmVmcmVzaF90b2tlbhgBIAEoCUIMukgFcgMYyAHI8xgBIhAKDkxvZ291dFJlc3BvbnNlIj4KGVN3aXRjaE9yZ2FuaXphdGlvblJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABASJ9ChpTd2l0Y2hPcmdhbml6YXRpb25SZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESGwoNcmVmcmVzaF90b2tlbhgCIAEoCUIEyPMYARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKA0iWAoTTGlzdFNlc3Npb25zUmVxdWVzdBIdCgVsaW1pdBgBIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAIgASgJQgi6SAVyAxjoB0IICgZfbGltaXQiaQoUTGlzdFNlc3Npb25zUmVzcG9uc2USKgoIc2Vzc2lvbnMYASADKAsyGC5wb3J0aWNvLmF1dGgudjEuU2Vzc2lvbhITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCI0ChRSZXZva2VTZXNzaW9uUmVxdWVzdBIcCgpzZXNzaW9uX2lkGAEgASgJQgi6SAVyA7ABASIXChVSZXZva2VTZXNzaW9uUmVzcG9uc2UiOAoVRm9yZ290UGFzc3dvcmRSZXF1ZXN0Eh8KBWVtYWlsGAEgASgJQhC6SAlyBxj+AdDzGAHI8xgBIhgKFkZvcmdvdFBhc3N3b3JkUmVzcG9uc2UiWwoUUmVzZXRQYXNzd29yZFJlcXVlc3QSHQoFdG9rZW4YASABKAlCDrpIB3IFEAEYyAHI8xgBEiQKDG5ld19wYXNzd29yZBgCIAEoCUIOukgHcgUQDBjoB8jzGAEiFwoVUmVzZXRQYXNzd29yZFJlc3BvbnNlIjwKGVJlc2VuZFZlcmlmaWNhdGlvblJlcXVlc3QSHwoFZW1haWwYASABKAlCELpICXIHGP4B0PMYAcjzGAEiHAoaUmVzZW5kVmVyaWZpY2F0aW9uUmVzcG9uc2UiMwoSVmVyaWZ5RW1haWxSZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABGMgByPMYASI7ChNWZXJpZnlFbWFpbFJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5wb3J0aWNvLnVzZXJzLnYxLlVzZXIiGQoXR2V0SnNvbldlYktleVNldFJlcXVlc3QiRQoYR2V0SnNvbldlYktleVNldFJlc3BvbnNlEikKBGtleXMYASADKAsyGy5wb3J0aWNvLmF1dGgudjEuSnNvbldlYktleSJjCgpKc29uV2ViS2V5EgsKA2t0eRgBIAEoCRILCgN1c2UYAiABKAkSCwoDYWxnGAMgASgJEgsKA2tpZBgEIAEoCRILCgNjcnYYBSABKAkSCQoBeBgGIAEoCRIJCgF5GAcgASgJMtcPCgtBdXRoU2VydmljZRKbAQoIUmVnaXN0ZXISIC5wb3J0aWNvLmF1dGgudjEuUmVnaXN0ZXJSZXF1ZXN0GiEucG9ydGljby5hdXRoLnYxLlJlZ2lzdGVyUmVzcG9uc2UiSsrzGAIIAdLzGAIIBdjzGMkB4vMYD3VzZXIucmVnaXN0ZXJlZILT5JMCICIVL2FwaS92MS9hdXRoL3JlZ2lzdGVyOgEqYgR1c2VyEogBCgVMb2dpbhIdLnBvcnRpY28uYXV0aC52MS5Mb2dpblJlcXVlc3QaHi5wb3J0aWNvLmF1dGgudjEuTG9naW5SZXNwb25zZSJAyvMYAggB0vMYAggE4vMYD3Nlc3Npb24uY3JlYXRlZPDzGASC0+STAhciEi9hcGkvdjEvYXV0aC9sb2dpbjoBKhKdAQoMUmVmcmVzaFRva2VuEiQucG9ydGljby5hdXRoLnYxLlJlZnJlc2hUb2tlblJlcXVlc3QaJS5wb3J0aWNvLmF1dGgudjEuUmVmcmVzaFRva2VuUmVzcG9uc2UiQMrzGAIIAdLzGAIICOLzGA1zZXNzaW9uLmVuZGVk8PMYBILT5JMCGSIUL2FwaS92MS9hdXRoL3JlZnJlc2g6ASoSjwEKBkxvZ291dBIeLnBvcnRpY28uYXV0aC52MS5Mb2dvdXRSZXF1ZXN0Gh8ucG9ydGljby5hdXRoLnYxLkxvZ291dFJlc3BvbnNlIkTK8xgCCAHS8xgCCAjY8xjMAeLzGA1zZXNzaW9uLmVuZGVk8PMYBILT5JMCGCITL2FwaS92MS9hdXRoL2xvZ291dDoBKhKqAQoSU3dpdGNoT3JnYW5pemF0aW9uEioucG9ydGljby5hdXRoLnYxLlN3aXRjaE9yZ2FuaXphdGlvblJlcXVlc3QaKy5wb3J0aWNvLmF1dGgudjEuU3dpdGNoT3JnYW5pemF0aW9uUmVzcG9uc2UiO8rzGAIQAdLzGAIIAvDzGASC0+STAiUiIC9hcGkvdjEvYXV0aC9zd2l0Y2gtb3JnYW5pemF0aW9uOgEqEoYBCgxMaXN0U2Vzc2lvbnMSJC5wb3J0aWNvLmF1dGgudjEuTGlzdFNlc3Npb25zUmVxdWVzdBolLnBvcnRpY28uYXV0aC52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZSIpyvMYAhAB0vMYAggBgtPkkwIXEhUvYXBpL3YxL2F1dGgvc2Vzc2lvbnMSsAEKDVJldm9rZVNlc3Npb24SJS5wb3J0aWNvLmF1dGgudjEuUmV2b2tlU2Vzc2lvblJlcXVlc3QaJi5wb3J0aWNvLmF1dGgudjEuUmV2b2tlU2Vzc2lvblJlc3BvbnNlIlDK8xgCEAHS8xgCCAPY8xjMAeLzGA1zZXNzaW9uLmVuZGVk8PMYAoLT5JMCJCoiL2FwaS92MS9hdXRoL3Nlc3Npb25zL3tzZXNzaW9uX2lkfRKbAQoORm9yZ290UGFzc3dvcmQSJi5wb3J0aWNvLmF1dGgudjEuRm9yZ290UGFzc3dvcmRSZXF1ZXN0GicucG9ydGljby5hdXRoLnYxLkZvcmdvdFBhc3N3b3JkUmVzcG9uc2UiOMrzGAIIAdLzGAIIBtjzGMoBgtPkkwIhIhwvYXBpL3YxL2F1dGgvZm9yZ290LXBhc3N3b3JkOgEqEtgBCg1SZXNldFBhc3N3b3JkEiUucG9ydGljby5hdXRoLnYxLlJlc2V0UGFzc3dvcmRSZXF1ZXN0GiYucG9ydGljby5hdXRoLnYxLlJlc2V0UGFzc3dvcmRSZXNwb25zZSJ4yvMYAggB0vMYAggG2PMYzAHi8xgVdXNlci5wYXNzd29yZF9jaGFuZ2Vk4vMYE3VzZXIuZW1haWxfdmVyaWZpZWTi8xgNc2Vzc2lvbi5lbmRlZILT5JMCICIbL2FwaS92MS9hdXRoL3Jlc2V0LXBhc3N3b3JkOgEqEqsBChJSZXNlbmRWZXJpZmljYXRpb24SKi5wb3J0aWNvLmF1dGgudjEuUmVzZW5kVmVyaWZpY2F0aW9uUmVxdWVzdBorLnBvcnRpY28uYXV0aC52MS5SZXNlbmRWZXJpZmljYXRpb25SZXNwb25zZSI8yvMYAggB0vMYAggC2PMYygGC0+STAiUiIC9hcGkvdjEvYXV0aC9yZXNlbmQtdmVyaWZpY2F0aW9uOgEqEqcBCgtWZXJpZnlFbWFpbBIjLnBvcnRpY28uYXV0aC52MS5WZXJpZnlFbWFpbFJlcXVlc3QaJC5wb3J0aWNvLmF1dGgudjEuVmVyaWZ5RW1haWxSZXNwb25zZSJNyvMYAggB0vMYAggC4vMYE3VzZXIuZW1haWxfdmVyaWZpZWSC0+STAiQiGS9hcGkvdjEvYXV0aC92ZXJpZnktZW1haWw6ASpiBHVzZXISlwEKEEdldEpzb25XZWJLZXlTZXQSKC5wb3J0aWNvLmF1dGgudjEuR2V0SnNvbldlYktleVNldFJlcXVlc3QaKS5wb3J0aWNvLmF1dGgudjEuR2V0SnNvbldlYktleVNldFJlc3BvbnNlIi7K8xgCCAHS8xgCCAfo8xgBgtPkkwIYEhYvLndlbGwta25vd24vandrcy5qc29uGhnK8xgVCgdzZXNzaW9uGgp1c2VyczpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_portico_auth_v1_session, file_portico_type_v1_options, file_portico_type_v1_rules, file_portico_users_v1_user]);
+  fileDesc("CiJwb3J0aWNvL2F1dGgvdjEvYXV0aF9zZXJ2aWNlLnByb3RvEg9wb3J0aWNvLmF1dGgudjEimgEKD1JlZ2lzdGVyUmVxdWVzdBIfCgVlbWFpbBgBIAEoCUIQukgJcgcY/gHQ8xgByPMYARIgCghwYXNzd29yZBgCIAEoCUIOukgHcgUQDBjoB8jzGAESIwoMZGlzcGxheV9uYW1lGAMgASgJQg26SApyCBABGDLI8xgBEh8KDmFjY2VwdGVkX3Rlcm1zGAQgASgIQge6SARqAggBIjgKEFJlZ2lzdGVyUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciKEAQoMTG9naW5SZXF1ZXN0Ei4KBWVtYWlsGAEgASgJQh+6SBhyFhj+ATIRXlteQFxzXStAW15AXHNdKyTI8xgBEiAKCHBhc3N3b3JkGAIgASgJQg66SAdyBRABGOgHyPMYARIiCgxkZXZpY2VfdG9rZW4YAyABKAlCDLpIBXIDGMgByPMYASKyAQoNTG9naW5SZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESGwoNcmVmcmVzaF90b2tlbhgCIAEoCUIEyPMYARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKA0SJAoEdXNlchgFIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlchIaCgxkZXZpY2VfdG9rZW4YBiABKAlCBMjzGAEiPAoTUmVmcmVzaFRva2VuUmVxdWVzdBIlCg1yZWZyZXNoX3Rva2VuGAEgASgJQg66SAdyBRABGMgByPMYASJ3ChRSZWZyZXNoVG9rZW5SZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESGwoNcmVmcmVzaF90b2tlbhgCIAEoCUIEyPMYARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKA0iNAoNTG9nb3V0UmVxdWVzdBIjCg1yZWZyZXNoX3Rva2VuGAEgASgJQgy6SAVyAxjIAcjzGAEiEAoOTG9nb3V0UmVzcG9uc2UiPgoZU3dpdGNoT3JnYW5pemF0aW9uUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBIn0KGlN3aXRjaE9yZ2FuaXphdGlvblJlc3BvbnNlEhoKDGFjY2Vzc190b2tlbhgBIAEoCUIEyPMYARIbCg1yZWZyZXNoX3Rva2VuGAIgASgJQgTI8xgBEhIKCnRva2VuX3R5cGUYAyABKAkSEgoKZXhwaXJlc19pbhgEIAEoDSJYChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Eh0KBWxpbWl0GAEgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAiABKAlCCLpIBXIDGOgHQggKBl9saW1pdCJpChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIqCghzZXNzaW9ucxgBIAMoCzIYLnBvcnRpY28uYXV0aC52MS5TZXNzaW9uEhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjQKFFJldm9rZVNlc3Npb25SZXF1ZXN0EhwKCnNlc3Npb25faWQYASABKAlCCLpIBXIDsAEBIhcKFVJldm9rZVNlc3Npb25SZXNwb25zZSI1ChRSZXBvcnRTZXNzaW9uUmVxdWVzdBIdCgV0b2tlbhgBIAEoCUIOukgHcgUQARjIAcjzGAEiFwoVUmVwb3J0U2Vzc2lvblJlc3BvbnNlIjgKFUZvcmdvdFBhc3N3b3JkUmVxdWVzdBIfCgVlbWFpbBgBIAEoCUIQukgJcgcY/gHQ8xgByPMYASIYChZGb3Jnb3RQYXNzd29yZFJlc3BvbnNlIlsKFFJlc2V0UGFzc3dvcmRSZXF1ZXN0Eh0KBXRva2VuGAEgASgJQg66SAdyBRABGMgByPMYARIkCgxuZXdfcGFzc3dvcmQYAiABKAlCDrpIB3IFEAwY6AfI8xgBIhcKFVJlc2V0UGFzc3dvcmRSZXNwb25zZSI8ChlSZXNlbmRWZXJpZmljYXRpb25SZXF1ZXN0Eh8KBWVtYWlsGAEgASgJQhC6SAlyBxj+AdDzGAHI8xgBIhwKGlJlc2VuZFZlcmlmaWNhdGlvblJlc3BvbnNlIjMKElZlcmlmeUVtYWlsUmVxdWVzdBIdCgV0b2tlbhgBIAEoCUIOukgHcgUQARjIAcjzGAEiOwoTVmVyaWZ5RW1haWxSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyIhkKF0dldEpzb25XZWJLZXlTZXRSZXF1ZXN0IkUKGEdldEpzb25XZWJLZXlTZXRSZXNwb25zZRIpCgRrZXlzGAEgAygLMhsucG9ydGljby5hdXRoLnYxLkpzb25XZWJLZXkiYwoKSnNvbldlYktleRILCgNrdHkYASABKAkSCwoDdXNlGAIgASgJEgsKA2FsZxgDIAEoCRILCgNraWQYBCABKAkSCwoDY3J2GAUgASgJEgkKAXgYBiABKAkSCQoBeRgHIAEoCTKCEQoLQXV0aFNlcnZpY2USmwEKCFJlZ2lzdGVyEiAucG9ydGljby5hdXRoLnYxLlJlZ2lzdGVyUmVxdWVzdBohLnBvcnRpY28uYXV0aC52MS5SZWdpc3RlclJlc3BvbnNlIkrK8xgCCAHS8xgCCAXY8xjJAeLzGA91c2VyLnJlZ2lzdGVyZWSC0+STAiAiFS9hcGkvdjEvYXV0aC9yZWdpc3RlcjoBKmIEdXNlchKIAQoFTG9naW4SHS5wb3J0aWNvLmF1dGgudjEuTG9naW5SZXF1ZXN0Gh4ucG9ydGljby5hdXRoLnYxLkxvZ2luUmVzcG9uc2UiQMrzGAIIAdLzGAIIBOLzGA9zZXNzaW9uLmNyZWF0ZWTw8xgEgtPkkwIXIhIvYXBpL3YxL2F1dGgvbG9naW46ASoSnQEKDFJlZnJlc2hUb2tlbhIkLnBvcnRpY28uYXV0aC52MS5SZWZyZXNoVG9rZW5SZXF1ZXN0GiUucG9ydGljby5hdXRoLnYxLlJlZnJlc2hUb2tlblJlc3BvbnNlIkDK8xgCCAHS8xgCCAji8xgNc2Vzc2lvbi5lbmRlZPDzGASC0+STAhkiFC9hcGkvdjEvYXV0aC9yZWZyZXNoOgEqEo8BCgZMb2dvdXQSHi5wb3J0aWNvLmF1dGgudjEuTG9nb3V0UmVxdWVzdBofLnBvcnRpY28uYXV0aC52MS5Mb2dvdXRSZXNwb25zZSJEyvMYAggB0vMYAggI2PMYzAHi8xgNc2Vzc2lvbi5lbmRlZPDzGASC0+STAhgiEy9hcGkvdjEvYXV0aC9sb2dvdXQ6ASoSqgEKElN3aXRjaE9yZ2FuaXphdGlvbhIqLnBvcnRpY28uYXV0aC52MS5Td2l0Y2hPcmdhbml6YXRpb25SZXF1ZXN0GisucG9ydGljby5hdXRoLnYxLlN3aXRjaE9yZ2FuaXphdGlvblJlc3BvbnNlIjvK8xgCEAHS8xgCCALw8xgEgtPkkwIlIiAvYXBpL3YxL2F1dGgvc3dpdGNoLW9yZ2FuaXphdGlvbjoBKhKGAQoMTGlzdFNlc3Npb25zEiQucG9ydGljby5hdXRoLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaJS5wb3J0aWNvLmF1dGgudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiKcrzGAIQAdLzGAIIAYLT5JMCFxIVL2FwaS92MS9hdXRoL3Nlc3Npb25zErABCg1SZXZva2VTZXNzaW9uEiUucG9ydGljby5hdXRoLnYxLlJldm9rZVNlc3Npb25SZXF1ZXN0GiYucG9ydGljby5hdXRoLnYxLlJldm9rZVNlc3Npb25SZXNwb25zZSJQyvMYAhAB0vMYAggD2PMYzAHi8xgNc2Vzc2lvbi5lbmRlZPDzGAKC0+STAiQqIi9hcGkvdjEvYXV0aC9zZXNzaW9ucy97c2Vzc2lvbl9pZH0SqAEKDVJlcG9ydFNlc3Npb24SJS5wb3J0aWNvLmF1dGgudjEuUmVwb3J0U2Vzc2lvblJlcXVlc3QaJi5wb3J0aWNvLmF1dGgudjEuUmVwb3J0U2Vzc2lvblJlc3BvbnNlIkjK8xgCCAHS8xgCCALY8xjMAeLzGA1zZXNzaW9uLmVuZGVkgtPkkwIgIhsvYXBpL3YxL2F1dGgvcmVwb3J0LXNlc3Npb246ASoSmwEKDkZvcmdvdFBhc3N3b3JkEiYucG9ydGljby5hdXRoLnYxLkZvcmdvdFBhc3N3b3JkUmVxdWVzdBonLnBvcnRpY28uYXV0aC52MS5Gb3Jnb3RQYXNzd29yZFJlc3BvbnNlIjjK8xgCCAHS8xgCCAbY8xjKAYLT5JMCISIcL2FwaS92MS9hdXRoL2ZvcmdvdC1wYXNzd29yZDoBKhLYAQoNUmVzZXRQYXNzd29yZBIlLnBvcnRpY28uYXV0aC52MS5SZXNldFBhc3N3b3JkUmVxdWVzdBomLnBvcnRpY28uYXV0aC52MS5SZXNldFBhc3N3b3JkUmVzcG9uc2UieMrzGAIIAdLzGAIIBtjzGMwB4vMYFXVzZXIucGFzc3dvcmRfY2hhbmdlZOLzGBN1c2VyLmVtYWlsX3ZlcmlmaWVk4vMYDXNlc3Npb24uZW5kZWSC0+STAiAiGy9hcGkvdjEvYXV0aC9yZXNldC1wYXNzd29yZDoBKhKrAQoSUmVzZW5kVmVyaWZpY2F0aW9uEioucG9ydGljby5hdXRoLnYxLlJlc2VuZFZlcmlmaWNhdGlvblJlcXVlc3QaKy5wb3J0aWNvLmF1dGgudjEuUmVzZW5kVmVyaWZpY2F0aW9uUmVzcG9uc2UiPMrzGAIIAdLzGAIIAtjzGMoBgtPkkwIlIiAvYXBpL3YxL2F1dGgvcmVzZW5kLXZlcmlmaWNhdGlvbjoBKhKnAQoLVmVyaWZ5RW1haWwSIy5wb3J0aWNvLmF1dGgudjEuVmVyaWZ5RW1haWxSZXF1ZXN0GiQucG9ydGljby5hdXRoLnYxLlZlcmlmeUVtYWlsUmVzcG9uc2UiTcrzGAIIAdLzGAIIAuLzGBN1c2VyLmVtYWlsX3ZlcmlmaWVkgtPkkwIkIhkvYXBpL3YxL2F1dGgvdmVyaWZ5LWVtYWlsOgEqYgR1c2VyEpcBChBHZXRKc29uV2ViS2V5U2V0EigucG9ydGljby5hdXRoLnYxLkdldEpzb25XZWJLZXlTZXRSZXF1ZXN0GikucG9ydGljby5hdXRoLnYxLkdldEpzb25XZWJLZXlTZXRSZXNwb25zZSIuyvMYAggB0vMYAggH6PMYAYLT5JMCGBIWLy53ZWxsLWtub3duL2p3a3MuanNvbhoZyvMYFQoHc2Vzc2lvbhoKdXNlcnM6cmVhZGIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_portico_auth_v1_session, file_portico_type_v1_options, file_portico_type_v1_rules, file_portico_users_v1_user]);
 
 /**
  * Describes the account to register.
@@ -104,6 +104,14 @@ export type LoginRequest = Message<"portico.auth.v1.LoginRequest"> & {
    * @generated from field: string password = 2;
    */
   password: string;
+
+  /**
+   * The deviceToken of an earlier sign-in on the same device, by whichever
+   * account. Empty if there is none. One that is not valid counts as none.
+   *
+   * @generated from field: string device_token = 3;
+   */
+  deviceToken: string;
 };
 
 /**
@@ -153,6 +161,14 @@ export type LoginResponse = Message<"portico.auth.v1.LoginResponse"> & {
    * @generated from field: portico.users.v1.User user = 5;
    */
   user?: User | undefined;
+
+  /**
+   * The token of this device, to be kept and sent with its next sign-in. It
+   * allows nothing on its own.
+   *
+   * @generated from field: string device_token = 6;
+   */
+  deviceToken: string;
 };
 
 /**
@@ -426,6 +442,42 @@ export const RevokeSessionResponseSchema: GenMessage<RevokeSessionResponse> = /*
   messageDesc(file_portico_auth_v1_auth_service, 13);
 
 /**
+ * Carries the token from the mail about a new sign-in.
+ *
+ * @generated from message portico.auth.v1.ReportSessionRequest
+ */
+export type ReportSessionRequest = Message<"portico.auth.v1.ReportSessionRequest"> & {
+  /**
+   * The token from the mail. Valid as long as the session is known.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message portico.auth.v1.ReportSessionRequest.
+ * Use `create(ReportSessionRequestSchema)` to create a new message.
+ */
+export const ReportSessionRequestSchema: GenMessage<ReportSessionRequest> = /*@__PURE__*/
+  messageDesc(file_portico_auth_v1_auth_service, 14);
+
+/**
+ * Confirms that the session ended.
+ *
+ * @generated from message portico.auth.v1.ReportSessionResponse
+ */
+export type ReportSessionResponse = Message<"portico.auth.v1.ReportSessionResponse"> & {
+};
+
+/**
+ * Describes the message portico.auth.v1.ReportSessionResponse.
+ * Use `create(ReportSessionResponseSchema)` to create a new message.
+ */
+export const ReportSessionResponseSchema: GenMessage<ReportSessionResponse> = /*@__PURE__*/
+  messageDesc(file_portico_auth_v1_auth_service, 15);
+
+/**
  * Names the account whose password to reset.
  *
  * @generated from message portico.auth.v1.ForgotPasswordRequest
@@ -444,7 +496,7 @@ export type ForgotPasswordRequest = Message<"portico.auth.v1.ForgotPasswordReque
  * Use `create(ForgotPasswordRequestSchema)` to create a new message.
  */
 export const ForgotPasswordRequestSchema: GenMessage<ForgotPasswordRequest> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 14);
+  messageDesc(file_portico_auth_v1_auth_service, 16);
 
 /**
  * Confirms that a mail is sent if the address has an account.
@@ -459,7 +511,7 @@ export type ForgotPasswordResponse = Message<"portico.auth.v1.ForgotPasswordResp
  * Use `create(ForgotPasswordResponseSchema)` to create a new message.
  */
 export const ForgotPasswordResponseSchema: GenMessage<ForgotPasswordResponse> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 15);
+  messageDesc(file_portico_auth_v1_auth_service, 17);
 
 /**
  * Carries the token from the mail and the new password.
@@ -488,7 +540,7 @@ export type ResetPasswordRequest = Message<"portico.auth.v1.ResetPasswordRequest
  * Use `create(ResetPasswordRequestSchema)` to create a new message.
  */
 export const ResetPasswordRequestSchema: GenMessage<ResetPasswordRequest> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 16);
+  messageDesc(file_portico_auth_v1_auth_service, 18);
 
 /**
  * Confirms that the password was set.
@@ -503,7 +555,7 @@ export type ResetPasswordResponse = Message<"portico.auth.v1.ResetPasswordRespon
  * Use `create(ResetPasswordResponseSchema)` to create a new message.
  */
 export const ResetPasswordResponseSchema: GenMessage<ResetPasswordResponse> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 17);
+  messageDesc(file_portico_auth_v1_auth_service, 19);
 
 /**
  * Names the address to verify.
@@ -524,7 +576,7 @@ export type ResendVerificationRequest = Message<"portico.auth.v1.ResendVerificat
  * Use `create(ResendVerificationRequestSchema)` to create a new message.
  */
 export const ResendVerificationRequestSchema: GenMessage<ResendVerificationRequest> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 18);
+  messageDesc(file_portico_auth_v1_auth_service, 20);
 
 /**
  * Confirms that a mail is sent if the address has an account and is not
@@ -540,7 +592,7 @@ export type ResendVerificationResponse = Message<"portico.auth.v1.ResendVerifica
  * Use `create(ResendVerificationResponseSchema)` to create a new message.
  */
 export const ResendVerificationResponseSchema: GenMessage<ResendVerificationResponse> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 19);
+  messageDesc(file_portico_auth_v1_auth_service, 21);
 
 /**
  * Carries the token from the mail.
@@ -561,7 +613,7 @@ export type VerifyEmailRequest = Message<"portico.auth.v1.VerifyEmailRequest"> &
  * Use `create(VerifyEmailRequestSchema)` to create a new message.
  */
 export const VerifyEmailRequestSchema: GenMessage<VerifyEmailRequest> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 20);
+  messageDesc(file_portico_auth_v1_auth_service, 22);
 
 /**
  * Returns the account whose email address was verified.
@@ -582,7 +634,7 @@ export type VerifyEmailResponse = Message<"portico.auth.v1.VerifyEmailResponse">
  * Use `create(VerifyEmailResponseSchema)` to create a new message.
  */
 export const VerifyEmailResponseSchema: GenMessage<VerifyEmailResponse> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 21);
+  messageDesc(file_portico_auth_v1_auth_service, 23);
 
 /**
  * Requests the keys that verify access tokens.
@@ -597,7 +649,7 @@ export type GetJsonWebKeySetRequest = Message<"portico.auth.v1.GetJsonWebKeySetR
  * Use `create(GetJsonWebKeySetRequestSchema)` to create a new message.
  */
 export const GetJsonWebKeySetRequestSchema: GenMessage<GetJsonWebKeySetRequest> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 22);
+  messageDesc(file_portico_auth_v1_auth_service, 24);
 
 /**
  * A JSON Web Key Set (RFC 7517, section 5).
@@ -618,7 +670,7 @@ export type GetJsonWebKeySetResponse = Message<"portico.auth.v1.GetJsonWebKeySet
  * Use `create(GetJsonWebKeySetResponseSchema)` to create a new message.
  */
 export const GetJsonWebKeySetResponseSchema: GenMessage<GetJsonWebKeySetResponse> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 23);
+  messageDesc(file_portico_auth_v1_auth_service, 25);
 
 /**
  * A public elliptic-curve key (RFC 7518, section 6.2).
@@ -681,7 +733,7 @@ export type JsonWebKey = Message<"portico.auth.v1.JsonWebKey"> & {
  * Use `create(JsonWebKeySchema)` to create a new message.
  */
 export const JsonWebKeySchema: GenMessage<JsonWebKey> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_auth_service, 24);
+  messageDesc(file_portico_auth_v1_auth_service, 26);
 
 /**
  * Registers people, signs them in and out, and manages their sessions.
@@ -704,7 +756,12 @@ export const AuthService: GenService<{
    * Signs a person in. Fails with INVALID_CREDENTIALS if the email address or
    * the password is wrong, without telling which. Fails with
    * EMAIL_NOT_VERIFIED, and mails a new link, if both are right but the address
-   * is not verified.
+   * is not verified. Fails with TOO_MANY_ATTEMPTS, whether or not the address
+   * has an account, if there were too many failures before: from 5 on each
+   * further attempt has to wait longer, and 10 in 15 minutes or 100 in a day are
+   * the last. A device that the person has signed in from before counts on its
+   * own. A sign-in from a device or network that is new to the account is
+   * reported to the person by mail.
    *
    * @generated from rpc portico.auth.v1.AuthService.Login
    */
@@ -770,6 +827,17 @@ export const AuthService: GenService<{
     methodKind: "unary";
     input: typeof RevokeSessionRequestSchema;
     output: typeof RevokeSessionResponseSchema;
+  },
+  /**
+   * Ends the session that a mail about a new sign-in reports, and forgets its
+   * device. A repeated call changes nothing.
+   *
+   * @generated from rpc portico.auth.v1.AuthService.ReportSession
+   */
+  reportSession: {
+    methodKind: "unary";
+    input: typeof ReportSessionRequestSchema;
+    output: typeof ReportSessionResponseSchema;
   },
   /**
    * Mails a link to reset the password. The response and its timing are the

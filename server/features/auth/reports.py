@@ -1,0 +1,80 @@
+"""The token with which a person ends a session that they were told about by mail.
+
+It is the id of the session and a signature: nothing is stored, and it is good for that one
+session for as long as there is one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico_kit.call import Call
+from portico_kit.credentials import Principal
+from portico_kit.secrets import Secrets
+from server.features.auth.authenticator import USER
+from server.features.auth.errors import OneTimeTokenInvalidError
+from server.features.auth.places import PlaceRepository
+from server.features.auth.repository import SessionRepository
+from server.features.auth.session_ends import end_session
+
+PURPOSE = "report-session"
+ID_BYTES = 16
+# With the id a multiple of three, so that base64 has nothing to fill up.
+SIGNATURE_BYTES = 17
+
+
+class ReportTokens:
+    """Makes and reads the tokens."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+
+    def token(self, session_id: UUID) -> str:
+        """The token of a session."""
+        return base64.urlsafe_b64encode(session_id.bytes + self._signature(session_id)).decode()
+
+    def session_id(self, token: str) -> UUID:
+        """The session of a token.
+
+        Raises:
+            OneTimeTokenInvalidError: if it is none of ours.
+        """
+        try:
+            raw = base64.urlsafe_b64decode(token)
+        except ValueError:
+            raise OneTimeTokenInvalidError from None
+        if len(raw) != ID_BYTES + SIGNATURE_BYTES:
+            raise OneTimeTokenInvalidError
+        session_id = UUID(bytes=raw[:ID_BYTES])
+        if not hmac.compare_digest(raw[ID_BYTES:], self._signature(session_id)):
+            raise OneTimeTokenInvalidError
+        return session_id
+
+    def _signature(self, session_id: UUID) -> bytes:
+        return self._secrets.mac(PURPOSE, str(session_id))[:SIGNATURE_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReports:
+    """Ends sessions of which their person says that they are not theirs."""
+
+    tokens: ReportTokens
+
+    async def end(self, token: str, call: Call) -> None:
+        """Ends the session of a token and forgets its device; changes nothing a second time.
+
+        Raises:
+            OneTimeTokenInvalidError: if the token is none of ours, or its session is forgotten.
+        """
+        locked = await SessionRepository(call.db).lock(self.tokens.session_id(token))
+        if locked is None:
+            raise OneTimeTokenInvalidError
+        session = locked.session
+        if session.device_hash is not None:
+            await PlaceRepository(call.db).forget(session.user_id, session.device_hash)
+        if session.revoked_at is None:
+            actor = Principal(USER.name, session.user_id, person_id=session.user_id)
+            end_session(session, "reported", call, action="session.reported", actor=actor)
