@@ -52,7 +52,9 @@ class Settings(SharedSettings, ServerSettings):
     # The address that internal callers reach the core at; loopback unless said otherwise.
     grpc_host: str = "127.0.0.1"
     issuer: str = "portico"
-    bcrypt_rounds: int = Field(default=12, ge=4, le=20)
+    # How new passwords are hashed; both forms are verified.
+    password_hash: Literal["bcrypt", "argon2id"] = "bcrypt"
+    bcrypt_rounds: int = Field(default=10, ge=4, le=20)
     database_pool_size: int = Field(default=20, ge=1, le=100)
     # Where Prometheus reads the core's metrics; none if not set.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)

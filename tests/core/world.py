@@ -35,6 +35,7 @@ from portico_kit.secrets import Secrets
 from portico_kit.testing.clocks import OffsetClock
 from server.features.emails.models import EMAIL_PURPOSE, Email
 from server.features.users.models import User, UserProfile
+from server.features.users.password_hashes import Algorithm, Bcrypt
 from server.features.users.passwords import Passwords
 from server.features.webhooks.resolution import NameNotFoundError
 
@@ -128,9 +129,13 @@ class World:
             await self._register(email)
         return await self.sign_in(email)
 
+    def passwords(self, algorithm: Algorithm | None = None) -> Passwords:
+        """Hashes as this core does, or by another algorithm."""
+        return Passwords(self.secrets, algorithm or Bcrypt(BCRYPT_ROUNDS))
+
     async def _add_account(self, email: str) -> None:
         """Puts a verified account where registering leaves it: most tests need somebody."""
-        self.password_hash = self.password_hash or await Passwords(BCRYPT_ROUNDS).hash(PASSWORD)
+        self.password_hash = self.password_hash or await self.passwords().hash(PASSWORD)
         now = self.clock()
         user = User(
             id=new_id(),

@@ -20,10 +20,15 @@ def _tables() -> Tables:
 def _provide(parts: CoreParts) -> None:
     from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
+    from server.features.users.password_hashes import Algorithm, Argon2id, Bcrypt
     from server.features.users.passwords import Passwords
 
+    settings = parts.settings
+    algorithm: Algorithm = Bcrypt(settings.bcrypt_rounds)
+    if settings.password_hash == "argon2id":
+        algorithm = Argon2id()
     parts.provide(Accounts, lambda: Accounts(parts.reads))
-    parts.provide(Passwords, lambda: Passwords(parts.settings.bcrypt_rounds))
+    parts.provide(Passwords, lambda: Passwords(parts.secrets, algorithm))
     parts.provide(
         CurrentPassword, lambda: CurrentPassword(parts.get(Accounts), parts.get(Passwords))
     )

@@ -25,7 +25,11 @@ from server.features.users.facade import Accounts
 from server.features.users.mails import CHOOSE_PASSWORD
 from server.features.users.models import User
 from server.features.users.notices import notify_password_changed
-from server.features.users.password_policy import require_acceptable
+from server.features.users.password_policy import (
+    password_unchanged,
+    require_acceptable,
+    same_password,
+)
 from server.features.users.passwords import Passwords
 from server.features.users.ports import Memberships, Ownerships, PasswordTokens, SessionEnder
 from server.features.users.repository import UserFilter, UserRepository, order
@@ -63,10 +67,12 @@ class UserService:
     ) -> pb.ChangePasswordResponse:
         account = await self.current_password.require(request.current_password, call)
         name = account.display_name
+        if same_password(request.new_password, request.current_password):
+            raise password_unchanged("new_password")
         require_acceptable(request.new_password, account.email, "new_password", name)
         password_hash = await self.passwords.hash(request.new_password)
         user = await _find_to_change(account.id, call)
-        if user.password_hash != account.password_hash:
+        if not await self._is_still(request.current_password, account, user):
             raise current_password_wrong()
         user.choose_password(password_hash, call.now)
         await self.tokens.use_all(call.db, user.id, call.now)
@@ -74,6 +80,18 @@ class UserService:
         notify_password_changed(self.mailer, account, call)
         call.record("user.password_changed", target_id=user.id)
         return pb.ChangePasswordResponse()
+
+    async def _is_still(self, password: str, account: Account, user: User) -> bool:
+        """Whether the account, which is locked now, has the password that was checked before.
+
+        A sign-in at the same moment may have hashed the same one again. It does so once
+        for an account, so that this one look may keep a connection.
+        """
+        checked, stored = account.password_hash, user.password_hash
+        if checked is None or stored is None or checked == stored:
+            return checked == stored
+        hashed_again = self.passwords.needs_rehash(checked)
+        return hashed_again and await self.passwords.verify(password, stored)
 
     async def ListUsers(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
         page = await UserRepository(call.db).list(
