@@ -14,9 +14,10 @@ from bench import cpu
 from bench.population import PASSWORD, Inhabitant
 from bench.reads import PARTS
 from bench.steady import Client, Seen, reader, signer
+from server.features.users.password_hashes import Bcrypt
 from tests.stack import Stack
 
-ROUNDS = 12
+ROUNDS = Bcrypt().rounds
 SECONDS = 6.0
 SIGNING_IN = 8  # clients at once
 READS_A_SECOND = 40.0
