@@ -138,6 +138,8 @@ def _sign_in(found: SignIn) -> str:
         ["CPU time of a sign-in", f"{found.milliseconds:.0f} ms"],
         ["other requests, nobody signs in", _points(found.idle)],
         ["other requests, sign-ins fill the machine", _points(found.meanwhile)],
+        ["a good sign-in behind 60 wrong ones", f"{found.behind_strangers:.1f} s"],
+        ["other requests meanwhile", _points(found.beside_strangers)],
     ]
     return _table(["what", "found"], rows)
 

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import bcrypt
 
@@ -14,12 +15,14 @@ from bench import cpu
 from bench.population import PASSWORD, Inhabitant
 from bench.reads import PARTS
 from bench.steady import Client, Seen, reader, signer
+from server.features.users.password_hashes import Bcrypt
 from tests.stack import Stack
 
-ROUNDS = 12
+ROUNDS = Bcrypt().rounds
 SECONDS = 6.0
 SIGNING_IN = 8  # clients at once
 READS_A_SECOND = 40.0
+STRANGERS = 60
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class SignIn:
         errors: sign-ins that failed.
         idle: how long other requests took (p50, p99 in ms) while nobody signed in.
         meanwhile: the same while sign-ins filled the machine.
+        behind_strangers: seconds of a good sign-in sent after 60 wrong ones; the longest of some.
+        beside_strangers: how long other requests took beside them.
     """
 
     hashes: float
@@ -41,6 +46,8 @@ class SignIn:
     errors: int
     idle: tuple[float, float]
     meanwhile: tuple[float, float]
+    behind_strangers: float
+    beside_strangers: tuple[float, float]
 
 
 async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
@@ -52,6 +59,7 @@ async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
     spent = sum(cpu.snapshot(pids).values()) - before
     idle = await _read(stack, people)
     meanwhile, _ = await asyncio.gather(_read(stack, people), _sign_in(stack, people))
+    beside, behind = await asyncio.gather(_read(stack, people), _strangers(stack, people[0].email))
     good = statuses.count(200)
     return SignIn(
         hashes,
@@ -60,6 +68,8 @@ async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
         len(statuses) - good,
         _points(idle),
         _points(meanwhile),
+        behind,
+        _points(beside),
     )
 
 
@@ -92,6 +102,22 @@ async def _sign_in(stack: Stack, people: Sequence[Inhabitant]) -> tuple[list[int
 
         await asyncio.gather(*(client() for _ in range(SIGNING_IN)))
         return statuses, time.perf_counter() - began
+
+
+async def _strangers(stack: Stack, email: str) -> float:
+    """How long a good sign-in takes right behind wrong ones from as many addresses."""
+    longest, ends = 0.0, time.perf_counter() + SECONDS / 2
+    while time.perf_counter() < ends:
+        async with stack.rest() as http:
+            wrong = signer(http, [f"stranger.{each}@example.com" for each in range(STRANGERS)])
+            rush = [asyncio.ensure_future(wrong()) for _ in range(STRANGERS)]
+            await asyncio.sleep(0.05)
+            began = time.perf_counter()
+            if await signer(http, [email])() != HTTPStatus.OK:
+                return float("inf")
+            longest = max(longest, time.perf_counter() - began)
+            await asyncio.gather(*rush)
+    return longest
 
 
 async def _read(stack: Stack, people: Sequence[Inhabitant]) -> list[Seen]:

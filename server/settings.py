@@ -56,7 +56,9 @@ class Settings(SharedSettings, ServerSettings):
     # Its webhooks may receive the events that belong to no organization, about people; unset,
     # these are only in the audit log.
     operator_organization: UUID | None = None
-    bcrypt_rounds: int = Field(default=12, ge=4, le=20)
+    # How new passwords are hashed; both forms are verified.
+    password_hash: Literal["bcrypt", "argon2id"] = "bcrypt"  # noqa: S105
+    bcrypt_rounds: int = Field(default=10, ge=4, le=20)
     database_pool_size: int = Field(default=20, ge=1, le=100)
     # Where Prometheus reads the core's metrics; none if not set.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)

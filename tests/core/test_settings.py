@@ -31,6 +31,7 @@ def test_webhooks_to_this_machine_are_for_development_only() -> None:
         ("database_url", "mysql://localhost"),
         ("redis_url", "http://localhost"),
         ("bcrypt_rounds", 3),
+        ("password_hash", "md5"),
     ],
 )
 def test_a_weak_or_wrong_setting_is_named(name: str, value: object) -> None:

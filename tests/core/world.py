@@ -38,6 +38,7 @@ from portico_kit.secrets import Secrets
 from portico_kit.testing.clocks import OffsetClock
 from server.features.emails.models import EMAIL_PURPOSE, Email
 from server.features.users.models import User, UserProfile
+from server.features.users.password_hashes import Algorithm, Bcrypt
 from server.features.users.passwords import Passwords
 from server.features.webhooks.resolution import NameNotFoundError
 
@@ -135,20 +136,35 @@ class World:
             await self._register(email)
         return await self.sign_in(email)
 
+    def passwords(self, algorithm: Algorithm | None = None) -> Passwords:
+        """Hashes as this core does, or by another algorithm."""
+        return Passwords(self.secrets, algorithm or Bcrypt(BCRYPT_ROUNDS))
+
     async def _add_account(self, email: str) -> None:
         """Puts a verified account where registering leaves it: most tests need somebody."""
-        self.password_hash = self.password_hash or await Passwords(BCRYPT_ROUNDS).hash(PASSWORD)
+        self.password_hash = self.password_hash or await self.passwords().hash(PASSWORD)
+        await self._add_accounts([email], self.password_hash)
+
+    async def new_accounts(self, number: int, password_hash: str) -> list[str]:
+        """The addresses of so many people who are not signed in, with a hash of one password."""
+        emails = [new_email() for _ in range(number)]
+        await self._add_accounts(emails, password_hash)
+        return emails
+
+    async def _add_accounts(self, emails: Sequence[str], password_hash: str) -> None:
         now = self.clock()
-        user = User(
-            id=new_id(),
-            email=email,
-            password_hash=self.password_hash,
-            email_verified_at=now,
-            accepted_terms_at=now,
-            profile=UserProfile(display_name="Ada"),
-        )
         async with AsyncSession(self.engine) as db, db.begin():
-            db.add(user)
+            db.add_all(
+                User(
+                    id=new_id(),
+                    email=email,
+                    password_hash=password_hash,
+                    email_verified_at=now,
+                    accepted_terms_at=now,
+                    profile=UserProfile(display_name="Ada"),
+                )
+                for email in emails
+            )
 
     async def _register(self, email: str) -> None:
         await self.auth.Register(

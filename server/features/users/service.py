@@ -15,7 +15,7 @@ from portico_kit.paging import Cursors
 from server.features.emails.budgets import MailBudgets
 from server.features.emails.facade import Mailer
 from server.features.users import messages
-from server.features.users.current_password import CurrentPassword, current_password_wrong
+from server.features.users.current_password import CurrentPassword
 from server.features.users.errors import (
     LastAdministratorError,
     UserIsLastOwnerError,
@@ -25,7 +25,11 @@ from server.features.users.facade import Account, Accounts
 from server.features.users.mails import CHOOSE_PASSWORD
 from server.features.users.models import User
 from server.features.users.notices import notify_account_deleted, notify_password_changed
-from server.features.users.password_policy import require_acceptable
+from server.features.users.password_policy import (
+    password_unchanged,
+    require_acceptable,
+    same_password,
+)
 from server.features.users.passwords import Passwords
 from server.features.users.ports import (
     Memberships,
@@ -70,9 +74,11 @@ class UserService:
     ) -> pb.ChangePasswordResponse:
         account = await self.current_password.require(request.current_password, call)
         name = account.display_name
+        if same_password(request.new_password, request.current_password):
+            raise password_unchanged("new_password")
         require_acceptable(request.new_password, account.email, "new_password", name)
         password_hash = await self.passwords.hash(request.new_password)
-        user = await _find_unchanged(account, call)
+        user = await self._find_unchanged(request.current_password, account, call)
         user.choose_password(password_hash, call.now)
         await self.tokens.use_all(call.db, user.id, call.now)
         own = call.principal.session_id
@@ -85,7 +91,8 @@ class UserService:
     async def DeleteMe(self, request: pb.DeleteMeRequest, call: Call) -> pb.DeleteMeResponse:
         account = await self.current_password.require(request.current_password, call)
         await UserRepository(call.db).lock_administrators()
-        await self._delete(await _find_unchanged(account, call), call)
+        user = await self._find_unchanged(request.current_password, account, call)
+        await self._delete(user, call)
         notify_account_deleted(self.mailer, account, call)
         return pb.DeleteMeResponse()
 
@@ -168,20 +175,18 @@ class UserService:
         await self.devices.forget_places(call.db, user.id)
         await _changed("user.deleted", user, call)
 
+    async def _find_unchanged(self, password: str, checked: Account, call: Call) -> User:
+        """The caller's account to change, if its password is still the one that was checked."""
+        user = await _find_to_change(checked.id, call)
+        await self.current_password.require_still(password, checked, user.password_hash)
+        return user
+
 
 async def _find_to_change(user_id: UUID, call: Call) -> User:
     user = await UserRepository(call.db).find_to_change(user_id)
     if user is None:
         raise UserNotFoundError
     call.expect(user.version)
-    return user
-
-
-async def _find_unchanged(checked: Account, call: Call) -> User:
-    """The caller's account to change, if its password is still the one that was checked."""
-    user = await _find_to_change(checked.id, call)
-    if user.password_hash != checked.password_hash:
-        raise current_password_wrong()
     return user
 
 

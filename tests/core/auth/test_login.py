@@ -18,13 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.common.records import AuditEntry
 from server.features.users.models import User
-from server.features.users.passwords import Passwords
+from server.features.users.password_hashes import Argon2id, Bcrypt, bare_pre_hash
 from tests.core.auth.conftest import claims
+from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
 from tests.core.world import PASSWORD, Person, World, new_email
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 DENIED = grpc.StatusCode.PERMISSION_DENIED
+# Quick: what is promised here does not depend on the cost.
+SMALL_ARGON2ID = Argon2id(memory_kib=64, passes=1)
 
 
 def login(
@@ -141,18 +144,61 @@ async def test_a_wrong_password_mails_no_link(
     assert len(await world.mails(unverified.user.email, "verify_email")) == 1
 
 
-async def test_a_hash_of_another_cost_is_made_anew(world: World, owner: Person) -> None:
-    costly = await Passwords(5).hash(PASSWORD)
-    assert costly.split("$")[2] == "05"
+def as_0_1_stored_it(password: str = PASSWORD) -> str:
+    return bcrypt.hashpw(bare_pre_hash(password), bcrypt.gensalt(4)).decode()
+
+
+async def store_hash(world: World, person: Person, stored: str) -> None:
     await execute(
-        world, "update users set password_hash = :hash where id = :id", hash=costly, id=owner.id
+        world, "update users set password_hash = :hash where id = :id", hash=stored, id=person.id
     )
-    await login(world, owner.email)
+
+
+async def stored_hash(world: World, person: Person) -> str:
     async with world.engine.connect() as connection:
         query = text("select password_hash from users where id = :id")
-        stored: str = (await connection.execute(query, {"id": owner.id})).scalar_one()
-    assert stored.split("$")[2] == "04"
+        return str((await connection.execute(query, {"id": person.id})).scalar_one())
+
+
+@pytest.mark.parametrize("form", ["0.1", "another cost", "argon2id"])
+async def test_what_is_stored_otherwise_than_set_is_hashed_again_at_sign_in(
+    world: World, owner: Person, refused: Refused, form: str
+) -> None:
+    algorithm = Bcrypt(5) if form == "another cost" else SMALL_ARGON2ID
+    other = as_0_1_stored_it() if form == "0.1" else await world.passwords(algorithm).hash(PASSWORD)
+    await store_hash(world, owner, other)
+    await refused(login(world, owner.email, "wrong"), UNAUTHENTICATED, "INVALID_CREDENTIALS")
+    assert await stored_hash(world, owner) == other
+    await login(world, owner.email)
+    now = await stored_hash(world, owner)
+    assert now.startswith("k1$2b$04$")
     assert (await login(world, owner.email)).user.id == owner.id
+    assert await stored_hash(world, owner) == now
+
+
+async def test_who_signs_in_twice_at_once_is_hashed_again_once_and_refused_never(
+    world: World, owner: Person
+) -> None:
+    await store_hash(world, owner, as_0_1_stored_it())
+    answers, reasons = await race(*(login(world, owner.email) for _ in range(8)))
+    assert (len(answers), reasons) == (8, [])
+    assert (await stored_hash(world, owner)).startswith("k1$2b$04$")
+
+
+async def test_a_sign_in_that_hashes_again_does_not_undo_a_change_of_the_password(
+    world: World, owner: Person, refused: Refused
+) -> None:
+    await store_hash(world, owner, as_0_1_stored_it())
+    new = "a different long sentence"
+    change = users.ChangePasswordRequest(current_password=PASSWORD, new_password=new)
+    changed, *_ = await asyncio.gather(
+        world.users.ChangePassword(change, metadata=owner.metadata),
+        *(login(world, owner.email) for _ in range(4)),
+        return_exceptions=True,
+    )
+    assert isinstance(changed, users.ChangePasswordResponse), changed
+    assert (await login(world, owner.email, new)).user.id == owner.id
+    await refused(login(world, owner.email), UNAUTHENTICATED, "INVALID_CREDENTIALS")
 
 
 async def test_a_bare_bcrypt_hash_of_the_password_is_none_of_ours(

@@ -13,7 +13,7 @@ from portico.users.v1 import user_service_pb2 as users
 
 from tests.core.conftest import Audited, Refused
 from tests.core.users.conftest import administrator as administrator
-from tests.core.world import Person, World, refusal
+from tests.core.world import Person, World, new_email, refusal
 
 NEW_PASSWORD = "a different long sentence"
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -86,6 +86,42 @@ async def test_what_else_was_mailed_is_of_no_use_afterwards(
     earlier = await token_for(world, owner.email)
     await reset(world, await token_for(world, owner.email))
     await refused(reset(world, earlier), INVALID, "TOKEN_INVALID")
+
+
+async def test_of_two_links_that_are_used_at_once_one_succeeds(world: World, owner: Person) -> None:
+    tokens = [await token_for(world, owner.email) for _ in range(2)]
+    passwords = ["the sentence of the one", "the sentence of the other"]
+    answers = await asyncio.gather(
+        *map(reset, [world] * 2, tokens, passwords), return_exceptions=True
+    )
+    failed = [isinstance(answer, aio.AioRpcError) for answer in answers]
+    assert sorted(failed) == [False, True]
+    loser = answers[failed.index(True)]
+    assert isinstance(loser, aio.AioRpcError)
+    assert refusal(loser).reason == "TOKEN_INVALID"
+    assert (await world.sign_in(owner.email, passwords[failed.index(False)])).id == owner.id
+    assert len(await world.mails(owner.email, "password_changed")) == 1
+
+
+async def test_the_link_with_which_a_first_password_is_chosen_ends_with_the_others(
+    world: World, administrator: Person, refused: Refused
+) -> None:
+    email = new_email()
+    created = users.CreateUserRequest(email=email, display_name="Ada")
+    await world.users.CreateUser(created, metadata=administrator.metadata)
+    first = (await world.mail(email, "choose_password"))["token"]
+    await reset(world, await token_for(world, email))
+    await refused(reset(world, first, "yet another sentence"), INVALID, "TOKEN_INVALID")
+    assert await world.sign_in(email, NEW_PASSWORD)
+
+
+async def test_the_present_password_is_refused_and_leaves_the_token_good(
+    world: World, owner: Person, refused: Refused
+) -> None:
+    token = await token_for(world, owner.email)
+    found = await refused(reset(world, token, owner.password), INVALID, "VALIDATION_ERROR")
+    assert (found.fields, found.reasons) == (("new_password",), ("PASSWORD_UNCHANGED",))
+    await reset(world, token)
 
 
 async def test_the_owner_is_told_by_mail(world: World, owner: Person) -> None:

@@ -100,6 +100,14 @@ async def test_of_two_who_change_it_at_once_one_succeeds(world: World, owner: Pe
     assert [refusal(failure).reason for failure in failures] == ["CURRENT_PASSWORD_WRONG"]
 
 
+@pytest.mark.parametrize("password", [PASSWORD, "\uff43" + PASSWORD[1:]], ids=["same", "width"])
+async def test_the_present_password_is_no_new_one(
+    world: World, owner: Person, password: str, refused: Refused
+) -> None:
+    found = await refused(change(world, owner, password), INVALID, "VALIDATION_ERROR")
+    assert (found.fields, found.reasons) == (("new_password",), ("PASSWORD_UNCHANGED",))
+
+
 @pytest.mark.parametrize("password", ["short", "passwordpassword", "qwertyuiopasdf"])
 async def test_a_weak_password_is_refused(
     world: World, owner: Person, password: str, refused: Refused

