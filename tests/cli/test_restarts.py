@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -82,7 +83,8 @@ def status(run: Run, method: str, path: str, body: object = None, **headers: str
 
 def serves(run: Run) -> bool:
     """Whether every part does its work: database and limiter for a sign-in, the authorizer."""
-    attempt = {"email": "nobody@example.com", "password": "not the password"}
+    # Another address each time: one alone would have no attempts left.
+    attempt = {"email": f"{uuid4().hex}@example.com", "password": "not the password"}
     return (
         status(run, "GET", "/api/v1/health/ready") == 200
         and status(run, "POST", "/api/v1/auth/login", attempt) == 401
