@@ -1,0 +1,1 @@
+"""Promises about the pages, in a real browser."""
