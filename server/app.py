@@ -13,6 +13,7 @@ from server.common.mail import Mail
 from server.common.roles import Roles, roles
 from server.feature import Feature, unique
 from server.features.auth.feature import FEATURE as AUTH
+from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
@@ -32,6 +33,7 @@ FEATURES: tuple[Feature, ...] = (
     USERS,
     ORGANIZATIONS,
     AUTH,
+    EMAIL_CHANGES,
     KEYS,
     PROJECTS,
     WEBHOOKS,

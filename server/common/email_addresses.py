@@ -34,15 +34,18 @@ def normal_email(address: str) -> str:
     return f"{local}{at}{_ascii_domain(domain) or domain}"
 
 
-def new_email(address: str) -> str:
+def new_email(address: str, field: str = "email") -> str:
     """The normal form of an address that a mail shall be sent to.
+
+    Args:
+        field: the request's field that the address came in.
 
     Raises:
         InvalidRequestError: if no mail can be.
     """
     normal = normal_email(address)
     if not is_writable(normal):
-        violation = FieldViolation("email", "STRING_EMAIL_ADDRESS", "must be an email address")
+        violation = FieldViolation(field, "STRING_EMAIL_ADDRESS", "must be an email address")
         raise InvalidRequestError(violations=(violation,))
     return normal
 

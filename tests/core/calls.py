@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from grpc import aio
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.core.world import Person, refusal
 
@@ -62,3 +66,18 @@ async def pages(read: Callable[[str], Awaitable[Any]], *, at_most: int = 20) -> 
 def new_slug() -> str:
     """A slug that no organization has."""
     return f"slug-{uuid4().hex}"
+
+
+@contextmanager
+def statements(engine: AsyncEngine) -> Iterator[list[str]]:
+    """What the database is asked, in order; to take a savepoint back counts as to keep it."""
+    sent: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        sent.append(re.sub(r"(RELEASE|ROLLBACK TO) SAVEPOINT", "END OF SAVEPOINT", arguments[2]))
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", note)

@@ -19,12 +19,15 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from portico.email_changes.v1 import email_change_service_pb2 as email_changes
+from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.keys.v1.api_key_service_pb2 import CreateApiKeyResponse
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
 from portico.projects.v1.project_service_pb2_grpc import ProjectServiceStub
+from portico.users.v1 import user_service_pb2 as users
 from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 from portico.webhooks.v1.webhook_service_pb2_grpc import WebhookServiceStub
 from sqlalchemy import select
@@ -104,6 +107,10 @@ class World:
         return UserServiceStub(self.channel)
 
     @property
+    def email_changes(self) -> EmailChangeServiceStub:
+        return EmailChangeServiceStub(self.channel)
+
+    @property
     def organizations(self) -> OrganizationServiceStub:
         return OrganizationServiceStub(self.channel)
 
@@ -156,6 +163,23 @@ class World:
         """A new session of somebody who has an account."""
         answer = await self.auth.Login(auth.LoginRequest(email=email, password=password))
         return Person(answer.user.id, email, answer.access_token, answer.refresh_token, password)
+
+    async def request_email_change(self, person: Person, email: str) -> str:
+        """Asks for another address and gives the token that is mailed there."""
+        request = email_changes.RequestEmailChangeRequest(
+            new_email=email, current_password=person.password
+        )
+        await self.email_changes.RequestEmailChange(request, metadata=person.metadata)
+        return (await self.mail(email, "confirm_email_change"))["token"]
+
+    async def change_email(self, person: Person, email: str) -> str:
+        """Changes an address and gives the token that takes it back."""
+        old = (await self.users.GetMe(users.GetMeRequest(), metadata=person.metadata)).user.email
+        token = await self.request_email_change(person, email)
+        await self.email_changes.ConfirmEmailChange(
+            email_changes.ConfirmEmailChangeRequest(token=token)
+        )
+        return (await self.mail(old, "email_changed"))["token"]
 
     async def new_organization(self, owner: Person) -> str:
         """Creates an organization and gives its id."""

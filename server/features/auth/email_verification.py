@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from portico_kit.call import Call
 from portico_kit.errors import UnavailableError
+from portico_kit.ids import new_id
 from server.common.limiter import RateLimitExceededError
 from server.features.auth.mails import VERIFY_EMAIL
 from server.features.auth.one_time_tokens import OneTimeTokens
@@ -36,10 +38,34 @@ class EmailVerification:
             UnavailableError: if nobody can say whether it has.
         """
         await self.budgets.charge(call, account.email, "account")
-        token = await self.tokens.issue(call.db, account.id, "verify_email", call.now)
-        self.mailer.send(
-            call, account.email, VERIFY_EMAIL, token=token, display_name=account.display_name
-        )
+        await self._send(call, account.email, account.id, account.display_name)
+
+    async def resend(self, email: str, call: Call) -> None:
+        """Mails a link if the address has an account and is not verified.
+
+        Otherwise does all of the same work and takes it back: neither the answer nor its
+        time tells which it is.
+
+        Args:
+            email: in its normal form.
+
+        Raises:
+            RateLimitExceededError: if the address has no such mail left, whoever has it.
+            UnavailableError: if nobody can say whether it has.
+        """
+        await self.budgets.charge(call, email, "verification")
+        account = await self.accounts.find_by_email(email)
+        wanted = account is not None and account.active and not account.verified
+        attempt = await call.db.begin_nested()
+        user_id, name = (account.id, account.display_name) if account else (new_id(), "")
+        await self._send(call, email, user_id, name)
+        await call.db.flush()
+        await (attempt.commit() if wanted else attempt.rollback())
+        call.record("email_verification.requested", target_id=account.id if account else None)
+
+    async def _send(self, call: Call, email: str, user_id: UUID, name: str) -> None:
+        token = await self.tokens.issue(call.db, user_id, "verify_email", call.now, email)
+        self.mailer.send(call, email, VERIFY_EMAIL, token=token, display_name=name)
 
     async def mail_again(self, account: Account, call: Call) -> None:
         """Mails a link, unless one went out just now or the address has no mail left.

@@ -32,6 +32,7 @@ def _provide(parts: CoreParts) -> None:
     from portico_kit.jwt import TokenIssuer
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
+    from server.features.auth.ports import PendingEmailChanges
     from server.features.auth.signing_keys import SigningKeys
     from server.features.users.ports import PasswordTokens, SessionEnder
 
@@ -40,7 +41,10 @@ def _provide(parts: CoreParts) -> None:
     parts.provide(TokenIssuer, lambda: TokenIssuer(parts.get(SigningKeys), issuer, clock))
     parts.provide(Sessions, lambda: Sessions(parts.reads, clock))
     parts.provide(SessionEnder, lambda: parts.get(Sessions))
-    parts.provide(OneTimeTokens, lambda: OneTimeTokens(parts.engine, parts.secrets))
+    parts.provide(
+        OneTimeTokens,
+        lambda: OneTimeTokens(parts.engine, parts.secrets, parts.get(PendingEmailChanges)),
+    )
     parts.provide(PasswordTokens, lambda: parts.get(OneTimeTokens))
 
 

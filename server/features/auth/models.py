@@ -106,6 +106,8 @@ class OneTimeToken(Identified, Base):
         ForeignKey("users.id", deferrable=True, initially="DEFERRED")
     )
     kind: Mapped[str] = mapped_column(String(16))
+    # Where it was mailed to; it is good only while this is the person's address.
+    email: Mapped[str | None] = mapped_column(String(254))
     token_hash: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from portico_kit.ids import new_id
@@ -14,6 +15,8 @@ from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
 from server.features.auth.errors import OneTimeTokenInvalidError
 from server.features.auth.models import OneTimeToken
+from server.features.auth.ports import PendingEmailChanges
+from server.features.users.facade import has_account
 
 Kind = Literal["verify_email", "reset_password"]
 
@@ -24,20 +27,45 @@ LIFETIMES: dict[Kind, timedelta] = {
 PURPOSE = "one-time-token"
 
 
+@dataclass(frozen=True, slots=True)
+class TokenOwner:
+    """Whose token it is.
+
+    Attributes:
+        email: where it was mailed to; None if a process of release 0.1 issued it.
+        used: whether it was used, or used up.
+    """
+
+    user_id: UUID
+    email: str | None
+    used: bool
+
+
 class OneTimeTokens:
     """Issues tokens and uses them up."""
 
-    def __init__(self, engine: AsyncEngine, secrets: Secrets) -> None:
+    def __init__(
+        self, engine: AsyncEngine, secrets: Secrets, email_changes: PendingEmailChanges
+    ) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._secrets = secrets
+        self._email_changes = email_changes
 
-    async def issue(self, db: AsyncSession, user_id: UUID, kind: Kind, now: datetime) -> str:
-        """A new token; only a keyed hash of it stays."""
+    async def issue(
+        self, db: AsyncSession, user_id: UUID, kind: Kind, now: datetime, email: str
+    ) -> str:
+        """A new token; only a keyed hash of it stays.
+
+        Args:
+            email: where it is mailed to, in its normal form. Once the person has
+                another address it is of no use, also if it was issued at that moment.
+        """
         token = new_token()
         row = OneTimeToken(
             id=new_id(),
             user_id=user_id,
             kind=kind,
+            email=email,
             token_hash=self._hash(token),
             created_at=now,
             expires_at=now + LIFETIMES[kind],
@@ -52,12 +80,26 @@ class OneTimeTokens:
         Raises:
             OneTimeTokenInvalidError: if it is not good.
         """
-        query = select(OneTimeToken.user_id).where(self._good(kind, token, now))
-        async with self._engine.connect() as connection:
-            user_id = await connection.scalar(query)
-        if user_id is None:
+        owner = await self.issued_to(kind, token, now)
+        if owner.used:
             raise OneTimeTokenInvalidError
-        return user_id
+        return owner.user_id
+
+    async def issued_to(self, kind: Kind, token: str, now: datetime) -> TokenOwner:
+        """Whose token it is, be it used or not; as `owner`.
+
+        Raises:
+            OneTimeTokenInvalidError: if it has expired, or the person has another address now.
+        """
+        used = OneTimeToken.used_at.is_not(None)
+        query = select(OneTimeToken.user_id, OneTimeToken.email, used).where(
+            self._timely(kind, token, now)
+        )
+        async with self._engine.connect() as connection:
+            found = (await connection.execute(query)).one_or_none()
+        if found is None:
+            raise OneTimeTokenInvalidError
+        return TokenOwner(*found)
 
     async def use(self, db: AsyncSession, kind: Kind, token: str, now: datetime) -> UUID:
         """Uses a token up and says whose it is. One statement: of two calls at once, one succeeds.
@@ -74,11 +116,14 @@ class OneTimeTokens:
     async def use_all(self, db: AsyncSession, user_id: UUID, now: datetime) -> None:
         """Uses up everything that a person was sent: what they sign in with has changed.
 
+        A change of their address that is pending ends with it.
+
         The person's account has to be locked. A link that is used at the same
         moment is then good before the change or not at all.
         """
         unused = and_(OneTimeToken.user_id == user_id, OneTimeToken.used_at.is_(None))
         await db.execute(update(OneTimeToken).where(unused).values(used_at=now))
+        await self._email_changes.end_pending(db, user_id, now)
 
     async def issued_since(
         self, db: AsyncSession, user_id: UUID, kind: Kind, since: datetime
@@ -92,11 +137,18 @@ class OneTimeTokens:
         return bool(await db.scalar(select(recent)))
 
     def _good(self, kind: Kind, token: str, now: datetime) -> ColumnElement[bool]:
+        return and_(self._timely(kind, token, now), OneTimeToken.used_at.is_(None))
+
+    def _timely(self, kind: Kind, token: str, now: datetime) -> ColumnElement[bool]:
         return and_(
             OneTimeToken.token_hash == self._hash(token),
             OneTimeToken.kind == kind,
-            OneTimeToken.used_at.is_(None),
             OneTimeToken.expires_at > now,
+            # Release 0.1 notes no address.
+            or_(
+                OneTimeToken.email.is_(None),
+                has_account(OneTimeToken.user_id, OneTimeToken.email),
+            ),
         )
 
     def _hash(self, token: str) -> bytes:

@@ -68,6 +68,7 @@ class AuthService:
             call.db,
             email=request.email,
             display_name=request.display_name,
+            now=call.now,
             password_hash=await self.passwords.hash(request.password),
             accepted_terms_at=call.now,
         )
@@ -149,7 +150,7 @@ class AuthService:
         known = account is not None and account.active
         attempt = await call.db.begin_nested()
         user_id, name = (account.id, account.display_name) if account else (new_id(), "")
-        token = await self.tokens.issue(call.db, user_id, "reset_password", call.now)
+        token = await self.tokens.issue(call.db, user_id, "reset_password", call.now, email)
         self.mailer.send(call, email, RESET_PASSWORD, token=token, display_name=name)
         await call.db.flush()
         await (attempt.commit() if known else attempt.rollback())
@@ -174,15 +175,29 @@ class AuthService:
         call.record("user.password_reset", target_id=user_id, actor=_person(user_id))
         return pb.ResetPasswordResponse()
 
+    async def ResendVerification(
+        self, request: pb.ResendVerificationRequest, call: Call
+    ) -> pb.ResendVerificationResponse:
+        await self.verification.resend(new_email(request.email), call)
+        return pb.ResendVerificationResponse()
+
     async def VerifyEmail(
         self, request: pb.VerifyEmailRequest, call: Call
     ) -> pb.VerifyEmailResponse:
-        user_id = await self.tokens.use(call.db, "verify_email", request.token, call.now)
-        account = await self.accounts.verify(call.db, user_id, call.now)
-        if account is None:
+        """Changes nothing if the address is verified: a link that was followed may be again."""
+        owner = await self.tokens.issued_to("verify_email", request.token, call.now)
+        # Of two calls at once, one waits here and then sees what the other one did.
+        account = await self.accounts.lock(call.db, owner.user_id)
+        if account is None or not account.active:
             raise OneTimeTokenInvalidError
-        call.record("user.email_verified", target_id=user_id, actor=_person(user_id))
-        return pb.VerifyEmailResponse(user=account.message)
+        if account.verified and account.email == owner.email:
+            return pb.VerifyEmailResponse(user=account.message)
+        await self.tokens.use(call.db, "verify_email", request.token, call.now)
+        verified = await self.accounts.verify(call.db, account.id, call.now)
+        if verified is None:
+            raise OneTimeTokenInvalidError
+        call.record("user.email_verified", target_id=account.id, actor=_person(account.id))
+        return pb.VerifyEmailResponse(user=verified.message)
 
     async def GetJsonWebKeySet(
         self, request: pb.GetJsonWebKeySetRequest, call: Call

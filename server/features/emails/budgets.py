@@ -11,9 +11,9 @@ from typing import Literal
 from portico_kit.call import Call
 from server.common.limiter import Limiter, Payer
 
-# An address has a budget for each kind: who uses up the invitations to an address does
-# not keep its owner from an account.
-MailKind = Literal["account", "invitation"]
+# An address has a budget for each kind: who uses up the invitations to an address, or the
+# links that anybody can have sent again to it, does not keep its owner from an account.
+MailKind = Literal["account", "verification", "email_change", "invitation"]
 
 
 class MailBudgets:

@@ -10,7 +10,7 @@ from portico_kit.clock import utc_now
 from portico_kit.storage.base import create_engine
 from portico_kit.storage.reads import Reads
 from server.common.records import AuditEntry
-from server.features.users.facade import Accounts
+from server.features.users.facade import find_by_email
 from server.features.users.repository import UserRepository
 
 
@@ -22,7 +22,7 @@ async def appoint(database_url: str, email: str) -> bool:
     """
     reads, engine = Reads(database_url), create_engine(database_url, pool_size=1)
     try:
-        account = await Accounts(reads).find_by_email(email)
+        account = await find_by_email(reads, email)
         if account is None:
             return False
         async with AsyncSession(engine) as db, db.begin():

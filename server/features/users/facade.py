@@ -17,13 +17,16 @@ from portico_kit.ids import new_id
 from portico_kit.storage.reads import Reads
 from server.common.email_addresses import new_email, normal_email
 from server.features.users import messages
+from server.features.users.errors import EmailTakenError, UserNotFoundError
 from server.features.users.models import User, UserProfile
+from server.features.users.ports import ReservedAddresses
 from server.features.users.repository import (
     VIEW_BY_EMAIL,
     VIEW_BY_ID,
     UserRepository,
     UserView,
     can_act,
+    has_account,
     session_may_hold,
     with_account,
 )
@@ -35,7 +38,9 @@ __all__ = [
     "Contact",
     "account",
     "can_act",
+    "find_by_email",
     "find_contacts",
+    "has_account",
     "session_may_hold",
     "with_account",
 ]
@@ -115,8 +120,9 @@ class Accounts:
     without keeping one.
     """
 
-    def __init__(self, reads: Reads) -> None:
+    def __init__(self, reads: Reads, reserved: ReservedAddresses) -> None:
         self._reads = reads
+        self._reserved = reserved
         self._by_id: BatchLoader[UUID, Account] = BatchLoader(self._fetch)
 
     async def load(self, user_id: UUID) -> Account | None:
@@ -125,8 +131,7 @@ class Accounts:
 
     async def find_by_email(self, email: str) -> Account | None:
         """The account with this address, however it is written."""
-        found = await self._reads.fetch(VIEW_BY_EMAIL, [normal_email(email)])
-        return account(found[0]) if found else None
+        return await find_by_email(self._reads, email)
 
     async def contacts(
         self, db: AsyncSession, user_ids: Collection[UUID]
@@ -140,6 +145,7 @@ class Accounts:
         *,
         email: str,
         display_name: str,
+        now: datetime,
         role: str = "user",
         password_hash: str | None = None,
         accepted_terms_at: datetime | None = None,
@@ -149,6 +155,7 @@ class Accounts:
         Raises:
             InvalidRequestError: if no mail can be sent to the address.
             IntegrityError: if the address has one; the constraint becomes EMAIL_TAKEN.
+            EmailTakenError: if another account can get the address back.
         """
         user = User(
             id=new_id(),
@@ -159,7 +166,7 @@ class Accounts:
             profile=UserProfile(display_name=display_name),
         )
         UserRepository(db).add(user)
-        await db.flush()
+        await self._take_address(db, user, now)
         return _account(user)
 
     async def lock(self, db: AsyncSession, user_id: UUID) -> Account | None:
@@ -209,9 +216,56 @@ class Accounts:
         await db.flush()
         return _account(user)
 
+    async def change_email(
+        self, db: AsyncSession, user_id: UUID, email: str, now: datetime
+    ) -> Account:
+        """Gives a locked account another address, which somebody has shown to be theirs.
+
+        Args:
+            email: in its normal form.
+
+        Raises:
+            UserNotFoundError: if there is no such account.
+            IntegrityError: if the address has one; the constraint becomes EMAIL_TAKEN.
+            EmailTakenError: if another account can get the address back.
+        """
+        user = await _find_to_change(db, user_id)
+        user.change_email(email, now)
+        await self._take_address(db, user, now)
+        return _account(user)
+
+    async def restore_email(
+        self, db: AsyncSession, user_id: UUID, email: str, now: datetime
+    ) -> Account:
+        """Gives a locked account back to who has its former address, and to nobody else.
+
+        Raises:
+            UserNotFoundError: if there is no such account.
+        """
+        user = await _find_to_change(db, user_id)
+        user.restore_email(email, now)
+        await db.flush()
+        return _account(user)
+
+    async def _take_address(self, db: AsyncSession, user: User, now: datetime) -> None:
+        """Writes a new address of an account, unless somebody can take it back.
+
+        In this order, for the unique index is what two calls wait for: who changes to
+        another address has freed this one, and made it reserved, when the write goes through.
+        """
+        await db.flush()
+        if await self._reserved.is_reserved(db, user.email, user.id, now):
+            raise EmailTakenError
+
     async def _fetch(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
         found = await self._reads.fetch(VIEW_BY_ID, user_ids)
         return {row.id: account(row) for row in found}
+
+
+async def find_by_email(reads: Reads, email: str) -> Account | None:
+    """The account with this address, however it is written."""
+    found = await reads.fetch(VIEW_BY_EMAIL, [normal_email(email)])
+    return account(found[0]) if found else None
 
 
 async def find_contacts(db: AsyncSession, user_ids: Collection[UUID]) -> Mapping[UUID, Contact]:
@@ -223,6 +277,13 @@ async def find_contacts(db: AsyncSession, user_ids: Collection[UUID]) -> Mapping
 def account(row: Sequence[Any]) -> Account:
     """The account whose columns a query has, see `with_account`."""
     return Account(UserView(*row))
+
+
+async def _find_to_change(db: AsyncSession, user_id: UUID) -> User:
+    user = await UserRepository(db).find_to_change(user_id)
+    if user is None:
+        raise UserNotFoundError
+    return user
 
 
 def _account(user: User) -> Account:

@@ -21,8 +21,9 @@ def _provide(parts: CoreParts) -> None:
     from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
     from server.features.users.passwords import Passwords
+    from server.features.users.ports import ReservedAddresses
 
-    parts.provide(Accounts, lambda: Accounts(parts.reads))
+    parts.provide(Accounts, lambda: Accounts(parts.reads, parts.get(ReservedAddresses)))
     parts.provide(Passwords, lambda: Passwords(parts.settings.bcrypt_rounds))
     parts.provide(
         CurrentPassword, lambda: CurrentPassword(parts.get(Accounts), parts.get(Passwords))

@@ -22,4 +22,15 @@ PASSWORD_CHANGED = Mail(
     ),
 )
 
-MAILS = (CHOOSE_PASSWORD, PASSWORD_CHANGED)
+ACCOUNT_DELETED = Mail(
+    name="account_deleted",
+    subject="Your account was deleted",
+    paragraphs=(
+        "Hello $display_name,",
+        "your account was deleted on $changed_at, from $client_address, with its password.",
+        "All sessions have ended, and you are no longer a member of any organization.",
+        "If it was not you, write to whoever runs this platform.",
+    ),
+)
+
+MAILS = (CHOOSE_PASSWORD, PASSWORD_CHANGED, ACCOUNT_DELETED)

@@ -80,6 +80,21 @@ class User(Identified, Timestamped, Versioned, Base):
             self.email_verified_at = now
             self.updated_at = now
 
+    def change_email(self, email: str, now: datetime) -> None:
+        """Puts another address in the place of the old one; a link in a mail to it proved it.
+
+        Args:
+            email: in its normal form.
+        """
+        self.email = email
+        self.email_verified_at = self.updated_at = now
+
+    def restore_email(self, email: str, now: datetime) -> None:
+        """Gives the account to who has an address of before: nothing else signs in any more."""
+        self.change_email(email, now)
+        self.password_hash = None
+        self.sessions_valid_after = now
+
     def delete(self, now: datetime) -> None:
         """Ends the account and every session of it."""
         self.deleted_at = self.sessions_valid_after = self.updated_at = now

@@ -25,13 +25,26 @@ class PasswordTokens(Protocol):
     """Issues the tokens with which a password is chosen, and ends them; the auth feature does."""
 
     async def issue(
-        self, db: AsyncSession, user_id: UUID, kind: Literal["reset_password"], now: datetime
+        self,
+        db: AsyncSession,
+        user_id: UUID,
+        kind: Literal["reset_password"],
+        now: datetime,
+        email: str,
     ) -> str:
-        """A token that goes into a mail."""
+        """A token that goes into a mail, and is good while the person has this address."""
         ...
 
     async def use_all(self, db: AsyncSession, user_id: UUID, now: datetime) -> None:
         """Uses up every link that the person was sent."""
+        ...
+
+
+class ReservedAddresses(Protocol):
+    """Knows which addresses can be taken back by an account; the email_changes feature does."""
+
+    async def is_reserved(self, db: AsyncSession, email: str, user_id: UUID, now: datetime) -> bool:
+        """Whether an account other than this one can get the address back."""
         ...
 
 

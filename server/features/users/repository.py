@@ -152,6 +152,18 @@ def can_act(user_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
     return exists().where(User.id == user_id, User.status == "active", User.deleted_at.is_(None))
 
 
+def has_account(
+    user_id: SQLColumnExpression[UUID], email: SQLColumnExpression[str | None] | None = None
+) -> ColumnElement[bool]:
+    """The condition that a person's account is not deleted, for a query.
+
+    Args:
+        email: the address that it has to have; by default any.
+    """
+    query = exists().where(User.id == user_id, User.deleted_at.is_(None))
+    return query if email is None else query.where(User.email == email)
+
+
 def session_may_hold(
     user_id: SQLColumnExpression[UUID], began: SQLColumnExpression[datetime]
 ) -> ColumnElement[bool]:

@@ -21,10 +21,10 @@ from server.features.users.errors import (
     UserIsLastOwnerError,
     UserNotFoundError,
 )
-from server.features.users.facade import Accounts
+from server.features.users.facade import Account, Accounts
 from server.features.users.mails import CHOOSE_PASSWORD
 from server.features.users.models import User
-from server.features.users.notices import notify_password_changed
+from server.features.users.notices import notify_account_deleted, notify_password_changed
 from server.features.users.password_policy import require_acceptable
 from server.features.users.passwords import Passwords
 from server.features.users.ports import Memberships, Ownerships, PasswordTokens, SessionEnder
@@ -65,15 +65,20 @@ class UserService:
         name = account.display_name
         require_acceptable(request.new_password, account.email, "new_password", name)
         password_hash = await self.passwords.hash(request.new_password)
-        user = await _find_to_change(account.id, call)
-        if user.password_hash != account.password_hash:
-            raise current_password_wrong()
+        user = await _find_unchanged(account, call)
         user.choose_password(password_hash, call.now)
         await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(call.db, user.id, call.now, call.principal.session_id)
         notify_password_changed(self.mailer, account, call)
         call.record("user.password_changed", target_id=user.id)
         return pb.ChangePasswordResponse()
+
+    async def DeleteMe(self, request: pb.DeleteMeRequest, call: Call) -> pb.DeleteMeResponse:
+        account = await self.current_password.require(request.current_password, call)
+        await UserRepository(call.db).lock_administrators()
+        await self._delete(await _find_unchanged(account, call), call)
+        notify_account_deleted(self.mailer, account, call)
+        return pb.DeleteMeResponse()
 
     async def ListUsers(self, request: pb.ListUsersRequest, call: Call) -> pb.ListUsersResponse:
         page = await UserRepository(call.db).list(
@@ -93,10 +98,13 @@ class UserService:
             call.db,
             email=request.email,
             display_name=request.display_name,
+            now=call.now,
             role=request.role or "user",
         )
         await self.budgets.charge(call, account.email, "account")
-        token = await self.tokens.issue(call.db, account.id, "reset_password", call.now)
+        token = await self.tokens.issue(
+            call.db, account.id, "reset_password", call.now, account.email
+        )
         self.mailer.send(
             call, account.email, CHOOSE_PASSWORD, token=token, display_name=account.display_name
         )
@@ -129,7 +137,16 @@ class UserService:
 
     async def DeleteUser(self, request: pb.DeleteUserRequest, call: Call) -> pb.DeleteUserResponse:
         await UserRepository(call.db).lock_administrators()
-        user = await _find_to_change(parse_id(request.user_id), call)
+        await self._delete(await _find_to_change(parse_id(request.user_id), call), call)
+        return pb.DeleteUserResponse()
+
+    async def _delete(self, user: User, call: Call) -> None:
+        """Ends an account and all that stands on it; the administrators are locked.
+
+        Raises:
+            LastAdministratorError: if there is no other administrator.
+            UserIsLastOwnerError: if an organization has no other owner.
+        """
         await _require_other_administrator(user, call)
         if await self.ownerships.is_last_owner(call.db, user.id):
             raise UserIsLastOwnerError
@@ -140,7 +157,6 @@ class UserService:
         await self.tokens.use_all(call.db, user.id, call.now)
         await self.sessions.end_all(call.db, user.id, call.now)
         await _changed("user.deleted", user, call)
-        return pb.DeleteUserResponse()
 
 
 async def _find_to_change(user_id: UUID, call: Call) -> User:
@@ -148,6 +164,14 @@ async def _find_to_change(user_id: UUID, call: Call) -> User:
     if user is None:
         raise UserNotFoundError
     call.expect(user.version)
+    return user
+
+
+async def _find_unchanged(checked: Account, call: Call) -> User:
+    """The caller's account to change, if its password is still the one that was checked."""
+    user = await _find_to_change(checked.id, call)
+    if user.password_hash != checked.password_hash:
+        raise current_password_wrong()
     return user
 
 

@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import grpc
 from portico.auth.v1 import auth_service_pb2 as pb
-from sqlalchemy import event, text
+from sqlalchemy import text
 
+from tests.core.calls import statements
 from tests.core.conftest import Refused
 from tests.core.world import Person, World, new_email
 
 
 def forgot(email: str) -> pb.ForgotPasswordRequest:
     return pb.ForgotPasswordRequest(email=email)
-
-
-@contextmanager
-def statements(world: World) -> Iterator[list[str]]:
-    """What the database is asked, in order; to take a savepoint back counts as to keep it."""
-    sent: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        sent.append(re.sub(r"(RELEASE|ROLLBACK TO) SAVEPOINT", "END OF SAVEPOINT", arguments[2]))
-
-    event.listen(world.engine.sync_engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(world.engine.sync_engine, "before_cursor_execute", note)
 
 
 async def test_a_person_is_mailed_a_link(world: World, owner: Person) -> None:
@@ -51,9 +32,9 @@ async def test_an_unknown_address_gets_the_same_answer_and_no_mail(
 
 
 async def test_an_unknown_address_costs_the_same_statements(world: World, owner: Person) -> None:
-    with statements(world) as for_known:
+    with statements(world.engine) as for_known:
         await world.auth.ForgotPassword(forgot(owner.email))
-    with statements(world) as for_unknown:
+    with statements(world.engine) as for_unknown:
         await world.auth.ForgotPassword(forgot(new_email()))
     assert for_unknown == for_known
     assert sum("INSERT INTO" in statement for statement in for_known) == 3

@@ -30,6 +30,7 @@ from server.app import ROLES
 from server.common.records import AuditEntry
 from server.features.auth.authenticator import USER
 from server.features.auth.signing_keys import SigningKeys
+from server.features.email_changes.facade import EmailChanges
 from server.features.keys.authenticator import KEY
 from server.features.organizations.facade import Tenants
 from server.features.organizations.roles import OWNER
@@ -90,7 +91,7 @@ class AppAuthenticator:
     async def grant(
         self, claims: Claims, principal: Principal, *, with_permissions: bool
     ) -> Grant | None:
-        account = await Accounts(self.reads).load(claims.subject)
+        account = await Accounts(self.reads, EmailChanges()).load(claims.subject)
         if account is None or not account.active:
             return None
         return Grant(

@@ -80,6 +80,11 @@ class AuthServiceStub:
                 request_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
                 response_deserializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
                 _registered_method=True)
+        self.ResendVerification = channel.unary_unary(
+                '/portico.auth.v1.AuthService/ResendVerification',
+                request_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ResendVerificationRequest.SerializeToString,
+                response_deserializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ResendVerificationResponse.FromString,
+                _registered_method=True)
         self.VerifyEmail = channel.unary_unary(
                 '/portico.auth.v1.AuthService/VerifyEmail',
                 request_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.VerifyEmailRequest.SerializeToString,
@@ -168,8 +173,18 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResendVerification(self, request, context):
+        """Mails a new link that verifies an email address, if the address has an
+        account and is not verified. The response and its timing are the same in
+        every case.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def VerifyEmail(self, request, context):
-        """Verifies an email address with the token from the mail.
+        """Verifies an email address with the token from the mail. A repeated call
+        returns the account again, as long as it has this address.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -230,6 +245,11 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ResetPassword,
                     request_deserializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.FromString,
                     response_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.SerializeToString,
+            ),
+            'ResendVerification': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendVerification,
+                    request_deserializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ResendVerificationRequest.FromString,
+                    response_serializer=portico_dot_auth_dot_v1_dot_auth__service__pb2.ResendVerificationResponse.SerializeToString,
             ),
             'VerifyEmail': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyEmail,
@@ -486,6 +506,33 @@ class AuthService:
             '/portico.auth.v1.AuthService/ResetPassword',
             portico_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
             portico_dot_auth_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResendVerification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.auth.v1.AuthService/ResendVerification',
+            portico_dot_auth_dot_v1_dot_auth__service__pb2.ResendVerificationRequest.SerializeToString,
+            portico_dot_auth_dot_v1_dot_auth__service__pb2.ResendVerificationResponse.FromString,
             options,
             channel_credentials,
             insecure,

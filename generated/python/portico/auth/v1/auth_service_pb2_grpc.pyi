@@ -48,8 +48,15 @@ class AuthServiceStub:
     """
     ResetPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]
     """Sets a new password with the token from the mail and ends all sessions."""
+    ResendVerification: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResendVerificationRequest, _auth_service_pb2.ResendVerificationResponse]
+    """Mails a new link that verifies an email address, if the address has an
+    account and is not verified. The response and its timing are the same in
+    every case.
+    """
     VerifyEmail: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyEmailRequest, _auth_service_pb2.VerifyEmailResponse]
-    """Verifies an email address with the token from the mail."""
+    """Verifies an email address with the token from the mail. A repeated call
+    returns the account again, as long as it has this address.
+    """
     GetJsonWebKeySet: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetJsonWebKeySetRequest, _auth_service_pb2.GetJsonWebKeySetResponse]
     """Returns the public keys that verify access tokens, as a JSON Web Key Set
     (RFC 7517).
@@ -145,12 +152,25 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sets a new password with the token from the mail and ends all sessions."""
 
     @_abc_1.abstractmethod
+    def ResendVerification(
+        self,
+        request: _auth_service_pb2.ResendVerificationRequest,
+        context: _aio.ServicerContext[_auth_service_pb2.ResendVerificationRequest, _abc.Awaitable[_auth_service_pb2.ResendVerificationResponse]],
+    ) -> _abc.Awaitable[_auth_service_pb2.ResendVerificationResponse]:
+        """Mails a new link that verifies an email address, if the address has an
+        account and is not verified. The response and its timing are the same in
+        every case.
+        """
+
+    @_abc_1.abstractmethod
     def VerifyEmail(
         self,
         request: _auth_service_pb2.VerifyEmailRequest,
         context: _aio.ServicerContext[_auth_service_pb2.VerifyEmailRequest, _abc.Awaitable[_auth_service_pb2.VerifyEmailResponse]],
     ) -> _abc.Awaitable[_auth_service_pb2.VerifyEmailResponse]:
-        """Verifies an email address with the token from the mail."""
+        """Verifies an email address with the token from the mail. A repeated call
+        returns the account again, as long as it has this address.
+        """
 
     @_abc_1.abstractmethod
     def GetJsonWebKeySet(

@@ -50,6 +50,11 @@ class UserServiceStub:
                 request_serializer=portico_dot_users_dot_v1_dot_user__service__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=portico_dot_users_dot_v1_dot_user__service__pb2.ChangePasswordResponse.FromString,
                 _registered_method=True)
+        self.DeleteMe = channel.unary_unary(
+                '/portico.users.v1.UserService/DeleteMe',
+                request_serializer=portico_dot_users_dot_v1_dot_user__service__pb2.DeleteMeRequest.SerializeToString,
+                response_deserializer=portico_dot_users_dot_v1_dot_user__service__pb2.DeleteMeResponse.FromString,
+                _registered_method=True)
         self.ListUsers = channel.unary_unary(
                 '/portico.users.v1.UserService/ListUsers',
                 request_serializer=portico_dot_users_dot_v1_dot_user__service__pb2.ListUsersRequest.SerializeToString,
@@ -98,6 +103,16 @@ class UserServiceServicer:
     def ChangePassword(self, request, context):
         """Replaces the caller's password and ends all other sessions. Fails if the
         current password is wrong.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteMe(self, request, context):
+        """Deletes the caller's own account. Its sessions end and the person leaves
+        every organization. The record of the account is retained. Fails if the
+        current password is wrong, for the last active owner of an organization and
+        for the last active administrator.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,6 +175,11 @@ def add_UserServiceServicer_to_server(servicer, server):
                     servicer.ChangePassword,
                     request_deserializer=portico_dot_users_dot_v1_dot_user__service__pb2.ChangePasswordRequest.FromString,
                     response_serializer=portico_dot_users_dot_v1_dot_user__service__pb2.ChangePasswordResponse.SerializeToString,
+            ),
+            'DeleteMe': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteMe,
+                    request_deserializer=portico_dot_users_dot_v1_dot_user__service__pb2.DeleteMeRequest.FromString,
+                    response_serializer=portico_dot_users_dot_v1_dot_user__service__pb2.DeleteMeResponse.SerializeToString,
             ),
             'ListUsers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListUsers,
@@ -269,6 +289,33 @@ class UserService:
             '/portico.users.v1.UserService/ChangePassword',
             portico_dot_users_dot_v1_dot_user__service__pb2.ChangePasswordRequest.SerializeToString,
             portico_dot_users_dot_v1_dot_user__service__pb2.ChangePasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteMe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.users.v1.UserService/DeleteMe',
+            portico_dot_users_dot_v1_dot_user__service__pb2.DeleteMeRequest.SerializeToString,
+            portico_dot_users_dot_v1_dot_user__service__pb2.DeleteMeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -24,6 +24,12 @@ class UserServiceStub:
     """Replaces the caller's password and ends all other sessions. Fails if the
     current password is wrong.
     """
+    DeleteMe: _aio.UnaryUnaryMultiCallable[_user_service_pb2.DeleteMeRequest, _user_service_pb2.DeleteMeResponse]
+    """Deletes the caller's own account. Its sessions end and the person leaves
+    every organization. The record of the account is retained. Fails if the
+    current password is wrong, for the last active owner of an organization and
+    for the last active administrator.
+    """
     ListUsers: _aio.UnaryUnaryMultiCallable[_user_service_pb2.ListUsersRequest, _user_service_pb2.ListUsersResponse]
     """Lists accounts."""
     CreateUser: _aio.UnaryUnaryMultiCallable[_user_service_pb2.CreateUserRequest, _user_service_pb2.CreateUserResponse]
@@ -70,6 +76,18 @@ class UserServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_user_service_pb2.ChangePasswordResponse]:
         """Replaces the caller's password and ends all other sessions. Fails if the
         current password is wrong.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteMe(
+        self,
+        request: _user_service_pb2.DeleteMeRequest,
+        context: _aio.ServicerContext[_user_service_pb2.DeleteMeRequest, _abc.Awaitable[_user_service_pb2.DeleteMeResponse]],
+    ) -> _abc.Awaitable[_user_service_pb2.DeleteMeResponse]:
+        """Deletes the caller's own account. Its sessions end and the person leaves
+        every organization. The record of the account is retained. Fails if the
+        current password is wrong, for the last active owner of an organization and
+        for the last active administrator.
         """
 
     @_abc_1.abstractmethod

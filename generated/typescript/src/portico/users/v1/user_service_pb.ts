@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/users/v1/user_service.proto.
  */
 export const file_portico_users_v1_user_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNwb3J0aWNvL3VzZXJzL3YxL3VzZXJfc2VydmljZS5wcm90bxIQcG9ydGljby51c2Vycy52MSIOCgxHZXRNZVJlcXVlc3QiNQoNR2V0TWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyIqsCCg9VcGRhdGVNZVJlcXVlc3QSKAoMZGlzcGxheV9uYW1lGAEgASgJQg26SApyCBABGDLI8xgBSACIAQESOwoKYXZhdGFyX3VybBgCIAEoCUIiukgbchkY0A8yFF4oaHR0cHM/Oi8vW15cc10rKT8k2PMYAUgBiAEBEh4KA2JpbxgDIAEoCUIMukgFcgMY9APY8xgBSAKIAQESOAoLcHJlZmVyZW5jZXMYBCABKAsyHS5wb3J0aWNvLnVzZXJzLnYxLlByZWZlcmVuY2VzQgTY8xgBEi8KC3VwZGF0ZV9tYXNrGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0IPCg1fZGlzcGxheV9uYW1lQg0KC19hdmF0YXJfdXJsQgYKBF9iaW8iOAoQVXBkYXRlTWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyImcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIoChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJQg66SAdyBRABGOgHyPMYARIkCgxuZXdfcGFzc3dvcmQYAiABKAlCDrpIB3IFEAwY6AfI8xgBIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UipwIKEExpc3RVc2Vyc1JlcXVlc3QSHQoFbGltaXQYASABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgCIAEoCUIIukgFcgMY6AcSFwoGc2VhcmNoGAMgASgJQge6SARyAhhkEioKBnN0YXR1cxgEIAEoCUIaukgXchVSAFIGYWN0aXZlUglzdXNwZW5kZWQSKgoEcm9sZRgFIAEoCUIcukgZchdSAFIEdXNlclINYWRtaW5pc3RyYXRvchI3Cgdzb3J0X2J5GAYgASgJQia6SCNyIVIAUgljcmVhdGVkQXRSBWVtYWlsUgtkaXNwbGF5TmFtZRImCgpzb3J0X29yZGVyGAcgASgJQhK6SA9yDVIAUgNhc2NSBGRlc2NCCAoGX2xpbWl0ImEKEUxpc3RVc2Vyc1Jlc3BvbnNlEiUKBXVzZXJzGAEgAygLMhYucG9ydGljby51c2Vycy52MS5Vc2VyEhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIoUBChFDcmVhdGVVc2VyUmVxdWVzdBIfCgVlbWFpbBgBIAEoCUIQukgJcgcY/gHQ8xgByPMYARIjCgxkaXNwbGF5X25hbWUYAiABKAlCDbpICnIIEAEYMsjzGAESKgoEcm9sZRgDIAEoCUIcukgZchdSAFIEdXNlclINYWRtaW5pc3RyYXRvciI6ChJDcmVhdGVVc2VyUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciIrCg5HZXRVc2VyUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABASI3Cg9HZXRVc2VyUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciKMAgoRVXBkYXRlVXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQESKAoMZGlzcGxheV9uYW1lGAIgASgJQg26SApyCBABGDLI8xgBSACIAQESLQoGc3RhdHVzGAMgASgJQhi6SBVyE1IGYWN0aXZlUglzdXNwZW5kZWRIAYgBARItCgRyb2xlGAQgASgJQhq6SBdyFVIEdXNlclINYWRtaW5pc3RyYXRvckgCiAEBEi8KC3VwZGF0ZV9tYXNrGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0IPCg1fZGlzcGxheV9uYW1lQgkKB19zdGF0dXNCBwoFX3JvbGUiOgoSVXBkYXRlVXNlclJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5wb3J0aWNvLnVzZXJzLnYxLlVzZXIiLgoRRGVsZXRlVXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQEiFAoSRGVsZXRlVXNlclJlc3BvbnNlMsoJCgtVc2VyU2VydmljZRJ0CgVHZXRNZRIeLnBvcnRpY28udXNlcnMudjEuR2V0TWVSZXF1ZXN0Gh8ucG9ydGljby51c2Vycy52MS5HZXRNZVJlc3BvbnNlIirK8xgCEAHS8xgCCAGC0+STAhgSEC9hcGkvdjEvdXNlcnMvbWViBHVzZXISgAEKCFVwZGF0ZU1lEiEucG9ydGljby51c2Vycy52MS5VcGRhdGVNZVJlcXVlc3QaIi5wb3J0aWNvLnVzZXJzLnYxLlVwZGF0ZU1lUmVzcG9uc2UiLcrzGAIQAdLzGAIIAoLT5JMCGzIQL2FwaS92MS91c2Vycy9tZToBKmIEdXNlchKhAQoOQ2hhbmdlUGFzc3dvcmQSJy5wb3J0aWNvLnVzZXJzLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBooLnBvcnRpY28udXNlcnMudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSI8yvMYAhAB0vMYAggC2PMYzAGC0+STAiUiIC9hcGkvdjEvdXNlcnMvbWUvY2hhbmdlLXBhc3N3b3JkOgEqEoEBCglMaXN0VXNlcnMSIi5wb3J0aWNvLnVzZXJzLnYxLkxpc3RVc2Vyc1JlcXVlc3QaIy5wb3J0aWNvLnVzZXJzLnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIivK8xgMIgp1c2VyczpyZWFk0vMYAggBgtPkkwIPEg0vYXBpL3YxL3VzZXJzEpMBCgpDcmVhdGVVc2VyEiMucG9ydGljby51c2Vycy52MS5DcmVhdGVVc2VyUmVxdWVzdBokLnBvcnRpY28udXNlcnMudjEuQ3JlYXRlVXNlclJlc3BvbnNlIjrK8xgNIgt1c2Vyczp3cml0ZdLzGAIIAtjzGMkBgtPkkwIYIg0vYXBpL3YxL3VzZXJzOgEqYgR1c2VyEosBCgdHZXRVc2VyEiAucG9ydGljby51c2Vycy52MS5HZXRVc2VyUmVxdWVzdBohLnBvcnRpY28udXNlcnMudjEuR2V0VXNlclJlc3BvbnNlIjvK8xgMIgp1c2VyczpyZWFk0vMYAggBgtPkkwIfEhcvYXBpL3YxL3VzZXJzL3t1c2VyX2lkfWIEdXNlchKyAQoKVXBkYXRlVXNlchIjLnBvcnRpY28udXNlcnMudjEuVXBkYXRlVXNlclJlcXVlc3QaJC5wb3J0aWNvLnVzZXJzLnYxLlVwZGF0ZVVzZXJSZXNwb25zZSJZyvMYDSILdXNlcnM6d3JpdGXS8xgCCALi8xgSaW52aXRhdGlvbi5yZXZva2Vk8PMYAoLT5JMCIjIXL2FwaS92MS91c2Vycy97dXNlcl9pZH06ASpiBHVzZXISwAEKCkRlbGV0ZVVzZXISIy5wb3J0aWNvLnVzZXJzLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0GiQucG9ydGljby51c2Vycy52MS5EZWxldGVVc2VyUmVzcG9uc2UiZ8rzGA0iC3VzZXJzOndyaXRl0vMYAggD2PMYzAHi8xgObWVtYmVyLnJlbW92ZWTi8xgSaW52aXRhdGlvbi5yZXZva2Vk8PMYAoLT5JMCGSoXL2FwaS92MS91c2Vycy97dXNlcl9pZH1iBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_type_v1_rules, file_portico_users_v1_user]);
+  fileDesc("CiNwb3J0aWNvL3VzZXJzL3YxL3VzZXJfc2VydmljZS5wcm90bxIQcG9ydGljby51c2Vycy52MSIOCgxHZXRNZVJlcXVlc3QiNQoNR2V0TWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyIqsCCg9VcGRhdGVNZVJlcXVlc3QSKAoMZGlzcGxheV9uYW1lGAEgASgJQg26SApyCBABGDLI8xgBSACIAQESOwoKYXZhdGFyX3VybBgCIAEoCUIiukgbchkY0A8yFF4oaHR0cHM/Oi8vW15cc10rKT8k2PMYAUgBiAEBEh4KA2JpbxgDIAEoCUIMukgFcgMY9APY8xgBSAKIAQESOAoLcHJlZmVyZW5jZXMYBCABKAsyHS5wb3J0aWNvLnVzZXJzLnYxLlByZWZlcmVuY2VzQgTY8xgBEi8KC3VwZGF0ZV9tYXNrGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0IPCg1fZGlzcGxheV9uYW1lQg0KC19hdmF0YXJfdXJsQgYKBF9iaW8iOAoQVXBkYXRlTWVSZXNwb25zZRIkCgR1c2VyGAEgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyImcKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIoChBjdXJyZW50X3Bhc3N3b3JkGAEgASgJQg66SAdyBRABGOgHyPMYARIkCgxuZXdfcGFzc3dvcmQYAiABKAlCDrpIB3IFEAwY6AfI8xgBIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiOwoPRGVsZXRlTWVSZXF1ZXN0EigKEGN1cnJlbnRfcGFzc3dvcmQYASABKAlCDrpIB3IFEAEY6AfI8xgBIhIKEERlbGV0ZU1lUmVzcG9uc2UipwIKEExpc3RVc2Vyc1JlcXVlc3QSHQoFbGltaXQYASABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgCIAEoCUIIukgFcgMY6AcSFwoGc2VhcmNoGAMgASgJQge6SARyAhhkEioKBnN0YXR1cxgEIAEoCUIaukgXchVSAFIGYWN0aXZlUglzdXNwZW5kZWQSKgoEcm9sZRgFIAEoCUIcukgZchdSAFIEdXNlclINYWRtaW5pc3RyYXRvchI3Cgdzb3J0X2J5GAYgASgJQia6SCNyIVIAUgljcmVhdGVkQXRSBWVtYWlsUgtkaXNwbGF5TmFtZRImCgpzb3J0X29yZGVyGAcgASgJQhK6SA9yDVIAUgNhc2NSBGRlc2NCCAoGX2xpbWl0ImEKEUxpc3RVc2Vyc1Jlc3BvbnNlEiUKBXVzZXJzGAEgAygLMhYucG9ydGljby51c2Vycy52MS5Vc2VyEhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIoUBChFDcmVhdGVVc2VyUmVxdWVzdBIfCgVlbWFpbBgBIAEoCUIQukgJcgcY/gHQ8xgByPMYARIjCgxkaXNwbGF5X25hbWUYAiABKAlCDbpICnIIEAEYMsjzGAESKgoEcm9sZRgDIAEoCUIcukgZchdSAFIEdXNlclINYWRtaW5pc3RyYXRvciI6ChJDcmVhdGVVc2VyUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciIrCg5HZXRVc2VyUmVxdWVzdBIZCgd1c2VyX2lkGAEgASgJQgi6SAVyA7ABASI3Cg9HZXRVc2VyUmVzcG9uc2USJAoEdXNlchgBIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciKMAgoRVXBkYXRlVXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQESKAoMZGlzcGxheV9uYW1lGAIgASgJQg26SApyCBABGDLI8xgBSACIAQESLQoGc3RhdHVzGAMgASgJQhi6SBVyE1IGYWN0aXZlUglzdXNwZW5kZWRIAYgBARItCgRyb2xlGAQgASgJQhq6SBdyFVIEdXNlclINYWRtaW5pc3RyYXRvckgCiAEBEi8KC3VwZGF0ZV9tYXNrGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFza0IPCg1fZGlzcGxheV9uYW1lQgkKB19zdGF0dXNCBwoFX3JvbGUiOgoSVXBkYXRlVXNlclJlc3BvbnNlEiQKBHVzZXIYASABKAsyFi5wb3J0aWNvLnVzZXJzLnYxLlVzZXIiLgoRRGVsZXRlVXNlclJlcXVlc3QSGQoHdXNlcl9pZBgBIAEoCUIIukgFcgOwAQEiFAoSRGVsZXRlVXNlclJlc3BvbnNlMv8KCgtVc2VyU2VydmljZRJ0CgVHZXRNZRIeLnBvcnRpY28udXNlcnMudjEuR2V0TWVSZXF1ZXN0Gh8ucG9ydGljby51c2Vycy52MS5HZXRNZVJlc3BvbnNlIirK8xgCEAHS8xgCCAGC0+STAhgSEC9hcGkvdjEvdXNlcnMvbWViBHVzZXISgAEKCFVwZGF0ZU1lEiEucG9ydGljby51c2Vycy52MS5VcGRhdGVNZVJlcXVlc3QaIi5wb3J0aWNvLnVzZXJzLnYxLlVwZGF0ZU1lUmVzcG9uc2UiLcrzGAIQAdLzGAIIAoLT5JMCGzIQL2FwaS92MS91c2Vycy9tZToBKmIEdXNlchKhAQoOQ2hhbmdlUGFzc3dvcmQSJy5wb3J0aWNvLnVzZXJzLnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBooLnBvcnRpY28udXNlcnMudjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSI8yvMYAhAB0vMYAggC2PMYzAGC0+STAiUiIC9hcGkvdjEvdXNlcnMvbWUvY2hhbmdlLXBhc3N3b3JkOgEqErIBCghEZWxldGVNZRIhLnBvcnRpY28udXNlcnMudjEuRGVsZXRlTWVSZXF1ZXN0GiIucG9ydGljby51c2Vycy52MS5EZWxldGVNZVJlc3BvbnNlIl/K8xgCEAHS8xgCCAPY8xjMAeLzGA5tZW1iZXIucmVtb3ZlZOLzGBJpbnZpdGF0aW9uLnJldm9rZWTw8xgCgtPkkwIcIhcvYXBpL3YxL3VzZXJzL21lL2RlbGV0ZToBKhKBAQoJTGlzdFVzZXJzEiIucG9ydGljby51c2Vycy52MS5MaXN0VXNlcnNSZXF1ZXN0GiMucG9ydGljby51c2Vycy52MS5MaXN0VXNlcnNSZXNwb25zZSIryvMYDCIKdXNlcnM6cmVhZNLzGAIIAYLT5JMCDxINL2FwaS92MS91c2VycxKTAQoKQ3JlYXRlVXNlchIjLnBvcnRpY28udXNlcnMudjEuQ3JlYXRlVXNlclJlcXVlc3QaJC5wb3J0aWNvLnVzZXJzLnYxLkNyZWF0ZVVzZXJSZXNwb25zZSI6yvMYDSILdXNlcnM6d3JpdGXS8xgCCALY8xjJAYLT5JMCGCINL2FwaS92MS91c2VyczoBKmIEdXNlchKLAQoHR2V0VXNlchIgLnBvcnRpY28udXNlcnMudjEuR2V0VXNlclJlcXVlc3QaIS5wb3J0aWNvLnVzZXJzLnYxLkdldFVzZXJSZXNwb25zZSI7yvMYDCIKdXNlcnM6cmVhZNLzGAIIAYLT5JMCHxIXL2FwaS92MS91c2Vycy97dXNlcl9pZH1iBHVzZXISsgEKClVwZGF0ZVVzZXISIy5wb3J0aWNvLnVzZXJzLnYxLlVwZGF0ZVVzZXJSZXF1ZXN0GiQucG9ydGljby51c2Vycy52MS5VcGRhdGVVc2VyUmVzcG9uc2UiWcrzGA0iC3VzZXJzOndyaXRl0vMYAggC4vMYEmludml0YXRpb24ucmV2b2tlZPDzGAKC0+STAiIyFy9hcGkvdjEvdXNlcnMve3VzZXJfaWR9OgEqYgR1c2VyEsABCgpEZWxldGVVc2VyEiMucG9ydGljby51c2Vycy52MS5EZWxldGVVc2VyUmVxdWVzdBokLnBvcnRpY28udXNlcnMudjEuRGVsZXRlVXNlclJlc3BvbnNlImfK8xgNIgt1c2Vyczp3cml0ZdLzGAIIA9jzGMwB4vMYDm1lbWJlci5yZW1vdmVk4vMYEmludml0YXRpb24ucmV2b2tlZPDzGAKC0+STAhkqFy9hcGkvdjEvdXNlcnMve3VzZXJfaWR9YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_type_v1_rules, file_portico_users_v1_user]);
 
 /**
  * Requests the caller's own account.
@@ -174,6 +174,42 @@ export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = 
   messageDesc(file_portico_users_v1_user_service, 5);
 
 /**
+ * Carries the current password.
+ *
+ * @generated from message portico.users.v1.DeleteMeRequest
+ */
+export type DeleteMeRequest = Message<"portico.users.v1.DeleteMeRequest"> & {
+  /**
+   * The current password.
+   *
+   * @generated from field: string current_password = 1;
+   */
+  currentPassword: string;
+};
+
+/**
+ * Describes the message portico.users.v1.DeleteMeRequest.
+ * Use `create(DeleteMeRequestSchema)` to create a new message.
+ */
+export const DeleteMeRequestSchema: GenMessage<DeleteMeRequest> = /*@__PURE__*/
+  messageDesc(file_portico_users_v1_user_service, 6);
+
+/**
+ * Confirms that the account was deleted.
+ *
+ * @generated from message portico.users.v1.DeleteMeResponse
+ */
+export type DeleteMeResponse = Message<"portico.users.v1.DeleteMeResponse"> & {
+};
+
+/**
+ * Describes the message portico.users.v1.DeleteMeResponse.
+ * Use `create(DeleteMeResponseSchema)` to create a new message.
+ */
+export const DeleteMeResponseSchema: GenMessage<DeleteMeResponse> = /*@__PURE__*/
+  messageDesc(file_portico_users_v1_user_service, 7);
+
+/**
  * Requests a page of accounts.
  *
  * @generated from message portico.users.v1.ListUsersRequest
@@ -235,7 +271,7 @@ export type ListUsersRequest = Message<"portico.users.v1.ListUsersRequest"> & {
  * Use `create(ListUsersRequestSchema)` to create a new message.
  */
 export const ListUsersRequestSchema: GenMessage<ListUsersRequest> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 6);
+  messageDesc(file_portico_users_v1_user_service, 8);
 
 /**
  * Returns a page of accounts.
@@ -270,7 +306,7 @@ export type ListUsersResponse = Message<"portico.users.v1.ListUsersResponse"> & 
  * Use `create(ListUsersResponseSchema)` to create a new message.
  */
 export const ListUsersResponseSchema: GenMessage<ListUsersResponse> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 7);
+  messageDesc(file_portico_users_v1_user_service, 9);
 
 /**
  * Describes the account to create.
@@ -305,7 +341,7 @@ export type CreateUserRequest = Message<"portico.users.v1.CreateUserRequest"> & 
  * Use `create(CreateUserRequestSchema)` to create a new message.
  */
 export const CreateUserRequestSchema: GenMessage<CreateUserRequest> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 8);
+  messageDesc(file_portico_users_v1_user_service, 10);
 
 /**
  * Returns the new account.
@@ -326,7 +362,7 @@ export type CreateUserResponse = Message<"portico.users.v1.CreateUserResponse"> 
  * Use `create(CreateUserResponseSchema)` to create a new message.
  */
 export const CreateUserResponseSchema: GenMessage<CreateUserResponse> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 9);
+  messageDesc(file_portico_users_v1_user_service, 11);
 
 /**
  * Names the account to return.
@@ -347,7 +383,7 @@ export type GetUserRequest = Message<"portico.users.v1.GetUserRequest"> & {
  * Use `create(GetUserRequestSchema)` to create a new message.
  */
 export const GetUserRequestSchema: GenMessage<GetUserRequest> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 10);
+  messageDesc(file_portico_users_v1_user_service, 12);
 
 /**
  * Returns the requested account.
@@ -368,7 +404,7 @@ export type GetUserResponse = Message<"portico.users.v1.GetUserResponse"> & {
  * Use `create(GetUserResponseSchema)` to create a new message.
  */
 export const GetUserResponseSchema: GenMessage<GetUserResponse> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 11);
+  messageDesc(file_portico_users_v1_user_service, 13);
 
 /**
  * Describes the changes to an account.
@@ -419,7 +455,7 @@ export type UpdateUserRequest = Message<"portico.users.v1.UpdateUserRequest"> & 
  * Use `create(UpdateUserRequestSchema)` to create a new message.
  */
 export const UpdateUserRequestSchema: GenMessage<UpdateUserRequest> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 12);
+  messageDesc(file_portico_users_v1_user_service, 14);
 
 /**
  * Returns the updated account.
@@ -440,7 +476,7 @@ export type UpdateUserResponse = Message<"portico.users.v1.UpdateUserResponse"> 
  * Use `create(UpdateUserResponseSchema)` to create a new message.
  */
 export const UpdateUserResponseSchema: GenMessage<UpdateUserResponse> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 13);
+  messageDesc(file_portico_users_v1_user_service, 15);
 
 /**
  * Names the account to delete.
@@ -461,7 +497,7 @@ export type DeleteUserRequest = Message<"portico.users.v1.DeleteUserRequest"> & 
  * Use `create(DeleteUserRequestSchema)` to create a new message.
  */
 export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 14);
+  messageDesc(file_portico_users_v1_user_service, 16);
 
 /**
  * Confirms that the account was deleted.
@@ -476,7 +512,7 @@ export type DeleteUserResponse = Message<"portico.users.v1.DeleteUserResponse"> 
  * Use `create(DeleteUserResponseSchema)` to create a new message.
  */
 export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PURE__*/
-  messageDesc(file_portico_users_v1_user_service, 15);
+  messageDesc(file_portico_users_v1_user_service, 17);
 
 /**
  * Manages accounts: the caller's own, and all accounts for administrators.
@@ -514,6 +550,19 @@ export const UserService: GenService<{
     methodKind: "unary";
     input: typeof ChangePasswordRequestSchema;
     output: typeof ChangePasswordResponseSchema;
+  },
+  /**
+   * Deletes the caller's own account. Its sessions end and the person leaves
+   * every organization. The record of the account is retained. Fails if the
+   * current password is wrong, for the last active owner of an organization and
+   * for the last active administrator.
+   *
+   * @generated from rpc portico.users.v1.UserService.DeleteMe
+   */
+  deleteMe: {
+    methodKind: "unary";
+    input: typeof DeleteMeRequestSchema;
+    output: typeof DeleteMeResponseSchema;
   },
   /**
    * Lists accounts.

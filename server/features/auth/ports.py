@@ -1,0 +1,17 @@
+"""What sign-in needs of features that stand above it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+class PendingEmailChanges(Protocol):
+    """Ends changes of an address that nobody has confirmed; the email_changes feature does."""
+
+    async def end_pending(self, db: AsyncSession, user_id: UUID, now: datetime) -> None:
+        """Ends the change that an account waits for."""
+        ...

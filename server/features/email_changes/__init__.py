@@ -1,0 +1,1 @@
+"""Changes of the email address that a person signs in with."""

@@ -1,0 +1,1 @@
+"""Promises about changes of the address that somebody signs in with."""
