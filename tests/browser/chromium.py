@@ -22,7 +22,7 @@ from playwright.async_api import Browser, async_playwright
 
 from tests.node import node_modules, run
 
-PACKAGE = Path(__file__).parent / "chromium"
+PACKAGE = Path(__file__).parent / "node"
 UNPACK_SECONDS = 60
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Tests run as root in CI, where the sandbox refuses to start; the pages are our own.

@@ -1,0 +1,31 @@
+"""Versions: what a page has shown is what its form changes, or the form is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from edge.web.core_client import Metadata
+
+Method = Callable[..., Any]
+
+
+def tagged(method: Method) -> Callable[..., Awaitable[tuple[Any, str]]]:
+    """The method, answering with the entity tag beside the answer."""
+
+    async def call(request: Any, *, metadata: Metadata, timeout: float) -> tuple[Any, str]:
+        running = method(request, metadata=metadata, timeout=timeout)
+        answer = await running
+        return answer, dict(await running.initial_metadata()).get("etag", "")
+
+    return call
+
+
+def if_matching(method: Method, etag: str) -> Callable[..., Awaitable[Any]]:
+    """The method, refused if the resource is no longer what the tag stands for."""
+
+    async def call(request: Any, *, metadata: Metadata, timeout: float) -> Any:
+        expected = (("if-match", etag),) if etag else ()
+        return await method(request, metadata=(*metadata, *expected), timeout=timeout)
+
+    return call

@@ -1,1 +1,0 @@
-"""Promises about the pages, in a real browser."""
