@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from html import escape
 
+from edge.gateway.headers import security_headers
 from edge.gateway.typed import Json, set_header
 from edge.web.languages import Catalog, load_catalogs
 from edge.web.paths import PAGE_PATHS
@@ -67,10 +68,11 @@ def page_reply(status: int) -> Json:
 
 
 def page_headers() -> list[Json]:
-    """What a page needs that an answer of the API has otherwise."""
+    """The security headers of such a page."""
+    own = {"content-security-policy": POLICY, "referrer-policy": "no-referrer"}
     return [
-        set_header("content-security-policy", POLICY),
-        set_header("referrer-policy", "no-referrer"),
+        *(set_header(name, value) for name, value in own.items()),
+        *security_headers(*own),
     ]
 
 

@@ -216,13 +216,19 @@ def edge_headers_filter() -> Json:
     )
 
 
-def security_headers() -> list[Json]:
+def security_headers(*without: str) -> list[Json]:
     """The security headers; answers are not stored unless the answer itself allows it.
 
     A page says itself what it loads, and to whom it says where people come from.
+
+    Args:
+        without: the defaults that have another value beside these. In one list Envoy adds a
+            default even if an entry before it sets the header.
     """
     fixed = [set_header(name, value) for name, value in SECURITY_HEADERS.items()]
-    usual = [default_header(name, value) for name, value in DEFAULT_HEADERS.items()]
+    usual = [
+        default_header(name, value) for name, value in DEFAULT_HEADERS.items() if name not in without
+    ]
     return [*fixed, *usual]
 
 

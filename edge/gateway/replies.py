@@ -257,7 +257,7 @@ def _mappers(reply: Reply, operator: str) -> list[Json]:
     return [
         {
             "filter": _all(*conditions, _cel(wants_page())),
-            "headers_to_add": [*headers, *page_headers()],
+            "headers_to_add": [*_reply_headers(reply), _request_id(), *page_headers()],
             **page_reply(reply.instead or reply.status),
             **status,
         },
@@ -301,7 +301,11 @@ def _reply_headers(reply: Reply) -> list[Json]:
 
 def _common_headers() -> list[Json]:
     """What no filter adds where a request is refused before it has met one."""
-    return [set_header("x-request-id", REQUEST_ID), *security_headers()]
+    return [_request_id(), *security_headers()]
+
+
+def _request_id() -> Json:
+    return set_header("x-request-id", REQUEST_ID)
 
 
 def _error_shape(code: str, message: str) -> Json:
