@@ -13,8 +13,8 @@ Method = Callable[..., Any]
 def tagged(method: Method) -> Callable[..., Awaitable[tuple[Any, str]]]:
     """The method, answering with the entity tag beside the answer."""
 
-    async def call(request: Any, *, metadata: Metadata, timeout: float) -> tuple[Any, str]:
-        running = method(request, metadata=metadata, timeout=timeout)
+    async def call(request: Any, *, metadata: Metadata, **options: float) -> tuple[Any, str]:
+        running = method(request, metadata=metadata, **options)
         answer = await running
         return answer, dict(await running.initial_metadata()).get("etag", "")
 
@@ -24,8 +24,8 @@ def tagged(method: Method) -> Callable[..., Awaitable[tuple[Any, str]]]:
 def if_matching(method: Method, etag: str) -> Callable[..., Awaitable[Any]]:
     """The method, refused if the resource is no longer what the tag stands for."""
 
-    async def call(request: Any, *, metadata: Metadata, timeout: float) -> Any:
+    async def call(request: Any, *, metadata: Metadata, **options: float) -> Any:
         expected = (("if-match", etag),) if etag else ()
-        return await method(request, metadata=(*metadata, *expected), timeout=timeout)
+        return await method(request, metadata=(*metadata, *expected), **options)
 
     return call

@@ -15,7 +15,7 @@ from portico.email_changes.v1 import email_change_service_pb2 as email_changes
 
 from edge.web.core_client import CoreClient, CoreError
 from edge.web.page import Page
-from edge.web.paths import SIGN_IN
+from edge.web.paths import ACCOUNT_EMAIL, SIGN_IN
 from edge.web.visit import Visit
 
 
@@ -53,7 +53,9 @@ class MailLink:
             visit.refuse(error)
             is_usable = error.is_outage or error.reason == "RATE_LIMIT_EXCEEDED"
             return self._render(visit, is_usable=is_usable)
-        return visit.redirect(SIGN_IN, notice=self.notice)
+        # Whoever is signed in would be sent on by the sign-in, past what it says.
+        place = ACCOUNT_EMAIL if visit.session_cookie and not self.is_dangerous else SIGN_IN
+        return visit.redirect(place, notice=self.notice)
 
     def _render(self, visit: Visit, *, is_usable: bool) -> web.StreamResponse:
         if not is_usable and not visit.alert:

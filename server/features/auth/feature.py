@@ -50,10 +50,12 @@ def _provide(parts: CoreParts) -> None:
 
 def _serve(parts: CoreParts) -> Served:
     from portico.auth.v1.auth_service_pb2 import DESCRIPTOR
+    from portico.auth.v1.browser_session_service_pb2 import DESCRIPTOR as BROWSERS
 
     from portico_kit.jwt import TokenIssuer
     from portico_kit.service import Service
     from server.features.auth.authenticator import PersonAuthenticator
+    from server.features.auth.browser_sessions import BrowserSessions
     from server.features.auth.email_verification import EmailVerification
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
@@ -70,6 +72,7 @@ def _serve(parts: CoreParts) -> Served:
     accounts, passwords = parts.get(Accounts), parts.get(Passwords)
     tokens, mailer, tenants = parts.get(OneTimeTokens), parts.get(Mailer), parts.get(Tenants)
     signing_keys = parts.get(SigningKeys)
+    pairs = TokenPairs(parts.get(TokenIssuer), tenants, parts.secrets)
     verification = EmailVerification(accounts, tokens, mailer, parts.get(MailBudgets))
     service = AuthService(
         accounts=accounts,
@@ -78,7 +81,7 @@ def _serve(parts: CoreParts) -> Served:
         verification=verification,
         sessions=parts.get(Sessions),
         signing_keys=signing_keys,
-        pairs=TokenPairs(parts.get(TokenIssuer), tenants, parts.secrets),
+        pairs=pairs,
         tokens=tokens,
         tenants=tenants,
         mailer=mailer,
@@ -86,7 +89,13 @@ def _serve(parts: CoreParts) -> Served:
         cursors=parts.cursors,
     )
     return Served(
-        services=(Service(DESCRIPTOR.services_by_name["AuthService"], service),),
+        services=(
+            Service(DESCRIPTOR.services_by_name["AuthService"], service),
+            Service(
+                BROWSERS.services_by_name["BrowserSessionService"],
+                BrowserSessions(pairs, parts.secrets),
+            ),
+        ),
         authenticators=(PersonAuthenticator(parts.get(Sessions), tenants),),
         before_start=(signing_keys.load,),
         background=(signing_keys.keep_fresh,),

@@ -34,8 +34,11 @@ class Session(Identified, Base):
     expires_at: Mapped[datetime]
     absolute_expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    # Of the cookie by which a browser holds it, a keyed hash.
+    browser_token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
 
     __table_args__ = (
+        Index("uq_sessions_browser_token_hash", "browser_token_hash", unique=True),
         Index("ix_sessions_user_id_id", "user_id", "id"),
         Index("ix_sessions_expires_at", "expires_at"),
     )

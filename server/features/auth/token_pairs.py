@@ -39,15 +39,19 @@ class TokenPairs:
 
     async def issue(self, db: AsyncSession, session: Session, now: datetime) -> TokenPair:
         """A new pair for a session, which from here on works in an organization of the person."""
+        access_token = await self.issue_access_token(db, session)
+        return TokenPair(access_token, self._add_refresh_token(db, session, now))
+
+    async def issue_access_token(self, db: AsyncSession, session: Session) -> str:
+        """A new access token for a session, which works in an organization of the person."""
         tier = await self._settle(db, session)
-        access_token = self._issuer.issue(
+        return self._issuer.issue(
             kind=USER,
             subject=session.user_id,
             session_id=session.id,
             organization_id=session.organization_id,
             tier=tier,
         )
-        return TokenPair(access_token, self._add_refresh_token(db, session, now))
 
     def hash(self, refresh_token: str) -> bytes:
         """What is kept of a refresh token. It is random, so a fast keyed hash is enough."""

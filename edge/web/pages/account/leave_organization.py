@@ -20,9 +20,7 @@ async def get(visit: Visit) -> web.StreamResponse:
     organization = await _find(visit, visit.value("organization_id"))
     if organization is None:
         return visit.redirect(ACCOUNT_ORGANIZATIONS)
-    return visit.render(
-        "account/leave_organization.html", user=user, organization=organization
-    )
+    return visit.render("account/leave_organization.html", user=user, organization=organization)
 
 
 async def post(visit: Visit) -> web.StreamResponse:

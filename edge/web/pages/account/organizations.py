@@ -23,9 +23,7 @@ async def get(visit: Visit) -> web.StreamResponse:
     request = pb.ListOrganizationsRequest(
         limit=PAGE_SIZE, cursor=visit.request.query.get("cursor", "")
     )
-    answer = await visit.ask_as_person(
-        visit.site.core.organizations.ListOrganizations, request
-    )
+    answer = await visit.ask_as_person(visit.site.core.organizations.ListOrganizations, request)
     return visit.render(
         "account/organizations.html",
         user=user,
