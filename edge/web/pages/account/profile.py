@@ -18,8 +18,8 @@ THEMES = ("system", "light", "dark")
 
 async def get(visit: Visit) -> web.StreamResponse:
     """The form, with what is stored, or with what was entered if that was not accepted."""
-    user, etag = await visit.ask_as_person(tagged(visit.site.core.users.GetMe), pb.GetMeRequest())
-    visit.user = user
+    answer, etag = await visit.ask_as_person(tagged(visit.site.core.users.GetMe), pb.GetMeRequest())
+    user = visit.user = answer.user
     return visit.render(
         "account/profile.html",
         user=user,
