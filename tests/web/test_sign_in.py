@@ -22,7 +22,7 @@ async def test_whoever_signs_in_sees_the_account(browser: Browser, person: Perso
     page = await browser.follow(answer)
     assert page.status == 200
     assert person.email in page.text
-    assert page.heading == "Your account"
+    assert page.heading == "Profile"
 
 
 async def test_what_the_browser_keeps_is_opaque(browser: Browser, person: Person) -> None:
