@@ -18,8 +18,12 @@ LONGEST_DOMAIN = 253  # octets
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _WRITABLE = re.compile(
-    rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE
+    rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*",
+    # Without the second, the sign of Kelvin and the dotless i are letters of ASCII.
+    re.IGNORECASE | re.ASCII,
 )
+# No top-level domain is a number (RFC 3696, section 2): what ends in one is no domain name.
+_NUMBER_AT_THE_END = re.compile(r"(^|\.)[0-9]+$")
 # Begins an encoded word (RFC 2047), which some mail clients decode even in an address.
 _ENCODED_WORD = "=?"
 
@@ -30,7 +34,10 @@ def normal_email(address: str) -> str:
     An address that nobody could register today stays recognizable: its account
     is found by it all the same.
     """
-    local, at, domain = address.strip().lower().rpartition("@")
+    local, at, domain = address.strip().rpartition("@")
+    # Lower case makes an ASCII letter of some that are none, as of the sign of Kelvin.
+    local = local.lower() if local.isascii() else local
+    domain = domain.lower()
     return f"{local}{at}{_ascii_domain(domain) or domain}"
 
 
@@ -58,6 +65,7 @@ def is_writable(address: str) -> bool:
         and len(domain) <= LONGEST_DOMAIN
         and _ENCODED_WORD not in address
         and _WRITABLE.fullmatch(address) is not None
+        and not _NUMBER_AT_THE_END.search(domain)
         and _ascii_domain(domain) == domain.lower()
     )
 

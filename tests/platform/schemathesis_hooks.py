@@ -72,6 +72,9 @@ schemathesis.openapi.format(
     .filter(bool),
 )
 
+# What a token does not outlive, and which ones are there for it.
+_ENDING = {"logout": "spare_tokens", "deleteMe": "leaving_tokens"}
+
 _turn = itertools.count()
 _owners: dict[str, dict[str, Any]] = {
     value: each for each in CALLERS for value in (*each["kept"], *each["ids"].values())
@@ -156,8 +159,9 @@ def _is_told(case: Any) -> bool:
 def _present(case: Any, caller: dict[str, Any], turn: int) -> None:
     """The caller's token; now and then its key, where one is accepted."""
     security = case.operation.definition.raw["security"]
-    if _operation_id(case) == "logout":
-        token = caller["spare_tokens"].pop() if caller["spare_tokens"] else "ended"
+    if _operation_id(case) in _ENDING:
+        tokens = caller[_ENDING[_operation_id(case)]]
+        token = tokens.pop() if tokens else "ended"
         case.headers["Authorization"] = f"Bearer {token}"
     elif {"apiKey": []} in security and turn % 3 == 0:
         del case.headers["Authorization"]

@@ -15,7 +15,7 @@ from uuid import uuid4
 import aiohttp
 
 from portico_kit.testing.waiting import eventually
-from tests.platform.conftest import PASSWORD, Tenant, execute
+from tests.platform.conftest import PASSWORD, Client, Tenant, execute, verify
 from tests.stack import Stack
 
 SPARES = 2
@@ -45,6 +45,7 @@ class SeededCaller:
             is used more than once.
         kept: ids that nobody may change, for the caller would lose its credentials.
         spare_tokens: access tokens of sessions that may end.
+        leaving_tokens: access tokens of people whose accounts may be deleted.
         mailed: addresses of accounts whose password was not chosen yet.
         unwilling: addresses that are invited and may decline.
         orphans: organizations without an owner.
@@ -58,6 +59,7 @@ class SeededCaller:
     given: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
     spare_tokens: list[str] = field(default_factory=list)
+    leaving_tokens: list[str] = field(default_factory=list)
     mailed: list[str] = field(default_factory=list)
     unwilling: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
@@ -81,6 +83,7 @@ async def seed(
         await _people(stack, tenant, chief, caller)
         seeded.append(caller)
     await _read_mails(stack, tenants, seeded)
+    await _leave_and_move(stack, tenants, seeded)
     for caller in seeded:
         # Only what was given up can be sent again, and that takes twenty minutes.
         await execute(
@@ -170,6 +173,8 @@ async def _sign_in_again(tenant: Tenant, caller: SeededCaller) -> None:
         "login": {"email": [tenant.email], "password": [PASSWORD]},
         "refreshToken": {"refreshToken": refresh_tokens},
         "changePassword": {"currentPassword": [PASSWORD]},
+        "deleteMe": {"currentPassword": [PASSWORD]},
+        "requestEmailChange": {"currentPassword": [PASSWORD]},
         "switchOrganization": {"organizationId": [tenant.organization_id]},
         "createApiKey": {"expiresAt": [LATER]},
         "importApiKeys": {"organizationId": [tenant.organization_id]},
@@ -207,6 +212,40 @@ async def _read_mails(stack: Stack, tenants: list[Tenant], callers: list[SeededC
         for operation, (path, addresses) in wanted.items():
             tokens = [await _mailed(stack, address, path) for address in addresses]
             caller.given[operation] = {"token": tokens, "newPassword": [PASSWORD]}
+
+
+async def _leave_and_move(stack: Stack, tenants: list[Tenant], callers: list[SeededCaller]) -> None:
+    """People whose accounts may be deleted, or get other addresses; both links work repeatedly."""
+    people = [await _new_person(stack, tenant) for tenant in tenants[: 2 + SPARES]]
+    mover, returner, *leavers = people
+    for caller, leaver in zip(callers, leavers, strict=False):
+        caller.leaving_tokens.append(leaver.token)
+    confirm = await _moving(stack, mover)
+    done = await _moving(stack, returner)
+    await returner.call("POST", "/auth/confirm-email-change", {"token": done}, expect=200)
+    revert = await _mailed(stack, returner.user["email"], "/revert-email-change")
+    for caller in callers:
+        caller.given["confirmEmailChange"] = {"token": [confirm]}
+        caller.given["revertEmailChange"] = {"token": [revert]}
+
+
+async def _new_person(stack: Stack, tenant: Tenant) -> Client:
+    """Somebody without an organization, who is signed in, from the address of a tenant."""
+    client = Client(tenant.client.http)
+    login = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
+    person = {**login, "displayName": "Grace", "acceptedTerms": True}
+    client.user = await client.call("POST", "/auth/register", person, expect=201)
+    await verify(stack, client.user["id"])
+    client.token = (await client.call("POST", "/auth/login", login, expect=200))["accessToken"]
+    return client
+
+
+async def _moving(stack: Stack, client: Client) -> str:
+    """Asks for another address, and gives the token that confirms it."""
+    address = f"{uuid4().hex}@example.com"
+    change = {"newEmail": address, "currentPassword": PASSWORD}
+    await client.call("POST", "/users/me/change-email", change, expect=202)
+    return await _mailed(stack, address, "/confirm-email-change")
 
 
 async def _mailed(stack: Stack, address: str, path: str) -> str:

@@ -134,6 +134,22 @@ async def test_a_mail_carries_the_link_and_the_token_as_text_and_as_html(
     assert f"<code>{TOKEN}</code>" in html
 
 
+async def test_a_changed_address_is_named_so_that_no_client_makes_a_link_of_it(
+    tenants: Tenants, server: MailServer, sender: EmailSender
+) -> None:
+    variables = {
+        "changed_at": "25 November 2026, 21:36 UTC",
+        "client_address": "192.0.2.1",
+        "new_address": "a***@evil.example",
+    }
+    await tenants.email("email_changed", display_name="Ada", token="k3Wz_a-token", **variables)
+    await sender()
+    (message,) = server.mails
+    for text in (part(message, "plain"), part(message, "html")):
+        assert "/revert-email-change?token=k3Wz_a-token" in text
+        assert "a***@ evil. example" in text
+
+
 async def test_a_new_password_is_reported_without_a_link(
     tenants: Tenants, server: MailServer, sender: EmailSender
 ) -> None:

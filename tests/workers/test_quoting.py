@@ -124,6 +124,7 @@ variables = st.fixed_dictionaries(
         "key_count": st.just("3"),
         "changed_at": st.just("25 November 2026, 21:36 UTC"),
         "client_address": st.just(ADDRESS),
+        "new_address": st.just("a***@evil.example"),
         "webhook_id": st.just("webhook"),
         "webhook_url": st.just("https://evil.example/…"),
     }

@@ -11,10 +11,3 @@ class EmailUnchangedError(DomainError):
 
     code = StatusCode.INVALID_ARGUMENT
     reason = "EMAIL_UNCHANGED"
-
-
-class EmailChangeTokenInvalidError(DomainError):
-    """The token is unknown, was used, or has expired; request a new mail."""
-
-    code = StatusCode.INVALID_ARGUMENT
-    reason = "TOKEN_INVALID"

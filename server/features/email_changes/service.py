@@ -16,9 +16,10 @@ from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
 from server.common.email_addresses import new_email
 from server.features.auth.authenticator import USER
+from server.features.auth.errors import OneTimeTokenInvalidError
 from server.features.auth.facade import Sessions
 from server.features.auth.one_time_tokens import OneTimeTokens
-from server.features.email_changes.errors import EmailChangeTokenInvalidError, EmailUnchangedError
+from server.features.email_changes.errors import EmailUnchangedError
 from server.features.email_changes.mails import (
     CONFIRM_EMAIL_CHANGE,
     EMAIL_CHANGE_ATTEMPTED,
@@ -79,9 +80,9 @@ class EmailChangeService:
         find = EmailChangeRepository(call.db).find_by_confirm_token
         change, account = await self._find_locked(find, request.token, call)
         if not change.is_confirmable(call.now) or not account.active:
-            raise EmailChangeTokenInvalidError
+            raise OneTimeTokenInvalidError
         if change.confirmed and account.email != change.new_email:
-            raise EmailChangeTokenInvalidError
+            raise OneTimeTokenInvalidError
         if not change.confirmed:
             account = await self._confirm(change, account, call)
         return pb.ConfirmEmailChangeResponse(user=account.message)
@@ -94,7 +95,7 @@ class EmailChangeService:
         if change.is_revertible(call.now):
             await self._revert(change, call)
         elif not change.is_reverted(account.email, call.now):
-            raise EmailChangeTokenInvalidError
+            raise OneTimeTokenInvalidError
         return pb.RevertEmailChangeResponse()
 
     async def _lock_unchanged(self, checked: Account, call: Call) -> Account:
@@ -136,14 +137,14 @@ class EmailChangeService:
         """The change with a token and its account, both as they are once the account is locked.
 
         Raises:
-            EmailChangeTokenInvalidError: if there is none.
+            OneTimeTokenInvalidError: if there is none.
         """
         token_hash = self._hash(token)
         found = await find(token_hash)
         account = await self.accounts.lock(call.db, found.user_id) if found else None
         change = await find(token_hash)
         if account is None or change is None:
-            raise EmailChangeTokenInvalidError
+            raise OneTimeTokenInvalidError
         return change, account
 
     async def _confirm(self, change: EmailChange, account: Account, call: Call) -> Account:

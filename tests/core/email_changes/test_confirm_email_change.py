@@ -57,6 +57,20 @@ async def test_links_that_were_mailed_to_the_old_address_no_longer_work(
     await refused(world.auth.ResetPassword(reset), INVALID, "TOKEN_INVALID")
 
 
+async def test_a_link_that_is_mailed_to_the_old_address_at_that_moment_does_not_work_either(
+    world: World, owner: Person, refused: Refused
+) -> None:
+    """It may be issued for the account while the account gets its new address."""
+    forgot = auth.ForgotPasswordRequest(email=owner.email)
+    for _ in range(3):
+        token = await world.request_email_change(owner, new_email())
+        answers, _ = await race(confirm(world, token), world.auth.ForgotPassword(forgot))
+        assert answers
+    for mail in await world.mails(owner.email, "reset_password"):
+        reset = auth.ResetPasswordRequest(token=mail["token"], new_password=NEW_PASSWORD)
+        await refused(world.auth.ResetPassword(reset), INVALID, "TOKEN_INVALID")
+
+
 async def test_who_follows_the_link_twice_gets_the_same_answer(
     world: World, owner: Person, audited: Audited
 ) -> None:
@@ -116,7 +130,7 @@ async def test_of_who_registers_and_who_changes_to_an_address_one_gets_it(
         email=email, password=PASSWORD, display_name="Eve", accepted_terms=True
     )
     answers, refusals = await race(confirm(world, token), world.auth.Register(registration))
-    assert ([answer.user.email for answer in answers], refusals) == ([email], ["EMAIL_TAKEN"])
+    assert (len(answers), refusals) == (1, ["EMAIL_TAKEN"])
 
 
 async def test_a_suspended_or_deleted_account_changes_nothing(

@@ -10,7 +10,7 @@ from portico.auth.v1 import auth_service_pb2 as auth
 from portico.email_changes.v1 import email_change_service_pb2 as pb
 from portico.users.v1 import user_service_pb2 as users
 
-from tests.core.calls import statements
+from tests.core.calls import race, statements
 from tests.core.conftest import Audited, Refused
 from tests.core.email_changes.conftest import (
     NEW_PASSWORD,
@@ -84,6 +84,27 @@ async def test_a_new_request_replaces_the_pending_one(
     token = await world.request_email_change(owner, second)
     await refused(confirm(world, replaced), INVALID, "TOKEN_INVALID")
     assert (await confirm(world, token)).user.email == second
+
+
+async def test_of_requests_at_once_one_stays_and_its_token_is_for_its_address(
+    world: World, owner: Person
+) -> None:
+    """No token confirms another address than the one that it was mailed to."""
+    emails = [new_email() for _ in range(4)]
+    answers, refusals = await race(*(request_change(world, owner, email) for email in emails))
+    assert (len(answers), refusals) == (4, [])
+    tokens = [(await world.mail(email, "confirm_email_change"))["token"] for email in emails]
+    confirmed, refusals = await race(*(confirm(world, token) for token in tokens))
+    assert refusals == ["TOKEN_INVALID"] * 3
+    mine = dict(zip(tokens, emails, strict=True))
+    again = [token for token in tokens if await is_confirmed(world, token)]
+    assert [mine[token] for token in again] == [answer.user.email for answer in confirmed]
+
+
+async def is_confirmed(world: World, token: str) -> bool:
+    """Whether a link says that its address is the account's."""
+    answers, _ = await race(confirm(world, token))
+    return bool(answers)
 
 
 async def test_a_request_for_an_address_that_is_taken_replaces_the_pending_one_too(
