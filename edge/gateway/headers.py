@@ -227,7 +227,9 @@ def security_headers(*without: str) -> list[Json]:
     """
     fixed = [set_header(name, value) for name, value in SECURITY_HEADERS.items()]
     usual = [
-        default_header(name, value) for name, value in DEFAULT_HEADERS.items() if name not in without
+        default_header(name, value)
+        for name, value in DEFAULT_HEADERS.items()
+        if name not in without
     ]
     return [*fixed, *usual]
 
