@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
 
 from edge.web import cookies
 from edge.web.forms import MAX_BYTES
-from tests.core.world import Person
+from tests.core.world import Person, World
 from tests.web.browser import Browser
 from tests.web.conftest import NewBrowser, sign_in
 
@@ -121,3 +122,40 @@ async def test_assets_are_kept_for_good_under_names_of_their_content(browser: Br
     assert len(style.body) < 10_000
     assert (await browser.get("/assets/style-0000000000000000.css")).status == 404
     assert (await browser.get("/assets/..%2fapp.py")).status == 404
+
+
+async def test_a_second_tab_in_which_nobody_is_signed_in_yet_leads_on(
+    browser: Browser, person: Person
+) -> None:
+    first, second = await browser.get("/sign-in"), await browser.get("/sign-in")
+    await browser.submit(first, "/sign-in", email=person.email, password=person.password)
+    held = browser.cookies[cookies.SESSION]
+    answer = await browser.submit(second, "/sign-in", email=person.email, password=person.password)
+    assert answer.location == "/account"
+    assert browser.cookies[cookies.SESSION] == held
+
+
+async def test_a_button_from_a_session_before_signs_out_nobody_else(
+    browser: Browser, person: Person, world: World
+) -> None:
+    await sign_in(browser, person)
+    old_page = await browser.get("/sign-out")
+    await browser.submit(old_page, "/sign-out")
+    await sign_in(browser, await world.new_person())
+    answer = await browser.submit(old_page, "/sign-out")
+    assert (answer.status, answer.heading) == (403, "Sign out")
+    assert (await browser.get("/account")).status == 200
+
+
+async def test_twenty_tabs_at_once_are_all_served(browser: Browser, person: Person) -> None:
+    await sign_in(browser, person)
+    pages = await asyncio.gather(*(browser.get("/account") for _ in range(20)))
+    assert {page.status for page in pages} == {200}
+
+
+@pytest.mark.parametrize("agent", ["é" * 10, "a" * 5000, "日本"])
+async def test_a_browser_may_call_itself_anything(
+    new_browser: NewBrowser, person: Person, agent: str
+) -> None:
+    browser = new_browser(**{"User-Agent": agent})
+    assert (await sign_in(browser, person)).location == "/account"
