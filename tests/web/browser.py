@@ -158,12 +158,10 @@ class Browser:
         """Goes where an answer sends the browser."""
         return await self.get(answer.location)
 
-    async def submit(
-        self, page: PageAnswer, action: str, headers: Mapping[str, str] | None = None, **typed: str
-    ) -> PageAnswer:
+    async def submit(self, page: PageAnswer, action: str, **typed: str) -> PageAnswer:
         """Types into a form of a page and sends it."""
         fields = {**page.form(action).fields, **typed}
-        return await self.post(action, fields, headers)
+        return await self.post(action, fields)
 
     async def post(
         self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None

@@ -99,3 +99,12 @@ async def test_a_copy_of_the_table_holds_no_token(world: World, owner: Person) -
         stored = await db.scalar(query)
     assert stored == world.secrets.mac("browser-token", token)
     assert token.encode() not in stored
+
+
+async def test_a_caller_that_does_not_come_through_the_gateway_names_no_browser(
+    world: World, owner: Person
+) -> None:
+    request = auth.LoginRequest(email=owner.email, password=owner.password)
+    await world.auth.Login(request, metadata=(("x-edge-user-agent", "forged"),))
+    answer = await world.auth.ListSessions(auth.ListSessionsRequest(), metadata=owner.metadata)
+    assert "forged" not in {session.user_agent for session in answer.sessions}
