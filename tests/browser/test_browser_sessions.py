@@ -134,6 +134,19 @@ async def test_an_unregistered_place_is_nowhere_to_return_to(
     assert visitor.path == "/account/sessions"
 
 
+async def test_a_registered_place_is_reached_after_signing_in(
+    visitor: Visitor, ada: Account
+) -> None:
+    place = "https://app.example.com/welcome"
+    await visitor.page.route(f"{place}*", lambda route: route.fulfill(body="<h1>Welcome</h1>"))
+    await visitor.open(f"/sign-in?return_to={quote(place + '?tab=1', safe='')}")
+    await visitor.sign_in(ada)
+    await visitor.page.wait_for_url(f"{place}?tab=1")
+    # And at once for whoever is signed in.
+    await visitor.page.goto(f"{visitor.stack.base_url}/sign-in?return_to={place}")
+    await visitor.page.wait_for_url(place)
+
+
 @pytest.mark.parametrize(
     ("origin", "status"),
     [

@@ -15,12 +15,27 @@ CATALOGS = load_catalogs()
 REASONS = re.findall(r"^\| `(\w+)`", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
 # Chosen by what the core or HTTP says.
 BY_REASON = ("refusals.", "rules.", "fields.", "errors.")
+# Chosen by a value: a role, a month, a status, the page that is shown.
+BY_VALUE = (
+    "roles.",
+    "dates.",
+    "invitation_over.",
+    "account.nav_",
+    "profile.theme_",
+    "confirm_email_change.",
+    "revert_email_change.",
+    "report_session.",
+)
 
 
 def named_in_code() -> set[str]:
     """The keys that templates and code name."""
     files = [*WEB.rglob("*.html"), *WEB.rglob("*.py")]
-    return {key for file in files for key in re.findall(r'"([a-z_]+\.[\w.]+)"', file.read_text())}
+    return {
+        key
+        for file in files
+        for key in re.findall(r"""["']([a-z_]+\.[\w.]+)["']""", file.read_text())
+    }
 
 
 @pytest.mark.parametrize("language", [each for each in CATALOGS if each != DEFAULT])
@@ -35,7 +50,7 @@ def test_every_text_is_used() -> None:
     unused = {
         key
         for key in CATALOGS[DEFAULT].texts
-        if not key.startswith(BY_REASON) and key not in named_in_code()
+        if not key.startswith(BY_REASON + BY_VALUE) and key not in named_in_code()
     }
     assert unused == set()
 
@@ -46,3 +61,34 @@ def test_refusals_have_the_names_that_the_core_gives_them() -> None:
         key.partition(".")[2] for key in CATALOGS[DEFAULT].texts if key.startswith("refusals.")
     }
     assert shown <= known
+
+
+# What the methods that the pages call never refuse with, or the pages do not show as a sentence.
+ELSEWHERE = {
+    "INVITATION_ALREADY_USED",
+    "INVITATION_DECLINED",
+    "INVITATION_EXPIRED",
+    "INVITATION_PENDING",
+    "INVITATION_REVOKED",
+    "MEMBER_NOT_FOUND",
+    "ORGANIZATION_HAS_OWNER",
+    "OWNER_NOT_MEMBER",
+    "OWNER_SUSPENDED",
+    "REFRESH_TOKEN_INVALID",
+    "REFRESH_TOKEN_REUSED",
+    "ROLE_NOT_GRANTABLE",
+    "SELF_APPOINTMENT",
+    "SESSION_NOT_FOUND",
+    "USER_NOT_FOUND",
+    "BROWSER_TOKEN_INVALID",
+}
+SHOWN_FEATURES = ("auth", "email_changes", "organizations", "users")
+
+
+@pytest.mark.parametrize("feature", SHOWN_FEATURES)
+def test_whatever_a_person_can_be_refused_has_its_sentence(feature: str) -> None:
+    errors = (ROOT / "server" / "features" / feature / "errors.py").read_text()
+    reasons = set(re.findall(r'reason = "(\w+)"', errors)) - ELSEWHERE
+    assert {
+        reason for reason in reasons if not CATALOGS[DEFAULT].has(f"refusals.{reason}")
+    } == set()
