@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from edge.web.core_client import Metadata
 
 Method = Callable[..., Any]
+
+_TAG = re.compile(r"[!-~]{1,200}")
 
 
 def tagged(method: Method) -> Callable[..., Awaitable[tuple[Any, str]]]:
@@ -24,8 +27,11 @@ def tagged(method: Method) -> Callable[..., Awaitable[tuple[Any, str]]]:
 def if_matching(method: Method, etag: str) -> Callable[..., Awaitable[Any]]:
     """The method, refused if the resource is no longer what the tag stands for."""
 
+    # A form can send anything; what no header can carry matches nothing.
+    carried = etag if _TAG.fullmatch(etag) else '"-"'
+
     async def call(request: Any, *, metadata: Metadata, **options: float) -> Any:
-        expected = (("if-match", etag),) if etag else ()
+        expected = (("if-match", carried),) if etag else ()
         return await method(request, metadata=(*metadata, *expected), **options)
 
     return call

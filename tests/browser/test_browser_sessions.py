@@ -112,6 +112,39 @@ async def test_somebody_else_is_told_so_and_can_change_over(
     assert await visitor.heading() == "This invitation was declined"
 
 
+async def test_joining_twice_from_two_windows_is_joining_once(
+    visitor: Visitor, ada: Account, stack: Stack
+) -> None:
+    guest = await Account.make(stack, name="ضيف")
+    link = await invite(stack, ada, guest.email)
+    await visitor.sign_in(guest)
+    second = Visitor(stack, visitor.context, await visitor.context.new_page())
+    for window in (visitor, second):
+        await window.open(link)
+    await visitor.press("Join")
+    assert "member now" in await visitor.notice()
+    await second.press("Join")
+    assert await second.heading() == "This invitation was accepted"
+    assert await second.alert() == ""
+
+
+async def test_addresses_and_forms_that_nobody_made_do_no_harm(
+    visitor: Visitor, ada: Account
+) -> None:
+    await visitor.sign_in(ada)
+    for path in ("/account/sessions", "/account/organizations"):
+        assert (await visitor.open(f"{path}?cursor=made-up")).status == 200
+        assert visitor.page.url.endswith(path)
+    await visitor.open("/account/organizations/leave?organization_id=made-up")
+    assert visitor.path == "/account/organizations"
+    await visitor.open("/account")
+    for etag in ("made\nup", "ü", "x" * 1000, '"7-abc"'):
+        field = visitor.page.locator("[name=etag]")
+        await field.evaluate("(e, etag) => e.value = etag", etag)
+        await visitor.press("Save")
+        assert "changed in another window" in await visitor.alert()
+
+
 async def test_the_last_owner_cannot_leave(visitor: Visitor, ada: Account) -> None:
     await visitor.sign_in(ada)
     await visitor.open("/account/organizations")

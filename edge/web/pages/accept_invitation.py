@@ -60,6 +60,7 @@ async def post(visit: Visit) -> web.StreamResponse:
         # The status is shown by the page, which asks for it again.
         if error.reason not in OVER:
             visit.refuse(error)
+            visit.errors = {}
         return await get(visit)
 
 

@@ -19,6 +19,16 @@ PAGE_SIZE = 50
 
 async def get(visit: Visit) -> web.StreamResponse:
     """The organizations, newest first, and the form for a new one."""
+    try:
+        return await _show(visit)
+    except CoreError as error:
+        # The address of a page of the list may be old; the list begins at its beginning then.
+        if error.reason == "VALIDATION_ERROR" and "cursor" in visit.request.query:
+            return visit.redirect(ACCOUNT_ORGANIZATIONS)
+        raise
+
+
+async def _show(visit: Visit) -> web.StreamResponse:
     user = await visit.load_user()
     request = pb.ListOrganizationsRequest(
         limit=PAGE_SIZE, cursor=visit.request.query.get("cursor", "")
@@ -45,6 +55,9 @@ async def post(visit: Visit) -> web.StreamResponse:
         return await _create(visit)
     except CoreError as error:
         visit.refuse(error)
+        if chosen:
+            # No field of the page is to blame.
+            visit.errors = {}
         return await get(visit)
 
 

@@ -26,6 +26,16 @@ class SessionGoneError(Exception):
 
 async def get(visit: Visit) -> web.StreamResponse:
     """The sessions, newest first."""
+    try:
+        return await _show(visit)
+    except CoreError as error:
+        # The address of a page of the list may be old; the list begins at its beginning then.
+        if error.reason == "VALIDATION_ERROR" and "cursor" in visit.request.query:
+            return visit.redirect(ACCOUNT_SESSIONS)
+        raise
+
+
+async def _show(visit: Visit) -> web.StreamResponse:
     user = await visit.load_user()
     answer = await _list(visit, PAGE_SIZE, visit.request.query.get("cursor", ""))
     # The one that the person is using comes first, wherever it is in the list.
