@@ -126,8 +126,7 @@ async def test_everybody_can_use_the_open_pages(
     for path in ("/sign-in", "/register", "/forgot-password", "/reset-password?token=x"):
         await inspector.visitor.open(path)
         await inspector.visitor.page.evaluate("document.forms[0].noValidate = true")
-        await inspector.visitor.page.locator("main button").first.click()
-        await inspector.visitor.page.wait_for_load_state()
+        await inspector.visitor.go(inspector.visitor.page.locator("main button").first)
         assert await inspector.visitor.alert()
         found += await inspector.findings()
     assert found == []
@@ -143,8 +142,7 @@ async def test_everybody_can_use_the_account(
     visitor = inspector.visitor
     await visitor.open("/sign-in")
     await visitor.fill(email=person.email, password=person.password)
-    await visitor.page.locator("main button").click()
-    await visitor.page.wait_for_load_state()
+    await visitor.go(visitor.page.locator("main button"))
     found = []
     leave = f"/account/organizations/leave?organization_id={founded['id']}"
     for path in (*SIGNED_IN, leave):

@@ -95,13 +95,16 @@ class Visitor:
 
     async def press(self, label: str) -> None:
         """Presses a button, by what it says, and waits for the page after it."""
-        await self.page.get_by_role("button", name=label, exact=True).click()
-        await self.page.wait_for_load_state()
+        await self.go(self.page.get_by_role("button", name=label, exact=True))
 
     async def follow(self, label: str) -> None:
         """Follows a link, by what it says."""
-        await self.page.get_by_role("link", name=label, exact=True).click()
-        await self.page.wait_for_load_state()
+        await self.go(self.page.get_by_role("link", name=label, exact=True))
+
+    async def go(self, control: Locator) -> None:
+        """Clicks on what leads to another page, and waits until that is there."""
+        async with self.page.expect_navigation(wait_until="load"):
+            await control.click()
 
     async def sign_in(self, account: Account) -> None:
         """Signs in, from wherever the form is."""
