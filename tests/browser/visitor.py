@@ -102,9 +102,15 @@ class Visitor:
         await self.go(self.page.get_by_role("link", name=label, exact=True))
 
     async def go(self, control: Locator) -> None:
-        """Clicks on what leads to another page, and waits until that is there."""
-        async with self.page.expect_navigation(wait_until="load"):
-            await control.click()
+        """Clicks on what leads to another page, and waits until that is there.
+
+        The old page is marked: what a browser reports of navigations may be about the one
+        before, and its address may stay the same.
+        """
+        await self.page.evaluate("document.documentElement.dataset.left = 'yes'")
+        await control.click()
+        await self.page.locator("html:not([data-left])").wait_for(state="attached")
+        await self.page.wait_for_load_state()
 
     async def sign_in(self, account: Account) -> None:
         """Signs in, from wherever the form is."""
