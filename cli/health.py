@@ -11,11 +11,12 @@ from pathlib import Path
 
 from cli.run.errors import RunError
 from cli.run.parts import PARTS
-from cli.run.probes import request
+from cli.run.probes import request, unix_request
 from cli.run.settings import read_settings
 
 TIMEOUT_SECONDS = 2.0
 READY_PATH = "/api/v1/health/ready"
+PAGES_PATH = "/health"
 SOCKETS = {part.name: part.socket for part in PARTS if part.socket}
 
 
@@ -29,6 +30,9 @@ def main(part: str) -> int:
         settings = read_settings(os.environ)
         if part == "gateway":
             status, body = request(settings.rest_address, settings.rest_port, "GET", READY_PATH)
+            problem = "" if status == 200 else f"{status or 'no answer'}: {body}"
+        elif part == "web":
+            status, body = unix_request(settings.runtime_dir / SOCKETS[part], "GET", PAGES_PATH)
             problem = "" if status == 200 else f"{status or 'no answer'}: {body}"
         elif socket := SOCKETS.get(part):
             problem = unhealthy(settings.runtime_dir / socket)

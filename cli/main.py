@@ -81,6 +81,14 @@ def ratelimit() -> None:
 
 
 @app.command()
+def web() -> None:
+    """Run the pages: sign-in, registration and the account."""
+    from edge.web.main import main as serve
+
+    serve()
+
+
+@app.command()
 def gateway() -> None:
     """Render the Envoy configuration and run Envoy; stops without dropping requests."""
     from edge.gateway.main import main as serve
@@ -114,7 +122,7 @@ def mailbox() -> None:
 
 @app.command()
 def health(part: str) -> None:
-    """Say whether a running part serves: core, authorize, ratelimit or gateway."""
+    """Say whether a running part serves: core, authorize, ratelimit, web or gateway."""
     from cli.health import main as ask
 
     sys.exit(ask(part))

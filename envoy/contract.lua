@@ -71,6 +71,7 @@ return {
     {verb = "POST", path = "/api/v1/organizations/{organization_id}/invitations", guarded = true, needs_body = true, body = {["email"] = {kind = "string"}, ["role"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/organizations/{organization_id}/invitations", guarded = true, query = {["limit"] = {}, ["cursor"] = {}}},
     {verb = "DELETE", path = "/api/v1/invitations/{invitation_id}", guarded = true, query = {}},
+    {verb = "POST", path = "/api/v1/invitations/preview", needs_body = true, body = {["token"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/invitations/accept", guarded = true, needs_body = true, body = {["token"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/invitations/decline", needs_body = true, body = {["token"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/organizations/{organization_id}/projects", guarded = true, needs_body = true, body = {["name"] = {kind = "string"}, ["description"] = {kind = "string"}}},

@@ -23,6 +23,7 @@ hypothesis.settings.load_profile("portico")
 # What takes longest goes first, so that no process is left with it at the end.
 SLOW = (
     "tests/platform/",
+    "tests/browser/",
     "tests/cli/test_restarts.py",
     "tests/workers/test_processes.py",
     "tests/cli/test_run.py",
@@ -61,6 +62,8 @@ def group_of(nodeid: str) -> str:
     path, _, name = nodeid.partition("::")
     if path.startswith("tests/platform/") or path == "tests/cli/test_administrator.py":
         return "the whole platform"
+    if path.startswith("tests/browser/"):
+        return "the browser"
     if path.startswith("tests/core/rpc/") and "[grpcio" in name:
         return "the core on the second engine"
     if path == "tests/workers/test_processes.py" and "refuses" not in name:

@@ -49,13 +49,14 @@ from server.migrations import upgrade
 from tests.support.addresses import new_address
 
 TEMPLATE = "migrated"
-# Fast, and open to what tests do: cheap passwords, receivers on loopback, and clients
-# that name their own address.
+# Fast, and open to what tests do: cheap passwords, receivers on loopback, clients that name
+# their own address, and a place to return to.
 TEST_VARIABLES = {
     "PORTICO_BCRYPT_ROUNDS": "4",
     "PORTICO_WEBHOOK_ALLOW_LOOPBACK": "true",
     "PORTICO_TRUSTED_HOPS": "1",
     "PORTICO_JWKS_CACHE": "1",
+    "PORTICO_RETURN_URLS": "https://app.example.com/welcome",
 }
 
 _databases = itertools.count(1)

@@ -16,6 +16,7 @@ TITLES = {
     "core": "Core",
     "authorize": "Authorize",
     "ratelimit": "Rate limits",
+    "web": "Pages",
     "worker": "Worker",
     "mailbox": "Mailbox",
     "gateway": "Gateway",
@@ -43,6 +44,7 @@ def addresses(settings: Settings, seconds: float) -> None:
     """Says where everything answers."""
     say(f"Ready after {seconds:.1f} s.")
     say()
+    say(f"  Pages    {settings.base_url}")
     say(f"  REST     {settings.base_url}/api/v1")
     say(f"  gRPC     {settings.grpc_address}")
     if settings.mailbox:

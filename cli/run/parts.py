@@ -53,17 +53,18 @@ PARTS = (
         trusted_with=(VALKEY,),
         socket="ratelimit.sock",
     ),
+    Part("web", trusted_with=(INTERNAL_TOKEN,), socket="web.sock"),
     Part("worker", after=("migrate", "valkey"), trusted_with=(DATABASE, VALKEY, SECRET_KEY)),
     Part("mailbox"),
     # Last: Envoy looks at the core once at the start, and then only every other second.
-    Part("gateway", after=("core", "authorize", "ratelimit")),
+    Part("gateway", after=("core", "authorize", "ratelimit", "web")),
 )
 
 # Each stage stops together, and only when the stage before has stopped: requests
 # in flight, jobs in hand and mails on their way all still find what they need.
 STOP_ORDER = (
     ("gateway",),
-    ("authorize", "ratelimit"),
+    ("authorize", "ratelimit", "web"),
     ("core",),
     ("worker",),
     ("mailbox",),

@@ -1,4 +1,4 @@
-"""Whom Envoy calls: the core, the two edge services, and itself for the published keys."""
+"""Whom Envoy calls: the core, the services of the edge, and itself for the published keys."""
 
 from __future__ import annotations
 
@@ -24,8 +24,25 @@ def clusters(methods: Sequence[Method], settings: GatewaySettings) -> list[Json]
         _grpc("authorize", settings),
         _grpc("ratelimit", settings),
         _cluster("jwks", settings),
+        _pages(settings),
         *([_streams(settings)] if streams else []),
     ]
+
+
+def _pages(settings: GatewaySettings) -> Json:
+    """The process of the pages. A connection that nothing has used for a while is closed from this
+    side: it would close it at the very moment in which a form is sent on it."""
+    options = typed(
+        _HTTP_OPTIONS.removeprefix("envoy."),
+        common_http_protocol_options={"idle_timeout": "60s"},
+        explicit_http_config={"http_protocol_options": {}},
+    )
+    most = {"max_connections": 128, "max_pending_requests": 256, "max_requests": 512}
+    return {
+        **_cluster("web", settings),
+        "circuit_breakers": {"thresholds": [most]},
+        "typed_extension_protocol_options": {_HTTP_OPTIONS: options},
+    }
 
 
 def _streams(settings: GatewaySettings) -> Json:

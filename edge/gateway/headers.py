@@ -35,8 +35,11 @@ SECURITY_HEADERS = {
     "x-frame-options": "DENY",
     "x-xss-protection": "0",
     "x-dns-prefetch-control": "off",
+}
+DEFAULT_HEADERS = {
     "referrer-policy": "strict-origin-when-cross-origin",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
 }
 
 EXPOSED_HEADERS = (
@@ -84,6 +87,7 @@ _WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
 
 # The client's address behind the proxies that we trust. Filters and services further
 # in see only the connection itself, so they are told.
+CORS = "envoy.filters.http.cors"
 ADDRESS_HEADER = "x-edge-address"
 CLIENT_ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 
@@ -212,10 +216,29 @@ def edge_headers_filter() -> Json:
     )
 
 
-def security_headers() -> list[Json]:
-    """The security headers; answers are not stored unless the answer itself allows it."""
+def security_headers(*without: str) -> list[Json]:
+    """The security headers; answers are not stored unless the answer itself allows it.
+
+    A page says itself what it loads, and to whom it says where people come from.
+
+    Args:
+        without: the defaults that have another value beside these. In one list Envoy adds a
+            default even if an entry before it sets the header.
+    """
     fixed = [set_header(name, value) for name, value in SECURITY_HEADERS.items()]
-    return [*fixed, default_header("cache-control", "no-store")]
+    usual = [
+        default_header(name, value)
+        for name, value in DEFAULT_HEADERS.items()
+        if name not in without
+    ]
+    return [*fixed, *usual]
+
+
+def pages_cors_policy() -> dict[str, Json]:
+    """No other origin may read a page, not even one whose pages may call the API."""
+    never = {"default_value": {"numerator": 0}}
+    policy = typed("extensions.filters.http.cors.v3.CorsPolicy", filter_enabled=never)
+    return {CORS: policy}
 
 
 def cors_policy(settings: GatewaySettings) -> Json:

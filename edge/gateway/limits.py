@@ -119,12 +119,23 @@ def limit_policy(method: Method) -> dict[str, Json]:
     if method.category in _NOT_HERE:
         return {}
     cost = {"hits_addend": {"number": method.cost}}
-    by_address = {"actions": [_address_of(anyone=_charges_address(method)), _category(method)]}
+    category = _charged(method.category)
+    by_address = {"actions": [_address_of(anyone=_charges_address(method)), category]}
     descriptors = [{**by_address, **cost}]
     if not _charges_address(method):
-        descriptors.insert(0, {"actions": [*_caller(), _category(method)], **cost})
+        descriptors.insert(0, {"actions": [*_caller(), category], **cost})
     policy = typed(f"{_FILTERS}ratelimit.v3.RateLimitPerRoute", rate_limits=descriptors)
     if _charges_address(method):
+        return {CLOSED: policy}
+    return {OPEN: policy, NOTICE: _notice_policy()}
+
+
+def form_limit_policy(category: LimitCategory) -> dict[str, Json]:
+    """What a form on a page costs the client's address: what the API takes for the same thing."""
+    actions = [_address_of(anyone=True), _charged(category)]
+    descriptor = {"actions": actions, "hits_addend": {"number": 1}}
+    policy = typed(f"{_FILTERS}ratelimit.v3.RateLimitPerRoute", rate_limits=[descriptor])
+    if category in BY_ADDRESS:
         return {CLOSED: policy}
     return {OPEN: policy, NOTICE: _notice_policy()}
 
@@ -162,9 +173,7 @@ def _address_of(*, anyone: bool) -> Json:
     }
 
 
-def _category(method: Method) -> Json:
+def _charged(category: LimitCategory) -> Json:
     """The budget. The core itself limits password resets, by email; the address pays a write."""
-    charged = (
-        LimitCategory.WRITE if method.category is LimitCategory.PASSWORD_RESET else method.category
-    )
+    charged = LimitCategory.WRITE if category is LimitCategory.PASSWORD_RESET else category
     return {"generic_key": {"descriptor_key": "category", "descriptor_value": charged.value}}

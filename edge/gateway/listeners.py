@@ -33,6 +33,7 @@ _FILTERS = "extensions.filters.http."
 # A token in the form in which we issue it: "Bearer", and a header that is a JSON object.
 _USUAL_CREDENTIAL = {"prefix": "Bearer ey"}
 _RECEIVING_SECONDS = 30.0
+_COMPRESSED = ("application/json", "text/html", "text/css", "image/svg+xml")
 _COMPRESSORS: dict[str, tuple[str, Json]] = {
     "gzip": ("gzip.compressor.v3.Gzip", {"compression_level": "COMPRESSION_LEVEL_4"}),
     "brotli": ("brotli.compressor.v3.Brotli", {"quality": 4}),
@@ -217,7 +218,7 @@ def compressor(name: str) -> Json:
         response_direction_config={
             "common_config": {
                 "min_content_length": 512,
-                "content_type_matcher": [{"exact": "application/json"}],
+                "content_type_matcher": [{"exact": kind} for kind in _COMPRESSED],
             },
             # There are no bytes, and Envoy would send those of an empty archive.
             "uncompressible_response_codes": [204, 304],

@@ -14,6 +14,7 @@ from typing import Any
 
 from grpc import StatusCode
 
+from edge.gateway.error_pages import page_headers, page_reply, wants_page
 from edge.gateway.headers import (
     ANSWERED_REQUEST_ID,
     LONG_TARGET_BYTES,
@@ -245,7 +246,8 @@ def _transcoder_failure() -> Json:
 
 
 def _mappers(reply: Reply, operator: str) -> list[Json]:
-    """The reply for native callers, then for everybody else. The cheap condition comes first."""
+    """The reply for browsers, for native callers, and for everybody else. The cheap condition
+    comes first."""
     conditions = [_status(operator, reply.status)]
     if reply.because is not None:
         conditions.append(_cel(reply.because))
@@ -253,6 +255,12 @@ def _mappers(reply: Reply, operator: str) -> list[Json]:
     headers = [*_reply_headers(reply), *_common_headers()]
     reason = set_header("x-error-code", reply.code)
     return [
+        {
+            "filter": _all(*conditions, _cel(wants_page())),
+            "headers_to_add": [*_reply_headers(reply), _request_id(), *page_headers()],
+            **page_reply(reply.instead or reply.status),
+            **status,
+        },
         _grpc_reply(conditions, reply.grpc, reply.message, reason, *headers),
         {
             "filter": _all(*conditions),
@@ -293,7 +301,11 @@ def _reply_headers(reply: Reply) -> list[Json]:
 
 def _common_headers() -> list[Json]:
     """What no filter adds where a request is refused before it has met one."""
-    return [set_header("x-request-id", REQUEST_ID), *security_headers()]
+    return [_request_id(), *security_headers()]
+
+
+def _request_id() -> Json:
+    return set_header("x-request-id", REQUEST_ID)
 
 
 def _error_shape(code: str, message: str) -> Json:

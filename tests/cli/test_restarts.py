@@ -89,6 +89,7 @@ def serves(run: Run) -> bool:
         status(run, "GET", "/api/v1/health/ready") == 200
         and status(run, "POST", "/api/v1/auth/login", attempt) == 401
         and status(run, "GET", "/api/v1/users/me", **{"X-API-Key": "pk_test_nobody"}) == 401
+        and status(run, "GET", "/sign-in") == 200
     )
 
 
@@ -98,6 +99,7 @@ def serves(run: Run) -> bool:
         ("core", "core"),
         ("authorize", "authorize"),
         ("ratelimit", "ratelimit"),
+        ("web", "web"),
         ("worker", "worker"),
         ("mailbox", "mailbox"),
         ("launcher", "gateway"),
@@ -134,7 +136,7 @@ def test_a_killed_watchdog_is_replaced_at_the_next_occasion(run: Run) -> None:
     assert serves(run)
 
 
-@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "gateway", "mailbox"])
+@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "web", "gateway", "mailbox"])
 def test_a_part_started_beside_a_running_one_refuses_and_takes_nothing(run: Run, part: str) -> None:
     refusal = beside(run, part)
     assert refusal.returncode == 1
@@ -159,7 +161,7 @@ def test_a_core_whose_port_is_taken_names_the_setting_that_moves_it(
     assert "Traceback" not in refusal.stderr
 
 
-@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "gateway"])
+@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "web", "gateway"])
 def test_a_part_says_that_it_serves(run: Run, part: str) -> None:
     assert beside(run, "health", part).returncode == 0
 

@@ -20,7 +20,10 @@ from tests.stack import environment_for
 
 SECRET = "do-not-show-this"
 SECRET_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-COMMANDS = ("core", "authorize", "ratelimit", "worker", "beat", "migrate", "mailbox", "gateway")
+COMMANDS = (
+    *("core", "authorize", "ratelimit", "web"),
+    *("worker", "beat", "migrate", "mailbox", "gateway"),
+)
 
 
 def refusal(folder: Path, **variables: str) -> list[str]:

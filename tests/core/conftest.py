@@ -116,8 +116,10 @@ async def running(
         server = pipeline_server(settings.grpc_engine, core.pipeline, core.services)
         parts.push_async_callback(server.stop)
         port = await server.listen_tcp("127.0.0.1", 0)
+        # Where what stands in front of the core reaches it.
+        await server.listen_unix(settings.socket("core"))
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.parts.engine, settings.secrets, clock, notifier)
+        yield World(channel, core.parts.engine, settings.secrets, clock, notifier, sockets)
 
 
 Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]

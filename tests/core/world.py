@@ -11,6 +11,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -97,6 +98,7 @@ class World:
     secrets: Secrets
     clock: OffsetClock
     notifier: RecordingNotifier
+    runtime_dir: Path = Path()
     password_hash: str = ""
 
     @property

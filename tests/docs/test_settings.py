@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 from edge.gateway.settings import EnvironmentSettings
 from edge.settings import AuthorizeSettings, EdgeSettings, RateLimitSettings
+from edge.web.settings import WebSettings
 from server.settings import Settings, SharedSettings, WorkerSettings
 from tests.docs.tables import ROOT, rows
 
@@ -20,6 +21,7 @@ MODELS: tuple[type[BaseSettings], ...] = (
     EdgeSettings,
     AuthorizeSettings,
     RateLimitSettings,
+    WebSettings,
     EnvironmentSettings,
 )
 ROOMS = ("cli", "contract", "edge", "kit", "server", "workers")

@@ -1,8 +1,8 @@
-"""What stands behind the gateway in its tests: a core, an authorizer and a limiter.
+"""What stands behind the gateway in its tests: a core, an authorizer, a limiter and pages.
 
-All three speak the real protocols on real sockets. Without a script the core
-answers every method with an empty message, the authorizer knows one key, and
-the limiter admits everything.
+All of them speak the real protocols on real sockets. Without a script the core
+answers every method with an empty message, the authorizer knows one key, the
+limiter admits everything, and a page says which path it is.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from aiohttp import web
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 from envoy.service.auth.v3.external_auth_pb2_grpc import (
@@ -38,6 +39,7 @@ from portico_kit.rpc.server import OPTIONS
 GOOD_KEY = "pk_test_good"
 KEY_SUBJECT = "0195d1a0-0000-7000-8000-00000000beef"
 INTERNAL_TOKEN = "token-that-stands-for-the-key"
+PAGE_POLICY = "default-src 'none'; style-src 'self'"
 JWKS = "/portico.auth.v1.AuthService/GetJsonWebKeySet"
 
 Context = aio.ServicerContext[Any, Any]
@@ -55,7 +57,7 @@ class Received:
 
 @dataclass
 class Backends:
-    """The three services, and what a test tells them and asks them."""
+    """The services, and what a test tells them and asks them."""
 
     runtime_dir: Path
     keys: list[JsonWebKey] = field(default_factory=list)
@@ -63,6 +65,8 @@ class Backends:
     checks: list[CheckRequest] = field(default_factory=list)
     charges: list[RateLimitRequest] = field(default_factory=list)
     limit_decision: Callable[[], RateLimitResponse] = field(default=lambda: admitted())
+    pages: list[web.Request] = field(default_factory=list)
+    _page_server: web.AppRunner | None = None
     _script: dict[str, Behaviour] = field(default_factory=dict)
     _servers: dict[str, aio.Server] = field(default_factory=dict)
     _silent: list[asyncio.Server] = field(default_factory=list)
@@ -91,6 +95,7 @@ class Backends:
         self.calls.clear()
         self.checks.clear()
         self.charges.clear()
+        self.pages.clear()
         self.limit_decision = admitted
 
     async def start(self) -> None:
@@ -98,13 +103,36 @@ class Backends:
         await self.start_core()
         await self._listen("authorize", self._add_authorizer)
         await self._listen("ratelimit", self._add_limiter)
+        await self.start_pages()
 
     async def start_core(self) -> None:
         """Listens as the core alone."""
         await self._listen("core", self._add_core)
 
+    async def start_pages(self) -> None:
+        """Listens as the process of the pages alone."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._page)
+        self._page_server = web.AppRunner(app)
+        await self._page_server.setup()
+        await web.UnixSite(self._page_server, self.runtime_dir / "web.sock").start()
+
+    async def stop_pages(self) -> None:
+        """Stops that one alone."""
+        if self._page_server is not None:
+            await self._page_server.cleanup()
+        self._page_server = None
+
+    async def _page(self, request: web.Request) -> web.Response:
+        await request.read()
+        self.pages.append(request)
+        headers = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
+        text = f"<!doctype html><p>{request.path}</p>{'x' * 1000}"
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
     async def stop(self) -> None:
         """Stops listening."""
+        await self.stop_pages()
         for server in self._servers.values():
             await server.stop(None)
         for silent in self._silent:

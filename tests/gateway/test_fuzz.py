@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import string
 from contextlib import suppress
 
@@ -22,6 +23,8 @@ REQUESTS = 25
 VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY", "G\tT", ""]
 PATHS = [
     "/",
+    "/sign-in",
+    "/account/x",
     "*",
     "/api/v1/users/me",
     "/api/v1/users",
@@ -110,7 +113,10 @@ def assert_ours(answer: RawAnswer, data: bytes) -> None:
     assert answer.status < 500 or answer.status in {501, 503, 504}, (answer, data)
     assert answer.status == 100 or answer.get("date"), (answer, data)
     is_json = answer.get("content-type") == "application/json"
-    if answer.status >= 400 and answer.body:
+    if answer.get("content-type") == "text/html; charset=utf-8":
+        assert answer.body[:15] in (b"", b"<!doctype html>"), (answer, data)
+        assert not re.match(rb"\s*\S+ \S*/(api|portico|\.well-known)", data), (answer, data)
+    elif answer.status >= 400 and answer.body:
         assert is_json, (answer, data)
         assert set(json.loads(answer.body)["error"]) == {"code", "message", "details", "requestId"}
     for name, _ in answer.fields:

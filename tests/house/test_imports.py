@@ -33,6 +33,10 @@ PROCESSES = {
         "import edge.ratelimit.main, edge.ratelimit.native_server",
         {"sqlalchemy", "psycopg", "protovalidate", "celery", "alembic", "aiohttp", "server"},
     ),
+    "web": (
+        "import edge.web.main",
+        {"sqlalchemy", "psycopg", "protovalidate", "celery", "alembic", "redis", "server"},
+    ),
     "core": (
         "import server.main, server.core",
         {

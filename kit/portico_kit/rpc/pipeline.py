@@ -210,10 +210,12 @@ def _fields(pairs: Collection[tuple[str, str | bytes]]) -> dict[str, str]:
 
 def _client(metadata: Mapping[str, str], context: Context, behind_gateway: bool) -> Client:
     # The gateway knows the client behind the proxies that it trusts, and strips the
-    # header from its callers. A direct caller is known by its connection alone.
-    told = metadata.get("x-edge-address", "") if behind_gateway else ""
-    address = told or _peer_address(context.peer() or "")
-    return Client(address=address[:64], user_agent=metadata.get("user-agent", "")[:400])
+    # headers from its callers. A direct caller is known by its connection alone.
+    said = metadata if behind_gateway else {}
+    address = said.get("x-edge-address") or _peer_address(context.peer() or "")
+    # gRPC keeps "user-agent" for its own libraries: the pages name the browser's beside it.
+    user_agent = said.get("x-edge-user-agent") or metadata.get("user-agent", "")
+    return Client(address=address[:64], user_agent=user_agent[:400])
 
 
 def _peer_address(peer: str) -> str:

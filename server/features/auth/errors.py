@@ -45,6 +45,13 @@ class RefreshTokenReusedError(DomainError):
     keeps_changes = True  # the end of the session
 
 
+class BrowserTokenInvalidError(DomainError):
+    """The browser token is unknown, or its session has ended; sign in again."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "BROWSER_TOKEN_INVALID"
+
+
 class OneTimeTokenInvalidError(DomainError):
     """The token is unknown, was used, or has expired; request a new mail."""
 

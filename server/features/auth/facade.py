@@ -10,10 +10,14 @@ from portico_kit.call import Call
 from portico_kit.clock import Clock
 from portico_kit.credentials import Principal
 from portico_kit.storage.reads import Reads
+from server.features.auth.places import PlaceRepository
 from server.features.auth.repository import HOLDING, SessionRepository
 from server.features.auth.session_ends import record_ends
 from server.features.users.facade import Account, account
 from server.features.users.ports import EndReason
+
+# Why sessions end when an account is taken back by mail, perhaps from somebody else.
+RECOVERIES = frozenset[EndReason]({"password_reset", "email_changed"})
 
 
 class Sessions:
@@ -39,11 +43,14 @@ class Sessions:
     ) -> None:
         """Ends every session of a person, but one if it is given, and records each.
 
-        One that has expired has ended before, and nothing is recorded of it.
+        One that has expired has ended before, and nothing is recorded of it. Whoever takes
+        an account back by mail takes it from the devices as well that have signed in to it.
 
         Args:
             actor: who does it, if it is not the call's principal.
         """
+        if reason in RECOVERIES:
+            await PlaceRepository(call.db).forget_devices(user_id)
         ended = await SessionRepository(call.db).revoke_all(user_id, call.now, except_session)
         await record_ends(ended, user_id, reason, call, actor)
 

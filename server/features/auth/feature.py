@@ -65,10 +65,12 @@ def _provide(parts: CoreParts) -> None:
 
 def _serve(parts: CoreParts) -> Served:
     from portico.auth.v1.auth_service_pb2 import DESCRIPTOR
+    from portico.auth.v1.browser_session_service_pb2 import DESCRIPTOR as BROWSERS
 
     from portico_kit.jwt import TokenIssuer, TokenVerifier
     from portico_kit.service import Service
     from server.features.auth.authenticator import USER, PersonAuthenticator
+    from server.features.auth.browser_sessions import BrowserSessions
     from server.features.auth.devices import Devices
     from server.features.auth.email_verification import EmailVerification
     from server.features.auth.facade import Sessions
@@ -95,6 +97,7 @@ def _serve(parts: CoreParts) -> Served:
     tokens, mailer, tenants = parts.get(OneTimeTokens), parts.get(Mailer), parts.get(Tenants)
     signing_keys = parts.get(SigningKeys)
     refresh_tokens = RefreshTokens(parts.secrets)
+    pairs = TokenPairs(parts.get(TokenIssuer), tenants, refresh_tokens)
     refreshing = Refreshing(
         reads=parts.reads,
         tokens=refresh_tokens,
@@ -124,7 +127,7 @@ def _serve(parts: CoreParts) -> Served:
         verification=verification,
         sessions=parts.get(Sessions),
         signing_keys=signing_keys,
-        pairs=TokenPairs(parts.get(TokenIssuer), tenants, refresh_tokens),
+        pairs=pairs,
         refreshing=refreshing,
         sign_out=SignOut(refreshing, verifier, parts.limiter),
         tokens=tokens,
@@ -134,7 +137,13 @@ def _serve(parts: CoreParts) -> Served:
         cursors=parts.cursors,
     )
     return Served(
-        services=(Service(DESCRIPTOR.services_by_name["AuthService"], service),),
+        services=(
+            Service(DESCRIPTOR.services_by_name["AuthService"], service),
+            Service(
+                BROWSERS.services_by_name["BrowserSessionService"],
+                BrowserSessions(refreshing, pairs, parts.secrets),
+            ),
+        ),
         authenticators=(PersonAuthenticator(parts.get(Sessions), tenants),),
         before_start=(signing_keys.load,),
         background=(signing_keys.keep_fresh,),

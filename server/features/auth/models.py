@@ -43,8 +43,11 @@ class Session(Identified, Base):
     )
     # Of the device that signed in, see `devices`; None in sessions from before there were any.
     device_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # Of the cookie by which a browser holds it, a keyed hash.
+    browser_token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
 
     __table_args__ = (
+        Index("uq_sessions_browser_token_hash", "browser_token_hash", unique=True),
         Index("ix_sessions_user_id_id", "user_id", "id"),
         Index("ix_sessions_expires_at", "expires_at"),
     )

@@ -79,6 +79,13 @@ class PlaceRepository:
             .execution_options(synchronize_session=False)
         )
 
+    async def forget_devices(self, user_id: UUID) -> None:
+        """Forgets every device of the person: one may be in other hands."""
+        gone = delete(SignInPlace).where(
+            SignInPlace.user_id == user_id, SignInPlace.kind == "device"
+        )
+        await self._db.execute(gone.execution_options(synchronize_session=False))
+
     async def forget(self, user_id: UUID, device_hash: bytes | None = None) -> None:
         """Forgets a device, or all places of the person."""
         gone = delete(SignInPlace).where(SignInPlace.user_id == user_id)

@@ -63,7 +63,7 @@ class RefreshTokens:
     def read(self, token: str) -> PresentedToken | None:
         """What a token says; None if it has not the form of one."""
         try:
-            packed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+            packed = base64.b64decode(token + "=", b"-_", validate=True)
             form, session_id, number, proof = _LAYOUT.unpack(packed)
         except (binascii.Error, ValueError, struct.error):
             return None

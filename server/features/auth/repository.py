@@ -84,6 +84,11 @@ class SessionRepository:
         placed = update(RefreshToken).where(apart).values(chain_number=number, used_at=now)
         await self._db.execute(placed)
 
+    async def find_by_browser_token(self, token_hash: bytes, now: datetime) -> Session | None:
+        """The session of a browser token, if it holds; locked."""
+        query = select(Session).where(Session.browser_token_hash == token_hash, _holds(now))
+        return await self._db.scalar(query.with_for_update(of=Session))
+
     async def last_organization(self, user_id: UUID) -> UUID | None:
         """The organization in which the person worked in their newest session."""
         query = select(Session.organization_id).where(Session.user_id == user_id)

@@ -38,17 +38,21 @@ class TokenPairs:
         The refresh token is the newest one of the session. It is given out as often as
         somebody who did not get it asks for it.
         """
+        access_token = await self.issue_access_token(db, session)
+        number = session.refresh_counter
+        refresh_token = self._tokens.token(session.id, session.refresh_seed, number)
+        return TokenPair(access_token, refresh_token)
+
+    async def issue_access_token(self, db: AsyncSession, session: Session) -> str:
+        """A new access token for a session, which works in an organization of the person."""
         tier = await self._settle(db, session)
-        access_token = self._issuer.issue(
+        return self._issuer.issue(
             kind=USER,
             subject=session.user_id,
             session_id=session.id,
             organization_id=session.organization_id,
             tier=tier,
         )
-        number = session.refresh_counter
-        refresh_token = self._tokens.token(session.id, session.refresh_seed, number)
-        return TokenPair(access_token, refresh_token)
 
     async def _settle(self, db: AsyncSession, session: Session) -> str:
         """The tier of the session's organization; of the person's first one if they left it."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from portico.organizations.v1 import organization_service_pb2 as pb
 
 from portico_kit.call import Call
+from portico_kit.clock import timestamp
 from portico_kit.errors import PermissionDeniedError, UnavailableError
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
@@ -34,7 +35,7 @@ from server.features.organizations.repository import (
     OrganizationRepository,
 )
 from server.features.organizations.roles import may_invite, permissions_of
-from server.features.users.facade import Accounts, Contact
+from server.features.users.facade import Account, Accounts, Contact
 
 PURPOSE = "one-time-token"
 INVITATION_LIFETIME = timedelta(days=7)
@@ -97,6 +98,25 @@ class Invitations:
         if invitation is None:
             raise InvitationNotFoundError
         return invitation
+
+    async def preview(self, invitation: Invitation, call: Call) -> pb.PreviewInvitationResponse:
+        """What the invitation offers.
+
+        Raises:
+            InvitationNotFoundError: if the organization is deleted.
+        """
+        organization = await OrganizationRepository(call.db).find(invitation.organization_id)
+        if organization is None:
+            raise InvitationNotFoundError
+        inviter = await self._inviter(invitation)
+        return pb.PreviewInvitationResponse(
+            organization_name=organization.name,
+            inviter_name=inviter.display_name if inviter else "",
+            email=invitation.email,
+            role=invitation.role,
+            status=invitation.status_at(call.now),
+            expires_at=timestamp(invitation.expires_at),
+        )
 
     async def lock(self, invitation: Invitation, call: Call) -> Organization:
         """Locks the organization and then the invitation; gives the former.
@@ -182,11 +202,15 @@ class Invitations:
         if await MembershipRepository(call.db).find(organization_id, account.id) is not None:
             raise AlreadyMemberError
 
+    async def _inviter(self, invitation: Invitation) -> Account | None:
+        """The person who invites; None if an API key does."""
+        return await self.accounts.load(invitation.invited_by) if invitation.invited_by else None
+
     async def _mail(
         self, invitation: Invitation, organization: Organization, token: str, call: Call
     ) -> None:
         """Mails the token, in the name of who invited; an API key does so in the organization's."""
-        inviter = await self.accounts.load(invitation.invited_by) if invitation.invited_by else None
+        inviter = await self._inviter(invitation)
         self.mailer.send(
             call,
             invitation.email,

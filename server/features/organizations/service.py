@@ -264,6 +264,12 @@ class OrganizationService:
         revoke(invitation, call)
         return pb.RevokeInvitationResponse()
 
+    async def PreviewInvitation(
+        self, request: pb.PreviewInvitationRequest, call: Call
+    ) -> pb.PreviewInvitationResponse:
+        invitation = await self.invitations.find_by_token(request.token, call)
+        return await self.invitations.preview(invitation, call)
+
     async def AcceptInvitation(
         self, request: pb.AcceptInvitationRequest, call: Call
     ) -> pb.AcceptInvitationResponse:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_0520"
-down_revision = "2026_11_26_0550"
+down_revision = "2026_11_26_0510"
 branch_labels = None
 depends_on = None
 

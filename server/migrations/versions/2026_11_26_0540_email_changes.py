@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_0540"
-down_revision = "2026_11_26_0500"
+down_revision = "2026_11_26_0530"
 branch_labels = None
 depends_on = None
 

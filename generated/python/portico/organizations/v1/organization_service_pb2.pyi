@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from portico.organizations.v1 import organization_pb2 as _organization_pb2
 import builtins as _builtins
@@ -878,6 +879,74 @@ class RevokeInvitationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeInvitationResponse: _TypeAlias = RevokeInvitationResponse  # noqa: Y015
+
+@_typing.final
+class PreviewInvitationRequest(_message.Message):
+    """Carries the token from the mail."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The token from the mail."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewInvitationRequest: _TypeAlias = PreviewInvitationRequest  # noqa: Y015
+
+@_typing.final
+class PreviewInvitationResponse(_message.Message):
+    """Returns what the invitation offers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_NAME_FIELD_NUMBER: _builtins.int
+    INVITER_NAME_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    organization_name: _builtins.str
+    """The name of the organization."""
+    inviter_name: _builtins.str
+    """The display name of the person who created the invitation. Empty if an API
+    key did, or if the person no longer has an account.
+    """
+    email: _builtins.str
+    """The email address that is invited."""
+    role: _builtins.str
+    """The role that is offered."""
+    status: _builtins.str
+    """The status: "pending", "accepted", "declined", "revoked" or "expired"."""
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the invitation expires."""
+
+    def __init__(
+        self,
+        *,
+        organization_name: _builtins.str = ...,
+        inviter_name: _builtins.str = ...,
+        email: _builtins.str = ...,
+        role: _builtins.str = ...,
+        status: _builtins.str = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["email", b"email", "expires_at", b"expires_at", "inviter_name", b"inviter_name", "organization_name", b"organization_name", "role", b"role", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewInvitationResponse: _TypeAlias = PreviewInvitationResponse  # noqa: Y015
 
 @_typing.final
 class AcceptInvitationRequest(_message.Message):

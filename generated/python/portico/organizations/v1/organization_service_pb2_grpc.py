@@ -110,6 +110,11 @@ class OrganizationServiceStub:
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.RevokeInvitationRequest.SerializeToString,
                 response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.RevokeInvitationResponse.FromString,
                 _registered_method=True)
+        self.PreviewInvitation = channel.unary_unary(
+                '/portico.organizations.v1.OrganizationService/PreviewInvitation',
+                request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.PreviewInvitationRequest.SerializeToString,
+                response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.PreviewInvitationResponse.FromString,
+                _registered_method=True)
         self.AcceptInvitation = channel.unary_unary(
                 '/portico.organizations.v1.OrganizationService/AcceptInvitation',
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.AcceptInvitationRequest.SerializeToString,
@@ -247,6 +252,14 @@ class OrganizationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewInvitation(self, request, context):
+        """Returns what an invitation offers to whoever has its token. Uses nothing up,
+        and no account is needed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AcceptInvitation(self, request, context):
         """Accepts an invitation: the caller joins the organization. Fails if the
         invitation is for another email address, has expired or was used, or if the
@@ -340,6 +353,11 @@ def add_OrganizationServiceServicer_to_server(servicer, server):
                     servicer.RevokeInvitation,
                     request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.RevokeInvitationRequest.FromString,
                     response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.RevokeInvitationResponse.SerializeToString,
+            ),
+            'PreviewInvitation': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewInvitation,
+                    request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.PreviewInvitationRequest.FromString,
+                    response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.PreviewInvitationResponse.SerializeToString,
             ),
             'AcceptInvitation': grpc.unary_unary_rpc_method_handler(
                     servicer.AcceptInvitation,
@@ -758,6 +776,33 @@ class OrganizationService:
             '/portico.organizations.v1.OrganizationService/RevokeInvitation',
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.RevokeInvitationRequest.SerializeToString,
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.RevokeInvitationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewInvitation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.organizations.v1.OrganizationService/PreviewInvitation',
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.PreviewInvitationRequest.SerializeToString,
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.PreviewInvitationResponse.FromString,
             options,
             channel_credentials,
             insecure,

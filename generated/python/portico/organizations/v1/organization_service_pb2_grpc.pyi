@@ -72,6 +72,10 @@ class OrganizationServiceStub:
     """Lists the invitations of an organization, newest first."""
     RevokeInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.RevokeInvitationRequest, _organization_service_pb2.RevokeInvitationResponse]
     """Revokes a pending invitation. Fails if it is not pending."""
+    PreviewInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.PreviewInvitationRequest, _organization_service_pb2.PreviewInvitationResponse]
+    """Returns what an invitation offers to whoever has its token. Uses nothing up,
+    and no account is needed.
+    """
     AcceptInvitation: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.AcceptInvitationRequest, _organization_service_pb2.AcceptInvitationResponse]
     """Accepts an invitation: the caller joins the organization. Fails if the
     invitation is for another email address, has expired or was used, or if the
@@ -228,6 +232,16 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_organization_service_pb2.RevokeInvitationRequest, _abc.Awaitable[_organization_service_pb2.RevokeInvitationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.RevokeInvitationResponse]:
         """Revokes a pending invitation. Fails if it is not pending."""
+
+    @_abc_1.abstractmethod
+    def PreviewInvitation(
+        self,
+        request: _organization_service_pb2.PreviewInvitationRequest,
+        context: _aio.ServicerContext[_organization_service_pb2.PreviewInvitationRequest, _abc.Awaitable[_organization_service_pb2.PreviewInvitationResponse]],
+    ) -> _abc.Awaitable[_organization_service_pb2.PreviewInvitationResponse]:
+        """Returns what an invitation offers to whoever has its token. Uses nothing up,
+        and no account is needed.
+        """
 
     @_abc_1.abstractmethod
     def AcceptInvitation(

@@ -1,0 +1,223 @@
+"""The pages as a web application: which page answers where, and what is done around each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from aiohttp import web
+
+from edge.web import cookies, forms
+from edge.web.assets import Asset
+from edge.web.core_client import CoreError
+from edge.web.forms import is_foreign
+from edge.web.page import Page
+from edge.web.pages import (
+    accept_invitation,
+    forgot_password,
+    mail_links,
+    register,
+    resend_verification,
+    reset_password,
+    sign_in,
+    sign_out,
+    start,
+    verify_email,
+)
+from edge.web.pages.account import (
+    delete,
+    email,
+    leave_organization,
+    organizations,
+    password,
+    profile,
+    sessions,
+)
+from edge.web.paths import (
+    ACCEPT_INVITATION,
+    ACCOUNT,
+    ACCOUNT_DELETE,
+    ACCOUNT_EMAIL,
+    ACCOUNT_ORGANIZATIONS,
+    ACCOUNT_PASSWORD,
+    ACCOUNT_SESSIONS,
+    ASSETS,
+    CONFIRM_EMAIL_CHANGE,
+    FORGOT_PASSWORD,
+    LEAVE_ORGANIZATION,
+    REGISTER,
+    REPORT_SESSION,
+    RESEND_VERIFICATION,
+    RESET_PASSWORD,
+    REVERT_EMAIL_CHANGE,
+    SIGN_IN,
+    SIGN_OUT,
+    START,
+    VERIFY_EMAIL,
+)
+from edge.web.refusals import refusal_status
+from edge.web.sessions import SignedOutError
+from edge.web.visit import Site, Visit
+
+PAGES: Mapping[str, Page] = {
+    START: start.PAGE,
+    SIGN_IN: sign_in.PAGE,
+    SIGN_OUT: sign_out.PAGE,
+    REGISTER: register.PAGE,
+    VERIFY_EMAIL: verify_email.PAGE,
+    RESEND_VERIFICATION: resend_verification.PAGE,
+    FORGOT_PASSWORD: forgot_password.PAGE,
+    RESET_PASSWORD: reset_password.PAGE,
+    ACCEPT_INVITATION: accept_invitation.PAGE,
+    CONFIRM_EMAIL_CHANGE: mail_links.CONFIRM_EMAIL_CHANGE_PAGE,
+    REVERT_EMAIL_CHANGE: mail_links.REVERT_EMAIL_CHANGE_PAGE,
+    REPORT_SESSION: mail_links.REPORT_SESSION_PAGE,
+    ACCOUNT: profile.PAGE,
+    ACCOUNT_EMAIL: email.PAGE,
+    ACCOUNT_PASSWORD: password.PAGE,
+    ACCOUNT_SESSIONS: sessions.PAGE,
+    ACCOUNT_ORGANIZATIONS: organizations.PAGE,
+    LEAVE_ORGANIZATION: leave_organization.PAGE,
+    ACCOUNT_DELETE: delete.PAGE,
+}
+# For `portico health web`; the gateway has no route to it.
+HEALTH = "/health"
+# Names change with the content.
+KEEP = "public, max-age=31536000, immutable"
+# An image needs nothing, should somebody open it as a page.
+ASSET_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = structlog.get_logger("web")
+
+
+def build(site: Site) -> web.Application:
+    """The application."""
+    app = web.Application(
+        client_max_size=forms.MAX_BYTES, middlewares=[_answering_every_failure(site)]
+    )
+    for path, page in PAGES.items():
+        app.router.add_get(path, _getting(site, page))
+        if page.post is not None:
+            app.router.add_post(path, _posting(site, page))
+    app.router.add_get(f"{ASSETS}/{{name}}", _asset(site))
+    app.router.add_get(HEALTH, _health)
+    return app
+
+
+def _getting(site: Site, page: Page) -> Handler:
+    async def get(request: web.Request) -> web.StreamResponse:
+        return await _guarded(Visit(site, request), page.get)
+
+    return get
+
+
+def _posting(site: Site, page: Page) -> Handler:
+    assert page.post is not None
+    post = page.post
+
+    async def checked(visit: Visit) -> web.StreamResponse:
+        await _read_form(visit)
+        if _is_ours(visit):
+            return await post(visit)
+        # The page once more, with another token: nothing is lost but what must be typed again.
+        visit.status, visit.alert = 403, visit.t("forms.try_again")
+        return await page.get(visit)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await _guarded(Visit(site, request), checked)
+
+    return handle
+
+
+async def _guarded(
+    visit: Visit, serve: Callable[[Visit], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Serves a page, or sends whoever is not signed in there, and back afterwards."""
+    try:
+        return await serve(visit)
+    except SignedOutError:
+        return _to_sign_in(visit)
+    except CoreError as error:
+        visit.retry_after(error)
+        return error_page(visit, refusal_status(error))
+
+
+def _to_sign_in(visit: Visit) -> web.StreamResponse:
+    request = visit.request
+    wanted = request.path_qs if request.method in ("GET", "HEAD") else request.path
+    place = visit.site.places.accept(wanted)
+    query = {"return_to": place} if place else {}
+    if visit.session_cookie:
+        visit.drop_cookie(cookies.SESSION)
+        query["notice"] = "session-ended"
+    return visit.redirect(SIGN_IN, **query)
+
+
+async def _read_form(visit: Visit) -> None:
+    """Reads the fields.
+
+    Raises:
+        web.HTTPException: if it is no form, or a large one.
+    """
+    request = visit.request
+    if request.content_type != forms.CONTENT_TYPE:
+        raise web.HTTPUnsupportedMediaType
+    try:
+        visit.form = forms.read_fields(await request.read())
+    except ValueError:
+        raise web.HTTPBadRequest from None
+
+
+def _is_ours(visit: Visit) -> bool:
+    """Whether the form is from one of our pages in this browser."""
+    if is_foreign(visit.request.headers, visit.site.settings.public_url):
+        # Whoever has made it shall not fill in ours.
+        visit.form = {}
+        return False
+    bound = [cookies.get(visit.request, name) for name in (cookies.SESSION, cookies.FORM)]
+    token = visit.form.get(forms.FIELD, "")
+    return visit.site.form_tokens.accepts(token, [cookie for cookie in bound if cookie])
+
+
+def _answering_every_failure(site: Site) -> Callable[..., Awaitable[web.StreamResponse]]:
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            visit = Visit(site, request)
+            if allowed := error.headers.get("Allow"):
+                visit.put_header("Allow", allowed)
+            return error_page(visit, error.status)
+        except Exception:
+            request_id = request.headers.get("X-Request-Id", "")
+            log.exception("unexpected_error", path=request.path, request_id=request_id)
+            return error_page(Visit(site, request), 500)
+
+    return answer
+
+
+def error_page(visit: Visit, status: int) -> web.StreamResponse:
+    """A page that says what went wrong, and nothing from inside."""
+    visit.status = status
+    known = visit.catalog.has(f"errors.{status}.title")
+    return visit.render("error.html", kind=str(status) if known else "OTHER")
+
+
+def _asset(site: Site) -> Handler:
+    async def get(request: web.Request) -> web.StreamResponse:
+        found: Asset | None = site.assets.find(request.path)
+        if found is None:
+            raise web.HTTPNotFound
+        response = web.Response(body=found.content, content_type=found.content_type)
+        response.headers["Cache-Control"] = KEEP
+        response.headers["Content-Security-Policy"] = ASSET_POLICY
+        return response
+
+    return get
+
+
+async def _health(request: web.Request) -> web.StreamResponse:
+    return web.Response(text="SERVING")

@@ -1,0 +1,156 @@
+"""The pages' client of the core: any other client's methods, and what it refuses as an error."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+import structlog
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc import error_details_pb2, status_pb2
+from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from portico.auth.v1.browser_session_service_pb2_grpc import BrowserSessionServiceStub
+from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
+from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
+from portico.users.v1.user_service_pb2_grpc import UserServiceStub
+
+# Less than the gateway waits for a page (PORTICO_REQUEST_TIMEOUT), so that the page can say
+# what happened; more than the core keeps a sign-in waiting for its turn.
+TIMEOUT_SECONDS = 6.0
+# What is kept of a browser's name, as in the rows of sessions.
+MAX_USER_AGENT = 400
+RETRY_AFTER = timedelta(seconds=5)
+
+# A restarted core is connected again within a second instead of minutes.
+OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.enable_http_proxy", 0),
+)
+
+_AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+log = structlog.get_logger("web")
+
+Answer = TypeVar("Answer")
+Metadata = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """For whom the core is asked: what it would know of them had they called themselves."""
+
+    address: str
+    user_agent: str
+    request_id: str
+
+    def metadata(self, token: str | None) -> Metadata:
+        """What goes with a call.
+
+        Args:
+            token: an access token, or the internal token; None for a stranger.
+        """
+        readable = "".join(c for c in self.user_agent if " " <= c <= "~")[:MAX_USER_AGENT]
+        facts = {
+            "authorization": f"Bearer {token}" if token else "",
+            "x-edge-address": self.address,
+            "x-edge-user-agent": readable,
+            "x-request-id": self.request_id,
+        }
+        return tuple((name, value) for name, value in facts.items() if value)
+
+
+@dataclass(frozen=True)
+class CoreError(Exception):
+    """The core refused a call, or did not answer.
+
+    Attributes:
+        reason: as docs/errors.md lists them; "UNAVAILABLE" if the core did not answer.
+        violations: for each field that is to blame the rule that it breaks.
+        retry_after: when it makes sense to try again, if the core says so.
+    """
+
+    code: grpc.StatusCode
+    reason: str
+    violations: Mapping[str, str] = field(default_factory=dict)
+    retry_after: timedelta | None = None
+
+    @property
+    def is_about_credential(self) -> bool:
+        """Whether the token that came with the call is no longer good."""
+        return self.reason in ("UNAUTHENTICATED", "TOKEN_EXPIRED", "BROWSER_TOKEN_INVALID")
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether nothing is wrong with the request."""
+        return self.code in _AWAY
+
+
+class CoreClient:
+    """The stubs, and how they are called."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
+        self.auth = AuthServiceStub(channel)
+        self.browser_sessions = BrowserSessionServiceStub(channel)
+        self.users = UserServiceStub(channel)
+        self.email_changes = EmailChangeServiceStub(channel)
+        self.organizations = OrganizationServiceStub(channel)
+
+    async def call(
+        self,
+        method: Callable[..., Awaitable[Answer]],
+        request: Any,
+        caller: Caller,
+        token: str | None = None,
+    ) -> Answer:
+        """Calls a method of a stub.
+
+        Raises:
+            CoreError: if the core refuses or does not answer in time.
+        """
+        metadata = caller.metadata(token)
+        try:
+            return await method(request, metadata=metadata, timeout=TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            refusal = read_error(error)
+        if refusal.is_outage:
+            log.warning("core_unavailable", code=refusal.code.name, request_id=caller.request_id)
+        raise refusal
+
+
+def connect(socket: Path) -> grpc.aio.Channel:
+    """A channel to the core."""
+    return grpc.aio.insecure_channel(f"unix:{socket}", options=OPTIONS)
+
+
+def read_error(error: grpc.aio.AioRpcError) -> CoreError:
+    """What the core says in google.rpc.Status; without one it is an outage or a fault."""
+    code = error.code()
+    for name, value in error.trailing_metadata() or ():
+        if name == "grpc-status-details-bin":
+            return _from_status(code, status_pb2.Status.FromString(value))
+    if code in _AWAY or code is grpc.StatusCode.CANCELLED:
+        return CoreError(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", retry_after=RETRY_AFTER)
+    return CoreError(code, "INTERNAL")
+
+
+def _from_status(code: grpc.StatusCode, status: status_pb2.Status) -> CoreError:
+    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    retry = error_details_pb2.RetryInfo()
+    for detail in status.details:
+        _unpack(detail, info, bad_request, retry)
+    violations = {each.field: each.reason for each in reversed(bad_request.field_violations)}
+    wait = retry.retry_delay.ToTimedelta() if retry.HasField("retry_delay") else None
+    return CoreError(code, info.reason or "INTERNAL", violations, wait)
+
+
+def _unpack(detail: AnyMessage, *messages: Any) -> None:
+    for message in messages:
+        if detail.Unpack(message):
+            return

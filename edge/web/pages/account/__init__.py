@@ -1,0 +1,1 @@
+"""/account and below: what a person sees and changes of their own account."""

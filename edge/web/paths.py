@@ -1,0 +1,67 @@
+"""Which paths are pages. The gateway makes its routes of this list, the pages' process its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico_contract.limit_categories import LimitCategory
+
+SIGN_IN = "/sign-in"
+SIGN_OUT = "/sign-out"
+REGISTER = "/register"
+VERIFY_EMAIL = "/verify-email"
+RESEND_VERIFICATION = "/resend-verification"
+FORGOT_PASSWORD = "/forgot-password"  # noqa: S105 - a path
+RESET_PASSWORD = "/reset-password"  # noqa: S105 - a path
+ACCEPT_INVITATION = "/invitations/accept"
+ACCOUNT = "/account"
+ACCOUNT_EMAIL = "/account/email"
+ACCOUNT_PASSWORD = "/account/password"  # noqa: S105 - a path
+ACCOUNT_SESSIONS = "/account/sessions"
+ACCOUNT_ORGANIZATIONS = "/account/organizations"
+LEAVE_ORGANIZATION = "/account/organizations/leave"
+ACCOUNT_DELETE = "/account/delete"
+REPORT_SESSION = "/report-session"
+CONFIRM_EMAIL_CHANGE = "/confirm-email-change"
+REVERT_EMAIL_CHANGE = "/revert-email-change"
+ASSETS = "/assets"
+START = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class PagePath:
+    """A path of the pages.
+
+    Attributes:
+        form: the budget, of the client's address, that a form sent there is charged to: the
+            one that the method of the API for the same thing has. None if it takes no form.
+        below: whether the paths below it are pages, too.
+        return_place: whether a person may be sent there after signing in.
+    """
+
+    path: str
+    form: LimitCategory | None = None
+    below: bool = False
+    return_place: bool = False
+
+    def covers(self, path: str) -> bool:
+        """Whether a path is this one, or below it if that counts."""
+        return path == self.path or (self.below and path.startswith(f"{self.path}/"))
+
+
+PAGE_PATHS = (
+    PagePath(START),
+    PagePath(SIGN_IN, LimitCategory.LOGIN),
+    PagePath(SIGN_OUT, LimitCategory.WRITE),
+    PagePath(REGISTER, LimitCategory.REGISTER),
+    PagePath(VERIFY_EMAIL, LimitCategory.WRITE),
+    PagePath(RESEND_VERIFICATION, LimitCategory.PASSWORD_RESET),
+    PagePath(FORGOT_PASSWORD, LimitCategory.PASSWORD_RESET),
+    PagePath(RESET_PASSWORD, LimitCategory.PASSWORD_RESET),
+    PagePath(ACCEPT_INVITATION, LimitCategory.WRITE, return_place=True),
+    PagePath(ACCOUNT, LimitCategory.WRITE, below=True, return_place=True),
+    PagePath(REPORT_SESSION, LimitCategory.WRITE),
+    PagePath(CONFIRM_EMAIL_CHANGE, LimitCategory.WRITE),
+    PagePath(REVERT_EMAIL_CHANGE, LimitCategory.WRITE),
+    PagePath(ASSETS, below=True),
+)

@@ -1,0 +1,63 @@
+"""Settings of the pages, from the environment (`PORTICO_*`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from edge.web.brand import checked_color, checked_logo
+from edge.web.redirects import ReturnPlace
+from portico_kit.settings import LogLevel, PlatformSettings
+
+
+class WebSettings(PlatformSettings):
+    """Settings of the process that serves the pages."""
+
+    # The bearer secret of internal callers, shared with the core.
+    internal_token: SecretStr = Field(min_length=32)
+    log_level: LogLevel = "info"
+    public_url: str = "http://127.0.0.1:8080"
+    # How the product is called on the pages.
+    product_name: str = Field(default="Portico", min_length=1, max_length=50)
+    # An SVG or PNG file.
+    logo_file: Path | None = None
+    brand_color: str = "#1f5fd0"
+    # Where a person may be sent after signing in, beside the pages themselves.
+    return_urls: Annotated[tuple[str, ...], NoDecode] = ()
+
+    @property
+    def core_socket(self) -> Path:
+        """Where the core listens."""
+        return self.socket("core")
+
+    @property
+    def web_socket(self) -> Path:
+        """Where the pages are served."""
+        return self.socket("web")
+
+    @field_validator("brand_color")
+    @classmethod
+    def _is_readable(cls, value: str) -> str:
+        return checked_color(value)
+
+    @field_validator("logo_file")
+    @classmethod
+    def _is_a_logo(cls, value: Path | None) -> Path | None:
+        return None if value is None else checked_logo(value)
+
+    @field_validator("return_urls", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("return_urls")
+    @classmethod
+    def _are_places(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            ReturnPlace.parse(url)
+        return value
