@@ -53,7 +53,7 @@ class Settings(SharedSettings, ServerSettings):
     grpc_host: str = "127.0.0.1"
     issuer: str = "portico"
     # How new passwords are hashed; both forms are verified.
-    password_hash: Literal["bcrypt", "argon2id"] = "bcrypt"
+    password_hash: Literal["bcrypt", "argon2id"] = "bcrypt"  # noqa: S105
     bcrypt_rounds: int = Field(default=10, ge=4, le=20)
     database_pool_size: int = Field(default=20, ge=1, le=100)
     # Where Prometheus reads the core's metrics; none if not set.

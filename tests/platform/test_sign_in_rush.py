@@ -65,9 +65,7 @@ async def test_sixty_wrong_sign_ins_at_once_keep_a_good_one_for_three_seconds_at
 ) -> None:
     *victims, person = await people(stack, STRANGERS + 1)
     async with AsyncExitStack() as opened:
-        clients = [
-            await opened.enter_async_context(stack.rest()) for _ in range(STRANGERS + 1)
-        ]
+        clients = [await opened.enter_async_context(stack.rest()) for _ in range(STRANGERS + 1)]
 
         attempts = [
             sign_in(http, email, "wrong") for http, email in zip(clients, victims, strict=False)

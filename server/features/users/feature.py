@@ -25,7 +25,7 @@ def _provide(parts: CoreParts) -> None:
 
     settings = parts.settings
     algorithm: Algorithm = Bcrypt(settings.bcrypt_rounds)
-    if settings.password_hash == "argon2id":
+    if settings.password_hash == "argon2id":  # noqa: S105
         algorithm = Argon2id()
     parts.provide(Accounts, lambda: Accounts(parts.reads))
     parts.provide(Passwords, lambda: Passwords(parts.secrets, algorithm))

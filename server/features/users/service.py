@@ -21,7 +21,7 @@ from server.features.users.errors import (
     UserIsLastOwnerError,
     UserNotFoundError,
 )
-from server.features.users.facade import Accounts
+from server.features.users.facade import Account, Accounts
 from server.features.users.mails import CHOOSE_PASSWORD
 from server.features.users.models import User
 from server.features.users.notices import notify_password_changed

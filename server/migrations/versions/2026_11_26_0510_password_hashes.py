@@ -13,14 +13,10 @@ depends_on = None
 
 def upgrade() -> None:
     # PostgreSQL changes its catalog alone: no row is read or written.
-    op.alter_column(
-        "users", "password_hash", existing_type=sa.String(100), type_=sa.String(255)
-    )
+    op.alter_column("users", "password_hash", existing_type=sa.String(100), type_=sa.String(255))
 
 
 def downgrade() -> None:
     # The version before verifies none of the new forms; who has one resets their password.
     op.execute("update users set password_hash = null where password_hash not like '$2b$%'")
-    op.alter_column(
-        "users", "password_hash", existing_type=sa.String(255), type_=sa.String(100)
-    )
+    op.alter_column("users", "password_hash", existing_type=sa.String(255), type_=sa.String(100))

@@ -88,9 +88,7 @@ async def test_what_else_was_mailed_is_of_no_use_afterwards(
     await refused(reset(world, earlier), INVALID, "TOKEN_INVALID")
 
 
-async def test_of_two_links_that_are_used_at_once_one_succeeds(
-    world: World, owner: Person
-) -> None:
+async def test_of_two_links_that_are_used_at_once_one_succeeds(world: World, owner: Person) -> None:
     tokens = [await token_for(world, owner.email) for _ in range(2)]
     passwords = ["the sentence of the one", "the sentence of the other"]
     answers = await asyncio.gather(

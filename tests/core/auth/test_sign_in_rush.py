@@ -37,9 +37,9 @@ async def test_past_the_queue_everybody_is_sent_away_at_once_and_nothing_is_writ
     """Known addresses as unknown ones; those who leave give their places back."""
     slow = await world.new_accounts(MANY, await world.passwords(SLOW).hash(PASSWORD))
 
-    def login(email: str, request_id: str = "") -> aio.UnaryUnaryCall[
-        pb.LoginRequest, pb.LoginResponse
-    ]:
+    def login(
+        email: str, request_id: str = ""
+    ) -> aio.UnaryUnaryCall[pb.LoginRequest, pb.LoginResponse]:
         request = pb.LoginRequest(email=email, password="wrong")
         return world.auth.Login(request, metadata=(("x-request-id", request_id),))
 
