@@ -36,7 +36,7 @@ class SignIn:
         errors: sign-ins that failed.
         idle: how long other requests took (p50, p99 in ms) while nobody signed in.
         meanwhile: the same while sign-ins filled the machine.
-        behind_strangers: seconds of a good sign-in sent after 60 wrong ones; the longest of some.
+        behind_strangers: seconds of a good sign-in sent right after 60 wrong ones.
         beside_strangers: how long other requests took beside them.
     """
 
@@ -106,18 +106,17 @@ async def _sign_in(stack: Stack, people: Sequence[Inhabitant]) -> tuple[list[int
 
 async def _strangers(stack: Stack, email: str) -> float:
     """How long a good sign-in takes right behind wrong ones from as many addresses."""
-    longest, ends = 0.0, time.perf_counter() + SECONDS / 2
-    while time.perf_counter() < ends:
-        async with stack.rest() as http:
-            wrong = signer(http, [f"stranger.{each}@example.com" for each in range(STRANGERS)])
-            rush = [asyncio.ensure_future(wrong()) for _ in range(STRANGERS)]
-            await asyncio.sleep(0.05)
-            began = time.perf_counter()
-            if await signer(http, [email])() != HTTPStatus.OK:
-                return float("inf")
-            longest = max(longest, time.perf_counter() - began)
-            await asyncio.gather(*rush)
-    return longest
+    async with stack.rest() as http:
+        wrong = signer(http, [f"stranger.{each}@example.com" for each in range(STRANGERS)])
+        rush = [asyncio.ensure_future(wrong()) for _ in range(STRANGERS)]
+        await asyncio.sleep(0.1)
+        began, good = time.perf_counter(), signer(http, [email])
+        while await good() != HTTPStatus.OK:  # noqa: ASYNC110
+            # There was no room: it comes back, as it is asked to.
+            await asyncio.sleep(1)
+        seconds = time.perf_counter() - began
+        await asyncio.gather(*rush)
+    return seconds
 
 
 async def _read(stack: Stack, people: Sequence[Inhabitant]) -> list[Seen]:

@@ -41,7 +41,7 @@ def _provide(parts: CoreParts) -> None:
     parts.provide(Accounts, lambda: Accounts(parts.reads, parts.get(ReservedAddresses)))
     settings = parts.settings
     algorithm: Algorithm = Bcrypt(settings.bcrypt_rounds)
-    if settings.password_hash == "argon2id":  # noqa: S105 - a name of an algorithm
+    if settings.password_hash == "argon2id":  # noqa: S105
         algorithm = Argon2id()
     parts.provide(Passwords, lambda: Passwords(parts.secrets, algorithm))
     parts.provide(

@@ -23,16 +23,11 @@ LONGEST_WAIT = timedelta(seconds=2)
 # The weight of the newest measurement in an average.
 WEIGHT = 0.2
 
+WAIT_SECONDS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4)
+
 WAITING = Gauge("portico_password_hashes_waiting", "Password hashes that wait for a thread.")
-WAITED = Histogram(
-    "portico_password_hash_wait_seconds",
-    "How long a password hash waited for a thread, in seconds.",
-    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4),
-)
-REFUSED = Counter(
-    "portico_password_hashes_refused",
-    "Password hashes that were refused because they would have waited too long.",
-)
+WAITED = Histogram("portico_password_hash_wait_seconds", "Their wait.", buckets=WAIT_SECONDS)
+REFUSED = Counter("portico_password_hashes_refused_total", "Those that would have waited too long.")
 
 
 @dataclass(frozen=True, slots=True)
