@@ -15,6 +15,7 @@ from bench.limiter import Decision, Load
 from bench.measure import Measurement
 from bench.population import populate
 from bench.reads import measure_reads
+from bench.refreshes import measure_refreshes
 from bench.report import Findings, write_report
 from bench.sign_in import ROUNDS, measure_sign_in
 from bench.verification import measure_verification
@@ -48,6 +49,7 @@ async def main() -> None:
             found = Findings(
                 reads=await measure_reads(stack, people, folder),
                 writes=await measure_writes(stack, people),
+                refreshes=await measure_refreshes(stack, people),
                 verifications=await measure_verification(stack, people),
                 decisions=decisions,
                 sign_in=await measure_sign_in(stack, people),
@@ -71,7 +73,7 @@ def decision_loads() -> list[Load]:
 
 def groups(found: Findings) -> list[Group]:
     """What the picture shows."""
-    measured = [*found.reads, *found.writes, *found.verifications]
+    measured = [*found.reads, *found.writes, *found.refreshes, *found.verifications]
     drawn = [_group(work, measured) for work in dict.fromkeys(one.work for one in measured)]
     load = decision_loads()[2]
     busy = [one for one in found.decisions if one.load == load]

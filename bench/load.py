@@ -67,7 +67,7 @@ async def run(target: Target, requests: int, seconds: float, concurrency: int) -
         seconds: after which no further one is sent.
         concurrency: the number of connections.
     """
-    messages = [_message(target, request) for request in target.requests]
+    messages = [encode(target.host, target.port, request) for request in target.requests]
     left = itertools.islice(itertools.cycle(messages), requests)
     statuses: Counter[int] = Counter()
     began = time.perf_counter()
@@ -91,8 +91,9 @@ async def run(target: Target, requests: int, seconds: float, concurrency: int) -
     return Result(took, sorted(latency for part in parts for latency in part), statuses)
 
 
-def _message(target: Target, request: Request) -> bytes:
-    lines = [f"{request.method} {request.path} HTTP/1.1", f"host: {target.host}:{target.port}"]
+def encode(host: str, port: int, request: Request) -> bytes:
+    """A request as it is sent."""
+    lines = [f"{request.method} {request.path} HTTP/1.1", f"host: {host}:{port}"]
     lines += [f"{name}: {value}" for name, value in request.headers.items()]
     if request.body:
         lines += ["content-type: application/json", f"content-length: {len(request.body)}"]

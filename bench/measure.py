@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import uvloop
 
@@ -73,15 +74,29 @@ async def measure(
 ) -> Measurement:
     """Sends the load and reads the kernel's accounts before and after it."""
     target = load.Target(HOST, service.port, requests)
-    await _send(target, Span(span.requests // 4, span.seconds / 4), concurrency)
+
+    def send(some: Span) -> Awaitable[load.Result]:
+        return on_own_loop(load.run(target, some.requests, some.seconds, concurrency))
+
+    return await account(work, service, send, span, concurrency)
+
+
+async def account(
+    work: str,
+    service: Service,
+    send: Callable[[Span], Awaitable[load.Result]],
+    span: Span,
+    concurrency: int,
+) -> Measurement:
+    """Has a load sent, warmed up before, and reads the kernel's accounts before and after it."""
+    await send(Span(span.requests // 4, span.seconds / 4))
     before = cpu.snapshot(service.pids)
-    result = await _send(target, span, concurrency)
+    result = await send(span)
     after = cpu.snapshot(service.pids)
     spent = {each: (after[each] - before[each]) / result.requests * 1e6 for each in service.pids}
     return Measurement(work, service.name, concurrency, result, spent)
 
 
-async def _send(target: load.Target, span: Span, concurrency: int) -> load.Result:
-    """On a quick loop of its own, so that the clients take little of the machine."""
-    sending = load.run(target, span.requests, span.seconds, concurrency)
+async def on_own_loop(sending: Coroutine[Any, Any, load.Result]) -> load.Result:
+    """Sends on a quick loop of its own, so that the clients take little of the machine."""
     return await asyncio.to_thread(uvloop.run, sending)

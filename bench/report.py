@@ -31,6 +31,7 @@ class Findings:
 
     reads: Sequence[Measurement]
     writes: Sequence[Measurement]
+    refreshes: Sequence[Measurement]
     verifications: Sequence[Measurement]
     decisions: Sequence[Decision]
     sign_in: SignIn
@@ -42,11 +43,13 @@ def write_report(path: Path, found: Findings) -> None:
     sections = [
         HEAD.format(date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
         "## Reads\n",
-        _measurements(found.reads),
+        table_of(found.reads),
         "\n## Writes\n",
-        _measurements(found.writes),
+        table_of(found.writes),
+        "\n## Refresh of a session\n\nEach session goes on with the token that it got.\n",
+        table_of(found.refreshes),
         "\n## One API key verification\n\nCold: each key for the first time. Warm: again.\n",
-        _measurements(found.verifications),
+        table_of(found.verifications),
         "\n## One limit decision\n",
         _decisions(found.decisions),
         "\n## Sign-in\n",
@@ -66,7 +69,8 @@ def ratio(one: Measurement, all_of_them: Sequence[Measurement]) -> float | None:
     return None
 
 
-def _measurements(found: Sequence[Measurement]) -> str:
+def table_of(found: Sequence[Measurement]) -> str:
+    """Measurements as a table."""
     columns = ["work", "conc.", "by", "CPU us", "ours beside it", "of which", "req/s"]
     columns += ["p50 ms", "p95", "p99", "p99.9", "errors"]
     order = {one.work: None for one in found}

@@ -22,11 +22,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.middleware.gzip import GZipMiddleware
 from pydantic import BaseModel, ConfigDict, Field
@@ -35,7 +36,14 @@ from redis.asyncio import Redis
 from sqlalchemy import ForeignKey, func, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    contains_eager,
+    joinedload,
+    mapped_column,
+    relationship,
+)
 from sqlalchemy.types import DateTime, LargeBinary, String, Uuid
 
 # One atomic step for all windows: all are charged or none is.
@@ -66,6 +74,7 @@ TIERS = {"free": (30, 500), "basic": (60, 2000), "pro": (120, 5000), "enterprise
 # The bench must not run into a limit; the work to decide is the same.
 SCALE = int(os.environ["BENCH_LIMIT_SCALE"])
 CACHED_SECONDS = 300
+ACCESS, IDLE, GRACE = timedelta(minutes=15), timedelta(days=7), timedelta(seconds=30)
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -107,9 +116,23 @@ class Session(Base):
     __tablename__ = "sessions"
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    last_used_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    absolute_expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     user: Mapped[User] = relationship()
+
+
+class RefreshToken(Base):
+    __tablename__ = "refresh_tokens"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"))
+    token_hash: Mapped[bytes]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    session: Mapped[Session] = relationship()
 
 
 class Organization(Base):
@@ -231,6 +254,17 @@ class CreatedKey(Shown):
     secret: str
 
 
+class RefreshRequest(Shown):
+    refresh_token: str = Field(min_length=1, max_length=200)
+
+
+class TokensShown(Shown):
+    access_token: str
+    refresh_token: str
+    token_type: str = "Bearer"  # noqa: S105
+    expires_in: int
+
+
 class RateLimitShown(Shown):
     limit: int
     remaining: int
@@ -271,6 +305,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.limit = app.state.redis.register_script(LIMIT)
     app.state.public_key = jwt.PyJWK.from_json(os.environ["BENCH_PUBLIC_KEY"]).key
     app.state.pepper = bytes.fromhex(os.environ["BENCH_PEPPER"])
+    app.state.refresh_pepper = bytes.fromhex(os.environ["BENCH_REFRESH_PEPPER"])
+    app.state.private_key = ec.generate_private_key(ec.SECP256R1())
     yield
     await app.state.redis.aclose()
     await engine.dispose()
@@ -345,6 +381,10 @@ Caller = Annotated[Principal, Depends(principal)]
 
 
 async def rate_limit(request: Request, response: Response, caller: Caller) -> RateLimitShown:
+    return await charge(request, response, caller)
+
+
+async def charge(request: Request, response: Response, caller: Principal) -> RateLimitShown:
     minute, hour = (limit * SCALE for limit in TIERS[caller.tier])
     windows = {"burst": (minute // 3, 10), "minute": (minute, 60), "hour": (hour, 3600)}
     now = time.time()
@@ -498,6 +538,80 @@ def show_user(user: User) -> UserShown:
         updated_at=user.updated_at,
         last_login_at=user.last_login_at,
     )
+
+
+@app.post("/api/v1/auth/refresh")
+async def refresh(
+    sent: RefreshRequest, request: Request, response: Response, db: Database
+) -> Envelope[TokensShown]:
+    """Each token once, with a grace of 30 seconds; one that comes back later ends its session."""
+    now = datetime.now(UTC)
+    query = (
+        select(RefreshToken)
+        .join(RefreshToken.session)
+        .join(Session.user)
+        .where(RefreshToken.token_hash == refresh_digest(request, sent.refresh_token))
+        .options(contains_eager(RefreshToken.session).contains_eager(Session.user))
+        .with_for_update(of=[RefreshToken, Session])
+    )
+    token = await db.scalar(query)
+    if token is None or token.expires_at <= now or not can_refresh(token.session):
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    session = token.session
+    limit = await charge(request, response, Principal(str(session.id), "enterprise"))
+    if token.used_at is not None and token.used_at + GRACE < now:
+        session.revoked_at = now
+        await db.commit()
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    tier = await db.scalar(
+        select(Organization.tier)
+        .join(Membership, Membership.organization_id == Organization.id)
+        .where(Membership.user_id == session.user_id)
+        .where(Organization.id == session.organization_id, Organization.deleted_at.is_(None))
+    )
+    token.used_at = token.used_at or now
+    session.last_used_at = now
+    session.expires_at = min(now + IDLE, session.absolute_expires_at)
+    new = secrets.token_urlsafe(32)
+    db.add(
+        RefreshToken(
+            session_id=session.id,
+            token_hash=refresh_digest(request, new),
+            created_at=now,
+            expires_at=session.expires_at,
+        )
+    )
+    await db.commit()
+    shown = TokensShown(
+        access_token=sign(request, session, tier or "free", now),
+        refresh_token=new,
+        expires_in=int(ACCESS.total_seconds()),
+    )
+    return Envelope(data=shown, meta=meta(request, response, limit))
+
+
+def can_refresh(session: Session) -> bool:
+    return session.revoked_at is None and holds(session)
+
+
+def refresh_digest(request: Request, token: str) -> bytes:
+    return hmac.new(request.app.state.refresh_pepper, token.encode(), hashlib.sha256).digest()
+
+
+def sign(request: Request, session: Session, tier: str, now: datetime) -> str:
+    claims = {
+        "iss": "portico",
+        "aud": "portico",
+        "sub": str(session.user_id),
+        "kind": "user",
+        "sid": str(session.id),
+        "org": str(session.organization_id),
+        "tier": tier,
+        "iat": now,
+        "exp": now + ACCESS,
+        "jti": str(uuid4()),
+    }
+    return jwt.encode(claims, request.app.state.private_key, "ES256", headers={"kid": "bench"})
 
 
 @app.get("/api/v1/organizations/{organization_id}")

@@ -25,6 +25,7 @@ from portico_kit.testing.ports import free_ports
 from tests.stack import Stack
 
 PEPPER = "api-key"
+REFRESH_PEPPER = "refresh-token"
 # As the multiplier of the organizations' limits: the decision is made and is always yes.
 LIMIT_SCALE = 1000
 # What the constant service needs to be there; Envoy connects at the first request.
@@ -43,7 +44,8 @@ async def fastapi(stack: Stack, token: str) -> AsyncIterator[Service]:
         "PORTICO_DATABASE_URL": stack.database_url,
         "PORTICO_REDIS_URL": f"unix://{stack.settings.runtime_dir}/valkey.sock",
         "BENCH_PUBLIC_KEY": await _public_key(stack, token),
-        "BENCH_PEPPER": _pepper(stack),
+        "BENCH_PEPPER": secrets_of(stack).derive(PEPPER).hex(),
+        "BENCH_REFRESH_PEPPER": secrets_of(stack).derive(REFRESH_PEPPER).hex(),
         "BENCH_LIMIT_SCALE": str(LIMIT_SCALE),
     }
     async with process(*command, environment=environment) as pid:
@@ -113,9 +115,9 @@ def _cluster(core: Path) -> Json:
     }
 
 
-def _pepper(stack: Stack) -> str:
-    secret = load_secrets(stack.settings.state_dir)["PORTICO_SECRET_KEY"]
-    return Secrets.from_base64(secret).derive(PEPPER).hex()
+def secrets_of(stack: Stack) -> Secrets:
+    """What the platform derives from its secret key."""
+    return Secrets.from_base64(load_secrets(stack.settings.state_dir)["PORTICO_SECRET_KEY"])
 
 
 async def _public_key(stack: Stack, token: str) -> str:
