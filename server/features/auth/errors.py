@@ -38,7 +38,7 @@ class RefreshTokenInvalidError(DomainError):
 
 
 class RefreshTokenReusedError(DomainError):
-    """The refresh token was used before, so somebody else may have it; the session has ended."""
+    """The token was used after its successor: somebody else has a copy, and the session ended."""
 
     code = StatusCode.UNAUTHENTICATED
     reason = "REFRESH_TOKEN_REUSED"

@@ -234,7 +234,7 @@ async def test_a_second_report_changes_nothing(
     for _ in range(3):
         await report(world, reported["token"])
     session_id = str(claims(reported["theirs"].access_token)["sid"])
-    assert (await audited(session_id)).count("session.ended") == 1
+    assert (await audited(session_id)).count("session.reported") == 1
 
 
 async def test_the_device_of_a_reported_session_is_forgotten(
