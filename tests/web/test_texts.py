@@ -24,6 +24,7 @@ BY_VALUE = (
     "profile.theme_",
     "confirm_email_change.",
     "revert_email_change.",
+    "report_session.",
 )
 
 
