@@ -252,9 +252,9 @@ def test_the_key_of_a_repetition_is_taken_where_it_counts(document: dict[str, An
             "Idempotent-Replayed" in described["responses"][success]["headers"],
         )
 
-    assert takes("logout") == takes("createInvitation") == (True, True)
+    assert takes("revokeSession") == takes("createInvitation") == (True, True)
     assert takes("createApiKey") == takes("rotateWebhookSecret") == (True, False)
-    assert takes("login") == takes("refreshToken") == takes("getMe") == (False, False)
+    assert takes("logout") == takes("login") == takes("refreshToken") == takes("getMe") == (False, False)
 
 
 def test_the_product_version_is_told(document: dict[str, Any]) -> None:

@@ -47,6 +47,7 @@ EXCUSED = {
     "PREFIX_RESERVED",
     "PREFIX_REPEATED",
     "HASH_REPEATED",
+    "EVENT_TYPE_OF_OPERATOR",  # a setting says which organization that is
     "SLUG_RESERVED",  # a list of words
     "PROJECT_UNKNOWN",
     "STRING_EMAIL_ADDRESS",  # more grammar than a format holds

@@ -27,7 +27,7 @@ async def test_whoever_signs_in_sees_the_account(browser: Browser, person: Perso
 
 async def test_what_the_browser_keeps_is_opaque(browser: Browser, person: Person) -> None:
     await sign_in(browser, person)
-    assert set(browser.cookies) == {cookies.SESSION}
+    assert set(browser.cookies) == {cookies.SESSION, cookies.DEVICE}
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", browser.cookies[cookies.SESSION])
 
 

@@ -123,6 +123,8 @@ variables = st.fixed_dictionaries(
         "role": st.sampled_from(["owner", "admin", "member", "viewer"]),
         "key_count": st.just("3"),
         "device_name": names,
+        "began_at": st.just("25 November 2026, 21:36 UTC"),
+        "ended_at": st.just("25 November 2026, 21:36 UTC"),
         "changed_at": st.just("25 November 2026, 21:36 UTC"),
         "blocked_at": st.just("25 November 2026, 21:36 UTC"),
         "signed_in_at": st.just("25 November 2026, 21:36 UTC"),
