@@ -117,10 +117,14 @@ async def test_an_unknown_address_costs_the_time_of_a_wrong_password(
             assert not await here.verify_nothing("wrong")
         return time.perf_counter() - started
 
-    # The shortest of several is what the work itself takes on a busy machine.
-    known = min([await seconds(known=True) for _ in range(7)])
-    unknown = min([await seconds(known=False) for _ in range(7)])
-    assert 0.6 < unknown / known < 1.7
+    # The shortest of several is what the work itself takes; a busy machine may need some more.
+    known, unknown = [], []
+    for _ in range(40):
+        known.append(await seconds(known=True))
+        unknown.append(await seconds(known=False))
+        if len(known) >= 7 and 0.6 < min(unknown) / min(known) < 1.7:
+            break
+    assert 0.6 < min(unknown) / min(known) < 1.7
 
 
 @pytest.mark.parametrize("algorithm", [Bcrypt(), Argon2id()], ids=["bcrypt", "argon2id"])
