@@ -126,6 +126,8 @@ async def _begin(stack: Stack, people: Sequence[Inhabitant]) -> list[Chain]:
                 " values (%s, %s, %s, %s, %s)",
                 (new_id(), session_id, token_hash, now, end),
             )
+        # Before the planner knows of the rows it reads all of them for each query.
+        await connection.execute("analyze sessions, refresh_tokens")
     return chains
 
 

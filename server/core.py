@@ -22,6 +22,7 @@ from portico_kit.rpc.pipeline import Pipeline
 from portico_kit.service import Service
 from portico_kit.storage.base import create_engine
 from portico_kit.storage.reads import Reads
+from portico_kit.storage.statements import Statements
 from portico_kit.tasks.notifier import CeleryTaskNotifier, TaskNotifier
 from server.app import EVENTS, FEATURES, PROJECT_PERMISSIONS, ROLES, interceptors
 from server.common.limiter import Limiter
@@ -65,6 +66,7 @@ class Core:
         await self.parts.authorize.close()
         await self.parts.ratelimit.close()
         await self.parts.reads.close()
+        await self.parts.statements.close()
         await self.parts.redis.aclose()
         await self.parts.engine.dispose()
 
@@ -142,6 +144,7 @@ def _parts(settings: Settings, clock: Clock, provided: Provided) -> CoreParts:
         secrets=secrets,
         engine=create_engine(settings.database_url, pool_size=settings.database_pool_size),
         reads=Reads(settings.database_url),
+        statements=Statements(settings.database_url),
         redis=redis,
         authorize=aio.insecure_channel(f"unix:{settings.socket('authorize')}"),
         ratelimit=ratelimit,

@@ -15,6 +15,7 @@ from portico_kit.paging import Cursors
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import Sessions
 from portico_kit.storage.reads import Reads
+from portico_kit.storage.statements import Statements
 from server.common.mail import Mail
 from server.common.roles import Roles
 from server.feature import Job, Probe
@@ -69,6 +70,7 @@ class CoreParts:
     """What the core has for every feature.
 
     Attributes:
+        statements: for single statements that change rows, and so may wait for a lock.
         authorize: a channel to edge/authorize.
         ratelimit: a channel to edge/ratelimit.
         roles: the permissions of each role, from all features.
@@ -83,6 +85,7 @@ class CoreParts:
     secrets: Secrets
     engine: AsyncEngine
     reads: Reads
+    statements: Statements
     redis: Redis
     authorize: aio.Channel
     ratelimit: aio.Channel

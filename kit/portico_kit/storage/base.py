@@ -163,8 +163,10 @@ def database_unavailable(error: Exception) -> bool:
                 or isinstance(error.orig, pg.ReadOnlySqlTransaction)
                 or error.connection_invalidated
             )
-        # Those of psycopg come from reads that go past SQLAlchemy.
+        # Those of psycopg come from statements that go past SQLAlchemy.
         case PoolTimeoutError() | psycopg.OperationalError() | psycopg.InterfaceError():
+            return True
+        case pg.ReadOnlySqlTransaction():
             return True
     return False
 

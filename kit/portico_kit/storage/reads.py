@@ -1,37 +1,18 @@
-"""Reads by key for the batching loaders: written with SQLAlchemy, run by psycopg itself.
-
-A query is compiled once, when its module is imported. Running it then costs a
-fifth of what a session costs, which matters where every request passes.
-"""
+"""Reads by key for the batching loaders; see `statements` for how they run."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-import psycopg
-from psycopg.rows import namedtuple_row
 from sqlalchemy import ARRAY, ColumnElement, Select, any_, bindparam, or_
-from sqlalchemy.dialects.postgresql.psycopg import dialect
 from sqlalchemy.orm import InstrumentedAttribute
 
-from portico_kit.storage.base import CONNECTION, is_lost
-
-CONNECTIONS = 4
+from portico_kit.storage.statements import Statement, Statements, compiled
 
 
-@dataclass(frozen=True, slots=True)
-class KeyedQuery:
-    """A query for many keys at once, as it goes to the server.
-
-    Attributes:
-        constants: the values that stand in the query itself.
-    """
-
-    sql: str
-    constants: Mapping[str, Any]
+class KeyedQuery(Statement):
+    """A query for many keys at once, as it goes to the server."""
 
 
 def keyed_query(query: Select[*tuple[Any, ...]], *keys: InstrumentedAttribute[Any]) -> KeyedQuery:
@@ -42,79 +23,17 @@ def keyed_query(query: Select[*tuple[Any, ...]], *keys: InstrumentedAttribute[An
     """
     asked: ColumnElement[Any] = bindparam("keys", type_=ARRAY(keys[0].type))
     matches = or_(*(key == any_(asked) for key in keys))
-    compiled = query.where(matches).compile(dialect=dialect())  # type: ignore[no-untyped-call]
-    constants = {name: value for name, value in compiled.params.items() if value is not None}
-    return KeyedQuery(str(compiled), constants)
+    statement = compiled(query.where(matches))
+    return KeyedQuery(statement.sql, statement.constants)
 
 
-class Reads:
-    """A few connections of its own, in autocommit, opened when they are needed."""
-
-    def __init__(self, url: str) -> None:
-        """Takes the database's address, in libpq form."""
-        self._url = url
-        self._idle: asyncio.LifoQueue[psycopg.AsyncConnection[NamedTuple] | None] = (
-            asyncio.LifoQueue()
-        )
-        for _ in range(CONNECTIONS):
-            self._idle.put_nowait(None)
+class Reads(Statements):
+    """Connections for reads: these wait for no lock."""
 
     async def fetch(self, query: KeyedQuery, keys: Sequence[Any], **values: Any) -> list[Any]:
         """The rows for the keys.
 
-        A connection that has ended meanwhile is replaced, and if it ends under the query,
-        that is asked once more: it only reads, and many callers wait for it.
-
         Raises:
-            psycopg.OperationalError: if the database does not answer. The next
-                call opens a new connection.
+            psycopg.OperationalError: if the database does not answer.
         """
-        parameters = {**query.constants, **values, "keys": list(keys)}
-        connection = await self._idle.get()
-        try:
-            if connection is None or is_lost(connection.pgconn):
-                connection = await self._replace(connection)
-            try:
-                return await _run(connection, query.sql, parameters)
-            except psycopg.OperationalError:
-                if not connection.closed:
-                    raise
-            connection = await self._replace(connection)
-            return await _run(connection, query.sql, parameters)
-        except BaseException:
-            # What a broken or interrupted exchange left on the line is not worth finding out.
-            if connection is not None:
-                await connection.close()
-            connection = None
-            raise
-        finally:
-            self._idle.put_nowait(connection)
-
-    async def close(self) -> None:
-        """Lets the idle connections go."""
-        while not self._idle.empty():
-            connection = self._idle.get_nowait()
-            if connection is not None:
-                await connection.close()
-
-    async def _replace(
-        self, lost: psycopg.AsyncConnection[NamedTuple] | None
-    ) -> psycopg.AsyncConnection[NamedTuple]:
-        if lost is not None:
-            await lost.close()
-        return await self._connect()
-
-    async def _connect(self) -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(
-            self._url,
-            autocommit=True,
-            row_factory=namedtuple_row,
-            **CONNECTION,
-        )
-
-
-async def _run(
-    connection: psycopg.AsyncConnection[NamedTuple], sql: str, parameters: Mapping[str, Any]
-) -> list[Any]:
-    cursor = await connection.execute(sql, parameters, prepare=True)
-    return await cursor.fetchall()
+        return await self.run(query, **values, keys=list(keys))

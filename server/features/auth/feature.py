@@ -100,6 +100,8 @@ def _serve(parts: CoreParts) -> Served:
     pairs = TokenPairs(parts.get(TokenIssuer), tenants, refresh_tokens)
     refreshing = Refreshing(
         reads=parts.reads,
+        statements=parts.statements,
+        pairs=pairs,
         tokens=refresh_tokens,
         secrets=parts.secrets,
         limiter=parts.limiter,

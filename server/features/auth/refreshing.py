@@ -11,18 +11,21 @@ from portico_kit.call import Call
 from portico_kit.errors import DomainError
 from portico_kit.secrets import Secrets
 from portico_kit.storage.reads import Reads
+from portico_kit.storage.statements import Statements
 from server.common.limiter import Limiter
 from server.features.auth.errors import RefreshTokenInvalidError, RefreshTokenReusedError
-from server.features.auth.models import REUSE_GRACE, Session
+from server.features.auth.models import IDLE_LIFETIME, REUSE_GRACE
 from server.features.auth.notices import Notices
 from server.features.auth.refresh_chain import PresentedToken, RefreshTokens, is_reused
 from server.features.auth.repository import (
     FORMER_TOKENS,
+    REFRESH,
     REFRESHABLE,
     SEEDS,
     SessionRepository,
 )
 from server.features.auth.session_ends import end_session
+from server.features.auth.token_pairs import TokenPair, TokenPairs, TokenSource
 
 # Of tokens of before 0.2.
 FORMER_PURPOSE = "refresh-token"
@@ -57,13 +60,15 @@ class Refreshing:
     """Finds the sessions of refresh tokens and moves their chains on."""
 
     reads: Reads
+    statements: Statements
+    pairs: TokenPairs
     tokens: RefreshTokens
     secrets: Secrets
     limiter: Limiter
     notices: Notices
 
-    async def use(self, refresh_token: str, call: Call) -> Session:
-        """The session, whose newest token is now the successor of the one that was used.
+    async def use(self, refresh_token: str, call: Call) -> TokenPair:
+        """The new pair; the session's newest token is now the successor of the one that was used.
 
         The rate limit service is asked before anything is locked: one that hangs keeps
         nobody else waiting. Only a token that is good now is charged to its session. An
@@ -81,10 +86,16 @@ class Refreshing:
             await self.limiter.charge_credential(payer, call.client.address)
         if found is None:
             raise RefreshTokenInvalidError
-        session = None if found.reused else await self._move_on(found, call)
-        if session is None:
+        source = None if found.reused else await self._move_on(found, call)
+        if source is None:
             raise await self._refused(found, call)
-        return session
+        if source.tier is not None:
+            return self.pairs.pair(source)
+        # The person has left the organization, or is in none: the session goes to another.
+        session = await SessionRepository(call.db).find(source.session_id, source.user_id, call.now)
+        if session is None:
+            raise RefreshTokenInvalidError
+        return await self.pairs.issue(call.db, session)
 
     async def owner(self, refresh_token: str) -> Owner | None:
         """Whose token it is, whether it is good for anything else or not."""
@@ -118,12 +129,18 @@ class Refreshing:
         reused = number is None or is_reused(number, rows[0].refresh_counter)
         return Found(rows[0].session_id, number or 0, reused, token_hash)
 
-    async def _move_on(self, found: Found, call: Call) -> Session | None:
-        repository = SessionRepository(call.db)
-        session = await repository.refresh(found.session_id, found.number, call.now)
-        if session is not None and found.former_hash is not None:
-            await repository.join_chain(found.former_hash, found.number, call.now)
-        return session
+    async def _move_on(self, found: Found, call: Call) -> TokenSource | None:
+        if found.former_hash is not None:
+            # Before the chain moves: a retry has to find the place that the token had.
+            await SessionRepository(call.db).join_chain(found.former_hash, found.number, call.now)
+        rows = await self.statements.run(
+            REFRESH,
+            session_id=found.session_id,
+            successor=found.number + 1,
+            now=call.now,
+            idle_end=call.now + IDLE_LIFETIME,
+        )
+        return TokenSource(*rows[0]) if rows else None
 
     async def _refused(self, found: Found, call: Call) -> DomainError:
         """Why a token is refused that we made; ends the session if somebody else has it, too."""

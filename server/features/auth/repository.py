@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
-from server.features.auth.models import IDLE_LIFETIME, RefreshToken, Session
+from portico_kit.storage.statements import compiled
+from server.features.auth.models import RefreshToken, Session
+from server.features.organizations.facade import member_tier
 from server.features.users.facade import session_may_hold, with_account
 
 NEWEST_FIRST = Order((Session.id,))
@@ -56,27 +58,6 @@ class SessionRepository:
         )
         found = (await self._db.execute(query)).one_or_none()
         return LockedSession(*found) if found else None
-
-    async def refresh(self, session_id: UUID, number: int, now: datetime) -> Session | None:
-        """The session after the use of its refresh token with this number.
-
-        One statement: of two calls with the same token, the second finds what the first one
-        did, and does the same.
-
-        Returns:
-            None if the session does not hold, or the token's successor has been used.
-        """
-        used = (
-            update(Session)
-            .where(Session.id == session_id, Session.refresh_counter <= number + 1, _holds(now))
-            .values(
-                refresh_counter=number + 1,
-                last_used_at=now,
-                expires_at=func.least(now + IDLE_LIFETIME, Session.absolute_expires_at),
-            )
-            .returning(Session)
-        )
-        return await self._db.scalar(used.execution_options(synchronize_session=False))
 
     async def join_chain(self, token_hash: bytes, number: int, now: datetime) -> None:
         """Gives a token of before 0.2 its place in the chain, if it has none yet."""
@@ -167,4 +148,34 @@ FORMER_TOKENS = keyed_query(
     .join(Session, Session.id == RefreshToken.session_id)
     .where(_holds(bindparam("now")), RefreshToken.expires_at > bindparam("now")),
     RefreshToken.token_hash,
+)
+
+# Uses the refresh token with the number `number` of a session that holds, unless the token's
+# successor has been used; gives what the new tokens are made of, or no row. `successor` is one
+# more, and `idle_end` the moment at which the session is over if nobody uses it.
+#
+# Of two at once the second waits for the row, and finds what the first has made of it. It may
+# run twice: the second time it finds a token whose successor has not been used.
+REFRESH = compiled(
+    update(Session)
+    .where(
+        Session.id == bindparam("session_id"),
+        Session.refresh_counter <= bindparam("successor"),
+        _holds(bindparam("now")),
+    )
+    .values(
+        refresh_counter=bindparam("successor"),
+        last_used_at=bindparam("now"),
+        expires_at=func.least(
+            bindparam("idle_end", type_=Session.expires_at.type), Session.absolute_expires_at
+        ),
+    )
+    .returning(
+        Session.id.label("session_id"),
+        Session.user_id,
+        Session.organization_id,
+        Session.refresh_counter,
+        Session.refresh_seed,
+        member_tier(Session.organization_id, Session.user_id).label("tier"),
+    )
 )

@@ -108,8 +108,7 @@ class AuthService:
     async def RefreshToken(
         self, request: pb.RefreshTokenRequest, call: Call
     ) -> pb.RefreshTokenResponse:
-        session = await self.refreshing.use(request.refresh_token, call)
-        pair = await self.pairs.issue(call.db, session)
+        pair = await self.refreshing.use(request.refresh_token, call)
         return pb.RefreshTokenResponse(**messages.token_fields(pair))
 
     async def Logout(self, request: pb.LogoutRequest, call: Call) -> pb.LogoutResponse:

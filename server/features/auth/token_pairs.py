@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,6 +26,21 @@ class TokenPair:
     refresh_token: str = field(repr=False)
 
 
+class TokenSource(NamedTuple):
+    """What the tokens of a session are made of.
+
+    Attributes:
+        tier: how much the person may use of the organization; None if they are no member.
+    """
+
+    session_id: UUID
+    user_id: UUID
+    organization_id: UUID | None
+    refresh_counter: int
+    refresh_seed: bytes
+    tier: str | None
+
+
 class TokenPairs:
     """Issues pairs of tokens."""
 
@@ -38,20 +55,37 @@ class TokenPairs:
         The refresh token is the newest one of the session. It is given out as often as
         somebody who did not get it asks for it.
         """
-        access_token = await self.issue_access_token(db, session)
-        number = session.refresh_counter
-        refresh_token = self._tokens.token(session.id, session.refresh_seed, number)
-        return TokenPair(access_token, refresh_token)
+        return self.pair(await self._source(db, session))
+
+    def pair(self, source: TokenSource) -> TokenPair:
+        """The same, of what is known already."""
+        refresh_token = self._tokens.token(
+            source.session_id, source.refresh_seed, source.refresh_counter
+        )
+        return TokenPair(self._access_token(source), refresh_token)
 
     async def issue_access_token(self, db: AsyncSession, session: Session) -> str:
         """A new access token for a session, which works in an organization of the person."""
-        tier = await self._settle(db, session)
+        return self._access_token(await self._source(db, session))
+
+    def _access_token(self, source: TokenSource) -> str:
         return self._issuer.issue(
             kind=USER,
-            subject=session.user_id,
-            session_id=session.id,
-            organization_id=session.organization_id,
-            tier=tier,
+            subject=source.user_id,
+            session_id=source.session_id,
+            organization_id=source.organization_id,
+            tier=source.tier or OWN_TIER,
+        )
+
+    async def _source(self, db: AsyncSession, session: Session) -> TokenSource:
+        tier = await self._settle(db, session)
+        return TokenSource(
+            session.id,
+            session.user_id,
+            session.organization_id,
+            session.refresh_counter,
+            session.refresh_seed,
+            tier,
         )
 
     async def _settle(self, db: AsyncSession, session: Session) -> str:

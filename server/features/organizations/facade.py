@@ -7,7 +7,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, exists, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    SQLColumnExpression,
+    exists,
+    literal,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -61,6 +69,21 @@ def is_alive(organization_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
     return exists().where(Organization.id == organization_id, _ALIVE)
 
 
+def member_tier(
+    organization_id: SQLColumnExpression[UUID | None], user_id: SQLColumnExpression[UUID]
+) -> ScalarSelect[str]:
+    """How much a row's person may use of its organization, for another feature's query.
+
+    Null if they are no member of it.
+    """
+    return (
+        select(Organization.tier)
+        .join(Membership, Membership.organization_id == Organization.id)
+        .where(Organization.id == organization_id, Membership.user_id == user_id, _ALIVE)
+        .scalar_subquery()
+    )
+
+
 class Tenants:
     """Answers about organizations that are not deleted.
 
@@ -97,12 +120,7 @@ class Tenants:
         self, db: AsyncSession, organization_id: UUID, user_id: UUID
     ) -> str | None:
         """How much a person may use of an organization, or None if they are no member."""
-        member = exists().where(
-            Membership.organization_id == Organization.id, Membership.user_id == user_id
-        )
-        return await db.scalar(
-            select(Organization.tier).where(Organization.id == organization_id, _ALIVE, member)
-        )
+        return await db.scalar(select(member_tier(literal(organization_id), literal(user_id))))
 
     async def default_organization(self, db: AsyncSession, user_id: UUID) -> UUID | None:
         """The organization that a person joined first, or None if they are in none."""

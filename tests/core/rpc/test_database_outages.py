@@ -15,6 +15,7 @@ from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.users.v1 import user_service_pb2 as users
 from psycopg import sql
 
+from portico_kit.testing.waiting import eventually
 from tests.core.conftest import Refused
 from tests.core.world import INTERNAL_TOKEN, Person, World, bearer
 
@@ -77,6 +78,38 @@ async def verify_key(world: World, secret: str) -> None:
     request = keys.BatchVerifyApiKeysRequest(secrets=[secret])
     answer = await world.keys.BatchVerifyApiKeys(request, metadata=bearer(INTERNAL_TOKEN))
     assert answer.verifications[0].HasField("verified")
+
+
+async def refresh(world: World, token: str) -> str:
+    """A write past the session."""
+    answer = await world.auth.RefreshToken(auth.RefreshTokenRequest(refresh_token=token))
+    return answer.refresh_token
+
+
+@contextmanager
+def locked_sessions(database_url: str, person: Person) -> Iterator[None]:
+    """Somebody holds the rows of a person's sessions."""
+    with psycopg.connect(database_url) as connection:
+        query = "select id from sessions where user_id = %s for update"
+        connection.execute(query, (person.id,))
+        yield
+
+
+async def until_one_waits_for_a_lock(database_url: str) -> int:
+    """The process of a connection that waits for a row."""
+    waiting: list[tuple[object, ...]] = []
+    query = """
+        SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE%'
+    """
+
+    async def found() -> bool:
+        waiting[:] = await (await connection.execute(query)).fetchall()
+        return bool(waiting)
+
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await eventually(found)
+    return int(str(waiting[0][0]))
 
 
 @pytest.fixture
@@ -156,8 +189,36 @@ async def test_a_database_that_only_reads_refuses_writes_as_unavailable_and_reco
             call = world.users.UpdateMe(users.UpdateMeRequest(bio="b"), metadata=owner.metadata)
             found = await refused(call, grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
             assert (found.retry_after or 0) >= 1
+            sent = auth.RefreshTokenRequest(refresh_token=owner.refresh_token)
+            await refused(world.auth.RefreshToken(sent), grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
     # Each write has let its connection go: it was to a server that only reads.
     await write(world, owner)
+    await refresh(world, owner.refresh_token)
+
+
+async def test_a_refresh_whose_connection_ends_under_it_is_answered(
+    world: World, owner: Person, database_url: str
+) -> None:
+    with locked_sessions(database_url, owner):
+        refreshing = asyncio.create_task(refresh(world, owner.refresh_token))
+        waiting = await until_one_waits_for_a_lock(database_url)
+        with administrator(database_url) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s, 5000)", (waiting,))
+        await until_one_waits_for_a_lock(database_url)
+    successor = await refreshing
+    assert await refresh(world, owner.refresh_token) == successor
+
+
+async def test_refreshes_that_wait_for_a_row_keep_nobody_from_reading(
+    world: World, owner: Person, people: list[Person], database_url: str
+) -> None:
+    """However many: a stranger who has a session of their own can make them wait."""
+    with locked_sessions(database_url, owner):
+        waiting = [asyncio.create_task(refresh(world, owner.refresh_token)) for _ in range(AT_ONCE)]
+        await until_one_waits_for_a_lock(database_url)
+        await asyncio.wait_for(asyncio.gather(*(read(world, each) for each in people)), 5)
+        assert not any(each.done() for each in waiting)
+    assert len(set(await asyncio.gather(*waiting))) == 1
 
 
 async def test_without_a_connection_left_calls_are_unavailable_and_recover(
