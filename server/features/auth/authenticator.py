@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from portico_kit.credentials import Grant, Principal
 from portico_kit.jwt import PUBLIC_AUDIENCE, Claims, TokenKind
 from server.features.auth.facade import Sessions
 from server.features.organizations.facade import Tenants
 
 USER = TokenKind("user", PUBLIC_AUDIENCE, required=("sid",))
+
+
+def acting_person(user_id: UUID, session_id: UUID | None = None) -> Principal:
+    """Who acts in a call that carries no token: at a sign-in, or by a mailed link."""
+    return Principal(USER.name, user_id, session_id, person_id=user_id)
 
 
 class PersonAuthenticator:

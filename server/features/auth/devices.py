@@ -6,18 +6,16 @@ It says nothing and allows nothing; it tells a device from a stranger.
 
 from __future__ import annotations
 
-import base64
-import hmac
 import os
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from portico_kit.secrets import Secrets
 from server.features.auth.networks import network
+from server.features.auth.signed_tokens import SignedTokens
 
 TOKEN_PURPOSE = "device-token"  # noqa: S105 (the name of a purpose)
 PLACE_PURPOSE = "sign-in-place"
-# Together a multiple of three, so that base64 has nothing to fill up.
 RANDOM_BYTES = 32
 SIGNATURE_BYTES = 16
 
@@ -42,13 +40,13 @@ class Devices:
 
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
+        self._tokens = SignedTokens(secrets, TOKEN_PURPOSE, RANDOM_BYTES, SIGNATURE_BYTES)
 
     def recognize(self, token: str) -> Device:
         """The device of a token; a new one, if we did not issue it."""
-        if self._is_ours(token):
+        if self._tokens.body(token) is not None:
             return Device(token, presented=True)
-        body = os.urandom(RANDOM_BYTES)
-        return Device(_encode(body + self._signature(body)), presented=False)
+        return Device(self._tokens.token(os.urandom(RANDOM_BYTES)), presented=False)
 
     def device_hash(self, device: Device, user_id: UUID) -> bytes:
         """What is kept of a device; another for each account, so that none can be compared."""
@@ -57,20 +55,3 @@ class Devices:
     def network_hash(self, address: str, user_id: UUID) -> bytes:
         """What is kept of the network of a client."""
         return self._secrets.mac(PLACE_PURPOSE, f"network {user_id} {network(address)}")
-
-    def _is_ours(self, token: str) -> bool:
-        try:
-            raw = base64.urlsafe_b64decode(token)
-        except ValueError:
-            return False
-        body, signature = raw[:RANDOM_BYTES], raw[RANDOM_BYTES:]
-        ours = hmac.compare_digest(signature, self._signature(body))
-        # One device has one token: base64 is read in more than one spelling.
-        return ours and len(raw) == RANDOM_BYTES + SIGNATURE_BYTES and _encode(raw) == token
-
-    def _signature(self, body: bytes) -> bytes:
-        return self._secrets.mac(TOKEN_PURPOSE, body.hex())[:SIGNATURE_BYTES]
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode()

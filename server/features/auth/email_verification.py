@@ -11,6 +11,7 @@ from portico_kit.call import Call
 from portico_kit.errors import UnavailableError
 from portico_kit.ids import new_id
 from server.common.limiter import RateLimitExceededError
+from server.common.pretence import kept_if
 from server.features.auth.mails import VERIFY_EMAIL
 from server.features.auth.one_time_tokens import OneTimeTokens
 from server.features.emails.budgets import MailBudgets
@@ -56,11 +57,9 @@ class EmailVerification:
         await self.budgets.charge(call, email, "verification")
         account = await self.accounts.find_by_email(email)
         wanted = account is not None and account.active and not account.verified
-        attempt = await call.db.begin_nested()
-        user_id, name = (account.id, account.display_name) if account else (new_id(), "")
-        await self._send(call, email, user_id, name)
-        await call.db.flush()
-        await (attempt.commit() if wanted else attempt.rollback())
+        async with kept_if(wanted, call):
+            user_id, name = (account.id, account.display_name) if account else (new_id(), "")
+            await self._send(call, email, user_id, name)
         call.record("email_verification.requested", target_id=account.id if account else None)
 
     async def _send(self, call: Call, email: str, user_id: UUID, name: str) -> None:

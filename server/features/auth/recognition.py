@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from portico_kit.call import Call
-from portico_kit.credentials import Principal
 from portico_kit.errors import UnavailableError
 from portico_kit.storage.reads import Reads
 from server.common.limiter import RateLimitExceededError
-from server.features.auth.authenticator import USER
+from server.features.auth.authenticator import acting_person
 from server.features.auth.devices import Device, Devices
 from server.features.auth.mails import NEW_SIGN_IN
 from server.features.auth.models import Session
@@ -46,14 +45,15 @@ class Recognition:
         found = await self.reads.fetch(DEVICES, [device_hash], user_id=user_id)
         return device_hash if found else None
 
-    async def note(self, account: Account, session: Session, device: Device, call: Call) -> None:
+    async def note(
+        self, account: Account, session: Session, device_hash: bytes, call: Call
+    ) -> None:
         """Remembers where a session began; if that is new, the person gets a mail.
 
         Nothing is new at the first sign-in of an account.
         """
-        session.device_hash = self.devices.device_hash(device, account.id)
         network_hash = self.devices.network_hash(session.ip_address, account.id)
-        places = {Place("device", session.device_hash), Place("network", network_hash)}
+        places = {Place("device", device_hash), Place("network", network_hash)}
         repository = PlaceRepository(call.db)
         known = await repository.known(account.id)
         await repository.see(account.id, places, call.now)
@@ -70,7 +70,7 @@ class Recognition:
             "session.unrecognized",
             target_id=session.id,
             details={"new": sorted(new)},
-            actor=Principal(USER.name, account.id, session.id, person_id=account.id),
+            actor=acting_person(account.id, session.id),
         )
         with suppress(RateLimitExceededError, UnavailableError):
             await self.budgets.charge(call, account.email, "new_sign_in")

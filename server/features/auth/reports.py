@@ -6,23 +6,20 @@ session for as long as there is one.
 
 from __future__ import annotations
 
-import base64
-import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
 from portico_kit.call import Call
-from portico_kit.credentials import Principal
 from portico_kit.secrets import Secrets
-from server.features.auth.authenticator import USER
+from server.features.auth.authenticator import acting_person
 from server.features.auth.errors import OneTimeTokenInvalidError
 from server.features.auth.places import PlaceRepository
 from server.features.auth.repository import SessionRepository
 from server.features.auth.session_ends import end_session
+from server.features.auth.signed_tokens import SignedTokens
 
 PURPOSE = "report-session"
 ID_BYTES = 16
-# With the id a multiple of three, so that base64 has nothing to fill up.
 SIGNATURE_BYTES = 17
 
 
@@ -30,11 +27,11 @@ class ReportTokens:
     """Makes and reads the tokens."""
 
     def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets
+        self._tokens = SignedTokens(secrets, PURPOSE, ID_BYTES, SIGNATURE_BYTES)
 
     def token(self, session_id: UUID) -> str:
         """The token of a session."""
-        return base64.urlsafe_b64encode(session_id.bytes + self._signature(session_id)).decode()
+        return self._tokens.token(session_id.bytes)
 
     def session_id(self, token: str) -> UUID:
         """The session of a token.
@@ -42,19 +39,10 @@ class ReportTokens:
         Raises:
             OneTimeTokenInvalidError: if it is none of ours.
         """
-        try:
-            raw = base64.urlsafe_b64decode(token)
-        except ValueError:
-            raise OneTimeTokenInvalidError from None
-        if len(raw) != ID_BYTES + SIGNATURE_BYTES:
+        body = self._tokens.body(token)
+        if body is None:
             raise OneTimeTokenInvalidError
-        session_id = UUID(bytes=raw[:ID_BYTES])
-        if not hmac.compare_digest(raw[ID_BYTES:], self._signature(session_id)):
-            raise OneTimeTokenInvalidError
-        return session_id
-
-    def _signature(self, session_id: UUID) -> bytes:
-        return self._secrets.mac(PURPOSE, str(session_id))[:SIGNATURE_BYTES]
+        return UUID(bytes=body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +64,5 @@ class SessionReports:
         if session.device_hash is not None:
             await PlaceRepository(call.db).forget(session.user_id, session.device_hash)
         if session.revoked_at is None:
-            actor = Principal(USER.name, session.user_id, person_id=session.user_id)
+            actor = acting_person(session.user_id)
             end_session(session, "reported", call, action="session.reported", actor=actor)

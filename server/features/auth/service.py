@@ -13,13 +13,13 @@ from portico.auth.v1 import auth_service_pb2 as pb
 
 from portico_contract.limit_categories import LimitCategory
 from portico_kit.call import Call
-from portico_kit.credentials import Principal
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from server.common.email_addresses import new_email
 from server.common.limiter import Limiter
+from server.common.pretence import kept_if
 from server.features.auth import messages
-from server.features.auth.authenticator import USER
+from server.features.auth.authenticator import acting_person
 from server.features.auth.devices import Devices
 from server.features.auth.email_verification import EmailVerification
 from server.features.auth.errors import (
@@ -82,7 +82,7 @@ class AuthService:
             accepted_terms_at=call.now,
         )
         await self.verification.mail(account, call)
-        actor = _person(account.id)
+        actor = acting_person(account.id)
         call.record("user.registered", target_id=account.id, data=account.message, actor=actor)
         call.location("/api/v1/users/me")
         return pb.RegisterResponse(user=account.message)
@@ -90,9 +90,10 @@ class AuthService:
     async def Login(self, request: pb.LoginRequest, call: Call) -> pb.LoginResponse:
         device = self.devices.recognize(request.device_token)
         account = await self.sign_in.check(request.email, request.password, device, call)
-        session = await _begin(account.id, call)
+        device_hash = self.devices.device_hash(device, account.id)
+        session = await _begin(account.id, device_hash, call)
         pair = await self.pairs.issue(call.db, session)
-        actor = _person(account.id, session.id)
+        actor = acting_person(account.id, session.id)
         call.record(
             "login.succeeded",
             target_id=session.id,
@@ -100,7 +101,7 @@ class AuthService:
             actor=actor,
             event="session.created",
         )
-        await self.recognition.note(account, session, device, call)
+        await self.recognition.note(account, session, device_hash, call)
         return pb.LoginResponse(
             user=account.message, device_token=device.token, **messages.token_fields(pair)
         )
@@ -115,7 +116,7 @@ class AuthService:
         owner = await self.sign_out.owner(request, call)
         session = await SessionRepository(call.db).find(owner.session_id, owner.user_id, call.now)
         if session is not None:
-            end_session(session, "signed_out", call, actor=_person(owner.user_id, session.id))
+            end_session(session, "signed_out", call, actor=acting_person(owner.user_id, session.id))
         return pb.LogoutResponse()
 
     async def SwitchOrganization(
@@ -162,21 +163,15 @@ class AuthService:
     async def ForgotPassword(
         self, request: pb.ForgotPasswordRequest, call: Call
     ) -> pb.ForgotPasswordResponse:
-        """For an address that nobody has, does all of the same work and takes it back.
-
-        Neither the answer nor its time tells who has an account; the entry in
-        the audit log makes it a commit either way.
-        """
+        """For an address that nobody has, does all of the same work and takes it back."""
         email = new_email(request.email)
         await self.limiter.charge_email(email, LimitCategory.PASSWORD_RESET)
         account = await self.accounts.find_by_email(email)
         known = account is not None and account.active
-        attempt = await call.db.begin_nested()
-        user_id, name = (account.id, account.display_name) if account else (new_id(), "")
-        token = await self.tokens.issue(call.db, user_id, "reset_password", call.now, email)
-        self.mailer.send(call, email, RESET_PASSWORD, token=token, display_name=name)
-        await call.db.flush()
-        await (attempt.commit() if known else attempt.rollback())
+        async with kept_if(known, call):
+            user_id, name = (account.id, account.display_name) if account else (new_id(), "")
+            token = await self.tokens.issue(call.db, user_id, "reset_password", call.now, email)
+            self.mailer.send(call, email, RESET_PASSWORD, token=token, display_name=name)
         call.record("password_reset.requested", target_id=account.id if account else None)
         return pb.ForgotPasswordResponse()
 
@@ -198,13 +193,13 @@ class AuthService:
             raise OneTimeTokenInvalidError
         await self.tokens.use(call.db, "reset_password", request.token, call.now)
         await self.tokens.use_all(call.db, user_id, call.now)
-        await self.sessions.end_all(user_id, "password_reset", call, actor=_person(user_id))
+        await self.sessions.end_all(user_id, "password_reset", call, actor=acting_person(user_id))
         notify_password_changed(self.mailer, account, call)
         call.record(
             "user.password_reset",
             target_id=user_id,
             data=changed.message,
-            actor=_person(user_id),
+            actor=acting_person(user_id),
             event="user.password_changed",
         )
         _record_verified(changed, call)
@@ -244,16 +239,11 @@ class AuthService:
 def _record_verified(account: Account, call: Call) -> None:
     """Records that a person has shown that the address is theirs, if this call is the first."""
     if account.verified_at == call.now:
-        actor = _person(account.id)
+        actor = acting_person(account.id)
         call.record("user.email_verified", target_id=account.id, data=account.message, actor=actor)
 
 
-def _person(user_id: UUID, session_id: UUID | None = None) -> Principal:
-    """Who acts in a call that carries no token."""
-    return Principal(USER.name, user_id, session_id, person_id=user_id)
-
-
-async def _begin(user_id: UUID, call: Call) -> Session:
+async def _begin(user_id: UUID, device_hash: bytes, call: Call) -> Session:
     """A new session, in the organization where the person worked last."""
     session = Session(
         id=new_id(),
@@ -261,6 +251,7 @@ async def _begin(user_id: UUID, call: Call) -> Session:
         organization_id=await SessionRepository(call.db).last_organization(user_id),
         user_agent=call.client.user_agent,
         ip_address=call.client.address,
+        device_hash=device_hash,
     )
     session.begin(call.now)
     SessionRepository(call.db).add(session)

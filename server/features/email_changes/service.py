@@ -9,13 +9,12 @@ from uuid import UUID
 from portico.email_changes.v1 import email_change_service_pb2 as pb
 
 from portico_kit.call import Call
-from portico_kit.credentials import Principal
 from portico_kit.errors import ConcurrentUpdateError, FieldViolation
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
 from server.common.email_addresses import new_email
-from server.features.auth.authenticator import USER
+from server.features.auth.authenticator import acting_person
 from server.features.auth.errors import OneTimeTokenInvalidError
 from server.features.auth.facade import Sessions
 from server.features.auth.one_time_tokens import OneTimeTokens
@@ -164,7 +163,7 @@ class EmailChangeService:
             new_address=masked(changed.email),
             **when_and_where(call),
         )
-        actor = _person(account.id)
+        actor = acting_person(account.id)
         call.record("user.email_changed", target_id=account.id, data=changed.message, actor=actor)
         return changed
 
@@ -174,7 +173,7 @@ class EmailChangeService:
         await EmailChangeRepository(call.db).end_from(change, call.now)
         account = await self.accounts.restore_email(call.db, user_id, email, call.now)
         await self.tokens.use_all(call.db, user_id, call.now)
-        actor = _person(user_id)
+        actor = acting_person(user_id)
         await self.sessions.end_all(user_id, "email_changed", call, actor=actor)
         if account.active:
             token = await self.tokens.issue(call.db, user_id, "reset_password", call.now, email)
@@ -196,8 +195,3 @@ def _unchanged() -> EmailUnchangedError:
     """The refusal, which names the field."""
     violation = FieldViolation("new_email", "UNCHANGED", "is the address of the account already")
     return EmailUnchangedError(violations=(violation,))
-
-
-def _person(user_id: UUID) -> Principal:
-    """Who acts in a call that carries no token."""
-    return Principal(USER.name, user_id, person_id=user_id)

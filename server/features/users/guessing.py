@@ -11,6 +11,7 @@ from portico_kit.errors import UnavailableError
 from server.common.email_addresses import normal_email
 from server.common.guesses import GuessBudget
 from server.common.limiter import RateLimitExceededError
+from server.common.pretence import kept_if
 from server.features.emails.budgets import MailBudgets
 from server.features.emails.facade import Mailer
 from server.features.users.facade import Account
@@ -63,17 +64,15 @@ class Guessing:
         Neither the answer nor its time tells who has an account.
         """
         known = account is not None and account.active
-        attempt = await call.db.begin_nested()
-        with suppress(RateLimitExceededError, UnavailableError):
-            await self.mail_budgets.charge(call, normal_email(email), "sign_in_blocked")
-            self.mailer.send(
-                call,
-                account.email if account else NOBODY,
-                SIGN_IN_BLOCKED,
-                display_name=account.display_name if account else "",
-                blocked_at=readable(call.now),
-                client_address=call.client.address or UNKNOWN_ADDRESS,
-            )
-            await call.db.flush()
-        await (attempt.commit() if known else attempt.rollback())
+        async with kept_if(known, call):
+            with suppress(RateLimitExceededError, UnavailableError):
+                await self.mail_budgets.charge(call, normal_email(email), "sign_in_blocked")
+                self.mailer.send(
+                    call,
+                    account.email if account else NOBODY,
+                    SIGN_IN_BLOCKED,
+                    display_name=account.display_name if account else "",
+                    blocked_at=readable(call.now),
+                    client_address=call.client.address or UNKNOWN_ADDRESS,
+                )
         call.record("login.blocked", target_id=account.id if account else None)
