@@ -14,10 +14,9 @@ from edge.web.forms import is_foreign
 from edge.web.page import Page
 from edge.web.pages import (
     accept_invitation,
-    forgot_password,
     mail_links,
+    mail_requests,
     register,
-    resend_verification,
     reset_password,
     sign_in,
     sign_out,
@@ -65,8 +64,8 @@ PAGES: Mapping[str, Page] = {
     SIGN_OUT: sign_out.PAGE,
     REGISTER: register.PAGE,
     VERIFY_EMAIL: verify_email.PAGE,
-    RESEND_VERIFICATION: resend_verification.PAGE,
-    FORGOT_PASSWORD: forgot_password.PAGE,
+    RESEND_VERIFICATION: mail_requests.RESEND_VERIFICATION_PAGE,
+    FORGOT_PASSWORD: mail_requests.FORGOT_PASSWORD_PAGE,
     RESET_PASSWORD: reset_password.PAGE,
     ACCEPT_INVITATION: accept_invitation.PAGE,
     CONFIRM_EMAIL_CHANGE: mail_links.CONFIRM_EMAIL_CHANGE_PAGE,
