@@ -21,7 +21,6 @@ _DECIDED_HEADER = "x-edge-limits"
 _UNCOUNTED_HEADER = "x-edge-uncounted"
 
 _FILTERS = "extensions.filters.http."
-_SERVICE_TIMEOUT = 0.25
 _ADDRESSES_REMEMBERED = 10_000
 _NEVER_EMPTY = 1_000_000_000
 
@@ -66,22 +65,26 @@ def _bucket(size: int, per_second: int) -> Json:
     return {"max_tokens": size, "tokens_per_fill": per_second, "fill_interval": "1s"}
 
 
-def limiter_filters() -> list[Json]:
+def limiter_filters(settings: GatewaySettings) -> list[Json]:
     """Asks edge/ratelimit; it counts, and sets the rate-limit headers of the answer itself.
 
     The same filter twice: a route uses the one whose way of failing suits it.
     What strangers guess at is refused when nothing can be counted; the rest is
     let through, and the last filter says so on the answer.
     """
-    return [_limiter_filter(OPEN, deny=False), _limiter_filter(CLOSED, deny=True), _notice()]
+    return [
+        _limiter_filter(OPEN, settings, deny=False),
+        _limiter_filter(CLOSED, settings, deny=True),
+        _notice(),
+    ]
 
 
-def _limiter_filter(name: str, *, deny: bool) -> Json:
+def _limiter_filter(name: str, settings: GatewaySettings, *, deny: bool) -> Json:
     return extension(
         name,
         f"{_FILTERS}ratelimit.v3.RateLimit",
         domain=DOMAIN,
-        timeout=seconds(_SERVICE_TIMEOUT),
+        timeout=seconds(settings.limiter_timeout),
         failure_mode_deny=deny,
         status_on_error={"code": "ServiceUnavailable"},
         rate_limited_as_resource_exhausted=True,

@@ -168,7 +168,7 @@ def public_filters(methods: Sequence[Method], settings: GatewaySettings) -> list
         transcoder_filter(methods, settings),
         *credential_filters(settings),
         # After them: it charges the caller that they found.
-        *limiter_filters(),
+        *limiter_filters(settings),
         extension("envoy.filters.http.router", f"{_FILTERS}router.v3.Router"),
     ]
 

@@ -49,6 +49,8 @@ class GatewaySettings(BaseModel):
             anything else is looked at; bursts of twice as many pass.
         request_timeout: how long a call may take, in seconds.
         jwks_cache: how long published keys are kept, in seconds.
+        limiter_timeout: how long the limiter may take to decide, in seconds; after
+            that a call counts as one that could not be counted.
         stop_delay: how long a gateway that is asked to stop goes on accepting while it
             calls itself not ready, in seconds.
     """
@@ -67,6 +69,7 @@ class GatewaySettings(BaseModel):
     address_rate: int = Field(default=500, ge=1)
     request_timeout: float = Field(default=10, gt=0, le=300)
     jwks_cache: float = Field(default=30, gt=0)
+    limiter_timeout: float = Field(default=0.25, gt=0, le=10)
     stop_delay: float = Field(default=0, ge=0, le=300)
 
     @property

@@ -12,6 +12,7 @@ import grpc
 import pytest
 from portico.users.v1.user_service_pb2 import GetMeRequest, GetMeResponse
 
+from edge.gateway.settings import GatewaySettings
 from tests.gateway.backends import GOOD_KEY, Backends
 from tests.gateway.gateway import Gateway, running, settings_for
 from tests.gateway.tokens import Signer
@@ -38,7 +39,12 @@ async def parts(short_folder: Path, tmp_path: Path, signer: Signer) -> AsyncIter
 @pytest.fixture
 async def timed(parts: Backends, token: str) -> AsyncIterator[Gateway]:
     """A gateway that lets calls take TIMEOUT_SECONDS."""
-    settings = settings_for(parts.runtime_dir, request_timeout=TIMEOUT_SECONDS, jwks_cache=1)
+    settings = settings_for(
+        parts.runtime_dir,
+        request_timeout=TIMEOUT_SECONDS,
+        jwks_cache=1,
+        limiter_timeout=GatewaySettings.model_fields["limiter_timeout"].default,
+    )
     async with running(settings) as gateway:
         await gateway.becomes(200, ME, token=token)
         yield gateway
