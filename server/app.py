@@ -15,6 +15,7 @@ from server.feature import Feature, unique
 from server.features.auth.feature import FEATURE as AUTH
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
+from server.features.factors.feature import FEATURE as FACTORS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
 from server.features.organizations.feature import FEATURE as ORGANIZATIONS
@@ -32,6 +33,7 @@ FEATURES: tuple[Feature, ...] = (
     EMAILS,
     USERS,
     ORGANIZATIONS,
+    FACTORS,
     AUTH,
     EMAIL_CHANGES,
     KEYS,
@@ -62,6 +64,7 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
     from portico_kit.rpc.access import Access
     from portico_kit.rpc.database_errors import DatabaseErrors
     from portico_kit.rpc.idempotency import Idempotency
+    from portico_kit.rpc.step_up import StepUps
     from portico_kit.rpc.telemetry import Telemetry
     from portico_kit.rpc.transaction import Transaction
     from portico_kit.rpc.validation import Validation
@@ -70,6 +73,7 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
         Telemetry(),
         DatabaseErrors(uses.constraint_errors),
         Access(uses.verifier, uses.authenticators, uses.service, uses.former_callers),
+        StepUps(uses.standings),
         Validation(),
         Transaction(uses.engine, uses.notifier),
         Idempotency(uses.answers, uses.memberships, uses.consents),

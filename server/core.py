@@ -29,6 +29,7 @@ from server.common.limiter import Limiter
 from server.common.records import RECORDS, IdempotentAnswer
 from server.feature import Job, Served, unique
 from server.features.auth.signing_keys import SigningKeys
+from server.features.auth.standings import SessionStandings
 from server.features.organizations.facade import Tenants
 from server.features.organizations.operator import OperatorOrganization
 from server.interceptors import InterceptorParts
@@ -125,6 +126,7 @@ def _interceptor_parts(
         authenticators=authenticators,
         service=ServiceAuthenticator(parts.settings.internal_token.get_secret_value()),
         former_callers=FormerCallers(parts.engine, answers),
+        standings=parts.get(SessionStandings),
         answers=answers,
         memberships=parts.get(Tenants).memberships,
         consents=unique("consent", (item for one in served for item in one.consents.items())),

@@ -53,6 +53,7 @@ class Settings(SharedSettings, ServerSettings):
     # The address that internal callers reach the core at; loopback unless said otherwise.
     grpc_host: str = "127.0.0.1"
     issuer: str = "portico"
+    product_name: str = Field(default="Portico", min_length=1, max_length=50)
     # Its webhooks may receive the events that belong to no organization, about people; unset,
     # these are only in the audit log.
     operator_organization: UUID | None = None

@@ -73,6 +73,11 @@ class Person(Protocol):
         ...
 
     @property
+    def has_second_factor(self) -> bool:
+        """Whether they can show more than a first factor."""
+        ...
+
+    @property
     def version(self) -> int:
         """Counts changes; the ETag."""
         ...

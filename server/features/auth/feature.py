@@ -47,7 +47,11 @@ def _provide(parts: CoreParts) -> None:
     from server.features.auth.ports import PendingEmailChanges
     from server.features.auth.session_devices import SessionDevices
     from server.features.auth.signing_keys import SigningKeys
+    from server.features.auth.standings import SessionNotes, SessionStandings
+    from server.features.factors.facade import Factors
+    from server.features.factors.ports import ShownInSession
     from server.features.users import ports
+    from server.features.users.facade import Accounts
     from server.features.users.ports import PasswordTokens, SessionEnder
 
     issuer, clock = parts.settings.issuer, parts.clock
@@ -61,6 +65,11 @@ def _provide(parts: CoreParts) -> None:
         lambda: OneTimeTokens(parts.engine, parts.secrets, parts.get(PendingEmailChanges)),
     )
     parts.provide(PasswordTokens, lambda: parts.get(OneTimeTokens))
+    parts.provide(ShownInSession, SessionNotes)
+    parts.provide(
+        SessionStandings,
+        lambda: SessionStandings(parts.reads, clock, parts.get(Accounts), parts.get(Factors)),
+    )
 
 
 def _serve(parts: CoreParts) -> Served:

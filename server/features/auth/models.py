@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from secrets import token_bytes
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portico_kit.assurance import Authentication, as_json, from_json, with_shown
 from portico_kit.storage.base import Base, Identified
 
 IDLE_LIFETIME = timedelta(days=7)
@@ -45,6 +49,8 @@ class Session(Identified, Base):
     device_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     # Of the cookie by which a browser holds it, a keyed hash.
     browser_token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # What the person has shown in it, see `shown`.
+    authentications: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
 
     __table_args__ = (
         Index("uq_sessions_browser_token_hash", "browser_token_hash", unique=True),
@@ -52,8 +58,9 @@ class Session(Identified, Base):
         Index("ix_sessions_expires_at", "expires_at"),
     )
 
-    def begin(self, now: datetime) -> None:
-        """Sets the times of a new session."""
+    def begin(self, shown: Sequence[Authentication], now: datetime) -> None:
+        """Sets what a new session starts with."""
+        self.authentications = as_json(shown)
         self.created_at = now
         self.absolute_expires_at = now + ABSOLUTE_LIFETIME
         self.use(now)
@@ -69,6 +76,15 @@ class Session(Identified, Base):
         self.last_used_at = now
         self.expires_at = min(now + IDLE_LIFETIME, self.absolute_expires_at)
 
+    @property
+    def shown(self) -> Sequence[Authentication]:
+        """What the person has shown in it."""
+        return shown_in(self.authentications, self.created_at)
+
+    def show(self, shown: Authentication) -> None:
+        """Notes that the person has shown something."""
+        self.authentications = as_json(with_shown(self.shown, shown))
+
     def holds(self, now: datetime) -> bool:
         """Whether it is neither ended nor expired."""
         return self.revoked_at is None and now < self.expires_at
@@ -76,6 +92,13 @@ class Session(Identified, Base):
     def revoke(self, now: datetime) -> None:
         """Ends it, for good; the first time counts."""
         self.revoked_at = self.revoked_at or now
+
+
+def shown_in(stored: Sequence[Mapping[str, Any]], created_at: datetime) -> Sequence[Authentication]:
+    """What was shown in a session. One of before 0.2 began with a password."""
+    if not stored:
+        return [Authentication("password", created_at)]
+    return from_json(stored, created_at)
 
 
 class RefreshToken(Identified, Base):

@@ -120,6 +120,12 @@ HOLDING = keyed_query(
     Session.id,
 )
 
+# What was shown in sessions that last, by their ids.
+SHOWN = keyed_query(
+    select(Session.id, Session.authentications, Session.created_at).where(_lasts(bindparam("now"))),
+    Session.id,
+)
+
 # The devices of sessions, by the ids of those.
 DEVICE = keyed_query(select(Session.id, Session.device_hash), Session.id)
 
@@ -176,6 +182,8 @@ REFRESH = compiled(
         Session.organization_id,
         Session.refresh_counter,
         Session.refresh_seed,
+        Session.created_at,
+        Session.authentications,
         member_tier(Session.organization_id, Session.user_id).label("tier"),
     )
 )

@@ -6,12 +6,14 @@ that nobody keeps a connection for the quarter of a second that it takes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from portico.auth.v1 import auth_service_pb2 as pb
 
 from portico_contract.limit_categories import LimitCategory
+from portico_kit.assurance import Authentication
 from portico_kit.call import Call
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
@@ -91,7 +93,8 @@ class AuthService:
         device = self.devices.recognize(request.device_token)
         account = await self.sign_in.check(request.email, request.password, device, call)
         device_hash = self.devices.device_hash(device, account.id)
-        session = await _begin(account.id, device_hash, call)
+        shown = [_password_shown(account, call)]
+        session = await _begin(account.id, device_hash, shown, call)
         pair = await self.pairs.issue(call.db, session)
         actor = acting_person(account.id, session.id)
         call.record(
@@ -243,7 +246,13 @@ def _record_verified(account: Account, call: Call) -> None:
         call.record("user.email_verified", target_id=account.id, data=account.message, actor=actor)
 
 
-async def _begin(user_id: UUID, device_hash: bytes, call: Call) -> Session:
+def _password_shown(account: Account, call: Call) -> Authentication:
+    return Authentication("password", call.now, "mail" if account.password_by_mail else "")
+
+
+async def _begin(
+    user_id: UUID, device_hash: bytes, shown: Sequence[Authentication], call: Call
+) -> Session:
     """A new session, in the organization where the person worked last."""
     session = Session(
         id=new_id(),
@@ -253,7 +262,7 @@ async def _begin(user_id: UUID, device_hash: bytes, call: Call) -> Session:
         ip_address=call.client.address,
         device_hash=device_hash,
     )
-    session.begin(call.now)
+    session.begin(shown, call.now)
     SessionRepository(call.db).add(session)
     return session
 

@@ -87,6 +87,16 @@ class Account:
         return self.view.password_hash
 
     @property
+    def password_by_mail(self) -> bool:
+        """Whether the password was set by a link in a mail."""
+        return self.view.password_by_mail
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether the person can show more than a first factor."""
+        return self.view.has_second_factor
+
+    @property
     def active(self) -> bool:
         """Whether the person may sign in."""
         return self.view.status == "active"
@@ -200,6 +210,12 @@ class Accounts:
         await db.flush()
         return _account(user)
 
+    async def set_second_factor(self, db: AsyncSession, user_id: UUID, *, present: bool) -> None:
+        """Notes whether a locked account has a second factor."""
+        user = await _find_to_change(db, user_id)
+        user.has_second_factor = present
+        await db.flush()
+
     async def verify(self, db: AsyncSession, user_id: UUID, now: datetime) -> Account | None:
         """Notes that the person has shown that the address is theirs."""
         user = await UserRepository(db).find_to_change(user_id)
@@ -216,7 +232,7 @@ class Accounts:
         user = await UserRepository(db).find_to_change(user_id)
         if user is None:
             return None
-        user.choose_password(password_hash, now)
+        user.choose_password(password_hash, now, by_mail=True)
         user.verify(now)
         user.sessions_valid_after = now
         await db.flush()

@@ -74,6 +74,8 @@ class UserView:
     created_at: datetime
     updated_at: datetime
     version: int
+    has_second_factor: bool
+    password_by_mail: bool
     display_name: str
     avatar_url: str
     bio: str
@@ -213,6 +215,8 @@ _VIEW_COLUMNS = (
     User.created_at,
     User.updated_at,
     User.version,
+    User.has_second_factor,
+    User.password_by_mail,
     UserProfile.display_name,
     UserProfile.avatar_url,
     UserProfile.bio,

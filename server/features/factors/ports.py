@@ -1,0 +1,63 @@
+"""What factors need of features that stand above them, and what these bring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from portico_kit.assurance import Authentication
+from portico_kit.call import Call
+from server.features.users.facade import Account
+
+
+class ShownInSession(Protocol):
+    """Notes what a person has shown in a session; the auth feature does."""
+
+    async def note(self, session_id: UUID, shown: Authentication, call: Call) -> None:
+        """Adds it to what was shown before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person answers to a challenge.
+
+    Attributes:
+        code: as it was typed in, or "".
+        credential: of a passkey, as the browser gives it; None for the other methods.
+    """
+
+    code: str = field(default="", repr=False)
+    credential: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FactorChallenge:
+    """A question that a person has to answer with one of their factors.
+
+    Attributes:
+        id: of the challenge; what a kind keeps for it carries it.
+    """
+
+    id: UUID
+    account: Account
+
+
+class SecondFactor(Protocol):
+    """A kind of factor, to be shown in answer to a challenge."""
+
+    @property
+    def method(self) -> str:
+        """The name of the method, see `portico_kit.assurance.METHODS`."""
+        ...
+
+    async def check(
+        self, challenge: FactorChallenge, answer: Answer, call: Call
+    ) -> Authentication | None:
+        """What the answer shows; None if it is wrong.
+
+        What it uses up, it uses up in the call's transaction: of two calls with the same
+        answer one is right.
+        """
+        ...
