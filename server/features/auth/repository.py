@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
 from portico_kit.storage.statements import compiled
-from server.features.auth.models import RefreshToken, Session
+from server.features.auth.models import Challenge, RefreshToken, Session
 from server.features.organizations.facade import member_tier
 from server.features.users.facade import session_may_hold, with_account
 
@@ -100,6 +109,32 @@ class SessionRepository:
         return [row.id for row in found if now < row.expires_at]
 
 
+class ChallengeRepository:
+    """Challenges in the caller's transaction."""
+
+    def __init__(self, db: AsyncSession) -> None:
+        self._db = db
+
+    def add(self, challenge: Challenge) -> None:
+        """Adds a new challenge."""
+        self._db.add(challenge)
+
+    async def find(self, token_hash: bytes, now: datetime) -> Challenge | None:
+        """A challenge that has not expired; locked."""
+        query = select(Challenge).where(
+            Challenge.token_hash == token_hash, Challenge.expires_at > now
+        )
+        return await self._db.scalar(query.with_for_update())
+
+    async def delete(self, challenge: Challenge) -> None:
+        """Ends a challenge."""
+        await self._db.delete(challenge)
+
+    async def delete_all(self, user_id: UUID) -> None:
+        """Ends the challenges of a person."""
+        await self._db.execute(delete(Challenge).where(Challenge.user_id == user_id))
+
+
 def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """`Session.holds`, and that the person's account lets it."""
     return and_(_lasts(now), session_may_hold(Session.user_id, Session.created_at))
@@ -124,6 +159,12 @@ HOLDING = keyed_query(
 SHOWN = keyed_query(
     select(Session.id, Session.authentications, Session.created_at).where(_lasts(bindparam("now"))),
     Session.id,
+)
+
+# Whose challenges are that have not expired, by the hashes of their tokens.
+CHALLENGED = keyed_query(
+    select(Challenge.token_hash, Challenge.user_id).where(Challenge.expires_at > bindparam("now")),
+    Challenge.token_hash,
 )
 
 # The devices of sessions, by the ids of those.
