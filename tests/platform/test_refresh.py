@@ -195,3 +195,16 @@ async def test_nobody_who_uses_up_budgets_keeps_an_owner_from_signing_out(
 
 async def code(answer: aiohttp.ClientResponse) -> str:
     return str((await answer.json())["error"]["code"])
+
+
+@pytest.mark.parametrize("header", ["Bearer garbage", "Bearer ", "Basic YTpi"])
+async def test_what_stands_in_the_header_stops_neither_a_refresh_nor_a_sign_out(
+    header: str, new_tenant: Any, stack: Stack
+) -> None:
+    """Clients put the access token there that they have, also when it is good for nothing."""
+    tenant = await new_tenant()
+    token, client = await sign_in(tenant), tenant.client
+    client.http.headers["authorization"] = header
+    assert await attempt(client, token) == 200
+    assert await sign_out(client, token) == 204
+    assert await sessions_left(stack, client.user["id"]) == 1  # the one of the fixture
