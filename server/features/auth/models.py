@@ -192,7 +192,7 @@ class StoredSigningKey(Base):
     created_at: Mapped[datetime]
     # It is published before it signs, so that whoever verifies knows it by then.
     signs_from: Mapped[datetime]
-    # Set ahead of time: from this moment on nothing that it signed is accepted.
+    # Set ahead of time: from this moment on nothing that it signed is accepted, but to sign out.
     retired_at: Mapped[datetime | None]
 
 

@@ -58,6 +58,17 @@ class SessionRepository:
         )
         return await self._db.scalar(query.with_for_update(of=Session))
 
+    async def find_lasting(self, session_id: UUID, user_id: UUID, now: datetime) -> Session | None:
+        """A session of a person that has neither ended nor expired; locked.
+
+        Also one that their account does not let hold: it would go on when somebody who is
+        suspended is reinstated.
+        """
+        query = select(Session).where(
+            Session.id == session_id, Session.user_id == user_id, _lasts(now)
+        )
+        return await self._db.scalar(query.with_for_update(of=Session))
+
     async def lock(self, session_id: UUID) -> LockedSession | None:
         """The session, whether it holds or not."""
         query = (
@@ -181,6 +192,14 @@ REFRESHABLE = keyed_query(
 
 # Whose refresh tokens are, whatever has become of the sessions.
 SEEDS = keyed_query(select(Session.id, Session.refresh_seed, Session.user_id), Session.id)
+
+# Whose tokens of before 0.2 are, by their hashes; the same.
+FORMER_OWNERS = keyed_query(
+    select(RefreshToken.token_hash, RefreshToken.session_id, Session.user_id).join(
+        Session, Session.id == RefreshToken.session_id
+    ),
+    RefreshToken.token_hash,
+)
 
 # The tokens of before 0.2, by their hashes, that have not expired at the moment `now` and
 # whose sessions hold.

@@ -104,7 +104,8 @@ class AuthService:
 
     async def Logout(self, request: pb.LogoutRequest, call: Call) -> pb.LogoutResponse:
         owner = await self.sign_out.owner(request, call)
-        session = await SessionRepository(call.db).find(owner.session_id, owner.user_id, call.now)
+        sessions = SessionRepository(call.db)
+        session = await sessions.find_lasting(owner.session_id, owner.user_id, call.now)
         if session is not None:
             end_session(session, "signed_out", call, actor=acting_person(owner.user_id, session.id))
         return pb.LogoutResponse()

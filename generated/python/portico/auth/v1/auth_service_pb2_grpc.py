@@ -148,7 +148,9 @@ class AuthServiceServicer:
     def Logout(self, request, context):
         """Ends a session. The refresh token identifies it, or, without one, the
         access token in the Authorization header, even if it has expired. Succeeds
-        if the session has ended already.
+        if the session has ended already. Fails with PERMISSION_DENIED if the access
+        token is narrowed by scopes. The call counts against the limit of the client
+        address, and only if the token is not valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

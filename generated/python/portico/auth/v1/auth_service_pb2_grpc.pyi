@@ -46,7 +46,9 @@ class AuthServiceStub:
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
     """Ends a session. The refresh token identifies it, or, without one, the
     access token in the Authorization header, even if it has expired. Succeeds
-    if the session has ended already.
+    if the session has ended already. Fails with PERMISSION_DENIED if the access
+    token is narrowed by scopes. The call counts against the limit of the client
+    address, and only if the token is not valid.
     """
     SwitchOrganization: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.SwitchOrganizationRequest, _auth_service_pb2.SwitchOrganizationResponse]
     """Makes another organization the active one and returns tokens for it. Fails
@@ -136,7 +138,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_auth_service_pb2.LogoutResponse]:
         """Ends a session. The refresh token identifies it, or, without one, the
         access token in the Authorization header, even if it has expired. Succeeds
-        if the session has ended already.
+        if the session has ended already. Fails with PERMISSION_DENIED if the access
+        token is narrowed by scopes. The call counts against the limit of the client
+        address, and only if the token is not valid.
         """
 
     @_abc_1.abstractmethod
