@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal,
     select,
     update,
 )
@@ -23,7 +24,7 @@ from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
 from portico_kit.storage.statements import compiled
 from server.features.auth.models import Challenge, RefreshToken, Session
-from server.features.organizations.facade import member_tier
+from server.features.organizations.facade import asked_from, member_tier
 from server.features.users.facade import session_may_hold, with_account
 
 NEWEST_FIRST = Order((Session.id,))
@@ -39,6 +40,20 @@ class LockedSession:
 
     session: Session
     person_may_hold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeSignIn:
+    """What is known of a person when they sign in.
+
+    Attributes:
+        organization_id: the organization in which they worked in their newest session.
+        asked_from: when the first of their organizations asks for a factor, of anybody;
+            None if none does.
+    """
+
+    organization_id: UUID | None
+    asked_from: datetime | None
 
 
 class SessionRepository:
@@ -90,10 +105,12 @@ class SessionRepository:
         query = select(Session).where(Session.browser_token_hash == token_hash, _holds(now))
         return await self._db.scalar(query.with_for_update(of=Session))
 
-    async def last_organization(self, user_id: UUID) -> UUID | None:
-        """The organization in which the person worked in their newest session."""
-        query = select(Session.organization_id).where(Session.user_id == user_id)
-        return await self._db.scalar(query.order_by(Session.id.desc()).limit(1))
+    async def before_sign_in(self, user_id: UUID) -> BeforeSignIn:
+        """What a new session of a person starts with, in one query."""
+        newest = select(Session.organization_id).where(Session.user_id == user_id)
+        last_organization = newest.order_by(Session.id.desc()).limit(1).scalar_subquery()
+        query = select(last_organization, asked_from(literal(user_id)))
+        return BeforeSignIn(*(await self._db.execute(query)).one())
 
     async def list(
         self, user_id: UUID, now: datetime, paging: Paging, cursors: Cursors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from portico_kit.assurance import Assurance, Authentication, assurance
@@ -22,19 +23,27 @@ from server.features.auth.errors import (
 from server.features.auth.models import Session
 from server.features.auth.recognition import Recognition
 from server.features.auth.refusals import refused
+from server.features.auth.remembered_device_service import RememberedDevices
 from server.features.auth.repository import SessionRepository
+from server.features.auth.standings import SessionStandings
 from server.features.auth.token_pairs import TokenPair, TokenPairs
 from server.features.users.facade import Account, Accounts
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What somebody gets who has shown a first factor: tokens, or a challenge."""
+    """What somebody gets who has shown a first factor: tokens, or a challenge.
+
+    Attributes:
+        asked_from: from when on an organization asks for a factor that the person does not
+            have; None if none does.
+    """
 
     account: Account
     device: Device
     pair: TokenPair | None = None
     challenge: NewChallenge | None = None
+    asked_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class SignInCompletion:
     devices: Devices
     recognition: Recognition
     challenges: Challenges
+    standings: SessionStandings
+    remembered: RememberedDevices
     pairs: TokenPairs
 
     async def complete(
@@ -71,11 +82,12 @@ class SignInCompletion:
         self, account: Account, shown: Sequence[Authentication], device: Device, call: Call
     ) -> Completed:
         """The same for an account that may sign in, and is locked."""
-        if account.has_second_factor and assurance(shown) < Assurance.AAL2:
+        needs_second = account.has_second_factor and assurance(shown) < Assurance.AAL2
+        if needs_second and not await self.remembered.knows(account.id, device, call):
             device_hash = self.devices.device_hash(device, account.id)
             challenge = await self.challenges.begin(account, shown, call, device_hash=device_hash)
             return Completed(account, device, challenge=challenge)
-        return Completed(account, device, pair=await self.start(account, shown, device, call))
+        return await self.start(account, shown, device, call)
 
     async def require_allowed(self, account: Account, call: Call) -> None:
         """Refuses a person who may not sign in, whatever they show.
@@ -92,10 +104,11 @@ class SignInCompletion:
 
     async def start(
         self, account: Account, shown: Sequence[Authentication], device: Device, call: Call
-    ) -> TokenPair:
+    ) -> Completed:
         """The tokens of a new session."""
         device_hash = self.devices.device_hash(device, account.id)
-        session = await _begin(account.id, device_hash, shown, call)
+        before = await SessionRepository(call.db).before_sign_in(account.id)
+        session = _begin(account.id, before.organization_id, device_hash, shown, call)
         pair = await self.pairs.issue(call.db, session)
         call.record(
             "login.succeeded",
@@ -105,17 +118,27 @@ class SignInCompletion:
             event="session.created",
         )
         await self.recognition.note(account, session, device_hash, call)
-        return pair
+        # For most people no organization asks for anything, and it is not looked at.
+        asked_from = before.asked_from and await self.standings.asked_from(account.id)
+        return Completed(account, device, pair=pair, asked_from=asked_from)
 
 
-async def _begin(
-    user_id: UUID, device_hash: bytes, shown: Sequence[Authentication], call: Call
+def _begin(
+    user_id: UUID,
+    organization_id: UUID | None,
+    device_hash: bytes,
+    shown: Sequence[Authentication],
+    call: Call,
 ) -> Session:
-    """A new session, in the organization where the person worked last."""
+    """A new session.
+
+    Args:
+        organization_id: where the person worked last.
+    """
     session = Session(
         id=new_id(),
         user_id=user_id,
-        organization_id=await SessionRepository(call.db).last_organization(user_id),
+        organization_id=organization_id,
         user_agent=call.client.user_agent,
         ip_address=call.client.address,
         device_hash=device_hash,

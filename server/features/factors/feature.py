@@ -29,8 +29,9 @@ def _tables() -> Tables:
 def _provide(parts: CoreParts) -> None:
     from server.features.emails.facade import Mailer
     from server.features.factors.facade import Factors
-    from server.features.factors.ports import ShownInSession
+    from server.features.factors.ports import DeviceMemory, ShownInSession
     from server.features.factors.shown import AuthenticatorApps, RecoveryCodes
+    from server.features.organizations.facade import Tenants
     from server.features.users.facade import Accounts
 
     parts.provide(
@@ -41,6 +42,8 @@ def _provide(parts: CoreParts) -> None:
             parts.get(Accounts),
             parts.get(Mailer),
             parts.get(ShownInSession),
+            parts.get(Tenants),
+            parts.get(DeviceMemory),
         ),
     )
     parts.provide(AuthenticatorApps, lambda: AuthenticatorApps(parts.get(Factors), parts.secrets))

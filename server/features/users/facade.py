@@ -27,6 +27,7 @@ from server.features.users.repository import (
     UserView,
     can_act,
     has_account,
+    has_second_factor,
     session_may_hold,
     with_account,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "find_by_email",
     "find_contacts",
     "has_account",
+    "has_second_factor",
     "session_may_hold",
     "with_account",
 ]

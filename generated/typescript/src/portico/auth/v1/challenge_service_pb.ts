@@ -6,6 +6,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
 import type { User } from "../../users/v1/user_pb.js";
 import { file_portico_users_v1_user } from "../../users/v1/user_pb.js";
@@ -15,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/auth/v1/challenge_service.proto.
  */
 export const file_portico_auth_v1_challenge_service: GenFile = /*@__PURE__*/
-  fileDesc("Cidwb3J0aWNvL2F1dGgvdjEvY2hhbGxlbmdlX3NlcnZpY2UucHJvdG8SD3BvcnRpY28uYXV0aC52MSLSAQoYQ29tcGxldGVDaGFsbGVuZ2VSZXF1ZXN0EiEKCWNoYWxsZW5nZRgBIAEoCUIOukgHcgUQARjIAcjzGAESNAoGbWV0aG9kGAIgASgJQiS6SCFyH1IEdG90cFINcmVjb3ZlcnlfY29kZVIIcGFzc3dvcmQSGQoEY29kZRgDIAEoCUILukgEcgIYQMjzGAESHgoIcGFzc3dvcmQYBCABKAlCDLpIBXIDGOgHyPMYARIiCgxkZXZpY2VfdG9rZW4YBiABKAlCDLpIBXIDGMgByPMYASKiAQoZQ29tcGxldGVDaGFsbGVuZ2VSZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESGwoNcmVmcmVzaF90b2tlbhgCIAEoCUIEyPMYARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKA0SJAoEdXNlchgFIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciIUChJCZWdpblN0ZXBVcFJlcXVlc3QiUwoTQmVnaW5TdGVwVXBSZXNwb25zZRIXCgljaGFsbGVuZ2UYASABKAlCBMjzGAESDwoHbWV0aG9kcxgCIAMoCRISCgpleHBpcmVzX2luGAMgASgNMtsCChBDaGFsbGVuZ2VTZXJ2aWNlEroBChFDb21wbGV0ZUNoYWxsZW5nZRIpLnBvcnRpY28uYXV0aC52MS5Db21wbGV0ZUNoYWxsZW5nZVJlcXVlc3QaKi5wb3J0aWNvLmF1dGgudjEuQ29tcGxldGVDaGFsbGVuZ2VSZXNwb25zZSJOyvMYAggB0vMYAggE4vMYD3Nlc3Npb24uY3JlYXRlZPDzGASC0+STAiUiIC9hcGkvdjEvYXV0aC9jaGFsbGVuZ2VzL2NvbXBsZXRlOgEqEokBCgtCZWdpblN0ZXBVcBIjLnBvcnRpY28uYXV0aC52MS5CZWdpblN0ZXBVcFJlcXVlc3QaJC5wb3J0aWNvLmF1dGgudjEuQmVnaW5TdGVwVXBSZXNwb25zZSIvyvMYAhAB0vMYAggC8PMYBILT5JMCGSIUL2FwaS92MS9hdXRoL3N0ZXAtdXA6ASpiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_portico_type_v1_options, file_portico_users_v1_user]);
+  fileDesc("Cidwb3J0aWNvL2F1dGgvdjEvY2hhbGxlbmdlX3NlcnZpY2UucHJvdG8SD3BvcnRpY28uYXV0aC52MSLrAQoYQ29tcGxldGVDaGFsbGVuZ2VSZXF1ZXN0EiEKCWNoYWxsZW5nZRgBIAEoCUIOukgHcgUQARjIAcjzGAESNAoGbWV0aG9kGAIgASgJQiS6SCFyH1IEdG90cFINcmVjb3ZlcnlfY29kZVIIcGFzc3dvcmQSGQoEY29kZRgDIAEoCUILukgEcgIYQMjzGAESHgoIcGFzc3dvcmQYBCABKAlCDLpIBXIDGOgHyPMYARIiCgxkZXZpY2VfdG9rZW4YBiABKAlCDLpIBXIDGMgByPMYARIXCg9yZW1lbWJlcl9kZXZpY2UYByABKAgi4wEKGUNvbXBsZXRlQ2hhbGxlbmdlUmVzcG9uc2USGgoMYWNjZXNzX3Rva2VuGAEgASgJQgTI8xgBEhsKDXJlZnJlc2hfdG9rZW4YAiABKAlCBMjzGAESEgoKdG9rZW5fdHlwZRgDIAEoCRISCgpleHBpcmVzX2luGAQgASgNEiQKBHVzZXIYBSABKAsyFi5wb3J0aWNvLnVzZXJzLnYxLlVzZXISPwobc2Vjb25kX2ZhY3Rvcl9yZXF1aXJlZF9mcm9tGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIUChJCZWdpblN0ZXBVcFJlcXVlc3QiUwoTQmVnaW5TdGVwVXBSZXNwb25zZRIXCgljaGFsbGVuZ2UYASABKAlCBMjzGAESDwoHbWV0aG9kcxgCIAMoCRISCgpleHBpcmVzX2luGAMgASgNMtsCChBDaGFsbGVuZ2VTZXJ2aWNlEroBChFDb21wbGV0ZUNoYWxsZW5nZRIpLnBvcnRpY28uYXV0aC52MS5Db21wbGV0ZUNoYWxsZW5nZVJlcXVlc3QaKi5wb3J0aWNvLmF1dGgudjEuQ29tcGxldGVDaGFsbGVuZ2VSZXNwb25zZSJOyvMYAggB0vMYAggE4vMYD3Nlc3Npb24uY3JlYXRlZPDzGASC0+STAiUiIC9hcGkvdjEvYXV0aC9jaGFsbGVuZ2VzL2NvbXBsZXRlOgEqEokBCgtCZWdpblN0ZXBVcBIjLnBvcnRpY28uYXV0aC52MS5CZWdpblN0ZXBVcFJlcXVlc3QaJC5wb3J0aWNvLmF1dGgudjEuQmVnaW5TdGVwVXBSZXNwb25zZSIvyvMYAhAB0vMYAggC8PMYBILT5JMCGSIUL2FwaS92MS9hdXRoL3N0ZXAtdXA6ASpiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_portico_type_v1_options, file_portico_users_v1_user]);
 
 /**
  * Carries the answer to a challenge.
@@ -58,6 +60,15 @@ export type CompleteChallengeRequest = Message<"portico.auth.v1.CompleteChalleng
    * @generated from field: string device_token = 6;
    */
   deviceToken: string;
+
+  /**
+   * Whether this device shall not be asked for a second factor by the same
+   * person for 30 days. Only with a sign-in, and only if no organization of the
+   * person forbids it. It is worth no factor: methods that require one ask.
+   *
+   * @generated from field: bool remember_device = 7;
+   */
+  rememberDevice: boolean;
 };
 
 /**
@@ -108,6 +119,14 @@ export type CompleteChallengeResponse = Message<"portico.auth.v1.CompleteChallen
    * @generated from field: portico.users.v1.User user = 5;
    */
   user?: User | undefined;
+
+  /**
+   * From when on an organization of the person requires a second factor that the
+   * person does not have. Unset if none does, and after a step-up.
+   *
+   * @generated from field: google.protobuf.Timestamp second_factor_required_from = 6;
+   */
+  secondFactorRequiredFrom?: Timestamp | undefined;
 };
 
 /**
