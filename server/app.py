@@ -15,6 +15,7 @@ from server.feature import Feature, unique
 from server.features.auth.feature import FEATURE as AUTH
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
+from server.features.factor_resets.feature import FEATURE as FACTOR_RESETS
 from server.features.factors.feature import FEATURE as FACTORS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
@@ -36,6 +37,7 @@ FEATURES: tuple[Feature, ...] = (
     FACTORS,
     AUTH,
     EMAIL_CHANGES,
+    FACTOR_RESETS,
     KEYS,
     PROJECTS,
     WEBHOOKS,

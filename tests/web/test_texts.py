@@ -25,6 +25,7 @@ BY_VALUE = (
     "confirm_email_change.",
     "revert_email_change.",
     "report_session.",
+    "cancel_factor_reset.",
 )
 
 

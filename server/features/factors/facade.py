@@ -144,6 +144,10 @@ class Factors:
         await self._forget(user_id, call)
         return [factor.name for factor in factors]
 
+    async def forget(self, user_id: UUID, call: Call) -> None:
+        """The same, for somebody whose account is deleted."""
+        await self.remove_all(user_id, call)
+
     async def note_use(self, factor_id: UUID, call: Call) -> None:
         """Notes that a factor was shown."""
         await FactorRepository(call.db).note_use(factor_id, call.now)

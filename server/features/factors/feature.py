@@ -33,6 +33,7 @@ def _provide(parts: CoreParts) -> None:
     from server.features.factors.shown import AuthenticatorApps, RecoveryCodes
     from server.features.organizations.facade import Tenants
     from server.features.users.facade import Accounts
+    from server.features.users.ports import SecondFactors
 
     parts.provide(
         Factors,
@@ -46,6 +47,7 @@ def _provide(parts: CoreParts) -> None:
             parts.get(DeviceMemory),
         ),
     )
+    parts.provide(SecondFactors, lambda: parts.get(Factors))
     parts.provide(AuthenticatorApps, lambda: AuthenticatorApps(parts.get(Factors), parts.secrets))
     parts.provide(RecoveryCodes, lambda: RecoveryCodes(parts.get(Factors)))
 

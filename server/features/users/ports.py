@@ -54,6 +54,14 @@ class SessionDevices(Protocol):
         ...
 
 
+class SecondFactors(Protocol):
+    """Knows what people can show beside the password; the factors feature does."""
+
+    async def forget(self, user_id: UUID, call: Call) -> None:
+        """Removes all of it; the account is locked."""
+        ...
+
+
 class PasswordTokens(Protocol):
     """Issues the tokens with which a password is chosen, and ends them; the auth feature does."""
 
