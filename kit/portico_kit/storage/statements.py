@@ -15,6 +15,7 @@ import psycopg
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Executable
 from sqlalchemy.dialects.postgresql.psycopg import dialect
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import ClauseElement
 
 from portico_kit.storage.base import CONNECTION, is_lost
@@ -115,6 +116,21 @@ class Statements:
             row_factory=namedtuple_row,
             **CONNECTION,
         )
+
+
+async def run_in(db: AsyncSession, statement: Statement, **values: Any) -> list[Any]:
+    """The rows that a statement returns, in the transaction of a session.
+
+    It sees what the session has flushed, and nothing else of it.
+
+    Raises:
+        psycopg.Error: if the database refuses it or does not answer.
+    """
+    connection = await (await db.connection()).get_raw_connection()
+    cursor = connection.driver_connection.cursor(row_factory=namedtuple_row)
+    await cursor.execute(statement.sql, {**statement.constants, **values}, prepare=True)
+    rows: list[Any] = await cursor.fetchall()
+    return rows
 
 
 async def _run(
