@@ -79,7 +79,7 @@ class IdempotentAnswer(KeptAnswer, Base):
 
 # Its parameters are called as the columns of the audit log; the rest of a row has a default.
 _ADD_ENTRY = compiled(
-    insert(AuditEntry.__table__).values(
+    insert(AuditEntry).values(
         {
             name: bindparam(name)
             for name in (

@@ -42,7 +42,7 @@ DEVICES = keyed_query(
 
 # Notes that the person `user_id` has signed in from a device and a network. What it gives of
 # each, see `Place`, is of before.
-_places = insert(SignInPlace.__table__).values(
+_places = insert(SignInPlace).values(
     [
         {
             "user_id": bindparam("user_id"),

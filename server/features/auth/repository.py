@@ -178,7 +178,7 @@ _LAST_ORGANIZATION = (
 
 # Adds a session, with the values of `_BEGUN` by their names.
 _added = (
-    insert(Session.__table__)
+    insert(Session)
     .values(
         {name: bindparam(name) for name in _BEGUN}
         | {"organization_id": working_organization(bindparam("user_id"), _LAST_ORGANIZATION)}
