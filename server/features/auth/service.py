@@ -39,7 +39,7 @@ from server.features.auth.session_ends import end_session
 from server.features.auth.sign_in import SignIn
 from server.features.auth.sign_out import SignOut
 from server.features.auth.signing_keys import SigningKeys
-from server.features.auth.token_pairs import TokenPairs
+from server.features.auth.token_pairs import TokenPairs, TokenSource
 from server.features.emails.facade import Mailer
 from server.features.organizations.facade import Tenants
 from server.features.users.facade import Account, Accounts
@@ -91,8 +91,9 @@ class AuthService:
         device = self.devices.recognize(request.device_token)
         account = await self.sign_in.check(request.email, request.password, device, call)
         device_hash = self.devices.device_hash(device, account.id)
-        session = await _begin(account.id, device_hash, call)
-        pair = await self.pairs.issue(call.db, session)
+        session = _begin(account.id, device_hash, call)
+        tier = await SessionRepository(call.db).add(session)
+        pair = self.pairs.pair(TokenSource.of(session, tier))
         actor = acting_person(account.id, session.id)
         call.record(
             "login.succeeded",
@@ -244,18 +245,16 @@ def _record_verified(account: Account, call: Call) -> None:
         call.record("user.email_verified", target_id=account.id, data=account.message, actor=actor)
 
 
-async def _begin(user_id: UUID, device_hash: bytes, call: Call) -> Session:
-    """A new session, in the organization where the person worked last."""
+def _begin(user_id: UUID, device_hash: bytes, call: Call) -> Session:
+    """A new session, which is not stored yet."""
     session = Session(
         id=new_id(),
         user_id=user_id,
-        organization_id=await SessionRepository(call.db).last_organization(user_id),
         user_agent=call.client.user_agent,
         ip_address=call.client.address,
         device_hash=device_hash,
     )
     session.begin(call.now)
-    SessionRepository(call.db).add(session)
     return session
 
 
