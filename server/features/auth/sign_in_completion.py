@@ -26,7 +26,7 @@ from server.features.auth.refusals import refused
 from server.features.auth.remembered_device_service import RememberedDevices
 from server.features.auth.repository import SessionRepository
 from server.features.auth.standings import SessionStandings
-from server.features.auth.token_pairs import TokenPair, TokenPairs
+from server.features.auth.token_pairs import TokenPair, TokenPairs, TokenSource
 from server.features.users.facade import Account, Accounts
 
 
@@ -107,9 +107,9 @@ class SignInCompletion:
     ) -> Completed:
         """The tokens of a new session."""
         device_hash = self.devices.device_hash(device, account.id)
-        before = await SessionRepository(call.db).before_sign_in(account.id)
-        session = _begin(account.id, before.organization_id, device_hash, shown, call)
-        pair = await self.pairs.issue(call.db, session)
+        session = _begin(account.id, device_hash, shown, call)
+        added = await SessionRepository(call.db).add(session)
+        pair = self.pairs.pair(TokenSource.of(session, added.tier))
         call.record(
             "login.succeeded",
             target_id=session.id,
@@ -119,30 +119,20 @@ class SignInCompletion:
         )
         await self.recognition.note(account, session, device_hash, call)
         # For most people no organization asks for anything, and it is not looked at.
-        asked_from = before.asked_from and await self.standings.asked_from(account.id)
+        asked_from = added.asked_from and await self.standings.asked_from(account.id)
         return Completed(account, device, pair=pair, asked_from=asked_from)
 
 
 def _begin(
-    user_id: UUID,
-    organization_id: UUID | None,
-    device_hash: bytes,
-    shown: Sequence[Authentication],
-    call: Call,
+    user_id: UUID, device_hash: bytes, shown: Sequence[Authentication], call: Call
 ) -> Session:
-    """A new session.
-
-    Args:
-        organization_id: where the person worked last.
-    """
+    """A new session, which is not stored yet."""
     session = Session(
         id=new_id(),
         user_id=user_id,
-        organization_id=organization_id,
         user_agent=call.client.user_agent,
         ip_address=call.client.address,
         device_hash=device_hash,
     )
     session.begin(shown, call.now)
-    SessionRepository(call.db).add(session)
     return session

@@ -16,6 +16,7 @@ from portico_kit.clock import Clock
 from portico_kit.credentials import SERVICE_KIND, Principal
 from portico_kit.ids import new_id
 from portico_kit.storage.base import sessions
+from portico_kit.storage.statements import write_in
 from server.features.factor_resets.repository import FactorResetRepository
 from server.features.factor_resets.resets import Resets
 
@@ -73,3 +74,4 @@ class DueResets:
             # What it asks the workers for is found by their next sweep.
             call.open_db = lambda: db
             await self.resets.carry_out(user_id, call)
+            await write_in(db, call.entries)
