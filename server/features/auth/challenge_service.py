@@ -92,7 +92,7 @@ class ChallengeService:
         if request.remember_device:
             await self.completion.remembered.remember(account.id, device, call)
         assert completed.pair is not None
-        return _answer(account, completed.pair, completed.asked_from)
+        return _answer(completed.account, completed.pair, completed.asked_from)
 
     async def _password(
         self, user_id: UUID, request: pb.CompleteChallengeRequest, call: Call
@@ -125,7 +125,8 @@ class ChallengeService:
         if signed_in is None:
             raise ChallengeExpiredError
         await self.challenges.end(challenge, call)
-        return await self.completion.start(signed_in, [*challenge.shown, shown], device, call)
+        shown_in_all = [*challenge.shown, shown]
+        return await self.completion.start(signed_in, shown_in_all, device, call)
 
     async def _show(
         self, challenge: Challenge, account: Account, shown: Authentication, call: Call

@@ -105,7 +105,9 @@ class SignInCompletion:
     async def start(
         self, account: Account, shown: Sequence[Authentication], device: Device, call: Call
     ) -> Completed:
-        """The tokens of a new session."""
+        """The tokens of a new session of an account that is locked."""
+        if account.has_second_factor:
+            account = await self.accounts.note_second_factor(call.db, account.id, call.now)
         device_hash = self.devices.device_hash(device, account.id)
         session = _begin(account.id, device_hash, shown, call)
         added = await SessionRepository(call.db).add(session)

@@ -77,8 +77,8 @@ async def test_a_second_administrator_has_it_done_at_once(
     assert (done.status, done.approved_by) == ("completed", colleague.id)
     call = world.users.GetMe(users.GetMeRequest(), metadata=person.metadata)
     await refused(call, UNAUTHENTICATED, "UNAUTHENTICATED")
-    call = protected.complete(begun, protected.next_code())
-    await refused(call, UNAUTHENTICATED, "CHALLENGE_EXPIRED")
+    late = protected.complete(begun, protected.next_code())
+    await refused(late, UNAUTHENTICATED, "CHALLENGE_EXPIRED")
     for model in (Factor, RecoveryCode, Challenge, RememberedDevice):
         assert await count(world, model, person.id) == 0
     assert not await has_factors(protected)

@@ -103,6 +103,8 @@ def test_what_signs_somebody_in_or_gives_rights_away_asks() -> None:
         "CreateUser",
         "UpdateUser",
         "DeleteUser",
+        "ResetUserFactors",
+        "UpdateSecurityPolicy",
     ):
         assert asked[name] == if_enrolled, name
     for name in (
@@ -114,7 +116,7 @@ def test_what_signs_somebody_in_or_gives_rights_away_asks() -> None:
         assert asked[name] == highest, name
 
 
-async def step_up(world: World, person: Person, **answer: str) -> str:
+async def step_up(world: World, person: Person, **answer: Any) -> str:
     """A new access token of the same session, for the right answer."""
     begun = await world.challenges.BeginStepUp(
         challenges.BeginStepUpRequest(), metadata=person.metadata
