@@ -17,7 +17,7 @@ from server.features.auth.models import Challenge, RememberedDevice
 from server.features.factor_resets.due_resets import DueResets
 from server.features.factors.models import Factor, RecoveryCode, TotpSecret
 from tests.core.conftest import Audited, Refused
-from tests.core.factors.conftest import Protected, enroll_app
+from tests.core.factors.conftest import Protected
 from tests.core.users.conftest import unknown_id
 from tests.core.world import Person, World
 
@@ -166,8 +166,15 @@ async def test_the_request_of_a_suspended_administrator_is_not_carried_out(
 async def test_nobody_resets_their_own(
     world: World, administrator: Person, refused: Refused
 ) -> None:
-    own = await enroll_app(world, administrator)
-    await refused(reset(world, administrator, own.person.id), DENIED, "SELF_RESET")
+    await refused(reset(world, administrator, administrator.id), DENIED, "SELF_RESET")
+
+
+async def test_a_password_alone_takes_nobodys_factors_away(
+    world: World, administrator_without_factor: Person, protected: Protected, refused: Refused
+) -> None:
+    call = reset(world, administrator_without_factor, protected.person.id)
+    found = await refused(call, UNAUTHENTICATED, "INSUFFICIENT_USER_AUTHENTICATION")
+    assert found.metadata["missing"] == "enrollment"
 
 
 async def test_nobody_else_resets_anybody(

@@ -71,6 +71,22 @@ async def test_nobody_is_remembered_who_did_not_ask_for_it(protected: Protected)
     assert await asked(protected, begun.device_token)
 
 
+async def test_no_device_is_remembered_for_a_wrong_code(
+    world: World, protected: Protected, refused: Refused
+) -> None:
+    begun = await protected.login()
+    request = challenges.CompleteChallengeRequest(
+        challenge=begun.challenge,
+        method="totp",
+        code=protected.app.wrong_code(),
+        device_token=begun.device_token,
+        remember_device=True,
+    )
+    call = world.challenges.CompleteChallenge(request)
+    await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "CODE_INVALID")
+    assert await asked(protected, begun.device_token)
+
+
 async def test_it_is_remembered_for_one_person(
     world: World, protected: Protected, device: str
 ) -> None:

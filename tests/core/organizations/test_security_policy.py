@@ -260,6 +260,23 @@ async def test_what_is_no_policy_is_refused(
     await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
 
 
+@pytest.mark.parametrize(("seconds", "nanos"), [(10**17, 0), (-(10**17), 0), (0, 2 * 10**9)])
+async def test_what_is_no_moment_is_refused(
+    world: World,
+    protected: Protected,
+    organization_id: str,
+    refused: Refused,
+    seconds: int,
+    nanos: int,
+) -> None:
+    request = pb.UpdateSecurityPolicyRequest(
+        organization_id=organization_id, second_factor="required"
+    )
+    request.second_factor_from.seconds, request.second_factor_from.nanos = seconds, nanos
+    call = world.organizations.UpdateSecurityPolicy(request, metadata=protected.person.metadata)
+    await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+
+
 async def test_what_was_read_can_be_sent_back_and_changes_nothing(
     world: World, protected: Protected, strict: str, audited: Audited
 ) -> None:

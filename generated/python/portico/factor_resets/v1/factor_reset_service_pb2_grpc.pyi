@@ -23,7 +23,8 @@ class FactorResetServiceStub:
     The first call requests the reset, and mails the person a link to cancel it.
     It is carried out 24 hours later, if the administrator who requested it is
     still one, or at once if another administrator calls. A repeated call of the
-    same administrator changes nothing. Fails with SELF_RESET for the caller's
+    same administrator changes nothing. Administrators need a second factor
+    themselves. Fails with SELF_RESET for the caller's
     own factors, and with FACTOR_REQUIRED if the person has none.
     """
     CancelFactorReset: _aio.UnaryUnaryMultiCallable[_factor_reset_service_pb2.CancelFactorResetRequest, _factor_reset_service_pb2.CancelFactorResetResponse]
@@ -44,7 +45,8 @@ class FactorResetServiceServicer(metaclass=_abc_1.ABCMeta):
         The first call requests the reset, and mails the person a link to cancel it.
         It is carried out 24 hours later, if the administrator who requested it is
         still one, or at once if another administrator calls. A repeated call of the
-        same administrator changes nothing. Fails with SELF_RESET for the caller's
+        same administrator changes nothing. Administrators need a second factor
+        themselves. Fails with SELF_RESET for the caller's
         own factors, and with FACTOR_REQUIRED if the person has none.
         """
 
