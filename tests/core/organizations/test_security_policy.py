@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -21,11 +23,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.storage.base import sessions
 from server.common.records import Event
 from server.features.emails.facade import Mailer
-from server.features.organizations.models import Organization
-from server.features.organizations.policy_notices import PolicyNotices
+from server.features.emails.models import Email
+from server.features.organizations.models import Membership, Organization
+from server.features.organizations.policy_notices import BATCH, PolicyNotices
+from server.features.users.models import User
 from tests.core.calls import if_match
 from tests.core.conftest import Audited, Refused
 from tests.core.factors.conftest import Protected, enroll_app
+from tests.core.factors.conftest import own_time as own_time
 from tests.core.factors.conftest import protected as protected
 from tests.core.world import Person, World, bearer
 
@@ -382,3 +387,47 @@ async def test_nobody_can_have_members_mailed_again_and_again(
     await refused(call, grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
     # It can be turned off all the same.
     await require(world, person, organization_id, second_factor="off")
+
+
+async def test_the_same_twenty_times_at_once_is_one_change(
+    world: World, protected: Protected, organization_id: str, audited: Audited
+) -> None:
+    policies = await asyncio.gather(
+        *(require(world, protected.person, organization_id) for _ in range(20))
+    )
+    assert all(policy == policies[0] for policy in policies)
+    assert (await audited(organization_id)).count("organization.security_policy_updated") == 1
+
+
+async def test_an_owner_who_is_demoted_meanwhile_changes_nothing(
+    world: World, protected: Protected, organization_id: str, refused: Refused
+) -> None:
+    other = await world.new_member(organization_id, protected.person, "owner")
+    await enroll_app(world, other)
+    request = pb.UpdateMemberRequest(
+        organization_id=organization_id, user_id=other.id, role="member"
+    )
+    await world.organizations.UpdateMember(request, metadata=protected.person.metadata)
+    call = require(world, other, organization_id)
+    await refused(call, grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+
+
+async def test_thousands_of_members_are_mailed_in_batches_each_once(
+    world: World, protected: Protected, organization_id: str, notices: PolicyNotices
+) -> None:
+    emails = await world.new_accounts(2 * BATCH + 1, "none")
+    async with AsyncSession(world.engine) as db, db.begin():
+        people = (await db.scalars(select(User.id).where(User.email.in_(emails)))).all()
+        db.add_all(
+            Membership(organization_id=UUID(organization_id), user_id=user_id, role="viewer")
+            for user_id in people
+        )
+    await require(world, protected.person, organization_id, 3 * DAY)
+    # Two workers at once.
+    await asyncio.gather(notices(), notices())
+    query = select(Email.recipient).where(
+        Email.template == "factor_needed", Email.recipient.in_(emails)
+    )
+    async with AsyncSession(world.engine) as db:
+        mailed = (await db.scalars(query)).all()
+    assert sorted(mailed) == sorted(emails)
