@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from portico_kit.errors import DomainError
 from portico_kit.status import StatusCode
 
@@ -33,6 +35,12 @@ class PasskeyInvalidError(DomainError):
     code = StatusCode.UNAUTHENTICATED
     reason = "PASSKEY_INVALID"
     keeps_changes = True  # the audit log
+
+    def __init__(self, rule: str, user_id: UUID) -> None:
+        """Takes the name of the rule, and whose passkey it is, for the audit log alone."""
+        super().__init__(rule=rule)
+        self.rule = rule
+        self.user_id = user_id
 
 
 class PasskeyUnknownError(DomainError):

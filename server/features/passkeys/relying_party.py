@@ -33,6 +33,11 @@ class RelyingParty:
         """Those of them that are pages."""
         return [origin for origin in self.origins if not origin.startswith(ANDROID)]
 
+    @property
+    def page(self) -> str:
+        """Where people manage their passkeys."""
+        return f"{self.public_url}/account/security"
+
 
 def relying_party(
     public_url: str, name: str, rp_id: str | None, related: Sequence[str]
