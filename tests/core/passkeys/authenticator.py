@@ -180,7 +180,7 @@ class Authenticator:
             "clientDataJSON": encoded(client),
             "authenticatorData": encoded(data),
             "signature": encoded(wrong.signature(signature)),
-            "userHandle": encoded(handle) or None,
+            "userHandle": encoded(handle),
         }
         return _credential(used.id, response, {})
 
