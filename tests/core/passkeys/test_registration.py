@@ -15,7 +15,9 @@ from portico.factors.v1 import factor_service_pb2 as factors
 
 from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
-from tests.core.passkeys.authenticator import (
+from tests.core.passkeys.conftest import Visitor
+from tests.core.world import Person, World
+from tests.support.authenticator import (
     AT,
     BE,
     ED,
@@ -33,8 +35,6 @@ from tests.core.passkeys.authenticator import (
     new_key,
     rs256,
 )
-from tests.core.passkeys.conftest import Visitor
-from tests.core.world import Person, World
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 FAILED = grpc.StatusCode.FAILED_PRECONDITION

@@ -12,8 +12,8 @@ from pydantic import SecretStr, ValidationError
 from server.features.passkeys.providers import new_name, provider
 from server.features.passkeys.relying_party import relying_party
 from server.settings import Settings
-from tests.core.passkeys.authenticator import ICLOUD
 from tests.core.world import World
+from tests.support.authenticator import ICLOUD
 
 APP = "android:apk-key-hash:" + "A" * 43
 
