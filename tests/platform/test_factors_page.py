@@ -10,6 +10,7 @@ from edge.gateway.settings import ROOT
 from tests.platform.conftest import PASSWORD, Tenant, execute
 from tests.stack import Stack
 from tests.support.addresses import new_address
+from tests.support.authenticator import Authenticator
 
 EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
@@ -17,12 +18,15 @@ EXAMPLE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 async def test_the_example_works(stack: Stack, new_tenant: Any) -> None:
     person: Tenant = await new_tenant()
     program = "\n".join(EXAMPLE.findall((ROOT / "docs" / "factors.md").read_text()))
+    browser = Authenticator(origin=stack.base_url.replace("127.0.0.1", "localhost"))
     names = {
         "BASE": stack.base_url,
         "EMAIL": person.email,
         "PASSWORD": PASSWORD,
         "TOKEN": person.client.token,
         "HEADERS": {"x-forwarded-for": new_address()},
+        "create": browser.create,
+        "get": browser.get,
     }
     await asyncio.to_thread(exec, program, names)
 
