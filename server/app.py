@@ -19,6 +19,7 @@ from server.features.factors.feature import FEATURE as FACTORS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
 from server.features.organizations.feature import FEATURE as ORGANIZATIONS
+from server.features.passkeys.feature import FEATURE as PASSKEYS
 from server.features.projects.feature import FEATURE as PROJECTS
 from server.features.records.feature import FEATURE as RECORDS
 from server.features.users.feature import FEATURE as USERS
@@ -34,6 +35,7 @@ FEATURES: tuple[Feature, ...] = (
     USERS,
     ORGANIZATIONS,
     FACTORS,
+    PASSKEYS,
     AUTH,
     EMAIL_CHANGES,
     KEYS,

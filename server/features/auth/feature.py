@@ -78,6 +78,7 @@ def _serve(parts: CoreParts) -> Served:
     from portico.auth.v1.auth_service_pb2 import DESCRIPTOR
     from portico.auth.v1.browser_session_service_pb2 import DESCRIPTOR as BROWSERS
     from portico.auth.v1.challenge_service_pb2 import DESCRIPTOR as CHALLENGES
+    from portico.passkeys.v1.passkey_sign_in_service_pb2 import DESCRIPTOR as PASSKEYS
 
     from portico_kit.jwt import TokenIssuer, TokenVerifier
     from portico_kit.service import Service
@@ -90,6 +91,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.facade import Sessions
     from server.features.auth.notices import Notices
     from server.features.auth.one_time_tokens import OneTimeTokens
+    from server.features.auth.passkey_sign_in import PasskeySignIn
     from server.features.auth.recognition import Recognition
     from server.features.auth.refresh_chain import RefreshTokens
     from server.features.auth.refreshing import Refreshing
@@ -107,6 +109,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.factors.facade import Factors
     from server.features.factors.shown import AuthenticatorApps, RecoveryCodes
     from server.features.organizations.facade import Tenants
+    from server.features.passkeys.facade import Passkeys
     from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
     from server.features.users.guessing import Guessing
@@ -131,7 +134,8 @@ def _serve(parts: CoreParts) -> Served:
     verification = EmailVerification(accounts, tokens, mailer, mail_budgets)
     devices, report_tokens = Devices(parts.secrets), ReportTokens(parts.secrets)
     recognition = Recognition(parts.reads, devices, report_tokens, mailer, mail_budgets)
-    kinds = (parts.get(AuthenticatorApps), parts.get(RecoveryCodes))
+    passkeys = parts.get(Passkeys)
+    kinds = (parts.get(AuthenticatorApps), parts.get(RecoveryCodes), passkeys)
     challenges = Challenges(
         reads=parts.reads,
         factors=parts.get(Factors),
@@ -183,11 +187,16 @@ def _serve(parts: CoreParts) -> Served:
         session_devices=SessionDevices(parts.reads),
         current_password=parts.get(CurrentPassword),
         pairs=pairs,
+        passkeys=passkeys,
     )
     return Served(
         services=(
             Service(DESCRIPTOR.services_by_name["AuthService"], service),
             Service(CHALLENGES.services_by_name["ChallengeService"], challenge_service),
+            Service(
+                PASSKEYS.services_by_name["PasskeySignInService"],
+                PasskeySignIn(passkeys, completion, devices),
+            ),
             Service(
                 BROWSERS.services_by_name["BrowserSessionService"],
                 BrowserSessions(refreshing, pairs, parts.secrets),

@@ -29,6 +29,8 @@ from server.features.users.errors import UserNotFoundError
 from server.features.users.facade import Account, Accounts
 from server.features.users.notices import when_and_where
 
+__all__ = ["AddedFactor", "Factor", "Factors"]
+
 
 @dataclass(frozen=True, slots=True)
 class AddedFactor:
@@ -63,6 +65,10 @@ class Factors:
     async def kinds(self, user_id: UUID) -> Sequence[str]:
         """The kinds of a person's factors, sorted; read outside of the call's transaction."""
         return sorted(row.kind for row in await self._reads.fetch(KINDS, [user_id]))
+
+    async def of_person(self, user_id: UUID, call: Call) -> Sequence[Factor]:
+        """A person's factors, oldest first."""
+        return await FactorRepository(call.db).list(user_id)
 
     async def add(self, kind: str, name: str, shown: Authentication, call: Call) -> AddedFactor:
         """Adds a factor of the caller, who has just shown it.

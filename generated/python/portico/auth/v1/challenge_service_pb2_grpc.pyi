@@ -25,6 +25,11 @@ class ChallengeServiceStub:
     there were too many failures: from 5 on each further attempt has to wait
     longer, and 10 in 15 minutes or 100 in a day are the last.
     """
+    GetChallengePasskeyOptions: _aio.UnaryUnaryMultiCallable[_challenge_service_pb2.GetChallengePasskeyOptionsRequest, _challenge_service_pb2.GetChallengePasskeyOptionsResponse]
+    """Returns options for an answer with a passkey of the challenge's person.
+    Stores nothing: a repeated call returns others, and all are valid until one
+    was used.
+    """
     BeginStepUp: _aio.UnaryUnaryMultiCallable[_challenge_service_pb2.BeginStepUpRequest, _challenge_service_pb2.BeginStepUpResponse]
     """Starts a step-up: the caller shows a factor in the session that there is,
     after a method was refused with INSUFFICIENT_USER_AUTHENTICATION. People
@@ -47,6 +52,17 @@ class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
         CHALLENGE_EXPIRED if the challenge is over, and with TOO_MANY_ATTEMPTS if
         there were too many failures: from 5 on each further attempt has to wait
         longer, and 10 in 15 minutes or 100 in a day are the last.
+        """
+
+    @_abc_1.abstractmethod
+    def GetChallengePasskeyOptions(
+        self,
+        request: _challenge_service_pb2.GetChallengePasskeyOptionsRequest,
+        context: _aio.ServicerContext[_challenge_service_pb2.GetChallengePasskeyOptionsRequest, _abc.Awaitable[_challenge_service_pb2.GetChallengePasskeyOptionsResponse]],
+    ) -> _abc.Awaitable[_challenge_service_pb2.GetChallengePasskeyOptionsResponse]:
+        """Returns options for an answer with a passkey of the challenge's person.
+        Stores nothing: a repeated call returns others, and all are valid until one
+        was used.
         """
 
     @_abc_1.abstractmethod
