@@ -19,6 +19,7 @@ from edge.web.pages import (
     register,
     reset_password,
     sign_in,
+    sign_in_passkey,
     sign_in_verify,
     sign_out,
     start,
@@ -36,6 +37,7 @@ from edge.web.pages.account import (
 )
 from edge.web.pages.account.security import (
     add_app,
+    add_passkey,
     factors,
     recovery_codes,
     remove_factor,
@@ -51,6 +53,7 @@ from edge.web.paths import (
     ACCOUNT_SECURITY,
     ACCOUNT_SESSIONS,
     ADD_APP,
+    ADD_PASSKEY,
     ASSETS,
     CONFIRM_EMAIL_CHANGE,
     FORGOT_PASSWORD,
@@ -64,6 +67,7 @@ from edge.web.paths import (
     RESET_PASSWORD,
     REVERT_EMAIL_CHANGE,
     SIGN_IN,
+    SIGN_IN_PASSKEY,
     SIGN_IN_VERIFY,
     SIGN_OUT,
     START,
@@ -78,6 +82,7 @@ from edge.web.visit import Site, Visit
 PAGES: Mapping[str, Page] = {
     START: start.PAGE,
     SIGN_IN: sign_in.PAGE,
+    SIGN_IN_PASSKEY: sign_in_passkey.PAGE,
     SIGN_IN_VERIFY: sign_in_verify.PAGE,
     STEP_UP: step_up.PAGE,
     SIGN_OUT: sign_out.PAGE,
@@ -95,6 +100,7 @@ PAGES: Mapping[str, Page] = {
     ACCOUNT_PASSWORD: password.PAGE,
     ACCOUNT_SECURITY: factors.PAGE,
     ADD_APP: add_app.PAGE,
+    ADD_PASSKEY: add_passkey.PAGE,
     RENAME_FACTOR: rename_factor.PAGE,
     REMOVE_FACTOR: remove_factor.PAGE,
     RECOVERY_CODES: recovery_codes.PAGE,

@@ -18,6 +18,8 @@ from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
 from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
+from portico.passkeys.v1.passkey_service_pb2_grpc import PasskeyServiceStub
+from portico.passkeys.v1.passkey_sign_in_service_pb2_grpc import PasskeySignInServiceStub
 from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 
 # Less than the gateway waits for a page (PORTICO_REQUEST_TIMEOUT), so that the page can say
@@ -106,6 +108,8 @@ class CoreClient:
         self.users = UserServiceStub(channel)
         self.email_changes = EmailChangeServiceStub(channel)
         self.factors = FactorServiceStub(channel)
+        self.passkeys = PasskeyServiceStub(channel)
+        self.passkey_sign_in = PasskeySignInServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
 
     async def call(

@@ -39,6 +39,8 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
+# Of the pages where passkeys are used, which no browser does without a script.
+SCRIPT_POLICY = f"{POLICY}; script-src 'self'; connect-src 'self'"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "no-referrer",
@@ -47,7 +49,9 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 # Never shown again: see `Visit.value`.
-SECRET_FIELDS = frozenset({"password", "new_password", "current_password", "code", "secret"})
+SECRET_FIELDS = frozenset(
+    {"password", "new_password", "current_password", "code", "secret", "credential"}
+)
 
 # What a page can be told in its address that the one before it did; the keys of their texts.
 NOTICES = {
@@ -306,8 +310,14 @@ class Visit:
         if error.retry_after is not None:
             self._headers["Retry-After"] = str(math.ceil(error.retry_after.total_seconds()))
 
+    def render_with_script(self, template: str, **values: Any) -> web.Response:
+        """A page on which passkeys are used. Whatever else is on it works without the script."""
+        self.put_header("Content-Security-Policy", SCRIPT_POLICY)
+        return self.render(template, has_script=True, **values)
+
     def render(self, template: str, **values: Any) -> web.Response:
         """A page."""
+        values.setdefault("has_script", False)
         body = self.site.templates.render(
             template,
             visit=self,

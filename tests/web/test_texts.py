@@ -86,7 +86,7 @@ ELSEWHERE = {
     "USER_NOT_FOUND",
     "BROWSER_TOKEN_INVALID",
 }
-SHOWN_FEATURES = ("auth", "email_changes", "factors", "organizations", "users")
+SHOWN_FEATURES = ("auth", "email_changes", "factors", "organizations", "passkeys", "users")
 
 
 @pytest.mark.parametrize("feature", SHOWN_FEATURES)

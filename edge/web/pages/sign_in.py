@@ -19,7 +19,16 @@ async def get(visit: Visit) -> web.StreamResponse:
         if await visit.is_signed_in():
             return _onward(visit)
         visit.drop_cookie(cookies.SESSION)
-    return visit.render("sign_in.html")
+    return show(visit)
+
+
+def show(visit: Visit, unknown_passkey: str = "") -> web.StreamResponse:
+    """The page.
+
+    Args:
+        unknown_passkey: what the script reports of a passkey that no account has, as JSON.
+    """
+    return visit.render_with_script("sign_in.html", unknown_passkey=unknown_passkey)
 
 
 def _onward(visit: Visit) -> web.StreamResponse:
@@ -37,7 +46,7 @@ def _onward(visit: Visit) -> web.StreamResponse:
 async def post(visit: Visit) -> web.StreamResponse:
     """Signs in, or goes on to the second factor of people who have one."""
     if visit.lacks("email", "password"):
-        return visit.render("sign_in.html")
+        return show(visit)
     try:
         login = await visit.ask(visit.site.core.auth.Login, _login_request(visit))
         visit.put_cookie(cookies.DEVICE, login.device_token, cookies.DEVICE_SECONDS)
@@ -46,7 +55,7 @@ async def post(visit: Visit) -> web.StreamResponse:
         return await signing_in.finish(visit, login.refresh_token)
     except CoreError as error:
         visit.refuse(error)
-        return visit.render("sign_in.html")
+        return show(visit)
 
 
 def _login_request(visit: Visit) -> pb.LoginRequest:

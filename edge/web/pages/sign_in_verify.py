@@ -36,7 +36,7 @@ async def get(visit: Visit) -> web.StreamResponse:
     pending = _pending(visit)
     if pending is None:
         return _over(visit)
-    return _show(visit, Prompt.make(visit, SIGN_IN_VERIFY, pending.methods))
+    return await _show(visit, Prompt.make(visit, SIGN_IN_VERIFY, pending.methods), pending)
 
 
 async def post(visit: Visit) -> web.StreamResponse:
@@ -46,7 +46,7 @@ async def post(visit: Visit) -> web.StreamResponse:
         return _over(visit)
     prompt = Prompt.make(visit, SIGN_IN_VERIFY, pending.methods)
     if visit.lacks(prompt.field):
-        return _show(visit, prompt)
+        return await _show(visit, prompt, pending)
     answer = prompt.answer(visit, pending.challenge, cookies.get(visit.request, cookies.DEVICE))
     try:
         shown = await visit.ask(visit.site.core.challenges.CompleteChallenge, answer)
@@ -55,7 +55,7 @@ async def post(visit: Visit) -> web.StreamResponse:
         if error.reason == "CHALLENGE_EXPIRED":
             return _over(visit)
         prompt.refuse(visit, error)
-        return _show(visit, prompt)
+        return await _show(visit, prompt, pending)
 
 
 def _pending(visit: Visit) -> _Pending | None:
@@ -70,8 +70,13 @@ def _over(visit: Visit) -> web.StreamResponse:
     return visit.redirect(visit.link(SIGN_IN), notice="challenge-over")
 
 
-def _show(visit: Visit, prompt: Prompt) -> web.StreamResponse:
-    return visit.render("challenge.html", prompt=prompt, is_sign_in=True)
+async def _show(visit: Visit, prompt: Prompt, pending: _Pending) -> web.StreamResponse:
+    try:
+        return await prompt.render(visit, pending.challenge, is_sign_in=True)
+    except CoreError as error:
+        if error.reason == "CHALLENGE_EXPIRED":
+            return _over(visit)
+        raise
 
 
 PAGE = Page(get, post)

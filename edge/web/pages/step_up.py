@@ -36,7 +36,7 @@ async def ask(visit: Visit, needed: StepUpNeededError) -> web.StreamResponse:
         fields=harmless(visit.form, SECRET_FIELDS),
         methods=needed.methods,
     )
-    _keep(visit, step_up)
+    _keep(visit, await _with_challenge(visit, step_up))
     return visit.redirect(STEP_UP)
 
 
@@ -53,16 +53,18 @@ async def resume(visit: Visit) -> None:
 async def get(visit: Visit) -> web.StreamResponse:
     """Asks for a factor; for the password of people who have none."""
     await visit.load_user()
-    return _show(visit, await _prompt(visit))
+    return await _show(visit, await _prompt(visit), await _current(visit))
 
 
 async def post(visit: Visit) -> web.StreamResponse:
     """Notes in the session what was shown, and goes back. The cookie of the session is new."""
     await visit.load_user()
-    prompt = await _prompt(visit)
+    prompt, step_up = await _prompt(visit), await _current(visit)
+    if visit.form.get("begin"):
+        _keep(visit, await _with_challenge(visit, step_up))
+        return visit.redirect(STEP_UP, method=prompt.method)
     if visit.lacks(prompt.field):
-        return _show(visit, prompt)
-    step_up = await _current(visit)
+        return await _show(visit, prompt, step_up)
     try:
         step_up = await _with_challenge(visit, step_up)
         answer = prompt.answer(visit, step_up.challenge, "")
@@ -73,7 +75,7 @@ async def post(visit: Visit) -> web.StreamResponse:
             step_up = replace(step_up, challenge="")
         prompt.refuse(visit, error)
         _keep(visit, step_up)
-        return _show(visit, prompt)
+        return await _show(visit, prompt, step_up)
     visit.site.sessions.forget(visit.session_cookie)
     visit.put_cookie(cookies.SESSION, cookie, cookies.SESSION_SECONDS)
     _keep(visit, replace(step_up, challenge="", is_done=True))
@@ -125,8 +127,15 @@ def _keep(visit: Visit, step_up: StepUp) -> None:
     visit.put_cookie(cookies.STEP_UP, step_up.seal(visit.site.seals), cookies.STEP_UP_SECONDS)
 
 
-def _show(visit: Visit, prompt: Prompt) -> web.StreamResponse:
-    return visit.render("challenge.html", prompt=prompt, is_sign_in=False)
+async def _show(visit: Visit, prompt: Prompt, step_up: StepUp) -> web.StreamResponse:
+    try:
+        return await prompt.render(visit, step_up.challenge, is_sign_in=False)
+    except CoreError as error:
+        if error.reason != _TRY_AGAIN:
+            raise
+    # The next button that is pressed begins another one.
+    _keep(visit, replace(step_up, challenge=""))
+    return await prompt.render(visit, "", is_sign_in=False)
 
 
 PAGE = Page(get, post)
