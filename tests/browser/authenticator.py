@@ -51,14 +51,6 @@ class Authenticator:
         """Takes it away."""
         await self._send("removeVirtualAuthenticator")
 
-    async def take_up(self) -> None:
-        """The person touches it, whenever it asks."""
-        await self._send("setAutomaticPresenceSimulation", enabled=True)
-
-    async def put_away(self) -> None:
-        """Nobody touches it any more; what waits for it waits on."""
-        await self._send("setAutomaticPresenceSimulation", enabled=False)
-
     async def _send(self, command: str, **values: Any) -> Any:
         return await self.session.send(
             f"WebAuthn.{command}", {"authenticatorId": self.id, **values}

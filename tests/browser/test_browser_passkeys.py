@@ -17,10 +17,20 @@ from tests.stack import Stack
 pytestmark = requires_chromium
 
 
+# A virtual device answers at once what a browser offers in a field, before any button is pressed.
+NO_OFFERS = "PublicKeyCredential.isConditionalMediationAvailable = undefined"
+
+
 @pytest.fixture
 async def visitor(new_visitor: NewVisitor, stack: Stack) -> Visitor:
     """Somebody with scripts, at a host with a name: passkeys are for names alone."""
     return await new_visitor(scripts=True, base_url=named(stack))
+
+
+@pytest.fixture
+async def no_offers(visitor: Visitor) -> None:
+    """The visitor's browser offers nothing in fields."""
+    await visitor.context.add_init_script(NO_OFFERS)
 
 
 @pytest.fixture
@@ -44,19 +54,12 @@ async def add_passkey(visitor: Visitor, name: str) -> list[str]:
     return await codes.all_inner_texts() if await codes.count() else []
 
 
-async def sign_out(visitor: Visitor, device: Authenticator) -> None:
-    """Signs out. Nobody touches the device, which would take up what the next page offers."""
-    await device.put_away()
+async def sign_out(visitor: Visitor) -> None:
     await visitor.open("/sign-out")
     await visitor.go(visitor.page.locator("main button"))
 
 
-async def unlock(visitor: Visitor, device: Authenticator, label: str) -> None:
-    """Presses a button that asks for a passkey, and touches the device."""
-    await visitor.page.get_by_role("button", name=label, exact=True).click()
-    await device.take_up()
-
-
+@pytest.mark.usefixtures("no_offers")
 async def test_a_passkey_is_added_and_signs_in_by_its_button(
     visitor: Visitor, device: Authenticator, ada: Account
 ) -> None:
@@ -68,10 +71,10 @@ async def test_a_passkey_is_added_and_signs_in_by_its_button(
     assert passkey["userName"] == ada.email
     await visitor.open("/account/security")
     assert "Laptop" in await visitor.text()
-    await sign_out(visitor, device)
+    await sign_out(visitor)
     await visitor.open("/sign-in?return_to=/account/security")
-    await unlock(visitor, device, "Sign in with a passkey")
-    await visitor.page.wait_for_url("**/account/security")
+    await visitor.press("Sign in with a passkey")
+    assert visitor.path == "/account/security"
     # It stands for both factors: nothing else is asked for.
     await visitor.follow("Remove Laptop")
     await visitor.press("Remove")
@@ -90,45 +93,48 @@ async def test_the_browser_offers_a_passkey_in_the_field_of_the_address(
     assert ada.email in await visitor.text()
 
 
+@pytest.mark.usefixtures("no_offers")
 async def test_a_passkey_answers_for_the_second_factor_and_in_a_step_up(
     visitor: Visitor, device: Authenticator, ada: Account, stack: Stack
 ) -> None:
     await visitor.sign_in(ada)
     await add_passkey(visitor, "Laptop")
-    await sign_out(visitor, device)
+    await sign_out(visitor)
     await visitor.fill(email=ada.email, password=ada.password)
     await visitor.press("Sign in")
     assert visitor.path == "/sign-in/verify"
-    await unlock(visitor, device, "Use a passkey")
-    await visitor.page.wait_for_url("**/account")
+    await visitor.press("Use a passkey")
+    assert visitor.path == "/account"
     make_stale(stack, ada)
     await visitor.open("/account/email")
     await visitor.fill(new_email="countess@example.com", current_password=ada.password)
     await visitor.press("Send the link")
     assert visitor.path == "/step-up"
-    await unlock(visitor, device, "Use a passkey")
-    await visitor.page.wait_for_url("**/account/email?*")
+    await visitor.press("Use a passkey")
+    assert visitor.path == "/account/email"
     assert await visitor.page.locator("#new_email").input_value() == "countess@example.com"
 
 
+@pytest.mark.usefixtures("no_offers")
 async def test_a_passkey_that_nobody_unlocks_signs_nobody_in(
     visitor: Visitor, device: Authenticator, ada: Account
 ) -> None:
     await visitor.sign_in(ada)
     await add_passkey(visitor, "Laptop")
-    await sign_out(visitor, device)
+    await sign_out(visitor)
     await device.lock()
-    await unlock(visitor, device, "Sign in with a passkey")
+    await visitor.page.get_by_role("button", name="Sign in with a passkey").click()
     problem = visitor.page.locator("[data-failed]")
     await problem.filter(has_text="was not used").wait_for()
     assert visitor.path == "/sign-in"
 
 
+@pytest.mark.usefixtures("no_offers")
 async def test_several_passkeys_have_names_and_one_device_keeps_one(
     visitor: Visitor, device: Authenticator, ada: Account
 ) -> None:
     await visitor.sign_in(ada)
-    phone, _ = await add_app(visitor)
+    await add_app(visitor)
     assert await add_passkey(visitor, "Laptop") == []
     assert "factor is added" in await visitor.notice()
     await visitor.follow("Add a passkey")
@@ -145,25 +151,24 @@ async def test_several_passkeys_have_names_and_one_device_keeps_one(
     assert "Key of the office" in text
 
 
+@pytest.mark.usefixtures("no_offers")
 async def test_a_passkey_that_no_account_has_is_said_and_reported(
     visitor: Visitor, device: Authenticator, ada: Account, stack: Stack
 ) -> None:
     await visitor.sign_in(ada)
     await add_passkey(visitor, "Laptop")
     [passkey] = await device.passkeys()
-    await sign_out(visitor, device)
+    await sign_out(visitor)
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
         connection.execute("DELETE FROM factors WHERE user_id = %s", [ada.client.user["id"]])
-    await visitor.page.context.add_init_script(
+    await visitor.context.add_init_script(
         """PublicKeyCredential.signalUnknownCredential = async (report) => {
             document.documentElement.dataset.reported = JSON.stringify(report) }"""
     )
     await visitor.open("/sign-in")
-    await unlock(visitor, device, "Sign in with a passkey")
+    await visitor.page.get_by_role("button", name="Sign in with a passkey").click()
     await visitor.page.locator("html[data-reported]").wait_for(state="attached")
     assert "No account has this passkey" in await visitor.alert()
-    reported = json.loads(
-        await visitor.page.locator("html").get_attribute("data-reported") or ""
-    )
+    reported = json.loads(await visitor.page.locator("html").get_attribute("data-reported") or "")
     wanted = passkey["credentialId"].replace("+", "-").replace("/", "_").rstrip("=")
     assert reported == {"rpId": "localhost", "credentialId": wanted}

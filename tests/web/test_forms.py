@@ -98,9 +98,7 @@ async def test_what_strangers_write_is_shown_as_text(browser: Browser) -> None:
     assert page.form("/sign-in").fields["email"] == '"><script>alert(1)</script>'
 
 
-@pytest.mark.parametrize(
-    "path", ["/register", "/verify-email?token=x", "/verify-email", "/nope"]
-)
+@pytest.mark.parametrize("path", ["/register", "/verify-email?token=x", "/verify-email", "/nope"])
 async def test_a_page_needs_no_script_no_inline_style_and_nothing_from_elsewhere(
     browser: Browser, path: str
 ) -> None:
@@ -115,7 +113,9 @@ async def test_a_page_needs_no_script_no_inline_style_and_nothing_from_elsewhere
 
 async def test_where_passkeys_are_used_there_is_one_script_of_our_own(browser: Browser) -> None:
     page = await browser.get("/sign-in")
-    [path] = re.findall(r'<script src="(/assets/passkeys-[0-9a-f]{16}\.js)" defer></script>', page.text)
+    [path] = re.findall(
+        r'<script src="(/assets/passkeys-[0-9a-f]{16}\.js)" defer></script>', page.text
+    )
     rest = page.text.replace(path, "").replace('<script src="" defer></script>', "")
     assert not re.search(r"<script|\sstyle=|<style|\son\w+=|https?://", rest)
     policy = page.headers["Content-Security-Policy"]
