@@ -124,7 +124,8 @@ class _Reader:
 
     def response(self, name: str, most: int, *, optional: bool = False) -> bytes:
         value = self._response.get(name)
-        if optional and value is None:
+        # Some password managers send "" where browsers leave it out.
+        if optional and value in (None, ""):
             return b""
         return _bytes(f"response.{name}", value, most)
 

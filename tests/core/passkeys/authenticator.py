@@ -180,7 +180,7 @@ class Authenticator:
             "clientDataJSON": encoded(client),
             "authenticatorData": encoded(data),
             "signature": encoded(wrong.signature(signature)),
-            "userHandle": encoded(handle) or None,
+            "userHandle": encoded(handle),
         }
         return _credential(used.id, response, {})
 
@@ -204,7 +204,9 @@ class Authenticator:
             "other_keys_can_be_added_here": "do not compare clientDataJSON against a template",
             **wrong.client_data,
         }
-        return json.dumps({name: value for name, value in data.items() if value is not None}).encode()
+        return json.dumps(
+            {name: value for name, value in data.items() if value is not None}
+        ).encode()
 
 
 def _credential(credential_id: bytes, response: Json, extensions: Json) -> Json:

@@ -54,9 +54,7 @@ class Visitor:
     async def creation_options(self) -> Json:
         """What the browser is asked to make."""
         request = pb.BeginPasskeyRegistrationRequest()
-        begun = await self.passkeys.BeginPasskeyRegistration(
-            request, metadata=self.person.metadata
-        )
+        begun = await self.passkeys.BeginPasskeyRegistration(request, metadata=self.person.metadata)
         return MessageToDict(begun.options, always_print_fields_with_no_presence=True)
 
     def finish(self, credential: Json, name: str = "") -> Registration:

@@ -18,7 +18,6 @@ from tests.core.conftest import Audited, Refused
 from tests.core.passkeys.authenticator import (
     AT,
     BE,
-    BS,
     ED,
     UP,
     UV,
@@ -387,7 +386,11 @@ async def test_what_browsers_will_add_is_passed_over(visitor: Visitor) -> None:
 
 async def test_client_data_may_begin_with_a_byte_order_mark(visitor: Visitor) -> None:
     options = await visitor.creation_options()
-    data = {"type": "webauthn.create", "challenge": options["challenge"], "origin": "http://localhost:8080"}
+    data = {
+        "type": "webauthn.create",
+        "challenge": options["challenge"],
+        "origin": "http://localhost:8080",
+    }
     made = visitor.authenticator.create(
         options, Wrong(client_bytes=b"\xef\xbb\xbf" + json.dumps(data).encode())
     )
@@ -398,9 +401,7 @@ async def test_a_stolen_session_registers_no_passkey(
     world: World, visitor: Visitor, refused: Refused
 ) -> None:
     world.clock.advance(timedelta(minutes=6))
-    await refused(
-        visitor.creation_options(), UNAUTHENTICATED, "INSUFFICIENT_USER_AUTHENTICATION"
-    )
+    await refused(visitor.creation_options(), UNAUTHENTICATED, "INSUFFICIENT_USER_AUTHENTICATION")
 
 
 async def test_who_begins_just_in_time_has_five_minutes_to_finish(
@@ -421,8 +422,6 @@ async def test_a_name_for_lists_and_mails_has_no_line_breaks(
     assert (await visitor.finish(made, "Ada's 📱")).passkey.name == "Ada's 📱"
 
 
-async def test_strangers_register_nothing(
-    world: World, owner: Person, refused: Refused
-) -> None:
+async def test_strangers_register_nothing(world: World, owner: Person, refused: Refused) -> None:
     stranger = Visitor(world, Person(owner.id, owner.email, "", ""))
     await refused(stranger.creation_options(), UNAUTHENTICATED, "UNAUTHENTICATED")
