@@ -5,13 +5,18 @@ from __future__ import annotations
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import NoDecode
 
 from portico_kit.secrets import Secrets
 from portico_kit.settings import DatabaseUrl, ProcessSettings, ServerSettings, SmtpUrl
+
+# How Twilio names things, after two letters for the kind.
+_SID = "[0-9a-zA-Z]{32}"
 
 
 class SharedSettings(ProcessSettings):
@@ -22,6 +27,8 @@ class SharedSettings(ProcessSettings):
     # 32 random bytes as base64; everything secret is derived from it.
     secret_key: SecretStr
     public_url: str = "http://127.0.0.1:8080"
+    # Who carries text messages; "phonebox" shows them in the development mailbox.
+    sms_provider: Literal["none", "twilio", "phonebox"] = "none"
     # Development only: webhooks may point to this machine.
     webhook_allow_loopback: bool = False
 
@@ -30,6 +37,13 @@ class SharedSettings(ProcessSettings):
     def _is_for_development(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("environment") == "production":
             raise ValueError("webhooks may point to this machine in development only")
+        return value
+
+    @field_validator("sms_provider")
+    @classmethod
+    def _shows_codes_in_development_only(cls, value: str, info: ValidationInfo) -> str:
+        if value == "phonebox" and info.data.get("environment") == "production":
+            raise ValueError("the phonebox is for development only; give twilio or none")
         return value
 
     @field_validator("secret_key")
@@ -54,6 +68,8 @@ class Settings(SharedSettings, ServerSettings):
     grpc_host: str = "127.0.0.1"
     issuer: str = "portico"
     product_name: str = Field(default="Portico", min_length=1, max_length=50)
+    # The countries that codes are sent to by SMS, "DE,AT".
+    sms_countries: Annotated[tuple[str, ...], NoDecode] = ()
     # Its webhooks may receive the events that belong to no organization, about people; unset,
     # these are only in the audit log.
     operator_organization: UUID | None = None
@@ -63,6 +79,20 @@ class Settings(SharedSettings, ServerSettings):
     database_pool_size: int = Field(default=20, ge=1, le=100)
     # Where Prometheus reads the core's metrics; none if not set.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
+
+    @field_validator("sms_countries", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("sms_countries")
+    @classmethod
+    def _are_countries(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value and not all(map(_is_country, value)):
+            raise ValueError("give countries by two letters (ISO 3166-1), as in DE,AT")
+        return value
 
     @property
     def key_environment(self) -> str:
@@ -75,6 +105,21 @@ class WorkerSettings(SharedSettings):
 
     smtp_url: SmtpUrl = "smtp://127.0.0.1:1025"
     mail_from: str = "Portico <no-reply@portico.localhost>"
+    # Twilio's API, or one that speaks like it.
+    twilio_url: str = "https://api.twilio.com"
+    twilio_account_sid: str = Field(default="", pattern=rf"^(AC{_SID})?$", validate_default=True)
+    # The SID of an API key, which can do less than the account; unset, the account signs in.
+    twilio_api_key: str = Field(default="", pattern=rf"^(SK{_SID})?$")
+    # The secret of the API key, else the token of the account.
+    twilio_auth_token: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    # Who text messages are from: a number, a name, or a messaging service.
+    sms_from: str = Field(
+        default="",
+        pattern=rf"^(\+[1-9][0-9]{{2,14}}|[0-9A-Za-z ]{{1,11}}|MG{_SID})?$",
+        validate_default=True,
+    )
+    # Where Twilio reports what became of a message; nothing of ours asks for it.
+    twilio_status_callback: str = Field(default="", pattern=r"^(https://\S+)?$")
     # How many tasks run at once. Deliveries do not count: they share one event loop.
     worker_concurrency: int = Field(default=8, ge=1, le=64)
     # Whether the worker is beat as well. One process alone may be.
@@ -87,7 +132,30 @@ class WorkerSettings(SharedSettings):
             raise ValueError('it is no address, as in "Portico <no-reply@example.com>"')
         return value
 
+    @field_validator("twilio_url")
+    @classmethod
+    def _is_encrypted(cls, value: str) -> str:
+        parts = urlsplit(value)
+        near = parts.hostname in ("127.0.0.1", "::1", "localhost")
+        if not parts.hostname or parts.scheme not in (("http", "https") if near else ("https",)):
+            raise ValueError("give an https:// URL")
+        return value.rstrip("/")
+
+    @field_validator("twilio_account_sid", "twilio_auth_token", "sms_from")
+    @classmethod
+    def _is_there_for_twilio(cls, value: SecretStr | str, info: ValidationInfo) -> SecretStr | str:
+        if info.data.get("sms_provider") == "twilio" and not value:
+            raise ValueError("PORTICO_SMS_PROVIDER=twilio needs it")
+        return value
+
     @property
     def schedule_file(self) -> Path:
         """Where beat remembers what ran when."""
         return self.state_dir / "beat-schedule"
+
+
+def _is_country(code: str) -> bool:
+    # Imported here: few processes need to know.
+    from server.common.phone_numbers import is_country
+
+    return is_country(code)
