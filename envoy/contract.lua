@@ -45,6 +45,7 @@ return {
     {verb = "POST", path = "/api/v1/auth/verify-email", needs_body = true, body = {["token"] = {kind = "string"}}},
     {verb = "GET", path = "/.well-known/jwks.json", query = {}},
     {verb = "POST", path = "/api/v1/auth/challenges/complete", needs_body = true, body = {["challenge"] = {kind = "string"}, ["method"] = {kind = "string"}, ["code"] = {kind = "string"}, ["password"] = {kind = "string"}, ["deviceToken"] = {kind = "string"}}},
+    {verb = "POST", path = "/api/v1/auth/challenges/send-code", needs_body = true, body = {["challenge"] = {kind = "string"}, ["method"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/step-up", guarded = true, body = {}},
     {verb = "POST", path = "/api/v1/users/me/change-email", guarded = true, needs_body = true, body = {["newEmail"] = {kind = "string"}, ["currentPassword"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/confirm-email-change", needs_body = true, body = {["token"] = {kind = "string"}}},

@@ -22,6 +22,8 @@ _BETWEEN = re.compile(r"[ \u00a0\u2007\u2009\u202f\t().\u2010\u2011\u2013/-]")
 _WRITTEN = re.compile(r"\+[1-9][0-9]{6,16}")
 # Others are no phones, or cost whoever sends to them more than a text message.
 _MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
+# As `phonenumbers` names what belongs to no country, satellites for example.
+NO_COUNTRY = "001"
 # Digits at the end that a masked number shows.
 _SHOWN = 2
 
@@ -65,13 +67,22 @@ def phone_number(text: str, field: str = "phone_number") -> PhoneNumber:
         raise invalid(field, "PHONE_NUMBER_UNKNOWN", "must be a phone number") from error
     if not phonenumbers.is_valid_number(parsed):
         raise invalid(field, "PHONE_NUMBER_UNKNOWN", "must be a phone number")
-    return PhoneNumber(
-        e164=phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164),
-        country=phonenumbers.region_code_for_number(parsed) or "001",
-        mobile=phonenumbers.number_type(parsed) in _MOBILE,
-    )
+    return _number(parsed)
+
+
+def stored_phone_number(e164: str) -> PhoneNumber:
+    """A number as it was read once, though its country may have changed its plan since."""
+    return _number(phonenumbers.parse(e164))
 
 
 def is_country(code: str) -> bool:
     """Whether it is a country with phone numbers, "DE"."""
     return code in phonenumbers.SUPPORTED_REGIONS
+
+
+def _number(parsed: phonenumbers.PhoneNumber) -> PhoneNumber:
+    return PhoneNumber(
+        e164=phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164),
+        country=phonenumbers.region_code_for_number(parsed) or NO_COUNTRY,
+        mobile=phonenumbers.number_type(parsed) in _MOBILE,
+    )

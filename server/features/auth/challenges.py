@@ -20,7 +20,7 @@ from server.features.auth.repository import CHALLENGED, ChallengeRepository
 from server.features.auth.standings import RECOVERY_CODE
 from server.features.factors.errors import CodeInvalidError
 from server.features.factors.facade import Factors
-from server.features.factors.ports import Answer, FactorChallenge, SecondFactor
+from server.features.factors.ports import Answer, FactorChallenge, SecondFactor, SentFactor
 from server.features.users.facade import Account
 from server.features.users.guessing import Guessing
 
@@ -45,11 +45,13 @@ class Challenges:
 
     Attributes:
         kinds: how each method is checked, by its name.
+        sent: those of them whose answer is sent when it is asked for.
     """
 
     reads: Reads
     factors: Factors
     kinds: Mapping[str, SecondFactor]
+    sent: Mapping[str, SentFactor]
     guessing: Guessing
     secrets: Secrets
 
@@ -136,6 +138,17 @@ class Challenges:
             challenge.wrong_answers += 1
             raise CodeInvalidError
         return shown
+
+    async def send(self, challenge: Challenge, account: Account, method: str, call: Call) -> None:
+        """Sends what answers a challenge; it is locked, so of two calls the second waits.
+
+        Raises:
+            MethodNotAvailableError: if the person cannot answer by this method.
+        """
+        kind = self.sent.get(method)
+        if kind is None or method not in await self.methods(account):
+            raise MethodNotAvailableError
+        await kind.send(FactorChallenge(challenge.id, account, challenge.expires_at), call)
 
     async def end(self, challenge: Challenge, call: Call) -> None:
         """Ends a challenge: it was answered."""

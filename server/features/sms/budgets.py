@@ -231,7 +231,7 @@ class SmsBudgets:
             raise RateLimitExceededError(retry_after=timedelta(milliseconds=outcome))
 
     async def verified(self, send: SmsSend) -> None:
-        """Notes that a code was typed in. Without Valkey it is not: it counts as if it were none."""
+        """Notes that a code was typed in; without Valkey it counts as one that was not."""
         CODES.labels(send.country, VERIFIED).inc()
         try:
             await self._verify([_country_key(send.country)], send.id.bytes.hex())

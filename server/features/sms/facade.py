@@ -60,15 +60,19 @@ class TextMessages:
         if not number.mobile:
             raise NotMobileError
 
-    def send_code(self, call: Call, number: PhoneNumber, code: str, expires_at: datetime) -> None:
+    def send_code(
+        self, call: Call, number: PhoneNumber, code: str, expires_at: datetime, valid_for: str
+    ) -> None:
         """Queues a code; it goes out after the commit, or not at all once it has expired.
 
         The last line binds it to our address, so that browsers fill it in nowhere else
         (https://wicg.github.io/sms-one-time-codes/).
+
+        Args:
+            valid_for: how long it is good, "10 minutes".
         """
-        minutes = round((expires_at - call.now).total_seconds() / 60)
         body = (
-            f"{code} is your code for {self._product}. It is good for {minutes} minutes."
+            f"{code} is your code for {self._product}. It is good for {valid_for}."
             f"\n\n@{self._host} #{code}"
         )
         content = json.dumps({"number": number.e164, "body": body}).encode()
