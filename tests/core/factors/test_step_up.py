@@ -45,7 +45,7 @@ class Caller:
         """Calls a method; what else is in the request is looked at later."""
         request = method.request()
         if method.names_organization:
-            request.organization_id = self.organization_id
+            request = method.request(organization_id=self.organization_id)
         return self.world.channel.unary_unary(
             method.path,
             request_serializer=method.request.SerializeToString,
