@@ -50,13 +50,16 @@ class TwilioTransport:
         if status_callback:
             self._form["StatusCallback"] = status_callback
         self._session = aiohttp.ClientSession(
-            auth=aiohttp.BasicAuth(api_key or account_sid, auth_token, encoding="utf-8"),
             # One that is reused may have been closed on the other side, and whether a message
             # that was posted there has arrived nobody can say.
             connector=aiohttp.TCPConnector(force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=timeout),
-            headers={"accept": "application/json", "accept-encoding": "identity"},
+            headers={
+                "authorization": aiohttp.encode_basic_auth(api_key or account_sid, auth_token),
+                "accept": "application/json",
+                "accept-encoding": "identity",
+            },
         )
 
     async def send(self, message: Sms) -> str:
