@@ -23,7 +23,7 @@ from server.features.auth.models import Session
 from server.features.auth.recognition import Recognition
 from server.features.auth.refusals import refused
 from server.features.auth.repository import SessionRepository
-from server.features.auth.token_pairs import TokenPair, TokenPairs
+from server.features.auth.token_pairs import TokenPair, TokenPairs, TokenSource
 from server.features.users.facade import Account, Accounts
 
 
@@ -95,8 +95,9 @@ class SignInCompletion:
     ) -> TokenPair:
         """The tokens of a new session."""
         device_hash = self.devices.device_hash(device, account.id)
-        session = await _begin(account.id, device_hash, shown, call)
-        pair = await self.pairs.issue(call.db, session)
+        session = _begin(account.id, device_hash, shown, call)
+        tier = await SessionRepository(call.db).add(session)
+        pair = self.pairs.pair(TokenSource.of(session, tier))
         call.record(
             "login.succeeded",
             target_id=session.id,
@@ -108,18 +109,16 @@ class SignInCompletion:
         return pair
 
 
-async def _begin(
+def _begin(
     user_id: UUID, device_hash: bytes, shown: Sequence[Authentication], call: Call
 ) -> Session:
-    """A new session, in the organization where the person worked last."""
+    """A new session, which is not stored yet."""
     session = Session(
         id=new_id(),
         user_id=user_id,
-        organization_id=await SessionRepository(call.db).last_organization(user_id),
         user_agent=call.client.user_agent,
         ip_address=call.client.address,
         device_hash=device_hash,
     )
     session.begin(shown, call.now)
-    SessionRepository(call.db).add(session)
     return session
