@@ -27,7 +27,8 @@ def sent_code(mailbox_url: str, recipient: str) -> str:
     found: list[str] = []
 
     def arrived() -> bool:
-        with urllib.request.urlopen(f"{mailbox_url}/messages") as answer:
+        url = f"{mailbox_url}/messages"
+        with urllib.request.urlopen(url) as answer:  # noqa: S310 (the mailbox on this machine)
             messages = json.loads(answer.read())["messages"]
         texts = [each["text"] for each in messages if address in each["to"]]
         codes = [code[0] for text in texts if (code := CODE.search(text))]
