@@ -83,7 +83,7 @@ class Challenges:
             expires_at=call.now + CHALLENGE_LIFETIME,
         )
         ChallengeRepository(call.db).add(challenge)
-        return NewChallenge(token, await self.methods(account))
+        return NewChallenge(token, await self.methods(account, shown))
 
     async def methods(self, account: Account) -> Sequence[str]:
         """The methods with which a person can answer, sorted."""

@@ -31,6 +31,7 @@ BATCH = 10  # sent side by side
 LEASE = timedelta(minutes=1)
 # Somebody waits for each: a code is of no use after ten minutes.
 RETRIES = RetrySchedule(tuple(timedelta(seconds=seconds) for seconds in (10, 30, 120)))
+CONSEQUENCE = "text messages wait, and are given up once they have expired"
 
 
 class ExpiredError(SmsError):
@@ -58,11 +59,7 @@ class Provider:
         if not isinstance(error, SmsProviderError):
             return
         if self.usable is not False:
-            log.error(
-                "sms_provider_unavailable",
-                error=str(error),
-                consequence="text messages wait, and are given up once they have expired",
-            )
+            log.error("sms_provider_unavailable", error=str(error), consequence=CONSEQUENCE)
         self.usable = False
 
 
