@@ -75,7 +75,8 @@ class SignInCompletion:
             device_hash = self.devices.device_hash(device, account.id)
             challenge = await self.challenges.begin(account, shown, call, device_hash=device_hash)
             return Completed(account, device, challenge=challenge)
-        return Completed(account, device, pair=await self.start(account, shown, device, call))
+        account, pair = await self.start(account, shown, device, call)
+        return Completed(account, device, pair=pair)
 
     async def require_allowed(self, account: Account, call: Call) -> None:
         """Refuses a person who may not sign in, whatever they show.
@@ -92,8 +93,10 @@ class SignInCompletion:
 
     async def start(
         self, account: Account, shown: Sequence[Authentication], device: Device, call: Call
-    ) -> TokenPair:
-        """The tokens of a new session."""
+    ) -> tuple[Account, TokenPair]:
+        """An account that is locked, as it is now, and the tokens of a new session of it."""
+        if account.has_second_factor:
+            account = await self.accounts.note_second_factor(call.db, account.id, call.now)
         device_hash = self.devices.device_hash(device, account.id)
         session = _begin(account.id, device_hash, shown, call)
         tier = await SessionRepository(call.db).add(session)
@@ -106,7 +109,7 @@ class SignInCompletion:
             event="session.created",
         )
         await self.recognition.note(account, session, device_hash, call)
-        return pair
+        return account, pair
 
 
 def _begin(

@@ -194,7 +194,7 @@ class Accounts:
     async def sign_in(
         self, db: AsyncSession, account: Account, now: datetime, new_hash: str | None
     ) -> Account | None:
-        """Notes a sign-in.
+        """Notes a sign-in; see `note_second_factor` for people who have one.
 
         Args:
             account: as it was when its password was checked.
@@ -213,6 +213,13 @@ class Accounts:
             now=now,
         )
         return Account(UserView(*found[0])) if found else None
+
+    async def note_second_factor(self, db: AsyncSession, user_id: UUID, now: datetime) -> Account:
+        """Notes the sign-in of a locked account, which a second factor has completed."""
+        user = await _find_to_change(db, user_id)
+        user.last_login_at = now
+        await db.flush()
+        return _account(user)
 
     async def set_second_factor(self, db: AsyncSession, user_id: UUID, *, present: bool) -> None:
         """Notes whether a locked account has a second factor."""

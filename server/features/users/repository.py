@@ -15,6 +15,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     and_,
     bindparam,
+    case,
     exists,
     func,
     or_,
@@ -247,7 +248,11 @@ SIGN_IN = compiled(
         UserProfile.user_id == User.id,
     )
     .values(
-        last_login_at=bindparam("now"),
+        # Who has a second factor is not in yet.
+        last_login_at=case(
+            (User.has_second_factor, User.last_login_at),
+            else_=bindparam("now", type_=User.last_login_at.type),
+        ),
         password_hash=bindparam("kept_hash"),
         version=User.version + 1,
     )
