@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
-from portico_kit.assurance import Authentication, as_json
+from portico_kit.assurance import Assurance, Authentication, as_json, assurance
 from portico_kit.call import Call
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
@@ -85,11 +85,21 @@ class Challenges:
         ChallengeRepository(call.db).add(challenge)
         return NewChallenge(token, await self.methods(account, shown))
 
-    async def methods(self, account: Account) -> Sequence[str]:
-        """The methods with which a person can answer, sorted."""
+    async def methods(
+        self, account: Account, shown: Sequence[Authentication] = ()
+    ) -> Sequence[str]:
+        """The methods with which a person can answer, sorted.
+
+        Args:
+            shown: what they have shown before. Methods that make no second factor of it are none
+                as long as there are others: after a password by mail, a code by mail would let
+                whoever reads the mails past the person's app.
+        """
         if not account.has_second_factor:
             return ["password"]
-        return sorted([*await self.factors.kinds(account.id), RECOVERY_CODE])
+        kinds = await self.factors.kinds(account.id)
+        enough = [kind for kind in kinds if _is_second(kind, shown)]
+        return sorted([*(enough or kinds), RECOVERY_CODE])
 
     async def person(self, token: str, call: Call) -> UUID:
         """Whose challenge it is. It may be over when it is looked at again, locked.
@@ -133,6 +143,8 @@ class Challenges:
             CodeInvalidError: if the answer is wrong.
             TooManyAttemptsError: if the person has no attempt left now.
         """
+        if method not in await self.methods(account, challenge.shown):
+            raise MethodNotAvailableError
         shown = await self.check(challenge.id, account, method, answer, device, call)
         if shown is None:
             challenge.wrong_answers += 1
@@ -146,7 +158,7 @@ class Challenges:
             MethodNotAvailableError: if the person cannot answer by this method.
         """
         kind = self.sent.get(method)
-        if kind is None or method not in await self.methods(account):
+        if kind is None or method not in await self.methods(account, challenge.shown):
             raise MethodNotAvailableError
         await kind.send(FactorChallenge(challenge.id, account, challenge.expires_at), call)
 
@@ -183,6 +195,13 @@ class Challenges:
     def _hash(self, token: str) -> bytes:
         """What is kept of a token. It is random, so a fast keyed hash is enough."""
         return self.secrets.mac(PURPOSE, token)
+
+
+def _is_second(kind: str, shown: Sequence[Authentication]) -> bool:
+    """Whether a method makes two factors of what was shown before."""
+    return any(
+        assurance([before, Authentication(kind, before.at)]) >= Assurance.AAL2 for before in shown
+    )
 
 
 async def _check(

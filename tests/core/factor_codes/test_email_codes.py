@@ -14,6 +14,7 @@ from tests.core.auth.conftest import claims
 from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
 from tests.core.factor_codes.conftest import MINUTE, Member, Members, wrong
+from tests.core.factors.conftest import enroll_app
 from tests.core.world import World, new_email
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -104,6 +105,14 @@ async def test_five_wrong_tries_end_a_code(ada: Member, refused: Refused) -> Non
     for _ in range(5):
         await refused(ada.confirm_email(wrong(code)), INVALID, "CODE_INVALID")
     await refused(ada.confirm_email(code), FAILED, "ENROLLMENT_EXPIRED")
+
+
+async def test_four_wrong_tries_leave_a_code_good(ada: Member, refused: Refused) -> None:
+    await ada.begin_email()
+    code = await ada.mailed("enrollment_code")
+    for _ in range(4):
+        await refused(ada.confirm_email(wrong(code)), INVALID, "CODE_INVALID")
+    assert (await ada.confirm_email(code)).factor.type == "email"
 
 
 async def test_of_a_hundred_guesses_at_once_five_are_looked_at(ada: Member) -> None:
@@ -268,6 +277,24 @@ async def test_a_code_by_mail_after_a_password_by_mail_is_one_factor(ada: Member
     done = await ada.complete(begun, await ada.mailed())
     said = claims(done.access_token)
     assert (said["acr"], said["amr"]) == ("urn:portico:aal1", ["otp", "pwd"])
+
+
+async def test_whoever_reads_the_mails_does_not_get_past_the_app(
+    ada: Member, refused: Refused
+) -> None:
+    """A password by mail and a code by mail are one factor: where there is another it is asked."""
+    app = await enroll_app(ada.world, ada.person)
+    await ada.enroll_email()
+    assert list((await ada.login()).methods) == ["email", "recovery_code", "totp"]
+    await ada.world.auth.ForgotPassword(auth.ForgotPasswordRequest(email=ada.person.email))
+    token = (await ada.world.mail(ada.person.email, "reset_password"))["token"]
+    new = "a sentence of my own"
+    await ada.world.auth.ResetPassword(auth.ResetPasswordRequest(token=token, new_password=new))
+    begun = await ada.world.auth.Login(auth.LoginRequest(email=ada.person.email, password=new))
+    assert list(begun.methods) == ["recovery_code", "totp"]
+    await refused(ada.send(begun.challenge), INVALID, "METHOD_NOT_AVAILABLE")
+    await refused(ada.complete(begun, "123456"), INVALID, "METHOD_NOT_AVAILABLE")
+    await ada.complete(begun, app.next_code(), "totp")
 
 
 async def test_an_enrollment_needs_a_fresh_sign_in(ada: Member, refused: Refused) -> None:

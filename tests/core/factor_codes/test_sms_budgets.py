@@ -54,9 +54,9 @@ async def test_a_number_gets_one_a_minute_and_five_an_hour(ada: Member, refused:
     await ada.begin_sms(number)
 
 
-async def test_of_a_thousand_at_once_one_is_sent(ada: Member) -> None:
+async def test_of_many_at_once_one_is_sent(ada: Member) -> None:
     number = new_number()
-    answers, reasons = await race(*(ada.begin_sms(number) for _ in range(1000)))
+    answers, reasons = await race(*(ada.begin_sms(number) for _ in range(250)))
     assert len(answers) == 1
     assert set(reasons) <= {"RATE_LIMIT_EXCEEDED", "UNAVAILABLE"}
     assert len(await ada.world.texts(number)) == 1
