@@ -15,6 +15,7 @@ from server.feature import Feature, unique
 from server.features.auth.feature import FEATURE as AUTH
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
+from server.features.factor_codes.feature import FEATURE as FACTOR_CODES
 from server.features.factors.feature import FEATURE as FACTORS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
@@ -22,6 +23,7 @@ from server.features.organizations.feature import FEATURE as ORGANIZATIONS
 from server.features.passkeys.feature import FEATURE as PASSKEYS
 from server.features.projects.feature import FEATURE as PROJECTS
 from server.features.records.feature import FEATURE as RECORDS
+from server.features.sms.feature import FEATURE as SMS
 from server.features.users.feature import FEATURE as USERS
 from server.features.webhooks.feature import FEATURE as WEBHOOKS
 
@@ -36,6 +38,8 @@ FEATURES: tuple[Feature, ...] = (
     ORGANIZATIONS,
     FACTORS,
     PASSKEYS,
+    SMS,
+    FACTOR_CODES,
     AUTH,
     EMAIL_CHANGES,
     KEYS,

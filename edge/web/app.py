@@ -19,8 +19,11 @@ from edge.web.pages import (
     register,
     reset_password,
     sign_in,
+    sign_in_passkey,
+    sign_in_verify,
     sign_out,
     start,
+    step_up,
     verify_email,
 )
 from edge.web.pages.account import (
@@ -32,6 +35,14 @@ from edge.web.pages.account import (
     profile,
     sessions,
 )
+from edge.web.pages.account.security import (
+    add_app,
+    add_passkey,
+    factors,
+    recovery_codes,
+    remove_factor,
+    rename_factor,
+)
 from edge.web.paths import (
     ACCEPT_INVITATION,
     ACCOUNT,
@@ -39,28 +50,41 @@ from edge.web.paths import (
     ACCOUNT_EMAIL,
     ACCOUNT_ORGANIZATIONS,
     ACCOUNT_PASSWORD,
+    ACCOUNT_SECURITY,
     ACCOUNT_SESSIONS,
+    ADD_APP,
+    ADD_PASSKEY,
     ASSETS,
     CONFIRM_EMAIL_CHANGE,
     FORGOT_PASSWORD,
     LEAVE_ORGANIZATION,
+    RECOVERY_CODES,
     REGISTER,
+    REMOVE_FACTOR,
+    RENAME_FACTOR,
     REPORT_SESSION,
     RESEND_VERIFICATION,
     RESET_PASSWORD,
     REVERT_EMAIL_CHANGE,
     SIGN_IN,
+    SIGN_IN_PASSKEY,
+    SIGN_IN_VERIFY,
     SIGN_OUT,
     START,
+    STEP_UP,
     VERIFY_EMAIL,
 )
 from edge.web.refusals import refusal_status
 from edge.web.sessions import SignedOutError
+from edge.web.step_ups import StepUpNeededError
 from edge.web.visit import Site, Visit
 
 PAGES: Mapping[str, Page] = {
     START: start.PAGE,
     SIGN_IN: sign_in.PAGE,
+    SIGN_IN_PASSKEY: sign_in_passkey.PAGE,
+    SIGN_IN_VERIFY: sign_in_verify.PAGE,
+    STEP_UP: step_up.PAGE,
     SIGN_OUT: sign_out.PAGE,
     REGISTER: register.PAGE,
     VERIFY_EMAIL: verify_email.PAGE,
@@ -74,6 +98,12 @@ PAGES: Mapping[str, Page] = {
     ACCOUNT: profile.PAGE,
     ACCOUNT_EMAIL: email.PAGE,
     ACCOUNT_PASSWORD: password.PAGE,
+    ACCOUNT_SECURITY: factors.PAGE,
+    ADD_APP: add_app.PAGE,
+    ADD_PASSKEY: add_passkey.PAGE,
+    RENAME_FACTOR: rename_factor.PAGE,
+    REMOVE_FACTOR: remove_factor.PAGE,
+    RECOVERY_CODES: recovery_codes.PAGE,
     ACCOUNT_SESSIONS: sessions.PAGE,
     ACCOUNT_ORGANIZATIONS: organizations.PAGE,
     LEAVE_ORGANIZATION: leave_organization.PAGE,
@@ -106,8 +136,12 @@ def build(site: Site) -> web.Application:
 
 
 def _getting(site: Site, page: Page) -> Handler:
+    async def shown(visit: Visit) -> web.StreamResponse:
+        await step_up.resume(visit)
+        return await page.get(visit)
+
     async def get(request: web.Request) -> web.StreamResponse:
-        return await _guarded(Visit(site, request), page.get)
+        return await _guarded(Visit(site, request), shown)
 
     return get
 
@@ -138,6 +172,8 @@ async def _guarded(
         return await serve(visit)
     except SignedOutError:
         return _to_sign_in(visit)
+    except StepUpNeededError as needed:
+        return await step_up.ask(visit, needed)
     except CoreError as error:
         visit.retry_after(error)
         return error_page(visit, refusal_status(error))

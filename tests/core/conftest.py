@@ -54,6 +54,8 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
         yield url
 
 
+# Where the core of the tests sends text messages to.
+SMS_COUNTRIES = ("AT", "BE", "CH", "DE", "ES", "FR", "GB", "IT", "NL", "PL", "SE", "US")
 ENGINES = ("pygrpc-native", "grpcio")
 
 
@@ -80,6 +82,7 @@ async def running(
     valkey_url: str,
     authenticators: Sequence[Authenticator] = (),
     operator_organization: UUID | None = None,
+    **settings_given: Any,
 ) -> AsyncIterator[World]:
     """A running core.
 
@@ -87,6 +90,7 @@ async def running(
         engine: one of `ENGINES`.
         authenticators: of kinds of credentials beside its own.
         operator_organization: whose webhooks may receive what happens to people.
+        settings_given: settings that differ from those of the other tests.
     """
     async with AsyncExitStack() as parts:
         sockets = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="portico")))
@@ -100,6 +104,7 @@ async def running(
             bcrypt_rounds=BCRYPT_ROUNDS,
             webhook_allow_loopback=True,
             operator_organization=operator_organization,
+            **{"sms_provider": "phonebox", "sms_countries": SMS_COUNTRIES, **settings_given},
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))

@@ -75,6 +75,17 @@ class ChallengeService:
             options=ParseDict(options, PasskeyRequestOptions())
         )
 
+    async def SendChallengeCode(  # noqa: N802
+        self, request: pb.SendChallengeCodeRequest, call: Call
+    ) -> pb.SendChallengeCodeResponse:
+        """The challenge is locked, the account is not: who completes it locks that first."""
+        account = await self.accounts.load(await self.challenges.person(request.challenge, call))
+        if account is None or not account.active:
+            raise ChallengeExpiredError
+        challenge = await self.challenges.find(request.challenge, call)
+        await self.challenges.send(challenge, account, request.method, call)
+        return pb.SendChallengeCodeResponse()
+
     async def CompleteChallenge(  # noqa: N802
         self, request: pb.CompleteChallengeRequest, call: Call
     ) -> pb.CompleteChallengeResponse:

@@ -106,6 +106,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.token_pairs import TokenPairs
     from server.features.emails.budgets import MailBudgets
     from server.features.emails.facade import Mailer
+    from server.features.factor_codes.facade import MailCodes, SmsCodes
     from server.features.factors.facade import Factors
     from server.features.factors.shown import AuthenticatorApps, RecoveryCodes
     from server.features.organizations.facade import Tenants
@@ -135,11 +136,13 @@ def _serve(parts: CoreParts) -> Served:
     devices, report_tokens = Devices(parts.secrets), ReportTokens(parts.secrets)
     recognition = Recognition(parts.reads, devices, report_tokens, mailer, mail_budgets)
     passkeys = parts.get(Passkeys)
-    kinds = (parts.get(AuthenticatorApps), parts.get(RecoveryCodes), passkeys)
+    sent = (parts.get(MailCodes), parts.get(SmsCodes))
+    kinds = (parts.get(AuthenticatorApps), parts.get(RecoveryCodes), passkeys, *sent)
     challenges = Challenges(
         reads=parts.reads,
         factors=parts.get(Factors),
         kinds={kind.method: kind for kind in kinds},
+        sent={kind.method: kind for kind in sent},
         guessing=parts.get(Guessing),
         secrets=parts.secrets,
     )

@@ -38,7 +38,9 @@ class CompleteChallengeRequest(_message.Message):
     method: _builtins.str
     """The method of the answer, one of those that came with the challenge."""
     code: _builtins.str
-    """The code: of the authenticator app, or a recovery code in any spelling."""
+    """The code: of the authenticator app, of the mail or the text message, or a
+    recovery code in any spelling.
+    """
     password: _builtins.str
     """The password, with the method "password"."""
     device_token: _builtins.str
@@ -112,6 +114,49 @@ class CompleteChallengeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CompleteChallengeResponse: _TypeAlias = CompleteChallengeResponse  # noqa: Y015
+
+@_typing.final
+class SendChallengeCodeRequest(_message.Message):
+    """Names the challenge to send a code for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGE_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    challenge: _builtins.str
+    """The challenge that Login or BeginStepUp returned."""
+    method: _builtins.str
+    """The method, one of those that came with the challenge."""
+    def __init__(
+        self,
+        *,
+        challenge: _builtins.str = ...,
+        method: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "method", b"method"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendChallengeCodeRequest: _TypeAlias = SendChallengeCodeRequest  # noqa: Y015
+
+@_typing.final
+class SendChallengeCodeResponse(_message.Message):
+    """Confirms that the code is on its way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendChallengeCodeResponse: _TypeAlias = SendChallengeCodeResponse  # noqa: Y015
 
 @_typing.final
 class GetChallengePasskeyOptionsRequest(_message.Message):
