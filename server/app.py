@@ -16,6 +16,7 @@ from server.features.auth.feature import FEATURE as AUTH
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
 from server.features.factor_codes.feature import FEATURE as FACTOR_CODES
+from server.features.factor_resets.feature import FEATURE as FACTOR_RESETS
 from server.features.factors.feature import FEATURE as FACTORS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
@@ -42,6 +43,7 @@ FEATURES: tuple[Feature, ...] = (
     FACTOR_CODES,
     AUTH,
     EMAIL_CHANGES,
+    FACTOR_RESETS,
     KEYS,
     PROJECTS,
     WEBHOOKS,

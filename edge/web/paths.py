@@ -33,6 +33,7 @@ ACCOUNT_DELETE = "/account/delete"
 REPORT_SESSION = "/report-session"
 CONFIRM_EMAIL_CHANGE = "/confirm-email-change"
 REVERT_EMAIL_CHANGE = "/revert-email-change"
+CANCEL_FACTOR_RESET = "/cancel-factor-reset"
 ASSETS = "/assets"
 START = "/"
 
@@ -75,5 +76,6 @@ PAGE_PATHS = (
     PagePath(REPORT_SESSION, LimitCategory.WRITE),
     PagePath(CONFIRM_EMAIL_CHANGE, LimitCategory.WRITE),
     PagePath(REVERT_EMAIL_CHANGE, LimitCategory.WRITE),
+    PagePath(CANCEL_FACTOR_RESET, LimitCategory.WRITE),
     PagePath(ASSETS, below=True),
 )

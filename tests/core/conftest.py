@@ -124,7 +124,15 @@ async def running(
         # Where what stands in front of the core reaches it.
         await server.listen_unix(settings.socket("core"))
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.parts.engine, settings.secrets, clock, notifier, sockets)
+        yield World(
+            channel,
+            core.parts.engine,
+            settings.secrets,
+            clock,
+            notifier,
+            sockets,
+            core.parts.provided,
+        )
 
 
 Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]

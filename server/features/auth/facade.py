@@ -11,6 +11,7 @@ from portico_kit.clock import Clock
 from portico_kit.credentials import Principal
 from portico_kit.storage.reads import Reads
 from server.features.auth.places import PlaceRepository
+from server.features.auth.remembered_devices import RememberedDeviceRepository
 from server.features.auth.repository import HOLDING, ChallengeRepository, SessionRepository
 from server.features.auth.session_ends import record_ends
 from server.features.users.facade import Account, account
@@ -53,8 +54,13 @@ class Sessions:
             await PlaceRepository(call.db).forget_devices(user_id)
         # What a sign-in has not completed yet began with what counts no more.
         await ChallengeRepository(call.db).delete_all(user_id)
+        await RememberedDeviceRepository(call.db).forget_all(user_id)
         ended = await SessionRepository(call.db).revoke_all(user_id, call.now, except_session)
         await record_ends(ended, user_id, reason, call, actor)
+
+    async def forget_remembered_devices(self, user_id: UUID, call: Call) -> None:
+        """Has a person asked for a second factor on every device."""
+        await RememberedDeviceRepository(call.db).forget_all(user_id)
 
     async def _fetch(self, session_ids: Sequence[UUID]) -> Mapping[UUID, Account]:
         found = await self._reads.fetch(HOLDING, session_ids, now=self._clock())

@@ -13,6 +13,7 @@ from portico.auth.v1 import auth_service_pb2 as pb
 
 from portico_contract.limit_categories import LimitCategory
 from portico_kit.call import Call
+from portico_kit.clock import timestamp
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from server.common.email_addresses import new_email
@@ -32,6 +33,7 @@ from server.features.auth.mails import RESET_PASSWORD
 from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
 from server.features.auth.refreshing import Refreshing
+from server.features.auth.remembered_devices import RememberedDeviceRepository
 from server.features.auth.reports import SessionReports
 from server.features.auth.repository import SessionRepository
 from server.features.auth.session_ends import end_session
@@ -94,7 +96,10 @@ class AuthService:
         if request.mfa_code and account.has_second_factor:
             shown.append(await self.sign_in.check_code(account, request.mfa_code, device, call))
         completed = await self.completion.proceed(account, shown, device, call)
-        return pb.LoginResponse(**messages.completed_fields(completed))
+        return pb.LoginResponse(
+            **messages.completed_fields(completed),
+            second_factor_required_from=timestamp(completed.asked_from),
+        )
 
     async def RefreshToken(
         self, request: pb.RefreshTokenRequest, call: Call
@@ -141,6 +146,10 @@ class AuthService:
     ) -> pb.RevokeSessionResponse:
         session = await _find(parse_id(request.session_id), call)
         end_session(session, "revoked", call)
+        if session.device_hash is not None:
+            # Whoever ends the session of a device does not trust it any more.
+            remembered = RememberedDeviceRepository(call.db)
+            await remembered.forget_device(session.user_id, session.device_hash)
         if session.id == call.principal.session_id:
             call.ended_access = "session"
         return pb.RevokeSessionResponse()
