@@ -32,7 +32,7 @@ return {
   max_bytes = 1048576,
   methods = {
     {verb = "POST", path = "/api/v1/auth/register", needs_body = true, body = {["email"] = {kind = "string"}, ["password"] = {kind = "string"}, ["displayName"] = {kind = "string"}, ["acceptedTerms"] = {kind = "bool"}}},
-    {verb = "POST", path = "/api/v1/auth/login", needs_body = true, body = {["email"] = {kind = "string"}, ["password"] = {kind = "string"}, ["deviceToken"] = {kind = "string"}}},
+    {verb = "POST", path = "/api/v1/auth/login", needs_body = true, body = {["email"] = {kind = "string"}, ["password"] = {kind = "string"}, ["deviceToken"] = {kind = "string"}, ["mfaCode"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/refresh", needs_body = true, body = {["refreshToken"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/logout", body = {["refreshToken"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/switch-organization", guarded = true, needs_body = true, body = {["organizationId"] = {kind = "string"}}},
@@ -44,6 +44,8 @@ return {
     {verb = "POST", path = "/api/v1/auth/resend-verification", needs_body = true, body = {["email"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/verify-email", needs_body = true, body = {["token"] = {kind = "string"}}},
     {verb = "GET", path = "/.well-known/jwks.json", query = {}},
+    {verb = "POST", path = "/api/v1/auth/challenges/complete", needs_body = true, body = {["challenge"] = {kind = "string"}, ["method"] = {kind = "string"}, ["code"] = {kind = "string"}, ["password"] = {kind = "string"}, ["deviceToken"] = {kind = "string"}}},
+    {verb = "POST", path = "/api/v1/auth/step-up", guarded = true, body = {}},
     {verb = "POST", path = "/api/v1/organizations/{organization_id}/connections", guarded = true, needs_body = true, body = {["name"] = {kind = "string"}, ["preset"] = {kind = "string"}, ["issuer"] = {kind = "string"}, ["clientId"] = {kind = "string"}, ["clientSecret"] = {kind = "string"}, ["clientAuthentication"] = {kind = "string"}, ["scopes"] = {kind = "string", list = true}, ["allowedTenants"] = {kind = "string", list = true}, ["trustsSecondFactor"] = {kind = "bool"}, ["secondFactorAcrs"] = {kind = "string", list = true}, ["memberRole"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/organizations/{organization_id}/connections", guarded = true, query = {}},
     {verb = "GET", path = "/api/v1/connections/{connection_id}", guarded = true, query = {}},

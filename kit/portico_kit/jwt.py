@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -70,6 +70,13 @@ class KeySet(Protocol):
     async def public_key(self, kid: str) -> EllipticCurvePublicKey | None:
         """The key of that name, or None if we have none."""
         ...
+
+    async def former_key(self, kid: str) -> EllipticCurvePublicKey | None:
+        """The same, also a key that was retired while what it signed may still name a session."""
+        ...
+
+
+FindKey = Callable[[str], Awaitable[EllipticCurvePublicKey | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,31 +183,34 @@ class TokenVerifier:
             UnauthenticatedError: if it is none of ours, or was tampered with.
             TokenExpiredError: if its time is over.
         """
-        claims = await self.verify_expired(token)
+        claims = await self._signed(token, self._keys.public_key)
         if claims.expires_at <= self._clock():
             self._verified.pop(token, None)
             raise TokenExpiredError
         return claims
 
     async def verify_expired(self, token: str) -> Claims:
-        """What a token says, if it is ours, whether its time is over or not.
+        """What a token says, if it is ours, whether its time or that of its key is over or not.
 
         For what ends things alone: whoever has held the token may end what it opened.
 
         Raises:
             UnauthenticatedError: if it is none of ours, or was tampered with.
         """
-        kid, claims = self._verified.get(token) or await self._check(token)
-        if await self._keys.public_key(kid) is None:
+        return await self._signed(token, self._keys.former_key)
+
+    async def _signed(self, token: str, find_key: FindKey) -> Claims:
+        kid, claims = self._verified.get(token) or await self._check(token, find_key)
+        if await find_key(kid) is None:
             self._verified.pop(token, None)
             raise UnauthenticatedError
         return claims
 
-    async def _check(self, token: str) -> tuple[str, Claims]:
+    async def _check(self, token: str, find_key: FindKey) -> tuple[str, Claims]:
         try:
             header = jwt.get_unverified_header(token)
             kid = str(header.get("kid", ""))
-            key = await self._keys.public_key(kid)
+            key = await find_key(kid)
             if key is None:
                 raise UnauthenticatedError
             payload = jwt.decode(

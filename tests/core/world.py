@@ -20,8 +20,10 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from portico.email_changes.v1 import email_change_service_pb2 as email_changes
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
+from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.keys.v1.api_key_service_pb2 import CreateApiKeyResponse
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
@@ -108,6 +110,14 @@ class World:
     @property
     def users(self) -> UserServiceStub:
         return UserServiceStub(self.channel)
+
+    @property
+    def challenges(self) -> ChallengeServiceStub:
+        return ChallengeServiceStub(self.channel)
+
+    @property
+    def factors(self) -> FactorServiceStub:
+        return FactorServiceStub(self.channel)
 
     @property
     def email_changes(self) -> EmailChangeServiceStub:

@@ -51,6 +51,9 @@ class OneKey:
     async def public_key(self, kid: str) -> EllipticCurvePublicKey | None:
         return self._key.private_key.public_key() if kid == self._key.kid else None
 
+    async def former_key(self, kid: str) -> EllipticCurvePublicKey | None:
+        return await self.public_key(kid)
+
     def sign(self, claims: dict[str, Any], **header: Any) -> str:
         """Signs whatever it is given; None leaves a claim out."""
         present = {name: value for name, value in claims.items() if value is not None}
@@ -255,6 +258,7 @@ class Administrator:
     """An account with a permission on the whole platform."""
 
     permissions = frozenset({"users:read"})
+    has_second_factor = False
     version = 1
     message = None
 

@@ -92,6 +92,40 @@ def test_the_upgrade_keeps_every_value(old_database: str) -> None:
         assert sorted((row[:width] for row in after[name]), key=repr) == before[name], name
 
 
+def files(url: str) -> dict[str, int]:
+    """The file of each table: another one if the table was written as a whole."""
+    query = "select relname, pg_relation_filenode(oid) from pg_class where relkind = 'r'"
+    with psycopg.connect(url) as connection:
+        return dict(connection.execute(query).fetchall())
+
+
+def test_the_upgrade_keeps_nobody_waiting_while_it_writes_a_table(old_database: str) -> None:
+    """That takes an exclusive lock for as long as there are rows."""
+    before = files(old_database)
+    upgrade(old_database)
+    after = files(old_database)
+    assert {name for name in before.keys() & after.keys() if before[name] != after[name]} == set()
+
+
+def test_each_session_that_begins_after_the_upgrade_has_a_seed_of_its_own(
+    old_database: str,
+) -> None:
+    """Also those that a process of 0.1 begins, which does not know of seeds."""
+    upgrade(old_database)
+    columns = sql.SQL(
+        "user_id, user_agent, ip_address, created_at, last_used_at, expires_at, absolute_expires_at"
+    )
+    add = sql.SQL(
+        "insert into sessions (id, {0}) select gen_random_uuid(), {0} from sessions"
+        " returning refresh_seed"
+    )
+    with psycopg.connect(old_database) as connection:
+        there = connection.execute("select distinct refresh_seed from sessions").fetchall()
+        begun = [seed for (seed,) in connection.execute(add.format(columns))]
+    assert [len(seed) for seed in begun] == [16] * len(begun)
+    assert len({*begun, *(seed for (seed,) in there)}) == len(begun) + len(there)
+
+
 def test_a_second_upgrade_changes_nothing(old_database: str) -> None:
     upgrade(old_database)
     before = content(old_database)
@@ -122,6 +156,16 @@ async def test_an_old_session_goes_on_with_its_refresh_token(world: World, left:
     pair = await world.auth.RefreshToken(request)
     me = await world.users.GetMe(users.GetMeRequest(), metadata=bearer(pair.access_token))
     assert me.user.email == left["session"]["email"]
+
+
+async def test_an_old_session_is_signed_out_of_with_its_refresh_token(
+    world: World, left: Left
+) -> None:
+    token = left["session"]["refresh_token"]
+    await world.auth.Logout(auth.LogoutRequest(refresh_token=token))
+    with pytest.raises(aio.AioRpcError) as caught:
+        await world.auth.RefreshToken(auth.RefreshTokenRequest(refresh_token=token))
+    assert refusal(caught.value).reason == "REFRESH_TOKEN_INVALID"
 
 
 async def test_links_that_were_mailed_still_lead_somewhere(world: World, left: Left) -> None:

@@ -169,5 +169,42 @@ async def test_a_person_comes_back_after_an_hour_and_signs_out(
     assert await sessions_left(stack, tenant.client.user["id"]) == 0
 
 
+async def sign_out(client: Client, refresh_token: str) -> int:
+    """The status of a sign-out."""
+    body = {"refreshToken": refresh_token}
+    async with client.http.post("/api/v1/auth/logout", json=body) as answer:
+        return answer.status
+
+
+async def test_nobody_who_uses_up_budgets_keeps_an_owner_from_signing_out(
+    new_tenant: Any, stack: Stack
+) -> None:
+    """A thief that of the session, by a copied token; a neighbour that of the address."""
+    tenant = await new_tenant()
+    token = await sign_in(tenant)
+    repeated = [attempt(tenant.client, token) for _ in range(MADE_UP)]
+    assert set(await few_at_once(repeated)) == {200, 429}
+    guesses = [sign_out(tenant.client, f"made up {number}") for number in range(MADE_UP)]
+    assert set(await few_at_once(guesses)) == {401, 429}
+    # The second time the session is over: whoever did not get the answer asks again.
+    for _ in range(2):
+        assert await sign_out(tenant.client, token) == 204
+        await tenant.client.call("POST", "/auth/logout", {}, expect=204)
+    assert await sessions_left(stack, tenant.client.user["id"]) == 0
+
+
 async def code(answer: aiohttp.ClientResponse) -> str:
     return str((await answer.json())["error"]["code"])
+
+
+@pytest.mark.parametrize("header", ["Bearer garbage", "Bearer ", "Basic YTpi"])
+async def test_what_stands_in_the_header_stops_neither_a_refresh_nor_a_sign_out(
+    header: str, new_tenant: Any, stack: Stack
+) -> None:
+    """Clients put the access token there that they have, also when it is good for nothing."""
+    tenant = await new_tenant()
+    token, client = await sign_in(tenant), tenant.client
+    client.http.headers["authorization"] = header
+    assert await attempt(client, token) == 200
+    assert await sign_out(client, token) == 204
+    assert await sessions_left(stack, client.user["id"]) == 1  # the one of the fixture

@@ -60,12 +60,15 @@ async def test_nobody_is_refused_while_the_signing_key_changes(
 async def test_a_key_that_is_taken_back_is_refused_though_its_token_was_accepted_before(
     stack: Stack, tenant: Tenant, old_kid: str
 ) -> None:
+    away = Client(tenant.client.http, await sign_in(stack, tenant.email))
     await rotate(stack)
     newer = await signed_in_with_another_key(stack, tenant, old_kid)
     assert await answers(tenant.client, 200)
     await execute(stack, "update signing_keys set retired_at = now() where kid = %s", old_kid)
     await until(lambda: answers(tenant.client, 401), stack)
     assert await answers(newer, 200)
+    # What was signed with it is good for one thing: whoever was away meanwhile signs out.
+    await away.call("POST", "/auth/logout", {}, expect=204)
 
 
 def kid_of(token: str) -> str:

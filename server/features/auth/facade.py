@@ -11,7 +11,7 @@ from portico_kit.clock import Clock
 from portico_kit.credentials import Principal
 from portico_kit.storage.reads import Reads
 from server.features.auth.places import PlaceRepository
-from server.features.auth.repository import HOLDING, SessionRepository
+from server.features.auth.repository import HOLDING, ChallengeRepository, SessionRepository
 from server.features.auth.session_ends import record_ends
 from server.features.users.facade import Account, account
 from server.features.users.ports import EndReason
@@ -51,6 +51,8 @@ class Sessions:
         """
         if reason in RECOVERIES:
             await PlaceRepository(call.db).forget_devices(user_id)
+        # What a sign-in has not completed yet began with what counts no more.
+        await ChallengeRepository(call.db).delete_all(user_id)
         ended = await SessionRepository(call.db).revoke_all(user_id, call.now, except_session)
         await record_ends(ended, user_id, reason, call, actor)
 

@@ -27,6 +27,7 @@ def _tables() -> Tables:
             models.Session,
             models.RefreshToken,
             models.OneTimeToken,
+            models.Challenge,
             models.StoredSigningKey,
             models.SignInPlace,
         ),
@@ -34,6 +35,7 @@ def _tables() -> Tables:
         cleanup={
             "refresh_tokens": cleanup.delete_refresh_tokens,
             "one_time_tokens": cleanup.delete_one_time_tokens,
+            "challenges": cleanup.delete_challenges,
             "sessions": cleanup.delete_sessions,
             "sign_in_places": cleanup.delete_sign_in_places,
         },
@@ -75,11 +77,14 @@ def _provide(parts: CoreParts) -> None:
 def _serve(parts: CoreParts) -> Served:
     from portico.auth.v1.auth_service_pb2 import DESCRIPTOR
     from portico.auth.v1.browser_session_service_pb2 import DESCRIPTOR as BROWSERS
+    from portico.auth.v1.challenge_service_pb2 import DESCRIPTOR as CHALLENGES
 
     from portico_kit.jwt import TokenIssuer, TokenVerifier
     from portico_kit.service import Service
     from server.features.auth.authenticator import USER, PersonAuthenticator
     from server.features.auth.browser_sessions import BrowserSessions
+    from server.features.auth.challenge_service import ChallengeService
+    from server.features.auth.challenges import Challenges
     from server.features.auth.devices import Devices
     from server.features.auth.email_verification import EmailVerification
     from server.features.auth.facade import Sessions
@@ -90,14 +95,19 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.refreshing import Refreshing
     from server.features.auth.reports import ReportTokens, SessionReports
     from server.features.auth.service import AuthService
+    from server.features.auth.session_devices import SessionDevices
     from server.features.auth.sign_in import SignIn
+    from server.features.auth.sign_in_completion import SignInCompletion
     from server.features.auth.sign_out import SignOut
     from server.features.auth.signing_keys import SigningKeys
     from server.features.auth.suspicion import Suspicion
     from server.features.auth.token_pairs import TokenPairs
     from server.features.emails.budgets import MailBudgets
     from server.features.emails.facade import Mailer
+    from server.features.factors.facade import Factors
+    from server.features.factors.shown import AuthenticatorApps, RecoveryCodes
     from server.features.organizations.facade import Tenants
+    from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
     from server.features.users.guessing import Guessing
     from server.features.users.passwords import Passwords
@@ -121,19 +131,36 @@ def _serve(parts: CoreParts) -> Served:
     verification = EmailVerification(accounts, tokens, mailer, mail_budgets)
     devices, report_tokens = Devices(parts.secrets), ReportTokens(parts.secrets)
     recognition = Recognition(parts.reads, devices, report_tokens, mailer, mail_budgets)
+    kinds = (parts.get(AuthenticatorApps), parts.get(RecoveryCodes))
+    challenges = Challenges(
+        reads=parts.reads,
+        factors=parts.get(Factors),
+        kinds={kind.method: kind for kind in kinds},
+        guessing=parts.get(Guessing),
+        secrets=parts.secrets,
+    )
+    completion = SignInCompletion(
+        accounts=accounts,
+        verification=verification,
+        devices=devices,
+        recognition=recognition,
+        challenges=challenges,
+        pairs=pairs,
+    )
     service = AuthService(
         accounts=accounts,
         passwords=passwords,
         sign_in=SignIn(
             accounts=accounts,
             passwords=passwords,
-            verification=verification,
+            completion=completion,
             guessing=parts.get(Guessing),
             recognition=recognition,
             suspicion=Suspicion(parts.redis, parts.secrets, parts.clock),
+            challenges=challenges,
         ),
         devices=devices,
-        recognition=recognition,
+        completion=completion,
         reports=SessionReports(report_tokens),
         verification=verification,
         sessions=parts.get(Sessions),
@@ -147,9 +174,20 @@ def _serve(parts: CoreParts) -> Served:
         limiter=parts.limiter,
         cursors=parts.cursors,
     )
+    challenge_service = ChallengeService(
+        accounts=accounts,
+        challenges=challenges,
+        completion=completion,
+        devices=devices,
+        recognition=recognition,
+        session_devices=SessionDevices(parts.reads),
+        current_password=parts.get(CurrentPassword),
+        pairs=pairs,
+    )
     return Served(
         services=(
             Service(DESCRIPTOR.services_by_name["AuthService"], service),
+            Service(CHALLENGES.services_by_name["ChallengeService"], challenge_service),
             Service(
                 BROWSERS.services_by_name["BrowserSessionService"],
                 BrowserSessions(refreshing, pairs, parts.secrets),

@@ -20,6 +20,8 @@ ABSOLUTE_LIFETIME = timedelta(days=30)
 # Within this time of its use a token of before 0.2 was good again.
 REUSE_GRACE = timedelta(seconds=30)
 SEED_BYTES = 16
+CHALLENGE_LIFETIME = timedelta(minutes=5)
+WRONG_ANSWERS = 5
 
 
 class Session(Identified, Base):
@@ -149,6 +151,37 @@ class OneTimeToken(Identified, Base):
     )
 
 
+class Challenge(Identified, Base):
+    """A question that a person has to answer to get in, or once more in a session."""
+
+    __tablename__ = "challenges"
+
+    # The token is random; it is kept as a keyed hash.
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    # The session in which something is shown once more; None at a sign-in.
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    # What was shown before it, see `Session.authentications`.
+    authentications: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    # Of the device that began the sign-in, which alone completes it.
+    device_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    wrong_answers: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("uq_challenges_token_hash", "token_hash", unique=True),
+        Index("ix_challenges_user_id", "user_id"),
+        Index("ix_challenges_session_id", "session_id"),
+        Index("ix_challenges_expires_at", "expires_at"),
+    )
+
+    @property
+    def shown(self) -> Sequence[Authentication]:
+        """What was shown before it."""
+        return from_json(self.authentications, self.created_at)
+
+
 class StoredSigningKey(Base):
     """A key that signs access tokens. Its private half is sealed with the secret key."""
 
@@ -159,7 +192,7 @@ class StoredSigningKey(Base):
     created_at: Mapped[datetime]
     # It is published before it signs, so that whoever verifies knows it by then.
     signs_from: Mapped[datetime]
-    # Set ahead of time: from this moment on nothing that it signed is accepted.
+    # Set ahead of time: from this moment on nothing that it signed is accepted, but to sign out.
     retired_at: Mapped[datetime | None]
 
 

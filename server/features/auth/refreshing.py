@@ -18,6 +18,7 @@ from server.features.auth.models import IDLE_LIFETIME, REUSE_GRACE
 from server.features.auth.notices import Notices
 from server.features.auth.refresh_chain import PresentedToken, RefreshTokens, is_reused
 from server.features.auth.repository import (
+    FORMER_OWNERS,
     FORMER_TOKENS,
     REFRESH,
     REFRESHABLE,
@@ -101,11 +102,16 @@ class Refreshing:
         """Whose token it is, whether it is good for anything else or not."""
         presented = self.tokens.read(refresh_token)
         if presented is None:
-            return None
+            return await self._owner_of_former(refresh_token)
         rows = await self.reads.fetch(SEEDS, [presented.session_id])
         if not rows or not self.tokens.is_ours(presented, rows[0].refresh_seed):
             return None
         return Owner(rows[0].id, rows[0].user_id)
+
+    async def _owner_of_former(self, refresh_token: str) -> Owner | None:
+        token_hash = self.secrets.mac(FORMER_PURPOSE, refresh_token)
+        rows = await self.reads.fetch(FORMER_OWNERS, [token_hash])
+        return Owner(rows[0].session_id, rows[0].user_id) if rows else None
 
     async def _look_up(self, refresh_token: str, now: datetime) -> Found | None:
         presented = self.tokens.read(refresh_token)

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
 from portico_kit.storage.statements import compiled
-from server.features.auth.models import RefreshToken, Session
+from server.features.auth.models import Challenge, RefreshToken, Session
 from server.features.organizations.facade import member_tier
 from server.features.users.facade import session_may_hold, with_account
 
@@ -46,6 +55,17 @@ class SessionRepository:
         """A session of a person, if it holds; locked."""
         query = select(Session).where(
             Session.id == session_id, Session.user_id == user_id, _holds(now)
+        )
+        return await self._db.scalar(query.with_for_update(of=Session))
+
+    async def find_lasting(self, session_id: UUID, user_id: UUID, now: datetime) -> Session | None:
+        """A session of a person that has neither ended nor expired; locked.
+
+        Also one that their account does not let hold: it would go on when somebody who is
+        suspended is reinstated.
+        """
+        query = select(Session).where(
+            Session.id == session_id, Session.user_id == user_id, _lasts(now)
         )
         return await self._db.scalar(query.with_for_update(of=Session))
 
@@ -100,6 +120,32 @@ class SessionRepository:
         return [row.id for row in found if now < row.expires_at]
 
 
+class ChallengeRepository:
+    """Challenges in the caller's transaction."""
+
+    def __init__(self, db: AsyncSession) -> None:
+        self._db = db
+
+    def add(self, challenge: Challenge) -> None:
+        """Adds a new challenge."""
+        self._db.add(challenge)
+
+    async def find(self, token_hash: bytes, now: datetime) -> Challenge | None:
+        """A challenge that has not expired; locked."""
+        query = select(Challenge).where(
+            Challenge.token_hash == token_hash, Challenge.expires_at > now
+        )
+        return await self._db.scalar(query.with_for_update())
+
+    async def delete(self, challenge: Challenge) -> None:
+        """Ends a challenge."""
+        await self._db.delete(challenge)
+
+    async def delete_all(self, user_id: UUID) -> None:
+        """Ends the challenges of a person."""
+        await self._db.execute(delete(Challenge).where(Challenge.user_id == user_id))
+
+
 def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """`Session.holds`, and that the person's account lets it."""
     return and_(_lasts(now), session_may_hold(Session.user_id, Session.created_at))
@@ -126,6 +172,12 @@ SHOWN = keyed_query(
     Session.id,
 )
 
+# Whose challenges are that have not expired, by the hashes of their tokens.
+CHALLENGED = keyed_query(
+    select(Challenge.token_hash, Challenge.user_id).where(Challenge.expires_at > bindparam("now")),
+    Challenge.token_hash,
+)
+
 # The devices of sessions, by the ids of those.
 DEVICE = keyed_query(select(Session.id, Session.device_hash), Session.id)
 
@@ -140,6 +192,14 @@ REFRESHABLE = keyed_query(
 
 # Whose refresh tokens are, whatever has become of the sessions.
 SEEDS = keyed_query(select(Session.id, Session.refresh_seed, Session.user_id), Session.id)
+
+# Whose tokens of before 0.2 are, by their hashes; the same.
+FORMER_OWNERS = keyed_query(
+    select(RefreshToken.token_hash, RefreshToken.session_id, Session.user_id).join(
+        Session, Session.id == RefreshToken.session_id
+    ),
+    RefreshToken.token_hash,
+)
 
 # The tokens of before 0.2, by their hashes, that have not expired at the moment `now` and
 # whose sessions hold.

@@ -6,14 +6,12 @@ that nobody keeps a connection for the quarter of a second that it takes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from portico.auth.v1 import auth_service_pb2 as pb
 
 from portico_contract.limit_categories import LimitCategory
-from portico_kit.assurance import Authentication
 from portico_kit.call import Call
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
@@ -33,12 +31,12 @@ from server.features.auth.facade import Sessions
 from server.features.auth.mails import RESET_PASSWORD
 from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
-from server.features.auth.recognition import Recognition
 from server.features.auth.refreshing import Refreshing
 from server.features.auth.reports import SessionReports
 from server.features.auth.repository import SessionRepository
 from server.features.auth.session_ends import end_session
-from server.features.auth.sign_in import SignIn
+from server.features.auth.sign_in import SignIn, password_shown
+from server.features.auth.sign_in_completion import SignInCompletion
 from server.features.auth.sign_out import SignOut
 from server.features.auth.signing_keys import SigningKeys
 from server.features.auth.token_pairs import TokenPairs
@@ -58,7 +56,7 @@ class AuthService:
     passwords: Passwords
     sign_in: SignIn
     devices: Devices
-    recognition: Recognition
+    completion: SignInCompletion
     reports: SessionReports
     verification: EmailVerification
     sessions: Sessions
@@ -92,22 +90,11 @@ class AuthService:
     async def Login(self, request: pb.LoginRequest, call: Call) -> pb.LoginResponse:
         device = self.devices.recognize(request.device_token)
         account = await self.sign_in.check(request.email, request.password, device, call)
-        device_hash = self.devices.device_hash(device, account.id)
-        shown = [_password_shown(account, call)]
-        session = await _begin(account.id, device_hash, shown, call)
-        pair = await self.pairs.issue(call.db, session)
-        actor = acting_person(account.id, session.id)
-        call.record(
-            "login.succeeded",
-            target_id=session.id,
-            data=messages.session(session, None),
-            actor=actor,
-            event="session.created",
-        )
-        await self.recognition.note(account, session, device_hash, call)
-        return pb.LoginResponse(
-            user=account.message, device_token=device.token, **messages.token_fields(pair)
-        )
+        shown = [password_shown(account, call.now)]
+        if request.mfa_code and account.has_second_factor:
+            shown.append(await self.sign_in.check_code(account, request.mfa_code, device, call))
+        completed = await self.completion.proceed(account, shown, device, call)
+        return pb.LoginResponse(**messages.completed_fields(completed))
 
     async def RefreshToken(
         self, request: pb.RefreshTokenRequest, call: Call
@@ -117,7 +104,8 @@ class AuthService:
 
     async def Logout(self, request: pb.LogoutRequest, call: Call) -> pb.LogoutResponse:
         owner = await self.sign_out.owner(request, call)
-        session = await SessionRepository(call.db).find(owner.session_id, owner.user_id, call.now)
+        sessions = SessionRepository(call.db)
+        session = await sessions.find_lasting(owner.session_id, owner.user_id, call.now)
         if session is not None:
             end_session(session, "signed_out", call, actor=acting_person(owner.user_id, session.id))
         return pb.LogoutResponse()
@@ -244,27 +232,6 @@ def _record_verified(account: Account, call: Call) -> None:
     if account.verified_at == call.now:
         actor = acting_person(account.id)
         call.record("user.email_verified", target_id=account.id, data=account.message, actor=actor)
-
-
-def _password_shown(account: Account, call: Call) -> Authentication:
-    return Authentication("password", call.now, "mail" if account.password_by_mail else "")
-
-
-async def _begin(
-    user_id: UUID, device_hash: bytes, shown: Sequence[Authentication], call: Call
-) -> Session:
-    """A new session, in the organization where the person worked last."""
-    session = Session(
-        id=new_id(),
-        user_id=user_id,
-        organization_id=await SessionRepository(call.db).last_organization(user_id),
-        user_agent=call.client.user_agent,
-        ip_address=call.client.address,
-        device_hash=device_hash,
-    )
-    session.begin(shown, call.now)
-    SessionRepository(call.db).add(session)
-    return session
 
 
 async def _find(session_id: UUID | None, call: Call) -> Session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -25,7 +26,7 @@ from portico_kit.ids import new_id
 from portico_kit.jwt import SigningKey
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import sessions
-from server.features.auth.models import StoredSigningKey
+from server.features.auth.models import ABSOLUTE_LIFETIME, StoredSigningKey
 
 PURPOSE = "signing-key"
 LOCK = "auth.signing_keys"
@@ -35,6 +36,8 @@ MAX_AGE = timedelta(days=30)
 PUBLISHED_BEFORE = timedelta(minutes=10)
 # Longer than an access token lasts.
 RETIRED_AFTER = timedelta(hours=1)
+# As long as a session can last: with an access token of its first hour it can be ended.
+FORMER_KEPT = ABSOLUTE_LIFETIME
 REFRESH_INTERVAL = 30.0  # seconds
 # A made-up kid must not make us ask the database at each call.
 RELOAD_INTERVAL = 5.0  # seconds
@@ -79,6 +82,8 @@ class SigningKeys:
         self._clock = clock
         # By kid; the one that signs from the earliest moment on comes first.
         self._keys: dict[str, _Key] = {}
+        # Of those that were retired, the public half.
+        self._former: dict[str, ec.EllipticCurvePublicKey] = {}
         self._asked_at = 0.0
 
     async def load(self) -> None:
@@ -96,9 +101,12 @@ class SigningKeys:
 
     async def refresh(self) -> None:
         """Reads the keys anew."""
+        now = self._clock()
         async with self._sessions() as db:
-            stored = await _stored(db, self._clock())
+            stored = await _stored(db, now)
+            former = await _retired(db, now - FORMER_KEPT, now)
         known = self._keys
+        self._former = self._public_halves(former)
         self._keys = {row.kid: self._open(row, known.get(row.kid)) for row in stored}
 
     async def keep_fresh(self) -> None:
@@ -142,6 +150,14 @@ class SigningKeys:
             return None
         return key.public_key
 
+    async def former_key(self, kid: str) -> ec.EllipticCurvePublicKey | None:
+        """The same, also if it was retired no longer ago than a session lasts."""
+        key = await self.public_key(kid)
+        if key is None and kid in self._keys:
+            # Retired since the keys were read.
+            return self._keys[kid].public_key
+        return key or self._former.get(kid)
+
     def published(self) -> list[PublishedKey]:
         """Every key that verifies or soon will, the one that signs now first."""
         now, current = self._clock(), self.signing_key().kid
@@ -171,6 +187,17 @@ class SigningKeys:
         public_key = known.public_key if known else private_key.public_key()
         return _Key(row.kid, private_key, public_key, row.signs_from, row.retired_at)
 
+    def _public_halves(
+        self, former: Sequence[StoredSigningKey]
+    ) -> dict[str, ec.EllipticCurvePublicKey]:
+        known = {kid: key.public_key for kid, key in self._keys.items()} | self._former
+        found = {}
+        for row in former:
+            # One that was sealed with another secret key is of no use, and does no harm.
+            with suppress(SealedOtherwiseError):
+                found[row.kid] = known.get(row.kid) or self._unseal(row).public_key()
+        return found
+
     def _unseal(self, row: StoredSigningKey) -> ec.EllipticCurvePrivateKey:
         try:
             pem = self._secrets.unseal(PURPOSE, row.sealed_private_key)
@@ -192,3 +219,12 @@ async def _stored(db: AsyncSession, now: datetime) -> Sequence[StoredSigningKey]
         or_(StoredSigningKey.retired_at.is_(None), StoredSigningKey.retired_at > now)
     )
     return (await db.scalars(query.order_by(StoredSigningKey.signs_from))).all()
+
+
+async def _retired(
+    db: AsyncSession, since: datetime, until: datetime
+) -> Sequence[StoredSigningKey]:
+    retired = StoredSigningKey.retired_at
+    return (
+        await db.scalars(select(StoredSigningKey).where(since < retired, retired <= until))
+    ).all()

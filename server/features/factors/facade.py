@@ -132,6 +132,10 @@ class Factors:
         """Notes that a factor was shown."""
         await FactorRepository(call.db).note_use(factor_id, call.now)
 
+    async def note_failure(self, user_id: UUID, kind: str, call: Call) -> None:
+        """Counts a wrong answer; after 100 in a row the person's factors of the kind are off."""
+        await FactorRepository(call.db).note_failure(user_id, kind)
+
     async def new_recovery_codes(self, user_id: UUID, call: Call) -> Sequence[str]:
         """New codes, in place of those from before."""
         codes = recovery_codes.new_codes()

@@ -13,6 +13,8 @@ from portico_kit.storage.base import Base, Identified
 ENROLLMENT_LIFETIME = timedelta(minutes=15)
 # Of each kind a person can have so many.
 MOST_OF_A_KIND = 20
+# NIST SP 800-63B, section 3.2.2: no more than 100 failures in a row.
+MOST_FAILURES = 100
 
 
 class Factor(Identified, Base):
@@ -25,6 +27,8 @@ class Factor(Identified, Base):
     name: Mapped[str] = mapped_column(String(50))
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
+    # Wrong answers since the last right one; at MOST_FAILURES it counts for nothing any more.
+    failures: Mapped[int] = mapped_column(default=0, server_default="0")
 
     __table_args__ = (
         Index("ix_factors_user_id_id", "user_id", "id"),

@@ -20,9 +20,12 @@ FEW = 3
 
 def new_codes() -> Sequence[str]:
     """Ten codes, "XXXXX-XXXXX"."""
-    return [
-        _grouped("".join(random.choice(ALPHABET) for _ in range(LETTERS))) for _ in range(COUNT)
-    ]
+    return [_new_code() for _ in range(COUNT)]
+
+
+def _new_code() -> str:
+    code = "".join(random.choice(ALPHABET) for _ in range(LETTERS))
+    return f"{code[:GROUP]}-{code[GROUP:]}"
 
 
 def code_hash(secrets: Secrets, user_id: UUID, code: str) -> bytes:

@@ -11,10 +11,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.storage.reads import keyed_query
-from server.features.factors.models import Factor, RecoveryCode, TotpEnrollment, TotpSecret
+from server.features.factors.models import (
+    MOST_FAILURES,
+    Factor,
+    RecoveryCode,
+    TotpEnrollment,
+    TotpSecret,
+)
 
-# What kinds of factors people have.
-KINDS = keyed_query(select(Factor.user_id, Factor.kind).distinct(), Factor.user_id)
+# What kinds of factors people have that can be shown.
+KINDS = keyed_query(
+    select(Factor.user_id, Factor.kind).where(Factor.failures < MOST_FAILURES).distinct(),
+    Factor.user_id,
+)
 
 
 class FactorRepository:
@@ -55,14 +64,19 @@ class FactorRepository:
 
     async def note_use(self, factor_id: UUID, now: datetime) -> None:
         """Notes that a factor was shown."""
-        used = update(Factor).where(Factor.id == factor_id).values(last_used_at=now)
+        used = update(Factor).where(Factor.id == factor_id).values(last_used_at=now, failures=0)
         await self._db.execute(used)
+
+    async def note_failure(self, user_id: UUID, kind: str) -> None:
+        """Counts a wrong answer against a person's factors of a kind."""
+        of_kind = update(Factor).where(Factor.user_id == user_id, Factor.kind == kind)
+        await self._db.execute(of_kind.values(failures=Factor.failures + 1))
 
     async def totp_secrets(self, user_id: UUID) -> Sequence[TotpSecret]:
         """The secrets of a person's apps, oldest first."""
         query = select(TotpSecret).join(Factor, Factor.id == TotpSecret.factor_id)
-        found = await self._db.scalars(query.where(Factor.user_id == user_id).order_by(Factor.id))
-        return found.all()
+        usable = query.where(Factor.user_id == user_id, Factor.failures < MOST_FAILURES)
+        return (await self._db.scalars(usable.order_by(Factor.id))).all()
 
     async def use_step(self, factor_id: UUID, step: int) -> bool:
         """Uses up the code of a time step; False if it or a later one was used before.

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(50), nullable=False),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("last_used_at", moment, nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint(KINDS, name="ck_factors_kind"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_factors_user_id"),
         sa.PrimaryKeyConstraint("id", name="pk_factors"),
@@ -65,9 +66,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", "code_hash", name="pk_recovery_codes"),
     )
 
+    op.create_table(
+        "challenges",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("authentications", postgresql.JSONB(), nullable=False),
+        sa.Column("device_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("wrong_answers", sa.Integer(), nullable=False),
+        sa.Column("created_at", moment, nullable=False),
+        sa.Column("expires_at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_challenges_user_id"),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["sessions.id"], name="fk_challenges_session_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_challenges"),
+    )
+    op.create_index("uq_challenges_token_hash", "challenges", ["token_hash"], unique=True)
+    for column in ("user_id", "session_id", "expires_at"):
+        op.create_index(f"ix_challenges_{column}", "challenges", [column])
+
 
 def downgrade() -> None:
-    for table in ("recovery_codes", "totp_enrollments", "totp_secrets", "factors"):
+    for table in ("challenges", "recovery_codes", "totp_enrollments", "totp_secrets", "factors"):
         op.drop_table(table)
     op.drop_column("sessions", "authentications")
     for name in ("password_by_mail", "has_second_factor"):

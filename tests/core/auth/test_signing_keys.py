@@ -165,6 +165,48 @@ async def test_a_retired_key_opens_nothing_even_for_a_token_seen_before(
         await verifier.verify(long_lived)
 
 
+async def test_a_token_of_a_retired_key_names_its_session_as_long_as_that_can_last(
+    engine: AsyncEngine, clock: FakeClock, keys: SigningKeys
+) -> None:
+    """Whoever was away for a while can sign out with it, at a core that has started since, too."""
+    signed = token(keys, clock)
+    await rotate(keys, clock)
+    clock.advance(70 * MINUTE)
+    await opens_nothing_and_names_its_session(keys, clock, signed)  # retired since it was read
+    await keys.refresh()
+    await opens_nothing_and_names_its_session(keys, clock, signed)
+    clock.advance(MONTH - MINUTE)
+    later = SigningKeys(engine, SECRETS, clock)
+    await later.load()
+    await opens_nothing_and_names_its_session(later, clock, signed)
+    clock.advance(MINUTE)
+    await later.refresh()
+    with pytest.raises(UnauthenticatedError):
+        await TokenVerifier(later, "portico", clock, KINDS).verify_expired(signed)
+
+
+async def opens_nothing_and_names_its_session(
+    keys: SigningKeys, clock: FakeClock, signed: str
+) -> None:
+    verifier = TokenVerifier(keys, "portico", clock, KINDS)
+    for _ in range(2):
+        assert (await verifier.verify_expired(signed)).session_id is not None
+        with pytest.raises(UnauthenticatedError):
+            await verifier.verify(signed)
+
+
+async def test_a_retired_key_of_another_secret_key_stops_no_core(
+    engine: AsyncEngine, clock: FakeClock, keys: SigningKeys
+) -> None:
+    async with engine.begin() as connection:
+        retire = text("update signing_keys set retired_at = :now")
+        await connection.execute(retire, {"now": clock.now})
+    other = SigningKeys(engine, Secrets(b"x" * 32), clock)
+    await other.load()
+    assert await other.former_key(keys.signing_key().kid) is None
+    assert await TokenVerifier(other, "portico", clock, KINDS).verify(token(other, clock))
+
+
 async def test_a_key_that_another_core_made_is_found_by_its_first_token(
     engine: AsyncEngine, clock: FakeClock, keys: SigningKeys
 ) -> None:

@@ -30,6 +30,10 @@ class AuthServiceStub:
     the last. A device that the person has signed in from before counts on its
     own. A sign-in from a device or network that is new to the account is
     reported to the person by mail.
+
+    A person with a second factor gets no tokens yet but a challenge, for
+    CompleteChallenge; mfaRequired says so. With the right mfaCode in the same
+    request there are tokens at once.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
     """Exchanges a refresh token for a new pair of tokens. A refresh token stays
@@ -42,7 +46,9 @@ class AuthServiceStub:
     Logout: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogoutRequest, _auth_service_pb2.LogoutResponse]
     """Ends a session. The refresh token identifies it, or, without one, the
     access token in the Authorization header, even if it has expired. Succeeds
-    if the session has ended already.
+    if the session has ended already. Fails with PERMISSION_DENIED if the access
+    token is narrowed by scopes. The call counts against the limit of the client
+    address, and only if the token is not valid.
     """
     SwitchOrganization: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.SwitchOrganizationRequest, _auth_service_pb2.SwitchOrganizationResponse]
     """Makes another organization the active one and returns tokens for it. Fails
@@ -104,6 +110,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         the last. A device that the person has signed in from before counts on its
         own. A sign-in from a device or network that is new to the account is
         reported to the person by mail.
+
+        A person with a second factor gets no tokens yet but a challenge, for
+        CompleteChallenge; mfaRequired says so. With the right mfaCode in the same
+        request there are tokens at once.
         """
 
     @_abc_1.abstractmethod
@@ -128,7 +138,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_auth_service_pb2.LogoutResponse]:
         """Ends a session. The refresh token identifies it, or, without one, the
         access token in the Authorization header, even if it has expired. Succeeds
-        if the session has ended already.
+        if the session has ended already. Fails with PERMISSION_DENIED if the access
+        token is narrowed by scopes. The call counts against the limit of the client
+        address, and only if the token is not valid.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,125 @@
+"""What follows a first factor, whichever it is: a second one, or a session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico_kit.assurance import Assurance, Authentication, assurance
+from portico_kit.call import Call
+from portico_kit.ids import new_id
+from server.features.auth import messages
+from server.features.auth.authenticator import acting_person
+from server.features.auth.challenges import Challenges, NewChallenge
+from server.features.auth.devices import Device, Devices
+from server.features.auth.email_verification import EmailVerification
+from server.features.auth.errors import (
+    AccountSuspendedError,
+    EmailNotVerifiedError,
+    InvalidCredentialsError,
+)
+from server.features.auth.models import Session
+from server.features.auth.recognition import Recognition
+from server.features.auth.refusals import refused
+from server.features.auth.repository import SessionRepository
+from server.features.auth.token_pairs import TokenPair, TokenPairs
+from server.features.users.facade import Account, Accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What somebody gets who has shown a first factor: tokens, or a challenge."""
+
+    account: Account
+    device: Device
+    pair: TokenPair | None = None
+    challenge: NewChallenge | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignInCompletion:
+    """Starts sessions, and asks for a second factor before."""
+
+    accounts: Accounts
+    verification: EmailVerification
+    devices: Devices
+    recognition: Recognition
+    challenges: Challenges
+    pairs: TokenPairs
+
+    async def complete(
+        self, account: Account, shown: Authentication, device: Device, call: Call
+    ) -> Completed:
+        """What follows for a person who has shown something else than a password.
+
+        Args:
+            account: as it was when that was checked.
+
+        Raises:
+            AccountSuspendedError: if the account is suspended.
+            EmailNotVerifiedError: if its address is not verified.
+            InvalidCredentialsError: if it has changed meanwhile.
+        """
+        await self.require_allowed(account, call)
+        signed_in = await self.accounts.sign_in(call.db, account, call.now, None)
+        if signed_in is None:
+            raise refused(InvalidCredentialsError(), account.id, call)
+        return await self.proceed(signed_in, [shown], device, call)
+
+    async def proceed(
+        self, account: Account, shown: Sequence[Authentication], device: Device, call: Call
+    ) -> Completed:
+        """The same for an account that may sign in, and is locked."""
+        if account.has_second_factor and assurance(shown) < Assurance.AAL2:
+            device_hash = self.devices.device_hash(device, account.id)
+            challenge = await self.challenges.begin(account, shown, call, device_hash=device_hash)
+            return Completed(account, device, challenge=challenge)
+        return Completed(account, device, pair=await self.start(account, shown, device, call))
+
+    async def require_allowed(self, account: Account, call: Call) -> None:
+        """Refuses a person who may not sign in, whatever they show.
+
+        Raises:
+            AccountSuspendedError: if the account is suspended.
+            EmailNotVerifiedError: if its address is not verified.
+        """
+        if not account.active:
+            raise refused(AccountSuspendedError(), account.id, call)
+        if not account.verified:
+            await self.verification.mail_again(account, call)
+            raise refused(EmailNotVerifiedError(), account.id, call)
+
+    async def start(
+        self, account: Account, shown: Sequence[Authentication], device: Device, call: Call
+    ) -> TokenPair:
+        """The tokens of a new session."""
+        device_hash = self.devices.device_hash(device, account.id)
+        session = await _begin(account.id, device_hash, shown, call)
+        pair = await self.pairs.issue(call.db, session)
+        call.record(
+            "login.succeeded",
+            target_id=session.id,
+            data=messages.session(session, None),
+            actor=acting_person(account.id, session.id),
+            event="session.created",
+        )
+        await self.recognition.note(account, session, device_hash, call)
+        return pair
+
+
+async def _begin(
+    user_id: UUID, device_hash: bytes, shown: Sequence[Authentication], call: Call
+) -> Session:
+    """A new session, in the organization where the person worked last."""
+    session = Session(
+        id=new_id(),
+        user_id=user_id,
+        organization_id=await SessionRepository(call.db).last_organization(user_id),
+        user_agent=call.client.user_agent,
+        ip_address=call.client.address,
+        device_hash=device_hash,
+    )
+    session.begin(shown, call.now)
+    SessionRepository(call.db).add(session)
+    return session
