@@ -13,6 +13,8 @@ from server.common.mail import Mail
 from server.common.roles import Roles, roles
 from server.feature import Feature, unique
 from server.features.auth.feature import FEATURE as AUTH
+from server.features.connections.feature import FEATURE as CONNECTIONS
+from server.features.domains.feature import FEATURE as DOMAINS
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
 from server.features.factors.feature import FEATURE as FACTORS
@@ -36,6 +38,8 @@ FEATURES: tuple[Feature, ...] = (
     FACTORS,
     AUTH,
     EMAIL_CHANGES,
+    DOMAINS,
+    CONNECTIONS,
     KEYS,
     PROJECTS,
     WEBHOOKS,

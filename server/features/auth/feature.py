@@ -46,7 +46,7 @@ def _provide(parts: CoreParts) -> None:
     from portico_kit.jwt import TokenIssuer
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
-    from server.features.auth.ports import PendingEmailChanges
+    from server.features.auth.ports import LinkedIdentities, PendingEmailChanges
     from server.features.auth.session_devices import SessionDevices
     from server.features.auth.signing_keys import SigningKeys
     from server.features.auth.standings import SessionNotes, SessionStandings
@@ -59,7 +59,7 @@ def _provide(parts: CoreParts) -> None:
     issuer, clock = parts.settings.issuer, parts.clock
     parts.provide(SigningKeys, lambda: SigningKeys(parts.engine, parts.secrets, clock))
     parts.provide(TokenIssuer, lambda: TokenIssuer(parts.get(SigningKeys), issuer, clock))
-    parts.provide(Sessions, lambda: Sessions(parts.reads, clock))
+    parts.provide(Sessions, lambda: Sessions(parts.reads, clock, parts.get(LinkedIdentities)))
     parts.provide(ports.SessionDevices, lambda: SessionDevices(parts.reads))
     parts.provide(SessionEnder, lambda: parts.get(Sessions))
     parts.provide(
@@ -147,6 +147,8 @@ def _serve(parts: CoreParts) -> Served:
         challenges=challenges,
         pairs=pairs,
     )
+    # For features above this one that check a first factor by other means.
+    parts.provide(SignInCompletion, lambda: completion)
     service = AuthService(
         accounts=accounts,
         passwords=passwords,

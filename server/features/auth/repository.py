@@ -95,6 +95,11 @@ class SessionRepository:
         query = select(Session.organization_id).where(Session.user_id == user_id)
         return await self._db.scalar(query.order_by(Session.id.desc()).limit(1))
 
+    async def lasting(self, user_id: UUID, now: datetime) -> Sequence[Session]:
+        """A person's sessions that hold; locked."""
+        query = select(Session).where(Session.user_id == user_id, _holds(now))
+        return (await self._db.scalars(query.with_for_update(of=Session))).all()
+
     async def list(
         self, user_id: UUID, now: datetime, paging: Paging, cursors: Cursors
     ) -> Page[Session]:

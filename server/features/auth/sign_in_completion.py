@@ -36,6 +36,11 @@ class Completed:
     pair: TokenPair | None = None
     challenge: NewChallenge | None = None
 
+    @property
+    def fields(self) -> messages.CompletedFields:
+        """What an answer of the contract shows of it."""
+        return messages.completed_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class SignInCompletion:

@@ -95,18 +95,15 @@ class FederatedSession(Identified, Base):
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     connection_id: Mapped[UUID] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
-    subject: Mapped[str] = mapped_column(String(300))
     # The subject as its tokens have it, and the provider's name for its session.
     token_subject: Mapped[str] = mapped_column(String(300))
-    provider_session: Mapped[str] = mapped_column(String(300))
+    provider_session: Mapped[str] = mapped_column(String(1000))
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 
     __table_args__ = (
         Index("ix_federated_sessions_connection_id_subject", "connection_id", "token_subject"),
-        Index(
-            "ix_federated_sessions_connection_id_session", "connection_id", "provider_session"
-        ),
+        Index("ix_federated_sessions_connection_id_session", "connection_id", "provider_session"),
         Index("ix_federated_sessions_user_id", "user_id"),
         Index("ix_federated_sessions_expires_at", "expires_at"),
     )

@@ -27,9 +27,7 @@ class ConnectionRepository:
         """Adds a new connection."""
         self._db.add(connection)
 
-    async def find(
-        self, connection_id: UUID, organizations: Collection[UUID]
-    ) -> Connection | None:
+    async def find(self, connection_id: UUID, organizations: Collection[UUID]) -> Connection | None:
         """The connection, if one of the organizations has it; locked."""
         mine = Connection.organization_id.in_(organizations)
         return await self._find(connection_id, mine)
@@ -148,7 +146,7 @@ class FederatedSessionRepository:
     async def named(
         self, connection_id: UUID, subject: str | None, provider_session: str | None
     ) -> Sequence[Row[UUID, UUID]]:
-        """Id and person of those that a provider names by a subject, a session of its own, or both."""
+        """Id and person of those that a provider names, by a subject, by its session or by both."""
         query = select(FederatedSession.id, FederatedSession.user_id).where(
             FederatedSession.connection_id == connection_id
         )

@@ -43,9 +43,7 @@ class DomainService:
         domains = DomainRepository(call.db)
         if await domains.count(organization_id) >= MAX_DOMAINS:
             raise DomainLimitReachedError
-        domain = Domain(
-            id=new_id(), organization_id=organization_id, name=name, proof=new_token()
-        )
+        domain = Domain(id=new_id(), organization_id=organization_id, name=name, proof=new_token())
         domains.add(domain)
         await call.db.flush()
         return pb.CreateDomainResponse(domain=_record("domain.created", domain, call))

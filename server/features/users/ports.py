@@ -13,7 +13,12 @@ from portico_kit.credentials import Principal
 
 # Why all sessions of a person are ended; see `Session.end_reason` in the contract.
 EndReason = Literal[
-    "password_changed", "password_reset", "email_changed", "user_suspended", "user_deleted"
+    "password_changed",
+    "password_reset",
+    "email_changed",
+    "account_claimed",
+    "user_suspended",
+    "user_deleted",
 ]
 
 

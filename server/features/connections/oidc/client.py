@@ -74,6 +74,7 @@ class ProviderAccount:
         email_verified: whether the provider says that the address is theirs.
         hosted_domain: the domain for which Google manages the account, or "".
         session: the provider's own session, or "".
+        token_subject: the subject as tokens have it, if another one tells accounts apart.
     """
 
     issuer: str
@@ -85,6 +86,7 @@ class ProviderAccount:
     amr: Sequence[str] = ()
     acr: str = ""
     session: str = field(default="", repr=False)
+    token_subject: str = ""
 
 
 def authorization_url(

@@ -101,7 +101,7 @@ class ProviderKeys:
             if (kid is None or key.key_id == kid)
             and key.key_type == ALGORITHMS[algorithm]
             and key.public_key_use in (None, "sig")
-            and key._jwk_data.get("alg", algorithm) == algorithm  # noqa: SLF001 - it has no door
+            and key._jwk_data.get("alg", algorithm) == algorithm
         ]
 
     @classmethod

@@ -162,7 +162,8 @@ def _account(client: Client, claims: Claims) -> ProviderAccount:
         hosted_domain=_optional(claims, "hd"),
         amr=_texts(claims.get("amr")),
         acr=_optional(claims, "acr"),
-        session=_optional(claims, "sid"),
+        session=_optional(claims, "sid")[:1000],
+        token_subject=str(claims["sub"]),
     )
 
 
