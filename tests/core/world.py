@@ -44,6 +44,7 @@ from server.features.users.models import User, UserProfile
 from server.features.users.password_hashes import Algorithm, Bcrypt
 from server.features.users.passwords import Passwords
 from server.features.webhooks.resolution import NameNotFoundError
+from tests.support.name_server import NameServer
 
 PASSWORD = "correct horse battery"
 INTERNAL_TOKEN = "an internal token for the tests only"
@@ -102,6 +103,7 @@ class World:
     notifier: RecordingNotifier
     runtime_dir: Path = Path()
     password_hash: str = ""
+    names: NameServer = field(default_factory=NameServer)
 
     @property
     def auth(self) -> AuthServiceStub:

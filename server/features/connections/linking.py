@@ -248,8 +248,8 @@ def _address(email: str) -> str:
 def _display_name(found: ProviderAccount) -> str:
     """How the provider calls the person, as far as it can be shown; else what the address says."""
     for text in (found.name, found.email.partition("@")[0]):
-        shown = _INVISIBLE.sub("", "".join(filter(str.isprintable, text)))
-        name = " ".join(shown.split())[:LONGEST_NAME].strip()
+        visible = _INVISIBLE.sub("", " ".join(text.split()))
+        name = "".join(filter(str.isprintable, visible))[:LONGEST_NAME].strip()
         if any(map(str.isalnum, name)):
             return name
     return "New account"

@@ -49,7 +49,7 @@ class ConnectionRepository:
     async def names(self, connection_ids: Collection[UUID]) -> dict[UUID, str]:
         """How connections are called."""
         query = select(Connection.id, Connection.name).where(Connection.id.in_(connection_ids))
-        return dict((await self._db.execute(query)).tuples().all())
+        return dict((await self._db.execute(query)).all())
 
     async def delete(self, connection: Connection) -> None:
         """Deletes a connection."""

@@ -157,7 +157,8 @@ def _account(client: Client, claims: Claims) -> ProviderAccount:
         subject=subject,
         email=_optional(claims, "email"),
         # Some write it as a text.
-        email_verified=claims.get("email_verified") in (True, "true"),
+        email_verified=claims.get("email_verified") is True
+        or claims.get("email_verified") == "true",
         name=_optional(claims, "name"),
         hosted_domain=_optional(claims, "hd"),
         amr=_texts(claims.get("amr")),
