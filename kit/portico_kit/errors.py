@@ -104,11 +104,19 @@ class InsufficientUserAuthenticationError(DomainError):
             max_age: how long ago the factor may have been shown, in seconds.
             methods: with which of the person's factors it can be shown, separated by blanks.
         """
-        super().__init__(missing=missing, acr_values=acr, methods=methods)
+        violation = FieldViolation("assurance", missing.upper(), _wanted(acr, max_age, methods))
+        super().__init__(violations=(violation,), missing=missing, acr_values=acr, methods=methods)
         fields = {"error": "insufficient_user_authentication", "acr_values": acr}
         if max_age is not None:
             self.metadata["max_age"] = fields["max_age"] = str(max_age)
         self.challenge = "Bearer " + ", ".join(f'{name}="{text}"' for name, text in fields.items())
+
+
+def _wanted(acr: str, max_age: int | None, methods: str) -> str:
+    """What has to be shown, as a sentence."""
+    age = "" if max_age is None else f", shown at most {max_age} seconds ago"
+    by = f", by {' or '.join(methods.split())}" if methods else ", which the person has to enroll"
+    return f"must be {acr}{age}{by}"
 
 
 class AddressNotAllowedError(DomainError):

@@ -74,9 +74,9 @@ class ChallengeService:
         challenge = await self.challenges.find(request.challenge, call)
         answer = Answer(code=request.code)
         if challenge.session_id is not None:
-            known = await self.session_devices.device(challenge.session_id)
+            own = await self.session_devices.device(challenge.session_id)
             shown = password or await self.challenges.answer(
-                challenge, account, request.method, answer, known, call
+                challenge, account, request.method, answer, own, call
             )
             pair = await self._show(challenge, account, shown, call)
         else:

@@ -71,11 +71,15 @@ def completed_fields(completed: Completed) -> CompletedFields:
             methods=challenge.methods,
         )
     assert pair is not None
-    return {
-        **token_fields(pair),
-        "user": completed.account.message,
-        "device_token": device_token,
-    }
+    tokens = token_fields(pair)
+    return CompletedFields(
+        access_token=tokens["access_token"],
+        refresh_token=tokens["refresh_token"],
+        token_type=tokens["token_type"],
+        expires_in=tokens["expires_in"],
+        user=completed.account.message,
+        device_token=device_token,
+    )
 
 
 def session(row: Session, current: UUID | None) -> SessionMessage:

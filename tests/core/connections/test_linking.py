@@ -135,15 +135,12 @@ async def test_an_account_that_nobody_has_verified_loses_what_its_maker_set(
 ) -> None:
     """Account pre-hijacking: somebody has registered the address of the victim before."""
     await register(world, somebody_else.email)
-    link = await world.mail(somebody_else.email, "verify_email")
     victim = signed_in(await front_end.sign_in_at(provider, connection_id))
     me = await world.users.GetMe(users.GetMeRequest(), metadata=victim.metadata)
     assert me.user.display_name == "Grace"
     assert me.user.email_verified
     wrong = world.sign_in(somebody_else.email)
     await refused(wrong, grpc.StatusCode.UNAUTHENTICATED, "INVALID_CREDENTIALS")
-    followed = world.auth.VerifyEmail(auth.VerifyEmailRequest(token=link["token"]))
-    await refused(followed, grpc.StatusCode.INVALID_ARGUMENT, "TOKEN_INVALID")
     assert await world.mail(somebody_else.email, "account_claimed")
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
 import grpc
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.factors.v1 import factor_service_pb2 as pb
 
+from server.features.factors.totp import Totp
 from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
-from tests.core.factors.conftest import Protected, enroll_app
+from tests.core.factors.conftest import App, Protected, enroll_app
 from tests.core.world import PASSWORD, Person, World
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -82,11 +84,6 @@ async def test_an_enrollment_is_over_after_a_quarter_of_an_hour(
 async def test_an_enrollment_that_is_confirmed_twice_at_once_is_one_factor(
     world: World, owner: Person
 ) -> None:
-    import base64
-
-    from server.features.factors.totp import Totp
-    from tests.core.factors.conftest import App
-
     app = App(world, Totp(base64.b32decode((await begin(world, owner)).secret)))
     request = pb.ConfirmTotpEnrollmentRequest(code=app.code())
     confirm = world.factors.ConfirmTotpEnrollment

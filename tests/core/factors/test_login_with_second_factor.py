@@ -12,7 +12,7 @@ from portico.users.v1 import user_service_pb2 as users
 from tests.core.auth.conftest import claims
 from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
-from tests.core.factors.conftest import Protected
+from tests.core.factors.conftest import Protected, enroll_app
 from tests.core.world import PASSWORD, Person, World
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -186,8 +186,6 @@ async def test_one_recovery_code_at_several_challenges_gives_one_session(
 async def test_another_persons_codes_are_of_no_use(
     world: World, protected: Protected, refused: Refused
 ) -> None:
-    from tests.core.factors.conftest import enroll_app
-
     other = await enroll_app(world, await world.new_person())
     begun = await protected.login()
     for code, method in ((other.recovery_codes[0], "recovery_code"), (other.next_code(), "totp")):

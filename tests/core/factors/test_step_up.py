@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
 from grpc import aio
+from portico.auth.v1 import auth_service_pb2 as auth
 from portico.auth.v1 import challenge_service_pb2 as challenges
+from portico.factors.v1 import factor_service_pb2 as factors
 from portico.keys.v1 import api_key_service_pb2 as keys
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract import AccessRule, AssuranceLevel, Method, StepUp, methods, services
+from portico_contract import AssuranceLevel, Method, StepUp, methods, services
+from server.features.users.models import User
 from tests.core.auth.conftest import claims
 from tests.core.conftest import Audited, Refused
-from tests.core.factors.conftest import Protected
+from tests.core.factors.conftest import Protected, enroll_app
 from tests.core.world import PASSWORD, Person, World, bearer, refusal
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
+Metadata = tuple[tuple[str, str], ...]
 INSUFFICIENT = "INSUFFICIENT_USER_AUTHENTICATION"
 LATER = timedelta(minutes=6)
 
@@ -26,42 +33,52 @@ ASKING = [
 ]
 
 
-def call(world: World, method: Method, person: Person, message: Any = None) -> Any:
-    """Calls a method; by default with an empty request, which is looked at later."""
-    return world.channel.unary_unary(
-        method.path,
-        request_serializer=method.request.SerializeToString,
-        response_deserializer=method.response.FromString,
-    )(message or method.request(), metadata=person.metadata)
+@dataclass
+class Caller:
+    """Somebody who may do everything, but has shown their factor long ago."""
+
+    world: World
+    metadata: Metadata
+    organization_id: str
+
+    def call(self, method: Method) -> Any:
+        """Calls a method; what else is in the request is looked at later."""
+        request = method.request()
+        if method.names_organization:
+            request = method.request(organization_id=self.organization_id)
+        return self.world.channel.unary_unary(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )(request, metadata=self.metadata)
 
 
 @pytest.fixture(scope="module")
-async def stale(world: World) -> Protected:
-    """Somebody with a factor that was shown too long ago for anything."""
-    from tests.core.factors.conftest import enroll_app
-
-    return await enroll_app(world, await world.new_person())
+async def caller(world: World) -> Caller:
+    """An administrator of the platform who owns an organization."""
+    protected = await enroll_app(world, await world.new_person())
+    async with AsyncSession(world.engine) as db, db.begin():
+        account = update(User).where(User.email == protected.person.email)
+        await db.execute(account.values(role="administrator"))
+    organization_id = await world.new_organization(protected.person)
+    return Caller(world, protected.person.metadata, organization_id)
 
 
 @pytest.mark.parametrize("method", ASKING, ids=lambda method: method.name)
 async def test_every_method_that_asks_refuses_a_stale_session_and_says_what_it_needs(
-    world: World, stale: Protected, method: Method
+    world: World, caller: Caller, method: Method
 ) -> None:
-    if method.access is AccessRule.PLATFORM_PERMISSION:
-        pytest.skip("an administrator's permission is asked for before: see the next test")
-    if method.names_organization:
-        pytest.skip("the organization is looked at before: see the next test")
     with world.clock.later(LATER), pytest.raises(aio.AioRpcError) as caught:
-        await call(world, method, stale.person)
+        await caller.call(method)
     found = refusal(caught.value)
     assert (found.code, found.reason) == (UNAUTHENTICATED, INSUFFICIENT)
     assert found.metadata["acr_values"] == "urn:portico:aal2"
     assert found.metadata["methods"] == "recovery_code totp"
-    assert found.metadata["max_age"] == str(method.step_up.max_age)
+    assert found.metadata["max_age"] == "300"
     challenge = dict(caught.value.trailing_metadata() or ())["www-authenticate"]
     assert challenge == (
         'Bearer error="insufficient_user_authentication", '
-        f'acr_values="urn:portico:aal2", max_age="{method.step_up.max_age}"'
+        'acr_values="urn:portico:aal2", max_age="300"'
     )
 
 
@@ -149,8 +166,6 @@ async def test_the_password_is_what_people_without_a_factor_show_again(
     wrong = step_up(world, owner, method="password", password="not this one")
     await refused(wrong, UNAUTHENTICATED, "INVALID_CREDENTIALS")
     token = await step_up(world, owner, method="password", password=PASSWORD)
-    from portico.factors.v1 import factor_service_pb2 as factors
-
     begun = await world.factors.BeginTotpEnrollment(
         factors.BeginTotpEnrollmentRequest(), metadata=bearer(token)
     )
@@ -177,8 +192,6 @@ async def test_an_api_key_is_never_asked(world: World, protected: Protected) -> 
 async def test_a_step_up_of_a_session_that_has_ended_gives_nothing(
     world: World, protected: Protected, refused: Refused
 ) -> None:
-    from portico.auth.v1 import auth_service_pb2 as auth
-
     person = protected.person
     begun = await world.challenges.BeginStepUp(
         challenges.BeginStepUpRequest(), metadata=person.metadata
