@@ -14,6 +14,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
 from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from portico.auth.v1.browser_session_service_pb2_grpc import BrowserSessionServiceStub
+from portico.connections.v1.federated_sign_in_service_pb2_grpc import FederatedSignInServiceStub
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
 from portico.users.v1.user_service_pb2_grpc import UserServiceStub
@@ -100,6 +101,7 @@ class CoreClient:
         self.browser_sessions = BrowserSessionServiceStub(channel)
         self.users = UserServiceStub(channel)
         self.email_changes = EmailChangeServiceStub(channel)
+        self.federated = FederatedSignInServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
 
     async def call(

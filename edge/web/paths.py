@@ -24,6 +24,8 @@ ACCOUNT_DELETE = "/account/delete"
 REPORT_SESSION = "/report-session"
 CONFIRM_EMAIL_CHANGE = "/confirm-email-change"
 REVERT_EMAIL_CHANGE = "/revert-email-change"
+# No page: where providers send logout tokens to, behind it the id of the connection.
+BACKCHANNEL_LOGOUT = "/sign-in/backchannel-logout"
 ASSETS = "/assets"
 START = "/"
 
@@ -63,5 +65,6 @@ PAGE_PATHS = (
     PagePath(REPORT_SESSION, LimitCategory.WRITE),
     PagePath(CONFIRM_EMAIL_CHANGE, LimitCategory.WRITE),
     PagePath(REVERT_EMAIL_CHANGE, LimitCategory.WRITE),
+    PagePath(BACKCHANNEL_LOGOUT, LimitCategory.WRITE, below=True),
     PagePath(ASSETS, below=True),
 )

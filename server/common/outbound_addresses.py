@@ -11,12 +11,16 @@ import re
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING
 
-import aiohttp
 import idna
 from yarl import URL
 
 from portico_kit.errors import InvalidRequestError, invalid
+
+if TYPE_CHECKING:
+    # A worker that delivers nothing yet does not load it.
+    import aiohttp
 
 Address = IPv4Address | IPv6Address
 

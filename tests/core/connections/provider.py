@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -210,6 +211,13 @@ class Provider:
         claims = dict(self.person)
         self.userinfo(claims)
         return self._json(claims)
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    """A token that nobody has signed, as "alg": "none" has it."""
+    header = {"alg": "none", "typ": "JWT"}
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()) for part in (header, claims)]
+    return ".".join(part.decode().rstrip("=") for part in parts) + "."
 
 
 @asynccontextmanager

@@ -425,8 +425,9 @@ async def test_github_signs_in_by_number_with_the_primary_verified_address(
     github.emails = [{"email": email, "primary": True, "verified": False}]
     call = front_end.sign_in_at(github, connection_id)
     await refused(call, grpc.StatusCode.FAILED_PRECONDITION, "PROVIDER_EMAIL_MISSING")
-    for emails in ([], {}, [{}], [None], "x"):
-        github.emails = emails  # type: ignore[assignment]
+    answers: list[Any] = [[], {}, [{}], [None], "x"]
+    for answer in answers:
+        github.emails = answer
         call = front_end.sign_in_at(github, connection_id)
         await refused(call, grpc.StatusCode.FAILED_PRECONDITION, "PROVIDER_EMAIL_MISSING")
     github.user = {"login": "octocat"}

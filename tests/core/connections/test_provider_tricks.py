@@ -6,7 +6,6 @@ where a test covers one.
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from collections.abc import AsyncIterator
@@ -19,7 +18,14 @@ import pytest
 
 from tests.core.conftest import Refused
 from tests.core.connections.front_end import FrontEnd, Somebody, new_platform_connection, signed_in
-from tests.core.connections.provider import CLIENT_ID, KEYS, Key, Provider, running_provider
+from tests.core.connections.provider import (
+    CLIENT_ID,
+    KEYS,
+    Key,
+    Provider,
+    running_provider,
+    unsigned,
+)
 from tests.core.world import Person, World
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
@@ -88,12 +94,6 @@ async def test_an_id_token_without_at_hash_is_good(
 ) -> None:
     provider.id_token = lambda claims: claims.update(at_hash=None)
     assert signed_in(await front_end.sign_in_at(provider, connection_id))
-
-
-def unsigned(claims: dict[str, Any]) -> str:
-    header = {"alg": "none", "typ": "JWT"}
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()) for part in (header, claims)]
-    return ".".join(part.decode().rstrip("=") for part in parts) + "."
 
 
 def signed_with_the_public_key(claims: dict[str, Any]) -> str:
