@@ -123,12 +123,29 @@ class FederatedSignInService:
     ) -> pb.CompleteFederatedSignInResponse:
         account = await self.linking.account_for(connection, found, call)
         second = connection.shows_second_factor(found.amr, found.acr)
-        session_id = _note(connection, found, account.id, call)
+        session_id = self._note(connection, found, account.id, call)
         method = "federated_mfa" if second else "federated"
         shown = Authentication(method, call.now, f"{CHANNEL}{session_id}")
         device = self.devices.recognize(device_token)
         completed = await self.completion.complete(account, shown, device, call)
         return pb.CompleteFederatedSignInResponse(**completed.fields)
+
+    def _note(
+        self, connection: ConnectionView, found: ProviderAccount, user_id: UUID, call: Call
+    ) -> UUID:
+        """Remembers what the provider calls its session; the id by which ours names it."""
+        session = FederatedSession(
+            id=new_id(),
+            user_id=user_id,
+            connection_id=connection.id,
+            token_subject=found.token_subject or found.subject,
+            provider_session=found.session,
+            sealed_id_token=self.flows.sealed_hint(found.id_token),
+            created_at=call.now,
+            expires_at=call.now + SESSION_LIFETIME,
+        )
+        FederatedSessionRepository(call.db).add(session)
+        return session.id
 
     async def _link(
         self, connection: ConnectionView, found: ProviderAccount, begun: Begun, call: Call
@@ -231,21 +248,6 @@ class FederatedSignInService:
             actor = acting_person(user_id)
             await self.sessions.end_shown(user_id, f"{CHANNEL}{session_id}", call, actor=actor)
         return pb.ReceiveLogoutTokenResponse()
-
-
-def _note(connection: ConnectionView, found: ProviderAccount, user_id: UUID, call: Call) -> UUID:
-    """Remembers what the provider calls its session; the id by which ours names it."""
-    session = FederatedSession(
-        id=new_id(),
-        user_id=user_id,
-        connection_id=connection.id,
-        token_subject=found.token_subject or found.subject,
-        provider_session=found.session,
-        created_at=call.now,
-        expires_at=call.now + SESSION_LIFETIME,
-    )
-    FederatedSessionRepository(call.db).add(session)
-    return session.id
 
 
 def _refusal(error: ProviderFailedError | CheckFailedError) -> DomainError:

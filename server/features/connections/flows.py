@@ -14,6 +14,8 @@ from server.features.connections.oidc.openid import OpenIdFlow
 from server.features.connections.read_models import ConnectionView
 
 SECRET_PURPOSE = "connection-client-secret"  # noqa: S105 - the name of a purpose
+HINT_PURPOSE = "connection-id-token"
+LONGEST_HINT = 4096  # characters
 CALLBACK_PATH = "/sign-in/callback"
 LOGOUT_PATH = "/sign-in/backchannel-logout"
 GITHUB = "github"
@@ -45,6 +47,16 @@ class Flows:
     def of(self, connection: ConnectionView) -> Flow:
         """The flow of a connection."""
         return self.github if connection.preset == GITHUB else self.openid
+
+    def sealed_hint(self, id_token: str) -> bytes | None:
+        """What is kept of an ID token; None if it is too long to stand in an address."""
+        if not id_token or len(id_token) > LONGEST_HINT:
+            return None
+        return self.secrets.seal(HINT_PURPOSE, id_token.encode())
+
+    def hint(self, sealed: bytes | None) -> str:
+        """The ID token that was kept, or ""."""
+        return self.secrets.unseal(HINT_PURPOSE, sealed).decode() if sealed else ""
 
     def client(self, connection: ConnectionView) -> Client:
         """Us, as the provider of a connection knows us."""

@@ -23,7 +23,7 @@ from server.features.connections.facade import Connections
 from server.features.connections.federated_sign_in import CHANNEL, FederatedSignInService
 from server.features.connections.flows import GITHUB, Flows
 from server.features.connections.mails import IDENTITY_UNLINKED
-from server.features.connections.models import Identity
+from server.features.connections.models import FederatedSession, Identity
 from server.features.connections.oidc.checks import CheckFailedError, Checks, ProviderFailedError
 from server.features.connections.repository import (
     ConnectionRepository,
@@ -121,13 +121,13 @@ class IdentityService:
             return pb.GetProviderLogoutResponse()
         federated_id = UUID(names[-1].removeprefix(CHANNEL))
         found = await FederatedSessionRepository(call.db).find(federated_id, call.user_id)
-        url = await self._logout_url(found.connection_id) if found else ""
+        url = await self._logout_url(found) if found else ""
         return pb.GetProviderLogoutResponse(logout_url=url)
 
-    async def _logout_url(self, connection_id: UUID) -> str:
+    async def _logout_url(self, session: FederatedSession) -> str:
         """The page, or "" if there is none now: the person signs out here all the same."""
         try:
-            connection = await self.connections.find(connection_id)
+            connection = await self.connections.find(session.connection_id)
             if connection.preset == GITHUB:
                 return ""
             client = self.flows.client(connection)
@@ -140,6 +140,8 @@ class IdentityService:
             "client_id": client.client_id,
             "post_logout_redirect_uri": self.flows.public_url + "/",
         }
+        if hint := self.flows.hint(session.sealed_id_token):
+            asked["id_token_hint"] = hint
         return str(URL(metadata.end_session_endpoint).update_query(asked))
 
 

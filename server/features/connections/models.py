@@ -98,6 +98,8 @@ class FederatedSession(Identified, Base):
     # The subject as its tokens have it, and the provider's name for its session.
     token_subject: Mapped[str] = mapped_column(String(300))
     provider_session: Mapped[str] = mapped_column(String(1000))
+    # What the provider recognizes it by when the person signs out; None if it is too long.
+    sealed_id_token: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
 

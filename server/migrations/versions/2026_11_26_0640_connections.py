@@ -129,6 +129,7 @@ def _create_federated_sessions() -> None:
         sa.Column("connection_id", sa.Uuid(), nullable=False),
         sa.Column("token_subject", sa.String(length=300), nullable=False),
         sa.Column("provider_session", sa.String(length=1000), nullable=False),
+        sa.Column("sealed_id_token", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),

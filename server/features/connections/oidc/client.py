@@ -75,6 +75,7 @@ class ProviderAccount:
         hosted_domain: the domain for which Google manages the account, or "".
         session: the provider's own session, or "".
         token_subject: the subject as tokens have it, if another one tells accounts apart.
+        id_token: by which the provider recognizes the session when the person signs out.
     """
 
     issuer: str
@@ -87,6 +88,7 @@ class ProviderAccount:
     acr: str = ""
     session: str = field(default="", repr=False)
     token_subject: str = ""
+    id_token: str = field(default="", repr=False)
 
 
 def authorization_url(

@@ -115,8 +115,15 @@ class ProviderKeys:
 
 @dataclass(slots=True)
 class _Kept(Generic[T]):
+    """A document as it was fetched.
+
+    Attributes:
+        replaced_at: when it was last fetched although it was young enough.
+    """
+
     value: T
     fetched_at: datetime
+    replaced_at: datetime | None = None
 
 
 class _Documents(Generic[T]):
@@ -128,18 +135,28 @@ class _Documents(Generic[T]):
         self._documents: OrderedDict[str, _Kept[T]] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[T]] = {}
 
-    async def get(
-        self, url: str, fetch: Callable[[], Awaitable[T]], *, younger_than: timedelta | None = None
-    ) -> T:
+    async def get(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
         """The document.
 
         Args:
             fetch: brings it if none is kept that is young enough.
-            younger_than: how old it may be, if not as old as all of its kind.
         """
         found = self._documents.get(url)
-        if found and self._clock() - found.fetched_at < (younger_than or self._kept):
+        if found and self._clock() - found.fetched_at < self._kept:
             return found.value
+        return await self._fetch_together(url, fetch)
+
+    async def replace(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
+        """The document, fetched once more, unless that was done for the same reason lately."""
+        found, now = self._documents.get(url), self._clock()
+        if found and found.replaced_at and now - found.replaced_at < REFETCH_INTERVAL:
+            return found.value
+        if url not in self._fetching and found:
+            # Those who come while it is fetched, or when that has failed, do not ask again.
+            found.replaced_at = now
+        return await self._fetch_together(url, fetch)
+
+    async def _fetch_together(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
         if url not in self._fetching:
             task = asyncio.ensure_future(self._fetch(url, fetch))
             task.add_done_callback(lambda _: self._fetching.pop(url, None))
@@ -149,7 +166,9 @@ class _Documents(Generic[T]):
 
     async def _fetch(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
         value = await fetch()
-        self._documents[url] = _Kept(value, self._clock())
+        before = self._documents.get(url)
+        replaced_at = before.replaced_at if before else None
+        self._documents[url] = _Kept(value, self._clock(), replaced_at)
         self._documents.move_to_end(url)
         if len(self._documents) > MOST:
             self._documents.popitem(last=False)
@@ -191,8 +210,14 @@ class Providers:
         )
         return found
 
-    async def keys(self, jwks_uri: str, algorithm: str, kid: str | None) -> Sequence[jwt.PyJWK]:
+    async def keys(
+        self, jwks_uri: str, algorithm: str, kid: str | None, *, fresh: bool = False
+    ) -> Sequence[jwt.PyJWK]:
         """The keys that may have made a signature; fetched again if there is none.
+
+        Args:
+            fresh: whether those that are kept did not fit: a provider may have other keys by
+                now. They are fetched at most every 30 seconds, whoever asks for it.
 
         Raises:
             ProviderFailedError: if they cannot be fetched.
@@ -202,12 +227,12 @@ class Providers:
             answer = await self._client.get(jwks_uri)
             return ProviderKeys.read(_found(answer.status, answer.members, "key set"))
 
-        kept = await self._keys.get(jwks_uri, fetch)
-        found = kept.suitable(algorithm, kid)
-        if found:
-            return found
-        fresh = await self._keys.get(jwks_uri, fetch, younger_than=REFETCH_INTERVAL)
-        return fresh.suitable(algorithm, kid)
+        if not fresh:
+            kept = await self._keys.get(jwks_uri, fetch)
+            found = kept.suitable(algorithm, kid)
+            if found:
+                return found
+        return (await self._keys.replace(jwks_uri, fetch)).suitable(algorithm, kid)
 
 
 def issuer_template(issuer: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -82,7 +82,7 @@ class OpenIdFlow:
             checks.note("oid", bool(_optional(claims, "oid")), "the account has an object id")
         checks.settle()
         claims = await self._with_userinfo(claims, metadata, access_token, checks)
-        return _account(client, claims)
+        return replace(_account(client, claims), id_token=token)
 
     async def logout(self, client: Client, token: str, now: datetime, checks: Checks) -> Claims:
         """The claims of a logout token.
