@@ -153,7 +153,10 @@ class FederatedSessionRepository:
         if subject is not None:
             query = query.where(FederatedSession.token_subject == subject)
         if provider_session is not None:
-            query = query.where(FederatedSession.provider_session == provider_session)
+            # One that the provider named by no session when it began ends with the subject.
+            nameless = [""] if subject is not None else []
+            meant = [provider_session, *nameless]
+            query = query.where(FederatedSession.provider_session.in_(meant))
         return (await self._db.execute(query)).all()
 
 

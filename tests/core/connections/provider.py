@@ -78,7 +78,11 @@ class Provider:
     token_answer: Alter = _unchanged
     sign: Callable[[dict[str, Any]], str] | None = None
     keys: list[Key] = field(default_factory=lambda: [KEYS[0]])
+    # JSON Web Keys that stand beside them.
+    other_keys: list[Any] = field(default_factory=list)
     claims_in_userinfo: bool = False
+    # In the place of the answer of the token endpoint.
+    raw_answer: bytes = b""
     delay: float = 0.0
     redirect_to: str = ""
     padding: int = 0
@@ -166,7 +170,8 @@ class Provider:
             case "/.well-known/openid-configuration":
                 return self._json(self.metadata())
             case "/jwks":
-                return self._json({"keys": [key.public for key in self.keys]})
+                keys = [key.public for key in self.keys]
+                return self._json({"keys": [*self.other_keys, *keys]})
             case "/token":
                 return await self._token(request)
             case "/userinfo":
@@ -179,6 +184,8 @@ class Provider:
     async def _token(self, request: web.Request) -> web.Response:
         form = {name: str(value) for name, value in (await request.post()).items()}
         self.exchanged.append(form)
+        if self.raw_answer:
+            return web.Response(body=self.raw_answer, content_type="application/json")
         asked = self.codes.pop(form.get("code", ""), None)
         if asked is None or not self._is_client(request, form):
             return web.json_response({"error": "invalid_grant"}, status=400)

@@ -17,7 +17,12 @@ from portico.connections.v1.identity_service_pb2_grpc import IdentityServiceStub
 from portico.users.v1 import user_service_pb2 as users
 
 from tests.core.conftest import Refused
-from tests.core.connections.front_end import FrontEnd, Somebody, signed_in
+from tests.core.connections.front_end import (
+    FrontEnd,
+    Somebody,
+    new_platform_connection,
+    signed_in,
+)
 from tests.core.connections.provider import KEYS, Provider, unsigned
 from tests.core.world import Person, World
 
@@ -177,3 +182,29 @@ async def test_a_person_can_sign_out_at_the_provider_too(
     assert answer.logout_url.startswith(f"{provider.base}/logout?client_id=portico+client")
     other = await world.new_person()
     assert (await stub.GetProviderLogout(request, metadata=other.metadata)).logout_url == ""
+
+
+async def test_a_session_that_had_no_name_ends_with_the_subject(
+    world: World,
+    front_end: FrontEnd,
+    provider: Provider,
+    connection_id: str,
+    somebody_else: Somebody,
+) -> None:
+    person = signed_in(await front_end.sign_in_at(provider, connection_id))
+    token = provider.logout_token(sub=somebody_else.sub, sid="never heard of")
+    await log_out(front_end, connection_id, token)
+    assert not await is_signed_in(world, person)
+
+
+async def test_a_subject_of_another_connection_ends_nothing(
+    world: World,
+    administrator: Person,
+    person: Person,
+    front_end: FrontEnd,
+    provider: Provider,
+    somebody_else: Somebody,
+) -> None:
+    other = await new_platform_connection(world, administrator, provider.issuer)
+    await log_out(front_end, other, provider.logout_token(sub=somebody_else.sub))
+    assert await is_signed_in(world, person)

@@ -85,7 +85,7 @@ class ProviderClient:
                 return ProviderAnswer(response.status, json.loads(await _body(response)))
         except TimeoutError as error:
             raise ProviderFailedError("there was no answer in time") from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProviderFailedError("the answer is no JSON") from error
         except (aiohttp.ClientError, OSError) as error:
             # Nothing of our network is in it.
