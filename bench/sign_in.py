@@ -14,7 +14,7 @@ import bcrypt
 from bench import cpu
 from bench.population import PASSWORD, Inhabitant
 from bench.reads import PARTS
-from bench.steady import Client, Seen, reader, signer
+from bench.steady import Ask, Client, Seen, reader, returner, signer
 from server.features.users.password_hashes import Bcrypt
 from tests.stack import Stack
 
@@ -25,15 +25,34 @@ READS_A_SECOND = 40.0
 STRANGERS = 60
 
 
+# A sign-in from a new device is a mail, which the worker sends.
+ALL_PARTS = (*PARTS, "worker")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many as the platform can do.
+
+    Attributes:
+        logins: a second.
+        milliseconds: CPU time of one, over all parts.
+        errors: those that failed.
+    """
+
+    logins: float
+    milliseconds: float
+    errors: int
+
+
 @dataclass(frozen=True)
 class SignIn:
     """What was found.
 
     Attributes:
         hashes: a second, by bcrypt alone on all processors.
-        logins: a second, by the platform.
-        milliseconds: CPU time of a sign-in.
-        errors: sign-ins that failed.
+        hash_milliseconds: CPU time of such a hash.
+        returning: sign-ins from the device and network of before.
+        arriving: sign-ins from a new device each time.
         idle: how long other requests took (p50, p99 in ms) while nobody signed in.
         meanwhile: the same while sign-ins filled the machine.
         behind_strangers: seconds of a good sign-in sent right after 60 wrong ones.
@@ -41,9 +60,9 @@ class SignIn:
     """
 
     hashes: float
-    logins: float
-    milliseconds: float
-    errors: int
+    hash_milliseconds: float
+    returning: Rate
+    arriving: Rate
     idle: tuple[float, float]
     meanwhile: tuple[float, float]
     behind_strangers: float
@@ -52,20 +71,22 @@ class SignIn:
 
 async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
     """Bcrypt alone, sign-ins alone, reads alone, and reads beside sign-ins."""
-    hashes = await _hash_rate(os.cpu_count() or 1)
-    pids = {part: stack.pid(part) for part in PARTS}
-    before = sum(cpu.snapshot(pids).values())
-    statuses, took = await _sign_in(stack, people)
-    spent = sum(cpu.snapshot(pids).values()) - before
+    hashes, hash_milliseconds = await _hash_rate(os.cpu_count() or 1)
+    emails = [each.email for each in people]
+    async with stack.rest() as http:
+        known = returner(http, emails)
+        for _ in people:
+            await known()
+        returning = await _rate(stack, known)
+        arriving = await _rate(stack, signer(http, emails))
     idle = await _read(stack, people)
     meanwhile, _ = await asyncio.gather(_read(stack, people), _sign_in(stack, people))
     beside, behind = await asyncio.gather(_read(stack, people), _strangers(stack, people[0].email))
-    good = statuses.count(200)
     return SignIn(
         hashes,
-        good / took,
-        spent / len(statuses) * 1e3,
-        len(statuses) - good,
+        hash_milliseconds,
+        returning,
+        arriving,
         _points(idle),
         _points(meanwhile),
         behind,
@@ -73,7 +94,17 @@ async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
     )
 
 
-async def _hash_rate(threads: int) -> float:
+async def _rate(stack: Stack, ask: Ask) -> Rate:
+    pids = {part: stack.pid(part) for part in ALL_PARTS}
+    before = sum(cpu.snapshot(pids).values())
+    statuses, took = await _fill(ask)
+    spent = sum(cpu.snapshot(pids).values()) - before
+    good = statuses.count(HTTPStatus.OK)
+    return Rate(good / took, spent / len(statuses) * 1e3, len(statuses) - good)
+
+
+async def _hash_rate(threads: int) -> tuple[float, float]:
+    """How many a second, and the CPU time of one in milliseconds."""
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(ROUNDS))
     count, deadline = 0, time.perf_counter() + SECONDS / 2
 
@@ -84,24 +115,29 @@ async def _hash_rate(threads: int) -> float:
             await asyncio.to_thread(bcrypt.checkpw, PASSWORD.encode(), hashed)
             count += 1
 
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     await asyncio.gather(*(check() for _ in range(threads)))
-    return count / (time.perf_counter() - began)
+    rate = count / (time.perf_counter() - began)
+    return rate, (time.process_time() - spent) / count * 1e3
 
 
-async def _sign_in(stack: Stack, people: Sequence[Inhabitant]) -> tuple[list[int], float]:
-    """The statuses of as many sign-ins as the platform can do, and how long they took."""
-    statuses: list[int] = []
+async def _sign_in(stack: Stack, people: Sequence[Inhabitant]) -> None:
+    """As many sign-ins as the platform can do."""
     async with stack.rest() as http:
-        ask = signer(http, [each.email for each in people])
-        began = time.perf_counter()
+        await _fill(signer(http, [each.email for each in people]))
 
-        async def client() -> None:
-            while time.perf_counter() < began + SECONDS:
-                statuses.append(await ask())
 
-        await asyncio.gather(*(client() for _ in range(SIGNING_IN)))
-        return statuses, time.perf_counter() - began
+async def _fill(ask: Ask) -> tuple[list[int], float]:
+    """The statuses of as many as there is room for, and how long they took in seconds."""
+    statuses: list[int] = []
+    began = time.perf_counter()
+
+    async def client() -> None:
+        while time.perf_counter() < began + SECONDS:
+            statuses.append(await ask())
+
+    await asyncio.gather(*(client() for _ in range(SIGNING_IN)))
+    return statuses, time.perf_counter() - began
 
 
 async def _strangers(stack: Stack, email: str) -> float:

@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 import aiohttp
 
@@ -71,18 +72,51 @@ def reader(http: aiohttp.ClientSession, path: str, headers: dict[str, str]) -> A
 
 
 def signer(http: aiohttp.ClientSession, emails: list[str]) -> Ask:
-    """Signs in as each in turn, from an address of its own: strangers share no limit."""
+    """Signs in as each in turn, from an address of its own: strangers share no limit.
+
+    Each is a new device in a network where the person has been.
+    """
     turns = itertools.cycle(emails)
     numbers = itertools.count(1)
 
     async def ask() -> int:
-        number = next(numbers)
-        address = f"172.16.{number >> 8 & 255}.{number & 255}"
-        body = {"email": next(turns), "password": PASSWORD}
-        headers = {"x-forwarded-for": address}
-        path = "/api/v1/auth/login"
-        async with http.post(path, json=body, headers=headers, timeout=TIMEOUT) as answer:
-            await answer.read()
-            return answer.status
+        status, _ = await _login(http, next(turns), f"172.16.{_host(next(numbers))}")
+        return status
 
     return ask
+
+
+def returner(http: aiohttp.ClientSession, emails: list[str]) -> Ask:
+    """The same from the device and the network that each has signed in from before."""
+    people = itertools.cycle(enumerate(emails))
+    numbers = itertools.count(1)
+    devices: dict[str, str] = {}
+
+    async def ask() -> int:
+        place, email = next(people)
+        address = f"10.{place & 255}.{_host(next(numbers))}"
+        status, device = await _login(http, email, address, devices.get(email, ""))
+        if device:
+            devices[email] = device
+        return status
+
+    return ask
+
+
+async def _login(
+    http: aiohttp.ClientSession, email: str, address: str, device: str = ""
+) -> tuple[int, str]:
+    """The status of a sign-in, and the token of the device if there is one."""
+    body = {"email": email, "password": PASSWORD, "deviceToken": device}
+    headers = {"x-forwarded-for": address}
+    path = "/api/v1/auth/login"
+    async with http.post(path, json=body, headers=headers, timeout=TIMEOUT) as answer:
+        if answer.status != HTTPStatus.OK:
+            await answer.read()
+            return answer.status, ""
+        return answer.status, (await answer.json())["data"]["deviceToken"]
+
+
+def _host(number: int) -> str:
+    """The second half of an IPv4 address."""
+    return f"{number >> 8 & 255}.{number & 255}"

@@ -23,8 +23,8 @@ from portico_kit.errors import (
     PermissionsExceededError,
     UnauthenticatedError,
 )
-from portico_kit.storage.audit import AuditRecord
 from portico_kit.storage.outbox import OutboxEvent
+from portico_kit.storage.statements import Written
 from portico_kit.tasks.names import EVENT_TASK
 
 # What a call may take from its own caller: the session, the membership of the
@@ -39,18 +39,18 @@ def _no_operator() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The models of a service for what its calls write beside their own rows.
+    """How a service stores what its calls write beside their own rows.
 
     Attributes:
         event: makes a row of the outbox, by the names of its columns.
-        audit_entry: makes a row of the audit log.
+        audit_entry: gives what writes a row of the audit log, by the names of its columns.
         platform_events: the event types that belong to no organization.
         operator_organization: gives the organization whose webhooks receive these; with
             None they are only in the audit log.
     """
 
     event: Callable[..., OutboxEvent]
-    audit_entry: Callable[..., AuditRecord]
+    audit_entry: Callable[..., Written]
     platform_events: Collection[str] = frozenset()
     operator_organization: Callable[[], UUID | None] = _no_operator
 
@@ -103,6 +103,8 @@ class Call:
     version: int | None = None
     # The version of the resource before this call changes it.
     found_version: int | None = field(default=None, repr=False)
+    # Of the audit log, in this call's transaction.
+    entries: list[Written] = field(default_factory=list, repr=False)
     after_commit: list[AfterCommit] = field(default_factory=list)
     # The workers' tasks that shall run once this call is committed.
     tasks: set[str] = field(default_factory=set)
@@ -343,8 +345,8 @@ class Call:
     ) -> None:
         """Writes the audit log, and the event if the contract says that the method emits it.
 
-        Both are rows of this call's transaction. An event that belongs to no organization
-        goes to the operator's, whatever `organization_id` is.
+        Both are rows of this call's transaction; the entry is written at its end. An event that
+        belongs to no organization goes to the operator's, whatever `organization_id` is.
 
         Args:
             action: what was done, "key.revoked".
@@ -361,7 +363,7 @@ class Call:
         """
         self.organization_id = self.organization_id or organization_id
         who = actor or self.principal
-        self.db.add(
+        self.entries.append(
             self.records.audit_entry(
                 organization_id=organization_id,
                 actor_kind=who.kind,

@@ -56,7 +56,7 @@ class Secrets:
 
     def mac(self, purpose: str, text: str) -> bytes:
         """The HMAC-SHA-256 of a text under the key for a purpose."""
-        return hmac.new(self.derive(purpose), text.encode(), hashlib.sha256).digest()
+        return hmac.digest(self.derive(purpose), text.encode(), hashlib.sha256)
 
     def seal(self, purpose: str, plain: bytes) -> bytes:
         """Encrypts with AES-256-GCM; the nonce stands in front."""

@@ -15,6 +15,7 @@ from portico_kit.call import Call
 from portico_kit.errors import DomainError
 from portico_kit.rpc.pipeline import Proceed
 from portico_kit.storage.base import sessions
+from portico_kit.storage.statements import write_in
 from portico_kit.tasks.notifier import TaskNotifier
 
 log = structlog.get_logger("rpc")
@@ -45,7 +46,7 @@ class Transaction:
             await asyncio.shield(_close(call))
             raise
         # A read that went past the session leaves nothing to complete.
-        if call.opened_db is not None or not call.method.reads:
+        if call.opened_db is not None or call.entries or not call.method.reads:
             # Shielded: a caller who leaves must not keep from others what is committed.
             await asyncio.shield(self._complete(call))
         if isinstance(outcome, DomainError):
@@ -70,12 +71,15 @@ class Transaction:
             await asyncio.shield(self._complete(call))
         finally:
             call.opened_db = None
+            call.entries.clear()
             call.after_commit.clear()
             call.tasks.clear()
 
     async def _complete(self, call: Call) -> None:
         """The commit and all that belongs to it."""
         try:
+            if call.entries:
+                await write_in(call.db, call.entries)
             if call.opened_db is not None:
                 await call.opened_db.commit()
         finally:

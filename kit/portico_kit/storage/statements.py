@@ -7,14 +7,16 @@ fifth of what a session costs, which matters where every request passes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.rows import namedtuple_row
-from sqlalchemy import Executable
+from sqlalchemy import CursorResult, Executable
 from sqlalchemy.dialects.postgresql.psycopg import dialect
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from sqlalchemy.sql import ClauseElement
 
 from portico_kit.storage.base import CONNECTION, is_lost
@@ -35,10 +37,10 @@ class Statement:
 
 
 def compiled(statement: Executable) -> Statement:
-    """Compiles a statement that returns rows.
+    """Compiles a statement.
 
-    Its parameters are `bindparam`s, given by name when it runs. Its columns must have
-    distinct names: a row is a tuple with these names.
+    Its parameters are `bindparam`s, given by name when it runs. The columns that
+    it returns must have distinct names: a row is a tuple with these names.
     """
     assert isinstance(statement, ClauseElement)
     result = statement.compile(dialect=dialect())  # type: ignore[no-untyped-call]
@@ -115,6 +117,35 @@ class Statements:
             row_factory=namedtuple_row,
             **CONNECTION,
         )
+
+
+class Written(NamedTuple):
+    """A statement that is yet to run, with its values."""
+
+    statement: Statement
+    values: Mapping[str, Any]
+
+
+async def run_in(db: AsyncSession, statement: Statement, **values: Any) -> Sequence[Any]:
+    """The rows that a statement returns, in the transaction of a session.
+
+    What the session holds is written before. Errors are those of the session's own queries.
+    """
+    parameters = {**statement.constants, **values}
+    return await db.run_sync(lambda session: _execute(session, statement, parameters).all())
+
+
+async def write_in(db: AsyncSession, written: Iterable[Written]) -> None:
+    """Runs statements that return nothing, see `run_in`."""
+    for statement, values in written:
+        await db.run_sync(_execute, statement, {**statement.constants, **values})
+
+
+def _execute(
+    session: Session, statement: Statement, parameters: Mapping[str, Any]
+) -> CursorResult[Any]:
+    session.flush()
+    return session.connection().exec_driver_sql(statement.sql, parameters)
 
 
 async def _run(

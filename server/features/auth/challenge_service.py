@@ -86,7 +86,7 @@ class ChallengeService:
             shown = await self.challenges.answer(
                 challenge, account, request.method, answer, known, call
             )
-            pair = await self._start(challenge, account, shown, device, call)
+            account, pair = await self._start(challenge, account, shown, device, call)
         return pb.CompleteChallengeResponse(user=account.message, **messages.token_fields(pair))
 
     async def _password(
@@ -114,13 +114,14 @@ class ChallengeService:
         shown: Authentication,
         device: Device,
         call: Call,
-    ) -> TokenPair:
-        """The tokens of the session that a sign-in began."""
+    ) -> tuple[Account, TokenPair]:
+        """The account and the tokens of the session that a sign-in began."""
         signed_in = await self.accounts.sign_in(call.db, account, call.now, None)
         if signed_in is None:
             raise ChallengeExpiredError
         await self.challenges.end(challenge, call)
-        return await self.completion.start(signed_in, [*challenge.shown, shown], device, call)
+        shown_in_all = [*challenge.shown, shown]
+        return await self.completion.start(signed_in, shown_in_all, device, call)
 
     async def _show(
         self, challenge: Challenge, account: Account, shown: Authentication, call: Call

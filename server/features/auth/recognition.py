@@ -14,7 +14,7 @@ from server.features.auth.authenticator import acting_person
 from server.features.auth.devices import Device, Devices
 from server.features.auth.mails import NEW_SIGN_IN
 from server.features.auth.models import Session
-from server.features.auth.places import DEVICES, MOST, Place, PlaceRepository
+from server.features.auth.places import DEVICES, MOST, PlaceRepository
 from server.features.auth.reports import ReportTokens
 from server.features.auth.suspicion import UNRECOGNIZED
 from server.features.auth.user_agents import program
@@ -53,15 +53,13 @@ class Recognition:
         Nothing is new at the first sign-in of an account.
         """
         network_hash = self.devices.network_hash(session.ip_address, account.id)
-        places = {Place("device", device_hash), Place("network", network_hash)}
         repository = PlaceRepository(call.db)
-        known = await repository.known(account.id)
-        await repository.see(account.id, places, call.now)
-        new = places - known
+        places = await repository.see(account.id, device_hash, network_hash, call.now)
+        new = [place for place in places if place.is_new]
         for place in new:
-            if sum(other.kind == place.kind for other in known) >= MOST:
+            if place.known >= MOST:
                 await repository.trim(account.id, place.kind)
-        if known and new:
+        if new and any(place.known for place in places):
             await self._report(account, session, {place.kind for place in new}, call)
 
     async def _report(self, account: Account, session: Session, new: set[str], call: Call) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    insert,
     select,
     update,
 )
@@ -21,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
-from portico_kit.storage.statements import compiled
+from portico_kit.storage.statements import compiled, run_in
 from server.features.auth.models import Challenge, RefreshToken, Session
-from server.features.organizations.facade import member_tier
+from server.features.organizations.facade import member_tier, working_organization
 from server.features.users.facade import session_may_hold, with_account
 
 NEWEST_FIRST = Order((Session.id,))
@@ -47,9 +49,18 @@ class SessionRepository:
     def __init__(self, db: AsyncSession) -> None:
         self._db = db
 
-    def add(self, session: Session) -> None:
-        """Adds a new session."""
-        self._db.add(session)
+    async def add(self, session: Session) -> str | None:
+        """Adds a new session, in the organization where the person worked last.
+
+        Returns:
+            How much the person may use of it, or None if they are in no organization.
+        """
+        values = {name: getattr(session, name) for name in _BEGUN}
+        shown = Jsonb(session.authentications)
+        [row] = await run_in(self._db, ADD, **values, authentications=shown)
+        session.organization_id = row.organization_id
+        tier: str | None = row.tier
+        return tier
 
     async def find(self, session_id: UUID, user_id: UUID, now: datetime) -> Session | None:
         """A session of a person, if it holds; locked."""
@@ -89,11 +100,6 @@ class SessionRepository:
         """The session of a browser token, if it holds; locked."""
         query = select(Session).where(Session.browser_token_hash == token_hash, _holds(now))
         return await self._db.scalar(query.with_for_update(of=Session))
-
-    async def last_organization(self, user_id: UUID) -> UUID | None:
-        """The organization in which the person worked in their newest session."""
-        query = select(Session.organization_id).where(Session.user_id == user_id)
-        return await self._db.scalar(query.order_by(Session.id.desc()).limit(1))
 
     async def lasting(self, user_id: UUID, now: datetime) -> Sequence[Session]:
         """A person's sessions that hold; locked."""
@@ -219,6 +225,47 @@ FORMER_TOKENS = keyed_query(
     .join(Session, Session.id == RefreshToken.session_id)
     .where(_holds(bindparam("now")), RefreshToken.expires_at > bindparam("now")),
     RefreshToken.token_hash,
+)
+
+# What a new session has of its own.
+_BEGUN = (
+    "id",
+    "user_id",
+    "user_agent",
+    "ip_address",
+    "created_at",
+    "last_used_at",
+    "expires_at",
+    "absolute_expires_at",
+    "refresh_counter",
+    "refresh_seed",
+    "device_hash",
+)
+
+# The organization in which the person `user_id` worked in their newest session.
+_LAST_ORGANIZATION = (
+    select(Session.organization_id)
+    .where(Session.user_id == bindparam("user_id"))
+    .order_by(Session.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+
+# Adds a session, with the values of `_BEGUN` by their names.
+_added = (
+    insert(Session)
+    .values(
+        {name: bindparam(name) for name in (*_BEGUN, "authentications")}
+        | {"organization_id": working_organization(bindparam("user_id"), _LAST_ORGANIZATION)}
+    )
+    .returning(Session.user_id, Session.organization_id)
+    .cte("added")
+)
+ADD = compiled(
+    select(
+        _added.c.organization_id,
+        member_tier(_added.c.organization_id, _added.c.user_id).label("tier"),
+    )
 )
 
 # Uses the refresh token with the number `number` of a session that holds, unless the token's

@@ -23,7 +23,7 @@ from server.features.auth.models import Session
 from server.features.auth.recognition import Recognition
 from server.features.auth.refusals import refused
 from server.features.auth.repository import SessionRepository
-from server.features.auth.token_pairs import TokenPair, TokenPairs
+from server.features.auth.token_pairs import TokenPair, TokenPairs, TokenSource
 from server.features.users.facade import Account, Accounts
 
 
@@ -80,7 +80,8 @@ class SignInCompletion:
             device_hash = self.devices.device_hash(device, account.id)
             challenge = await self.challenges.begin(account, shown, call, device_hash=device_hash)
             return Completed(account, device, challenge=challenge)
-        return Completed(account, device, pair=await self.start(account, shown, device, call))
+        account, pair = await self.start(account, shown, device, call)
+        return Completed(account, device, pair=pair)
 
     async def require_allowed(self, account: Account, call: Call) -> None:
         """Refuses a person who may not sign in, whatever they show.
@@ -97,11 +98,14 @@ class SignInCompletion:
 
     async def start(
         self, account: Account, shown: Sequence[Authentication], device: Device, call: Call
-    ) -> TokenPair:
-        """The tokens of a new session."""
+    ) -> tuple[Account, TokenPair]:
+        """An account that is locked, as it is now, and the tokens of a new session of it."""
+        if account.has_second_factor:
+            account = await self.accounts.note_second_factor(call.db, account.id, call.now)
         device_hash = self.devices.device_hash(device, account.id)
-        session = await _begin(account.id, device_hash, shown, call)
-        pair = await self.pairs.issue(call.db, session)
+        session = _begin(account.id, device_hash, shown, call)
+        tier = await SessionRepository(call.db).add(session)
+        pair = self.pairs.pair(TokenSource.of(session, tier))
         call.record(
             "login.succeeded",
             target_id=session.id,
@@ -110,21 +114,19 @@ class SignInCompletion:
             event="session.created",
         )
         await self.recognition.note(account, session, device_hash, call)
-        return pair
+        return account, pair
 
 
-async def _begin(
+def _begin(
     user_id: UUID, device_hash: bytes, shown: Sequence[Authentication], call: Call
 ) -> Session:
-    """A new session, in the organization where the person worked last."""
+    """A new session, which is not stored yet."""
     session = Session(
         id=new_id(),
         user_id=user_id,
-        organization_id=await SessionRepository(call.db).last_organization(user_id),
         user_agent=call.client.user_agent,
         ip_address=call.client.address,
         device_hash=device_hash,
     )
     session.begin(shown, call.now)
-    SessionRepository(call.db).add(session)
     return session

@@ -47,6 +47,20 @@ class TokenSource(NamedTuple):
     authentications: Sequence[Mapping[str, Any]]
     tier: str | None
 
+    @classmethod
+    def of(cls, session: Session, tier: str | None) -> TokenSource:
+        """That of a session, as it is now."""
+        return cls(
+            session.id,
+            session.user_id,
+            session.organization_id,
+            session.refresh_counter,
+            session.refresh_seed,
+            session.created_at,
+            session.authentications,
+            tier,
+        )
+
 
 class TokenPairs:
     """Issues pairs of tokens."""
@@ -86,17 +100,7 @@ class TokenPairs:
         )
 
     async def _source(self, db: AsyncSession, session: Session) -> TokenSource:
-        tier = await self._settle(db, session)
-        return TokenSource(
-            session.id,
-            session.user_id,
-            session.organization_id,
-            session.refresh_counter,
-            session.refresh_seed,
-            session.created_at,
-            session.authentications,
-            tier,
-        )
+        return TokenSource.of(session, await self._settle(db, session))
 
     async def _settle(self, db: AsyncSession, session: Session) -> str:
         """The tier of the session's organization; of the person's first one if they left it."""

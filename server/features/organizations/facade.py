@@ -84,6 +84,24 @@ def member_tier(
     )
 
 
+def working_organization(
+    user_id: SQLColumnExpression[UUID], preferred: SQLColumnExpression[UUID | None]
+) -> ScalarSelect[UUID]:
+    """The organization in which a person works, for another feature's query.
+
+    The preferred one if they are a member of it, else the one that they joined first; null if
+    they are in none.
+    """
+    return (
+        select(Membership.organization_id)
+        .join(Organization, Organization.id == Membership.organization_id)
+        .where(Membership.user_id == user_id, _ALIVE)
+        .order_by((Membership.organization_id == preferred).desc(), Membership.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
 class Tenants:
     """Answers about organizations that are not deleted.
 

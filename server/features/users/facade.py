@@ -15,12 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.batching import BatchLoader
 from portico_kit.ids import new_id
 from portico_kit.storage.reads import Reads
+from portico_kit.storage.statements import run_in
 from server.common.email_addresses import new_email, normal_email
 from server.features.users import messages
 from server.features.users.errors import EmailTakenError, UserNotFoundError
 from server.features.users.models import User, UserProfile
 from server.features.users.ports import ReservedAddresses
 from server.features.users.repository import (
+    SIGN_IN,
     VIEW_BY_EMAIL,
     VIEW_BY_ID,
     UserRepository,
@@ -192,7 +194,7 @@ class Accounts:
     async def sign_in(
         self, db: AsyncSession, account: Account, now: datetime, new_hash: str | None
     ) -> Account | None:
-        """Notes a sign-in.
+        """Notes a sign-in; see `note_second_factor` for people who have one.
 
         Args:
             account: as it was when its password was checked.
@@ -202,11 +204,20 @@ class Accounts:
             The account as it is now, or None if its password has changed since, or it was
             suspended: its sessions are being ended, and this one would come after that.
         """
-        user = await UserRepository(db).find_to_change(account.id)
-        if user is None or user.password_hash != account.password_hash or user.status != "active":
-            return None
+        found = await run_in(
+            db,
+            SIGN_IN,
+            user_id=account.id,
+            checked_hash=account.password_hash,
+            kept_hash=new_hash or account.password_hash,
+            now=now,
+        )
+        return Account(UserView(*found[0])) if found else None
+
+    async def note_second_factor(self, db: AsyncSession, user_id: UUID, now: datetime) -> Account:
+        """Notes the sign-in of a locked account, which a second factor has completed."""
+        user = await _find_to_change(db, user_id)
         user.last_login_at = now
-        user.password_hash = new_hash or user.password_hash
         await db.flush()
         return _account(user)
 

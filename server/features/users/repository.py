@@ -14,16 +14,20 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     and_,
+    bindparam,
+    case,
     exists,
     func,
     or_,
     select,
+    update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
+from portico_kit.storage.statements import compiled
 from server.features.users.models import User, UserProfile
 
 # By their names in the contract.
@@ -230,3 +234,27 @@ _VIEW = (
 VIEW_BY_ID = keyed_query(_VIEW, User.id)
 # The address is in its normal form.
 VIEW_BY_EMAIL = keyed_query(_VIEW, User.email)
+
+# Notes a sign-in of the person `user_id`; gives the account as it is now, locked, or no row if
+# it is not active or has another password hash than `checked_hash`. `kept_hash` replaces that.
+SIGN_IN = compiled(
+    update(User)
+    .where(
+        User.id == bindparam("user_id"),
+        # None of people who sign in by other means alone.
+        User.password_hash.is_not_distinct_from(bindparam("checked_hash")),
+        User.status == "active",
+        User.deleted_at.is_(None),
+        UserProfile.user_id == User.id,
+    )
+    .values(
+        # Who has a second factor is not in yet.
+        last_login_at=case(
+            (User.has_second_factor, User.last_login_at),
+            else_=bindparam("now", type_=User.last_login_at.type),
+        ),
+        password_hash=bindparam("kept_hash"),
+        version=User.version + 1,
+    )
+    .returning(*_VIEW_COLUMNS)
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -82,6 +83,27 @@ async def test_a_new_device_is_reported_with_what_when_and_where(
     assert mail["device_name"] == "a gRPC client"
     session_id = str(claims(answer.access_token)["sid"])
     assert await audited(session_id) == ["login.succeeded", "session.unrecognized"]
+
+
+async def test_of_several_at_once_with_one_new_device_one_is_reported(
+    world: World, account: tuple[str, str]
+) -> None:
+    email, _ = account
+    other = await world.new_person()
+    device = (await sign_in(world, other.email)).device_token
+    await asyncio.gather(*(sign_in(world, email, device) for _ in range(8)))
+    assert len(await reports(world, email)) == 1
+    assert await places(world, email) == {"device": 2, "network": 1}
+
+
+async def test_of_two_first_sign_ins_at_once_the_second_is_reported(world: World) -> None:
+    person = await world.new_person()
+    async with world.engine.begin() as connection:
+        statement = text("delete from sign_in_places where user_id = :id")
+        await connection.execute(statement, {"id": person.id})
+    await asyncio.gather(*(sign_in(world, person.email) for _ in range(2)))
+    assert len(await reports(world, person.email)) == 1
+    assert await places(world, person.email) == {"device": 2, "network": 1}
 
 
 async def test_a_new_network_is_reported_though_the_device_is_known(

@@ -28,7 +28,7 @@ from tests.core.connections.front_end import (
 )
 from tests.core.connections.provider import KEYS, Provider, running_provider
 from tests.core.factors.conftest import enroll_app
-from tests.core.world import Person, World
+from tests.core.world import Person, World, bearer
 
 UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, "PROVIDER_UNREACHABLE")
 
@@ -234,8 +234,8 @@ async def test_a_second_factor_is_asked_for_unless_the_providers_counts(
     await front_end.sign_in.ReceiveLogoutToken(
         pb.ReceiveLogoutTokenRequest(connection_id=connection_id, logout_token=token)
     )
+    metadata = bearer(answer.access_token)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        metadata = (("authorization", f"Bearer {answer.access_token}"),)
         await world.users.GetMe(users.GetMeRequest(), metadata=metadata)
     assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
 

@@ -8,6 +8,7 @@ import grpc
 import pytest
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.users.v1 import user_service_pb2 as users
+from portico.users.v1.user_pb2 import User
 
 from tests.core.auth.conftest import claims
 from tests.core.calls import race
@@ -18,6 +19,12 @@ from tests.core.world import PASSWORD, Person, World
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def me(world: World, protected: Protected) -> User:
+    """The account of now."""
+    metadata = protected.person.metadata
+    return (await world.users.GetMe(users.GetMeRequest(), metadata=metadata)).user
 
 
 async def test_people_without_a_factor_sign_in_as_before(world: World, owner: Person) -> None:
@@ -37,9 +44,20 @@ async def test_the_password_alone_gives_a_challenge_and_no_tokens(
     assert list(begun.methods) == ["recovery_code", "totp"]
     assert (begun.access_token, begun.refresh_token, begun.HasField("user")) == ("", "", False)
     done = await protected.complete(begun, protected.next_code())
+    assert done.user.HasField("last_login_at")
     said = claims(done.access_token)
     assert (said["acr"], said["amr"]) == ("urn:portico:aal2", ["mfa", "otp", "pwd"])
     assert "login.succeeded" in await audited(str(said["sid"]))
+
+
+async def test_a_sign_in_that_stops_at_the_second_factor_is_none(
+    world: World, protected: Protected
+) -> None:
+    before = (await me(world, protected)).last_login_at
+    await protected.login()
+    assert (await me(world, protected)).last_login_at == before
+    await protected.login(protected.next_code())
+    assert (await me(world, protected)).last_login_at != before
 
 
 async def test_a_code_with_the_password_gives_tokens_at_once(protected: Protected) -> None:

@@ -309,9 +309,11 @@ async def test_a_stream_ends_when_its_time_is_over(house: House) -> None:
 
 async def test_a_server_that_stops_ends_its_streams_with_unavailable(house: House) -> None:
     person = await house.world.new_person()
-    calls = [house.watch(WATCH, person.metadata) for _ in range(200)]
-    for call in calls:
-        await call.read()
+    calls = []
+    # One after the other: all at once would wait for connections of the database.
+    for _ in range(200):
+        calls.append(house.watch(WATCH, person.metadata))
+        await calls[-1].read()
     stopping = asyncio.create_task(house.server.stop())
     for call in calls:
         with pytest.raises(aio.AioRpcError) as caught:
