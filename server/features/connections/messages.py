@@ -24,7 +24,7 @@ def connection(row: Connection, public_url: str) -> pb.Connection:
         client_id=row.client_id,
         has_client_secret=row.sealed_client_secret is not None,
         client_authentication=row.client_authentication,
-        scopes=row.scopes,
+        extra_scopes=row.scopes,
         allowed_tenants=row.allowed_tenants,
         trusts_second_factor=row.trusts_second_factor,
         second_factor_acrs=row.second_factor_acrs,

@@ -73,7 +73,7 @@ class ConnectionEditor:
             client_id=request.client_id,
             sealed_client_secret=self._sealed(request.client_secret),
             client_authentication=request.client_authentication,
-            scopes=list(request.scopes),
+            scopes=list(request.extra_scopes),
             allowed_tenants=list(request.allowed_tenants),
             trusted_domains=[],
             trusts_second_factor=request.trusts_second_factor,

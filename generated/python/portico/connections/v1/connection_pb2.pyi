@@ -33,7 +33,7 @@ class Connection(_message.Message):
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     HAS_CLIENT_SECRET_FIELD_NUMBER: _builtins.int
     CLIENT_AUTHENTICATION_FIELD_NUMBER: _builtins.int
-    SCOPES_FIELD_NUMBER: _builtins.int
+    EXTRA_SCOPES_FIELD_NUMBER: _builtins.int
     ALLOWED_TENANTS_FIELD_NUMBER: _builtins.int
     TRUSTS_SECOND_FACTOR_FIELD_NUMBER: _builtins.int
     SECOND_FACTOR_ACRS_FIELD_NUMBER: _builtins.int
@@ -71,7 +71,7 @@ class Connection(_message.Message):
     backchannel_logout_uri: _builtins.str
     """Where the provider sends logout tokens to: to be registered there."""
     @_builtins.property
-    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    def extra_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The scopes that are asked for beside "openid email profile"."""
 
     @_builtins.property
@@ -105,7 +105,7 @@ class Connection(_message.Message):
         client_id: _builtins.str = ...,
         has_client_secret: _builtins.bool = ...,
         client_authentication: _builtins.str = ...,
-        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        extra_scopes: _abc.Iterable[_builtins.str] | None = ...,
         allowed_tenants: _abc.Iterable[_builtins.str] | None = ...,
         trusts_second_factor: _builtins.bool = ...,
         second_factor_acrs: _abc.Iterable[_builtins.str] | None = ...,
@@ -119,7 +119,7 @@ class Connection(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_tenants", b"allowed_tenants", "backchannel_logout_uri", b"backchannel_logout_uri", "client_authentication", b"client_authentication", "client_id", b"client_id", "created_at", b"created_at", "enabled", b"enabled", "has_client_secret", b"has_client_secret", "id", b"id", "issuer", b"issuer", "member_role", b"member_role", "name", b"name", "organization_id", b"organization_id", "preset", b"preset", "redirect_uri", b"redirect_uri", "scopes", b"scopes", "second_factor_acrs", b"second_factor_acrs", "trusted_domains", b"trusted_domains", "trusts_second_factor", b"trusts_second_factor", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_tenants", b"allowed_tenants", "backchannel_logout_uri", b"backchannel_logout_uri", "client_authentication", b"client_authentication", "client_id", b"client_id", "created_at", b"created_at", "enabled", b"enabled", "extra_scopes", b"extra_scopes", "has_client_secret", b"has_client_secret", "id", b"id", "issuer", b"issuer", "member_role", b"member_role", "name", b"name", "organization_id", b"organization_id", "preset", b"preset", "redirect_uri", b"redirect_uri", "second_factor_acrs", b"second_factor_acrs", "trusted_domains", b"trusted_domains", "trusts_second_factor", b"trusts_second_factor", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

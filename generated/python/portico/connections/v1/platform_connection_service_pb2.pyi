@@ -32,7 +32,7 @@ class CreatePlatformConnectionRequest(_message.Message):
     CLIENT_ID_FIELD_NUMBER: _builtins.int
     CLIENT_SECRET_FIELD_NUMBER: _builtins.int
     CLIENT_AUTHENTICATION_FIELD_NUMBER: _builtins.int
-    SCOPES_FIELD_NUMBER: _builtins.int
+    EXTRA_SCOPES_FIELD_NUMBER: _builtins.int
     ALLOWED_TENANTS_FIELD_NUMBER: _builtins.int
     TRUSTS_SECOND_FACTOR_FIELD_NUMBER: _builtins.int
     SECOND_FACTOR_ACRS_FIELD_NUMBER: _builtins.int
@@ -65,7 +65,7 @@ class CreatePlatformConnectionRequest(_message.Message):
     "amr" or "acr" that one was shown.
     """
     @_builtins.property
-    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+    def extra_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The scopes to ask for beside "openid email profile", at most 20."""
 
     @_builtins.property
@@ -95,7 +95,7 @@ class CreatePlatformConnectionRequest(_message.Message):
         client_id: _builtins.str = ...,
         client_secret: _builtins.str = ...,
         client_authentication: _builtins.str = ...,
-        scopes: _abc.Iterable[_builtins.str] | None = ...,
+        extra_scopes: _abc.Iterable[_builtins.str] | None = ...,
         allowed_tenants: _abc.Iterable[_builtins.str] | None = ...,
         trusts_second_factor: _builtins.bool = ...,
         second_factor_acrs: _abc.Iterable[_builtins.str] | None = ...,
@@ -103,7 +103,7 @@ class CreatePlatformConnectionRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_tenants", b"allowed_tenants", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret", b"client_secret", "issuer", b"issuer", "name", b"name", "preset", b"preset", "scopes", b"scopes", "second_factor_acrs", b"second_factor_acrs", "trusted_domains", b"trusted_domains", "trusts_second_factor", b"trusts_second_factor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_tenants", b"allowed_tenants", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret", b"client_secret", "extra_scopes", b"extra_scopes", "issuer", b"issuer", "name", b"name", "preset", b"preset", "second_factor_acrs", b"second_factor_acrs", "trusted_domains", b"trusted_domains", "trusts_second_factor", b"trusts_second_factor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

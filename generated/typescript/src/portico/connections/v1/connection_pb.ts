@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/connections/v1/connection.proto.
  */
 export const file_portico_connections_v1_connection: GenFile = /*@__PURE__*/
-  fileDesc("Cidwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2Nvbm5lY3Rpb24ucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEi5AMKCkNvbm5lY3Rpb24SCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGcHJlc2V0GAQgASgJEg4KBmlzc3VlchgFIAEoCRIRCgljbGllbnRfaWQYBiABKAkSGQoRaGFzX2NsaWVudF9zZWNyZXQYByABKAgSHQoVY2xpZW50X2F1dGhlbnRpY2F0aW9uGAggASgJEg4KBnNjb3BlcxgJIAMoCRIXCg9hbGxvd2VkX3RlbmFudHMYCiADKAkSHAoUdHJ1c3RzX3NlY29uZF9mYWN0b3IYCyABKAgSGgoSc2Vjb25kX2ZhY3Rvcl9hY3JzGAwgAygJEhMKC21lbWJlcl9yb2xlGA0gASgJEhcKD3RydXN0ZWRfZG9tYWlucxgOIAMoCRIPCgdlbmFibGVkGA8gASgIEhQKDHJlZGlyZWN0X3VyaRgQIAEoCRIeChZiYWNrY2hhbm5lbF9sb2dvdXRfdXJpGBEgASgJEi4KCmNyZWF0ZWRfYXQYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Cidwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2Nvbm5lY3Rpb24ucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEi6gMKCkNvbm5lY3Rpb24SCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGcHJlc2V0GAQgASgJEg4KBmlzc3VlchgFIAEoCRIRCgljbGllbnRfaWQYBiABKAkSGQoRaGFzX2NsaWVudF9zZWNyZXQYByABKAgSHQoVY2xpZW50X2F1dGhlbnRpY2F0aW9uGAggASgJEhQKDGV4dHJhX3Njb3BlcxgJIAMoCRIXCg9hbGxvd2VkX3RlbmFudHMYCiADKAkSHAoUdHJ1c3RzX3NlY29uZF9mYWN0b3IYCyABKAgSGgoSc2Vjb25kX2ZhY3Rvcl9hY3JzGAwgAygJEhMKC21lbWJlcl9yb2xlGA0gASgJEhcKD3RydXN0ZWRfZG9tYWlucxgOIAMoCRIPCgdlbmFibGVkGA8gASgIEhQKDHJlZGlyZWN0X3VyaRgQIAEoCRIeChZiYWNrY2hhbm5lbF9sb2dvdXRfdXJpGBEgASgJEi4KCmNyZWF0ZWRfYXQYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * A provider with which people sign in.
@@ -79,9 +79,9 @@ export type Connection = Message<"portico.connections.v1.Connection"> & {
   /**
    * The scopes that are asked for beside "openid email profile".
    *
-   * @generated from field: repeated string scopes = 9;
+   * @generated from field: repeated string extra_scopes = 9;
    */
-  scopes: string[];
+  extraScopes: string[];
 
   /**
    * Microsoft's tenants whose people may sign in. Empty: any.
