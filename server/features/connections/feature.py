@@ -15,9 +15,9 @@ EVENTS = {
     "connection.created": "A connection to a sign-in provider was created.",
     "connection.deleted": "A connection to a sign-in provider was deleted.",
     "connection.updated": "A connection to a sign-in provider was changed.",
-    "platform_connection.created": "A connection of the platform was created.",
-    "platform_connection.deleted": "A connection of the platform was deleted.",
-    "platform_connection.updated": "A connection of the platform was changed.",
+    "platform.connection_created": "A connection of the platform was created.",
+    "platform.connection_deleted": "A connection of the platform was deleted.",
+    "platform.connection_updated": "A connection of the platform was changed.",
     "user.identity_linked": "An account at a provider was linked to a person's account.",
     "user.identity_unlinked": "An account at a provider is no longer linked.",
 }

@@ -243,7 +243,7 @@ class PlatformConnectionService:
         connection = await self.editor.create(request, None, call)
         call.location(f"/api/v1/platform-connections/{connection.id}")
         return platform_pb.CreatePlatformConnectionResponse(
-            connection=self._record("platform_connection.created", connection, call)
+            connection=self._record("platform.connection_created", connection, call)
         )
 
     async def ListPlatformConnections(
@@ -271,14 +271,14 @@ class PlatformConnectionService:
         call.etag(connection.version)
         shown = messages.connection(connection, self.public_url)
         if call.changed(connection.version):
-            shown = self._record("platform_connection.updated", connection, call)
+            shown = self._record("platform.connection_updated", connection, call)
         return platform_pb.UpdatePlatformConnectionResponse(connection=shown)
 
     async def DeletePlatformConnection(
         self, request: platform_pb.DeletePlatformConnectionRequest, call: Call
     ) -> platform_pb.DeletePlatformConnectionResponse:
         connection = await _find_of_platform(request.connection_id, call)
-        self._record("platform_connection.deleted", connection, call)
+        self._record("platform.connection_deleted", connection, call)
         await ConnectionRepository(call.db).delete(connection)
         return platform_pb.DeletePlatformConnectionResponse()
 
