@@ -65,7 +65,11 @@ class Sessions:
     async def end_shown(
         self, user_id: UUID, channel: str, call: Call, *, actor: Principal | None = None
     ) -> None:
-        """Ends those sessions of a person that rest on something that came by a channel."""
+        """Ends those sessions of a person that rest on something that came by a channel.
+
+        A sign-in that waits for a second factor may rest on it, too: it begins once more.
+        """
+        await ChallengeRepository(call.db).delete_all(user_id)
         for session in await SessionRepository(call.db).lasting(user_id, call.now):
             if any(shown.channel == channel for shown in session.shown):
                 end_session(session, "provider_signed_out", call, actor=actor)

@@ -240,6 +240,31 @@ async def test_a_second_factor_is_asked_for_unless_the_providers_counts(
     assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
 
 
+async def test_a_sign_in_that_waits_for_a_second_factor_ends_with_the_providers_session(
+    world: World,
+    front_end: FrontEnd,
+    provider: Provider,
+    connection_id: str,
+    somebody_else: Somebody,
+    refused: Refused,
+) -> None:
+    protected = await enroll_app(world, await world.new_person(somebody_else.email))
+    answer = await front_end.sign_in_at(provider, connection_id)
+    token = provider.logout_token(sub=somebody_else.sub)
+    await front_end.sign_in.ReceiveLogoutToken(
+        pb.ReceiveLogoutTokenRequest(connection_id=connection_id, logout_token=token)
+    )
+    call = world.challenges.CompleteChallenge(
+        challenges.CompleteChallengeRequest(
+            challenge=answer.challenge,
+            method="recovery_code",
+            code=protected.recovery_codes[0],
+            device_token=answer.device_token,
+        )
+    )
+    await refused(call, grpc.StatusCode.UNAUTHENTICATED, "CHALLENGE_EXPIRED")
+
+
 async def test_taking_an_address_back_unlinks_everything(
     world: World,
     administrator: Person,
