@@ -13,6 +13,8 @@ from server.common.mail import Mail
 from server.common.roles import Roles, roles
 from server.feature import Feature, unique
 from server.features.auth.feature import FEATURE as AUTH
+from server.features.connections.feature import FEATURE as CONNECTIONS
+from server.features.domains.feature import FEATURE as DOMAINS
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
 from server.features.factor_codes.feature import FEATURE as FACTOR_CODES
@@ -44,6 +46,8 @@ FEATURES: tuple[Feature, ...] = (
     AUTH,
     EMAIL_CHANGES,
     FACTOR_RESETS,
+    DOMAINS,
+    CONNECTIONS,
     KEYS,
     PROJECTS,
     WEBHOOKS,

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from edge.web import cookies, forms
 from edge.web.assets import Asset
+from edge.web.backchannel_logout import receiving
 from edge.web.core_client import CoreError
 from edge.web.forms import is_foreign
 from edge.web.page import Page
@@ -55,6 +56,7 @@ from edge.web.paths import (
     ADD_APP,
     ADD_PASSKEY,
     ASSETS,
+    BACKCHANNEL_LOGOUT,
     CANCEL_FACTOR_RESET,
     CONFIRM_EMAIL_CHANGE,
     FORGOT_PASSWORD,
@@ -132,6 +134,7 @@ def build(site: Site) -> web.Application:
         app.router.add_get(path, _getting(site, page))
         if page.post is not None:
             app.router.add_post(path, _posting(site, page))
+    app.router.add_post(f"{BACKCHANNEL_LOGOUT}/{{connection_id}}", receiving(site))
     app.router.add_get(f"{ASSETS}/{{name}}", _asset(site))
     app.router.add_get(HEALTH, _health)
     return app

@@ -16,6 +16,7 @@ from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from portico.auth.v1.browser_session_service_pb2_grpc import BrowserSessionServiceStub
 from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from portico.auth.v1.remembered_device_service_pb2_grpc import RememberedDeviceServiceStub
+from portico.connections.v1.federated_sign_in_service_pb2_grpc import FederatedSignInServiceStub
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
 from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetServiceStub
 from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
@@ -114,6 +115,7 @@ class CoreClient:
         self.passkey_sign_in = PasskeySignInServiceStub(channel)
         self.factor_resets = FactorResetServiceStub(channel)
         self.remembered_devices = RememberedDeviceServiceStub(channel)
+        self.federated = FederatedSignInServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
 
     async def call(

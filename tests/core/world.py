@@ -50,6 +50,7 @@ from server.features.users.password_hashes import Algorithm, Bcrypt
 from server.features.users.passwords import Passwords
 from server.features.webhooks.resolution import NameNotFoundError
 from server.parts import Provided
+from tests.support.name_server import NameServer
 
 PASSWORD = "correct horse battery"
 INTERNAL_TOKEN = "an internal token for the tests only"
@@ -109,6 +110,7 @@ class World:
     runtime_dir: Path = Path()
     # What the core's features offer, for the jobs that run beside it.
     provided: Provided = field(default_factory=Provided)
+    names: NameServer = field(default_factory=NameServer)
     password_hash: str = ""
 
     @property

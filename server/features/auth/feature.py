@@ -48,7 +48,7 @@ def _provide(parts: CoreParts) -> None:
     from portico_kit.jwt import TokenIssuer
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
-    from server.features.auth.ports import PendingEmailChanges
+    from server.features.auth.ports import LinkedIdentities, PendingEmailChanges
     from server.features.auth.remembered_devices import DeviceMemory
     from server.features.auth.session_devices import SessionDevices
     from server.features.auth.signing_keys import SigningKeys
@@ -65,7 +65,7 @@ def _provide(parts: CoreParts) -> None:
     issuer, clock = parts.settings.issuer, parts.clock
     parts.provide(SigningKeys, lambda: SigningKeys(parts.engine, parts.secrets, clock))
     parts.provide(TokenIssuer, lambda: TokenIssuer(parts.get(SigningKeys), issuer, clock))
-    parts.provide(Sessions, lambda: Sessions(parts.reads, clock))
+    parts.provide(Sessions, lambda: Sessions(parts.reads, clock, parts.get(LinkedIdentities)))
     parts.provide(ports.SessionDevices, lambda: SessionDevices(parts.reads))
     parts.provide(SessionEnder, lambda: parts.get(Sessions))
     parts.provide(
@@ -172,6 +172,8 @@ def _serve(parts: CoreParts) -> Served:
         remembered=RememberedDevices(devices),
         pairs=pairs,
     )
+    # For features above this one that check a first factor by other means.
+    parts.provide(SignInCompletion, lambda: completion)
     service = AuthService(
         accounts=accounts,
         passwords=passwords,
