@@ -64,6 +64,9 @@ class Core:
 
     async def close(self) -> None:
         """Lets every connection go."""
+        for one in self.served:
+            for job in one.on_close:
+                await job()
         await self.parts.authorize.close()
         await self.parts.ratelimit.close()
         await self.parts.reads.close()

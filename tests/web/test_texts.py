@@ -21,6 +21,10 @@ BY_VALUE = (
     "dates.",
     "invitation_over.",
     "account.nav_",
+    "challenge.by_",
+    "challenge.text_",
+    "challenge.wrong_",
+    "factor_types.",
     "profile.theme_",
     "confirm_email_change.",
     "revert_email_change.",
@@ -85,7 +89,7 @@ ELSEWHERE = {
     "USER_NOT_FOUND",
     "BROWSER_TOKEN_INVALID",
 }
-SHOWN_FEATURES = ("auth", "email_changes", "organizations", "users")
+SHOWN_FEATURES = ("auth", "email_changes", "factors", "organizations", "passkeys", "users")
 
 
 @pytest.mark.parametrize("feature", SHOWN_FEATURES)

@@ -7,7 +7,9 @@ from datetime import datetime
 from hmac import compare_digest
 from uuid import UUID
 
+from google.protobuf.json_format import ParseDict
 from portico.auth.v1 import challenge_service_pb2 as pb
+from portico.passkeys.v1.passkey_pb2 import PasskeyRequestOptions
 
 from portico_kit.assurance import Authentication
 from portico_kit.call import Call
@@ -25,7 +27,8 @@ from server.features.auth.session_devices import SessionDevices
 from server.features.auth.sign_in import password_shown
 from server.features.auth.sign_in_completion import Completed, SignInCompletion
 from server.features.auth.token_pairs import TokenPair, TokenPairs
-from server.features.factors.ports import Answer
+from server.features.factors.ports import Answer, FactorChallenge
+from server.features.passkeys.facade import Passkeys
 from server.features.users.current_password import CurrentPassword
 from server.features.users.facade import Account, Accounts
 
@@ -44,6 +47,7 @@ class ChallengeService:
     session_devices: SessionDevices
     current_password: CurrentPassword
     pairs: TokenPairs
+    passkeys: Passkeys
 
     async def BeginStepUp(  # noqa: N802
         self, request: pb.BeginStepUpRequest, call: Call
@@ -60,6 +64,30 @@ class ChallengeService:
             expires_in=int(CHALLENGE_LIFETIME.total_seconds()),
         )
 
+    async def GetChallengePasskeyOptions(  # noqa: N802
+        self, request: pb.GetChallengePasskeyOptionsRequest, call: Call
+    ) -> pb.GetChallengePasskeyOptionsResponse:
+        """Options for the passkeys of the challenge's person."""
+        challenge = await self.challenges.find(request.challenge, call)
+        account = await self.accounts.load(challenge.user_id)
+        if account is None:
+            raise ChallengeExpiredError
+        options = await self.passkeys.options(FactorChallenge(challenge.id, account), call)
+        return pb.GetChallengePasskeyOptionsResponse(
+            options=ParseDict(options, PasskeyRequestOptions())
+        )
+
+    async def SendChallengeCode(  # noqa: N802
+        self, request: pb.SendChallengeCodeRequest, call: Call
+    ) -> pb.SendChallengeCodeResponse:
+        """The challenge is locked, the account is not: who completes it locks that first."""
+        account = await self.accounts.load(await self.challenges.person(request.challenge, call))
+        if account is None or not account.active:
+            raise ChallengeExpiredError
+        challenge = await self.challenges.find(request.challenge, call)
+        await self.challenges.send(challenge, account, request.method, call)
+        return pb.SendChallengeCodeResponse()
+
     async def CompleteChallenge(  # noqa: N802
         self, request: pb.CompleteChallengeRequest, call: Call
     ) -> pb.CompleteChallengeResponse:
@@ -74,7 +102,8 @@ class ChallengeService:
         if account is None:
             raise ChallengeExpiredError
         challenge = await self.challenges.find(request.challenge, call)
-        answer = Answer(code=request.code)
+        credential = request.credential if request.HasField("credential") else None
+        answer = Answer(code=request.code, credential=credential)
         if challenge.session_id is not None:
             own = await self.session_devices.device(challenge.session_id)
             shown = password or await self.challenges.answer(

@@ -48,7 +48,7 @@ def _provide(parts: CoreParts) -> None:
     from portico_kit.jwt import TokenIssuer
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
-    from server.features.auth.ports import PendingEmailChanges
+    from server.features.auth.ports import LinkedIdentities, PendingEmailChanges
     from server.features.auth.remembered_devices import DeviceMemory
     from server.features.auth.session_devices import SessionDevices
     from server.features.auth.signing_keys import SigningKeys
@@ -65,7 +65,7 @@ def _provide(parts: CoreParts) -> None:
     issuer, clock = parts.settings.issuer, parts.clock
     parts.provide(SigningKeys, lambda: SigningKeys(parts.engine, parts.secrets, clock))
     parts.provide(TokenIssuer, lambda: TokenIssuer(parts.get(SigningKeys), issuer, clock))
-    parts.provide(Sessions, lambda: Sessions(parts.reads, clock))
+    parts.provide(Sessions, lambda: Sessions(parts.reads, clock, parts.get(LinkedIdentities)))
     parts.provide(ports.SessionDevices, lambda: SessionDevices(parts.reads))
     parts.provide(SessionEnder, lambda: parts.get(Sessions))
     parts.provide(
@@ -89,6 +89,7 @@ def _serve(parts: CoreParts) -> Served:
     from portico.auth.v1.browser_session_service_pb2 import DESCRIPTOR as BROWSERS
     from portico.auth.v1.challenge_service_pb2 import DESCRIPTOR as CHALLENGES
     from portico.auth.v1.remembered_device_service_pb2 import DESCRIPTOR as REMEMBERED
+    from portico.passkeys.v1.passkey_sign_in_service_pb2 import DESCRIPTOR as PASSKEYS
 
     from portico_kit.jwt import TokenIssuer, TokenVerifier
     from portico_kit.service import Service
@@ -101,6 +102,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.facade import Sessions
     from server.features.auth.notices import Notices
     from server.features.auth.one_time_tokens import OneTimeTokens
+    from server.features.auth.passkey_sign_in import PasskeySignIn
     from server.features.auth.recognition import Recognition
     from server.features.auth.refresh_chain import RefreshTokens
     from server.features.auth.refreshing import Refreshing
@@ -120,9 +122,11 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.token_pairs import TokenPairs
     from server.features.emails.budgets import MailBudgets
     from server.features.emails.facade import Mailer
+    from server.features.factor_codes.facade import MailCodes, SmsCodes
     from server.features.factors.facade import Factors
     from server.features.factors.shown import AuthenticatorApps, RecoveryCodes
     from server.features.organizations.facade import Tenants
+    from server.features.passkeys.facade import Passkeys
     from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
     from server.features.users.guessing import Guessing
@@ -147,11 +151,14 @@ def _serve(parts: CoreParts) -> Served:
     verification = EmailVerification(accounts, tokens, mailer, mail_budgets)
     devices, report_tokens = Devices(parts.secrets), ReportTokens(parts.secrets)
     recognition = Recognition(parts.reads, devices, report_tokens, mailer, mail_budgets)
-    kinds = (parts.get(AuthenticatorApps), parts.get(RecoveryCodes))
+    passkeys = parts.get(Passkeys)
+    sent = (parts.get(MailCodes), parts.get(SmsCodes))
+    kinds = (parts.get(AuthenticatorApps), parts.get(RecoveryCodes), passkeys, *sent)
     challenges = Challenges(
         reads=parts.reads,
         factors=parts.get(Factors),
         kinds={kind.method: kind for kind in kinds},
+        sent={kind.method: kind for kind in sent},
         guessing=parts.get(Guessing),
         secrets=parts.secrets,
     )
@@ -165,6 +172,8 @@ def _serve(parts: CoreParts) -> Served:
         remembered=RememberedDevices(devices),
         pairs=pairs,
     )
+    # For features above this one that check a first factor by other means.
+    parts.provide(SignInCompletion, lambda: completion)
     service = AuthService(
         accounts=accounts,
         passwords=passwords,
@@ -201,11 +210,16 @@ def _serve(parts: CoreParts) -> Served:
         session_devices=SessionDevices(parts.reads),
         current_password=parts.get(CurrentPassword),
         pairs=pairs,
+        passkeys=passkeys,
     )
     return Served(
         services=(
             Service(DESCRIPTOR.services_by_name["AuthService"], service),
             Service(CHALLENGES.services_by_name["ChallengeService"], challenge_service),
+            Service(
+                PASSKEYS.services_by_name["PasskeySignInService"],
+                PasskeySignIn(passkeys, completion, devices),
+            ),
             Service(
                 REMEMBERED.services_by_name["RememberedDeviceService"], RememberedDeviceService()
             ),

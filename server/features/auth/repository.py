@@ -110,6 +110,11 @@ class SessionRepository:
         query = select(Session).where(Session.browser_token_hash == token_hash, _holds(now))
         return await self._db.scalar(query.with_for_update(of=Session))
 
+    async def lasting(self, user_id: UUID, now: datetime) -> Sequence[Session]:
+        """A person's sessions that hold; locked."""
+        query = select(Session).where(Session.user_id == user_id, _holds(now))
+        return (await self._db.scalars(query.with_for_update(of=Session))).all()
+
     async def list(
         self, user_id: UUID, now: datetime, paging: Paging, cursors: Cursors
     ) -> Page[Session]:

@@ -48,6 +48,7 @@ from server.features.users.facade import Account, Accounts
 from server.features.users.notices import notify_password_changed
 from server.features.users.password_policy import password_unchanged, require_acceptable
 from server.features.users.passwords import Passwords
+from server.features.users.ports import EndReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,9 @@ class AuthService:
             raise OneTimeTokenInvalidError
         await self.tokens.use(call.db, "reset_password", request.token, call.now)
         await self.tokens.use_all(call.db, user_id, call.now)
-        await self.sessions.end_all(user_id, "password_reset", call, actor=acting_person(user_id))
+        # Who linked something to an address that nobody had verified may not be its owner.
+        reason: EndReason = "password_reset" if account.verified else "account_claimed"
+        await self.sessions.end_all(user_id, reason, call, actor=acting_person(user_id))
         notify_password_changed(self.mailer, account, call)
         call.record(
             "user.password_reset",

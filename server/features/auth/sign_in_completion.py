@@ -45,6 +45,11 @@ class Completed:
     challenge: NewChallenge | None = None
     asked_from: datetime | None = None
 
+    @property
+    def fields(self) -> messages.CompletedFields:
+        """What an answer of the contract shows of it."""
+        return messages.completed_fields(self)
+
 
 @dataclass(frozen=True, slots=True)
 class SignInCompletion:

@@ -21,6 +21,7 @@ MailKind = Literal[
     "invitation",
     "new_sign_in",
     "sign_in_blocked",
+    "code",
     "security_policy",
 ]
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
+
+from portico.factors.v1.factor_pb2 import Factor as FactorMessage
 
 from portico_kit.assurance import Authentication
 from portico_kit.call import Call
@@ -35,6 +38,8 @@ from server.features.users.errors import UserNotFoundError
 from server.features.users.facade import Account, Accounts
 from server.features.users.notices import when_and_where
 
+__all__ = ["AddedFactor", "Factor", "Factors"]
+
 
 @dataclass(frozen=True, slots=True)
 class AddedFactor:
@@ -47,6 +52,11 @@ class AddedFactor:
 
     factor: Factor
     recovery_codes: Sequence[str] = field(default=(), repr=False)
+
+    @property
+    def message(self) -> FactorMessage:
+        """The factor as the contract shows it."""
+        return messages.factor(self.factor)
 
 
 class Factors:
@@ -73,6 +83,15 @@ class Factors:
     async def kinds(self, user_id: UUID) -> Sequence[str]:
         """The kinds of a person's factors, sorted; read outside of the call's transaction."""
         return sorted(row.kind for row in await self._reads.fetch(KINDS, [user_id]))
+
+    async def of_person(self, user_id: UUID, call: Call) -> Sequence[Factor]:
+        """A person's factors, oldest first."""
+        return await FactorRepository(call.db).list(user_id)
+
+    async def of_kind(self, user_id: UUID, kind: str, call: Call) -> Sequence[UUID]:
+        """The ids of a person's factors of a kind, oldest first, in the call's transaction."""
+        present = await FactorRepository(call.db).list(user_id)
+        return [factor.id for factor in present if factor.kind == kind]
 
     async def add(self, kind: str, name: str, shown: Authentication, call: Call) -> AddedFactor:
         """Adds a factor of the caller, who has just shown it.
@@ -143,6 +162,26 @@ class Factors:
             call.record("factor.removed", target_id=factor.id, data=shown, actor=actor)
         await self._forget(user_id, call)
         return [factor.name for factor in factors]
+
+    async def remove_added_since(
+        self, user_id: UUID, moment: datetime, call: Call, *, actor: Principal
+    ) -> None:
+        """Removes what was added to a person from a moment on, recovery codes included.
+
+        The account is locked. What is left stays a second factor; recovery codes that were made
+        since are void, whoever has them.
+        """
+        repository = FactorRepository(call.db)
+        await repository.delete_recovery_codes_since(user_id, moment)
+        present = await repository.list(user_id)
+        added = [factor for factor in present if factor.created_at >= moment]
+        for factor in added:
+            call.record(
+                "factor.removed", target_id=factor.id, data=messages.event(factor), actor=actor
+            )
+            await repository.delete(factor)
+        if added and len(added) == len(present):
+            await self._forget(user_id, call)
 
     async def forget(self, user_id: UUID, call: Call) -> None:
         """The same, for somebody whose account is deleted."""

@@ -263,6 +263,23 @@ class Accounts:
         await db.flush()
         return _account(user)
 
+    async def claim(
+        self, db: AsyncSession, user_id: UUID, display_name: str, now: datetime
+    ) -> Account:
+        """Gives a locked account to whose address it is, without what its maker set.
+
+        Args:
+            display_name: how the person is called, by who has shown the address.
+
+        Raises:
+            UserNotFoundError: if there is no such account.
+        """
+        user = await _find_to_change(db, user_id)
+        user.claim(now)
+        user.display_name = display_name
+        await db.flush()
+        return _account(user)
+
     async def change_email(
         self, db: AsyncSession, user_id: UUID, email: str, now: datetime
     ) -> Account:

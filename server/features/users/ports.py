@@ -16,6 +16,7 @@ EndReason = Literal[
     "password_changed",
     "password_reset",
     "email_changed",
+    "account_claimed",
     "user_suspended",
     "user_deleted",
     "factors_reset",

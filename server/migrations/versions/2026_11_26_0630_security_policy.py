@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_26_0630"
-down_revision = "2026_11_26_0600"
+down_revision = "2026_11_26_0620"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,10 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from portico.passkeys.v1 import passkey_pb2 as _passkey_pb2
 from portico.users.v1 import user_pb2 as _user_pb2
 import builtins as _builtins
 import sys
@@ -30,6 +32,7 @@ class CompleteChallengeRequest(_message.Message):
     METHOD_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_FIELD_NUMBER: _builtins.int
     DEVICE_TOKEN_FIELD_NUMBER: _builtins.int
     REMEMBER_DEVICE_FIELD_NUMBER: _builtins.int
     challenge: _builtins.str
@@ -37,7 +40,9 @@ class CompleteChallengeRequest(_message.Message):
     method: _builtins.str
     """The method of the answer, one of those that came with the challenge."""
     code: _builtins.str
-    """The code: of the authenticator app, or a recovery code in any spelling."""
+    """The code: of the authenticator app, of the mail or the text message, or a
+    recovery code in any spelling.
+    """
     password: _builtins.str
     """The password, with the method "password"."""
     device_token: _builtins.str
@@ -49,6 +54,14 @@ class CompleteChallengeRequest(_message.Message):
     person for 30 days. Only with a sign-in, and only if no organization of the
     person forbids it. It is worth no factor: methods that require one ask.
     """
+    @_builtins.property
+    def credential(self) -> _struct_pb2.Struct:
+        """What PublicKeyCredential.toJSON() gives, with the method "passkey": an
+        AuthenticationResponseJSON of WebAuthn level 3, section 5.1.8, 32 KiB at the
+        most. The answer to GetChallengePasskeyOptions. A wrong one is refused with
+        PASSKEY_INVALID, which names the rule that is broken, and not counted.
+        """
+
     def __init__(
         self,
         *,
@@ -56,12 +69,13 @@ class CompleteChallengeRequest(_message.Message):
         method: _builtins.str = ...,
         code: _builtins.str = ...,
         password: _builtins.str = ...,
+        credential: _struct_pb2.Struct | None = ...,
         device_token: _builtins.str = ...,
         remember_device: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "code", b"code", "device_token", b"device_token", "method", b"method", "password", b"password", "remember_device", b"remember_device"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "code", b"code", "credential", b"credential", "device_token", b"device_token", "method", b"method", "password", b"password", "remember_device", b"remember_device"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -116,6 +130,95 @@ class CompleteChallengeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CompleteChallengeResponse: _TypeAlias = CompleteChallengeResponse  # noqa: Y015
+
+@_typing.final
+class SendChallengeCodeRequest(_message.Message):
+    """Names the challenge to send a code for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGE_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    challenge: _builtins.str
+    """The challenge that Login or BeginStepUp returned."""
+    method: _builtins.str
+    """The method, one of those that came with the challenge."""
+    def __init__(
+        self,
+        *,
+        challenge: _builtins.str = ...,
+        method: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "method", b"method"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendChallengeCodeRequest: _TypeAlias = SendChallengeCodeRequest  # noqa: Y015
+
+@_typing.final
+class SendChallengeCodeResponse(_message.Message):
+    """Confirms that the code is on its way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendChallengeCodeResponse: _TypeAlias = SendChallengeCodeResponse  # noqa: Y015
+
+@_typing.final
+class GetChallengePasskeyOptionsRequest(_message.Message):
+    """Names the challenge to answer with a passkey."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHALLENGE_FIELD_NUMBER: _builtins.int
+    challenge: _builtins.str
+    """The challenge that Login or BeginStepUp returned."""
+    def __init__(
+        self,
+        *,
+        challenge: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetChallengePasskeyOptionsRequest: _TypeAlias = GetChallengePasskeyOptionsRequest  # noqa: Y015
+
+@_typing.final
+class GetChallengePasskeyOptionsResponse(_message.Message):
+    """Returns what the browser needs to ask for a passkey."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def options(self) -> _passkey_pb2.PasskeyRequestOptions:
+        """The options for navigator.credentials.get()."""
+
+    def __init__(
+        self,
+        *,
+        options: _passkey_pb2.PasskeyRequestOptions | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetChallengePasskeyOptionsResponse: _TypeAlias = GetChallengePasskeyOptionsResponse  # noqa: Y015
 
 @_typing.final
 class BeginStepUpRequest(_message.Message):

@@ -41,6 +41,16 @@ class ChallengeServiceStub:
                 request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeRequest.SerializeToString,
                 response_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeResponse.FromString,
                 _registered_method=True)
+        self.SendChallengeCode = channel.unary_unary(
+                '/portico.auth.v1.ChallengeService/SendChallengeCode',
+                request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeRequest.SerializeToString,
+                response_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeResponse.FromString,
+                _registered_method=True)
+        self.GetChallengePasskeyOptions = channel.unary_unary(
+                '/portico.auth.v1.ChallengeService/GetChallengePasskeyOptions',
+                request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsRequest.SerializeToString,
+                response_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsResponse.FromString,
+                _registered_method=True)
         self.BeginStepUp = channel.unary_unary(
                 '/portico.auth.v1.ChallengeService/BeginStepUp',
                 request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.BeginStepUpRequest.SerializeToString,
@@ -64,6 +74,27 @@ class ChallengeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendChallengeCode(self, request, context):
+        """Sends a code to answer a challenge with, by mail or by SMS. It replaces the one
+        that was sent for the challenge before, and is valid for as long as the
+        challenge, 10 minutes at most. Fails with CODE_SENT_RECENTLY or
+        RATE_LIMIT_EXCEEDED within 60 seconds of the last one, with
+        RATE_LIMIT_EXCEEDED after 5 in an hour, and with CHALLENGE_EXPIRED if the
+        challenge is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetChallengePasskeyOptions(self, request, context):
+        """Returns options for an answer with a passkey of the challenge's person.
+        Stores nothing: a repeated call returns others, and all are valid until one
+        was used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BeginStepUp(self, request, context):
         """Starts a step-up: the caller shows a factor in the session that there is,
         after a method was refused with INSUFFICIENT_USER_AUTHENTICATION. People
@@ -80,6 +111,16 @@ def add_ChallengeServiceServicer_to_server(servicer, server):
                     servicer.CompleteChallenge,
                     request_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeRequest.FromString,
                     response_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeResponse.SerializeToString,
+            ),
+            'SendChallengeCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendChallengeCode,
+                    request_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeRequest.FromString,
+                    response_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeResponse.SerializeToString,
+            ),
+            'GetChallengePasskeyOptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetChallengePasskeyOptions,
+                    request_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsRequest.FromString,
+                    response_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsResponse.SerializeToString,
             ),
             'BeginStepUp': grpc.unary_unary_rpc_method_handler(
                     servicer.BeginStepUp,
@@ -116,6 +157,60 @@ class ChallengeService:
             '/portico.auth.v1.ChallengeService/CompleteChallenge',
             portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeRequest.SerializeToString,
             portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendChallengeCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.auth.v1.ChallengeService/SendChallengeCode',
+            portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeRequest.SerializeToString,
+            portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetChallengePasskeyOptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.auth.v1.ChallengeService/GetChallengePasskeyOptions',
+            portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsRequest.SerializeToString,
+            portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsResponse.FromString,
             options,
             channel_credentials,
             insecure,
