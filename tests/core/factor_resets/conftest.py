@@ -9,7 +9,6 @@ from sqlalchemy import text
 
 from server.features.factor_resets.due_resets import DueResets
 from tests.core.factors.conftest import enroll_app
-from tests.core.factors.conftest import own_time as own_time
 from tests.core.factors.conftest import protected as protected
 from tests.core.users.conftest import administrator as administrator_without_factor
 from tests.core.users.conftest import appoint

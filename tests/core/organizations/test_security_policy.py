@@ -30,7 +30,6 @@ from server.features.users.models import User
 from tests.core.calls import if_match
 from tests.core.conftest import Audited, Refused
 from tests.core.factors.conftest import Protected, enroll_app
-from tests.core.factors.conftest import own_time as own_time
 from tests.core.factors.conftest import protected as protected
 from tests.core.world import Person, World, bearer
 
