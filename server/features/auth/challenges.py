@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
-from portico_kit.assurance import Authentication, as_json
+from portico_kit.assurance import Assurance, Authentication, as_json, assurance
 from portico_kit.call import Call
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
@@ -20,7 +20,7 @@ from server.features.auth.repository import CHALLENGED, ChallengeRepository
 from server.features.auth.standings import RECOVERY_CODE
 from server.features.factors.errors import CodeInvalidError
 from server.features.factors.facade import Factors
-from server.features.factors.ports import Answer, FactorChallenge, SecondFactor
+from server.features.factors.ports import Answer, FactorChallenge, SecondFactor, SentFactor
 from server.features.users.facade import Account
 from server.features.users.guessing import Guessing
 
@@ -45,11 +45,13 @@ class Challenges:
 
     Attributes:
         kinds: how each method is checked, by its name.
+        sent: those of them whose answer is sent when it is asked for.
     """
 
     reads: Reads
     factors: Factors
     kinds: Mapping[str, SecondFactor]
+    sent: Mapping[str, SentFactor]
     guessing: Guessing
     secrets: Secrets
 
@@ -81,13 +83,23 @@ class Challenges:
             expires_at=call.now + CHALLENGE_LIFETIME,
         )
         ChallengeRepository(call.db).add(challenge)
-        return NewChallenge(token, await self.methods(account))
+        return NewChallenge(token, await self.methods(account, shown))
 
-    async def methods(self, account: Account) -> Sequence[str]:
-        """The methods with which a person can answer, sorted."""
+    async def methods(
+        self, account: Account, shown: Sequence[Authentication] = ()
+    ) -> Sequence[str]:
+        """The methods with which a person can answer, sorted.
+
+        Args:
+            shown: what they have shown before. Methods that make no second factor of it are none
+                as long as there are others: after a password by mail, a code by mail would let
+                whoever reads the mails past the person's app.
+        """
         if not account.has_second_factor:
             return ["password"]
-        return sorted([*await self.factors.kinds(account.id), RECOVERY_CODE])
+        kinds = await self.factors.kinds(account.id)
+        enough = [kind for kind in kinds if _is_second(kind, shown)]
+        return sorted([*(enough or kinds), RECOVERY_CODE])
 
     async def person(self, token: str, call: Call) -> UUID:
         """Whose challenge it is. It may be over when it is looked at again, locked.
@@ -131,11 +143,24 @@ class Challenges:
             CodeInvalidError: if the answer is wrong.
             TooManyAttemptsError: if the person has no attempt left now.
         """
+        if method not in await self.methods(account, challenge.shown):
+            raise MethodNotAvailableError
         shown = await self.check(challenge.id, account, method, answer, device, call)
         if shown is None:
             challenge.wrong_answers += 1
             raise CodeInvalidError
         return shown
+
+    async def send(self, challenge: Challenge, account: Account, method: str, call: Call) -> None:
+        """Sends what answers a challenge; it is locked, so of two calls the second waits.
+
+        Raises:
+            MethodNotAvailableError: if the person cannot answer by this method.
+        """
+        kind = self.sent.get(method)
+        if kind is None or method not in await self.methods(account, challenge.shown):
+            raise MethodNotAvailableError
+        await kind.send(FactorChallenge(challenge.id, account, challenge.expires_at), call)
 
     async def end(self, challenge: Challenge, call: Call) -> None:
         """Ends a challenge: it was answered."""
@@ -170,6 +195,13 @@ class Challenges:
     def _hash(self, token: str) -> bytes:
         """What is kept of a token. It is random, so a fast keyed hash is enough."""
         return self.secrets.mac(PURPOSE, token)
+
+
+def _is_second(kind: str, shown: Sequence[Authentication]) -> bool:
+    """Whether a method makes two factors of what was shown before."""
+    return any(
+        assurance([before, Authentication(kind, before.at)]) >= Assurance.AAL2 for before in shown
+    )
 
 
 async def _check(

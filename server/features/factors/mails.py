@@ -13,8 +13,8 @@ FACTOR_ADDED = Mail(
     subject="A second factor was added to your account",
     paragraphs=(
         "Hello $display_name,",
-        "$factor_name was added to your account on $changed_at, from $client_address. You can be "
-        "asked for it at a sign-in from now on.",
+        "a second factor was added to your account on $changed_at, from $client_address: "
+        "$factor_name. You can be asked for it at a sign-in from now on.",
         _NOT_ME,
     ),
 )
@@ -23,7 +23,8 @@ FACTOR_REMOVED = Mail(
     subject="A second factor was removed from your account",
     paragraphs=(
         "Hello $display_name,",
-        "$factor_name was removed from your account on $changed_at, from $client_address.",
+        "a second factor was removed from your account on $changed_at, from $client_address: "
+        "$factor_name.",
         _NOT_ME,
     ),
 )
@@ -32,8 +33,8 @@ LAST_FACTOR_REMOVED = Mail(
     subject="Your account has no second factor any more",
     paragraphs=(
         "Hello $display_name,",
-        "$factor_name, the last second factor of your account, was removed on $changed_at, from "
-        "$client_address. The password is enough to sign in from now on.",
+        "the last second factor of your account was removed on $changed_at, from "
+        "$client_address: $factor_name. The password is enough to sign in from now on.",
         _NOT_ME,
     ),
 )

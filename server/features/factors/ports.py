@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.assurance import Authentication
 from portico_kit.call import Call
@@ -16,6 +19,14 @@ class ShownInSession(Protocol):
 
     async def note(self, session_id: UUID, shown: Authentication, call: Call) -> None:
         """Adds it to what was shown before."""
+        ...
+
+
+class DeviceMemory(Protocol):
+    """Knows on which devices people are not asked for a factor; the auth feature does."""
+
+    async def forget_all(self, db: AsyncSession, user_id: UUID) -> None:
+        """Has a person asked on all of them."""
         ...
 
 
@@ -38,10 +49,12 @@ class FactorChallenge:
 
     Attributes:
         id: of the challenge; what a kind keeps for it carries it.
+        expires_at: when it is over; None if it is answered at once.
     """
 
     id: UUID
     account: Account
+    expires_at: datetime | None = None
 
 
 class SecondFactor(Protocol):
@@ -60,4 +73,12 @@ class SecondFactor(Protocol):
         What it uses up, it uses up in the call's transaction: of two calls with the same
         answer one is right.
         """
+        ...
+
+
+class SentFactor(SecondFactor, Protocol):
+    """One whose answer is sent to the person, when they ask for it."""
+
+    async def send(self, challenge: FactorChallenge, call: Call) -> None:
+        """Sends what answers the challenge; what was sent for it before is void."""
         ...

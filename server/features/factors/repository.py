@@ -124,6 +124,11 @@ class FactorRepository:
         """Makes a person's codes void."""
         await self._db.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
 
+    async def delete_recovery_codes_since(self, user_id: UUID, moment: datetime) -> None:
+        """Makes those of a person's codes void that were made from a moment on."""
+        since = RecoveryCode.created_at >= moment
+        await self._db.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id, since))
+
     async def recovery_codes_left(self, user_id: UUID) -> int:
         """How many codes a person has."""
         query = select(func.count()).where(RecoveryCode.user_id == user_id)

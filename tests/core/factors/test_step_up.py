@@ -106,8 +106,10 @@ def test_what_signs_somebody_in_or_gives_rights_away_asks() -> None:
         "CreateUser",
         "UpdateUser",
         "DeleteUser",
+        "UpdateSecurityPolicy",
     ):
         assert asked[name] == if_enrolled, name
+    assert asked["ResetUserFactors"] == StepUp(AssuranceLevel.AAL2, 300)
     for name in (
         "DeleteFactor",
         "BeginTotpEnrollment",

@@ -41,6 +41,11 @@ class ChallengeServiceStub:
                 request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeRequest.SerializeToString,
                 response_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeResponse.FromString,
                 _registered_method=True)
+        self.SendChallengeCode = channel.unary_unary(
+                '/portico.auth.v1.ChallengeService/SendChallengeCode',
+                request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeRequest.SerializeToString,
+                response_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeResponse.FromString,
+                _registered_method=True)
         self.GetChallengePasskeyOptions = channel.unary_unary(
                 '/portico.auth.v1.ChallengeService/GetChallengePasskeyOptions',
                 request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsRequest.SerializeToString,
@@ -64,6 +69,18 @@ class ChallengeServiceServicer:
         CHALLENGE_EXPIRED if the challenge is over, and with TOO_MANY_ATTEMPTS if
         there were too many failures: from 5 on each further attempt has to wait
         longer, and 10 in 15 minutes or 100 in a day are the last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendChallengeCode(self, request, context):
+        """Sends a code to answer a challenge with, by mail or by SMS. It replaces the one
+        that was sent for the challenge before, and is valid for as long as the
+        challenge, 10 minutes at most. Fails with CODE_SENT_RECENTLY or
+        RATE_LIMIT_EXCEEDED within 60 seconds of the last one, with
+        RATE_LIMIT_EXCEEDED after 5 in an hour, and with CHALLENGE_EXPIRED if the
+        challenge is over.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,6 +111,11 @@ def add_ChallengeServiceServicer_to_server(servicer, server):
                     servicer.CompleteChallenge,
                     request_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeRequest.FromString,
                     response_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeResponse.SerializeToString,
+            ),
+            'SendChallengeCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendChallengeCode,
+                    request_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeRequest.FromString,
+                    response_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeResponse.SerializeToString,
             ),
             'GetChallengePasskeyOptions': grpc.unary_unary_rpc_method_handler(
                     servicer.GetChallengePasskeyOptions,
@@ -135,6 +157,33 @@ class ChallengeService:
             '/portico.auth.v1.ChallengeService/CompleteChallenge',
             portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeRequest.SerializeToString,
             portico_dot_auth_dot_v1_dot_challenge__service__pb2.CompleteChallengeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendChallengeCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.auth.v1.ChallengeService/SendChallengeCode',
+            portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeRequest.SerializeToString,
+            portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeResponse.FromString,
             options,
             channel_credentials,
             insecure,

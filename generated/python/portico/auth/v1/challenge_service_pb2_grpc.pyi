@@ -25,6 +25,14 @@ class ChallengeServiceStub:
     there were too many failures: from 5 on each further attempt has to wait
     longer, and 10 in 15 minutes or 100 in a day are the last.
     """
+    SendChallengeCode: _aio.UnaryUnaryMultiCallable[_challenge_service_pb2.SendChallengeCodeRequest, _challenge_service_pb2.SendChallengeCodeResponse]
+    """Sends a code to answer a challenge with, by mail or by SMS. It replaces the one
+    that was sent for the challenge before, and is valid for as long as the
+    challenge, 10 minutes at most. Fails with CODE_SENT_RECENTLY or
+    RATE_LIMIT_EXCEEDED within 60 seconds of the last one, with
+    RATE_LIMIT_EXCEEDED after 5 in an hour, and with CHALLENGE_EXPIRED if the
+    challenge is over.
+    """
     GetChallengePasskeyOptions: _aio.UnaryUnaryMultiCallable[_challenge_service_pb2.GetChallengePasskeyOptionsRequest, _challenge_service_pb2.GetChallengePasskeyOptionsResponse]
     """Returns options for an answer with a passkey of the challenge's person.
     Stores nothing: a repeated call returns others, and all are valid until one
@@ -52,6 +60,20 @@ class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
         CHALLENGE_EXPIRED if the challenge is over, and with TOO_MANY_ATTEMPTS if
         there were too many failures: from 5 on each further attempt has to wait
         longer, and 10 in 15 minutes or 100 in a day are the last.
+        """
+
+    @_abc_1.abstractmethod
+    def SendChallengeCode(
+        self,
+        request: _challenge_service_pb2.SendChallengeCodeRequest,
+        context: _aio.ServicerContext[_challenge_service_pb2.SendChallengeCodeRequest, _abc.Awaitable[_challenge_service_pb2.SendChallengeCodeResponse]],
+    ) -> _abc.Awaitable[_challenge_service_pb2.SendChallengeCodeResponse]:
+        """Sends a code to answer a challenge with, by mail or by SMS. It replaces the one
+        that was sent for the challenge before, and is valid for as long as the
+        challenge, 10 minutes at most. Fails with CODE_SENT_RECENTLY or
+        RATE_LIMIT_EXCEEDED within 60 seconds of the last one, with
+        RATE_LIMIT_EXCEEDED after 5 in an hour, and with CHALLENGE_EXPIRED if the
+        challenge is over.
         """
 
     @_abc_1.abstractmethod

@@ -100,6 +100,8 @@ class _LimitCategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitCa
     """
     LIMIT_CATEGORY_MAIL_SENDER: _LimitCategory.ValueType  # 11
     """Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
+    LIMIT_CATEGORY_MAIL_CODE: _LimitCategory.ValueType  # 12
+    """Mails with a code for one address: 5 an hour and 10 a day. Not for methods."""
 
 class LimitCategory(_LimitCategory, metaclass=_LimitCategoryEnumTypeWrapper):
     """Groups methods that share a rate limit."""
@@ -137,6 +139,8 @@ the free tier, more on the others. Not for methods.
 """
 LIMIT_CATEGORY_MAIL_SENDER: LimitCategory.ValueType  # 11
 """Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
+LIMIT_CATEGORY_MAIL_CODE: LimitCategory.ValueType  # 12
+"""Mails with a code for one address: 5 an hour and 10 a day. Not for methods."""
 Global___LimitCategory: _TypeAlias = LimitCategory  # noqa: Y015
 
 class _Idempotency:

@@ -6,7 +6,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.js";
-import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { PasskeyRequestOptions } from "../../passkeys/v1/passkey_pb.js";
 import { file_portico_passkeys_v1_passkey } from "../../passkeys/v1/passkey_pb.js";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
@@ -18,7 +19,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file portico/auth/v1/challenge_service.proto.
  */
 export const file_portico_auth_v1_challenge_service: GenFile = /*@__PURE__*/
-  fileDesc("Cidwb3J0aWNvL2F1dGgvdjEvY2hhbGxlbmdlX3NlcnZpY2UucHJvdG8SD3BvcnRpY28uYXV0aC52MSKOAgoYQ29tcGxldGVDaGFsbGVuZ2VSZXF1ZXN0EiEKCWNoYWxsZW5nZRgBIAEoCUIOukgHcgUQARjIAcjzGAESPQoGbWV0aG9kGAIgASgJQi26SCpyKFIEdG90cFINcmVjb3ZlcnlfY29kZVIIcGFzc3dvcmRSB3Bhc3NrZXkSGQoEY29kZRgDIAEoCUILukgEcgIYQMjzGAESHgoIcGFzc3dvcmQYBCABKAlCDLpIBXIDGOgHyPMYARIxCgpjcmVkZW50aWFsGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIEyPMYARIiCgxkZXZpY2VfdG9rZW4YBiABKAlCDLpIBXIDGMgByPMYASKiAQoZQ29tcGxldGVDaGFsbGVuZ2VSZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESGwoNcmVmcmVzaF90b2tlbhgCIAEoCUIEyPMYARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKA0SJAoEdXNlchgFIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciJGCiFHZXRDaGFsbGVuZ2VQYXNza2V5T3B0aW9uc1JlcXVlc3QSIQoJY2hhbGxlbmdlGAEgASgJQg66SAdyBRABGMgByPMYASJhCiJHZXRDaGFsbGVuZ2VQYXNza2V5T3B0aW9uc1Jlc3BvbnNlEjsKB29wdGlvbnMYASABKAsyKi5wb3J0aWNvLnBhc3NrZXlzLnYxLlBhc3NrZXlSZXF1ZXN0T3B0aW9ucyIUChJCZWdpblN0ZXBVcFJlcXVlc3QiUwoTQmVnaW5TdGVwVXBSZXNwb25zZRIXCgljaGFsbGVuZ2UYASABKAlCBMjzGAESDwoHbWV0aG9kcxgCIAMoCRISCgpleHBpcmVzX2luGAMgASgNMqcEChBDaGFsbGVuZ2VTZXJ2aWNlEroBChFDb21wbGV0ZUNoYWxsZW5nZRIpLnBvcnRpY28uYXV0aC52MS5Db21wbGV0ZUNoYWxsZW5nZVJlcXVlc3QaKi5wb3J0aWNvLmF1dGgudjEuQ29tcGxldGVDaGFsbGVuZ2VSZXNwb25zZSJOyvMYAggB0vMYAggE4vMYD3Nlc3Npb24uY3JlYXRlZPDzGASC0+STAiUiIC9hcGkvdjEvYXV0aC9jaGFsbGVuZ2VzL2NvbXBsZXRlOgEqEskBChpHZXRDaGFsbGVuZ2VQYXNza2V5T3B0aW9ucxIyLnBvcnRpY28uYXV0aC52MS5HZXRDaGFsbGVuZ2VQYXNza2V5T3B0aW9uc1JlcXVlc3QaMy5wb3J0aWNvLmF1dGgudjEuR2V0Q2hhbGxlbmdlUGFzc2tleU9wdGlvbnNSZXNwb25zZSJCyvMYAggB0vMYAggC8PMYBILT5JMCLCInL2FwaS92MS9hdXRoL2NoYWxsZW5nZXMvcGFzc2tleS1vcHRpb25zOgEqEokBCgtCZWdpblN0ZXBVcBIjLnBvcnRpY28uYXV0aC52MS5CZWdpblN0ZXBVcFJlcXVlc3QaJC5wb3J0aWNvLmF1dGgudjEuQmVnaW5TdGVwVXBSZXNwb25zZSIvyvMYAhAB0vMYAggC8PMYBILT5JMCGSIUL2FwaS92MS9hdXRoL3N0ZXAtdXA6ASpiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_portico_passkeys_v1_passkey, file_portico_type_v1_options, file_portico_users_v1_user]);
+  fileDesc("Cidwb3J0aWNvL2F1dGgvdjEvY2hhbGxlbmdlX3NlcnZpY2UucHJvdG8SD3BvcnRpY28uYXV0aC52MSKzAgoYQ29tcGxldGVDaGFsbGVuZ2VSZXF1ZXN0EiEKCWNoYWxsZW5nZRgBIAEoCUIOukgHcgUQARjIAcjzGAESSQoGbWV0aG9kGAIgASgJQjm6SDZyNFIEdG90cFINcmVjb3ZlcnlfY29kZVIIcGFzc3dvcmRSB3Bhc3NrZXlSBWVtYWlsUgNzbXMSGQoEY29kZRgDIAEoCUILukgEcgIYQMjzGAESHgoIcGFzc3dvcmQYBCABKAlCDLpIBXIDGOgHyPMYARIxCgpjcmVkZW50aWFsGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIEyPMYARIiCgxkZXZpY2VfdG9rZW4YBiABKAlCDLpIBXIDGMgByPMYARIXCg9yZW1lbWJlcl9kZXZpY2UYByABKAgi4wEKGUNvbXBsZXRlQ2hhbGxlbmdlUmVzcG9uc2USGgoMYWNjZXNzX3Rva2VuGAEgASgJQgTI8xgBEhsKDXJlZnJlc2hfdG9rZW4YAiABKAlCBMjzGAESEgoKdG9rZW5fdHlwZRgDIAEoCRISCgpleHBpcmVzX2luGAQgASgNEiQKBHVzZXIYBSABKAsyFi5wb3J0aWNvLnVzZXJzLnYxLlVzZXISPwobc2Vjb25kX2ZhY3Rvcl9yZXF1aXJlZF9mcm9tGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJgChhTZW5kQ2hhbGxlbmdlQ29kZVJlcXVlc3QSIQoJY2hhbGxlbmdlGAEgASgJQg66SAdyBRABGMgByPMYARIhCgZtZXRob2QYAiABKAlCEbpIDnIMUgVlbWFpbFIDc21zIhsKGVNlbmRDaGFsbGVuZ2VDb2RlUmVzcG9uc2UiRgohR2V0Q2hhbGxlbmdlUGFzc2tleU9wdGlvbnNSZXF1ZXN0EiEKCWNoYWxsZW5nZRgBIAEoCUIOukgHcgUQARjIAcjzGAEiYQoiR2V0Q2hhbGxlbmdlUGFzc2tleU9wdGlvbnNSZXNwb25zZRI7CgdvcHRpb25zGAEgASgLMioucG9ydGljby5wYXNza2V5cy52MS5QYXNza2V5UmVxdWVzdE9wdGlvbnMiFAoSQmVnaW5TdGVwVXBSZXF1ZXN0IlMKE0JlZ2luU3RlcFVwUmVzcG9uc2USFwoJY2hhbGxlbmdlGAEgASgJQgTI8xgBEg8KB21ldGhvZHMYAiADKAkSEgoKZXhwaXJlc19pbhgDIAEoDTLXBQoQQ2hhbGxlbmdlU2VydmljZRK6AQoRQ29tcGxldGVDaGFsbGVuZ2USKS5wb3J0aWNvLmF1dGgudjEuQ29tcGxldGVDaGFsbGVuZ2VSZXF1ZXN0GioucG9ydGljby5hdXRoLnYxLkNvbXBsZXRlQ2hhbGxlbmdlUmVzcG9uc2UiTsrzGAIIAdLzGAIIBOLzGA9zZXNzaW9uLmNyZWF0ZWTw8xgEgtPkkwIlIiAvYXBpL3YxL2F1dGgvY2hhbGxlbmdlcy9jb21wbGV0ZToBKhKtAQoRU2VuZENoYWxsZW5nZUNvZGUSKS5wb3J0aWNvLmF1dGgudjEuU2VuZENoYWxsZW5nZUNvZGVSZXF1ZXN0GioucG9ydGljby5hdXRoLnYxLlNlbmRDaGFsbGVuZ2VDb2RlUmVzcG9uc2UiQcrzGAIIAdLzGAIIAtjzGMwB8PMYBILT5JMCJiIhL2FwaS92MS9hdXRoL2NoYWxsZW5nZXMvc2VuZC1jb2RlOgEqEskBChpHZXRDaGFsbGVuZ2VQYXNza2V5T3B0aW9ucxIyLnBvcnRpY28uYXV0aC52MS5HZXRDaGFsbGVuZ2VQYXNza2V5T3B0aW9uc1JlcXVlc3QaMy5wb3J0aWNvLmF1dGgudjEuR2V0Q2hhbGxlbmdlUGFzc2tleU9wdGlvbnNSZXNwb25zZSJCyvMYAggB0vMYAggC8PMYBILT5JMCLCInL2FwaS92MS9hdXRoL2NoYWxsZW5nZXMvcGFzc2tleS1vcHRpb25zOgEqEokBCgtCZWdpblN0ZXBVcBIjLnBvcnRpY28uYXV0aC52MS5CZWdpblN0ZXBVcFJlcXVlc3QaJC5wb3J0aWNvLmF1dGgudjEuQmVnaW5TdGVwVXBSZXNwb25zZSIvyvMYAhAB0vMYAggC8PMYBILT5JMCGSIUL2FwaS92MS9hdXRoL3N0ZXAtdXA6ASpiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_portico_passkeys_v1_passkey, file_google_protobuf_timestamp, file_portico_type_v1_options, file_portico_users_v1_user]);
 
 /**
  * Carries the answer to a challenge.
@@ -41,7 +42,8 @@ export type CompleteChallengeRequest = Message<"portico.auth.v1.CompleteChalleng
   method: string;
 
   /**
-   * The code: of the authenticator app, or a recovery code in any spelling.
+   * The code: of the authenticator app, of the mail or the text message, or a
+   * recovery code in any spelling.
    *
    * @generated from field: string code = 3;
    */
@@ -71,6 +73,15 @@ export type CompleteChallengeRequest = Message<"portico.auth.v1.CompleteChalleng
    * @generated from field: string device_token = 6;
    */
   deviceToken: string;
+
+  /**
+   * Whether this device shall not be asked for a second factor by the same
+   * person for 30 days. Only with a sign-in, and only if no organization of the
+   * person forbids it. It is worth no factor: methods that require one ask.
+   *
+   * @generated from field: bool remember_device = 7;
+   */
+  rememberDevice: boolean;
 };
 
 /**
@@ -121,6 +132,14 @@ export type CompleteChallengeResponse = Message<"portico.auth.v1.CompleteChallen
    * @generated from field: portico.users.v1.User user = 5;
    */
   user?: User | undefined;
+
+  /**
+   * From when on an organization of the person requires a second factor that the
+   * person does not have. Unset if none does, and after a step-up.
+   *
+   * @generated from field: google.protobuf.Timestamp second_factor_required_from = 6;
+   */
+  secondFactorRequiredFrom?: Timestamp | undefined;
 };
 
 /**
@@ -129,6 +148,49 @@ export type CompleteChallengeResponse = Message<"portico.auth.v1.CompleteChallen
  */
 export const CompleteChallengeResponseSchema: GenMessage<CompleteChallengeResponse> = /*@__PURE__*/
   messageDesc(file_portico_auth_v1_challenge_service, 1);
+
+/**
+ * Names the challenge to send a code for.
+ *
+ * @generated from message portico.auth.v1.SendChallengeCodeRequest
+ */
+export type SendChallengeCodeRequest = Message<"portico.auth.v1.SendChallengeCodeRequest"> & {
+  /**
+   * The challenge that Login or BeginStepUp returned.
+   *
+   * @generated from field: string challenge = 1;
+   */
+  challenge: string;
+
+  /**
+   * The method, one of those that came with the challenge.
+   *
+   * @generated from field: string method = 2;
+   */
+  method: string;
+};
+
+/**
+ * Describes the message portico.auth.v1.SendChallengeCodeRequest.
+ * Use `create(SendChallengeCodeRequestSchema)` to create a new message.
+ */
+export const SendChallengeCodeRequestSchema: GenMessage<SendChallengeCodeRequest> = /*@__PURE__*/
+  messageDesc(file_portico_auth_v1_challenge_service, 2);
+
+/**
+ * Confirms that the code is on its way.
+ *
+ * @generated from message portico.auth.v1.SendChallengeCodeResponse
+ */
+export type SendChallengeCodeResponse = Message<"portico.auth.v1.SendChallengeCodeResponse"> & {
+};
+
+/**
+ * Describes the message portico.auth.v1.SendChallengeCodeResponse.
+ * Use `create(SendChallengeCodeResponseSchema)` to create a new message.
+ */
+export const SendChallengeCodeResponseSchema: GenMessage<SendChallengeCodeResponse> = /*@__PURE__*/
+  messageDesc(file_portico_auth_v1_challenge_service, 3);
 
 /**
  * Names the challenge to answer with a passkey.
@@ -149,7 +211,7 @@ export type GetChallengePasskeyOptionsRequest = Message<"portico.auth.v1.GetChal
  * Use `create(GetChallengePasskeyOptionsRequestSchema)` to create a new message.
  */
 export const GetChallengePasskeyOptionsRequestSchema: GenMessage<GetChallengePasskeyOptionsRequest> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_challenge_service, 2);
+  messageDesc(file_portico_auth_v1_challenge_service, 4);
 
 /**
  * Returns what the browser needs to ask for a passkey.
@@ -170,7 +232,7 @@ export type GetChallengePasskeyOptionsResponse = Message<"portico.auth.v1.GetCha
  * Use `create(GetChallengePasskeyOptionsResponseSchema)` to create a new message.
  */
 export const GetChallengePasskeyOptionsResponseSchema: GenMessage<GetChallengePasskeyOptionsResponse> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_challenge_service, 3);
+  messageDesc(file_portico_auth_v1_challenge_service, 5);
 
 /**
  * Starts a step-up in the caller's session.
@@ -185,7 +247,7 @@ export type BeginStepUpRequest = Message<"portico.auth.v1.BeginStepUpRequest"> &
  * Use `create(BeginStepUpRequestSchema)` to create a new message.
  */
 export const BeginStepUpRequestSchema: GenMessage<BeginStepUpRequest> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_challenge_service, 4);
+  messageDesc(file_portico_auth_v1_challenge_service, 6);
 
 /**
  * Returns the challenge.
@@ -220,7 +282,7 @@ export type BeginStepUpResponse = Message<"portico.auth.v1.BeginStepUpResponse">
  * Use `create(BeginStepUpResponseSchema)` to create a new message.
  */
 export const BeginStepUpResponseSchema: GenMessage<BeginStepUpResponse> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_challenge_service, 5);
+  messageDesc(file_portico_auth_v1_challenge_service, 7);
 
 /**
  * Asks for what a person has to show beside the first factor, or again. A
@@ -242,6 +304,21 @@ export const ChallengeService: GenService<{
     methodKind: "unary";
     input: typeof CompleteChallengeRequestSchema;
     output: typeof CompleteChallengeResponseSchema;
+  },
+  /**
+   * Sends a code to answer a challenge with, by mail or by SMS. It replaces the one
+   * that was sent for the challenge before, and is valid for as long as the
+   * challenge, 10 minutes at most. Fails with CODE_SENT_RECENTLY or
+   * RATE_LIMIT_EXCEEDED within 60 seconds of the last one, with
+   * RATE_LIMIT_EXCEEDED after 5 in an hour, and with CHALLENGE_EXPIRED if the
+   * challenge is over.
+   *
+   * @generated from rpc portico.auth.v1.ChallengeService.SendChallengeCode
+   */
+  sendChallengeCode: {
+    methodKind: "unary";
+    input: typeof SendChallengeCodeRequestSchema;
+    output: typeof SendChallengeCodeResponseSchema;
   },
   /**
    * Returns options for an answer with a passkey of the challenge's person.
