@@ -31,6 +31,9 @@ from tests.core.calls import if_match
 from tests.core.conftest import Audited, Refused
 from tests.core.factors.conftest import Protected, enroll_app
 from tests.core.factors.conftest import protected as protected
+from tests.core.passkeys.conftest import Visitor
+from tests.core.passkeys.conftest import holder as holder
+from tests.core.passkeys.conftest import visitor as visitor
 from tests.core.world import Person, World, bearer
 
 INSUFFICIENT = "INSUFFICIENT_USER_AUTHENTICATION"
@@ -430,3 +433,33 @@ async def test_thousands_of_members_are_mailed_in_batches_each_once(
     async with AsyncSession(world.engine) as db:
         mailed = (await db.scalars(query)).all()
     assert sorted(mailed) == sorted(emails)
+
+
+async def test_where_a_passkey_is_required_nothing_else_will_do(
+    world: World, holder: Visitor, organization_id: str, refused: Refused
+) -> None:
+    owner = holder.person
+    await require(world, owner, organization_id, second_factor="phishing_resistant")
+    assert await get(world, owner, organization_id)
+    member = await world.new_member(organization_id, owner, "member")
+    await enroll_app(world, member)
+    found = await refused(get(world, member, organization_id), UNAUTHENTICATED, INSUFFICIENT)
+    assert (found.metadata["missing"], found.metadata["acr_values"]) == ("enrollment", "phr")
+    # The session has shown a code; a passkey registered in it is shown in it.
+    await Visitor(world, member).register()
+    assert await get(world, member, organization_id)
+
+
+async def test_the_last_passkey_stays_where_one_is_required_whatever_else_there_is(
+    world: World, holder: Visitor, organization_id: str, refused: Refused
+) -> None:
+    owner = holder.person
+    await require(world, owner, organization_id, second_factor="phishing_resistant")
+    app = await enroll_app(world, owner)
+    found = await world.factors.ListFactors(factors.ListFactorsRequest(), metadata=owner.metadata)
+    (passkey,) = [each for each in found.factors if each.type == "passkey"]
+    request = factors.DeleteFactorRequest(factor_id=passkey.id)
+    call = world.factors.DeleteFactor(request, metadata=owner.metadata)
+    await refused(call, PRECONDITION, "FACTOR_REQUIRED")
+    request = factors.DeleteFactorRequest(factor_id=app.factor_id)
+    await world.factors.DeleteFactor(request, metadata=owner.metadata)
