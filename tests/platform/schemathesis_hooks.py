@@ -51,6 +51,10 @@ EXCUSED = {
     "SLUG_RESERVED",  # a list of words
     "PROJECT_UNKNOWN",
     "STRING_EMAIL_ADDRESS",  # more grammar than a format holds
+    "PHONE_NUMBER_FORM",  # any punctuation between the digits
+    "PHONE_NUMBER_UNKNOWN",  # the plans of 245 countries
+    "PHONE_NUMBER_NOT_MOBILE",
+    "SMS_COUNTRY_NOT_ALLOWED",  # a setting says which are
 }
 _KEY = re.compile("[!-~]{1,255}")
 _NOBODYS = "01890a5d-ac96-774b-bcce-b302099a8057"
