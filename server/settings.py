@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,14 @@ from pydantic_settings import NoDecode
 from portico_kit.secrets import Secrets
 from portico_kit.settings import DatabaseUrl, ProcessSettings, ServerSettings, SmtpUrl
 
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"localhost|({_LABEL}\.)+(?![0-9]+$){_LABEL}")
+# As browsers write them: only on the same machine without TLS, and no default port.
+_WEB_ORIGIN = re.compile(
+    rf"(https://({_LABEL}\.)*{_LABEL}|http://localhost)(?!:(0|443)?$)(:[0-9]{{1,5}})?"
+)
+# The fingerprint of an app's certificate, SHA-256.
+_ANDROID_ORIGIN = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
 # How Twilio names things, after two letters for the kind.
 _SID = "[0-9a-zA-Z]{32}"
 
@@ -68,6 +77,10 @@ class Settings(SharedSettings, ServerSettings):
     grpc_host: str = "127.0.0.1"
     issuer: str = "portico"
     product_name: str = Field(default="Portico", min_length=1, max_length=50)
+    # The domain that passkeys are for; the host of the public URL if unset.
+    passkey_rp_id: str | None = None
+    # Pages and apps that may use the passkeys beside those of the public URL.
+    passkey_origins: Annotated[tuple[str, ...], NoDecode] = ()
     # The countries that codes are sent to by SMS, "DE,AT".
     sms_countries: Annotated[tuple[str, ...], NoDecode] = ()
     # Its webhooks may receive the events that belong to no organization, about people; unset,
@@ -80,11 +93,29 @@ class Settings(SharedSettings, ServerSettings):
     # Where Prometheus reads the core's metrics; none if not set.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
 
-    @field_validator("sms_countries", mode="before")
+    @field_validator("passkey_rp_id")
+    @classmethod
+    def _is_a_domain(cls, value: str | None) -> str | None:
+        if value is not None and not _DOMAIN.fullmatch(value):
+            raise ValueError("it is no domain in lower case, as in example.com")
+        return value
+
+    @field_validator("passkey_origins", "sms_countries", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
+        """Takes a comma-separated list, as an environment variable gives it."""
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("passkey_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_WEB_ORIGIN.fullmatch(one) or _ANDROID_ORIGIN.fullmatch(one) for one in value):
+            raise ValueError(
+                "give https://host or https://host:port without a path, in lower case, or "
+                "android:apk-key-hash:... for an app"
+            )
         return value
 
     @field_validator("sms_countries")

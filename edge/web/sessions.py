@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from portico.auth.v1 import auth_service_pb2 as auth
 from portico.auth.v1 import browser_session_service_pb2 as pb
 
 from edge.web.core_client import Caller, CoreClient, CoreError
@@ -53,15 +52,18 @@ class BrowserSessions:
         self._clock = clock
         self._remembered: OrderedDict[str, AccessToken] = OrderedDict()
 
-    async def start(self, login: auth.LoginResponse, caller: Caller) -> str:
-        """The value of a new cookie for somebody who has just signed in.
+    async def start(self, refresh_token: str, caller: Caller) -> str:
+        """The value of a new cookie for a session; one that it had before is worth nothing.
+
+        Args:
+            refresh_token: of somebody who has just shown who they are.
 
         Raises:
             CoreError: if the core does not answer.
         """
         answer = await self._core.call(
             self._core.browser_sessions.StartBrowserSession,
-            pb.StartBrowserSessionRequest(refresh_token=login.refresh_token),
+            pb.StartBrowserSessionRequest(refresh_token=refresh_token),
             caller,
             self._internal_token,
         )

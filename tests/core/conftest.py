@@ -29,6 +29,7 @@ from portico_kit.rpc.server import pipeline_server
 from portico_kit.testing.clocks import OffsetClock
 from server.common.records import AuditEntry
 from server.core import build
+from server.features.domains.dns import DnsTextRecords, TextRecords
 from server.features.webhooks.resolution import Resolver
 from server.settings import Settings
 from tests.core.world import (
@@ -42,6 +43,7 @@ from tests.core.world import (
     refusal,
 )
 from tests.stack import PostgresServer
+from tests.support.name_server import name_server
 
 # One for both engines: they share the database, and with it the sealed signing key.
 SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())
@@ -109,11 +111,13 @@ async def running(
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
         clock, notifier = OffsetClock(), RecordingNotifier()
+        names = await parts.enter_async_context(name_server())
+        records = DnsTextRecords(("127.0.0.1",), names.port)
         core = build(
             settings,
             clock=clock,
             notifier=notifier,
-            replaced={Resolver: KnownNames()},
+            replaced={Resolver: KnownNames(), TextRecords: records},
             authenticators=authenticators,
         )
         parts.push_async_callback(core.close)
@@ -124,7 +128,16 @@ async def running(
         # Where what stands in front of the core reaches it.
         await server.listen_unix(settings.socket("core"))
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.parts.engine, settings.secrets, clock, notifier, sockets)
+        yield World(
+            channel,
+            core.parts.engine,
+            settings.secrets,
+            clock,
+            notifier,
+            sockets,
+            core.parts.provided,
+            names,
+        )
 
 
 Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]

@@ -21,10 +21,15 @@ BY_VALUE = (
     "dates.",
     "invitation_over.",
     "account.nav_",
+    "challenge.by_",
+    "challenge.text_",
+    "challenge.wrong_",
+    "factor_types.",
     "profile.theme_",
     "confirm_email_change.",
     "revert_email_change.",
     "report_session.",
+    "cancel_factor_reset.",
 )
 
 
@@ -76,13 +81,15 @@ ELSEWHERE = {
     "OWNER_SUSPENDED",
     "REFRESH_TOKEN_INVALID",
     "REFRESH_TOKEN_REUSED",
+    "OWN_FACTOR_REQUIRED",
+    "REMEMBERED_DEVICE_NOT_FOUND",
     "ROLE_NOT_GRANTABLE",
     "SELF_APPOINTMENT",
     "SESSION_NOT_FOUND",
     "USER_NOT_FOUND",
     "BROWSER_TOKEN_INVALID",
 }
-SHOWN_FEATURES = ("auth", "email_changes", "organizations", "users")
+SHOWN_FEATURES = ("auth", "email_changes", "factors", "organizations", "passkeys", "users")
 
 
 @pytest.mark.parametrize("feature", SHOWN_FEATURES)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_0620"
-down_revision = "2026_11_26_0600"
+down_revision = "2026_11_26_0610"
 branch_labels = None
 depends_on = None
 

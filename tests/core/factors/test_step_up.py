@@ -68,17 +68,20 @@ async def caller(world: World) -> Caller:
 async def test_every_method_that_asks_refuses_a_stale_session_and_says_what_it_needs(
     world: World, caller: Caller, method: Method
 ) -> None:
-    with world.clock.later(LATER), pytest.raises(aio.AioRpcError) as caught:
+    assert method.step_up is not None
+    assert method.step_up.max_age is not None
+    later = timedelta(seconds=method.step_up.max_age + 1)
+    with world.clock.later(later), pytest.raises(aio.AioRpcError) as caught:
         await caller.call(method)
     found = refusal(caught.value)
     assert (found.code, found.reason) == (UNAUTHENTICATED, INSUFFICIENT)
     assert found.metadata["acr_values"] == "urn:portico:aal2"
     assert found.metadata["methods"] == "recovery_code totp"
-    assert found.metadata["max_age"] == "300"
+    assert found.metadata["max_age"] == str(method.step_up.max_age)
     challenge = dict(caught.value.trailing_metadata() or ())["www-authenticate"]
     assert challenge == (
         'Bearer error="insufficient_user_authentication", '
-        'acr_values="urn:portico:aal2", max_age="300"'
+        f'acr_values="urn:portico:aal2", max_age="{method.step_up.max_age}"'
     )
 
 
@@ -103,18 +106,23 @@ def test_what_signs_somebody_in_or_gives_rights_away_asks() -> None:
         "CreateUser",
         "UpdateUser",
         "DeleteUser",
+        "UpdateSecurityPolicy",
     ):
         assert asked[name] == if_enrolled, name
+    assert asked["ResetUserFactors"] == StepUp(AssuranceLevel.AAL2, 300)
     for name in (
         "DeleteFactor",
         "BeginTotpEnrollment",
         "ConfirmTotpEnrollment",
         "CreateRecoveryCodes",
+        "BeginPasskeyRegistration",
     ):
         assert asked[name] == highest, name
+    # Its challenge is as old as that at the most, and valid for five minutes.
+    assert asked["FinishPasskeyRegistration"] == StepUp(AssuranceLevel.HIGHEST_ENROLLED, 600)
 
 
-async def step_up(world: World, person: Person, **answer: str) -> str:
+async def step_up(world: World, person: Person, **answer: Any) -> str:
     """A new access token of the same session, for the right answer."""
     begun = await world.challenges.BeginStepUp(
         challenges.BeginStepUpRequest(), metadata=person.metadata

@@ -46,6 +46,11 @@ class ChallengeServiceStub:
                 request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeRequest.SerializeToString,
                 response_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeResponse.FromString,
                 _registered_method=True)
+        self.GetChallengePasskeyOptions = channel.unary_unary(
+                '/portico.auth.v1.ChallengeService/GetChallengePasskeyOptions',
+                request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsRequest.SerializeToString,
+                response_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsResponse.FromString,
+                _registered_method=True)
         self.BeginStepUp = channel.unary_unary(
                 '/portico.auth.v1.ChallengeService/BeginStepUp',
                 request_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.BeginStepUpRequest.SerializeToString,
@@ -81,6 +86,15 @@ class ChallengeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetChallengePasskeyOptions(self, request, context):
+        """Returns options for an answer with a passkey of the challenge's person.
+        Stores nothing: a repeated call returns others, and all are valid until one
+        was used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BeginStepUp(self, request, context):
         """Starts a step-up: the caller shows a factor in the session that there is,
         after a method was refused with INSUFFICIENT_USER_AUTHENTICATION. People
@@ -102,6 +116,11 @@ def add_ChallengeServiceServicer_to_server(servicer, server):
                     servicer.SendChallengeCode,
                     request_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeRequest.FromString,
                     response_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeResponse.SerializeToString,
+            ),
+            'GetChallengePasskeyOptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetChallengePasskeyOptions,
+                    request_deserializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsRequest.FromString,
+                    response_serializer=portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsResponse.SerializeToString,
             ),
             'BeginStepUp': grpc.unary_unary_rpc_method_handler(
                     servicer.BeginStepUp,
@@ -165,6 +184,33 @@ class ChallengeService:
             '/portico.auth.v1.ChallengeService/SendChallengeCode',
             portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeRequest.SerializeToString,
             portico_dot_auth_dot_v1_dot_challenge__service__pb2.SendChallengeCodeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetChallengePasskeyOptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.auth.v1.ChallengeService/GetChallengePasskeyOptions',
+            portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsRequest.SerializeToString,
+            portico_dot_auth_dot_v1_dot_challenge__service__pb2.GetChallengePasskeyOptionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

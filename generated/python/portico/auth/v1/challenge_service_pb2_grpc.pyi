@@ -33,6 +33,11 @@ class ChallengeServiceStub:
     RATE_LIMIT_EXCEEDED after 5 in an hour, and with CHALLENGE_EXPIRED if the
     challenge is over.
     """
+    GetChallengePasskeyOptions: _aio.UnaryUnaryMultiCallable[_challenge_service_pb2.GetChallengePasskeyOptionsRequest, _challenge_service_pb2.GetChallengePasskeyOptionsResponse]
+    """Returns options for an answer with a passkey of the challenge's person.
+    Stores nothing: a repeated call returns others, and all are valid until one
+    was used.
+    """
     BeginStepUp: _aio.UnaryUnaryMultiCallable[_challenge_service_pb2.BeginStepUpRequest, _challenge_service_pb2.BeginStepUpResponse]
     """Starts a step-up: the caller shows a factor in the session that there is,
     after a method was refused with INSUFFICIENT_USER_AUTHENTICATION. People
@@ -69,6 +74,17 @@ class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
         RATE_LIMIT_EXCEEDED within 60 seconds of the last one, with
         RATE_LIMIT_EXCEEDED after 5 in an hour, and with CHALLENGE_EXPIRED if the
         challenge is over.
+        """
+
+    @_abc_1.abstractmethod
+    def GetChallengePasskeyOptions(
+        self,
+        request: _challenge_service_pb2.GetChallengePasskeyOptionsRequest,
+        context: _aio.ServicerContext[_challenge_service_pb2.GetChallengePasskeyOptionsRequest, _abc.Awaitable[_challenge_service_pb2.GetChallengePasskeyOptionsResponse]],
+    ) -> _abc.Awaitable[_challenge_service_pb2.GetChallengePasskeyOptionsResponse]:
+        """Returns options for an answer with a passkey of the challenge's person.
+        Stores nothing: a repeated call returns others, and all are valid until one
+        was used.
         """
 
     @_abc_1.abstractmethod

@@ -6,16 +6,20 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { PasskeyRequestOptions } from "../../passkeys/v1/passkey_pb.js";
+import { file_portico_passkeys_v1_passkey } from "../../passkeys/v1/passkey_pb.js";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
 import type { User } from "../../users/v1/user_pb.js";
 import { file_portico_users_v1_user } from "../../users/v1/user_pb.js";
-import type { Message } from "@bufbuild/protobuf";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file portico/auth/v1/challenge_service.proto.
  */
 export const file_portico_auth_v1_challenge_service: GenFile = /*@__PURE__*/
-  fileDesc("Cidwb3J0aWNvL2F1dGgvdjEvY2hhbGxlbmdlX3NlcnZpY2UucHJvdG8SD3BvcnRpY28uYXV0aC52MSLeAQoYQ29tcGxldGVDaGFsbGVuZ2VSZXF1ZXN0EiEKCWNoYWxsZW5nZRgBIAEoCUIOukgHcgUQARjIAcjzGAESQAoGbWV0aG9kGAIgASgJQjC6SC1yK1IEdG90cFINcmVjb3ZlcnlfY29kZVIFZW1haWxSA3Ntc1IIcGFzc3dvcmQSGQoEY29kZRgDIAEoCUILukgEcgIYQMjzGAESHgoIcGFzc3dvcmQYBCABKAlCDLpIBXIDGOgHyPMYARIiCgxkZXZpY2VfdG9rZW4YBiABKAlCDLpIBXIDGMgByPMYASKiAQoZQ29tcGxldGVDaGFsbGVuZ2VSZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESGwoNcmVmcmVzaF90b2tlbhgCIAEoCUIEyPMYARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKA0SJAoEdXNlchgFIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlciJgChhTZW5kQ2hhbGxlbmdlQ29kZVJlcXVlc3QSIQoJY2hhbGxlbmdlGAEgASgJQg66SAdyBRABGMgByPMYARIhCgZtZXRob2QYAiABKAlCEbpIDnIMUgVlbWFpbFIDc21zIhsKGVNlbmRDaGFsbGVuZ2VDb2RlUmVzcG9uc2UiFAoSQmVnaW5TdGVwVXBSZXF1ZXN0IlMKE0JlZ2luU3RlcFVwUmVzcG9uc2USFwoJY2hhbGxlbmdlGAEgASgJQgTI8xgBEg8KB21ldGhvZHMYAiADKAkSEgoKZXhwaXJlc19pbhgDIAEoDTKLBAoQQ2hhbGxlbmdlU2VydmljZRK6AQoRQ29tcGxldGVDaGFsbGVuZ2USKS5wb3J0aWNvLmF1dGgudjEuQ29tcGxldGVDaGFsbGVuZ2VSZXF1ZXN0GioucG9ydGljby5hdXRoLnYxLkNvbXBsZXRlQ2hhbGxlbmdlUmVzcG9uc2UiTsrzGAIIAdLzGAIIBOLzGA9zZXNzaW9uLmNyZWF0ZWTw8xgEgtPkkwIlIiAvYXBpL3YxL2F1dGgvY2hhbGxlbmdlcy9jb21wbGV0ZToBKhKtAQoRU2VuZENoYWxsZW5nZUNvZGUSKS5wb3J0aWNvLmF1dGgudjEuU2VuZENoYWxsZW5nZUNvZGVSZXF1ZXN0GioucG9ydGljby5hdXRoLnYxLlNlbmRDaGFsbGVuZ2VDb2RlUmVzcG9uc2UiQcrzGAIIAdLzGAIIAtjzGMwB8PMYBILT5JMCJiIhL2FwaS92MS9hdXRoL2NoYWxsZW5nZXMvc2VuZC1jb2RlOgEqEokBCgtCZWdpblN0ZXBVcBIjLnBvcnRpY28uYXV0aC52MS5CZWdpblN0ZXBVcFJlcXVlc3QaJC5wb3J0aWNvLmF1dGgudjEuQmVnaW5TdGVwVXBSZXNwb25zZSIvyvMYAhAB0vMYAggC8PMYBILT5JMCGSIUL2FwaS92MS9hdXRoL3N0ZXAtdXA6ASpiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_portico_type_v1_options, file_portico_users_v1_user]);
+  fileDesc("Cidwb3J0aWNvL2F1dGgvdjEvY2hhbGxlbmdlX3NlcnZpY2UucHJvdG8SD3BvcnRpY28uYXV0aC52MSKzAgoYQ29tcGxldGVDaGFsbGVuZ2VSZXF1ZXN0EiEKCWNoYWxsZW5nZRgBIAEoCUIOukgHcgUQARjIAcjzGAESSQoGbWV0aG9kGAIgASgJQjm6SDZyNFIEdG90cFINcmVjb3ZlcnlfY29kZVIIcGFzc3dvcmRSB3Bhc3NrZXlSBWVtYWlsUgNzbXMSGQoEY29kZRgDIAEoCUILukgEcgIYQMjzGAESHgoIcGFzc3dvcmQYBCABKAlCDLpIBXIDGOgHyPMYARIxCgpjcmVkZW50aWFsGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdEIEyPMYARIiCgxkZXZpY2VfdG9rZW4YBiABKAlCDLpIBXIDGMgByPMYARIXCg9yZW1lbWJlcl9kZXZpY2UYByABKAgi4wEKGUNvbXBsZXRlQ2hhbGxlbmdlUmVzcG9uc2USGgoMYWNjZXNzX3Rva2VuGAEgASgJQgTI8xgBEhsKDXJlZnJlc2hfdG9rZW4YAiABKAlCBMjzGAESEgoKdG9rZW5fdHlwZRgDIAEoCRISCgpleHBpcmVzX2luGAQgASgNEiQKBHVzZXIYBSABKAsyFi5wb3J0aWNvLnVzZXJzLnYxLlVzZXISPwobc2Vjb25kX2ZhY3Rvcl9yZXF1aXJlZF9mcm9tGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJgChhTZW5kQ2hhbGxlbmdlQ29kZVJlcXVlc3QSIQoJY2hhbGxlbmdlGAEgASgJQg66SAdyBRABGMgByPMYARIhCgZtZXRob2QYAiABKAlCEbpIDnIMUgVlbWFpbFIDc21zIhsKGVNlbmRDaGFsbGVuZ2VDb2RlUmVzcG9uc2UiRgohR2V0Q2hhbGxlbmdlUGFzc2tleU9wdGlvbnNSZXF1ZXN0EiEKCWNoYWxsZW5nZRgBIAEoCUIOukgHcgUQARjIAcjzGAEiYQoiR2V0Q2hhbGxlbmdlUGFzc2tleU9wdGlvbnNSZXNwb25zZRI7CgdvcHRpb25zGAEgASgLMioucG9ydGljby5wYXNza2V5cy52MS5QYXNza2V5UmVxdWVzdE9wdGlvbnMiFAoSQmVnaW5TdGVwVXBSZXF1ZXN0IlMKE0JlZ2luU3RlcFVwUmVzcG9uc2USFwoJY2hhbGxlbmdlGAEgASgJQgTI8xgBEg8KB21ldGhvZHMYAiADKAkSEgoKZXhwaXJlc19pbhgDIAEoDTLXBQoQQ2hhbGxlbmdlU2VydmljZRK6AQoRQ29tcGxldGVDaGFsbGVuZ2USKS5wb3J0aWNvLmF1dGgudjEuQ29tcGxldGVDaGFsbGVuZ2VSZXF1ZXN0GioucG9ydGljby5hdXRoLnYxLkNvbXBsZXRlQ2hhbGxlbmdlUmVzcG9uc2UiTsrzGAIIAdLzGAIIBOLzGA9zZXNzaW9uLmNyZWF0ZWTw8xgEgtPkkwIlIiAvYXBpL3YxL2F1dGgvY2hhbGxlbmdlcy9jb21wbGV0ZToBKhKtAQoRU2VuZENoYWxsZW5nZUNvZGUSKS5wb3J0aWNvLmF1dGgudjEuU2VuZENoYWxsZW5nZUNvZGVSZXF1ZXN0GioucG9ydGljby5hdXRoLnYxLlNlbmRDaGFsbGVuZ2VDb2RlUmVzcG9uc2UiQcrzGAIIAdLzGAIIAtjzGMwB8PMYBILT5JMCJiIhL2FwaS92MS9hdXRoL2NoYWxsZW5nZXMvc2VuZC1jb2RlOgEqEskBChpHZXRDaGFsbGVuZ2VQYXNza2V5T3B0aW9ucxIyLnBvcnRpY28uYXV0aC52MS5HZXRDaGFsbGVuZ2VQYXNza2V5T3B0aW9uc1JlcXVlc3QaMy5wb3J0aWNvLmF1dGgudjEuR2V0Q2hhbGxlbmdlUGFzc2tleU9wdGlvbnNSZXNwb25zZSJCyvMYAggB0vMYAggC8PMYBILT5JMCLCInL2FwaS92MS9hdXRoL2NoYWxsZW5nZXMvcGFzc2tleS1vcHRpb25zOgEqEokBCgtCZWdpblN0ZXBVcBIjLnBvcnRpY28uYXV0aC52MS5CZWdpblN0ZXBVcFJlcXVlc3QaJC5wb3J0aWNvLmF1dGgudjEuQmVnaW5TdGVwVXBSZXNwb25zZSIvyvMYAhAB0vMYAggC8PMYBILT5JMCGSIUL2FwaS92MS9hdXRoL3N0ZXAtdXA6ASpiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_struct, file_portico_passkeys_v1_passkey, file_google_protobuf_timestamp, file_portico_type_v1_options, file_portico_users_v1_user]);
 
 /**
  * Carries the answer to a challenge.
@@ -53,12 +57,31 @@ export type CompleteChallengeRequest = Message<"portico.auth.v1.CompleteChalleng
   password: string;
 
   /**
+   * What PublicKeyCredential.toJSON() gives, with the method "passkey": an
+   * AuthenticationResponseJSON of WebAuthn level 3, section 5.1.8, 32 KiB at the
+   * most. The answer to GetChallengePasskeyOptions. A wrong one is refused with
+   * PASSKEY_INVALID, which names the rule that is broken, and not counted.
+   *
+   * @generated from field: google.protobuf.Struct credential = 5;
+   */
+  credential?: JsonObject | undefined;
+
+  /**
    * The deviceToken that came with the challenge. A sign-in is completed on the
    * device that began it. Not required for a step-up.
    *
    * @generated from field: string device_token = 6;
    */
   deviceToken: string;
+
+  /**
+   * Whether this device shall not be asked for a second factor by the same
+   * person for 30 days. Only with a sign-in, and only if no organization of the
+   * person forbids it. It is worth no factor: methods that require one ask.
+   *
+   * @generated from field: bool remember_device = 7;
+   */
+  rememberDevice: boolean;
 };
 
 /**
@@ -109,6 +132,14 @@ export type CompleteChallengeResponse = Message<"portico.auth.v1.CompleteChallen
    * @generated from field: portico.users.v1.User user = 5;
    */
   user?: User | undefined;
+
+  /**
+   * From when on an organization of the person requires a second factor that the
+   * person does not have. Unset if none does, and after a step-up.
+   *
+   * @generated from field: google.protobuf.Timestamp second_factor_required_from = 6;
+   */
+  secondFactorRequiredFrom?: Timestamp | undefined;
 };
 
 /**
@@ -162,6 +193,48 @@ export const SendChallengeCodeResponseSchema: GenMessage<SendChallengeCodeRespon
   messageDesc(file_portico_auth_v1_challenge_service, 3);
 
 /**
+ * Names the challenge to answer with a passkey.
+ *
+ * @generated from message portico.auth.v1.GetChallengePasskeyOptionsRequest
+ */
+export type GetChallengePasskeyOptionsRequest = Message<"portico.auth.v1.GetChallengePasskeyOptionsRequest"> & {
+  /**
+   * The challenge that Login or BeginStepUp returned.
+   *
+   * @generated from field: string challenge = 1;
+   */
+  challenge: string;
+};
+
+/**
+ * Describes the message portico.auth.v1.GetChallengePasskeyOptionsRequest.
+ * Use `create(GetChallengePasskeyOptionsRequestSchema)` to create a new message.
+ */
+export const GetChallengePasskeyOptionsRequestSchema: GenMessage<GetChallengePasskeyOptionsRequest> = /*@__PURE__*/
+  messageDesc(file_portico_auth_v1_challenge_service, 4);
+
+/**
+ * Returns what the browser needs to ask for a passkey.
+ *
+ * @generated from message portico.auth.v1.GetChallengePasskeyOptionsResponse
+ */
+export type GetChallengePasskeyOptionsResponse = Message<"portico.auth.v1.GetChallengePasskeyOptionsResponse"> & {
+  /**
+   * The options for navigator.credentials.get().
+   *
+   * @generated from field: portico.passkeys.v1.PasskeyRequestOptions options = 1;
+   */
+  options?: PasskeyRequestOptions | undefined;
+};
+
+/**
+ * Describes the message portico.auth.v1.GetChallengePasskeyOptionsResponse.
+ * Use `create(GetChallengePasskeyOptionsResponseSchema)` to create a new message.
+ */
+export const GetChallengePasskeyOptionsResponseSchema: GenMessage<GetChallengePasskeyOptionsResponse> = /*@__PURE__*/
+  messageDesc(file_portico_auth_v1_challenge_service, 5);
+
+/**
  * Starts a step-up in the caller's session.
  *
  * @generated from message portico.auth.v1.BeginStepUpRequest
@@ -174,7 +247,7 @@ export type BeginStepUpRequest = Message<"portico.auth.v1.BeginStepUpRequest"> &
  * Use `create(BeginStepUpRequestSchema)` to create a new message.
  */
 export const BeginStepUpRequestSchema: GenMessage<BeginStepUpRequest> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_challenge_service, 4);
+  messageDesc(file_portico_auth_v1_challenge_service, 6);
 
 /**
  * Returns the challenge.
@@ -209,7 +282,7 @@ export type BeginStepUpResponse = Message<"portico.auth.v1.BeginStepUpResponse">
  * Use `create(BeginStepUpResponseSchema)` to create a new message.
  */
 export const BeginStepUpResponseSchema: GenMessage<BeginStepUpResponse> = /*@__PURE__*/
-  messageDesc(file_portico_auth_v1_challenge_service, 5);
+  messageDesc(file_portico_auth_v1_challenge_service, 7);
 
 /**
  * Asks for what a person has to show beside the first factor, or again. A
@@ -246,6 +319,18 @@ export const ChallengeService: GenService<{
     methodKind: "unary";
     input: typeof SendChallengeCodeRequestSchema;
     output: typeof SendChallengeCodeResponseSchema;
+  },
+  /**
+   * Returns options for an answer with a passkey of the challenge's person.
+   * Stores nothing: a repeated call returns others, and all are valid until one
+   * was used.
+   *
+   * @generated from rpc portico.auth.v1.ChallengeService.GetChallengePasskeyOptions
+   */
+  getChallengePasskeyOptions: {
+    methodKind: "unary";
+    input: typeof GetChallengePasskeyOptionsRequestSchema;
+    output: typeof GetChallengePasskeyOptionsResponseSchema;
   },
   /**
    * Starts a step-up: the caller shows a factor in the session that there is,
