@@ -32,6 +32,8 @@ _MADE_UP = 6
 EXCUSED = {
     "INVALID_CURSOR",  # signed, and bound to its list
     "TOKEN_INVALID",  # came by mail, or did not
+    "CODE_INVALID",  # was sent, or is shown by an app
+    "METHOD_NOT_AVAILABLE",  # depends on whose challenge it is
     "CURRENT_PASSWORD_WRONG",
     "TOO_MANY_ATTEMPTS",  # at the current password
     "PASSWORD_TOO_COMMON",  # lists of thousands, and an estimate
