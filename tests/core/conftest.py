@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -138,6 +139,17 @@ async def running(
             core.parts.provided,
             names,
         )
+
+
+@pytest.fixture(autouse=True)
+def own_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """However late it gets in a test, the next one begins as early as this one did."""
+    if "world" not in request.fixturenames:
+        yield
+        return
+    world: World = request.getfixturevalue("world")
+    with world.clock.later(timedelta()):
+        yield
 
 
 Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]

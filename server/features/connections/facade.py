@@ -11,7 +11,12 @@ from portico_kit.storage.reads import Reads
 from portico_kit.storage.statements import Statements
 from server.features.connections.errors import ConnectionNotFoundError
 from server.features.connections.read_models import ConnectionView
-from server.features.connections.repository import OPTIONS, VIEW, IdentityRepository
+from server.features.connections.repository import (
+    OPTIONS,
+    VIEW,
+    FederatedSessionRepository,
+    IdentityRepository,
+)
 
 
 class Connections:
@@ -52,5 +57,6 @@ class LinkedIdentities:
     """What `server.features.auth.ports.LinkedIdentities` asks for."""
 
     async def forget(self, db: AsyncSession, user_id: UUID) -> None:
-        """Forgets all that are linked to an account."""
+        """Forgets all that are linked to an account, and the sign-ins with them."""
         await IdentityRepository(db).delete_all(user_id)
+        await FederatedSessionRepository(db).delete_all(user_id)

@@ -143,6 +143,11 @@ class FederatedSessionRepository:
         )
         return await self._db.scalar(query)
 
+    async def delete_all(self, user_id: UUID) -> None:
+        """Deletes a person's sign-ins."""
+        gone = delete(FederatedSession).where(FederatedSession.user_id == user_id)
+        await self._db.execute(gone.execution_options(synchronize_session=False))
+
     async def named(
         self, connection_id: UUID, subject: str | None, provider_session: str | None
     ) -> Sequence[Row[UUID, UUID]]:

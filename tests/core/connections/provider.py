@@ -165,7 +165,7 @@ class Provider:
         self.asked.append(path)
         await asyncio.sleep(self.delay)
         if self.redirect_to:
-            return web.HTTPFound(self.redirect_to)
+            raise web.HTTPFound(self.redirect_to)
         match path:
             case "/.well-known/openid-configuration":
                 return self._json(self.metadata())
@@ -176,7 +176,7 @@ class Provider:
                 return await self._token(request)
             case "/userinfo":
                 return self._userinfo(request)
-        return web.HTTPNotFound()
+        raise web.HTTPNotFound
 
     def _json(self, content: dict[str, Any]) -> web.Response:
         return web.json_response({**content, "padding": "x" * self.padding})

@@ -243,22 +243,27 @@ async def test_a_suspended_account_is_not_opened(
     await refused(front_end.sign_in_at(provider, connection_id), DENIED, "ACCOUNT_SUSPENDED")
 
 
-async def test_a_deleted_account_stays_deleted(
-    world: World, front_end: FrontEnd, provider: Provider, connection_id: str
+async def test_a_deleted_account_stays_deleted_and_leaves_nothing(
+    world: World,
+    administrator: Person,
+    front_end: FrontEnd,
+    provider: Provider,
+    connection_id: str,
 ) -> None:
-    first = signed_in(await front_end.sign_in_at(provider, connection_id))
-    async with world.engine.begin() as db:
-        found = await db.execute(
-            text("select count(*) from identities where user_id = :id"), {"id": first.id}
-        )
-        assert found.scalar() == 1
-    administrator = await world.new_person()
-    from tests.core.users.conftest import appoint
+    async def rows(user_id: str) -> list[int]:
+        counts = [
+            f"select count(*) from {table} where user_id = '{user_id}'"  # noqa: S608
+            for table in ("identities", "federated_sessions")
+        ]
+        async with world.engine.begin() as db:
+            return [(await db.execute(text(count))).scalar_one() for count in counts]
 
-    await appoint(world, administrator)
+    first = signed_in(await front_end.sign_in_at(provider, connection_id))
+    assert await rows(first.id) == [1, 1]
     await world.users.DeleteUser(
         users.DeleteUserRequest(user_id=first.id), metadata=administrator.metadata
     )
+    assert await rows(first.id) == [0, 0]
     second = signed_in(await front_end.sign_in_at(provider, connection_id))
     assert second.id != first.id
 
