@@ -17,11 +17,16 @@ from tests.core.world import Person, World
 
 
 @pytest.fixture(scope="session")
-async def administrator(world: World) -> Person:
-    """An administrator of the platform."""
-    person = await world.new_person()
-    await appoint(world, person)
-    return person
+async def to_appoint(world: World) -> Person:
+    """Who is an administrator in the tests of this folder."""
+    return await world.new_person()
+
+
+@pytest.fixture
+async def administrator(world: World, to_appoint: Person) -> Person:
+    """An administrator of the platform; other tests take that from everybody who is one."""
+    await appoint(world, to_appoint)
+    return to_appoint
 
 
 @pytest.fixture
