@@ -8,7 +8,7 @@ from portico_kit.call import Call
 from server.features.passkeys.ceremonies import ShownPasskey
 from server.features.passkeys.models import Passkey
 
-_METRIC = "portico_passkey_count_went_back"
+_METRIC = "portico_passkey_count_went_back_total"
 WENT_BACK = Counter(
     _METRIC, "Answers of passkeys whose count of signatures was not higher than before."
 )

@@ -70,7 +70,7 @@ def test_no_byte_of_an_answer_can_be_another(data: st.DataObject) -> None:
     parts[which] = bytes(changed)
     with pytest.raises(BrokenRuleError):
         shown(
-            SignedAnswer(ANSWER.credential_id, *parts, user_handle=b""),
+            SignedAnswer(ANSWER.credential_id, parts[0], parts[1], parts[2], b""),
             KEY,
             backup_eligible=True,
             site=SITE,
