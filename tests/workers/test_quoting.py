@@ -135,8 +135,6 @@ variables = st.fixed_dictionaries(
         "changed_at": st.just("25 November 2026, 21:36 UTC"),
         "blocked_at": st.just("25 November 2026, 21:36 UTC"),
         "signed_in_at": st.just("25 November 2026, 21:36 UTC"),
-        "due_at": st.just("25 November 2026, 21:36 UTC"),
-        "required_from": st.just("25 November 2026, 21:36 UTC"),
         "client_address": st.just(ADDRESS),
         "new_address": st.just("a***@evil.example"),
         "webhook_id": st.just("webhook"),
