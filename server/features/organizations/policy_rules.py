@@ -16,6 +16,8 @@ LEVELS: Mapping[str, Assurance] = {
 }
 MOST_AHEAD = timedelta(days=30)
 REMINDED_AHEAD = timedelta(days=1)
+# Two moments that are no further apart are one.
+AT_ONCE = timedelta(minutes=1)
 
 
 def concerns(roles: Collection[str] | None, role: str) -> bool:
@@ -41,8 +43,9 @@ def begins_at(wanted: datetime | None, present: datetime | None, now: datetime) 
         if wanted > now + MOST_AHEAD:
             raise invalid("second_factor_from", "TOO_FAR_AHEAD", "must be within 30 days")
         return wanted
-    # Who sends back what was read changes nothing.
-    return present if present is not None and present <= now else now
+    # Who sends back what was read changes nothing, nor does the second of two at once, who
+    # may have called a moment before the first.
+    return present if present is not None and present <= now + AT_ONCE else now
 
 
 def reminded_at(begins: datetime, now: datetime) -> datetime | None:

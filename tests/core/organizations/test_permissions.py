@@ -24,6 +24,7 @@ MANAGERS = {"owner", "admin"}
 # In an order in which each call finds what it needs: what ends something comes last.
 MATRIX = {
     "GetOrganization": ALL,
+    "GetSecurityPolicy": ALL,
     "ListMembers": ALL,
     "ListInvitations": ALL,
     "ListApiKeys": ALL,
@@ -65,6 +66,7 @@ MATRIX = {
     "UpdateMember": MANAGERS,
     "RemoveMember": MANAGERS,
     "UpdateOrganization": MANAGERS,
+    "UpdateSecurityPolicy": {"owner"},
     "DeleteOrganization": {"owner"},
 }
 # Allowed, but not in the state in which the fixture has it: its delivery is on its way, its

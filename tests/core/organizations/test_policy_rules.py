@@ -26,6 +26,8 @@ DAY = timedelta(days=1)
         # It is put off, and it is brought forward.
         (NOW + DAY, NOW - DAY, NOW + DAY),
         (None, NOW + DAY, NOW),
+        # Two owners at once: the second called before the first.
+        (None, NOW + timedelta(milliseconds=5), NOW + timedelta(milliseconds=5)),
         # Nobody dates it back.
         (NOW - 5 * DAY, NOW - DAY, NOW - DAY),
     ],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import grpc
 import pytest
@@ -21,12 +23,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.storage.base import sessions
 from server.common.records import Event
 from server.features.emails.facade import Mailer
-from server.features.organizations.models import Organization
-from server.features.organizations.policy_notices import PolicyNotices
+from server.features.emails.models import Email
+from server.features.organizations.models import Membership, Organization
+from server.features.organizations.policy_notices import BATCH, PolicyNotices
+from server.features.users.models import User
 from tests.core.calls import if_match
 from tests.core.conftest import Audited, Refused
 from tests.core.factors.conftest import Protected, enroll_app
 from tests.core.factors.conftest import protected as protected
+from tests.core.passkeys.conftest import Visitor
+from tests.core.passkeys.conftest import holder as holder
+from tests.core.passkeys.conftest import visitor as visitor
 from tests.core.world import Person, World, bearer
 
 INSUFFICIENT = "INSUFFICIENT_USER_AUTHENTICATION"
@@ -382,3 +389,77 @@ async def test_nobody_can_have_members_mailed_again_and_again(
     await refused(call, grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMIT_EXCEEDED")
     # It can be turned off all the same.
     await require(world, person, organization_id, second_factor="off")
+
+
+async def test_the_same_twenty_times_at_once_is_one_change(
+    world: World, protected: Protected, organization_id: str, audited: Audited
+) -> None:
+    policies = await asyncio.gather(
+        *(require(world, protected.person, organization_id) for _ in range(20))
+    )
+    assert all(policy == policies[0] for policy in policies)
+    assert (await audited(organization_id)).count("organization.security_policy_updated") == 1
+
+
+async def test_an_owner_who_is_demoted_meanwhile_changes_nothing(
+    world: World, protected: Protected, organization_id: str, refused: Refused
+) -> None:
+    other = await world.new_member(organization_id, protected.person, "owner")
+    await enroll_app(world, other)
+    request = pb.UpdateMemberRequest(
+        organization_id=organization_id, user_id=other.id, role="member"
+    )
+    await world.organizations.UpdateMember(request, metadata=protected.person.metadata)
+    call = require(world, other, organization_id)
+    await refused(call, grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+
+
+async def test_thousands_of_members_are_mailed_in_batches_each_once(
+    world: World, protected: Protected, organization_id: str, notices: PolicyNotices
+) -> None:
+    emails = await world.new_accounts(2 * BATCH + 1, "none")
+    async with AsyncSession(world.engine) as db, db.begin():
+        people = (await db.scalars(select(User.id).where(User.email.in_(emails)))).all()
+        db.add_all(
+            Membership(organization_id=UUID(organization_id), user_id=user_id, role="viewer")
+            for user_id in people
+        )
+    await require(world, protected.person, organization_id, 3 * DAY)
+    # Two workers at once.
+    await asyncio.gather(notices(), notices())
+    query = select(Email.recipient).where(
+        Email.template == "factor_needed", Email.recipient.in_(emails)
+    )
+    async with AsyncSession(world.engine) as db:
+        mailed = (await db.scalars(query)).all()
+    assert sorted(mailed) == sorted(emails)
+
+
+async def test_where_a_passkey_is_required_nothing_else_will_do(
+    world: World, holder: Visitor, organization_id: str, refused: Refused
+) -> None:
+    owner = holder.person
+    await require(world, owner, organization_id, second_factor="phishing_resistant")
+    assert await get(world, owner, organization_id)
+    member = await world.new_member(organization_id, owner, "member")
+    await enroll_app(world, member)
+    found = await refused(get(world, member, organization_id), UNAUTHENTICATED, INSUFFICIENT)
+    assert (found.metadata["missing"], found.metadata["acr_values"]) == ("enrollment", "phr")
+    # The session has shown a code; a passkey registered in it is shown in it.
+    await Visitor(world, member).register()
+    assert await get(world, member, organization_id)
+
+
+async def test_the_last_passkey_stays_where_one_is_required_whatever_else_there_is(
+    world: World, holder: Visitor, organization_id: str, refused: Refused
+) -> None:
+    owner = holder.person
+    await require(world, owner, organization_id, second_factor="phishing_resistant")
+    app = await enroll_app(world, owner)
+    found = await world.factors.ListFactors(factors.ListFactorsRequest(), metadata=owner.metadata)
+    (passkey,) = [each for each in found.factors if each.type == "passkey"]
+    request = factors.DeleteFactorRequest(factor_id=passkey.id)
+    call = world.factors.DeleteFactor(request, metadata=owner.metadata)
+    await refused(call, PRECONDITION, "FACTOR_REQUIRED")
+    request = factors.DeleteFactorRequest(factor_id=app.factor_id)
+    await world.factors.DeleteFactor(request, metadata=owner.metadata)
