@@ -13,7 +13,9 @@ from edge.web.passkeys import as_options, read_credential
 from edge.web.visit import Visit
 
 # The methods that pages know, the one first that people use with the least effort.
-METHODS = ("passkey", "totp", "recovery_code", "password")
+METHODS = ("passkey", "totp", "email", "sms", "recovery_code", "password")
+# Of these a code is sent first.
+SENT = ("email", "sms")
 # Of the field, by method.
 PASSWORD = "password"  # noqa: S105 - the name of a method and of its field
 CODE = "code"
@@ -21,6 +23,11 @@ PASSKEY = "passkey"
 CREDENTIAL = "credential"
 # A person may write a code in groups.
 _BLANKS = str.maketrans("", "", " -\t\u00a0")
+
+
+def plain_code(text: str) -> str:
+    """A code as it was sent or shown, however it was written."""
+    return text.translate(_BLANKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +71,27 @@ class Prompt:
         elif self.method == PASSKEY:
             request.credential.CopyFrom(read_credential(entered))
         else:
-            request.code = entered.translate(_BLANKS)
+            request.code = plain_code(entered)
         return request
+
+    async def send(self, visit: Visit, challenge: str) -> web.StreamResponse:
+        """Has a code sent, and shows the field for it.
+
+        Raises:
+            CoreError: if the core refuses or does not answer.
+        """
+        request = pb.SendChallengeCodeRequest(challenge=challenge, method=self.method)
+        await visit.ask(visit.site.core.challenges.SendChallengeCode, request)
+        return visit.redirect(visit.link(self.path, method=self.method, sent="yes"))
 
     def refuse(self, visit: Visit, error: CoreError) -> None:
         """Has the page say what is wrong with the answer."""
         visit.refuse(error)
         if self.method == PASSKEY:
             visit.errors = {}
+        kind = "sent_code" if self.method in SENT else self.field
         if error.reason in ("CODE_INVALID", "INVALID_CREDENTIALS"):
-            visit.alert = visit.t(f"challenge.wrong_{self.field}")
+            visit.alert = visit.t(f"challenge.wrong_{kind}")
             visit.errors = {self.field: visit.alert}
             visit.status = 422
 
@@ -92,4 +110,10 @@ class Prompt:
             answer = await visit.ask(visit.site.core.challenges.GetChallengePasskeyOptions, request)
             options = as_options(answer.options)
         render = visit.render_with_script if self.method == PASSKEY else visit.render
-        return render("challenge.html", prompt=self, options=options, is_sign_in=is_sign_in)
+        return render(
+            "challenge.html",
+            prompt=self,
+            options=options,
+            is_sent=bool(visit.value("sent")),
+            is_sign_in=is_sign_in,
+        )

@@ -16,6 +16,7 @@ from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from portico.auth.v1.browser_session_service_pb2_grpc import BrowserSessionServiceStub
 from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
+from portico.factor_codes.v1.factor_code_service_pb2_grpc import FactorCodeServiceStub
 from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
 from portico.passkeys.v1.passkey_service_pb2_grpc import PasskeyServiceStub
@@ -108,6 +109,7 @@ class CoreClient:
         self.users = UserServiceStub(channel)
         self.email_changes = EmailChangeServiceStub(channel)
         self.factors = FactorServiceStub(channel)
+        self.factor_codes = FactorCodeServiceStub(channel)
         self.passkeys = PasskeyServiceStub(channel)
         self.passkey_sign_in = PasskeySignInServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)

@@ -19,6 +19,7 @@ VERIFY = "/sign-in/verify"
 STEP_UP = "/step-up"
 APP_PAGE = "/account/security/app"
 CODES_PAGE = "/account/security/recovery-codes"
+ENROLL, SIGN_IN_CODE = "enrollment_code", "challenge_code"
 CODE = re.compile(r"<li><code>([^<]+)</code></li>")
 
 
@@ -414,3 +415,43 @@ async def test_what_is_too_long_to_wait_is_typed_once_more(
 
 async def test_nobody_confirms_anything_who_is_not_signed_in(browser: Browser) -> None:
     assert (await browser.get(STEP_UP)).location.startswith("/sign-in")
+
+
+async def codes_by_mail(browser: Browser, world: World, person: Person) -> PageAnswer:
+    """Adds codes by mail, as a signed-in person does it."""
+    path = "/account/security/email"
+    page = await browser.submit(await browser.get(path), path)
+    assert "We have sent a code to" in page.text
+    return await browser.submit(page, path, code=await mailed_code(world, person, ENROLL))
+
+
+async def mailed_code(world: World, person: Person, mail: str) -> str:
+    """The code of the newest mail of a kind."""
+    return (await world.mail(person.email, mail))["code"]
+
+
+async def test_a_code_is_sent_when_its_button_is_pressed(
+    browser: Browser, new_browser: NewBrowser, person: Person, world: World
+) -> None:
+    await sign_in(browser, person)
+    done = await codes_by_mail(browser, world, person)
+    assert len(CODE.findall(done.text)) == 10
+    # The mail box is the password's way back in, so this is asked for once signed in.
+    other = new_browser()
+    answer = await sign_in(other, person, f"/sign-in?return_to={APP}/welcome")
+    page = await other.follow(answer)
+    assert "#code" not in page.reader.attributes
+    answer = await other.submit(page, VERIFY)
+    assert "sent=yes" in answer.location
+    page = await other.follow(answer)
+    code = await mailed_code(world, person, SIGN_IN_CODE)
+    forms = [form for form in page.reader.forms if "send" not in form.fields]
+    wrong = await other.post(VERIFY, {**forms[-1].fields, "code": "000000"})
+    assert wrong.alert.startswith("This code is wrong")
+    assert "#code" in wrong.reader.attributes
+    again = [form for form in wrong.reader.forms if "send" in form.fields]
+    recently = await other.post(VERIFY, again[0].fields)
+    assert recently.status == 429
+    forms = [form for form in recently.reader.forms if "send" not in form.fields]
+    answer = await other.post(VERIFY, {**forms[-1].fields, "code": code})
+    assert f"{APP}/welcome" in (await other.follow(answer)).reader.links
