@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp import web
 from portico.auth.v1 import challenge_service_pb2 as pb
@@ -21,6 +22,8 @@ PASSWORD = "password"  # noqa: S105 - the name of a method and of its field
 CODE = "code"
 PASSKEY = "passkey"
 CREDENTIAL = "credential"
+# Whether a device can be remembered, on which the second factor is not asked for.
+REMEMBERS = "remember_device" in pb.CompleteChallengeRequest.DESCRIPTOR.fields_by_name
 # A person may write a code in groups.
 _BLANKS = str.maketrans("", "", " -\t\u00a0")
 
@@ -63,8 +66,11 @@ class Prompt:
     ) -> pb.CompleteChallengeRequest:
         """What was entered, as an answer to a challenge."""
         entered = visit.form.get(self.field, "")
+        more: dict[str, Any] = {}
+        if REMEMBERS and visit.form.get("remember_device"):
+            more["remember_device"] = True
         request = pb.CompleteChallengeRequest(
-            challenge=challenge, method=self.method, device_token=device_token
+            challenge=challenge, method=self.method, device_token=device_token, **more
         )
         if self.method == PASSWORD:
             request.password = entered
@@ -116,4 +122,5 @@ class Prompt:
             options=options,
             is_sent=bool(visit.value("sent")),
             is_sign_in=is_sign_in,
+            can_remember=is_sign_in and REMEMBERS,
         )

@@ -455,3 +455,15 @@ async def test_a_code_is_sent_when_its_button_is_pressed(
     forms = [form for form in recently.reader.forms if "send" not in form.fields]
     answer = await other.post(VERIFY, {**forms[-1].fields, "code": code})
     assert f"{APP}/welcome" in (await other.follow(answer)).reader.links
+
+
+async def test_after_a_sign_in_with_a_password_a_passkey_is_offered(
+    browser: Browser, person: Person
+) -> None:
+    await sign_in(browser, person)
+    page = await browser.get("/account")
+    assert 'data-passkey="offer" hidden' in page.text
+    # What is refused is said without it.
+    refused = await browser.submit(page, "/account", display_name="")
+    assert "data-passkey" not in refused.text
+    assert "script-src" not in refused.headers["Content-Security-Policy"]
