@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -97,9 +98,9 @@ class Prompt:
             visit.errors = {}
         kind = "sent_code" if self.method in SENT else self.field
         if error.reason in ("CODE_INVALID", "INVALID_CREDENTIALS"):
-            visit.alert = visit.t(f"challenge.wrong_{kind}")
-            visit.errors = {self.field: visit.alert}
-            visit.status = 422
+            visit.alert = visit.t("refusals.VALIDATION_ERROR")
+            visit.errors = {self.field: visit.t(f"challenge.wrong_{kind}")}
+            visit.status = int(HTTPStatus.UNPROCESSABLE_ENTITY)
 
     async def render(self, visit: Visit, challenge: str, *, is_sign_in: bool) -> web.StreamResponse:
         """The page.

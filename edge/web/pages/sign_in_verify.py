@@ -64,7 +64,10 @@ async def post(visit: Visit) -> web.StreamResponse:
 def _pending(visit: Visit) -> _Pending | None:
     sealed = cookies.get(visit.request, cookies.CHALLENGE)
     content = visit.site.seals.unseal(cookies.CHALLENGE, sealed) if sealed else None
-    return None if content is None else _Pending(**content)
+    try:
+        return None if content is None else _Pending(**content)
+    except TypeError:
+        return None  # an older release has sealed it
 
 
 def _over(visit: Visit) -> web.StreamResponse:

@@ -57,8 +57,8 @@ async def _confirm(visit: Visit) -> web.StreamResponse:
     except CoreError as error:
         visit.refuse(error)
         if error.reason == "CODE_INVALID" or "code" in error.violations:
-            visit.alert = visit.t("challenge.wrong_code")
-            visit.errors = {"code": visit.alert}
+            visit.alert = visit.t("refusals.VALIDATION_ERROR")
+            visit.errors = {"code": visit.t("challenge.wrong_code")}
         elif error.reason == "ENROLLMENT_EXPIRED":
             visit.form = {}
         return await get(visit)

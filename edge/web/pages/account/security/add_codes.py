@@ -63,8 +63,8 @@ class AddCodes:
         except CoreError as error:
             visit.refuse(error)
             if error.reason == "CODE_INVALID" or "code" in error.violations:
-                visit.alert = visit.t("challenge.wrong_sent_code")
-                visit.errors = {"code": visit.alert}
+                visit.alert = visit.t("refusals.VALIDATION_ERROR")
+                visit.errors = {"code": visit.t("challenge.wrong_sent_code")}
             return await self._get(visit)
 
     async def _begin(self, visit: Visit) -> web.StreamResponse:
