@@ -13,9 +13,12 @@ from server.common.mail import Mail
 from server.common.roles import Roles, roles
 from server.feature import Feature, unique
 from server.features.auth.feature import FEATURE as AUTH
+from server.features.connections.feature import FEATURE as CONNECTIONS
+from server.features.domains.feature import FEATURE as DOMAINS
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
 from server.features.factor_codes.feature import FEATURE as FACTOR_CODES
+from server.features.factor_resets.feature import FEATURE as FACTOR_RESETS
 from server.features.factors.feature import FEATURE as FACTORS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
@@ -42,6 +45,9 @@ FEATURES: tuple[Feature, ...] = (
     FACTOR_CODES,
     AUTH,
     EMAIL_CHANGES,
+    FACTOR_RESETS,
+    DOMAINS,
+    CONNECTIONS,
     KEYS,
     PROJECTS,
     WEBHOOKS,

@@ -64,6 +64,9 @@ class Core:
 
     async def close(self) -> None:
         """Lets every connection go."""
+        for one in self.served:
+            for job in one.on_close:
+                await job()
         await self.parts.authorize.close()
         await self.parts.ratelimit.close()
         await self.parts.reads.close()
@@ -88,6 +91,7 @@ def build(
         authenticators: of kinds of tokens beside those of the features.
     """
     parts = _parts(settings, clock, Provided(replaced))
+    parts.provide(Records, lambda: _records(parts))
     for feature in FEATURES:
         feature.provide(parts)
     parts.probes.update(
@@ -100,7 +104,7 @@ def build(
     served.append(Served(authenticators=tuple(authenticators)))
     notifier = notifier or CeleryTaskNotifier(settings.redis_url)
     around = interceptors(_interceptor_parts(parts, served, notifier))
-    return Core(parts, Pipeline(Errors(), around, clock, _records(parts)), served)
+    return Core(parts, Pipeline(Errors(), around, clock, parts.get(Records)), served)
 
 
 def _records(parts: CoreParts) -> Records:

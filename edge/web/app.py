@@ -9,6 +9,7 @@ from aiohttp import web
 
 from edge.web import cookies, forms
 from edge.web.assets import Asset
+from edge.web.backchannel_logout import receiving
 from edge.web.core_client import CoreError
 from edge.web.forms import is_foreign
 from edge.web.page import Page
@@ -58,6 +59,8 @@ from edge.web.paths import (
     ADD_PASSKEY,
     ADD_SMS_CODES,
     ASSETS,
+    BACKCHANNEL_LOGOUT,
+    CANCEL_FACTOR_RESET,
     CONFIRM_EMAIL_CHANGE,
     FORGOT_PASSWORD,
     LEAVE_ORGANIZATION,
@@ -98,6 +101,7 @@ PAGES: Mapping[str, Page] = {
     CONFIRM_EMAIL_CHANGE: mail_links.CONFIRM_EMAIL_CHANGE_PAGE,
     REVERT_EMAIL_CHANGE: mail_links.REVERT_EMAIL_CHANGE_PAGE,
     REPORT_SESSION: mail_links.REPORT_SESSION_PAGE,
+    CANCEL_FACTOR_RESET: mail_links.CANCEL_FACTOR_RESET_PAGE,
     ACCOUNT: profile.PAGE,
     ACCOUNT_EMAIL: email.PAGE,
     ACCOUNT_PASSWORD: password.PAGE,
@@ -135,6 +139,7 @@ def build(site: Site) -> web.Application:
         app.router.add_get(path, _getting(site, page))
         if page.post is not None:
             app.router.add_post(path, _posting(site, page))
+    app.router.add_post(f"{BACKCHANNEL_LOGOUT}/{{connection_id}}", receiving(site))
     app.router.add_get(f"{ASSETS}/{{name}}", _asset(site))
     app.router.add_get(HEALTH, _health)
     return app

@@ -15,8 +15,11 @@ from google.rpc import error_details_pb2, status_pb2
 from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from portico.auth.v1.browser_session_service_pb2_grpc import BrowserSessionServiceStub
 from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from portico.auth.v1.remembered_device_service_pb2_grpc import RememberedDeviceServiceStub
+from portico.connections.v1.federated_sign_in_service_pb2_grpc import FederatedSignInServiceStub
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
 from portico.factor_codes.v1.factor_code_service_pb2_grpc import FactorCodeServiceStub
+from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetServiceStub
 from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
 from portico.passkeys.v1.passkey_service_pb2_grpc import PasskeyServiceStub
@@ -112,6 +115,9 @@ class CoreClient:
         self.factor_codes = FactorCodeServiceStub(channel)
         self.passkeys = PasskeyServiceStub(channel)
         self.passkey_sign_in = PasskeySignInServiceStub(channel)
+        self.factor_resets = FactorResetServiceStub(channel)
+        self.remembered_devices = RememberedDeviceServiceStub(channel)
+        self.federated = FederatedSignInServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
 
     async def call(

@@ -35,6 +35,9 @@ ACCOUNT_DELETE = "/account/delete"
 REPORT_SESSION = "/report-session"
 CONFIRM_EMAIL_CHANGE = "/confirm-email-change"
 REVERT_EMAIL_CHANGE = "/revert-email-change"
+CANCEL_FACTOR_RESET = "/cancel-factor-reset"
+# No page: where providers send logout tokens to, behind it the id of the connection.
+BACKCHANNEL_LOGOUT = "/sign-in/backchannel-logout"
 ASSETS = "/assets"
 START = "/"
 
@@ -77,5 +80,7 @@ PAGE_PATHS = (
     PagePath(REPORT_SESSION, LimitCategory.WRITE),
     PagePath(CONFIRM_EMAIL_CHANGE, LimitCategory.WRITE),
     PagePath(REVERT_EMAIL_CHANGE, LimitCategory.WRITE),
+    PagePath(CANCEL_FACTOR_RESET, LimitCategory.WRITE),
+    PagePath(BACKCHANNEL_LOGOUT, LimitCategory.WRITE, below=True),
     PagePath(ASSETS, below=True),
 )

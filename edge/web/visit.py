@@ -62,6 +62,7 @@ NOTICES = {
     "email-changed": "notices.email_changed",
     "email-change-reverted": "notices.email_change_reverted",
     "session-reported": "notices.session_reported",
+    "factor-reset-canceled": "notices.factor_reset_canceled",
     "saved": "notices.saved",
     "email-change-sent": "notices.email_change_sent",
     "password-changed": "notices.password_changed",

@@ -21,9 +21,11 @@ from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from portico.auth.v1.remembered_device_service_pb2_grpc import RememberedDeviceServiceStub
 from portico.email_changes.v1 import email_change_service_pb2 as email_changes
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
 from portico.factor_codes.v1.factor_code_service_pb2_grpc import FactorCodeServiceStub
+from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetServiceStub
 from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.keys.v1.api_key_service_pb2 import CreateApiKeyResponse
@@ -47,6 +49,8 @@ from server.features.users.models import User, UserProfile
 from server.features.users.password_hashes import Algorithm, Bcrypt
 from server.features.users.passwords import Passwords
 from server.features.webhooks.resolution import NameNotFoundError
+from server.parts import Provided
+from tests.support.name_server import NameServer
 
 PASSWORD = "correct horse battery"
 INTERNAL_TOKEN = "an internal token for the tests only"
@@ -104,6 +108,9 @@ class World:
     clock: OffsetClock
     notifier: RecordingNotifier
     runtime_dir: Path = Path()
+    # What the core's features offer, for the jobs that run beside it.
+    provided: Provided = field(default_factory=Provided)
+    names: NameServer = field(default_factory=NameServer)
     password_hash: str = ""
 
     @property
@@ -121,6 +128,14 @@ class World:
     @property
     def factor_codes(self) -> FactorCodeServiceStub:
         return FactorCodeServiceStub(self.channel)
+
+    @property
+    def factor_resets(self) -> FactorResetServiceStub:
+        return FactorResetServiceStub(self.channel)
+
+    @property
+    def remembered_devices(self) -> RememberedDeviceServiceStub:
+        return RememberedDeviceServiceStub(self.channel)
 
     @property
     def factors(self) -> FactorServiceStub:

@@ -273,6 +273,7 @@ def fitting(field: FieldDescriptor) -> st.SearchStrategy[Any]:
             lambda raw: base64.b64encode(raw).decode()
         ),
     }
+    right: st.SearchStrategy[Any]
     if message is not None and message.full_name.endswith("Struct"):
         right = st.dictionaries(st.text(max_size=5), VALUES, max_size=3)
     elif message is not None:

@@ -34,6 +34,7 @@ BY_VALUE = (
     "confirm_email_change.",
     "revert_email_change.",
     "report_session.",
+    "cancel_factor_reset.",
 )
 
 
@@ -85,6 +86,8 @@ ELSEWHERE = {
     "OWNER_SUSPENDED",
     "REFRESH_TOKEN_INVALID",
     "REFRESH_TOKEN_REUSED",
+    "OWN_FACTOR_REQUIRED",
+    "REMEMBERED_DEVICE_NOT_FOUND",
     "ROLE_NOT_GRANTABLE",
     "SELF_APPOINTMENT",
     "SESSION_NOT_FOUND",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from hmac import compare_digest
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from portico.passkeys.v1.passkey_pb2 import PasskeyRequestOptions
 
 from portico_kit.assurance import Authentication
 from portico_kit.call import Call
+from portico_kit.clock import timestamp
 from portico_kit.errors import UnauthenticatedError
 from server.features.auth import messages
 from server.features.auth.authenticator import acting_person
@@ -23,7 +25,7 @@ from server.features.auth.recognition import Recognition
 from server.features.auth.repository import SessionRepository
 from server.features.auth.session_devices import SessionDevices
 from server.features.auth.sign_in import password_shown
-from server.features.auth.sign_in_completion import SignInCompletion
+from server.features.auth.sign_in_completion import Completed, SignInCompletion
 from server.features.auth.token_pairs import TokenPair, TokenPairs
 from server.features.factors.ports import Answer, FactorChallenge
 from server.features.passkeys.facade import Passkeys
@@ -108,15 +110,18 @@ class ChallengeService:
                 challenge, account, request.method, answer, own, call
             )
             pair = await self._show(challenge, account, shown, call)
-        else:
-            device = self._device(challenge, request)
-            await self.completion.require_allowed(account, call)
-            known = await self.recognition.known_device(device, account.id)
-            shown = await self.challenges.answer(
-                challenge, account, request.method, answer, known, call
-            )
-            account, pair = await self._start(challenge, account, shown, device, call)
-        return pb.CompleteChallengeResponse(user=account.message, **messages.token_fields(pair))
+            return _answer(account, pair)
+        device = self._device(challenge, request)
+        await self.completion.require_allowed(account, call)
+        known = await self.recognition.known_device(device, account.id)
+        shown = await self.challenges.answer(
+            challenge, account, request.method, answer, known, call
+        )
+        completed = await self._start(challenge, account, shown, device, call)
+        if request.remember_device:
+            await self.completion.remembered.remember(account.id, device, call)
+        assert completed.pair is not None
+        return _answer(completed.account, completed.pair, completed.asked_from)
 
     async def _password(
         self, user_id: UUID, request: pb.CompleteChallengeRequest, call: Call
@@ -143,8 +148,8 @@ class ChallengeService:
         shown: Authentication,
         device: Device,
         call: Call,
-    ) -> tuple[Account, TokenPair]:
-        """The account and the tokens of the session that a sign-in began."""
+    ) -> Completed:
+        """The tokens of the session that a sign-in began."""
         signed_in = await self.accounts.sign_in(call.db, account, call.now, None)
         if signed_in is None:
             raise ChallengeExpiredError
@@ -170,3 +175,13 @@ class ChallengeService:
         )
         await self.challenges.end(challenge, call)
         return await self.pairs.issue(call.db, session)
+
+
+def _answer(
+    account: Account, pair: TokenPair, asked_from: datetime | None = None
+) -> pb.CompleteChallengeResponse:
+    return pb.CompleteChallengeResponse(
+        user=account.message,
+        second_factor_required_from=timestamp(asked_from),
+        **messages.token_fields(pair),
+    )

@@ -73,6 +73,13 @@ class MethodNotAvailableError(DomainError):
     reason = "METHOD_NOT_AVAILABLE"
 
 
+class RememberedDeviceNotFoundError(DomainError):
+    """There is no such remembered device."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "REMEMBERED_DEVICE_NOT_FOUND"
+
+
 class SessionNotFoundError(DomainError):
     """There is no such session."""
 

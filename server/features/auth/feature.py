@@ -28,6 +28,7 @@ def _tables() -> Tables:
             models.RefreshToken,
             models.OneTimeToken,
             models.Challenge,
+            models.RememberedDevice,
             models.StoredSigningKey,
             models.SignInPlace,
         ),
@@ -36,6 +37,7 @@ def _tables() -> Tables:
             "refresh_tokens": cleanup.delete_refresh_tokens,
             "one_time_tokens": cleanup.delete_one_time_tokens,
             "challenges": cleanup.delete_challenges,
+            "remembered_devices": cleanup.delete_remembered_devices,
             "sessions": cleanup.delete_sessions,
             "sign_in_places": cleanup.delete_sign_in_places,
         },
@@ -46,12 +48,16 @@ def _provide(parts: CoreParts) -> None:
     from portico_kit.jwt import TokenIssuer
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
-    from server.features.auth.ports import PendingEmailChanges
+    from server.features.auth.ports import LinkedIdentities, PendingEmailChanges
+    from server.features.auth.remembered_devices import DeviceMemory
     from server.features.auth.session_devices import SessionDevices
     from server.features.auth.signing_keys import SigningKeys
     from server.features.auth.standings import SessionNotes, SessionStandings
+    from server.features.factors import ports as factor_ports
     from server.features.factors.facade import Factors
     from server.features.factors.ports import ShownInSession
+    from server.features.organizations.facade import Tenants
+    from server.features.organizations.ports import ReachableLevels
     from server.features.users import ports
     from server.features.users.facade import Accounts
     from server.features.users.ports import PasswordTokens, SessionEnder
@@ -59,7 +65,7 @@ def _provide(parts: CoreParts) -> None:
     issuer, clock = parts.settings.issuer, parts.clock
     parts.provide(SigningKeys, lambda: SigningKeys(parts.engine, parts.secrets, clock))
     parts.provide(TokenIssuer, lambda: TokenIssuer(parts.get(SigningKeys), issuer, clock))
-    parts.provide(Sessions, lambda: Sessions(parts.reads, clock))
+    parts.provide(Sessions, lambda: Sessions(parts.reads, clock, parts.get(LinkedIdentities)))
     parts.provide(ports.SessionDevices, lambda: SessionDevices(parts.reads))
     parts.provide(SessionEnder, lambda: parts.get(Sessions))
     parts.provide(
@@ -68,16 +74,21 @@ def _provide(parts: CoreParts) -> None:
     )
     parts.provide(PasswordTokens, lambda: parts.get(OneTimeTokens))
     parts.provide(ShownInSession, SessionNotes)
+    parts.provide(factor_ports.DeviceMemory, DeviceMemory)
     parts.provide(
         SessionStandings,
-        lambda: SessionStandings(parts.reads, clock, parts.get(Accounts), parts.get(Factors)),
+        lambda: SessionStandings(
+            parts.reads, clock, parts.get(Accounts), parts.get(Factors), parts.get(Tenants)
+        ),
     )
+    parts.provide(ReachableLevels, lambda: parts.get(SessionStandings))
 
 
 def _serve(parts: CoreParts) -> Served:
     from portico.auth.v1.auth_service_pb2 import DESCRIPTOR
     from portico.auth.v1.browser_session_service_pb2 import DESCRIPTOR as BROWSERS
     from portico.auth.v1.challenge_service_pb2 import DESCRIPTOR as CHALLENGES
+    from portico.auth.v1.remembered_device_service_pb2 import DESCRIPTOR as REMEMBERED
     from portico.passkeys.v1.passkey_sign_in_service_pb2 import DESCRIPTOR as PASSKEYS
 
     from portico_kit.jwt import TokenIssuer, TokenVerifier
@@ -95,6 +106,10 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.recognition import Recognition
     from server.features.auth.refresh_chain import RefreshTokens
     from server.features.auth.refreshing import Refreshing
+    from server.features.auth.remembered_device_service import (
+        RememberedDevices,
+        RememberedDeviceService,
+    )
     from server.features.auth.reports import ReportTokens, SessionReports
     from server.features.auth.service import AuthService
     from server.features.auth.session_devices import SessionDevices
@@ -102,6 +117,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.sign_in_completion import SignInCompletion
     from server.features.auth.sign_out import SignOut
     from server.features.auth.signing_keys import SigningKeys
+    from server.features.auth.standings import SessionStandings
     from server.features.auth.suspicion import Suspicion
     from server.features.auth.token_pairs import TokenPairs
     from server.features.emails.budgets import MailBudgets
@@ -152,8 +168,12 @@ def _serve(parts: CoreParts) -> Served:
         devices=devices,
         recognition=recognition,
         challenges=challenges,
+        standings=parts.get(SessionStandings),
+        remembered=RememberedDevices(devices),
         pairs=pairs,
     )
+    # For features above this one that check a first factor by other means.
+    parts.provide(SignInCompletion, lambda: completion)
     service = AuthService(
         accounts=accounts,
         passwords=passwords,
@@ -201,11 +221,16 @@ def _serve(parts: CoreParts) -> Served:
                 PasskeySignIn(passkeys, completion, devices),
             ),
             Service(
+                REMEMBERED.services_by_name["RememberedDeviceService"], RememberedDeviceService()
+            ),
+            Service(
                 BROWSERS.services_by_name["BrowserSessionService"],
                 BrowserSessions(refreshing, pairs, parts.secrets),
             ),
         ),
-        authenticators=(PersonAuthenticator(parts.get(Sessions), tenants),),
+        authenticators=(
+            PersonAuthenticator(parts.get(Sessions), tenants, parts.get(SessionStandings)),
+        ),
         before_start=(signing_keys.load,),
         background=(signing_keys.keep_fresh,),
     )

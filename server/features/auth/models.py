@@ -8,7 +8,15 @@ from secrets import token_bytes
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -22,6 +30,7 @@ REUSE_GRACE = timedelta(seconds=30)
 SEED_BYTES = 16
 CHALLENGE_LIFETIME = timedelta(minutes=5)
 WRONG_ANSWERS = 5
+REMEMBERED_FOR = timedelta(days=30)
 
 
 class Session(Identified, Base):
@@ -180,6 +189,25 @@ class Challenge(Identified, Base):
     def shown(self) -> Sequence[Authentication]:
         """What was shown before it."""
         return from_json(self.authentications, self.created_at)
+
+
+class RememberedDevice(Identified, Base):
+    """A device on which a person is not asked for a second factor, until it expires."""
+
+    __tablename__ = "remembered_devices"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    # See `devices`: another one for each account.
+    device_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    user_agent: Mapped[str] = mapped_column(String(400))
+    ip_address: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "device_hash"),
+        Index("ix_remembered_devices_expires_at", "expires_at"),
+    )
 
 
 class StoredSigningKey(Base):

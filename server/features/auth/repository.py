@@ -25,7 +25,7 @@ from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
 from portico_kit.storage.statements import compiled, run_in
 from server.features.auth.models import Challenge, RefreshToken, Session
-from server.features.organizations.facade import member_tier, working_organization
+from server.features.organizations.facade import asked_from, member_tier, working_organization
 from server.features.users.facade import session_may_hold, with_account
 
 NEWEST_FIRST = Order((Session.id,))
@@ -43,24 +43,33 @@ class LockedSession:
     person_may_hold: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AddedSession:
+    """What a new session has found of its person.
+
+    Attributes:
+        tier: how much they may use of its organization; None if they are in none.
+        asked_from: when the first of their organizations asks for a factor, of anybody;
+            None if none does.
+    """
+
+    tier: str | None
+    asked_from: datetime | None
+
+
 class SessionRepository:
     """Sessions in the caller's transaction."""
 
     def __init__(self, db: AsyncSession) -> None:
         self._db = db
 
-    async def add(self, session: Session) -> str | None:
-        """Adds a new session, in the organization where the person worked last.
-
-        Returns:
-            How much the person may use of it, or None if they are in no organization.
-        """
+    async def add(self, session: Session) -> AddedSession:
+        """Adds a new session, in the organization where the person worked last."""
         values = {name: getattr(session, name) for name in _BEGUN}
         shown = Jsonb(session.authentications)
         [row] = await run_in(self._db, ADD, **values, authentications=shown)
         session.organization_id = row.organization_id
-        tier: str | None = row.tier
-        return tier
+        return AddedSession(row.tier, row.asked_from)
 
     async def find(self, session_id: UUID, user_id: UUID, now: datetime) -> Session | None:
         """A session of a person, if it holds; locked."""
@@ -100,6 +109,11 @@ class SessionRepository:
         """The session of a browser token, if it holds; locked."""
         query = select(Session).where(Session.browser_token_hash == token_hash, _holds(now))
         return await self._db.scalar(query.with_for_update(of=Session))
+
+    async def lasting(self, user_id: UUID, now: datetime) -> Sequence[Session]:
+        """A person's sessions that hold; locked."""
+        query = select(Session).where(Session.user_id == user_id, _holds(now))
+        return (await self._db.scalars(query.with_for_update(of=Session))).all()
 
     async def list(
         self, user_id: UUID, now: datetime, paging: Paging, cursors: Cursors
@@ -260,6 +274,7 @@ ADD = compiled(
     select(
         _added.c.organization_id,
         member_tier(_added.c.organization_id, _added.c.user_id).label("tier"),
+        asked_from(_added.c.user_id).label("asked_from"),
     )
 )
 

@@ -13,6 +13,7 @@ from portico.auth.v1 import auth_service_pb2 as pb
 
 from portico_contract.limit_categories import LimitCategory
 from portico_kit.call import Call
+from portico_kit.clock import timestamp
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from server.common.email_addresses import new_email
@@ -32,6 +33,7 @@ from server.features.auth.mails import RESET_PASSWORD
 from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
 from server.features.auth.refreshing import Refreshing
+from server.features.auth.remembered_devices import RememberedDeviceRepository
 from server.features.auth.reports import SessionReports
 from server.features.auth.repository import SessionRepository
 from server.features.auth.session_ends import end_session
@@ -46,6 +48,7 @@ from server.features.users.facade import Account, Accounts
 from server.features.users.notices import notify_password_changed
 from server.features.users.password_policy import password_unchanged, require_acceptable
 from server.features.users.passwords import Passwords
+from server.features.users.ports import EndReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,10 @@ class AuthService:
         if request.mfa_code and account.has_second_factor:
             shown.append(await self.sign_in.check_code(account, request.mfa_code, device, call))
         completed = await self.completion.proceed(account, shown, device, call)
-        return pb.LoginResponse(**messages.completed_fields(completed))
+        return pb.LoginResponse(
+            **messages.completed_fields(completed),
+            second_factor_required_from=timestamp(completed.asked_from),
+        )
 
     async def RefreshToken(
         self, request: pb.RefreshTokenRequest, call: Call
@@ -141,6 +147,10 @@ class AuthService:
     ) -> pb.RevokeSessionResponse:
         session = await _find(parse_id(request.session_id), call)
         end_session(session, "revoked", call)
+        if session.device_hash is not None:
+            # Whoever ends the session of a device does not trust it any more.
+            remembered = RememberedDeviceRepository(call.db)
+            await remembered.forget_device(session.user_id, session.device_hash)
         if session.id == call.principal.session_id:
             call.ended_access = "session"
         return pb.RevokeSessionResponse()
@@ -184,7 +194,9 @@ class AuthService:
             raise OneTimeTokenInvalidError
         await self.tokens.use(call.db, "reset_password", request.token, call.now)
         await self.tokens.use_all(call.db, user_id, call.now)
-        await self.sessions.end_all(user_id, "password_reset", call, actor=acting_person(user_id))
+        # Who linked something to an address that nobody had verified may not be its owner.
+        reason: EndReason = "password_reset" if account.verified else "account_claimed"
+        await self.sessions.end_all(user_id, reason, call, actor=acting_person(user_id))
         notify_password_changed(self.mailer, account, call)
         call.record(
             "user.password_reset",

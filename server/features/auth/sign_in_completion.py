@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from portico_kit.assurance import Assurance, Authentication, assurance
@@ -22,19 +23,32 @@ from server.features.auth.errors import (
 from server.features.auth.models import Session
 from server.features.auth.recognition import Recognition
 from server.features.auth.refusals import refused
+from server.features.auth.remembered_device_service import RememberedDevices
 from server.features.auth.repository import SessionRepository
+from server.features.auth.standings import SessionStandings
 from server.features.auth.token_pairs import TokenPair, TokenPairs, TokenSource
 from server.features.users.facade import Account, Accounts
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """What somebody gets who has shown a first factor: tokens, or a challenge."""
+    """What somebody gets who has shown a first factor: tokens, or a challenge.
+
+    Attributes:
+        asked_from: from when on an organization asks for a factor that the person does not
+            have; None if none does.
+    """
 
     account: Account
     device: Device
     pair: TokenPair | None = None
     challenge: NewChallenge | None = None
+    asked_from: datetime | None = None
+
+    @property
+    def fields(self) -> messages.CompletedFields:
+        """What an answer of the contract shows of it."""
+        return messages.completed_fields(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,8 @@ class SignInCompletion:
     devices: Devices
     recognition: Recognition
     challenges: Challenges
+    standings: SessionStandings
+    remembered: RememberedDevices
     pairs: TokenPairs
 
     async def complete(
@@ -71,12 +87,12 @@ class SignInCompletion:
         self, account: Account, shown: Sequence[Authentication], device: Device, call: Call
     ) -> Completed:
         """The same for an account that may sign in, and is locked."""
-        if account.has_second_factor and assurance(shown) < Assurance.AAL2:
+        needs_second = account.has_second_factor and assurance(shown) < Assurance.AAL2
+        if needs_second and not await self.remembered.knows(account.id, device, call):
             device_hash = self.devices.device_hash(device, account.id)
             challenge = await self.challenges.begin(account, shown, call, device_hash=device_hash)
             return Completed(account, device, challenge=challenge)
-        account, pair = await self.start(account, shown, device, call)
-        return Completed(account, device, pair=pair)
+        return await self.start(account, shown, device, call)
 
     async def require_allowed(self, account: Account, call: Call) -> None:
         """Refuses a person who may not sign in, whatever they show.
@@ -93,14 +109,14 @@ class SignInCompletion:
 
     async def start(
         self, account: Account, shown: Sequence[Authentication], device: Device, call: Call
-    ) -> tuple[Account, TokenPair]:
-        """An account that is locked, as it is now, and the tokens of a new session of it."""
+    ) -> Completed:
+        """The tokens of a new session of an account that is locked."""
         if account.has_second_factor:
             account = await self.accounts.note_second_factor(call.db, account.id, call.now)
         device_hash = self.devices.device_hash(device, account.id)
         session = _begin(account.id, device_hash, shown, call)
-        tier = await SessionRepository(call.db).add(session)
-        pair = self.pairs.pair(TokenSource.of(session, tier))
+        added = await SessionRepository(call.db).add(session)
+        pair = self.pairs.pair(TokenSource.of(session, added.tier))
         call.record(
             "login.succeeded",
             target_id=session.id,
@@ -109,7 +125,9 @@ class SignInCompletion:
             event="session.created",
         )
         await self.recognition.note(account, session, device_hash, call)
-        return account, pair
+        # For most people no organization asks for anything, and it is not looked at.
+        asked_from = added.asked_from and await self.standings.asked_from(account.id)
+        return Completed(account, device, pair=pair, asked_from=asked_from)
 
 
 def _begin(

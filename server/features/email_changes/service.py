@@ -164,6 +164,7 @@ class EmailChangeService:
             new_address=masked(changed.email),
             **when_and_where(call),
         )
+        await self.sessions.forget_remembered_devices(account.id, call)
         actor = acting_person(account.id)
         call.record("user.email_changed", target_id=account.id, data=changed.message, actor=actor)
         return changed

@@ -22,6 +22,7 @@ MailKind = Literal[
     "new_sign_in",
     "sign_in_blocked",
     "code",
+    "security_policy",
 ]
 
 

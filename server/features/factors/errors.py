@@ -14,7 +14,7 @@ class FactorNotFoundError(DomainError):
 
 
 class FactorRequiredError(DomainError):
-    """The request needs a second factor, and the person has none."""
+    """A second factor is required: the person has none, or this is the last that would do."""
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "FACTOR_REQUIRED"

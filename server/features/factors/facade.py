@@ -18,7 +18,11 @@ from portico_kit.storage.reads import Reads
 from server.common.mail import Mail
 from server.features.emails.facade import Mailer
 from server.features.factors import messages, recovery_codes
-from server.features.factors.errors import FactorNotFoundError, TooManyFactorsError
+from server.features.factors.errors import (
+    FactorNotFoundError,
+    FactorRequiredError,
+    TooManyFactorsError,
+)
 from server.features.factors.mails import (
     FACTOR_ADDED,
     FACTOR_REMOVED,
@@ -26,8 +30,10 @@ from server.features.factors.mails import (
     RECOVERY_CODE_USED,
 )
 from server.features.factors.models import MOST_OF_A_KIND, Factor
-from server.features.factors.ports import ShownInSession
+from server.features.factors.ports import DeviceMemory, ShownInSession
 from server.features.factors.repository import KINDS, FactorRepository
+from server.features.factors.rules import meets
+from server.features.organizations.facade import Tenants
 from server.features.users.errors import UserNotFoundError
 from server.features.users.facade import Account, Accounts
 from server.features.users.notices import when_and_where
@@ -63,12 +69,16 @@ class Factors:
         accounts: Accounts,
         mailer: Mailer,
         sessions: ShownInSession,
+        tenants: Tenants,
+        devices: DeviceMemory,
     ) -> None:
         self._reads = reads
         self._secrets = secrets
         self._accounts = accounts
         self._mailer = mailer
         self._sessions = sessions
+        self._tenants = tenants
+        self._devices = devices
 
     async def kinds(self, user_id: UUID) -> Sequence[str]:
         """The kinds of a person's factors, sorted; read outside of the call's transaction."""
@@ -108,6 +118,7 @@ class Factors:
             codes = await self.new_recovery_codes(account.id, call)
         if call.principal.session_id is not None:
             await self._sessions.note(call.principal.session_id, shown, call)
+        await self._devices.forget_all(call.db, account.id)
         call.record("factor.added", target_id=factor.id, data=messages.event(factor))
         self._notify(account, FACTOR_ADDED, call, factor_name=name)
         return AddedFactor(factor, codes)
@@ -117,6 +128,8 @@ class Factors:
 
         Raises:
             FactorNotFoundError: if the caller has no such factor.
+            FactorRequiredError: if an organization requires it: no other one is left that
+                would do.
         """
         account = await self._lock(call.user_id, call)
         repository = FactorRepository(call.db)
@@ -125,9 +138,12 @@ class Factors:
             raise FactorNotFoundError
         name, shown = factor.name, messages.event(factor)
         await repository.delete(factor)
-        last = not await repository.kinds(account.id)
+        left = await repository.kinds(account.id)
+        await self._require_enough(account.id, left, call)
+        last = not left
         if last:
             await self._forget(account.id, call)
+        await self._devices.forget_all(call.db, account.id)
         call.record("factor.removed", target_id=factor_id, data=shown)
         mail = LAST_FACTOR_REMOVED if last else FACTOR_REMOVED
         self._notify(account, mail, call, factor_name=name)
@@ -167,6 +183,10 @@ class Factors:
         if added and len(added) == len(present):
             await self._forget(user_id, call)
 
+    async def forget(self, user_id: UUID, call: Call) -> None:
+        """The same, for somebody whose account is deleted."""
+        await self.remove_all(user_id, call)
+
     async def note_use(self, factor_id: UUID, call: Call) -> None:
         """Notes that a factor was shown."""
         await FactorRepository(call.db).note_use(factor_id, call.now)
@@ -192,6 +212,17 @@ class Factors:
         self._notify(account, RECOVERY_CODE_USED, call, codes_left=str(left))
         return True
 
+    async def _require_enough(self, user_id: UUID, left: Sequence[str], call: Call) -> None:
+        """Refuses to remove what an organization requires at this moment."""
+        rights = await self._tenants.member_rights(user_id)
+        unmet = sorted(
+            str(organization_id)
+            for organization_id, demand in rights.demands.items()
+            if demand.since <= call.now and not meets(left, demand.level)
+        )
+        if unmet:
+            raise FactorRequiredError(organization_ids=" ".join(unmet))
+
     async def _lock(self, user_id: UUID, call: Call) -> Account:
         account = await self._accounts.lock(call.db, user_id)
         if account is None:
@@ -200,6 +231,7 @@ class Factors:
 
     async def _forget(self, user_id: UUID, call: Call) -> None:
         await FactorRepository(call.db).delete_all(user_id)
+        await self._devices.forget_all(call.db, user_id)
         await self._accounts.set_second_factor(call.db, user_id, present=False)
 
     def _notify(self, account: Account, mail: Mail, call: Call, **values: str) -> None:

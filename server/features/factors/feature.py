@@ -29,9 +29,11 @@ def _tables() -> Tables:
 def _provide(parts: CoreParts) -> None:
     from server.features.emails.facade import Mailer
     from server.features.factors.facade import Factors
-    from server.features.factors.ports import ShownInSession
+    from server.features.factors.ports import DeviceMemory, ShownInSession
     from server.features.factors.shown import AuthenticatorApps, RecoveryCodes
+    from server.features.organizations.facade import Tenants
     from server.features.users.facade import Accounts
+    from server.features.users.ports import SecondFactors
 
     parts.provide(
         Factors,
@@ -41,8 +43,11 @@ def _provide(parts: CoreParts) -> None:
             parts.get(Accounts),
             parts.get(Mailer),
             parts.get(ShownInSession),
+            parts.get(Tenants),
+            parts.get(DeviceMemory),
         ),
     )
+    parts.provide(SecondFactors, lambda: parts.get(Factors))
     parts.provide(AuthenticatorApps, lambda: AuthenticatorApps(parts.get(Factors), parts.secrets))
     parts.provide(RecoveryCodes, lambda: RecoveryCodes(parts.get(Factors)))
 

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from portico_kit.assurance import Authentication
 from portico_kit.call import Call
 from server.features.users.facade import Account
@@ -17,6 +19,14 @@ class ShownInSession(Protocol):
 
     async def note(self, session_id: UUID, shown: Authentication, call: Call) -> None:
         """Adds it to what was shown before."""
+        ...
+
+
+class DeviceMemory(Protocol):
+    """Knows on which devices people are not asked for a factor; the auth feature does."""
+
+    async def forget_all(self, db: AsyncSession, user_id: UUID) -> None:
+        """Has a person asked on all of them."""
         ...
 
 

@@ -8,9 +8,9 @@ from portico_kit.call import Call
 from server.features.passkeys.ceremonies import ShownPasskey
 from server.features.passkeys.models import Passkey
 
+_METRIC = "portico_passkey_count_went_back_total"
 WENT_BACK = Counter(
-    "portico_passkey_count_went_back",
-    "Answers of passkeys whose count of signatures was not higher than before.",
+    _METRIC, "Answers of passkeys whose count of signatures was not higher than before."
 )
 
 

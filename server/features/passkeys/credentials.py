@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from portico_kit.errors import FieldViolation, InvalidRequestError
 
@@ -112,7 +111,7 @@ class _Reader:
             return cls(credential)
         if credential.ByteSize() > MAX_BYTES:
             raise _invalid("", "TOO_LONG", f"must have {MAX_BYTES} bytes at the most")
-        return cls(MessageToDict(credential))
+        return cls(_members(credential))
 
     def id(self) -> bytes:
         if self.json.get("type") != "public-key":
@@ -139,6 +138,20 @@ class _Reader:
         if not isinstance(response, Mapping):
             raise _invalid("response", "INVALID_TYPE", "must be an object")
         return response
+
+
+def _members(struct: Struct) -> dict[str, Any]:
+    """An object as Python has it. Over gRPC it may hold what JSON has no number for."""
+    return {name: _plain(value) for name, value in struct.fields.items()}
+
+
+def _plain(value: Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _members(value.struct_value)
+    if kind == "list_value":
+        return [_plain(item) for item in value.list_value.values]
+    return None if kind in (None, "null_value") else getattr(value, kind)
 
 
 def _bytes(name: str, value: object, most: int) -> bytes:

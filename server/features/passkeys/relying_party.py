@@ -34,9 +34,14 @@ class RelyingParty:
         return [origin for origin in self.origins if not origin.startswith(ANDROID)]
 
     @property
-    def page(self) -> str:
+    def manage_url(self) -> str:
         """Where people manage their passkeys."""
         return f"{self.public_url}/account/security"
+
+    @property
+    def enroll_url(self) -> str:
+        """Where they register one."""
+        return f"{self.manage_url}/passkey"
 
 
 def relying_party(

@@ -113,8 +113,9 @@ class PasskeyService:
     async def GetPasskeyEndpoints(
         self, request: pb.GetPasskeyEndpointsRequest, call: Call
     ) -> pb.GetPasskeyEndpointsResponse:
-        page = self.site.page
-        return pb.GetPasskeyEndpointsResponse(enroll=page, manage=page)
+        return pb.GetPasskeyEndpointsResponse(
+            enroll=self.site.enroll_url, manage=self.site.manage_url
+        )
 
     async def _registered(
         self, answer: RegistrationAnswer, call: Call

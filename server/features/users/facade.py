@@ -29,6 +29,7 @@ from server.features.users.repository import (
     UserView,
     can_act,
     has_account,
+    has_second_factor,
     session_may_hold,
     with_account,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "find_by_email",
     "find_contacts",
     "has_account",
+    "has_second_factor",
     "session_may_hold",
     "with_account",
 ]
@@ -191,6 +193,18 @@ class Accounts:
         user = await UserRepository(db).find_to_change(user_id)
         return _account(user) if user else None
 
+    async def lock_administrators(self, db: AsyncSession) -> None:
+        """Nobody becomes or stops being an administrator before the transaction ends.
+
+        It comes before any account is locked.
+        """
+        await UserRepository(db).lock_administrators()
+
+    async def may_write_users(self, db: AsyncSession, user_id: UUID) -> bool:
+        """Whether a person is an administrator who can act."""
+        user = await UserRepository(db).find(user_id)
+        return user is not None and "users:write" in _account(user).permissions
+
     async def sign_in(
         self, db: AsyncSession, account: Account, now: datetime, new_hash: str | None
     ) -> Account | None:
@@ -246,6 +260,23 @@ class Accounts:
         user.choose_password(password_hash, now, by_mail=True)
         user.verify(now)
         user.sessions_valid_after = now
+        await db.flush()
+        return _account(user)
+
+    async def claim(
+        self, db: AsyncSession, user_id: UUID, display_name: str, now: datetime
+    ) -> Account:
+        """Gives a locked account to whose address it is, without what its maker set.
+
+        Args:
+            display_name: how the person is called, by who has shown the address.
+
+        Raises:
+            UserNotFoundError: if there is no such account.
+        """
+        user = await _find_to_change(db, user_id)
+        user.claim(now)
+        user.display_name = display_name
         await db.flush()
         return _account(user)
 

@@ -104,6 +104,15 @@ class User(Identified, Timestamped, Versioned, Base):
         self.password_hash = None
         self.sessions_valid_after = now
 
+    def claim(self, now: datetime) -> None:
+        """Gives the account to whose address it is; who made it had not shown that.
+
+        The address is not verified yet.
+        """
+        self.verify(now)
+        self.password_hash = None
+        self.sessions_valid_after = self.updated_at = now
+
     def delete(self, now: datetime) -> None:
         """Ends the account and every session of it."""
         self.deleted_at = self.sessions_valid_after = self.updated_at = now

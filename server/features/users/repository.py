@@ -158,6 +158,11 @@ def can_act(user_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
     return exists().where(User.id == user_id, User.status == "active", User.deleted_at.is_(None))
 
 
+def has_second_factor(user_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """The condition that a person can show more than a first factor, for a query."""
+    return exists().where(User.id == user_id, User.has_second_factor)
+
+
 def has_account(
     user_id: SQLColumnExpression[UUID], email: SQLColumnExpression[str | None] | None = None
 ) -> ColumnElement[bool]:

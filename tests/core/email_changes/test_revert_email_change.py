@@ -234,7 +234,7 @@ async def kinds(world: World, user_id: str) -> list[str]:
 async def recovery_codes(world: World, user_id: str) -> int:
     query = text("select count(*) from recovery_codes where user_id = :id")
     async with world.engine.connect() as connection:
-        return (await connection.execute(query, {"id": UUID(user_id)})).scalar_one()
+        return int((await connection.execute(query, {"id": UUID(user_id)})).scalar_one())
 
 
 async def test_a_factor_that_was_added_since_is_no_lock_on_the_account(

@@ -207,6 +207,6 @@ async def test_without_valkey_nothing_is_sent(
     person = await world.new_person()
     ada = Member(world, world.channel, person, "192.0.2.1")
     number = new_number()
-    await valkey.execute_command("CLIENT", "PAUSE", "3500", "ALL")
+    await valkey.client_pause(3500)
     await refused(ada.begin_sms(number), grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE")
     assert await world.texts(number) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import grpc
 import phonenumbers
@@ -250,7 +251,7 @@ async def test_only_countries_that_are_allowed_get_anything_whatever_code_they_s
     ids=["no-provider", "no-countries"],
 )
 async def test_text_messages_are_off_by_default(
-    database_url: str, valkey_url: str, refused: Refused, given: dict[str, object]
+    database_url: str, valkey_url: str, refused: Refused, given: dict[str, Any]
 ) -> None:
     async with running_core("pygrpc-native", database_url, valkey_url, **given) as world:
         person = await world.new_person()

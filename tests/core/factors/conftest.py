@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -91,13 +91,6 @@ async def enroll_app(world: World, person: Person) -> Protected:
         pb.ConfirmTotpEnrollmentRequest(code=app.code(), name="Phone"), metadata=person.metadata
     )
     return Protected(world, person, app, done.factor.id, list(done.recovery_codes))
-
-
-@pytest.fixture(autouse=True)
-def own_time(world: World) -> Iterator[None]:
-    """However late it gets in a test, it is as early as before in the next one."""
-    with world.clock.later(timedelta()):
-        yield
 
 
 @pytest.fixture

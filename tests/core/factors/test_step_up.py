@@ -106,18 +106,23 @@ def test_what_signs_somebody_in_or_gives_rights_away_asks() -> None:
         "CreateUser",
         "UpdateUser",
         "DeleteUser",
+        "UpdateSecurityPolicy",
     ):
         assert asked[name] == if_enrolled, name
+    assert asked["ResetUserFactors"] == StepUp(AssuranceLevel.AAL2, 300)
     for name in (
         "DeleteFactor",
         "BeginTotpEnrollment",
         "ConfirmTotpEnrollment",
         "CreateRecoveryCodes",
+        "BeginPasskeyRegistration",
     ):
         assert asked[name] == highest, name
+    # Its challenge is as old as that at the most, and valid for five minutes.
+    assert asked["FinishPasskeyRegistration"] == StepUp(AssuranceLevel.HIGHEST_ENROLLED, 600)
 
 
-async def step_up(world: World, person: Person, **answer: str) -> str:
+async def step_up(world: World, person: Person, **answer: Any) -> str:
     """A new access token of the same session, for the right answer."""
     begun = await world.challenges.BeginStepUp(
         challenges.BeginStepUpRequest(), metadata=person.metadata

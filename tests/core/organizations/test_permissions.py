@@ -34,6 +34,9 @@ MATRIX = {
     "GetDelivery": ALL,
     "ListProjects": ALL,
     "GetProject": ALL,
+    "ListConnections": ALL,
+    "GetConnection": ALL,
+    "ListDomains": ALL,
     "CreateApiKey": CONTRIBUTORS,
     "UpdateApiKey": CONTRIBUTORS,
     "RotateApiKey": CONTRIBUTORS,
@@ -50,6 +53,13 @@ MATRIX = {
     "DeleteProject": CONTRIBUTORS,
     "RestoreProject": CONTRIBUTORS,
     "TransferProject": {"owner"},
+    "CreateConnection": {"owner"},
+    "UpdateConnection": {"owner"},
+    "TestConnection": {"owner"},
+    "DeleteConnection": {"owner"},
+    "CreateDomain": {"owner"},
+    "VerifyDomain": {"owner"},
+    "DeleteDomain": {"owner"},
     "CreateInvitation": MANAGERS,
     "RevokeInvitation": MANAGERS,
     "UpdateMember": MANAGERS,
@@ -57,8 +67,12 @@ MATRIX = {
     "UpdateOrganization": MANAGERS,
     "DeleteOrganization": {"owner"},
 }
-# Allowed, but not in the state in which the fixture has it: its delivery is on its way.
-REFUSED_FOR_ITS_STATE = {"RedeliverDelivery": "DELIVERY_PENDING"}
+# Allowed, but not in the state in which the fixture has it: its delivery is on its way, its
+# domain has no record.
+REFUSED_FOR_ITS_STATE = {
+    "RedeliverDelivery": "DELIVERY_PENDING",
+    "VerifyDomain": "DOMAIN_NOT_PROVEN",
+}
 
 
 def test_the_matrix_names_every_method_that_asks_for_a_permission() -> None:

@@ -16,8 +16,8 @@ from portico.passkeys.v1 import passkey_sign_in_service_pb2 as sign_in
 from portico.passkeys.v1.passkey_service_pb2_grpc import PasskeyServiceStub
 from portico.passkeys.v1.passkey_sign_in_service_pb2_grpc import PasskeySignInServiceStub
 
-from tests.core.passkeys.authenticator import RIGHT, Authenticator, Json, Key, Wrong
 from tests.core.world import Person, World
+from tests.support.authenticator import RIGHT, Authenticator, Json, Key, Wrong
 
 Registration = aio.UnaryUnaryCall[
     pb.FinishPasskeyRegistrationRequest, pb.FinishPasskeyRegistrationResponse

@@ -15,7 +15,9 @@ from portico.factors.v1 import factor_service_pb2 as factors
 
 from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
-from tests.core.passkeys.authenticator import (
+from tests.core.passkeys.conftest import Visitor
+from tests.core.world import Person, World
+from tests.support.authenticator import (
     AT,
     BE,
     ED,
@@ -33,8 +35,6 @@ from tests.core.passkeys.authenticator import (
     new_key,
     rs256,
 )
-from tests.core.passkeys.conftest import Visitor
-from tests.core.world import Person, World
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 FAILED = grpc.StatusCode.FAILED_PRECONDITION
@@ -425,3 +425,11 @@ async def test_a_name_for_lists_and_mails_has_no_line_breaks(
 async def test_strangers_register_nothing(world: World, owner: Person, refused: Refused) -> None:
     stranger = Visitor(world, Person(owner.id, owner.email, "", ""))
     await refused(stranger.creation_options(), UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+async def test_numbers_that_json_does_not_have_do_no_harm(visitor: Visitor, number: float) -> None:
+    """Over gRPC they can be sent all the same."""
+    made = visitor.authenticator.create(await visitor.creation_options())
+    made["more"] = {"deeper": [number]}
+    assert (await visitor.finish(made)).passkey.name

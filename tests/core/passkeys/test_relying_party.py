@@ -9,11 +9,12 @@ from portico.passkeys.v1 import passkey_service_pb2 as pb
 from portico.passkeys.v1.passkey_service_pb2_grpc import PasskeyServiceStub
 from pydantic import SecretStr, ValidationError
 
+from edge.web.paths import ACCOUNT_SECURITY, ADD_PASSKEY
 from server.features.passkeys.providers import new_name, provider
 from server.features.passkeys.relying_party import relying_party
 from server.settings import Settings
-from tests.core.passkeys.authenticator import ICLOUD
 from tests.core.world import World
+from tests.support.authenticator import ICLOUD
 
 APP = "android:apk-key-hash:" + "A" * 43
 
@@ -104,7 +105,8 @@ async def test_browsers_read_which_origins_are_related(world: World) -> None:
 async def test_password_managers_read_where_passkeys_are_managed(world: World) -> None:
     passkeys = PasskeyServiceStub(world.channel)
     answer = await passkeys.GetPasskeyEndpoints(pb.GetPasskeyEndpointsRequest())
-    assert answer.enroll == answer.manage == "http://127.0.0.1:8080/account/security"
+    assert answer.enroll == f"http://127.0.0.1:8080{ADD_PASSKEY}"
+    assert answer.manage == f"http://127.0.0.1:8080{ACCOUNT_SECURITY}"
 
 
 def test_a_new_passkey_gets_a_name_that_is_free() -> None:

@@ -12,9 +12,9 @@ from portico.factors.v1 import factor_service_pb2 as factors
 from tests.core.calls import race
 from tests.core.conftest import Refused
 from tests.core.factors.conftest import enroll_app
-from tests.core.passkeys.authenticator import UV, Wrong, encoded
 from tests.core.passkeys.conftest import Visitor
 from tests.core.world import World, bearer
+from tests.support.authenticator import UV, Wrong, encoded
 
 FAILED = grpc.StatusCode.FAILED_PRECONDITION
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

@@ -19,7 +19,9 @@ from server.features.passkeys.cleanup import delete_used_challenges
 from server.features.passkeys.models import Passkey, UsedPasskeyChallenge
 from tests.core.calls import race
 from tests.core.conftest import Refused
-from tests.core.passkeys.authenticator import (
+from tests.core.passkeys.conftest import Visitor
+from tests.core.world import World, bearer
+from tests.support.authenticator import (
     AT,
     BE,
     BS,
@@ -31,8 +33,6 @@ from tests.core.passkeys.authenticator import (
     decoded,
     encoded,
 )
-from tests.core.passkeys.conftest import Visitor
-from tests.core.world import World, bearer
 
 FAILED = grpc.StatusCode.FAILED_PRECONDITION
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

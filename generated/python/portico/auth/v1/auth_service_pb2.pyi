@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from portico.auth.v1 import session_pb2 as _session_pb2
 from portico.users.v1 import user_pb2 as _user_pb2
@@ -135,6 +136,7 @@ class LoginResponse(_message.Message):
     MFA_REQUIRED_FIELD_NUMBER: _builtins.int
     CHALLENGE_FIELD_NUMBER: _builtins.int
     METHODS_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_REQUIRED_FROM_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The access token, a JWT, for the Authorization header. Empty with a
     challenge, as all that belongs to the session.
@@ -163,6 +165,12 @@ class LoginResponse(_message.Message):
     def methods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The methods with which the challenge can be answered, sorted."""
 
+    @_builtins.property
+    def second_factor_required_from(self) -> _timestamp_pb2.Timestamp:
+        """From when on an organization of the person requires a second factor that the
+        person does not have. Unset if none does; may be over already.
+        """
+
     def __init__(
         self,
         *,
@@ -175,10 +183,11 @@ class LoginResponse(_message.Message):
         mfa_required: _builtins.bool = ...,
         challenge: _builtins.str = ...,
         methods: _abc.Iterable[_builtins.str] | None = ...,
+        second_factor_required_from: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["second_factor_required_from", b"second_factor_required_from", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "challenge", b"challenge", "device_token", b"device_token", "expires_in", b"expires_in", "methods", b"methods", "mfa_required", b"mfa_required", "refresh_token", b"refresh_token", "token_type", b"token_type", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "challenge", b"challenge", "device_token", b"device_token", "expires_in", b"expires_in", "methods", b"methods", "mfa_required", b"mfa_required", "refresh_token", b"refresh_token", "second_factor_required_from", b"second_factor_required_from", "token_type", b"token_type", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

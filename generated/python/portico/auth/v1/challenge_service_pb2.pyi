@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from portico.passkeys.v1 import passkey_pb2 as _passkey_pb2
 from portico.users.v1 import user_pb2 as _user_pb2
@@ -33,6 +34,7 @@ class CompleteChallengeRequest(_message.Message):
     PASSWORD_FIELD_NUMBER: _builtins.int
     CREDENTIAL_FIELD_NUMBER: _builtins.int
     DEVICE_TOKEN_FIELD_NUMBER: _builtins.int
+    REMEMBER_DEVICE_FIELD_NUMBER: _builtins.int
     challenge: _builtins.str
     """The challenge that Login or BeginStepUp returned."""
     method: _builtins.str
@@ -46,6 +48,11 @@ class CompleteChallengeRequest(_message.Message):
     device_token: _builtins.str
     """The deviceToken that came with the challenge. A sign-in is completed on the
     device that began it. Not required for a step-up.
+    """
+    remember_device: _builtins.bool
+    """Whether this device shall not be asked for a second factor by the same
+    person for 30 days. Only with a sign-in, and only if no organization of the
+    person forbids it. It is worth no factor: methods that require one ask.
     """
     @_builtins.property
     def credential(self) -> _struct_pb2.Struct:
@@ -64,10 +71,11 @@ class CompleteChallengeRequest(_message.Message):
         password: _builtins.str = ...,
         credential: _struct_pb2.Struct | None = ...,
         device_token: _builtins.str = ...,
+        remember_device: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "code", b"code", "credential", b"credential", "device_token", b"device_token", "method", b"method", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "code", b"code", "credential", b"credential", "device_token", b"device_token", "method", b"method", "password", b"password", "remember_device", b"remember_device"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -86,6 +94,7 @@ class CompleteChallengeResponse(_message.Message):
     TOKEN_TYPE_FIELD_NUMBER: _builtins.int
     EXPIRES_IN_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_REQUIRED_FROM_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The access token, a JWT, for the Authorization header."""
     refresh_token: _builtins.str
@@ -98,6 +107,12 @@ class CompleteChallengeResponse(_message.Message):
     def user(self) -> _user_pb2.User:
         """The account that signed in."""
 
+    @_builtins.property
+    def second_factor_required_from(self) -> _timestamp_pb2.Timestamp:
+        """From when on an organization of the person requires a second factor that the
+        person does not have. Unset if none does, and after a step-up.
+        """
+
     def __init__(
         self,
         *,
@@ -106,10 +121,11 @@ class CompleteChallengeResponse(_message.Message):
         token_type: _builtins.str = ...,
         expires_in: _builtins.int = ...,
         user: _user_pb2.User | None = ...,
+        second_factor_required_from: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["second_factor_required_from", b"second_factor_required_from", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expires_in", b"expires_in", "refresh_token", b"refresh_token", "token_type", b"token_type", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expires_in", b"expires_in", "refresh_token", b"refresh_token", "second_factor_required_from", b"second_factor_required_from", "token_type", b"token_type", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
