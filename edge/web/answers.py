@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
 
 from aiohttp import web
 from portico.auth.v1 import challenge_service_pb2 as pb
@@ -23,8 +22,6 @@ PASSWORD = "password"  # noqa: S105 - the name of a method and of its field
 CODE = "code"
 PASSKEY = "passkey"
 CREDENTIAL = "credential"
-# Whether a device can be remembered, on which the second factor is not asked for.
-REMEMBERS = "remember_device" in pb.CompleteChallengeRequest.DESCRIPTOR.fields_by_name
 # A person may write a code in groups.
 _BLANKS = str.maketrans("", "", " -\t\u00a0")
 
@@ -67,11 +64,11 @@ class Prompt:
     ) -> pb.CompleteChallengeRequest:
         """What was entered, as an answer to a challenge."""
         entered = visit.form.get(self.field, "")
-        more: dict[str, Any] = {}
-        if REMEMBERS and visit.form.get("remember_device"):
-            more["remember_device"] = True
         request = pb.CompleteChallengeRequest(
-            challenge=challenge, method=self.method, device_token=device_token, **more
+            challenge=challenge,
+            method=self.method,
+            device_token=device_token,
+            remember_device=bool(visit.form.get("remember_device")),
         )
         if self.method == PASSWORD:
             request.password = entered
@@ -123,5 +120,4 @@ class Prompt:
             options=options,
             is_sent=bool(visit.value("sent")),
             is_sign_in=is_sign_in,
-            can_remember=is_sign_in and REMEMBERS,
         )

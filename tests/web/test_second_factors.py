@@ -525,3 +525,20 @@ async def test_a_challenge_that_ended_elsewhere_does_not_break_its_page(
     assert late.alert.startswith("This took too long")
     done = await browser.submit(late, STEP_UP, code=protected.app.code())
     assert done.location == "/account/email?notice=confirmed"
+
+
+async def test_a_device_that_is_remembered_is_not_asked_for_the_second_factor(
+    browser: Browser, new_browser: NewBrowser, protected: Protected
+) -> None:
+    page = await asked(browser, protected)
+    wrong = await browser.submit(page, VERIFY, code="000000", remember_device="yes")
+    assert wrong.form(VERIFY).fields["remember_device"] == "yes"
+    answer = await browser.submit(wrong, VERIFY, code=protected.next_code())
+    page = await browser.follow(answer)
+    await browser.submit(page, "/sign-out")
+    assert (await sign_in(browser, protected.person)).location == "/account"
+    # It is worth no factor: what needs one asks for it.
+    path = "/account/security/remove"
+    question = await browser.get(f"{path}?factor_id={protected.factor_id}")
+    assert (await browser.submit(question, path)).location == STEP_UP
+    await asked(new_browser(), protected)
