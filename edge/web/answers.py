@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from aiohttp import web
 from portico.auth.v1 import challenge_service_pb2 as pb
@@ -13,7 +14,9 @@ from edge.web.passkeys import as_options, read_credential
 from edge.web.visit import Visit
 
 # The methods that pages know, the one first that people use with the least effort.
-METHODS = ("passkey", "totp", "recovery_code", "password")
+METHODS = ("passkey", "totp", "email", "sms", "recovery_code", "password")
+# Of these a code is sent first.
+SENT = ("email", "sms")
 # Of the field, by method.
 PASSWORD = "password"  # noqa: S105 - the name of a method and of its field
 CODE = "code"
@@ -21,6 +24,11 @@ PASSKEY = "passkey"
 CREDENTIAL = "credential"
 # A person may write a code in groups.
 _BLANKS = str.maketrans("", "", " -\t\u00a0")
+
+
+def plain_code(text: str) -> str:
+    """A code as it was sent or shown, however it was written."""
+    return text.translate(_BLANKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +65,39 @@ class Prompt:
         """What was entered, as an answer to a challenge."""
         entered = visit.form.get(self.field, "")
         request = pb.CompleteChallengeRequest(
-            challenge=challenge, method=self.method, device_token=device_token
+            challenge=challenge,
+            method=self.method,
+            device_token=device_token,
+            remember_device=bool(visit.form.get("remember_device")),
         )
         if self.method == PASSWORD:
             request.password = entered
         elif self.method == PASSKEY:
             request.credential.CopyFrom(read_credential(entered))
         else:
-            request.code = entered.translate(_BLANKS)
+            request.code = plain_code(entered)
         return request
+
+    async def send(self, visit: Visit, challenge: str) -> web.StreamResponse:
+        """Has a code sent, and shows the field for it.
+
+        Raises:
+            CoreError: if the core refuses or does not answer.
+        """
+        request = pb.SendChallengeCodeRequest(challenge=challenge, method=self.method)
+        await visit.ask(visit.site.core.challenges.SendChallengeCode, request)
+        return visit.redirect(visit.link(self.path, method=self.method, sent="yes"))
 
     def refuse(self, visit: Visit, error: CoreError) -> None:
         """Has the page say what is wrong with the answer."""
         visit.refuse(error)
         if self.method == PASSKEY:
             visit.errors = {}
+        kind = "sent_code" if self.method in SENT else self.field
         if error.reason in ("CODE_INVALID", "INVALID_CREDENTIALS"):
-            visit.alert = visit.t(f"challenge.wrong_{self.field}")
-            visit.errors = {self.field: visit.alert}
-            visit.status = 422
+            visit.alert = visit.t("refusals.VALIDATION_ERROR")
+            visit.errors = {self.field: visit.t(f"challenge.wrong_{kind}")}
+            visit.status = int(HTTPStatus.UNPROCESSABLE_ENTITY)
 
     async def render(self, visit: Visit, challenge: str, *, is_sign_in: bool) -> web.StreamResponse:
         """The page.
@@ -92,4 +114,10 @@ class Prompt:
             answer = await visit.ask(visit.site.core.challenges.GetChallengePasskeyOptions, request)
             options = as_options(answer.options)
         render = visit.render_with_script if self.method == PASSKEY else visit.render
-        return render("challenge.html", prompt=self, options=options, is_sign_in=is_sign_in)
+        return render(
+            "challenge.html",
+            prompt=self,
+            options=options,
+            is_sent=bool(visit.value("sent")),
+            is_sign_in=is_sign_in,
+        )

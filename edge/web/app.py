@@ -38,6 +38,7 @@ from edge.web.pages.account import (
 )
 from edge.web.pages.account.security import (
     add_app,
+    add_codes,
     add_passkey,
     factors,
     recovery_codes,
@@ -54,7 +55,9 @@ from edge.web.paths import (
     ACCOUNT_SECURITY,
     ACCOUNT_SESSIONS,
     ADD_APP,
+    ADD_EMAIL_CODES,
     ADD_PASSKEY,
+    ADD_SMS_CODES,
     ASSETS,
     BACKCHANNEL_LOGOUT,
     CANCEL_FACTOR_RESET,
@@ -105,6 +108,8 @@ PAGES: Mapping[str, Page] = {
     ACCOUNT_SECURITY: factors.PAGE,
     ADD_APP: add_app.PAGE,
     ADD_PASSKEY: add_passkey.PAGE,
+    ADD_EMAIL_CODES: add_codes.EMAIL_PAGE,
+    ADD_SMS_CODES: add_codes.SMS_PAGE,
     RENAME_FACTOR: rename_factor.PAGE,
     REMOVE_FACTOR: remove_factor.PAGE,
     RECOVERY_CODES: recovery_codes.PAGE,

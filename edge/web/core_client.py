@@ -18,6 +18,7 @@ from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from portico.auth.v1.remembered_device_service_pb2_grpc import RememberedDeviceServiceStub
 from portico.connections.v1.federated_sign_in_service_pb2_grpc import FederatedSignInServiceStub
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
+from portico.factor_codes.v1.factor_code_service_pb2_grpc import FactorCodeServiceStub
 from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetServiceStub
 from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
@@ -111,6 +112,7 @@ class CoreClient:
         self.users = UserServiceStub(channel)
         self.email_changes = EmailChangeServiceStub(channel)
         self.factors = FactorServiceStub(channel)
+        self.factor_codes = FactorCodeServiceStub(channel)
         self.passkeys = PasskeyServiceStub(channel)
         self.passkey_sign_in = PasskeySignInServiceStub(channel)
         self.factor_resets = FactorResetServiceStub(channel)

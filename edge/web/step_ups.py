@@ -71,7 +71,10 @@ class StepUp:
     def unseal(cls, seals: Seals, value: str) -> StepUp | None:
         """What a cookie holds, if it is one of ours."""
         content = seals.unseal(cookies.STEP_UP, value) if value else None
-        return None if content is None else cls(**content)
+        try:
+            return None if content is None else cls(**content)
+        except TypeError:
+            return None  # an older release has sealed it
 
 
 def harmless(fields: Mapping[str, str], secret: frozenset[str]) -> dict[str, str]:

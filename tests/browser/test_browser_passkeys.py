@@ -64,6 +64,7 @@ async def test_a_passkey_is_added_and_signs_in_by_its_button(
     visitor: Visitor, device: Authenticator, ada: Account
 ) -> None:
     await visitor.sign_in(ada)
+    await visitor.page.locator("[data-passkey=offer]").wait_for()
     assert len(await add_passkey(visitor, "Laptop")) == 10
     [passkey] = await device.passkeys()
     assert passkey["isResidentCredential"]
@@ -105,6 +106,7 @@ async def test_a_passkey_answers_for_the_second_factor_and_in_a_step_up(
     assert visitor.path == "/sign-in/verify"
     await visitor.press("Use a passkey")
     assert visitor.path == "/account"
+    assert await visitor.page.locator("[data-passkey=offer]").count() == 0
     make_stale(stack, ada)
     await visitor.open("/account/email")
     await visitor.fill(new_email="countess@example.com", current_password=ada.password)

@@ -22,9 +22,14 @@ BY_VALUE = (
     "invitation_over.",
     "account.nav_",
     "challenge.by_",
+    "challenge.sent_",
     "challenge.text_",
     "challenge.wrong_",
+    "codes.text_",
+    "codes.title_",
     "factor_types.",
+    "security.about_",
+    "security.add_",
     "profile.theme_",
     "confirm_email_change.",
     "revert_email_change.",
@@ -89,7 +94,16 @@ ELSEWHERE = {
     "USER_NOT_FOUND",
     "BROWSER_TOKEN_INVALID",
 }
-SHOWN_FEATURES = ("auth", "email_changes", "factors", "organizations", "passkeys", "users")
+SHOWN_FEATURES = (
+    "auth",
+    "email_changes",
+    "factor_codes",
+    "factors",
+    "organizations",
+    "passkeys",
+    "sms",
+    "users",
+)
 
 
 @pytest.mark.parametrize("feature", SHOWN_FEATURES)

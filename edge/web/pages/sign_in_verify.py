@@ -45,10 +45,13 @@ async def post(visit: Visit) -> web.StreamResponse:
     if pending is None:
         return _over(visit)
     prompt = Prompt.make(visit, SIGN_IN_VERIFY, pending.methods)
-    if visit.lacks(prompt.field):
+    is_for_code = bool(visit.form.get("send"))
+    if not is_for_code and visit.lacks(prompt.field):
         return await _show(visit, prompt, pending)
     answer = prompt.answer(visit, pending.challenge, cookies.get(visit.request, cookies.DEVICE))
     try:
+        if is_for_code:
+            return await prompt.send(visit, pending.challenge)
         shown = await visit.ask(visit.site.core.challenges.CompleteChallenge, answer)
         return await signing_in.finish(visit, shown.refresh_token)
     except CoreError as error:
@@ -61,7 +64,10 @@ async def post(visit: Visit) -> web.StreamResponse:
 def _pending(visit: Visit) -> _Pending | None:
     sealed = cookies.get(visit.request, cookies.CHALLENGE)
     content = visit.site.seals.unseal(cookies.CHALLENGE, sealed) if sealed else None
-    return None if content is None else _Pending(**content)
+    try:
+        return None if content is None else _Pending(**content)
+    except TypeError:
+        return None  # an older release has sealed it
 
 
 def _over(visit: Visit) -> web.StreamResponse:

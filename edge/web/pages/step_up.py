@@ -63,10 +63,14 @@ async def post(visit: Visit) -> web.StreamResponse:
     if visit.form.get("begin"):
         _keep(visit, await _with_challenge(visit, step_up))
         return visit.redirect(STEP_UP, method=prompt.method)
-    if visit.lacks(prompt.field):
+    is_for_code = bool(visit.form.get("send"))
+    if not is_for_code and visit.lacks(prompt.field):
         return await _show(visit, prompt, step_up)
     try:
         step_up = await _with_challenge(visit, step_up)
+        if is_for_code:
+            _keep(visit, step_up)
+            return await prompt.send(visit, step_up.challenge)
         answer = prompt.answer(visit, step_up.challenge, "")
         shown = await visit.ask(visit.site.core.challenges.CompleteChallenge, answer)
         cookie = await visit.site.sessions.start(shown.refresh_token, visit.caller)

@@ -8,6 +8,7 @@ from aiohttp import web
 from markupsafe import Markup
 from portico.factors.v1 import factor_service_pb2 as pb
 
+from edge.web.answers import plain_code
 from edge.web.core_client import CoreError
 from edge.web.page import Page
 from edge.web.pages.account.security.recovery_codes import show_codes
@@ -16,7 +17,6 @@ from edge.web.visit import Visit
 
 GROUP = 4
 _SECRET = re.compile(r"[A-Z2-7]{16,64}\Z")
-_BLANKS = str.maketrans("", "", " -\t\u00a0")
 
 
 async def get(visit: Visit) -> web.StreamResponse:
@@ -50,15 +50,15 @@ async def _confirm(visit: Visit) -> web.StreamResponse:
     if visit.lacks("code"):
         return await get(visit)
     request = pb.ConfirmTotpEnrollmentRequest(
-        code=visit.form["code"].translate(_BLANKS), name=visit.value("name").strip()
+        code=plain_code(visit.form["code"]), name=visit.value("name").strip()
     )
     try:
         answer = await visit.ask_as_person(visit.site.core.factors.ConfirmTotpEnrollment, request)
     except CoreError as error:
         visit.refuse(error)
         if error.reason == "CODE_INVALID" or "code" in error.violations:
-            visit.alert = visit.t("challenge.wrong_code")
-            visit.errors = {"code": visit.alert}
+            visit.alert = visit.t("refusals.VALIDATION_ERROR")
+            visit.errors = {"code": visit.t("challenge.wrong_code")}
         elif error.reason == "ENROLLMENT_EXPIRED":
             visit.form = {}
         return await get(visit)

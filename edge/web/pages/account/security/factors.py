@@ -31,9 +31,16 @@ async def get(visit: Visit) -> web.StreamResponse:
         user=user,
         factors=answer.factors,
         codes_left=answer.recovery_codes_left,
+        code_kinds=_code_kinds(visit, {each.type for each in answer.factors}),
         providers=providers,
         signal=signal,
     )
+
+
+def _code_kinds(visit: Visit, present: set[str]) -> list[str]:
+    """The kinds of codes that can be added: by mail once, by SMS where messages are sent."""
+    kinds = [] if "email" in present else ["email"]
+    return kinds if visit.site.settings.sms_provider == "none" else [*kinds, "sms"]
 
 
 PAGE = Page(get)
