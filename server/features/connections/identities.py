@@ -96,7 +96,7 @@ class IdentityService:
             account.email,
             IDENTITY_UNLINKED,
             display_name=account.display_name,
-            provider=name or identity.issuer,
+            provider_name=name or identity.issuer,
             **when_and_where(call),
         )
         return pb.UnlinkIdentityResponse()

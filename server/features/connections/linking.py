@@ -208,7 +208,7 @@ class Linking:
                 account.email,
                 mail,
                 display_name=account.display_name,
-                provider=connection.name,
+                provider_name=connection.name,
                 **when_and_where(call),
             )
         return identity
