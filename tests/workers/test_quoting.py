@@ -126,7 +126,7 @@ variables = st.fixed_dictionaries(
         "codes_left": st.just("3"),
         "code": st.just("123456"),
         "valid_for": st.just("10 minutes"),
-        "provider": names,
+        "provider_name": names,
         "required_from": st.just("26 November 2026, 09:00 UTC"),
         "due_at": st.just("26 November 2026, 09:00 UTC"),
         "device_name": names,

@@ -9,7 +9,8 @@ IDENTITY_LINKED = Mail(
     subject="A new way to sign in to your account",
     paragraphs=(
         "Hello $display_name,",
-        "an account at $provider_name was linked to yours on $changed_at, from $client_address. Whoever "
+        "an account at $provider_name was linked to yours on $changed_at, from $client_address. "
+        "Whoever "
         "signs in there is signed in here.",
         "If it was not you, unlink it among your sign-in methods, and choose a new password.",
     ),
@@ -29,7 +30,8 @@ ACCOUNT_CLAIMED = Mail(
     subject="Your account is ready",
     paragraphs=(
         "Hello $display_name,",
-        "you signed in with $provider_name on $changed_at, from $client_address. An account with your "
+        "you signed in with $provider_name on $changed_at, from $client_address. An account with "
+        "your "
         "address was there, which nobody had confirmed: it is yours now.",
         "A password that somebody else may have set for it no longer works.",
     ),

@@ -56,7 +56,7 @@ async def test_a_trusted_provider_joins_a_verified_account_and_the_person_is_mai
     ada = await world.new_person(somebody_else.email)
     answer = await front_end.sign_in_at(provider, connection_id)
     assert answer.user.id == ada.id
-    assert (await world.mail(ada.email, "identity_linked"))["provider"] == "Example"
+    assert (await world.mail(ada.email, "identity_linked"))["provider_name"] == "Example"
     assert "user.identity_linked" in await audited(ada.id)
     # The password stays.
     assert await world.sign_in(ada.email)
@@ -307,7 +307,7 @@ async def test_the_last_way_in_stays(
     await unlink(world, person, only.id)
     (left,) = await identities_of(world, person)
     await refused(unlink(world, person, left.id), *last)
-    assert (await world.mail(person.email, "identity_unlinked"))["provider"] == "Example"
+    assert (await world.mail(person.email, "identity_unlinked"))["provider_name"] == "Example"
 
 
 async def test_who_has_a_password_can_unlink_all(
