@@ -10,8 +10,7 @@ IDENTITY_LINKED = Mail(
     paragraphs=(
         "Hello $display_name,",
         "an account at $provider_name was linked to yours on $changed_at, from $client_address. "
-        "Whoever "
-        "signs in there is signed in here.",
+        "Whoever signs in there is signed in here.",
         "If it was not you, unlink it among your sign-in methods, and choose a new password.",
     ),
 )
@@ -31,8 +30,7 @@ ACCOUNT_CLAIMED = Mail(
     paragraphs=(
         "Hello $display_name,",
         "you signed in with $provider_name on $changed_at, from $client_address. An account with "
-        "your "
-        "address was there, which nobody had confirmed: it is yours now.",
+        "your address was there, which nobody had confirmed: it is yours now.",
         "A password that somebody else may have set for it no longer works.",
     ),
 )
