@@ -94,6 +94,23 @@ async def test_the_browser_offers_a_passkey_in_the_field_of_the_address(
     assert ada.email in await visitor.text()
 
 
+# A person who takes their time: a virtual device never waits.
+UNDECIDED = """navigator.credentials.get = ({signal}) => new Promise((_, refuse) =>
+    signal.addEventListener("abort", () => refuse(signal.reason)))"""
+
+
+async def test_what_the_browser_offers_is_renewed_before_it_expires(visitor: Visitor) -> None:
+    begins = "**/api/v1/auth/passkey/begin"
+    await visitor.context.add_init_script(UNDECIDED)
+    await visitor.page.clock.install()
+    async with visitor.page.expect_response(begins):
+        await visitor.open("/sign-in")
+    # The timer is set once the answer is read.
+    await visitor.page.evaluate("new Promise((done) => requestIdleCallback(done))")
+    async with visitor.page.expect_response(begins):
+        await visitor.page.clock.fast_forward(275_000)
+
+
 @pytest.mark.usefixtures("no_offers")
 async def test_a_passkey_answers_for_the_second_factor_and_in_a_step_up(
     visitor: Visitor, device: Authenticator, ada: Account, stack: Stack
