@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 import time
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -13,6 +15,7 @@ from server.features.factors.totp import STEP_SECONDS, Totp
 from tests.browser.chromium import requires_chromium
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import Account, Visitor
+from tests.platform.test_factors_page import sent_code
 from tests.stack import Stack
 
 pytestmark = requires_chromium
@@ -199,3 +202,31 @@ async def test_without_a_script_passkeys_are_not_offered(
         await visitor.sign_in(ada)
     await visitor.open(path)
     assert await visitor.page.get_by_role("button", name="passkey").count() == 0
+
+
+async def test_a_code_by_sms_is_added_and_signs_in(
+    visitor: Visitor, new_visitor: NewVisitor, ada: Account, stack: Stack
+) -> None:
+    number = f"+491512{uuid4().int % 9_000_000 + 1_000_000}"
+    await visitor.sign_in(ada)
+    await visitor.open("/account/security")
+    await visitor.follow("Add a phone")
+    await visitor.fill(phone_number="12345678")
+    await visitor.press("Send a code")
+    assert "international form" in await visitor.alert()
+    await visitor.fill(phone_number=number)
+    await visitor.press("Send a code")
+    await visitor.fill(code="000000")
+    await visitor.press("Confirm")
+    assert "code is wrong" in await visitor.alert()
+    code = await asyncio.to_thread(sent_code, stack.mailbox_url, number)
+    await visitor.fill(code=code, name="My phone")
+    await visitor.press("Confirm")
+    assert "“My phone” is added." in await visitor.text()
+    other = await new_visitor()
+    await other.sign_in(ada)
+    await other.follow("Recovery code")
+    await other.follow("Code by text message")
+    await other.press("Send a code")
+    # The one that added the number was sent less than a minute ago.
+    assert "Please wait" in await other.alert()

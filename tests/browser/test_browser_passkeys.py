@@ -94,6 +94,21 @@ async def test_the_browser_offers_a_passkey_in_the_field_of_the_address(
     assert ada.email in await visitor.text()
 
 
+# A person who takes their time: a virtual device never waits.
+UNDECIDED = """navigator.credentials.get = ({signal}) => new Promise((_, refuse) => {
+    document.documentElement.dataset.asked = "yes";
+    signal.addEventListener("abort", () => refuse(signal.reason)) })"""
+
+
+async def test_what_the_browser_offers_is_renewed_before_it_expires(visitor: Visitor) -> None:
+    await visitor.context.add_init_script(UNDECIDED)
+    await visitor.page.clock.install()
+    await visitor.open("/sign-in")
+    await visitor.page.locator("html[data-asked]").wait_for(state="attached")
+    async with visitor.page.expect_response("**/api/v1/auth/passkey/begin"):
+        await visitor.page.clock.fast_forward(275_000)
+
+
 @pytest.mark.usefixtures("no_offers")
 async def test_a_passkey_answers_for_the_second_factor_and_in_a_step_up(
     visitor: Visitor, device: Authenticator, ada: Account, stack: Stack

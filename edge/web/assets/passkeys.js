@@ -4,6 +4,7 @@
 
 const BUFFERS = ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"];
 const RENEW_BEFORE_SECONDS = 30;
+const AT_ONCE_MS = 1000;
 
 function fromBase64(text) {
   const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
@@ -102,12 +103,15 @@ function signIn(form) {
     if (!available || !(await available.call(PublicKeyCredential))) return;
     const begun = await fetchOptions();
     const own = (waiting = new AbortController());
+    const began = Date.now();
     const renew = setTimeout(() => own.abort(), (begun.expiresIn - RENEW_BEFORE_SECONDS) * 1000);
     try {
       await ask(begun, { mediation: "conditional", signal: own.signal });
     } catch (error) {
-      // What was aborted by time begins once more, what was aborted by the button does not.
-      if (error.name === "AbortError" && waiting === own) offer().catch(() => {});
+      // What time has aborted, or the person, is offered once more; the button has taken over from
+      // what it aborted, and a browser that refuses at once would only refuse again.
+      const again = error.name === "AbortError" || Date.now() - began > AT_ONCE_MS;
+      if (again && waiting === own) offer().catch(() => {});
     } finally {
       clearTimeout(renew);
     }
