@@ -57,6 +57,17 @@ EXCUSED = {
     "PHONE_NUMBER_UNKNOWN",  # the plans of 245 countries
     "PHONE_NUMBER_NOT_MOBILE",
     "SMS_COUNTRY_NOT_ALLOWED",  # a setting says which are
+    "FEDERATED_STATE_INVALID",  # sealed, and bound to a browser
+    "LOGOUT_TOKEN_INVALID",  # signed by a provider
+    "PASSKEY_REGISTRATION_INVALID",  # made by an authenticator
+    "INVALID_VALUE",  # of a credential, whose members the contract leaves open
+    "INVALID_TYPE",
+    "INVALID_DOMAIN",  # more grammar than a pattern holds
+    "INVALID_ISSUER",
+    "PROVIDER_UNREACHABLE",
+    "ISSUER_MISMATCH",
+    "REQUIRED",  # depends on the provider: its issuer, its tenants, the client's secret
+    "FACTOR_REQUIRED",
 }
 _KEY = re.compile("[!-~]{1,255}")
 _NOBODYS = "01890a5d-ac96-774b-bcce-b302099a8057"
