@@ -15,6 +15,8 @@ DEVICE = "__Host-device"
 CHALLENGE = "__Host-challenge"
 # What a person was doing when they were asked to confirm that it is them; sealed.
 STEP_UP = "__Host-step-up"
+# What a sign-in at a provider is bound to; the tabs of a browser share it.
+FEDERATED = "__Host-federated"
 
 DAY_SECONDS = 24 * 60 * 60
 # As long as a session can last.
@@ -25,6 +27,8 @@ DEVICE_SECONDS = 365 * DAY_SECONDS
 # As long as a challenge is good.
 CHALLENGE_SECONDS = 5 * 60
 STEP_UP_SECONDS = 10 * 60
+# As long as a sign-in at a provider may take.
+FEDERATED_SECONDS = 10 * 60
 # Longer values are none of ours.
 MAX_LENGTH = 2048
 

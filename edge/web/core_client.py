@@ -17,6 +17,7 @@ from portico.auth.v1.browser_session_service_pb2_grpc import BrowserSessionServi
 from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
 from portico.auth.v1.remembered_device_service_pb2_grpc import RememberedDeviceServiceStub
 from portico.connections.v1.federated_sign_in_service_pb2_grpc import FederatedSignInServiceStub
+from portico.connections.v1.identity_service_pb2_grpc import IdentityServiceStub
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
 from portico.factor_codes.v1.factor_code_service_pb2_grpc import FactorCodeServiceStub
 from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetServiceStub
@@ -118,6 +119,7 @@ class CoreClient:
         self.factor_resets = FactorResetServiceStub(channel)
         self.remembered_devices = RememberedDeviceServiceStub(channel)
         self.federated = FederatedSignInServiceStub(channel)
+        self.identities = IdentityServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
 
     async def call(

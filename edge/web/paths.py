@@ -9,6 +9,10 @@ from portico_contract.limit_categories import LimitCategory
 SIGN_IN = "/sign-in"
 SIGN_IN_VERIFY = "/sign-in/verify"
 SIGN_IN_PASSKEY = "/sign-in/passkey"
+SIGN_IN_WITH = "/sign-in/with"
+SINGLE_SIGN_ON = "/sign-in/single-sign-on"
+# Where providers send browsers back to; the core names it to them.
+SIGN_IN_CALLBACK = "/sign-in/callback"
 STEP_UP = "/step-up"
 SIGN_OUT = "/sign-out"
 REGISTER = "/register"
@@ -28,6 +32,8 @@ ADD_SMS_CODES = "/account/security/sms"
 RENAME_FACTOR = "/account/security/rename"
 REMOVE_FACTOR = "/account/security/remove"
 RECOVERY_CODES = "/account/security/recovery-codes"
+ACCOUNT_IDENTITIES = "/account/identities"
+UNLINK_IDENTITY = "/account/identities/unlink"
 ACCOUNT_SESSIONS = "/account/sessions"
 ACCOUNT_ORGANIZATIONS = "/account/organizations"
 LEAVE_ORGANIZATION = "/account/organizations/leave"
@@ -68,6 +74,9 @@ PAGE_PATHS = (
     PagePath(SIGN_IN, LimitCategory.LOGIN),
     PagePath(SIGN_IN_VERIFY, LimitCategory.LOGIN),
     PagePath(SIGN_IN_PASSKEY, LimitCategory.LOGIN),
+    PagePath(SIGN_IN_WITH, LimitCategory.WRITE),
+    PagePath(SINGLE_SIGN_ON, LimitCategory.WRITE),
+    PagePath(SIGN_IN_CALLBACK),
     PagePath(STEP_UP, LimitCategory.LOGIN),
     PagePath(SIGN_OUT, LimitCategory.WRITE),
     PagePath(REGISTER, LimitCategory.REGISTER),

@@ -25,6 +25,8 @@ SAME_AS = {
     "/sign-in": "Login",
     "/sign-in/verify": "CompleteChallenge",
     "/sign-in/passkey": "SignInWithPasskey",
+    "/sign-in/with": "BeginFederatedSignIn",
+    "/sign-in/single-sign-on": "BeginFederatedSignIn",
     "/step-up": "CompleteChallenge",
     "/register": "Register",
     "/verify-email": "VerifyEmail",

@@ -93,9 +93,12 @@ ELSEWHERE = {
     "SESSION_NOT_FOUND",
     "USER_NOT_FOUND",
     "BROWSER_TOKEN_INVALID",
+    "CONNECTION_LIMIT_REACHED",
+    "LOGOUT_TOKEN_INVALID",
 }
 SHOWN_FEATURES = (
     "auth",
+    "connections",
     "email_changes",
     "factor_codes",
     "factors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from portico.auth.v1 import auth_service_pb2 as pb
 
-from edge.web import cookies, signing_in
+from edge.web import cookies, federated, signing_in
 from edge.web.core_client import CoreError
 from edge.web.page import Page
 from edge.web.pages import sign_in_verify
@@ -19,16 +19,20 @@ async def get(visit: Visit) -> web.StreamResponse:
         if await visit.is_signed_in():
             return _onward(visit)
         visit.drop_cookie(cookies.SESSION)
-    return show(visit)
+    return await show(visit)
 
 
-def show(visit: Visit, unknown_passkey: str = "") -> web.StreamResponse:
+async def show(visit: Visit, unknown_passkey: str = "") -> web.StreamResponse:
     """The page.
 
     Args:
         unknown_passkey: what the script reports of a passkey that no account has, as JSON.
     """
-    return visit.render_with_script("sign_in.html", unknown_passkey=unknown_passkey)
+    return visit.render_with_script(
+        "sign_in.html",
+        unknown_passkey=unknown_passkey,
+        options=await federated.offered(visit),
+    )
 
 
 def _onward(visit: Visit) -> web.StreamResponse:
@@ -46,7 +50,7 @@ def _onward(visit: Visit) -> web.StreamResponse:
 async def post(visit: Visit) -> web.StreamResponse:
     """Signs in, or goes on to the second factor of people who have one."""
     if visit.lacks("email", "password"):
-        return show(visit)
+        return await show(visit)
     try:
         login = await visit.ask(visit.site.core.auth.Login, _login_request(visit))
         visit.put_cookie(cookies.DEVICE, login.device_token, cookies.DEVICE_SECONDS)
@@ -55,7 +59,7 @@ async def post(visit: Visit) -> web.StreamResponse:
         return await signing_in.finish(visit, login.refresh_token)
     except CoreError as error:
         visit.refuse(error)
-        return show(visit)
+        return await show(visit)
 
 
 def _login_request(visit: Visit) -> pb.LoginRequest:

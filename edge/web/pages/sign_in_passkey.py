@@ -20,7 +20,7 @@ from edge.web.visit import Visit
 async def get(visit: Visit) -> web.StreamResponse:
     """There is nothing to be seen here."""
     if visit.alert:
-        return sign_in.show(visit)
+        return await sign_in.show(visit)
     return visit.redirect(visit.link(SIGN_IN))
 
 
@@ -42,7 +42,7 @@ async def post(visit: Visit) -> web.StreamResponse:
         visit.refuse(error)
         visit.errors = {}
         is_unknown = error.reason == "PASSKEY_UNKNOWN"
-        return sign_in.show(visit, await _unknown(visit, credential) if is_unknown else "")
+        return await sign_in.show(visit, await _unknown(visit, credential) if is_unknown else "")
 
 
 async def _unknown(visit: Visit, credential: Struct) -> str:
