@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from edge.web.cookies import FEDERATED
 from tests.browser.chromium import requires_chromium
 from tests.browser.conftest import NewVisitor
 from tests.browser.test_browser_access import LONG, Inspector
@@ -30,6 +32,7 @@ class Connection:
 
     id: str
     name: str
+    administrator: Account
 
     @property
     def button(self) -> str:
@@ -64,7 +67,7 @@ async def connection(stack: Stack, provider: CertifiedProvider) -> AsyncIterator
         "trustedDomains": ["example.com"],
     }
     made = await administrator.call(stack, "POST", "/platform-connections", body, expect=201)
-    yield Connection(made["id"], name)
+    yield Connection(made["id"], name, administrator)
     path = f"/platform-connections/{made['id']}"
     await administrator.call(stack, "DELETE", path, expect=204)
 
@@ -208,3 +211,32 @@ async def test_everybody_can_use_sign_in_with_others(
     assert "letzter Weg" in await visitor.alert()
     found += await inspector.findings()
     assert found == []
+
+
+async def test_everybody_can_read_what_a_test_of_a_connection_shows(
+    new_visitor: NewVisitor,
+    axe: str,
+    provider: CertifiedProvider,
+    connection: Connection,
+    stack: Stack,
+) -> None:
+    visitor = await new_visitor(scripts=True, locale="de")
+    path = f"/platform-connections/{connection.id}/test"
+    test = await connection.administrator.call(stack, "POST", path, {}, expect=200)
+    await visitor.open("/sign-in")
+    await visitor.context.add_cookies(
+        [
+            {
+                "name": FEDERATED,
+                "value": test["browserToken"],
+                "domain": urlsplit(stack.base_url).hostname or "",
+                "path": "/",
+                "secure": True,
+                "httpOnly": True,
+            }
+        ]
+    )
+    await visitor.page.goto(test["authorizationUrl"])
+    await agree(visitor, provider, new_login())
+    assert await visitor.heading() == "Die Verbindung wurde geprüft"
+    assert await Inspector(visitor, axe).findings() == []
