@@ -14,6 +14,8 @@ from edge.web.visit import Visit
 
 # The longest address to come back to that the core keeps.
 MAX_RETURN = 500
+# Longer ones are none of ours.
+MAX_TOKEN = 100
 
 
 async def list_options(visit: Visit, email: str = "") -> Sequence[pb.SignInOption]:
@@ -66,7 +68,8 @@ def lead_on(visit: Visit, token: str, url: str) -> web.StreamResponse:
 
 def browser_token(visit: Visit) -> str:
     """What the browser keeps of sign-ins that it has begun; empty if there are none."""
-    return cookies.get(visit.request, cookies.FEDERATED)
+    token = cookies.get(visit.request, cookies.FEDERATED)
+    return token if len(token) <= MAX_TOKEN else ""
 
 
 def _path_to(place: str | None) -> str:

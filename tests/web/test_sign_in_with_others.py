@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -15,8 +17,9 @@ from portico.connections.v1.platform_connection_service_pb2_grpc import (
 )
 
 from edge.web import cookies
-from tests.core.connections.front_end import Somebody, new_platform_connection
+from tests.core.connections.front_end import Somebody, new_connection, new_platform_connection
 from tests.core.connections.provider import Provider, running_provider
+from tests.core.domains.organization_domains import new_name, prove
 from tests.core.factors.conftest import enroll_app
 from tests.core.users.conftest import appoint
 from tests.core.world import Person, World
@@ -176,7 +179,11 @@ async def test_what_is_not_of_this_browser_or_comes_twice_signs_nobody_in(
         assert cookies.SESSION not in stranger.cookies
         assert "/sign-in" in refused.reader.links
     assert (await brought(browser, mine)).status == 303
-    assert (await brought(browser, mine)).status == 422
+    # Whoever goes back, or reloads, is signed in all the same, and can go on.
+    again = await brought(browser, mine)
+    assert again.status == 422
+    assert IDENTITIES in again.reader.links
+    assert (await browser.get("/account")).status == 200
 
 
 async def test_asking_for_the_headers_alone_uses_nothing_up(
@@ -209,7 +216,7 @@ async def test_an_answer_that_is_not_right_is_refused(
 ) -> None:
     provider.id_token = lambda claims: claims.update(nonce="another")
     refused = await signed_in(browser, provider, connection_id)
-    assert (refused.status, refused.heading) == (422, "You are not signed in")
+    assert (refused.status, refused.heading) == (422, "That did not work")
     assert "not valid" in refused.alert
 
 
@@ -330,6 +337,99 @@ async def test_a_test_shows_its_checks_and_signs_nobody_in(
     assert page.heading == "The connection was tested"
     assert "nonce" in page.text
     assert cookies.SESSION not in browser.cookies
+
+
+async def test_an_address_leads_to_the_sign_in_of_its_organization(
+    world: World, browser: Browser, provider: Provider
+) -> None:
+    owner = await world.new_person()
+    organization_id = await world.new_organization(owner)
+    domain = (await prove(world, owner, organization_id, new_name())).name
+    email = provider.person["email"] = f"grace@{domain}"
+    first = await new_connection(
+        world, owner, organization_id, provider.issuer, member_role="member"
+    )
+    page = await browser.get(f"{SINGLE_SIGN_ON}?return_to=/account/organizations")
+    url = leads_to(await browser.submit(page, SINGLE_SIGN_ON, email=f" {email} "))
+    assert parse_qs(urlsplit(url).query)["login_hint"] == [email]
+    assert (await brought(browser, provider.authorize(url))).location == "/account/organizations"
+    assert email in (await browser.get("/account")).text
+    # With two there is a choice, and the address goes along.
+    await new_connection(world, owner, organization_id, provider.issuer, name="Zentrale <b>")
+    page = await browser.get(f"{SINGLE_SIGN_ON}?return_to=/account/organizations")
+    choice = await browser.submit(page, SINGLE_SIGN_ON, email=email)
+    assert choice.status == 200
+    assert "Continue with Zentrale &lt;b&gt;" in choice.text
+    url = leads_to(await browser.submit(choice, WITH, connection_id=first))
+    assert parse_qs(urlsplit(url).query)["login_hint"] == [email]
+    assert (await brought(browser, provider.authorize(url))).location == "/account/organizations"
+
+
+async def test_a_second_factor_is_shown_before_a_link_and_before_it_is_taken_back(
+    world: World, browser: Browser, provider: Provider, connection_id: str
+) -> None:
+    protected = await enroll_app(world, await world.new_person())
+    page = await browser.follow(await sign_in(browser, protected.person))
+    await browser.submit(page, "/sign-in/verify", code=protected.next_code())
+    with world.clock.later(timedelta(minutes=6)):
+        provider.id_token = lambda claims: claims.update(
+            iat=claims["iat"] + 360, exp=claims["exp"] + 360
+        )
+        asked = await browser.submit(
+            await browser.get(IDENTITIES), IDENTITIES, connection_id=connection_id
+        )
+        assert asked.location == "/step-up"
+        question = await browser.follow(asked)
+        code = protected.next_code()
+        done = await browser.submit(question, "/step-up", code=code)
+        assert done.location == f"{IDENTITIES}?notice=confirmed"
+        linked = await linking(browser, provider, connection_id)
+    with world.clock.later(timedelta(minutes=12)):
+        [link] = [each for each in linked.reader.links if each.startswith(UNLINK)]
+        asked = await browser.submit(await browser.get(link), UNLINK)
+        assert asked.location == "/step-up"
+        done = await browser.submit(
+            await browser.follow(asked), "/step-up", code=protected.next_code()
+        )
+        # The question is there again, about the same one.
+        page = await browser.follow(done)
+        assert page.heading == f"Unlink “{NAME}”?"
+        assert "identity-unlinked" in (await browser.submit(page, UNLINK)).location
+
+
+async def test_a_link_of_a_session_that_has_ended_meanwhile_is_not_made(
+    browser: Browser, person: Person, provider: Provider, connection_id: str
+) -> None:
+    await sign_in(browser, person)
+    page = await browser.get(IDENTITIES)
+    url = leads_to(await browser.submit(page, IDENTITIES, connection_id=connection_id))
+    await browser.submit(page, "/sign-out")
+    refused = await brought(browser, provider.authorize(url))
+    assert refused.status in (422, 403)
+    assert cookies.SESSION not in browser.cookies
+
+
+async def test_one_address_opened_many_times_at_once_makes_one_session(
+    browser: Browser, provider: Provider, connection_id: str
+) -> None:
+    mine = provider.authorize(await begun(browser, connection_id))
+    answers = await asyncio.gather(*(brought(browser, mine) for _ in range(20)))
+    assert sorted(answer.status for answer in answers) == [303, *[422] * 19]
+
+
+@pytest.mark.parametrize("query", ["state=%FF&code=%00", "state=a&state=b", "iss=" + "x" * 600])
+async def test_odd_addresses_are_refused_as_pages(browser: Browser, query: str) -> None:
+    for held in ("", "x", "x" * 2000):
+        browser.cookies[cookies.FEDERATED] = held
+        refused = await browser.get(f"{CALLBACK}?{query}")
+        assert (refused.status, refused.heading) == (422, "That did not work")
+
+
+async def test_an_odd_cookie_hinders_nobody(
+    browser: Browser, provider: Provider, connection_id: str
+) -> None:
+    browser.cookies[cookies.FEDERATED] = "x" * 2000
+    assert (await signed_in(browser, provider, connection_id)).location == "/account"
 
 
 async def test_an_address_of_no_organization_is_said_to_be_one(browser: Browser) -> None:
