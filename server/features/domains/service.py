@@ -46,6 +46,7 @@ class DomainService:
         domain = Domain(id=new_id(), organization_id=organization_id, name=name, proof=new_token())
         domains.add(domain)
         await call.db.flush()
+        call.location(f"/api/v1/domains/{domain.id}")
         return pb.CreateDomainResponse(domain=_record("domain.created", domain, call))
 
     async def ListDomains(

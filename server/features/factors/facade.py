@@ -119,6 +119,7 @@ class Factors:
         if call.principal.session_id is not None:
             await self._sessions.note(call.principal.session_id, shown, call)
         await self._devices.forget_all(call.db, account.id)
+        call.location(f"/api/v1/users/me/factors/{factor.id}")
         call.record("factor.added", target_id=factor.id, data=messages.event(factor))
         self._notify(account, FACTOR_ADDED, call, factor_name=name)
         return AddedFactor(factor, codes)
