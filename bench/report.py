@@ -140,6 +140,7 @@ def _sign_in(found: SignIn) -> str:
         ["CPU time of such a hash", f"{found.hash_milliseconds:.1f} ms"],
         *_rate("from the device of before", found.returning, found),
         *_rate("from a new device", found.arriving, found),
+        *_rate("with the code of an app", found.with_factor, found),
         ["other requests, nobody signs in", _points(found.idle)],
         ["other requests, sign-ins fill the machine", _points(found.meanwhile)],
         ["a good sign-in behind 60 wrong ones", f"{found.behind_strangers:.1f} s"],

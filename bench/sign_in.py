@@ -12,8 +12,9 @@ from http import HTTPStatus
 import bcrypt
 
 from bench import cpu
-from bench.population import PASSWORD, Inhabitant
+from bench.population import PASSWORD, Inhabitant, populate
 from bench.reads import PARTS
+from bench.second_factor import answerer, codes_good_again, enroll
 from bench.steady import Ask, Client, Seen, reader, returner, signer
 from server.features.users.password_hashes import Bcrypt
 from tests.stack import Stack
@@ -23,6 +24,7 @@ SECONDS = 6.0
 SIGNING_IN = 8  # clients at once
 READS_A_SECOND = 40.0
 STRANGERS = 60
+PROTECTED = 24  # people with an app
 
 
 # A sign-in from a new device is a mail, which the worker sends.
@@ -53,6 +55,7 @@ class SignIn:
         hash_milliseconds: CPU time of such a hash.
         returning: sign-ins from the device and network of before.
         arriving: sign-ins from a new device each time.
+        with_factor: like `returning`, with the code of an app in a second request.
         idle: how long other requests took (p50, p99 in ms) while nobody signed in.
         meanwhile: the same while sign-ins filled the machine.
         behind_strangers: seconds of a good sign-in sent right after 60 wrong ones.
@@ -63,6 +66,7 @@ class SignIn:
     hash_milliseconds: float
     returning: Rate
     arriving: Rate
+    with_factor: Rate
     idle: tuple[float, float]
     meanwhile: tuple[float, float]
     behind_strangers: float
@@ -82,16 +86,29 @@ async def measure_sign_in(stack: Stack, people: Sequence[Inhabitant]) -> SignIn:
     idle = await _read(stack, people)
     meanwhile, _ = await asyncio.gather(_read(stack, people), _sign_in(stack, people))
     beside, behind = await asyncio.gather(_read(stack, people), _strangers(stack, people[0].email))
+    with_factor = await _with_factor(stack)
     return SignIn(
         hashes,
         hash_milliseconds,
         returning,
         arriving,
+        with_factor,
         _points(idle),
         _points(meanwhile),
         behind,
         _points(beside),
     )
+
+
+async def _with_factor(stack: Stack) -> Rate:
+    """Of people who have an app; they are others, for the rest shall sign in as before."""
+    people = await populate(stack, PROTECTED)
+    async with stack.rest() as http:
+        ask = answerer(http, await enroll(http, people))
+        async with codes_good_again(stack):
+            for _ in people:
+                await ask()
+            return await _rate(stack, ask)
 
 
 async def _rate(stack: Stack, ask: Ask) -> Rate:

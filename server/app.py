@@ -13,13 +13,20 @@ from server.common.mail import Mail
 from server.common.roles import Roles, roles
 from server.feature import Feature, unique
 from server.features.auth.feature import FEATURE as AUTH
+from server.features.connections.feature import FEATURE as CONNECTIONS
+from server.features.domains.feature import FEATURE as DOMAINS
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
+from server.features.factor_codes.feature import FEATURE as FACTOR_CODES
+from server.features.factor_resets.feature import FEATURE as FACTOR_RESETS
+from server.features.factors.feature import FEATURE as FACTORS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
 from server.features.organizations.feature import FEATURE as ORGANIZATIONS
+from server.features.passkeys.feature import FEATURE as PASSKEYS
 from server.features.projects.feature import FEATURE as PROJECTS
 from server.features.records.feature import FEATURE as RECORDS
+from server.features.sms.feature import FEATURE as SMS
 from server.features.users.feature import FEATURE as USERS
 from server.features.webhooks.feature import FEATURE as WEBHOOKS
 
@@ -32,8 +39,15 @@ FEATURES: tuple[Feature, ...] = (
     EMAILS,
     USERS,
     ORGANIZATIONS,
+    FACTORS,
+    PASSKEYS,
+    SMS,
+    FACTOR_CODES,
     AUTH,
     EMAIL_CHANGES,
+    FACTOR_RESETS,
+    DOMAINS,
+    CONNECTIONS,
     KEYS,
     PROJECTS,
     WEBHOOKS,
@@ -62,6 +76,7 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
     from portico_kit.rpc.access import Access
     from portico_kit.rpc.database_errors import DatabaseErrors
     from portico_kit.rpc.idempotency import Idempotency
+    from portico_kit.rpc.step_up import StepUps
     from portico_kit.rpc.telemetry import Telemetry
     from portico_kit.rpc.transaction import Transaction
     from portico_kit.rpc.validation import Validation
@@ -70,6 +85,7 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
         Telemetry(),
         DatabaseErrors(uses.constraint_errors),
         Access(uses.verifier, uses.authenticators, uses.service, uses.former_callers),
+        StepUps(uses.standings),
         Validation(),
         Transaction(uses.engine, uses.notifier),
         Idempotency(uses.answers, uses.memberships, uses.consents),

@@ -29,6 +29,7 @@ from server.common.limiter import Limiter
 from server.common.records import RECORDS, IdempotentAnswer
 from server.feature import Job, Served, unique
 from server.features.auth.signing_keys import SigningKeys
+from server.features.auth.standings import SessionStandings
 from server.features.organizations.facade import Tenants
 from server.features.organizations.operator import OperatorOrganization
 from server.interceptors import InterceptorParts
@@ -63,6 +64,9 @@ class Core:
 
     async def close(self) -> None:
         """Lets every connection go."""
+        for one in self.served:
+            for job in one.on_close:
+                await job()
         await self.parts.authorize.close()
         await self.parts.ratelimit.close()
         await self.parts.reads.close()
@@ -87,6 +91,7 @@ def build(
         authenticators: of kinds of tokens beside those of the features.
     """
     parts = _parts(settings, clock, Provided(replaced))
+    parts.provide(Records, lambda: _records(parts))
     for feature in FEATURES:
         feature.provide(parts)
     parts.probes.update(
@@ -99,7 +104,7 @@ def build(
     served.append(Served(authenticators=tuple(authenticators)))
     notifier = notifier or CeleryTaskNotifier(settings.redis_url)
     around = interceptors(_interceptor_parts(parts, served, notifier))
-    return Core(parts, Pipeline(Errors(), around, clock, _records(parts)), served)
+    return Core(parts, Pipeline(Errors(), around, clock, parts.get(Records)), served)
 
 
 def _records(parts: CoreParts) -> Records:
@@ -125,6 +130,7 @@ def _interceptor_parts(
         authenticators=authenticators,
         service=ServiceAuthenticator(parts.settings.internal_token.get_secret_value()),
         former_callers=FormerCallers(parts.engine, answers),
+        standings=parts.get(SessionStandings),
         answers=answers,
         memberships=parts.get(Tenants).memberships,
         consents=unique("consent", (item for one in served for item in one.consents.items())),

@@ -61,6 +61,7 @@ class Served:
         authenticators: the kinds of tokens that it knows, each with what one allows.
         before_start: what is awaited before the core listens.
         background: what runs for as long as the core does.
+        on_close: what is awaited when the core ends.
     """
 
     services: tuple[Service, ...] = ()
@@ -69,6 +70,7 @@ class Served:
     authenticators: tuple[Authenticator, ...] = ()
     before_start: tuple[Job, ...] = ()
     background: tuple[Job, ...] = ()
+    on_close: tuple[Job, ...] = ()
 
 
 def _no_tables() -> Tables:

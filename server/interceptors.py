@@ -12,6 +12,7 @@ from portico_kit.jwt import TokenVerifier
 from portico_kit.rpc.access import FormerCallers
 from portico_kit.rpc.idempotency import Memberships
 from portico_kit.rpc.kept_answers import KeptAnswers
+from portico_kit.rpc.step_up import Standings
 from portico_kit.service import Consent
 from portico_kit.storage.base import ConstraintErrors
 from portico_kit.tasks.notifier import TaskNotifier
@@ -25,6 +26,7 @@ class InterceptorParts:
         verifier: of the tokens of every kind that has an authenticator.
         service: knows our own services by their secret.
         former_callers: knows the calls with which callers ended their own access.
+        standings: what people have shown, and what they could show.
         answers: where the answers of calls with an Idempotency-Key are kept.
         memberships: a person's permissions, by organization.
         consents: who has to agree to a repetition, by permission.
@@ -36,6 +38,7 @@ class InterceptorParts:
     authenticators: Sequence[Authenticator]
     service: ServiceAuthenticator
     former_callers: FormerCallers
+    standings: Standings
     answers: KeptAnswers
     memberships: Memberships
     consents: Mapping[str, Consent]

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import NoDecode
 
 from portico_kit.secrets import Secrets
 from portico_kit.settings import DatabaseUrl, ProcessSettings, ServerSettings, SmtpUrl
+
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DOMAIN = re.compile(rf"localhost|({_LABEL}\.)+(?![0-9]+$){_LABEL}")
+# As browsers write them: only on the same machine without TLS, and no default port.
+_WEB_ORIGIN = re.compile(
+    rf"(https://({_LABEL}\.)*{_LABEL}|http://localhost)(?!:(0|443)?$)(:[0-9]{{1,5}})?"
+)
+# The fingerprint of an app's certificate, SHA-256.
+_ANDROID_ORIGIN = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
+# How Twilio names things, after two letters for the kind.
+_SID = "[0-9a-zA-Z]{32}"
 
 
 class SharedSettings(ProcessSettings):
@@ -22,6 +36,8 @@ class SharedSettings(ProcessSettings):
     # 32 random bytes as base64; everything secret is derived from it.
     secret_key: SecretStr
     public_url: str = "http://127.0.0.1:8080"
+    # Who carries text messages; "phonebox" shows them in the development mailbox.
+    sms_provider: Literal["none", "twilio", "phonebox"] = "none"
     # Development only: webhooks may point to this machine.
     webhook_allow_loopback: bool = False
 
@@ -30,6 +46,13 @@ class SharedSettings(ProcessSettings):
     def _is_for_development(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("environment") == "production":
             raise ValueError("webhooks may point to this machine in development only")
+        return value
+
+    @field_validator("sms_provider")
+    @classmethod
+    def _shows_codes_in_development_only(cls, value: str, info: ValidationInfo) -> str:
+        if value == "phonebox" and info.data.get("environment") == "production":
+            raise ValueError("the phonebox is for development only; give twilio or none")
         return value
 
     @field_validator("secret_key")
@@ -53,6 +76,13 @@ class Settings(SharedSettings, ServerSettings):
     # The address that internal callers reach the core at; loopback unless said otherwise.
     grpc_host: str = "127.0.0.1"
     issuer: str = "portico"
+    product_name: str = Field(default="Portico", min_length=1, max_length=50)
+    # The domain that passkeys are for; the host of the public URL if unset.
+    passkey_rp_id: str | None = None
+    # Pages and apps that may use the passkeys beside those of the public URL.
+    passkey_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    # The countries that codes are sent to by SMS, "DE,AT".
+    sms_countries: Annotated[tuple[str, ...], NoDecode] = ()
     # Its webhooks may receive the events that belong to no organization, about people; unset,
     # these are only in the audit log.
     operator_organization: UUID | None = None
@@ -62,6 +92,38 @@ class Settings(SharedSettings, ServerSettings):
     database_pool_size: int = Field(default=20, ge=1, le=100)
     # Where Prometheus reads the core's metrics; none if not set.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
+
+    @field_validator("passkey_rp_id")
+    @classmethod
+    def _is_a_domain(cls, value: str | None) -> str | None:
+        if value is not None and not _DOMAIN.fullmatch(value):
+            raise ValueError("it is no domain in lower case, as in example.com")
+        return value
+
+    @field_validator("passkey_origins", "sms_countries", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Takes a comma-separated list, as an environment variable gives it."""
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("passkey_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_WEB_ORIGIN.fullmatch(one) or _ANDROID_ORIGIN.fullmatch(one) for one in value):
+            raise ValueError(
+                "give https://host or https://host:port without a path, in lower case, or "
+                "android:apk-key-hash:... for an app"
+            )
+        return value
+
+    @field_validator("sms_countries")
+    @classmethod
+    def _are_countries(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value and not all(map(_is_country, value)):
+            raise ValueError("give countries by two letters (ISO 3166-1), as in DE,AT")
+        return value
 
     @property
     def key_environment(self) -> str:
@@ -74,6 +136,21 @@ class WorkerSettings(SharedSettings):
 
     smtp_url: SmtpUrl = "smtp://127.0.0.1:1025"
     mail_from: str = "Portico <no-reply@portico.localhost>"
+    # Twilio's API, or one that speaks like it.
+    twilio_url: str = "https://api.twilio.com"
+    twilio_account_sid: str = Field(default="", pattern=rf"^(AC{_SID})?$", validate_default=True)
+    # The SID of an API key, which can do less than the account; unset, the account signs in.
+    twilio_api_key: str = Field(default="", pattern=rf"^(SK{_SID})?$")
+    # The secret of the API key, else the token of the account.
+    twilio_auth_token: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    # Who text messages are from: a number, a name, or a messaging service.
+    sms_from: str = Field(
+        default="",
+        pattern=rf"^(\+[1-9][0-9]{{2,14}}|[0-9A-Za-z ]{{1,11}}|MG{_SID})?$",
+        validate_default=True,
+    )
+    # Where Twilio reports what became of a message; nothing of ours asks for it.
+    twilio_status_callback: str = Field(default="", pattern=r"^(https://\S+)?$")
     # How many tasks run at once. Deliveries do not count: they share one event loop.
     worker_concurrency: int = Field(default=8, ge=1, le=64)
     # Whether the worker is beat as well. One process alone may be.
@@ -86,7 +163,30 @@ class WorkerSettings(SharedSettings):
             raise ValueError('it is no address, as in "Portico <no-reply@example.com>"')
         return value
 
+    @field_validator("twilio_url")
+    @classmethod
+    def _is_encrypted(cls, value: str) -> str:
+        parts = urlsplit(value)
+        near = parts.hostname in ("127.0.0.1", "::1", "localhost")
+        if not parts.hostname or parts.scheme not in (("http", "https") if near else ("https",)):
+            raise ValueError("give an https:// URL")
+        return value.rstrip("/")
+
+    @field_validator("twilio_account_sid", "twilio_auth_token", "sms_from")
+    @classmethod
+    def _is_there_for_twilio(cls, value: SecretStr | str, info: ValidationInfo) -> SecretStr | str:
+        if info.data.get("sms_provider") == "twilio" and not value:
+            raise ValueError("PORTICO_SMS_PROVIDER=twilio needs it")
+        return value
+
     @property
     def schedule_file(self) -> Path:
         """Where beat remembers what ran when."""
         return self.state_dir / "beat-schedule"
+
+
+def _is_country(code: str) -> bool:
+    # Imported here: few processes need to know.
+    from server.common.phone_numbers import is_country
+
+    return is_country(code)

@@ -57,6 +57,8 @@ TEST_VARIABLES = {
     "PORTICO_TRUSTED_HOPS": "1",
     "PORTICO_JWKS_CACHE": "1",
     "PORTICO_RETURN_URLS": "https://app.example.com/welcome",
+    "PORTICO_SMS_PROVIDER": "phonebox",
+    "PORTICO_SMS_COUNTRIES": "DE",
 }
 
 _databases = itertools.count(1)

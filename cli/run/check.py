@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cli.run.errors import RunError
-from cli.run.parts import CREDENTIALS, DATABASE, VALKEY
+from cli.run.parts import DATABASE, OWN_CREDENTIALS, VALKEY
 from cli.run.plan import PREFIX, given_variables, shared_variables
 from cli.run.settings import read_settings
 
@@ -39,7 +39,7 @@ OWN_NAMES = ("PORTICO_MAILBOX_HOST", "PORTICO_MAILBOX_PORT", "PORTICO_LOG_MEGABY
 OF_KUBERNETES = re.compile(r"_SERVICE_(HOST|PORT)(_.*)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_.*)?)?$")
 # Stands for what `portico run` makes itself: good enough for every rule.
 PLACEHOLDERS = {
-    **dict.fromkeys(CREDENTIALS, "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
+    **dict.fromkeys(OWN_CREDENTIALS, "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
     DATABASE: "postgresql://",
     VALKEY: "unix:///placeholder",
 }

@@ -11,7 +11,10 @@ DATABASE = "PORTICO_DATABASE_URL"
 VALKEY = "PORTICO_REDIS_URL"
 SECRET_KEY = "PORTICO_SECRET_KEY"  # noqa: S105 - the name of a variable
 INTERNAL_TOKEN = "PORTICO_INTERNAL_TOKEN"  # noqa: S105 - the name of a variable
-CREDENTIALS = (DATABASE, VALKEY, SECRET_KEY, INTERNAL_TOKEN)
+TWILIO_AUTH_TOKEN = "PORTICO_TWILIO_AUTH_TOKEN"  # noqa: S105 - the name of a variable
+# Every platform has these; the rest is somebody else's, and there if it is used.
+OWN_CREDENTIALS = (DATABASE, VALKEY, SECRET_KEY, INTERNAL_TOKEN)
+CREDENTIALS = (*OWN_CREDENTIALS, TWILIO_AUTH_TOKEN)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ PARTS = (
     Part(
         "core",
         after=("migrate", "valkey"),
-        trusted_with=CREDENTIALS,
+        trusted_with=OWN_CREDENTIALS,
         socket="core.sock",
     ),
     Part(
@@ -54,7 +57,11 @@ PARTS = (
         socket="ratelimit.sock",
     ),
     Part("web", trusted_with=(INTERNAL_TOKEN,), socket="web.sock"),
-    Part("worker", after=("migrate", "valkey"), trusted_with=(DATABASE, VALKEY, SECRET_KEY)),
+    Part(
+        "worker",
+        after=("migrate", "valkey"),
+        trusted_with=(DATABASE, VALKEY, SECRET_KEY, TWILIO_AUTH_TOKEN),
+    ),
     Part("mailbox"),
     # Last: Envoy looks at the core once at the start, and then only every other second.
     Part("gateway", after=("core", "authorize", "ratelimit", "web")),

@@ -16,11 +16,13 @@ from portico_contract.installed import (
 )
 from portico_contract.model import (
     AccessRule,
+    AssuranceLevel,
     Binding,
     Contract,
     ContractError,
     Idempotency,
     Method,
+    StepUp,
 )
 from portico_contract.reading import load, read
 from portico_contract.shown import REDACTED, as_json, redacted
@@ -29,11 +31,13 @@ __all__ = [
     "CONTRACT_FILE",
     "REDACTED",
     "AccessRule",
+    "AssuranceLevel",
     "Binding",
     "Contract",
     "ContractError",
     "Idempotency",
     "Method",
+    "StepUp",
     "as_json",
     "event_permissions",
     "event_types",

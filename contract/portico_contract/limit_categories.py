@@ -32,6 +32,7 @@ class LimitCategory(StrEnum):
     MAIL_RECIPIENT = _name(options_pb2.LIMIT_CATEGORY_MAIL_RECIPIENT)
     MAIL_ORGANIZATION = _name(options_pb2.LIMIT_CATEGORY_MAIL_ORGANIZATION)
     MAIL_SENDER = _name(options_pb2.LIMIT_CATEGORY_MAIL_SENDER)
+    MAIL_CODE = _name(options_pb2.LIMIT_CATEGORY_MAIL_CODE)
 
     @classmethod
     def of(cls, category: options_pb2.LimitCategory.ValueType) -> LimitCategory:
@@ -52,6 +53,7 @@ BY_MAIL = (
     LimitCategory.MAIL_RECIPIENT,
     LimitCategory.MAIL_ORGANIZATION,
     LimitCategory.MAIL_SENDER,
+    LimitCategory.MAIL_CODE,
 )
 # Charged by the core, which alone can tell whose a credential or a mail is.
 BY_CORE = (LimitCategory.CREDENTIAL, *BY_MAIL)

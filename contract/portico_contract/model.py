@@ -27,6 +27,27 @@ class AccessRule(StrEnum):
     INTERNAL = "internal"
 
 
+class AssuranceLevel(StrEnum):
+    """How surely a person must have signed in; the values are the names in `portico.type.v1`."""
+
+    SECOND_FACTOR_IF_ENROLLED = "second_factor_if_enrolled"
+    HIGHEST_ENROLLED = "highest_enrolled"
+    AAL2 = "aal2"
+    PHISHING_RESISTANT = "phishing_resistant"
+
+
+@dataclass(frozen=True, slots=True)
+class StepUp:
+    """What a method asks of a person's sign-in (RFC 9470).
+
+    Attributes:
+        max_age: how long ago the factor may have been shown, in seconds; None for any time.
+    """
+
+    level: AssuranceLevel
+    max_age: int | None
+
+
 class Idempotency(StrEnum):
     """What becomes of an Idempotency-Key; the values are the names in `portico.type.v1`."""
 
@@ -75,6 +96,7 @@ class Method:
         access: which of the rules of `portico.type.v1.Access` holds.
         permission: what the caller must hold, or "".
         or_self: the request field that names the person who needs no permission, or "".
+        step_up: how surely a person must have signed in; None if any session will do.
         category: the budget that a call is charged to.
         cost: how much a call takes from the budget.
         reads: whether it changes nothing.
@@ -97,6 +119,7 @@ class Method:
     access: AccessRule
     permission: str
     or_self: str
+    step_up: StepUp | None
     category: LimitCategory
     cost: int
     reads: bool

@@ -21,15 +21,19 @@ from portico.type.v1 import options_pb2
 from portico_contract.limit_categories import BY_MAIL, LimitCategory
 from portico_contract.model import (
     AccessRule,
+    AssuranceLevel,
     Binding,
     Contract,
     ContractError,
     Idempotency,
     Method,
+    StepUp,
 )
 
 # The packages that contracts import and that are none.
 _IMPORTED = ("google.", "buf.")
+_ASSURANCE_PREFIX = "ASSURANCE_"
+MAX_FACTOR_AGE = 86_400  # seconds
 _IDEMPOTENCY_PREFIX = "IDEMPOTENCY_"
 # The longest time that a method can name, and that of a stream that names none, in seconds.
 MAX_CALL_SECONDS = 300
@@ -126,6 +130,7 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
         access=rule,
         permission=access.permission or access.platform_permission,
         or_self=access.or_self,
+        step_up=_step_up(method, rule, access),
         category=category,
         cost=options.Extensions[options_pb2.limit].cost or 1,
         reads=category in _READS,
@@ -150,6 +155,23 @@ def _rule(method: MethodDescriptor, access: options_pb2.Access) -> AccessRule:
     if rule is None:
         raise ContractError(f"{method.full_name} does not say who may call it (access)")
     return AccessRule(rule)
+
+
+def _step_up(
+    method: MethodDescriptor, rule: AccessRule, access: options_pb2.Access
+) -> StepUp | None:
+    """What the access option asks of a person's sign-in."""
+    dated = access.HasField("max_age")
+    if access.assurance == options_pb2.ASSURANCE_UNSPECIFIED:
+        if dated:
+            raise ContractError(f"{method.full_name} names an age of no factor (assurance)")
+        return None
+    if rule in (AccessRule.PUBLIC, AccessRule.INTERNAL):
+        raise ContractError(f"{method.full_name} has no person who could step up (assurance)")
+    name = options_pb2.Assurance.Name(access.assurance).removeprefix(_ASSURANCE_PREFIX)
+    if dated and not (1 <= access.max_age.seconds <= MAX_FACTOR_AGE and not access.max_age.nanos):
+        raise ContractError(f"{method.full_name} must name an age of 1 s to 1 day (max_age)")
+    return StepUp(AssuranceLevel(name.lower()), access.max_age.seconds if dated else None)
 
 
 def _category(method: MethodDescriptor, limit: options_pb2.Limit) -> LimitCategory:

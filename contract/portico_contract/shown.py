@@ -20,7 +20,9 @@ def as_json(message: Message) -> dict[str, Any]:
 
 def redacted(message: Message) -> dict[str, Any]:
     """A message as JSON for logs and the audit log: without its sensitive values."""
-    return _redact(as_json(message), type(message).DESCRIPTOR)
+    free = _sensitive_objects(type(message).DESCRIPTOR)
+    shown = _redact(as_json(_without(message, free) if free else message), type(message).DESCRIPTOR)
+    return shown | {name: REDACTED for field, name in free if message.HasField(field)}
 
 
 def _redact(json: dict[str, Any], descriptor: Any) -> dict[str, Any]:
@@ -33,6 +35,30 @@ def _redact(json: dict[str, Any], descriptor: Any) -> dict[str, Any]:
         elif isinstance(value, list):
             shown[name] = [_redact(item, inner) for item in value]
     return shown
+
+
+def _without(message: Message, fields: tuple[tuple[str, str], ...]) -> Message:
+    """A copy without some fields."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    for name, _ in fields:
+        copy.ClearField(name)
+    return copy
+
+
+@cache
+def _sensitive_objects(descriptor: Any) -> tuple[tuple[str, str], ...]:
+    """The names, and JSON names, of a message's sensitive fields that hold free objects.
+
+    These may hold what is no JSON, and nothing of them is shown: they are not looked at.
+    """
+    return tuple(
+        (field.name, field.json_name)
+        for field in descriptor.fields
+        if is_sensitive(field)
+        and field.message_type is not None
+        and field.message_type.full_name == "google.protobuf.Struct"
+    )
 
 
 @cache

@@ -66,6 +66,7 @@ PER_EMAIL = {"hour": 3}
 MAILS: Mapping[LimitCategory, Rates] = {
     LimitCategory.MAIL_RECIPIENT: {"hour": 3, "day": 10},
     LimitCategory.MAIL_SENDER: {"hour": 20, "day": 100},
+    LimitCategory.MAIL_CODE: {"hour": 5, "day": 10},
 }
 # How many mails all callers of an organization cause, by its tier.
 MAILS_OF_TIER: Mapping[str, Rates] = {

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from edge.web import cookies, forms
 from edge.web.assets import Asset
+from edge.web.backchannel_logout import receiving
 from edge.web.core_client import CoreError
 from edge.web.forms import is_foreign
 from edge.web.page import Page
@@ -19,48 +20,90 @@ from edge.web.pages import (
     register,
     reset_password,
     sign_in,
+    sign_in_callback,
+    sign_in_passkey,
+    sign_in_verify,
+    sign_in_with,
     sign_out,
+    single_sign_on,
     start,
+    step_up,
     verify_email,
 )
 from edge.web.pages.account import (
     delete,
     email,
+    identities,
     leave_organization,
     organizations,
     password,
     profile,
     sessions,
+    unlink_identity,
+)
+from edge.web.pages.account.security import (
+    add_app,
+    add_codes,
+    add_passkey,
+    factors,
+    recovery_codes,
+    remove_factor,
+    rename_factor,
 )
 from edge.web.paths import (
     ACCEPT_INVITATION,
     ACCOUNT,
     ACCOUNT_DELETE,
     ACCOUNT_EMAIL,
+    ACCOUNT_IDENTITIES,
     ACCOUNT_ORGANIZATIONS,
     ACCOUNT_PASSWORD,
+    ACCOUNT_SECURITY,
     ACCOUNT_SESSIONS,
+    ADD_APP,
+    ADD_EMAIL_CODES,
+    ADD_PASSKEY,
+    ADD_SMS_CODES,
     ASSETS,
+    BACKCHANNEL_LOGOUT,
+    CANCEL_FACTOR_RESET,
     CONFIRM_EMAIL_CHANGE,
     FORGOT_PASSWORD,
     LEAVE_ORGANIZATION,
+    RECOVERY_CODES,
     REGISTER,
+    REMOVE_FACTOR,
+    RENAME_FACTOR,
     REPORT_SESSION,
     RESEND_VERIFICATION,
     RESET_PASSWORD,
     REVERT_EMAIL_CHANGE,
     SIGN_IN,
+    SIGN_IN_CALLBACK,
+    SIGN_IN_PASSKEY,
+    SIGN_IN_VERIFY,
+    SIGN_IN_WITH,
     SIGN_OUT,
+    SINGLE_SIGN_ON,
     START,
+    STEP_UP,
+    UNLINK_IDENTITY,
     VERIFY_EMAIL,
 )
 from edge.web.refusals import refusal_status
 from edge.web.sessions import SignedOutError
+from edge.web.step_ups import StepUpNeededError
 from edge.web.visit import Site, Visit
 
 PAGES: Mapping[str, Page] = {
     START: start.PAGE,
     SIGN_IN: sign_in.PAGE,
+    SIGN_IN_PASSKEY: sign_in_passkey.PAGE,
+    SIGN_IN_VERIFY: sign_in_verify.PAGE,
+    SIGN_IN_WITH: sign_in_with.PAGE,
+    SINGLE_SIGN_ON: single_sign_on.PAGE,
+    SIGN_IN_CALLBACK: sign_in_callback.PAGE,
+    STEP_UP: step_up.PAGE,
     SIGN_OUT: sign_out.PAGE,
     REGISTER: register.PAGE,
     VERIFY_EMAIL: verify_email.PAGE,
@@ -71,9 +114,20 @@ PAGES: Mapping[str, Page] = {
     CONFIRM_EMAIL_CHANGE: mail_links.CONFIRM_EMAIL_CHANGE_PAGE,
     REVERT_EMAIL_CHANGE: mail_links.REVERT_EMAIL_CHANGE_PAGE,
     REPORT_SESSION: mail_links.REPORT_SESSION_PAGE,
+    CANCEL_FACTOR_RESET: mail_links.CANCEL_FACTOR_RESET_PAGE,
     ACCOUNT: profile.PAGE,
     ACCOUNT_EMAIL: email.PAGE,
     ACCOUNT_PASSWORD: password.PAGE,
+    ACCOUNT_SECURITY: factors.PAGE,
+    ADD_APP: add_app.PAGE,
+    ADD_PASSKEY: add_passkey.PAGE,
+    ADD_EMAIL_CODES: add_codes.EMAIL_PAGE,
+    ADD_SMS_CODES: add_codes.SMS_PAGE,
+    RENAME_FACTOR: rename_factor.PAGE,
+    REMOVE_FACTOR: remove_factor.PAGE,
+    RECOVERY_CODES: recovery_codes.PAGE,
+    ACCOUNT_IDENTITIES: identities.PAGE,
+    UNLINK_IDENTITY: unlink_identity.PAGE,
     ACCOUNT_SESSIONS: sessions.PAGE,
     ACCOUNT_ORGANIZATIONS: organizations.PAGE,
     LEAVE_ORGANIZATION: leave_organization.PAGE,
@@ -100,14 +154,19 @@ def build(site: Site) -> web.Application:
         app.router.add_get(path, _getting(site, page))
         if page.post is not None:
             app.router.add_post(path, _posting(site, page))
+    app.router.add_post(f"{BACKCHANNEL_LOGOUT}/{{connection_id}}", receiving(site))
     app.router.add_get(f"{ASSETS}/{{name}}", _asset(site))
     app.router.add_get(HEALTH, _health)
     return app
 
 
 def _getting(site: Site, page: Page) -> Handler:
+    async def shown(visit: Visit) -> web.StreamResponse:
+        await step_up.resume(visit)
+        return await page.get(visit)
+
     async def get(request: web.Request) -> web.StreamResponse:
-        return await _guarded(Visit(site, request), page.get)
+        return await _guarded(Visit(site, request), shown)
 
     return get
 
@@ -138,6 +197,8 @@ async def _guarded(
         return await serve(visit)
     except SignedOutError:
         return _to_sign_in(visit)
+    except StepUpNeededError as needed:
+        return await step_up.ask(visit, needed)
     except CoreError as error:
         visit.retry_after(error)
         return error_page(visit, refusal_status(error))

@@ -1,4 +1,4 @@
-"""What pages load: the stylesheet and the logo, under names that change with their content."""
+"""What pages load: a stylesheet, a script, the logo; their names change with their content."""
 
 from __future__ import annotations
 
@@ -30,16 +30,18 @@ class Assets:
     """The files of this platform.
 
     Attributes:
+        passkeys: the one script, for what a browser does in no other way.
         icon: what a browser shows beside the title; the logo if there is one.
     """
 
     stylesheet: Asset
+    passkeys: Asset
     logo: Asset | None
     icon: Asset
 
     def find(self, path: str) -> Asset | None:
         """The asset with this path."""
-        known = (self.stylesheet, self.logo, self.icon)
+        known = (self.stylesheet, self.passkeys, self.logo, self.icon)
         return next((each for each in known if each is not None and each.path == path), None)
 
 
@@ -50,12 +52,15 @@ def load_assets(brand_color: str, logo_file: Path | None) -> Assets:
     for name, color in colors.items():
         style = style.replace(f"/*{name}*/", color)
     stylesheet = _asset("style", ".css", "text/css", style.encode())
+    script = (FOLDER / "passkeys.js").read_bytes()
+    passkeys = _asset("passkeys", ".js", "text/javascript", script)
     if logo_file is None:
-        icon = ICON.format(color=brand_color).encode()
-        return Assets(stylesheet, None, _asset("icon", ".svg", LOGO_TYPES[".svg"], icon))
+        drawn = ICON.format(color=brand_color).encode()
+        icon = _asset("icon", ".svg", LOGO_TYPES[".svg"], drawn)
+        return Assets(stylesheet, passkeys, None, icon)
     kind = logo_file.suffix.lower()
     logo = _asset("logo", kind, LOGO_TYPES[kind], logo_file.read_bytes())
-    return Assets(stylesheet, logo, logo)
+    return Assets(stylesheet, passkeys, logo, logo)
 
 
 def _asset(name: str, kind: str, content_type: str, content: bytes) -> Asset:

@@ -11,6 +11,12 @@ FORM = "__Host-form"
 RETURN = "__Host-return"
 # Shows at a sign-in that this browser has signed in before.
 DEVICE = "__Host-device"
+# A sign-in whose second factor is asked for; sealed.
+CHALLENGE = "__Host-challenge"
+# What a person was doing when they were asked to confirm that it is them; sealed.
+STEP_UP = "__Host-step-up"
+# What a sign-in at a provider is bound to; the tabs of a browser share it.
+FEDERATED = "__Host-federated"
 
 DAY_SECONDS = 24 * 60 * 60
 # As long as a session can last.
@@ -18,6 +24,11 @@ SESSION_SECONDS = 30 * DAY_SECONDS
 # As long as a link for verification is good.
 RETURN_SECONDS = DAY_SECONDS
 DEVICE_SECONDS = 365 * DAY_SECONDS
+# As long as a challenge is good.
+CHALLENGE_SECONDS = 5 * 60
+STEP_UP_SECONDS = 10 * 60
+# As long as a sign-in at a provider may take.
+FEDERATED_SECONDS = 10 * 60
 # Longer values are none of ours.
 MAX_LENGTH = 2048
 

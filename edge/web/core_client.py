@@ -14,8 +14,17 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
 from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from portico.auth.v1.browser_session_service_pb2_grpc import BrowserSessionServiceStub
+from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from portico.auth.v1.remembered_device_service_pb2_grpc import RememberedDeviceServiceStub
+from portico.connections.v1.federated_sign_in_service_pb2_grpc import FederatedSignInServiceStub
+from portico.connections.v1.identity_service_pb2_grpc import IdentityServiceStub
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
+from portico.factor_codes.v1.factor_code_service_pb2_grpc import FactorCodeServiceStub
+from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetServiceStub
+from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
+from portico.passkeys.v1.passkey_service_pb2_grpc import PasskeyServiceStub
+from portico.passkeys.v1.passkey_sign_in_service_pb2_grpc import PasskeySignInServiceStub
 from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 
 # Less than the gateway waits for a page (PORTICO_REQUEST_TIMEOUT), so that the page can say
@@ -73,12 +82,14 @@ class CoreError(Exception):
         reason: as docs/errors.md lists them; "UNAVAILABLE" if the core did not answer.
         violations: for each field that is to blame the rule that it breaks.
         retry_after: when it makes sense to try again, if the core says so.
+        metadata: facts that belong to the reason.
     """
 
     code: grpc.StatusCode
     reason: str
     violations: Mapping[str, str] = field(default_factory=dict)
     retry_after: timedelta | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_about_credential(self) -> bool:
@@ -97,9 +108,18 @@ class CoreClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.channel = channel
         self.auth = AuthServiceStub(channel)
+        self.challenges = ChallengeServiceStub(channel)
         self.browser_sessions = BrowserSessionServiceStub(channel)
         self.users = UserServiceStub(channel)
         self.email_changes = EmailChangeServiceStub(channel)
+        self.factors = FactorServiceStub(channel)
+        self.factor_codes = FactorCodeServiceStub(channel)
+        self.passkeys = PasskeyServiceStub(channel)
+        self.passkey_sign_in = PasskeySignInServiceStub(channel)
+        self.factor_resets = FactorResetServiceStub(channel)
+        self.remembered_devices = RememberedDeviceServiceStub(channel)
+        self.federated = FederatedSignInServiceStub(channel)
+        self.identities = IdentityServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
 
     async def call(
@@ -147,7 +167,7 @@ def _from_status(code: grpc.StatusCode, status: status_pb2.Status) -> CoreError:
         _unpack(detail, info, bad_request, retry)
     violations = {each.field: each.reason for each in reversed(bad_request.field_violations)}
     wait = retry.retry_delay.ToTimedelta() if retry.HasField("retry_delay") else None
-    return CoreError(code, info.reason or "INTERNAL", violations, wait)
+    return CoreError(code, info.reason or "INTERNAL", violations, wait, dict(info.metadata))
 
 
 def _unpack(detail: AnyMessage, *messages: Any) -> None:

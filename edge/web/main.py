@@ -17,6 +17,7 @@ from edge.web.forms import FormTokens
 from edge.web.languages import load_catalogs
 from edge.web.redirects import ReturnPlaces
 from edge.web.rendering import Templates
+from edge.web.sealing import Seals
 from edge.web.sessions import BrowserSessions
 from edge.web.settings import WebSettings
 from edge.web.visit import Site
@@ -69,6 +70,7 @@ def make_site(settings: WebSettings, core: CoreClient) -> Site:
         core=core,
         sessions=BrowserSessions(core, internal_token),
         form_tokens=FormTokens(internal_token),
+        seals=Seals(internal_token),
         places=ReturnPlaces(settings.return_urls),
         catalogs=load_catalogs(),
         templates=Templates(product=settings.product_name, assets=assets),

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from portico_contract.limit_categories import LimitCategory
 
 SIGN_IN = "/sign-in"
+SIGN_IN_VERIFY = "/sign-in/verify"
+SIGN_IN_PASSKEY = "/sign-in/passkey"
+SIGN_IN_WITH = "/sign-in/with"
+SINGLE_SIGN_ON = "/sign-in/single-sign-on"
+# Where providers send browsers back to; the core names it to them.
+SIGN_IN_CALLBACK = "/sign-in/callback"
+STEP_UP = "/step-up"
 SIGN_OUT = "/sign-out"
 REGISTER = "/register"
 VERIFY_EMAIL = "/verify-email"
@@ -17,6 +24,16 @@ ACCEPT_INVITATION = "/invitations/accept"
 ACCOUNT = "/account"
 ACCOUNT_EMAIL = "/account/email"
 ACCOUNT_PASSWORD = "/account/password"  # noqa: S105 - a path
+ACCOUNT_SECURITY = "/account/security"
+ADD_APP = "/account/security/app"
+ADD_PASSKEY = "/account/security/passkey"
+ADD_EMAIL_CODES = "/account/security/email"
+ADD_SMS_CODES = "/account/security/sms"
+RENAME_FACTOR = "/account/security/rename"
+REMOVE_FACTOR = "/account/security/remove"
+RECOVERY_CODES = "/account/security/recovery-codes"
+ACCOUNT_IDENTITIES = "/account/identities"
+UNLINK_IDENTITY = "/account/identities/unlink"
 ACCOUNT_SESSIONS = "/account/sessions"
 ACCOUNT_ORGANIZATIONS = "/account/organizations"
 LEAVE_ORGANIZATION = "/account/organizations/leave"
@@ -24,6 +41,9 @@ ACCOUNT_DELETE = "/account/delete"
 REPORT_SESSION = "/report-session"
 CONFIRM_EMAIL_CHANGE = "/confirm-email-change"
 REVERT_EMAIL_CHANGE = "/revert-email-change"
+CANCEL_FACTOR_RESET = "/cancel-factor-reset"
+# No page: where providers send logout tokens to, behind it the id of the connection.
+BACKCHANNEL_LOGOUT = "/sign-in/backchannel-logout"
 ASSETS = "/assets"
 START = "/"
 
@@ -52,6 +72,12 @@ class PagePath:
 PAGE_PATHS = (
     PagePath(START),
     PagePath(SIGN_IN, LimitCategory.LOGIN),
+    PagePath(SIGN_IN_VERIFY, LimitCategory.LOGIN),
+    PagePath(SIGN_IN_PASSKEY, LimitCategory.LOGIN),
+    PagePath(SIGN_IN_WITH, LimitCategory.WRITE),
+    PagePath(SINGLE_SIGN_ON, LimitCategory.WRITE),
+    PagePath(SIGN_IN_CALLBACK),
+    PagePath(STEP_UP, LimitCategory.LOGIN),
     PagePath(SIGN_OUT, LimitCategory.WRITE),
     PagePath(REGISTER, LimitCategory.REGISTER),
     PagePath(VERIFY_EMAIL, LimitCategory.WRITE),
@@ -63,5 +89,7 @@ PAGE_PATHS = (
     PagePath(REPORT_SESSION, LimitCategory.WRITE),
     PagePath(CONFIRM_EMAIL_CHANGE, LimitCategory.WRITE),
     PagePath(REVERT_EMAIL_CHANGE, LimitCategory.WRITE),
+    PagePath(CANCEL_FACTOR_RESET, LimitCategory.WRITE),
+    PagePath(BACKCHANNEL_LOGOUT, LimitCategory.WRITE, below=True),
     PagePath(ASSETS, below=True),
 )

@@ -7,13 +7,15 @@ itself at each call, so a session that was ended elsewhere is over at the next r
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from portico.auth.v1 import auth_service_pb2 as auth
 from portico.auth.v1 import browser_session_service_pb2 as pb
 
 from edge.web.core_client import Caller, CoreClient, CoreError
@@ -41,6 +43,15 @@ class AccessToken:
     session_id: str
     good_until: float
 
+    @property
+    def claims(self) -> dict[str, Any]:
+        """What stands in it. It is read, not trusted: the core has given it to us."""
+        payload = self.token.split(".")[1]
+        content: dict[str, Any] = json.loads(
+            base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+        )
+        return content
+
 
 class BrowserSessions:
     """Starts, resumes and ends the sessions of browsers."""
@@ -53,15 +64,18 @@ class BrowserSessions:
         self._clock = clock
         self._remembered: OrderedDict[str, AccessToken] = OrderedDict()
 
-    async def start(self, login: auth.LoginResponse, caller: Caller) -> str:
-        """The value of a new cookie for somebody who has just signed in.
+    async def start(self, refresh_token: str, caller: Caller) -> str:
+        """The value of a new cookie for a session; one that it had before is worth nothing.
+
+        Args:
+            refresh_token: of somebody who has just shown who they are.
 
         Raises:
             CoreError: if the core does not answer.
         """
         answer = await self._core.call(
             self._core.browser_sessions.StartBrowserSession,
-            pb.StartBrowserSessionRequest(refresh_token=login.refresh_token),
+            pb.StartBrowserSessionRequest(refresh_token=refresh_token),
             caller,
             self._internal_token,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
@@ -25,6 +25,8 @@ class WebSettings(PlatformSettings):
     # An SVG or PNG file.
     logo_file: Path | None = None
     brand_color: str = "#1f5fd0"
+    # Who carries text messages; without anybody, codes by SMS are not offered.
+    sms_provider: Literal["none", "twilio", "phonebox"] = "none"
     # Where a person may be sent after signing in, beside the pages themselves.
     return_urls: Annotated[tuple[str, ...], NoDecode] = ()
 

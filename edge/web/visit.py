@@ -27,8 +27,11 @@ from edge.web.paths import SIGN_IN
 from edge.web.redirects import ReturnPlaces, is_own
 from edge.web.refusals import field_texts, refusal_status, refusal_text
 from edge.web.rendering import Templates
+from edge.web.sealing import Seals
 from edge.web.sessions import AccessToken, BrowserSessions, SignedOutError
 from edge.web.settings import WebSettings
+from edge.web.step_ups import REASON as STEP_UP_REASON
+from edge.web.step_ups import StepUpNeededError
 
 # No script, no frame, nothing from elsewhere. A form goes nowhere but to us; Chromium holds
 # the redirects after it to the same rule, so other places are reached from a page.
@@ -36,6 +39,8 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
+# Of the pages where passkeys are used, which no browser does without a script.
+SCRIPT_POLICY = f"{POLICY}; script-src 'self'; connect-src 'self'"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Referrer-Policy": "no-referrer",
@@ -44,7 +49,9 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 # Never shown again: see `Visit.value`.
-SECRET_FIELDS = frozenset({"password", "new_password", "current_password"})
+SECRET_FIELDS = frozenset(
+    {"password", "new_password", "current_password", "code", "secret", "credential"}
+)
 
 # What a page can be told in its address that the one before it did; the keys of their texts.
 NOTICES = {
@@ -55,6 +62,7 @@ NOTICES = {
     "email-changed": "notices.email_changed",
     "email-change-reverted": "notices.email_change_reverted",
     "session-reported": "notices.session_reported",
+    "factor-reset-canceled": "notices.factor_reset_canceled",
     "saved": "notices.saved",
     "email-change-sent": "notices.email_change_sent",
     "password-changed": "notices.password_changed",
@@ -66,6 +74,13 @@ NOTICES = {
     "organization-left": "notices.organization_left",
     "joined": "notices.joined",
     "account-deleted": "notices.account_deleted",
+    "challenge-over": "notices.challenge_over",
+    "confirmed": "notices.confirmed",
+    "factor-added": "notices.factor_added",
+    "factor-removed": "notices.factor_removed",
+    "identity-linked": "notices.identity_linked",
+    "identity-unlinked": "notices.identity_unlinked",
+    "factor-needed": "notices.factor_needed",
 }
 
 Answer = TypeVar("Answer")
@@ -79,6 +94,7 @@ class Site:
     core: CoreClient
     sessions: BrowserSessions
     form_tokens: FormTokens
+    seals: Seals
     places: ReturnPlaces
     catalogs: Mapping[str, Catalog]
     templates: Templates
@@ -182,6 +198,11 @@ class Visit:
         key = f"roles.{name}"
         return self.t(key) if self.catalog.has(key) else name
 
+    def factor_type(self, name: str) -> str:
+        """A kind of factor; one that has no text is shown as it is called."""
+        key = f"factor_types.{name}"
+        return self.t(key) if self.catalog.has(key) else name
+
     def time(self, at: Timestamp) -> Markup:
         """A moment, in UTC: a page without a script does not know where its reader is."""
         moment = at.ToDatetime(tzinfo=UTC)
@@ -210,22 +231,32 @@ class Visit:
 
         Raises:
             SignedOutError: if nobody is, or not any more.
+            StepUpNeededError: if they have to confirm first that it is them.
             CoreError: if the core refuses or does not answer.
         """
-        access = await self.require_session()
         try:
-            return await self.site.core.call(method, request, self.caller, access.token)
+            return await self._ask_with_token(method, request)
         except CoreError as error:
             if not error.is_about_credential:
                 raise
         # What is remembered may be older than the keys that sign; the session decides.
         self.site.sessions.forget(self.session_cookie)
+        try:
+            return await self._ask_with_token(method, request)
+        except CoreError as error:
+            if error.is_about_credential:
+                raise SignedOutError from None
+            raise
+
+    async def _ask_with_token(
+        self, method: Callable[..., Awaitable[Answer]], request: Any
+    ) -> Answer:
         access = await self.require_session()
         try:
             return await self.site.core.call(method, request, self.caller, access.token)
         except CoreError as error:
-            if error.is_about_credential:
-                raise SignedOutError from None
+            if error.reason == STEP_UP_REASON:
+                raise StepUpNeededError.of(error) from None
             raise
 
     @property
@@ -282,8 +313,14 @@ class Visit:
         if error.retry_after is not None:
             self._headers["Retry-After"] = str(math.ceil(error.retry_after.total_seconds()))
 
+    def render_with_script(self, template: str, **values: Any) -> web.Response:
+        """A page on which passkeys are used. Whatever else is on it works without the script."""
+        self.put_header("Content-Security-Policy", SCRIPT_POLICY)
+        return self.render(template, has_script=True, **values)
+
     def render(self, template: str, **values: Any) -> web.Response:
         """A page."""
+        values.setdefault("has_script", False)
         body = self.site.templates.render(
             template,
             visit=self,
@@ -319,10 +356,12 @@ class Visit:
             return self.redirect(place)
         return self.redirect(SIGN_IN, return_to=place)
 
-    def link(self, path: str) -> str:
+    def link(self, path: str, **query: str) -> str:
         """The address of a page of ours that takes `return_to` along."""
         place = self.return_to
-        return f"{path}?{urlencode({'return_to': place})}" if place else path
+        if place:
+            query["return_to"] = place
+        return f"{path}?{urlencode(query)}" if query else path
 
     def put_cookie(self, name: str, value: str, max_age_seconds: int | None = None) -> None:
         """Sets a cookie with the answer."""

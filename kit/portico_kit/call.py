@@ -14,10 +14,11 @@ from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_contract import Method, as_json, redacted
-from portico_kit.credentials import ANONYMOUS, Grant, Person, Principal
+from portico_kit.credentials import ANONYMOUS, Grant, Person, Principal, Withheld
 from portico_kit.errors import (
     BoundToProjectsError,
     EtagMismatchError,
+    InsufficientUserAuthenticationError,
     NotFoundError,
     PermissionDeniedError,
     PermissionsExceededError,
@@ -82,6 +83,8 @@ class Call:
     account: Person | None = None
     # The caller's permissions in each organization it belongs to.
     grants: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    # The organizations in which the person may do nothing before they show more.
+    withheld: Mapping[UUID, Withheld] = field(default_factory=dict)
     # What the credential narrows all permissions to; None if it narrows nothing.
     scopes: frozenset[str] | None = None
     # The projects that the credential is bound to, None if to none; see `project_ids`.
@@ -123,6 +126,7 @@ class Call:
         self.scopes = grant.scopes
         self.grants = grant.effective_permissions
         self.binding = grant.project_ids
+        self.withheld = grant.withheld
 
     @property
     def project_ids(self) -> frozenset[UUID] | None:
@@ -217,12 +221,15 @@ class Call:
 
         Raises:
             NotFoundError: if the organization does not exist for the caller.
+            InsufficientUserAuthenticationError: if it asks for more than they have shown.
             PermissionDeniedError: if the permission is missing.
         """
         held = self.grants.get(organization_id)
         if held is None:
             raise NotFoundError
         if self.method.permission not in held:
+            # Asked here, where the permission is missing: who lacks nothing pays nothing.
+            self._require_nothing_withheld(organization_id)
             raise PermissionDeniedError(permission=self.method.permission)
         self.authorized = True
         self.organization_id = organization_id
@@ -232,11 +239,27 @@ class Call:
 
         Raises:
             NotFoundError: if the organization does not exist for the caller.
+            InsufficientUserAuthenticationError: if it asks for more than they have shown.
         """
         if organization_id not in self.grants:
             raise NotFoundError
+        self._require_nothing_withheld(organization_id)
         self.authorized = True
         self.organization_id = organization_id
+
+    def _require_nothing_withheld(self, organization_id: UUID) -> None:
+        """Refuses a person of whom the organization asks for more than they have shown."""
+        withheld = self.withheld.get(organization_id)
+        if withheld is None:
+            return
+        error = InsufficientUserAuthenticationError(
+            missing=withheld.missing,
+            acr=withheld.acr,
+            max_age=None,
+            methods=" ".join(withheld.methods),
+        )
+        error.metadata["organization_id"] = str(organization_id)
+        raise error
 
     def require_held(
         self, organization_id: UUID, permissions: Iterable[str], platform: Iterable[str] = ()

@@ -73,6 +73,11 @@ class Person(Protocol):
         ...
 
     @property
+    def has_second_factor(self) -> bool:
+        """Whether they can show more than a first factor."""
+        ...
+
+    @property
     def version(self) -> int:
         """Counts changes; the ETag."""
         ...
@@ -81,6 +86,24 @@ class Person(Protocol):
     def message(self) -> Any:
         """The account as the contract shows it."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """What a person must show before an organization lets them do anything; see RFC 9470.
+
+    Attributes:
+        missing: "enrollment" if they have no such factor, "factor" if they have not shown it.
+        acr: the authentication context class that the organization asks for.
+        methods: with which of the person's factors it can be shown.
+    """
+
+    missing: str
+    acr: str
+    methods: tuple[str, ...] = ()
+
+
+_NOTHING_WITHHELD: Mapping[UUID, Withheld] = {}
 
 
 # Not frozen, for one is made at every call: to set the fields of a frozen one costs 1 us more.
@@ -98,6 +121,8 @@ class Grant:
         project_ids: the projects that the credential is bound to: of what belongs to a
             project, all else does not exist for the caller. None if it is bound to none; an
             empty set is bound, and sees nothing.
+        withheld: the organizations that let the person do nothing before they show more;
+            the permissions in them are empty.
     """
 
     principal: Principal
@@ -106,6 +131,7 @@ class Grant:
     scopes: frozenset[str] | None = None
     networks: tuple[str, ...] = ()
     project_ids: frozenset[UUID] | None = None
+    withheld: Mapping[UUID, Withheld] = field(default_factory=lambda: _NOTHING_WITHHELD)
 
     @property
     def acts_as_person(self) -> bool:

@@ -38,6 +38,8 @@ class DomainError(Exception):
     # Whether what the call wrote before it was refused is committed all the same: a
     # refused sign-in in the audit log, the end of a session whose token was stolen.
     keeps_changes: ClassVar[bool] = False
+    # What WWW-Authenticate says of a 401, if it says more than the scheme.
+    challenge: str = ""
 
     def __init__(
         self,
@@ -84,6 +86,37 @@ class TokenExpiredError(DomainError):
 
     code = StatusCode.UNAUTHENTICATED
     reason = "TOKEN_EXPIRED"
+
+
+class InsufficientUserAuthenticationError(DomainError):
+    """The person must show another factor, or show one again, before this request."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "INSUFFICIENT_USER_AUTHENTICATION"
+
+    def __init__(self, *, missing: str, acr: str, max_age: int | None, methods: str) -> None:
+        """Takes what is missing, for the challenge of RFC 9470, section 3 and for machines.
+
+        Args:
+            missing: "enrollment" if the person has no such factor, "factor" if it was not
+                shown in this session, "freshness" if that is too long ago.
+            acr: the authentication context class that the request needs.
+            max_age: how long ago the factor may have been shown, in seconds.
+            methods: with which of the person's factors it can be shown, separated by blanks.
+        """
+        violation = FieldViolation("assurance", missing.upper(), _wanted(acr, max_age, methods))
+        super().__init__(violations=(violation,), missing=missing, acr_values=acr, methods=methods)
+        fields = {"error": "insufficient_user_authentication", "acr_values": acr}
+        if max_age is not None:
+            self.metadata["max_age"] = fields["max_age"] = str(max_age)
+        self.challenge = "Bearer " + ", ".join(f'{name}="{text}"' for name, text in fields.items())
+
+
+def _wanted(acr: str, max_age: int | None, methods: str) -> str:
+    """What has to be shown, as a sentence."""
+    age = "" if max_age is None else f", shown at most {max_age} seconds ago"
+    by = f", by {' or '.join(methods.split())}" if methods else ", which the person has to enroll"
+    return f"must be {acr}{age}{by}"
 
 
 class AddressNotAllowedError(DomainError):

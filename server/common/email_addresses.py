@@ -78,3 +78,9 @@ def _ascii_domain(domain: str) -> str | None:
         return idna.encode(domain, uts46=True, std3_rules=True).decode()
     except idna.IDNAError:
         return None
+
+
+def masked(email: str) -> str:
+    """Enough of an address for its owner to recognize it: "a***@example.com"."""
+    local, _, domain = email.rpartition("@")
+    return f"{local[:1] if len(local) > 1 else ''}***@{domain}"

@@ -20,6 +20,8 @@ from portico_kit.status import StatusCode
 
 DOMAIN = "portico"
 TIMEOUT_SECONDS = 0.5
+# The kind of mails whose rate is their own: somebody waits for each.
+CODE = "code"
 
 
 class RateLimitExceededError(DomainError):
@@ -90,7 +92,8 @@ class Limiter:
                 counted could be one of a thousand, so it fails closed.
         """
         recipient_hash = self._hash(f"{kind}:{recipient}")
-        charged = [{"category": LimitCategory.MAIL_RECIPIENT, "email": recipient_hash}]
+        category = LimitCategory.MAIL_CODE if kind == CODE else LimitCategory.MAIL_RECIPIENT
+        charged = [{"category": category, "email": recipient_hash}]
         if sender is not None:
             charged.append({"category": LimitCategory.MAIL_SENDER, "subject": sender})
         if organization is not None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from tests.browser.authenticator import Authenticator
 from tests.browser.chromium import requires_chromium
 from tests.browser.conftest import NewVisitor
+from tests.browser.test_browser_factors import Phone
+from tests.browser.test_browser_passkeys import NO_OFFERS, named
 from tests.browser.test_browser_sessions import invite
 from tests.browser.visitor import Account, Visitor
+from tests.platform.test_factors_page import sent_code
 from tests.stack import Stack
 
 pytestmark = requires_chromium
@@ -36,6 +41,12 @@ SIGNED_IN = (
     "/account?notice=saved",
     "/account/email",
     "/account/password",
+    "/account/security",
+    "/account/security/app",
+    "/account/security/passkey",
+    "/account/security/email",
+    "/account/security/sms",
+    "/step-up",
     "/account/sessions",
     "/account/organizations",
     "/account/delete",
@@ -142,13 +153,74 @@ async def test_everybody_can_use_the_account(
     visitor = inspector.visitor
     await visitor.open("/sign-in")
     await visitor.fill(email=person.email, password=person.password)
-    await visitor.go(visitor.page.locator("main button"))
+    await visitor.go(visitor.page.locator("main button").first)
     found = []
     leave = f"/account/organizations/leave?organization_id={founded['id']}"
     for path in (*SIGNED_IN, leave):
         await visitor.open(path)
         assert visitor.path == path.partition("?")[0]
         found += await inspector.findings()
+    assert found == []
+
+
+async def test_everybody_can_use_second_factors(
+    new_visitor: NewVisitor, axe: str, stack: Stack
+) -> None:
+    """Each state that a page can be in; in German, whose words are longer."""
+    person = await Account.make(stack, name=LONG)
+    inspector = Inspector(await new_visitor(scripts=True, locale="de", base_url=named(stack)), axe)
+    visitor, button = inspector.visitor, inspector.visitor.page.locator("main form button").first
+    await visitor.context.add_init_script(NO_OFFERS)
+    await Authenticator.plug_in(visitor)
+    await visitor.open("/sign-in")
+    found = await inspector.findings()  # with the button for passkeys
+    await visitor.fill(email=person.email, password=person.password)
+    await visitor.go(button)
+    await visitor.page.locator("[data-passkey=offer]").wait_for()
+    found += await inspector.findings()
+
+    await visitor.open("/account/security/app")
+    await visitor.go(button)
+    secret = await visitor.page.locator("[name=secret]").input_value()
+    phone = Phone(secret)
+    found += await inspector.findings()
+    await visitor.fill(code=phone.wrong_code(), name=LONG)
+    await visitor.go(button)
+    assert await visitor.alert()
+    found += await inspector.findings()
+    await visitor.fill(code=phone.code())
+    await visitor.go(button)
+    assert await visitor.page.locator("ol.codes").count() == 1
+    found += await inspector.findings()
+    await visitor.open("/account/security/passkey")
+    await visitor.go(button)
+    await visitor.open("/account/security/email")
+    await visitor.go(button)
+    assert await visitor.page.locator("#code").count() == 1
+    found += await inspector.findings()
+    await visitor.fill(code=await asyncio.to_thread(sent_code, stack.mailbox_url, person.email))
+    await visitor.go(button)
+    links = visitor.page.locator(".rows .buttons a")
+    paths = [await links.nth(at).get_attribute("href") or "" for at in (0, 1)]
+    for path in ("/account/security", *paths, "/account/security/recovery-codes"):
+        await visitor.open(path)
+        found += await inspector.findings()
+    for method in ("totp", "passkey", "email", "email&sent=yes", "recovery_code"):
+        await visitor.open(f"/step-up?method={method}")
+        found += await inspector.findings()
+
+    await visitor.open("/sign-out")
+    await visitor.go(button)
+    await visitor.fill(email=person.email, password=person.password)
+    await visitor.go(button)
+    for method in ("totp", "passkey", "recovery_code"):
+        await visitor.open(f"/sign-in/verify?method={method}")
+        assert visitor.path == "/sign-in/verify"
+        found += await inspector.findings()
+    await visitor.fill(code="wrong")
+    await visitor.go(button)
+    assert await visitor.alert()
+    found += await inspector.findings()
     assert found == []
 
 

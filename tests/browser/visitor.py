@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import aiohttp
@@ -73,9 +74,9 @@ class Visitor:
     ) -> Visitor:
         """Opens the browser, on an empty page."""
         options.setdefault("locale", "en-GB")
+        options.setdefault("base_url", stack.base_url)
         context = await browser.new_context(
             java_script_enabled=scripts,
-            base_url=stack.base_url,
             extra_http_headers={"x-forwarded-for": new_address()},
             **options,
         )
@@ -122,7 +123,7 @@ class Visitor:
     @property
     def path(self) -> str:
         """The path of the page."""
-        return self.page.url.removeprefix(self.stack.base_url).partition("?")[0]
+        return urlsplit(self.page.url).path
 
     async def heading(self) -> str:
         """What the page is called."""
@@ -134,7 +135,7 @@ class Visitor:
 
     async def alert(self) -> str:
         """What the page says went wrong."""
-        return await _text(self.page.get_by_role("alert"))
+        return await _text(self.page.get_by_role("alert").first)
 
     async def text(self) -> str:
         """All that can be read."""

@@ -98,7 +98,11 @@ def test_production_without_a_mail_server_is_a_warning(tmp_path: Path) -> None:
     [line] = check(
         environment_for(
             tmp_path,
-            {"PORTICO_ENVIRONMENT": "production", "PORTICO_WEBHOOK_ALLOW_LOOPBACK": "false"},
+            {
+                "PORTICO_ENVIRONMENT": "production",
+                "PORTICO_WEBHOOK_ALLOW_LOOPBACK": "false",
+                "PORTICO_SMS_PROVIDER": "none",
+            },
         )
     )
     assert line.startswith("PORTICO_SMTP_URL: the mail server does not answer (")

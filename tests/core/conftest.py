@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -29,6 +30,7 @@ from portico_kit.rpc.server import pipeline_server
 from portico_kit.testing.clocks import OffsetClock
 from server.common.records import AuditEntry
 from server.core import build
+from server.features.domains.dns import DnsTextRecords, TextRecords
 from server.features.webhooks.resolution import Resolver
 from server.settings import Settings
 from tests.core.world import (
@@ -42,6 +44,7 @@ from tests.core.world import (
     refusal,
 )
 from tests.stack import PostgresServer
+from tests.support.name_server import name_server
 
 # One for both engines: they share the database, and with it the sealed signing key.
 SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())
@@ -54,6 +57,8 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
         yield url
 
 
+# Where the core of the tests sends text messages to.
+SMS_COUNTRIES = ("AT", "BE", "CH", "DE", "ES", "FR", "GB", "IT", "NL", "PL", "SE", "US")
 ENGINES = ("pygrpc-native", "grpcio")
 
 
@@ -80,6 +85,7 @@ async def running(
     valkey_url: str,
     authenticators: Sequence[Authenticator] = (),
     operator_organization: UUID | None = None,
+    **settings_given: Any,
 ) -> AsyncIterator[World]:
     """A running core.
 
@@ -87,6 +93,7 @@ async def running(
         engine: one of `ENGINES`.
         authenticators: of kinds of credentials beside its own.
         operator_organization: whose webhooks may receive what happens to people.
+        settings_given: settings that differ from those of the other tests.
     """
     async with AsyncExitStack() as parts:
         sockets = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="portico")))
@@ -100,15 +107,18 @@ async def running(
             bcrypt_rounds=BCRYPT_ROUNDS,
             webhook_allow_loopback=True,
             operator_organization=operator_organization,
+            **{"sms_provider": "phonebox", "sms_countries": SMS_COUNTRIES, **settings_given},
         )
         edge = RateLimitSettings(runtime_dir=sockets, redis_url=valkey_url, ratelimit_timeout=2)
         await parts.enter_async_context(ratelimit(edge))
         clock, notifier = OffsetClock(), RecordingNotifier()
+        names = await parts.enter_async_context(name_server())
+        records = DnsTextRecords(("127.0.0.1",), names.port)
         core = build(
             settings,
             clock=clock,
             notifier=notifier,
-            replaced={Resolver: KnownNames()},
+            replaced={Resolver: KnownNames(), TextRecords: records},
             authenticators=authenticators,
         )
         parts.push_async_callback(core.close)
@@ -119,7 +129,27 @@ async def running(
         # Where what stands in front of the core reaches it.
         await server.listen_unix(settings.socket("core"))
         channel = await parts.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))
-        yield World(channel, core.parts.engine, settings.secrets, clock, notifier, sockets)
+        yield World(
+            channel,
+            core.parts.engine,
+            settings.secrets,
+            clock,
+            notifier,
+            sockets,
+            core.parts.provided,
+            names,
+        )
+
+
+@pytest.fixture(autouse=True)
+def own_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """However late it gets in a test, the next one begins as early as this one did."""
+    if "world" not in request.fixturenames:
+        yield
+        return
+    world: World = request.getfixturevalue("world")
+    with world.clock.later(timedelta()):
+        yield
 
 
 Refused = Callable[[Awaitable[Any], grpc.StatusCode, str], Awaitable[Refusal]]

@@ -23,6 +23,11 @@ def test_webhooks_to_this_machine_are_for_development_only() -> None:
         Settings(**GIVEN, environment="production", webhook_allow_loopback=True)  # type: ignore[arg-type]
 
 
+def test_countries_for_text_messages_are_a_list() -> None:
+    assert Settings(**{**GIVEN, "sms_countries": "DE, AT,"}).sms_countries == ("DE", "AT")  # type: ignore[arg-type]
+    assert Settings(**{**GIVEN, "sms_countries": ""}).sms_countries == ()  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -32,6 +37,10 @@ def test_webhooks_to_this_machine_are_for_development_only() -> None:
         ("redis_url", "http://localhost"),
         ("bcrypt_rounds", 3),
         ("password_hash", "md5"),
+        ("sms_countries", "Germany"),
+        ("sms_countries", "DE,XX"),
+        ("sms_countries", "de"),
+        ("sms_provider", "smtp"),
     ],
 )
 def test_a_weak_or_wrong_setting_is_named(name: str, value: object) -> None:

@@ -20,8 +20,13 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
+from portico.auth.v1.challenge_service_pb2_grpc import ChallengeServiceStub
+from portico.auth.v1.remembered_device_service_pb2_grpc import RememberedDeviceServiceStub
 from portico.email_changes.v1 import email_change_service_pb2 as email_changes
 from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeServiceStub
+from portico.factor_codes.v1.factor_code_service_pb2_grpc import FactorCodeServiceStub
+from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetServiceStub
+from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.keys.v1.api_key_service_pb2 import CreateApiKeyResponse
 from portico.keys.v1.api_key_service_pb2_grpc import ApiKeyServiceStub
@@ -38,10 +43,14 @@ from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
 from portico_kit.testing.clocks import OffsetClock
 from server.features.emails.models import EMAIL_PURPOSE, Email
+from server.features.sms.models import PURPOSE as SMS_PURPOSE
+from server.features.sms.models import TextMessage
 from server.features.users.models import User, UserProfile
 from server.features.users.password_hashes import Algorithm, Bcrypt
 from server.features.users.passwords import Passwords
 from server.features.webhooks.resolution import NameNotFoundError
+from server.parts import Provided
+from tests.support.name_server import NameServer
 
 PASSWORD = "correct horse battery"
 INTERNAL_TOKEN = "an internal token for the tests only"
@@ -99,6 +108,9 @@ class World:
     clock: OffsetClock
     notifier: RecordingNotifier
     runtime_dir: Path = Path()
+    # What the core's features offer, for the jobs that run beside it.
+    provided: Provided = field(default_factory=Provided)
+    names: NameServer = field(default_factory=NameServer)
     password_hash: str = ""
 
     @property
@@ -108,6 +120,26 @@ class World:
     @property
     def users(self) -> UserServiceStub:
         return UserServiceStub(self.channel)
+
+    @property
+    def challenges(self) -> ChallengeServiceStub:
+        return ChallengeServiceStub(self.channel)
+
+    @property
+    def factor_codes(self) -> FactorCodeServiceStub:
+        return FactorCodeServiceStub(self.channel)
+
+    @property
+    def factor_resets(self) -> FactorResetServiceStub:
+        return FactorResetServiceStub(self.channel)
+
+    @property
+    def remembered_devices(self) -> RememberedDeviceServiceStub:
+        return RememberedDeviceServiceStub(self.channel)
+
+    @property
+    def factors(self) -> FactorServiceStub:
+        return FactorServiceStub(self.channel)
 
     @property
     def email_changes(self) -> EmailChangeServiceStub:
@@ -246,6 +278,14 @@ class World:
         mails = await self.mails(recipient, template)
         assert mails, f"no {template} for {recipient}"
         return mails[-1]
+
+    async def texts(self, number: str) -> list[str]:
+        """What all the text messages to a number say, oldest first."""
+        async with AsyncSession(self.engine) as db:
+            found = await db.scalars(select(TextMessage).order_by(TextMessage.id))
+            sealed = [message.sealed_content for message in found if message.sealed_content]
+        contents = [json.loads(self.secrets.unseal(SMS_PURPOSE, one)) for one in sealed]
+        return [content["body"] for content in contents if content["number"] == number]
 
     async def mails(self, recipient: str, template: str) -> list[dict[str, str]]:
         """What all the mails of this kind to an address say, oldest first."""

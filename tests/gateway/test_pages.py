@@ -23,6 +23,11 @@ FORMS = [page.path for page in PAGE_PATHS if page.form is not None]
 # Which method of the API does what the form does; what is not here costs a write.
 SAME_AS = {
     "/sign-in": "Login",
+    "/sign-in/verify": "CompleteChallenge",
+    "/sign-in/passkey": "SignInWithPasskey",
+    "/sign-in/with": "BeginFederatedSignIn",
+    "/sign-in/single-sign-on": "BeginFederatedSignIn",
+    "/step-up": "CompleteChallenge",
     "/register": "Register",
     "/verify-email": "VerifyEmail",
     "/forgot-password": "ForgotPassword",

@@ -273,7 +273,10 @@ def fitting(field: FieldDescriptor) -> st.SearchStrategy[Any]:
             lambda raw: base64.b64encode(raw).decode()
         ),
     }
-    if message is not None:
+    right: st.SearchStrategy[Any]
+    if message is not None and message.full_name.endswith("Struct"):
+        right = st.dictionaries(st.text(max_size=5), VALUES, max_size=3)
+    elif message is not None:
         right = TIMES if message.full_name.endswith("Timestamp") else bodies(list(message.fields))
     else:
         right = kinds[field.type]

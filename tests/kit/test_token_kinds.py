@@ -258,6 +258,7 @@ class Administrator:
     """An account with a permission on the whole platform."""
 
     permissions = frozenset({"users:read"})
+    has_second_factor = False
     version = 1
     message = None
 

@@ -23,7 +23,7 @@ from standardwebhooks import Webhook
 
 from portico_kit.storage.base import sessions
 from server.app import ROLES
-from server.features.webhooks.addresses import AddressPolicy
+from server.common.outbound_addresses import AddressPolicy
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery.http import WebhookClient

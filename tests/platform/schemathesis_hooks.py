@@ -32,6 +32,8 @@ _MADE_UP = 6
 EXCUSED = {
     "INVALID_CURSOR",  # signed, and bound to its list
     "TOKEN_INVALID",  # came by mail, or did not
+    "CODE_INVALID",  # was sent, or is shown by an app
+    "METHOD_NOT_AVAILABLE",  # depends on whose challenge it is
     "CURRENT_PASSWORD_WRONG",
     "TOO_MANY_ATTEMPTS",  # at the current password
     "PASSWORD_TOO_COMMON",  # lists of thousands, and an estimate
@@ -51,6 +53,21 @@ EXCUSED = {
     "SLUG_RESERVED",  # a list of words
     "PROJECT_UNKNOWN",
     "STRING_EMAIL_ADDRESS",  # more grammar than a format holds
+    "PHONE_NUMBER_FORM",  # any punctuation between the digits
+    "PHONE_NUMBER_UNKNOWN",  # the plans of 245 countries
+    "PHONE_NUMBER_NOT_MOBILE",
+    "SMS_COUNTRY_NOT_ALLOWED",  # a setting says which are
+    "FEDERATED_STATE_INVALID",  # sealed, and bound to a browser
+    "LOGOUT_TOKEN_INVALID",  # signed by a provider
+    "PASSKEY_REGISTRATION_INVALID",  # made by an authenticator
+    "INVALID_VALUE",  # of a credential, whose members the contract leaves open
+    "INVALID_TYPE",
+    "INVALID_DOMAIN",  # more grammar than a pattern holds
+    "INVALID_ISSUER",
+    "PROVIDER_UNREACHABLE",
+    "ISSUER_MISMATCH",
+    "REQUIRED",  # depends on the provider: its issuer, its tenants, the client's secret
+    "FACTOR_REQUIRED",
 }
 _KEY = re.compile("[!-~]{1,255}")
 _NOBODYS = "01890a5d-ac96-774b-bcce-b302099a8057"

@@ -82,6 +82,7 @@ async def seed(
         await _sign_in_again(tenant, caller)
         await _people(stack, tenant, chief, caller)
         seeded.append(caller)
+    await _ways_in(stack, tenants, administrators[0], seeded)
     await _read_mails(stack, tenants, seeded)
     await _leave_and_move(stack, tenants, seeded)
     for caller in seeded:
@@ -198,6 +199,42 @@ async def _people(stack: Stack, tenant: Tenant, chief: Tenant, caller: SeededCal
         "organizationId": caller.orphans,
         "userId": [caller.ids["userId"]],
     }
+
+
+async def _ways_in(
+    stack: Stack, tenants: list[Tenant], chief: Tenant, callers: list[SeededCaller]
+) -> None:
+    """Connections with a provider that need not be asked to be made, and second factors."""
+    shared = await _connections(chief, "/platform-connections")
+    for tenant, caller in zip(tenants, callers, strict=True):
+        own = await _connections(tenant, f"/organizations/{tenant.organization_id}/connections")
+        for operation in ("getConnection", "updateConnection"):
+            caller.given[operation] = {"connectionId": own[:1]}
+        caller.given["deleteConnection"] = {"connectionId": own[1:]}
+        for operation in ("getPlatformConnection", "updatePlatformConnection", "beginLink"):
+            caller.given[operation] = {"connectionId": shared[:1]}
+        caller.given["deletePlatformConnection"] = {"connectionId": shared[1:]}
+        for _ in range(1 + SPARES):
+            _add(caller, "factorId", await _factor(stack, tenant.client.user["id"]))
+
+
+async def _connections(tenant: Tenant, path: str) -> list[str]:
+    body = {"name": "Example", "preset": "github", "clientId": "us", "clientSecret": "a secret"}
+    made = [await tenant.client.call("POST", path, body, expect=201) for _ in range(1 + SPARES)]
+    return [each["id"] for each in made]
+
+
+async def _factor(stack: Stack, user_id: str) -> str:
+    """A factor that nobody is asked for."""
+    factor_id = str(uuid4())
+    await execute(
+        stack,
+        "insert into factors (id, user_id, kind, name, created_at)"
+        " values (%s, %s, 'email', 'a factor', now())",
+        factor_id,
+        user_id,
+    )
+    return factor_id
 
 
 async def _read_mails(stack: Stack, tenants: list[Tenant], callers: list[SeededCaller]) -> None:

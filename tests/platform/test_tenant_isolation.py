@@ -41,6 +41,7 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
     "CreateProject": {"name": "a project"},
     "UpdateMember": {"role": "viewer"},
     "UpdateOrganizationLimits": {"multiplierPercent": 200},
+    "UpdateSecurityPolicy": {"secondFactor": "off"},
 }
 
 

@@ -200,6 +200,11 @@ async def test_a_mail_is_charged_to_all_who_answer_for_it_or_to_none(gateway: Ga
     assert to_many == [True] * 17 + [False] * 3
 
 
+async def test_one_address_gets_five_codes_by_mail_an_hour(gateway: Gateway) -> None:
+    asked = [await gateway.ask(category="mail_code", email="somebody") for _ in range(8)]
+    assert [answer.admitted for answer in asked] == [True] * 5 + [False] * 3
+
+
 @pytest.mark.parametrize(
     ("tier", "hour"), [("free", 20), ("basic", 50), ("pro", 100), ("enterprise", 500)]
 )

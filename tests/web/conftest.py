@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from edge.web.main import pages
 from edge.web.settings import WebSettings
+from tests.core.conftest import own_time as own_time  # a fixture of these tests, too
 from tests.core.conftest import running
 from tests.core.world import INTERNAL_TOKEN, Person, World
 from tests.stack import PostgresServer

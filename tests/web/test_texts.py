@@ -21,10 +21,20 @@ BY_VALUE = (
     "dates.",
     "invitation_over.",
     "account.nav_",
+    "challenge.by_",
+    "challenge.sent_",
+    "challenge.text_",
+    "challenge.wrong_",
+    "codes.text_",
+    "codes.title_",
+    "factor_types.",
+    "security.about_",
+    "security.add_",
     "profile.theme_",
     "confirm_email_change.",
     "revert_email_change.",
     "report_session.",
+    "cancel_factor_reset.",
 )
 
 
@@ -76,13 +86,27 @@ ELSEWHERE = {
     "OWNER_SUSPENDED",
     "REFRESH_TOKEN_INVALID",
     "REFRESH_TOKEN_REUSED",
+    "OWN_FACTOR_REQUIRED",
+    "REMEMBERED_DEVICE_NOT_FOUND",
     "ROLE_NOT_GRANTABLE",
     "SELF_APPOINTMENT",
     "SESSION_NOT_FOUND",
     "USER_NOT_FOUND",
     "BROWSER_TOKEN_INVALID",
+    "CONNECTION_LIMIT_REACHED",
+    "LOGOUT_TOKEN_INVALID",
 }
-SHOWN_FEATURES = ("auth", "email_changes", "organizations", "users")
+SHOWN_FEATURES = (
+    "auth",
+    "connections",
+    "email_changes",
+    "factor_codes",
+    "factors",
+    "organizations",
+    "passkeys",
+    "sms",
+    "users",
+)
 
 
 @pytest.mark.parametrize("feature", SHOWN_FEATURES)

@@ -14,7 +14,7 @@ from cli.run.watchdog import Watchdog
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import create_engine
 from portico_kit.testing.clocks import OffsetClock
-from server.features.webhooks.addresses import AddressPolicy
+from server.common.outbound_addresses import AddressPolicy
 from server.features.webhooks.delivery.deliverer import Capacity, Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery.http import WebhookClient

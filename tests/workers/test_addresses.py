@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from portico_kit.testing.clocks import OffsetClock
-from server.features.webhooks.addresses import AddressPolicy
+from server.common.outbound_addresses import AddressPolicy
 from server.features.webhooks.delivery.http import WebhookClient
 from tests.workers.harness import Receiver, answer
 

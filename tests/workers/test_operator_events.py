@@ -10,8 +10,8 @@ from portico.users.v1 import user_service_pb2 as users
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 
 from portico_kit.testing.clocks import OffsetClock
+from server.common.outbound_addresses import AddressPolicy
 from server.common.records import Event
-from server.features.webhooks.addresses import AddressPolicy
 from server.features.webhooks.backlog import catch_up
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut

@@ -86,7 +86,7 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "string", "const": "true"},
     },
     "WWW-Authenticate": {
-        "description": "The authentication scheme to use (RFC 6750).",
+        "description": "The scheme to use (RFC 6750), and what a step-up needs (RFC 9470).",
         "required": True,
         "schema": _TEXT,
     },

@@ -16,7 +16,7 @@ from edge.gateway.openapi.answers import (
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import camel, variables
 from edge.gateway.typed import Json
-from portico_contract import AccessRule, Binding, Contract, Method
+from portico_contract import AccessRule, AssuranceLevel, Binding, Contract, Method, StepUp
 
 _DESCRIPTION = (
     "Accounts, organizations, API keys, rate limits and webhooks. Responses have an "
@@ -100,11 +100,11 @@ def _components(schemas: Schemas) -> Json:
 
 
 def _tags(contract: Contract) -> list[Json]:
-    services = dict.fromkeys(method.service for method in contract.routed)
-    return [
-        {"name": _tag(service), "description": contract.comments.get(service, "")}
-        for service in services
-    ]
+    """One for each feature, which may have several services."""
+    described: dict[str, list[str]] = {}
+    for service in dict.fromkeys(method.service for method in contract.routed):
+        described.setdefault(_tag(service), []).append(contract.comments.get(service, ""))
+    return [{"name": name, "description": " ".join(texts)} for name, texts in described.items()]
 
 
 def _tag(service: str) -> str:
@@ -125,7 +125,7 @@ def _operation(method: Method, binding: Binding, contract: Contract, schemas: Sc
         "operationId": method.name[0].lower() + method.name[1:],
         "tags": [_tag(method.service)],
         "summary": comment.partition(". ")[0].removesuffix("."),
-        "description": comment,
+        "description": " ".join(filter(None, (comment, _step_up_text(method.step_up)))),
         "security": _security(method.access),
         "parameters": [
             *_path_parameters(method, binding, schemas),
@@ -137,9 +137,33 @@ def _operation(method: Method, binding: Binding, contract: Contract, schemas: Sc
     }
     if method.permission:
         operation["x-permission"] = method.permission
+    if method.step_up is not None:
+        operation["x-assurance"] = method.step_up.level.value
+        operation["x-max-age-seconds"] = method.step_up.max_age
     if method.timeout is not None:
         operation["x-timeout-seconds"] = method.timeout
     return operation
+
+
+_STEP_UP_TEXTS = {
+    AssuranceLevel.SECOND_FACTOR_IF_ENROLLED: "A person who has a second factor must have shown it",
+    AssuranceLevel.HIGHEST_ENROLLED: (
+        "A person must have shown their second factor or, without one, their password"
+    ),
+    AssuranceLevel.AAL2: "A person must have shown a second factor",
+    AssuranceLevel.PHISHING_RESISTANT: "A person must have shown a passkey",
+}
+
+
+def _step_up_text(step_up: StepUp | None) -> str:
+    """What a method asks of a person's sign-in, as a sentence."""
+    if step_up is None:
+        return ""
+    age = "in this session"
+    if step_up.max_age is not None:
+        age = f"in the last {step_up.max_age} seconds"
+    refusal = "401 INSUFFICIENT_USER_AUTHENTICATION otherwise (RFC 9470)"
+    return f"{_STEP_UP_TEXTS[step_up.level]} {age}; {refusal}."
 
 
 def _security(access: AccessRule) -> list[Json]:

@@ -15,6 +15,8 @@ from edge.gateway.typed import Json
 from portico_contract import Contract, ContractError
 
 TIMESTAMP = "google.protobuf.Timestamp"
+# An object whose members another standard names, and may add to.
+STRUCT = "google.protobuf.Struct"
 
 _UINT32_MAX = 2**32 - 1
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
@@ -99,6 +101,8 @@ class Schemas:
         if field.message_type is not None:
             if field.message_type.full_name == TIMESTAMP:
                 return {"type": "string", "format": "date-time"}
+            if field.message_type.full_name == STRUCT:
+                return {"type": "object"}
             return self.message(field.message_type, direction)
         if field.enum_type is not None:
             return {"type": "string", "enum": [value.name for value in field.enum_type.values]}

@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.email_changes.v1 import email_change_service_pb2 as email_changes
+from portico.factor_resets.v1 import factor_reset_service_pb2 as factor_resets
 
 from edge.web.core_client import CoreClient, CoreError
 from edge.web.page import Page
@@ -83,5 +84,12 @@ REPORT_SESSION_PAGE = MailLink(
     lambda core: core.auth.ReportSession,
     auth.ReportSessionRequest,
     "session-reported",
+    is_dangerous=True,
+).page
+CANCEL_FACTOR_RESET_PAGE = MailLink(
+    "cancel_factor_reset",
+    lambda core: core.factor_resets.CancelFactorReset,
+    factor_resets.CancelFactorResetRequest,
+    "factor-reset-canceled",
     is_dangerous=True,
 ).page

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from aiohttp import web
 from portico.auth.v1 import auth_service_pb2 as pb
 
-from edge.web import cookies
+from edge.web import cookies, federated, signing_in
 from edge.web.core_client import CoreError
 from edge.web.page import Page
+from edge.web.pages import sign_in_verify
 from edge.web.redirects import is_own
-from edge.web.sessions import SignedOutError
 from edge.web.visit import Visit
 
 
@@ -21,7 +19,20 @@ async def get(visit: Visit) -> web.StreamResponse:
         if await visit.is_signed_in():
             return _onward(visit)
         visit.drop_cookie(cookies.SESSION)
-    return visit.render("sign_in.html")
+    return await show(visit)
+
+
+async def show(visit: Visit, unknown_passkey: str = "") -> web.StreamResponse:
+    """The page.
+
+    Args:
+        unknown_passkey: what the script reports of a passkey that no account has, as JSON.
+    """
+    return visit.render_with_script(
+        "sign_in.html",
+        unknown_passkey=unknown_passkey,
+        options=await federated.offered(visit),
+    )
 
 
 def _onward(visit: Visit) -> web.StreamResponse:
@@ -37,22 +48,18 @@ def _onward(visit: Visit) -> web.StreamResponse:
 
 
 async def post(visit: Visit) -> web.StreamResponse:
-    """Signs in. The session is a new one each time, and so is what the browser holds of it."""
+    """Signs in, or goes on to the second factor of people who have one."""
     if visit.lacks("email", "password"):
-        return visit.render("sign_in.html")
+        return await show(visit)
     try:
         login = await visit.ask(visit.site.core.auth.Login, _login_request(visit))
-        cookie = await visit.site.sessions.start(login, visit.caller)
+        visit.put_cookie(cookies.DEVICE, login.device_token, cookies.DEVICE_SECONDS)
+        if login.mfa_required:
+            return sign_in_verify.begin(visit, login.challenge, login.methods)
+        return await signing_in.finish(visit, login.refresh_token)
     except CoreError as error:
         visit.refuse(error)
-        return visit.render("sign_in.html")
-    await _end_former_session(visit)
-    place = visit.return_to or visit.site.places.accept(cookies.get(visit.request, cookies.RETURN))
-    visit.put_cookie(cookies.SESSION, cookie, cookies.SESSION_SECONDS)
-    visit.put_cookie(cookies.DEVICE, login.device_token, cookies.DEVICE_SECONDS)
-    visit.drop_cookie(cookies.FORM)
-    visit.drop_cookie(cookies.RETURN)
-    return visit.leave(place)
+        return await show(visit)
 
 
 def _login_request(visit: Visit) -> pb.LoginRequest:
@@ -61,14 +68,6 @@ def _login_request(visit: Visit) -> pb.LoginRequest:
         password=visit.form["password"],
         device_token=cookies.get(visit.request, cookies.DEVICE),
     )
-
-
-async def _end_former_session(visit: Visit) -> None:
-    """Ends the session that the browser held: nothing could name it any more."""
-    if visit.session_cookie:
-        with suppress(CoreError, SignedOutError):
-            await visit.ask_as_person(visit.site.core.auth.Logout, pb.LogoutRequest())
-        visit.site.sessions.forget(visit.session_cookie)
 
 
 PAGE = Page(get, post)

@@ -37,9 +37,13 @@ class Errors:
 
 
 async def _abort(context: Context, error: DomainError) -> NoReturn:
-    details = ("grpc-status-details-bin", status(error).SerializeToString())
+    metadata: list[tuple[str, str | bytes]] = [
+        ("grpc-status-details-bin", status(error).SerializeToString())
+    ]
+    if error.challenge:
+        metadata.append(("www-authenticate", error.challenge))
     await context.abort(
-        grpc.StatusCode[error.code.name], error.message, trailing_metadata=(details,)
+        grpc.StatusCode[error.code.name], error.message, trailing_metadata=tuple(metadata)
     )
 
 

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import structlog
+from google.protobuf.json_format import SerializeToJsonError
 from google.protobuf.message import Message
 from prometheus_client import Counter, Histogram
 
@@ -75,4 +76,10 @@ class Telemetry:
 def _shown(request: Message) -> dict[str, Any]:
     """What was asked, without sensitive values; of a long request only the size in bytes."""
     size = request.ByteSize()
-    return redacted(request) if size <= MAX_LOGGED_BYTES else {"bytes": size}
+    if size > MAX_LOGGED_BYTES:
+        return {"bytes": size}
+    try:
+        return redacted(request)
+    except SerializeToJsonError:
+        # A timestamp, say, for which no calendar has a day: over gRPC there are such numbers.
+        return {"bytes": size}

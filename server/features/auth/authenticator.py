@@ -7,6 +7,7 @@ from uuid import UUID
 from portico_kit.credentials import Grant, Principal
 from portico_kit.jwt import PUBLIC_AUDIENCE, Claims, TokenKind
 from server.features.auth.facade import Sessions
+from server.features.auth.standings import SessionStandings
 from server.features.organizations.facade import Tenants
 
 USER = TokenKind("user", PUBLIC_AUDIENCE, required=("sid",))
@@ -22,9 +23,10 @@ class PersonAuthenticator:
 
     kind = USER
 
-    def __init__(self, sessions: Sessions, tenants: Tenants) -> None:
+    def __init__(self, sessions: Sessions, tenants: Tenants, standings: SessionStandings) -> None:
         self._sessions = sessions
         self._tenants = tenants
+        self._standings = standings
 
     def principal(self, claims: Claims) -> Principal:
         """The person, in their session."""
@@ -43,4 +45,10 @@ class PersonAuthenticator:
             return None
         if not with_permissions:
             return Grant(principal, account=account)
-        return Grant(principal, await self._tenants.memberships(claims.subject), account)
+        rights = await self._tenants.member_rights(claims.subject)
+        if not rights.demands:
+            return Grant(principal, rights.permissions, account)
+        withheld = await self._standings.withheld(claims.session_id, account.id, rights.demands)
+        # Whatever looks at permissions finds none there.
+        permissions = rights.permissions | dict.fromkeys(withheld, frozenset[str]())
+        return Grant(principal, permissions, account, withheld=withheld)

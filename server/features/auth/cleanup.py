@@ -8,7 +8,14 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.storage.base import delete_batch
-from server.features.auth.models import OneTimeToken, RefreshToken, Session, SignInPlace
+from server.features.auth.models import (
+    Challenge,
+    OneTimeToken,
+    RefreshToken,
+    RememberedDevice,
+    Session,
+    SignInPlace,
+)
 
 # A device or a network that was not used for so long is new.
 PLACES_KEPT = timedelta(days=180)
@@ -34,6 +41,16 @@ async def delete_one_time_tokens(db: AsyncSession, now: datetime, limit: int) ->
 async def delete_sessions(db: AsyncSession, now: datetime, limit: int) -> int:
     """Deletes sessions that have expired, and says how many; `limit` at the most."""
     return await delete_batch(db, Session.id, Session.expires_at <= now, limit)
+
+
+async def delete_challenges(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes challenges that have expired, and says how many; `limit` at the most."""
+    return await delete_batch(db, Challenge.id, Challenge.expires_at <= now, limit)
+
+
+async def delete_remembered_devices(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes remembered devices that have expired, and says how many; `limit` at the most."""
+    return await delete_batch(db, RememberedDevice.id, RememberedDevice.expires_at <= now, limit)
 
 
 async def delete_sign_in_places(db: AsyncSession, now: datetime, limit: int) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from portico_kit.secrets import Secrets
-from server.features.auth.networks import network
+from server.common.networks import network
 from server.features.auth.signed_tokens import SignedTokens
 
 TOKEN_PURPOSE = "device-token"  # noqa: S105 (the name of a purpose)

@@ -59,6 +59,27 @@ class OneTimeTokenInvalidError(DomainError):
     reason = "TOKEN_INVALID"
 
 
+class ChallengeExpiredError(DomainError):
+    """The challenge is over: it has expired, was completed, or was answered wrongly too often."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "CHALLENGE_EXPIRED"
+
+
+class MethodNotAvailableError(DomainError):
+    """The challenge cannot be answered with this method."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "METHOD_NOT_AVAILABLE"
+
+
+class RememberedDeviceNotFoundError(DomainError):
+    """There is no such remembered device."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "REMEMBERED_DEVICE_NOT_FOUND"
+
+
 class SessionNotFoundError(DomainError):
     """There is no such session."""
 

@@ -16,6 +16,11 @@ from server.features.auth.models import Session
 from server.features.auth.signing_keys import PublishedKey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from portico.users.v1.user_pb2 import User as UserMessage
+
+    from server.features.auth.sign_in_completion import Completed
     from server.features.auth.token_pairs import TokenPair
 
 COORDINATE_BYTES = 32
@@ -37,6 +42,43 @@ def token_fields(pair: TokenPair) -> TokenFields:
         refresh_token=pair.refresh_token,
         token_type="Bearer",  # noqa: S106 - the type's name
         expires_in=int(ACCESS_TOKEN_LIFETIME.total_seconds()),
+    )
+
+
+class CompletedFields(TypedDict, total=False):
+    """What every answer to a first factor has: tokens, or a challenge."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+    user: UserMessage
+    device_token: str
+    mfa_required: bool
+    challenge: str
+    methods: Sequence[str]
+
+
+def completed_fields(completed: Completed) -> CompletedFields:
+    """The fields of an answer to a first factor."""
+    device_token = completed.device.token
+    challenge, pair = completed.challenge, completed.pair
+    if challenge is not None:
+        return CompletedFields(
+            device_token=device_token,
+            mfa_required=True,
+            challenge=challenge.token,
+            methods=challenge.methods,
+        )
+    assert pair is not None
+    tokens = token_fields(pair)
+    return CompletedFields(
+        access_token=tokens["access_token"],
+        refresh_token=tokens["refresh_token"],
+        token_type=tokens["token_type"],
+        expires_in=tokens["expires_in"],
+        user=completed.account.message,
+        device_token=device_token,
     )
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from secrets import token_bytes
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portico_kit.assurance import Authentication, as_json, from_json, with_shown
 from portico_kit.storage.base import Base, Identified
 
 IDLE_LIFETIME = timedelta(days=7)
@@ -16,6 +28,9 @@ ABSOLUTE_LIFETIME = timedelta(days=30)
 # Within this time of its use a token of before 0.2 was good again.
 REUSE_GRACE = timedelta(seconds=30)
 SEED_BYTES = 16
+CHALLENGE_LIFETIME = timedelta(minutes=5)
+WRONG_ANSWERS = 5
+REMEMBERED_FOR = timedelta(days=30)
 
 
 class Session(Identified, Base):
@@ -45,6 +60,8 @@ class Session(Identified, Base):
     device_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     # Of the cookie by which a browser holds it, a keyed hash.
     browser_token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # What the person has shown in it, see `shown`.
+    authentications: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default="[]")
 
     __table_args__ = (
         Index("uq_sessions_browser_token_hash", "browser_token_hash", unique=True),
@@ -52,8 +69,9 @@ class Session(Identified, Base):
         Index("ix_sessions_expires_at", "expires_at"),
     )
 
-    def begin(self, now: datetime) -> None:
-        """Sets the times of a new session."""
+    def begin(self, shown: Sequence[Authentication], now: datetime) -> None:
+        """Sets what a new session starts with."""
+        self.authentications = as_json(shown)
         self.created_at = now
         self.absolute_expires_at = now + ABSOLUTE_LIFETIME
         self.use(now)
@@ -69,6 +87,15 @@ class Session(Identified, Base):
         self.last_used_at = now
         self.expires_at = min(now + IDLE_LIFETIME, self.absolute_expires_at)
 
+    @property
+    def shown(self) -> Sequence[Authentication]:
+        """What the person has shown in it."""
+        return shown_in(self.authentications, self.created_at)
+
+    def show(self, shown: Authentication) -> None:
+        """Notes that the person has shown something."""
+        self.authentications = as_json(with_shown(self.shown, shown))
+
     def holds(self, now: datetime) -> bool:
         """Whether it is neither ended nor expired."""
         return self.revoked_at is None and now < self.expires_at
@@ -76,6 +103,13 @@ class Session(Identified, Base):
     def revoke(self, now: datetime) -> None:
         """Ends it, for good; the first time counts."""
         self.revoked_at = self.revoked_at or now
+
+
+def shown_in(stored: Sequence[Mapping[str, Any]], created_at: datetime) -> Sequence[Authentication]:
+    """What was shown in a session. One of before 0.2 began with a password."""
+    if not stored:
+        return [Authentication("password", created_at)]
+    return from_json(stored, created_at)
 
 
 class RefreshToken(Identified, Base):
@@ -123,6 +157,56 @@ class OneTimeToken(Identified, Base):
         Index("ix_one_time_tokens_user_id_kind_created_at", "user_id", "kind", "created_at"),
         Index("ix_one_time_tokens_expires_at", "expires_at"),
         CheckConstraint("kind in ('verify_email', 'reset_password')", name="kind"),
+    )
+
+
+class Challenge(Identified, Base):
+    """A question that a person has to answer to get in, or once more in a session."""
+
+    __tablename__ = "challenges"
+
+    # The token is random; it is kept as a keyed hash.
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    # The session in which something is shown once more; None at a sign-in.
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    # What was shown before it, see `Session.authentications`.
+    authentications: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    # Of the device that began the sign-in, which alone completes it.
+    device_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    wrong_answers: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        Index("uq_challenges_token_hash", "token_hash", unique=True),
+        Index("ix_challenges_user_id", "user_id"),
+        Index("ix_challenges_session_id", "session_id"),
+        Index("ix_challenges_expires_at", "expires_at"),
+    )
+
+    @property
+    def shown(self) -> Sequence[Authentication]:
+        """What was shown before it."""
+        return from_json(self.authentications, self.created_at)
+
+
+class RememberedDevice(Identified, Base):
+    """A device on which a person is not asked for a second factor, until it expires."""
+
+    __tablename__ = "remembered_devices"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    # See `devices`: another one for each account.
+    device_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    user_agent: Mapped[str] = mapped_column(String(400))
+    ip_address: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (
+        UniqueConstraint("user_id", "device_hash"),
+        Index("ix_remembered_devices_expires_at", "expires_at"),
     )
 
 

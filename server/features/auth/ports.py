@@ -15,3 +15,11 @@ class PendingEmailChanges(Protocol):
     async def end_pending(self, db: AsyncSession, user_id: UUID, now: datetime) -> None:
         """Ends the change that an account waits for."""
         ...
+
+
+class LinkedIdentities(Protocol):
+    """Keeps the accounts at providers with which people sign in; the connections feature does."""
+
+    async def forget(self, db: AsyncSession, user_id: UUID) -> None:
+        """Forgets all that are linked to an account."""
+        ...

@@ -14,6 +14,7 @@ from portico_kit.secrets import Secrets
 from server.features.auth.authenticator import acting_person
 from server.features.auth.errors import OneTimeTokenInvalidError
 from server.features.auth.places import PlaceRepository
+from server.features.auth.remembered_devices import RememberedDeviceRepository
 from server.features.auth.repository import SessionRepository
 from server.features.auth.session_ends import end_session
 from server.features.auth.signed_tokens import SignedTokens
@@ -63,6 +64,8 @@ class SessionReports:
         session = locked.session
         if session.device_hash is not None:
             await PlaceRepository(call.db).forget(session.user_id, session.device_hash)
+            remembered = RememberedDeviceRepository(call.db)
+            await remembered.forget_device(session.user_id, session.device_hash)
         if session.revoked_at is None:
             actor = acting_person(session.user_id)
             end_session(session, "reported", call, action="session.reported", actor=actor)

@@ -7,14 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, func, insert, select, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
 from portico_kit.storage.statements import compiled, run_in
-from server.features.auth.models import RefreshToken, Session
-from server.features.organizations.facade import member_tier, working_organization
+from server.features.auth.models import Challenge, RefreshToken, Session
+from server.features.organizations.facade import asked_from, member_tier, working_organization
 from server.features.users.facade import session_may_hold, with_account
 
 NEWEST_FIRST = Order((Session.id,))
@@ -32,22 +43,33 @@ class LockedSession:
     person_may_hold: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AddedSession:
+    """What a new session has found of its person.
+
+    Attributes:
+        tier: how much they may use of its organization; None if they are in none.
+        asked_from: when the first of their organizations asks for a factor, of anybody;
+            None if none does.
+    """
+
+    tier: str | None
+    asked_from: datetime | None
+
+
 class SessionRepository:
     """Sessions in the caller's transaction."""
 
     def __init__(self, db: AsyncSession) -> None:
         self._db = db
 
-    async def add(self, session: Session) -> str | None:
-        """Adds a new session, in the organization where the person worked last.
-
-        Returns:
-            How much the person may use of it, or None if they are in no organization.
-        """
-        [row] = await run_in(self._db, ADD, **{name: getattr(session, name) for name in _BEGUN})
+    async def add(self, session: Session) -> AddedSession:
+        """Adds a new session, in the organization where the person worked last."""
+        values = {name: getattr(session, name) for name in _BEGUN}
+        shown = Jsonb(session.authentications)
+        [row] = await run_in(self._db, ADD, **values, authentications=shown)
         session.organization_id = row.organization_id
-        tier: str | None = row.tier
-        return tier
+        return AddedSession(row.tier, row.asked_from)
 
     async def find(self, session_id: UUID, user_id: UUID, now: datetime) -> Session | None:
         """A session of a person, if it holds; locked."""
@@ -88,6 +110,11 @@ class SessionRepository:
         query = select(Session).where(Session.browser_token_hash == token_hash, _holds(now))
         return await self._db.scalar(query.with_for_update(of=Session))
 
+    async def lasting(self, user_id: UUID, now: datetime) -> Sequence[Session]:
+        """A person's sessions that hold; locked."""
+        query = select(Session).where(Session.user_id == user_id, _holds(now))
+        return (await self._db.scalars(query.with_for_update(of=Session))).all()
+
     async def list(
         self, user_id: UUID, now: datetime, paging: Paging, cursors: Cursors
     ) -> Page[Session]:
@@ -113,6 +140,32 @@ class SessionRepository:
         return [row.id for row in found if now < row.expires_at]
 
 
+class ChallengeRepository:
+    """Challenges in the caller's transaction."""
+
+    def __init__(self, db: AsyncSession) -> None:
+        self._db = db
+
+    def add(self, challenge: Challenge) -> None:
+        """Adds a new challenge."""
+        self._db.add(challenge)
+
+    async def find(self, token_hash: bytes, now: datetime) -> Challenge | None:
+        """A challenge that has not expired; locked."""
+        query = select(Challenge).where(
+            Challenge.token_hash == token_hash, Challenge.expires_at > now
+        )
+        return await self._db.scalar(query.with_for_update())
+
+    async def delete(self, challenge: Challenge) -> None:
+        """Ends a challenge."""
+        await self._db.delete(challenge)
+
+    async def delete_all(self, user_id: UUID) -> None:
+        """Ends the challenges of a person."""
+        await self._db.execute(delete(Challenge).where(Challenge.user_id == user_id))
+
+
 def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """`Session.holds`, and that the person's account lets it."""
     return and_(_lasts(now), session_may_hold(Session.user_id, Session.created_at))
@@ -131,6 +184,18 @@ HOLDING = keyed_query(
         Session.created_at,
     ),
     Session.id,
+)
+
+# What was shown in sessions that last, by their ids.
+SHOWN = keyed_query(
+    select(Session.id, Session.authentications, Session.created_at).where(_lasts(bindparam("now"))),
+    Session.id,
+)
+
+# Whose challenges are that have not expired, by the hashes of their tokens.
+CHALLENGED = keyed_query(
+    select(Challenge.token_hash, Challenge.user_id).where(Challenge.expires_at > bindparam("now")),
+    Challenge.token_hash,
 )
 
 # The devices of sessions, by the ids of those.
@@ -199,7 +264,7 @@ _LAST_ORGANIZATION = (
 _added = (
     insert(Session)
     .values(
-        {name: bindparam(name) for name in _BEGUN}
+        {name: bindparam(name) for name in (*_BEGUN, "authentications")}
         | {"organization_id": working_organization(bindparam("user_id"), _LAST_ORGANIZATION)}
     )
     .returning(Session.user_id, Session.organization_id)
@@ -209,6 +274,7 @@ ADD = compiled(
     select(
         _added.c.organization_id,
         member_tier(_added.c.organization_id, _added.c.user_id).label("tier"),
+        asked_from(_added.c.user_id).label("asked_from"),
     )
 )
 
@@ -238,6 +304,8 @@ REFRESH = compiled(
         Session.organization_id,
         Session.refresh_counter,
         Session.refresh_seed,
+        Session.created_at,
+        Session.authentications,
         member_tier(Session.organization_id, Session.user_id).label("tier"),
     )
 )

@@ -13,6 +13,7 @@ from portico.auth.v1 import auth_service_pb2 as pb
 
 from portico_contract.limit_categories import LimitCategory
 from portico_kit.call import Call
+from portico_kit.clock import timestamp
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from server.common.email_addresses import new_email
@@ -31,21 +32,23 @@ from server.features.auth.facade import Sessions
 from server.features.auth.mails import RESET_PASSWORD
 from server.features.auth.models import Session
 from server.features.auth.one_time_tokens import OneTimeTokens
-from server.features.auth.recognition import Recognition
 from server.features.auth.refreshing import Refreshing
+from server.features.auth.remembered_devices import RememberedDeviceRepository
 from server.features.auth.reports import SessionReports
 from server.features.auth.repository import SessionRepository
 from server.features.auth.session_ends import end_session
-from server.features.auth.sign_in import SignIn
+from server.features.auth.sign_in import SignIn, password_shown
+from server.features.auth.sign_in_completion import SignInCompletion
 from server.features.auth.sign_out import SignOut
 from server.features.auth.signing_keys import SigningKeys
-from server.features.auth.token_pairs import TokenPairs, TokenSource
+from server.features.auth.token_pairs import TokenPairs
 from server.features.emails.facade import Mailer
 from server.features.organizations.facade import Tenants
 from server.features.users.facade import Account, Accounts
 from server.features.users.notices import notify_password_changed
 from server.features.users.password_policy import password_unchanged, require_acceptable
 from server.features.users.passwords import Passwords
+from server.features.users.ports import EndReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ class AuthService:
     passwords: Passwords
     sign_in: SignIn
     devices: Devices
-    recognition: Recognition
+    completion: SignInCompletion
     reports: SessionReports
     verification: EmailVerification
     sessions: Sessions
@@ -90,21 +93,13 @@ class AuthService:
     async def Login(self, request: pb.LoginRequest, call: Call) -> pb.LoginResponse:
         device = self.devices.recognize(request.device_token)
         account = await self.sign_in.check(request.email, request.password, device, call)
-        device_hash = self.devices.device_hash(device, account.id)
-        session = _begin(account.id, device_hash, call)
-        tier = await SessionRepository(call.db).add(session)
-        pair = self.pairs.pair(TokenSource.of(session, tier))
-        actor = acting_person(account.id, session.id)
-        call.record(
-            "login.succeeded",
-            target_id=session.id,
-            data=messages.session(session, None),
-            actor=actor,
-            event="session.created",
-        )
-        await self.recognition.note(account, session, device_hash, call)
+        shown = [password_shown(account, call.now)]
+        if request.mfa_code and account.has_second_factor:
+            shown.append(await self.sign_in.check_code(account, request.mfa_code, device, call))
+        completed = await self.completion.proceed(account, shown, device, call)
         return pb.LoginResponse(
-            user=account.message, device_token=device.token, **messages.token_fields(pair)
+            **messages.completed_fields(completed),
+            second_factor_required_from=timestamp(completed.asked_from),
         )
 
     async def RefreshToken(
@@ -152,6 +147,10 @@ class AuthService:
     ) -> pb.RevokeSessionResponse:
         session = await _find(parse_id(request.session_id), call)
         end_session(session, "revoked", call)
+        if session.device_hash is not None:
+            # Whoever ends the session of a device does not trust it any more.
+            remembered = RememberedDeviceRepository(call.db)
+            await remembered.forget_device(session.user_id, session.device_hash)
         if session.id == call.principal.session_id:
             call.ended_access = "session"
         return pb.RevokeSessionResponse()
@@ -195,7 +194,9 @@ class AuthService:
             raise OneTimeTokenInvalidError
         await self.tokens.use(call.db, "reset_password", request.token, call.now)
         await self.tokens.use_all(call.db, user_id, call.now)
-        await self.sessions.end_all(user_id, "password_reset", call, actor=acting_person(user_id))
+        # Who linked something to an address that nobody had verified may not be its owner.
+        reason: EndReason = "password_reset" if account.verified else "account_claimed"
+        await self.sessions.end_all(user_id, reason, call, actor=acting_person(user_id))
         notify_password_changed(self.mailer, account, call)
         call.record(
             "user.password_reset",
@@ -243,19 +244,6 @@ def _record_verified(account: Account, call: Call) -> None:
     if account.verified_at == call.now:
         actor = acting_person(account.id)
         call.record("user.email_verified", target_id=account.id, data=account.message, actor=actor)
-
-
-def _begin(user_id: UUID, device_hash: bytes, call: Call) -> Session:
-    """A new session, which is not stored yet."""
-    session = Session(
-        id=new_id(),
-        user_id=user_id,
-        user_agent=call.client.user_agent,
-        ip_address=call.client.address,
-        device_hash=device_hash,
-    )
-    session.begin(call.now)
-    return session
 
 
 async def _find(session_id: UUID | None, call: Call) -> Session:

@@ -25,7 +25,10 @@ ENDED = "session.ended"
 MOST = 10_000
 
 # Why a session ends; see `Session.end_reason` in the contract.
-EndReason = Literal["signed_out", "revoked", "refresh_token_reused", "reported"] | ports.EndReason
+EndReason = (
+    Literal["signed_out", "revoked", "refresh_token_reused", "reported", "provider_signed_out"]
+    | ports.EndReason
+)
 
 
 def end_session(

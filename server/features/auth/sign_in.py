@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from uuid import UUID
 
+from portico_kit.assurance import Authentication
 from portico_kit.call import Call
-from portico_kit.errors import DomainError, UnavailableError
+from portico_kit.errors import UnavailableError
 from portico_kit.ids import new_id
+from server.features.auth.challenges import Challenges
 from server.features.auth.devices import Device
-from server.features.auth.email_verification import EmailVerification
-from server.features.auth.errors import (
-    AccountSuspendedError,
-    EmailNotVerifiedError,
-    InvalidCredentialsError,
-)
+from server.features.auth.errors import InvalidCredentialsError
 from server.features.auth.recognition import Recognition
+from server.features.auth.refusals import refused
+from server.features.auth.sign_in_completion import SignInCompletion
+from server.features.auth.standings import RECOVERY_CODE
 from server.features.auth.suspicion import Suspicion
+from server.features.factors.errors import CodeInvalidError
+from server.features.factors.ports import Answer
 from server.features.users.facade import Account, Accounts
 from server.features.users.guessing import Guessing
 from server.features.users.passwords import Passwords
 
 # A hash is replaced by the one form that is set: the second look finds it.
 ATTEMPTS = 2
+APP_CODE = re.compile(r"[0-9]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,11 @@ class SignIn:
 
     accounts: Accounts
     passwords: Passwords
-    verification: EmailVerification
+    completion: SignInCompletion
     guessing: Guessing
     recognition: Recognition
     suspicion: Suspicion
+    challenges: Challenges
 
     async def check(self, email: str, password: str, device: Device, call: Call) -> Account:
         """The account of a person who may sign in, with the sign-in noted.
@@ -49,7 +54,7 @@ class SignIn:
         """
         for _ in range(ATTEMPTS):
             account = await self._check_password(email, password, device, call)
-            await self._require_allowed(account, call)
+            await self.completion.require_allowed(account, call)
             new_hash = await self._new_hash(password, account)
             signed_in = await self.accounts.sign_in(call.db, account, call.now, new_hash)
             if signed_in is not None:
@@ -57,7 +62,24 @@ class SignIn:
             # Another password, or another sign-in has hashed the same one again: the hash
             # of now tells. While it is verified, this call keeps no row and no connection.
             await call.db.rollback()
-        raise _refused(InvalidCredentialsError(), account.id, call)
+        raise refused(InvalidCredentialsError(), account.id, call)
+
+    async def check_code(
+        self, account: Account, code: str, device: Device, call: Call
+    ) -> Authentication:
+        """What a code shows that came with the password.
+
+        Raises:
+            CodeInvalidError: if it is wrong, or was used before.
+            TooManyAttemptsError: if the person has no attempt left now.
+        """
+        method = "totp" if APP_CODE.fullmatch(code) else RECOVERY_CODE
+        known = await self.recognition.known_device(device, account.id)
+        answer = Answer(code=code)
+        shown = await self.challenges.check(new_id(), account, method, answer, known, call)
+        if shown is None:
+            raise refused(CodeInvalidError(), account.id, call)
+        return shown
 
     async def _check_password(
         self, email: str, password: str, device: Device, call: Call
@@ -71,19 +93,12 @@ class SignIn:
         if right and account is not None:
             return account
         await self.suspicion.note(email, user_id, call)
-        raise _refused(InvalidCredentialsError(), user_id, call)
+        raise refused(InvalidCredentialsError(), user_id, call)
 
     async def _verify(self, password: str, account: Account | None) -> bool:
         if account is None or account.password_hash is None:
             return await self.passwords.verify_nothing(password)
         return await self.passwords.verify(password, account.password_hash)
-
-    async def _require_allowed(self, account: Account, call: Call) -> None:
-        if not account.active:
-            raise _refused(AccountSuspendedError(), account.id, call)
-        if not account.verified:
-            await self.verification.mail_again(account, call)
-            raise _refused(EmailNotVerifiedError(), account.id, call)
 
     async def _new_hash(self, password: str, account: Account) -> str | None:
         """The password hashed again, if it was hashed otherwise than is set now.
@@ -99,7 +114,6 @@ class SignIn:
             return None
 
 
-def _refused(error: DomainError, user_id: UUID | None, call: Call) -> DomainError:
-    """The error to raise; it keeps what the call wrote, and so this entry of the audit log."""
-    call.record("login.failed", target_id=user_id)
-    return error
+def password_shown(account: Account, now: datetime) -> Authentication:
+    """What the right password shows."""
+    return Authentication("password", now, "mail" if account.password_by_mail else "")

@@ -16,8 +16,8 @@ from portico_kit.call import Call
 from portico_kit.clock import Clock
 from portico_kit.secrets import Secrets
 from server.common.email_addresses import normal_email
+from server.common.networks import subscriber
 from server.common.scripts import ERRORS, ScriptRunner, milliseconds
-from server.features.auth.networks import subscriber
 
 Pattern = Literal["many_accounts", "many_addresses"]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.assurance import Authentication, amr, assurance, last
 from portico_kit.jwt import TokenIssuer
 from server.features.auth.authenticator import USER
-from server.features.auth.models import Session
+from server.features.auth.models import Session, shown_in
 from server.features.auth.refresh_chain import RefreshTokens
 from server.features.organizations.facade import Tenants
 
@@ -30,6 +33,8 @@ class TokenSource(NamedTuple):
     """What the tokens of a session are made of.
 
     Attributes:
+        created_at: when the session began.
+        authentications: what was shown in it, as it is stored.
         tier: how much the person may use of the organization; None if they are no member.
     """
 
@@ -38,6 +43,8 @@ class TokenSource(NamedTuple):
     organization_id: UUID | None
     refresh_counter: int
     refresh_seed: bytes
+    created_at: datetime
+    authentications: Sequence[Mapping[str, Any]]
     tier: str | None
 
     @classmethod
@@ -49,6 +56,8 @@ class TokenSource(NamedTuple):
             session.organization_id,
             session.refresh_counter,
             session.refresh_seed,
+            session.created_at,
+            session.authentications,
             tier,
         )
 
@@ -87,6 +96,7 @@ class TokenPairs:
             session_id=source.session_id,
             organization_id=source.organization_id,
             tier=source.tier or OWN_TIER,
+            private=_authentication_claims(shown_in(source.authentications, source.created_at)),
         )
 
     async def _source(self, db: AsyncSession, session: Session) -> TokenSource:
@@ -102,3 +112,10 @@ class TokenPairs:
         if session.organization_id is None:
             return OWN_TIER
         return await self._tenants.tier(db, session.organization_id) or OWN_TIER
+
+
+def _authentication_claims(shown: Sequence[Authentication]) -> Mapping[str, Any]:
+    """How the person signed in, and when (OpenID Connect Core, section 2)."""
+    newest = last(shown)
+    claims: dict[str, Any] = {"acr": assurance(shown).acr, "amr": amr(shown)}
+    return claims if newest is None else {**claims, "auth_time": int(newest.timestamp())}

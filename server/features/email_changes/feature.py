@@ -36,6 +36,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.email_changes.service import EmailChangeService
     from server.features.emails.budgets import MailBudgets
     from server.features.emails.facade import Mailer
+    from server.features.factors.facade import Factors
     from server.features.users.current_password import CurrentPassword
     from server.features.users.facade import Accounts
 
@@ -46,6 +47,7 @@ def _serve(parts: CoreParts) -> Served:
         tokens=parts.get(OneTimeTokens),
         mailer=parts.get(Mailer),
         budgets=parts.get(MailBudgets),
+        factors=parts.get(Factors),
         secrets=parts.secrets,
     )
     return Served(services=(Service(DESCRIPTOR.services_by_name["EmailChangeService"], service),))

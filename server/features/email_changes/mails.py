@@ -49,7 +49,8 @@ EMAIL_CHANGE_REVERTED = Mail(
     paragraphs=(
         "Hello $display_name,",
         "the change of your address was taken back. All sessions have ended, and the password"
-        " was removed. Choose a new one.",
+        " was removed. So were second factors that were added since the change was asked for."
+        " Choose a new password.",
     ),
     link=Link("Choose a new password", "/reset-password"),
     notes=(

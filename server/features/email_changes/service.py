@@ -13,7 +13,7 @@ from portico_kit.errors import ConcurrentUpdateError, FieldViolation
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
-from server.common.email_addresses import new_email
+from server.common.email_addresses import masked, new_email
 from server.features.auth.authenticator import acting_person
 from server.features.auth.errors import OneTimeTokenInvalidError
 from server.features.auth.facade import Sessions
@@ -25,11 +25,11 @@ from server.features.email_changes.mails import (
     EMAIL_CHANGE_REVERTED,
     EMAIL_CHANGED,
 )
-from server.features.email_changes.masking import masked
 from server.features.email_changes.models import CONFIRM_LIFETIME, EmailChange
 from server.features.email_changes.repository import EmailChangeRepository
 from server.features.emails.budgets import MailBudgets
 from server.features.emails.facade import Mailer
+from server.features.factors.facade import Factors
 from server.features.users.current_password import CurrentPassword, current_password_wrong
 from server.features.users.facade import Account, Accounts
 from server.features.users.notices import when_and_where
@@ -49,6 +49,7 @@ class EmailChangeService:
     tokens: OneTimeTokens
     mailer: Mailer
     budgets: MailBudgets
+    factors: Factors
     secrets: Secrets
 
     async def RequestEmailChange(
@@ -163,6 +164,7 @@ class EmailChangeService:
             new_address=masked(changed.email),
             **when_and_where(call),
         )
+        await self.sessions.forget_remembered_devices(account.id, call)
         actor = acting_person(account.id)
         call.record("user.email_changed", target_id=account.id, data=changed.message, actor=actor)
         return changed
@@ -174,6 +176,8 @@ class EmailChangeService:
         account = await self.accounts.restore_email(call.db, user_id, email, call.now)
         await self.tokens.use_all(call.db, user_id, call.now)
         actor = acting_person(user_id)
+        # Whoever took the account may have put a factor of their own in the way.
+        await self.factors.remove_added_since(user_id, change.created_at, call, actor=actor)
         await self.sessions.end_all(user_id, "email_changed", call, actor=actor)
         if account.active:
             token = await self.tokens.issue(call.db, user_id, "reset_password", call.now, email)

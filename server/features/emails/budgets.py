@@ -15,7 +15,14 @@ from server.common.limiter import Limiter, Payer
 # links that anybody can have sent again to it, does not keep its owner from an account, and
 # who has sign-ins refused not from hearing of one that succeeded.
 MailKind = Literal[
-    "account", "verification", "email_change", "invitation", "new_sign_in", "sign_in_blocked"
+    "account",
+    "verification",
+    "email_change",
+    "invitation",
+    "new_sign_in",
+    "sign_in_blocked",
+    "code",
+    "security_policy",
 ]
 
 

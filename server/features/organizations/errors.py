@@ -55,6 +55,13 @@ class SelfAppointmentError(DomainError):
     reason = "SELF_APPOINTMENT"
 
 
+class OwnFactorRequiredError(DomainError):
+    """Only who has such a second factor can require one of others."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "OWN_FACTOR_REQUIRED"
+
+
 class MemberNotFoundError(DomainError):
     """There is no such member."""
 

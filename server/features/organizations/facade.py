@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
@@ -13,16 +14,19 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     exists,
+    func,
     literal,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from portico_kit.assurance import Assurance
 from portico_kit.batching import BatchLoader
 from portico_kit.storage.reads import Reads, keyed_query
 from server.common.roles import Roles
 from server.features.organizations.models import Membership, Organization
+from server.features.organizations.policy_rules import LEVELS, concerns
 from server.features.organizations.read_models import OrganizationView
 from server.features.organizations.roles import OWNER, permissions_of
 from server.features.users.facade import can_act
@@ -45,11 +49,45 @@ _VIEW = keyed_query(
     Organization.id,
 )
 _RIGHTS = keyed_query(
-    select(Membership.user_id, Membership.organization_id, Membership.role)
+    select(
+        Membership.user_id,
+        Membership.organization_id,
+        Membership.role,
+        Organization.second_factor,
+        Organization.second_factor_from,
+        Organization.second_factor_roles,
+    )
     .join(Organization, Organization.id == Membership.organization_id)
     .where(_ALIVE),
     Membership.user_id,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class FactorDemand:
+    """What an organization asks of a member.
+
+    Attributes:
+        level: what they must have shown in their session.
+        since: from when on; it may be to come.
+    """
+
+    level: Assurance
+    since: datetime
+
+
+# Not frozen, for one is made at every call; nobody changes it afterwards.
+@dataclass(slots=True)
+class MemberRights:
+    """What a person may do in their organizations, and what these ask of them.
+
+    Attributes:
+        permissions: by organization, whatever is asked.
+        demands: by organization; most ask for nothing.
+    """
+
+    permissions: dict[UUID, frozenset[str]] = field(default_factory=dict)
+    demands: dict[UUID, FactorDemand] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +105,29 @@ class KeyImport:
 def is_alive(organization_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
     """The condition that there is a row's organization still, for another feature's query."""
     return exists().where(Organization.id == organization_id, _ALIVE)
+
+
+def asked_from(user_id: SQLColumnExpression[UUID]) -> ScalarSelect[datetime | None]:
+    """When the first of a person's organizations asks for a factor, for another feature's query.
+
+    Null if none does, of anybody; `Tenants.member_rights` says what is asked of the person.
+    """
+    return (
+        select(func.min(Organization.second_factor_from))
+        .join(Membership, Membership.organization_id == Organization.id)
+        .where(Membership.user_id == user_id, _ALIVE)
+        .scalar_subquery()
+    )
+
+
+def allows_remembered_devices(user_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """The condition that none of a person's organizations forbids them, for another's query."""
+    return ~exists().where(
+        Membership.user_id == user_id,
+        Membership.organization_id == Organization.id,
+        Organization.forbid_remembered_devices,
+        _ALIVE,
+    )
 
 
 def member_tier(
@@ -112,12 +173,16 @@ class Tenants:
     def __init__(self, reads: Reads, roles: Roles) -> None:
         self._reads = reads
         self._roles = roles
-        self._rights: BatchLoader[UUID, Rights] = BatchLoader(self._fetch_rights)
+        self._rights: BatchLoader[UUID, MemberRights] = BatchLoader(self._fetch_rights)
         self._by_id: BatchLoader[UUID, OrganizationView] = BatchLoader(self._fetch)
 
     async def memberships(self, user_id: UUID) -> Rights:
         """A person's permissions in each of their organizations."""
-        return await self._rights.load(user_id) or {}
+        return (await self.member_rights(user_id)).permissions
+
+    async def member_rights(self, user_id: UUID) -> MemberRights:
+        """The same, and what the organizations ask of the person before they may use it."""
+        return await self._rights.load(user_id) or MemberRights()
 
     async def find(self, organization_id: UUID) -> OrganizationView | None:
         """The organization, to read only."""
@@ -214,10 +279,14 @@ class Tenants:
         found = await self.key_import(db, organization_id)
         return found is not None and found.allowed
 
-    async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, Rights]:
-        found: defaultdict[UUID, dict[UUID, frozenset[str]]] = defaultdict(dict)
+    async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, MemberRights]:
+        found: defaultdict[UUID, MemberRights] = defaultdict(MemberRights)
         for row in await self._reads.fetch(_RIGHTS, user_ids):
-            found[row.user_id][row.organization_id] = permissions_of(self._roles, row.role)
+            user_id, organization_id, role, second_factor, since, roles = row
+            rights = found[user_id]
+            rights.permissions[organization_id] = permissions_of(self._roles, role)
+            if second_factor is not None and concerns(roles, role):
+                rights.demands[organization_id] = FactorDemand(LEVELS[second_factor], since)
         return found
 
     async def _fetch(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, OrganizationView]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from server.common.roles import Role
-from server.feature import Feature, Served, Tables
+from server.feature import Feature, Job, Served, Tables
 from server.features.organizations.mails import MAILS
+from server.features.organizations.names import POLICY_NOTICES_TASK
 
 if TYPE_CHECKING:
-    from server.parts import CoreParts
+    from server.parts import CoreParts, WorkerParts
 
 EVENTS = {
     "invitation.created": "A person was invited to the organization.",
@@ -19,6 +22,7 @@ EVENTS = {
     "member.removed": "A person is no longer a member of the organization.",
     "member.updated": "The role of a member changed.",
     "organization.created": "The organization was created.",
+    "organization.security_policy_updated": "What the organization asks of its members changed.",
     "organization.updated": "The name or slug of the organization changed.",
 }
 
@@ -33,6 +37,7 @@ def _tables() -> Tables:
             models.OrganizationLimits,
             models.Membership,
             models.Invitation,
+            models.SecurityPolicyNotice,
         ),
         constraint_errors=models.CONSTRAINT_ERRORS,
     )
@@ -76,7 +81,8 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.organizations.offboarding import Offboarding
     from server.features.organizations.operator import OperatorOrganization
     from server.features.organizations.pending_invitations import PendingInvitations
-    from server.features.organizations.ports import ApiKeys, Subscriptions
+    from server.features.organizations.ports import ApiKeys, ReachableLevels, Subscriptions
+    from server.features.organizations.security_policies import SecurityPolicies
     from server.features.organizations.service import OrganizationService
     from server.features.users.facade import Accounts
 
@@ -95,6 +101,9 @@ def _serve(parts: CoreParts) -> Served:
         ),
         offboarding=parts.get(Offboarding),
         appointments=Appointments(accounts, mailer),
+        security_policies=SecurityPolicies(
+            parts.roles, parts.get(ReachableLevels), parts.get(MailBudgets)
+        ),
         subscriptions=parts.get(Subscriptions),
         invalidator=parts.invalidator,
         limits=limits,
@@ -111,18 +120,27 @@ def _serve(parts: CoreParts) -> Served:
     )
 
 
+def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
+    from server.features.organizations.tasks import tasks
+
+    return tasks(parts)
+
+
 FEATURE = Feature(
     name="organizations",
     permissions={
         "organization:read": Role.VIEWER,
         "organization:write": Role.ADMIN,
         "organization:delete": Role.OWNER,
+        "organization:secure": Role.OWNER,
         "members:read": Role.VIEWER,
         "members:write": Role.ADMIN,
     },
     events=EVENTS,
     mails=MAILS,
+    schedule={POLICY_NOTICES_TASK: timedelta(minutes=1)},
     tables=_tables,
     provide=_provide,
     serve=_serve,
+    tasks=_tasks,
 )

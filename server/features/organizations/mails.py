@@ -24,4 +24,34 @@ OWNER_APPOINTED = Mail(
     ),
 )
 
-MAILS = (INVITATION, OWNER_APPOINTED)
+FACTOR_NEEDED = Mail(
+    name="factor_needed",
+    subject="$organization_name requires a second factor",
+    paragraphs=(
+        "Hello $display_name,",
+        "from $required_from on, the organization $organization_name requires a second factor of"
+        " you, and your account has none. Add one in your account: without it you cannot use the"
+        " organization after that.",
+    ),
+)
+PASSKEY_NEEDED = Mail(
+    name="passkey_needed",
+    subject="$organization_name requires a passkey",
+    paragraphs=(
+        "Hello $display_name,",
+        "from $required_from on, the organization $organization_name requires that you sign in"
+        " with a passkey. If your account has none, add one: without it you cannot use the"
+        " organization after that.",
+    ),
+)
+FACTOR_NEEDED_SOON = Mail(
+    name="factor_needed_soon",
+    subject="Your access to $organization_name ends without a second factor",
+    paragraphs=(
+        "Hello $display_name,",
+        "from $required_from on, the organization $organization_name can only be used with the"
+        " second factor that it requires. Look in your account whether you have one.",
+    ),
+)
+
+MAILS = (INVITATION, OWNER_APPOINTED, FACTOR_NEEDED, PASSKEY_NEEDED, FACTOR_NEEDED_SOON)

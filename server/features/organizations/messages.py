@@ -16,6 +16,7 @@ from server.features.organizations.models import (
     Organization,
     OrganizationLimits,
 )
+from server.features.organizations.policy_rules import OFF, concerns
 from server.features.organizations.read_models import OrganizationView
 from server.features.users.facade import Contact
 
@@ -31,6 +32,27 @@ def organization(row: Organization | OrganizationView, role: str) -> pb.Organiza
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
         allow_key_import=row.allow_key_import,
+    )
+
+
+def listed(row: Organization, role: str) -> pb.Organization:
+    """The message for a row of the caller's own list, which says what is required of them."""
+    message = organization(row, role)
+    begins = timestamp(row.second_factor_from)
+    if begins is not None and concerns(row.second_factor_roles, role):
+        message.second_factor = row.second_factor or ""
+        message.second_factor_from.CopyFrom(begins)
+    return message
+
+
+def security_policy(row: Organization) -> pb.SecurityPolicy:
+    """The message for what an organization asks of its members."""
+    return pb.SecurityPolicy(
+        organization_id=str(row.id),
+        second_factor=row.second_factor or OFF,
+        second_factor_from=timestamp(row.second_factor_from),
+        roles=row.second_factor_roles or (),
+        forbid_remembered_devices=row.forbid_remembered_devices,
     )
 
 

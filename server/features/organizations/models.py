@@ -58,6 +58,15 @@ class Organization(Identified, Timestamped, Versioned, Base):
     tier: Mapped[str] = mapped_column(String(16), default="free")
     # Whether administrators of the platform may import API keys.
     allow_key_import: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    # What members must have and show: None for nothing. Columns of this row, for they are
+    # looked at with the memberships at each call of a person.
+    second_factor: Mapped[str | None] = mapped_column(String(24))
+    second_factor_from: Mapped[datetime | None]
+    # Of whom; None for everybody.
+    second_factor_roles: Mapped[list[str] | None] = mapped_column(ARRAY(String(32)))
+    forbid_remembered_devices: Mapped[bool] = mapped_column(
+        default=False, server_default=text("false")
+    )
     deleted_at: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": Versioned.version}
@@ -69,6 +78,34 @@ class Organization(Identified, Timestamped, Versioned, Base):
             postgresql_where=text("deleted_at is null"),
         ),
         CheckConstraint("tier in ('free', 'basic', 'pro', 'enterprise')", name="tier_is_known"),
+        CheckConstraint(
+            "second_factor in ('required', 'phishing_resistant')", name="second_factor_is_known"
+        ),
+        CheckConstraint(
+            "(second_factor is null) = (second_factor_from is null)",
+            name="second_factor_has_time",
+        ),
+    )
+
+
+class SecurityPolicyNotice(Base):
+    """Mails to the members of an organization about its policy, which the workers send.
+
+    It is deleted when they are sent, or when the policy changes before.
+    """
+
+    __tablename__ = "security_policy_notices"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    # "announcement", or "reminder" a day before the requirement begins.
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    due_at: Mapped[datetime]
+    # The member who was sent the last mail so far, in the order of joining.
+    after_membership_id: Mapped[UUID | None]
+
+    __table_args__ = (
+        Index("ix_security_policy_notices_due_at", "due_at"),
+        CheckConstraint("kind in ('announcement', 'reminder')", name="kind"),
     )
 
 

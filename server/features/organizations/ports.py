@@ -9,6 +9,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.assurance import Assurance
+
+
+class ReachableLevels(Protocol):
+    """Knows what people can show at a sign-in; the auth feature does."""
+
+    async def can_show(self, user_id: UUID, level: Assurance) -> Sequence[str]:
+        """The methods with which a person can reach a level; none if they cannot."""
+        ...
+
 
 class Subscriptions(Protocol):
     """Tells webhooks of an organization's events; the webhooks feature does."""

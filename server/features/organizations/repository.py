@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Exists, exists, select, update
+from sqlalchemy import ColumnElement, Exists, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,9 +18,10 @@ from server.features.organizations.models import (
     Membership,
     Organization,
     OrganizationLimits,
+    SecurityPolicyNotice,
 )
 from server.features.organizations.roles import MANAGERS, OWNER
-from server.features.users.facade import can_act
+from server.features.users.facade import can_act, has_second_factor
 
 NEWEST_FIRST = Order((Organization.id,))
 NEWEST_INVITATION_FIRST = Order((Invitation.id,))
@@ -142,6 +143,23 @@ class MembershipRepository:
         )
         return (await self._db.scalars(query.order_by(Membership.id))).all()
 
+    async def without_factor(
+        self, organization: Organization, after: UUID | None, limit: int
+    ) -> Sequence[Membership]:
+        """Members who lack what an organization requires of them, in the order of joining.
+
+        Whether a second factor is a passkey is not looked at: with such a requirement it
+        is all whom it concerns.
+        """
+        query = select(Membership).where(Membership.organization_id == organization.id)
+        if organization.second_factor_roles:
+            query = query.where(Membership.role.in_(organization.second_factor_roles))
+        if organization.second_factor == "required":
+            query = query.where(~has_second_factor(Membership.user_id))
+        if after is not None:
+            query = query.where(Membership.id > after)
+        return (await self._db.scalars(query.order_by(Membership.id).limit(limit))).all()
+
     async def list(
         self, organization_id: UUID, paging: Paging, cursors: Cursors
     ) -> Page[Membership]:
@@ -224,6 +242,34 @@ class InvitationRepository:
         """A page of an organization's invitations, newest first."""
         query = select(Invitation).where(Invitation.organization_id == organization_id)
         return await fetch_page(self._db, query, NEWEST_INVITATION_FIRST, paging, cursors)
+
+
+class NoticeRepository:
+    """What members are still to be mailed, in the caller's transaction."""
+
+    def __init__(self, db: AsyncSession) -> None:
+        self._db = db
+
+    def add(self, notice: SecurityPolicyNotice) -> None:
+        """Adds a notice."""
+        self._db.add(notice)
+
+    async def delete_all(self, organization_id: UUID) -> None:
+        """Forgets the notices of an organization."""
+        gone = delete(SecurityPolicyNotice).where(
+            SecurityPolicyNotice.organization_id == organization_id
+        )
+        await self._db.execute(gone)
+
+    async def next_due(self, now: datetime) -> SecurityPolicyNotice | None:
+        """One that is due and that no other worker has; locked."""
+        query = (
+            select(SecurityPolicyNotice)
+            .where(SecurityPolicyNotice.due_at <= now)
+            .order_by(SecurityPolicyNotice.due_at)
+            .limit(1)
+        )
+        return await self._db.scalar(query.with_for_update(skip_locked=True))
 
 
 class LimitsRepository:

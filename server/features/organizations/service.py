@@ -44,6 +44,7 @@ from server.features.organizations.repository import (
     OrganizationRepository,
 )
 from server.features.organizations.roles import OWNER, require_grantable
+from server.features.organizations.security_policies import SecurityPolicies
 from server.features.organizations.slugs import require_free_to_choose, slug_candidates
 from server.features.users.facade import Accounts, Contact
 
@@ -57,6 +58,7 @@ class OrganizationService:
     invitations: Invitations
     offboarding: Offboarding
     appointments: Appointments
+    security_policies: SecurityPolicies
     subscriptions: Subscriptions
     invalidator: CacheInvalidator
     limits: LimitsProjection
@@ -86,7 +88,7 @@ class OrganizationService:
         ids = [organization.id for organization in page.rows]
         roles = await MembershipRepository(call.db).roles(call.user_id, ids)
         return pb.ListOrganizationsResponse(
-            organizations=[messages.organization(row, roles.get(row.id, "")) for row in page.rows],
+            organizations=[messages.listed(row, roles.get(row.id, "")) for row in page.rows],
             next_cursor=page.next_cursor,
             has_more=page.has_more,
         )
@@ -164,6 +166,20 @@ class OrganizationService:
             )
             call.after_commit.append(lambda: self.limits.write(limits))
         return pb.UpdateOrganizationLimitsResponse(limits=shown)
+
+    async def GetSecurityPolicy(
+        self, request: pb.GetSecurityPolicyRequest, call: Call
+    ) -> pb.GetSecurityPolicyResponse:
+        organization = await _find(request.organization_id, call)
+        call.etag(organization.version)
+        return pb.GetSecurityPolicyResponse(policy=messages.security_policy(organization))
+
+    async def UpdateSecurityPolicy(
+        self, request: pb.UpdateSecurityPolicyRequest, call: Call
+    ) -> pb.UpdateSecurityPolicyResponse:
+        organization = await self.security_policies.update(request, call)
+        call.etag(organization.version)
+        return pb.UpdateSecurityPolicyResponse(policy=messages.security_policy(organization))
 
     async def ListMembers(
         self, request: pb.ListMembersRequest, call: Call

@@ -40,11 +40,19 @@ class CurrentPassword:
         account = await self.accounts.load(call.user_id)
         if account is None:
             raise UserNotFoundError
-        check = partial(self._check, password, account)
-        device = await self._device(call)
-        if not await self.guessing.check(account.email, account, device, check, call):
+        if not await self.is_right(account, password, call):
             raise current_password_wrong()
         return account
+
+    async def is_right(self, account: Account, password: str, call: Call) -> bool:
+        """Whether it is the account's password.
+
+        Raises:
+            TooManyAttemptsError: if too many others were tried, here or at sign-in.
+        """
+        check = partial(self._check, password, account)
+        device = await self._device(call)
+        return await self.guessing.check(account.email, account, device, check, call)
 
     async def require_still(self, password: str, checked: Account, stored: str | None) -> None:
         """Makes sure that an account, which is locked now, has the password that was checked.

@@ -29,6 +29,7 @@ from server.features.users.repository import (
     UserView,
     can_act,
     has_account,
+    has_second_factor,
     session_may_hold,
     with_account,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "find_by_email",
     "find_contacts",
     "has_account",
+    "has_second_factor",
     "session_may_hold",
     "with_account",
 ]
@@ -87,6 +89,16 @@ class Account:
     def password_hash(self) -> str | None:
         """None if the person has chosen no password yet."""
         return self.view.password_hash
+
+    @property
+    def password_by_mail(self) -> bool:
+        """Whether the password was set by a link in a mail."""
+        return self.view.password_by_mail
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether the person can show more than a first factor."""
+        return self.view.has_second_factor
 
     @property
     def active(self) -> bool:
@@ -181,10 +193,22 @@ class Accounts:
         user = await UserRepository(db).find_to_change(user_id)
         return _account(user) if user else None
 
+    async def lock_administrators(self, db: AsyncSession) -> None:
+        """Nobody becomes or stops being an administrator before the transaction ends.
+
+        It comes before any account is locked.
+        """
+        await UserRepository(db).lock_administrators()
+
+    async def may_write_users(self, db: AsyncSession, user_id: UUID) -> bool:
+        """Whether a person is an administrator who can act."""
+        user = await UserRepository(db).find(user_id)
+        return user is not None and "users:write" in _account(user).permissions
+
     async def sign_in(
         self, db: AsyncSession, account: Account, now: datetime, new_hash: str | None
     ) -> Account | None:
-        """Notes a sign-in.
+        """Notes a sign-in; see `note_second_factor` for people who have one.
 
         Args:
             account: as it was when its password was checked.
@@ -204,6 +228,19 @@ class Accounts:
         )
         return Account(UserView(*found[0])) if found else None
 
+    async def note_second_factor(self, db: AsyncSession, user_id: UUID, now: datetime) -> Account:
+        """Notes the sign-in of a locked account, which a second factor has completed."""
+        user = await _find_to_change(db, user_id)
+        user.last_login_at = now
+        await db.flush()
+        return _account(user)
+
+    async def set_second_factor(self, db: AsyncSession, user_id: UUID, *, present: bool) -> None:
+        """Notes whether a locked account has a second factor."""
+        user = await _find_to_change(db, user_id)
+        user.has_second_factor = present
+        await db.flush()
+
     async def verify(self, db: AsyncSession, user_id: UUID, now: datetime) -> Account | None:
         """Notes that the person has shown that the address is theirs."""
         user = await UserRepository(db).find_to_change(user_id)
@@ -220,9 +257,26 @@ class Accounts:
         user = await UserRepository(db).find_to_change(user_id)
         if user is None:
             return None
-        user.choose_password(password_hash, now)
+        user.choose_password(password_hash, now, by_mail=True)
         user.verify(now)
         user.sessions_valid_after = now
+        await db.flush()
+        return _account(user)
+
+    async def claim(
+        self, db: AsyncSession, user_id: UUID, display_name: str, now: datetime
+    ) -> Account:
+        """Gives a locked account to whose address it is, without what its maker set.
+
+        Args:
+            display_name: how the person is called, by who has shown the address.
+
+        Raises:
+            UserNotFoundError: if there is no such account.
+        """
+        user = await _find_to_change(db, user_id)
+        user.claim(now)
+        user.display_name = display_name
         await db.flush()
         return _account(user)
 

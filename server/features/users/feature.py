@@ -76,6 +76,7 @@ def _serve(parts: CoreParts) -> Served:
         Memberships,
         Ownerships,
         PasswordTokens,
+        SecondFactors,
         SessionDevices,
         SessionEnder,
     )
@@ -90,6 +91,7 @@ def _serve(parts: CoreParts) -> Served:
         ownerships=parts.get(Ownerships),
         memberships=parts.get(Memberships),
         tokens=parts.get(PasswordTokens),
+        second_factors=parts.get(SecondFactors),
         mailer=parts.get(Mailer),
         budgets=parts.get(MailBudgets),
         cursors=parts.cursors,

@@ -20,6 +20,8 @@ from server.features.users.notices import UNKNOWN_ADDRESS, readable
 
 # What stands in the mail to nobody, which is taken back.
 NOBODY = "nobody@example.invalid"
+# In the place of an address: what is guessed beside the password.
+SECOND_FACTOR = "second-factor.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,31 @@ class Guessing:
         guess = await self.budget.guess(email, device, check)
         if guess.used_up:
             await self._report(email, account, call)
+        return guess.right
+
+    async def check_second_factor(
+        self,
+        account: Account,
+        device: bytes | None,
+        check: Callable[[], Awaitable[bool]],
+        call: Call,
+    ) -> bool:
+        """Whether an attempt at a second factor is right.
+
+        It has a budget of its own, for all kinds together: whoever knows the password gets no
+        more attempts by that, and does not use up those at the password.
+
+        Args:
+            device: known to the account, see `GuessBudget.guess`.
+            check: the check, of whatever is guessed.
+
+        Raises:
+            TooManyAttemptsError: if there is no attempt left now.
+            UnavailableError: if nobody can say so.
+        """
+        guess = await self.budget.guess(f"{account.id}@{SECOND_FACTOR}", device, check)
+        if guess.used_up:
+            await self._report(account.email, account, call)
         return guess.right
 
     async def _report(self, email: str, account: Account | None, call: Call) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false, func, text
 from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -32,6 +32,10 @@ class User(Identified, Timestamped, Versioned, Base):
     last_login_at: Mapped[datetime | None]
     # No session that began before this moment holds.
     sessions_valid_after: Mapped[datetime | None]
+    # Kept by the factors feature, so that people without one cost no look at a sign-in.
+    has_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # Whoever reads the mail has set the password: with a code by mail it is still one factor.
+    password_by_mail: Mapped[bool] = mapped_column(default=False, server_default=false())
     deleted_at: Mapped[datetime | None]
     # The row sets it itself, for a sign-in is no change of the account.
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -69,9 +73,14 @@ class User(Identified, Timestamped, Versioned, Base):
             self.sessions_valid_after = now
         self.updated_at = now
 
-    def choose_password(self, password_hash: str, now: datetime) -> None:
-        """Puts a new password in the place of the old one."""
+    def choose_password(self, password_hash: str, now: datetime, *, by_mail: bool = False) -> None:
+        """Puts a new password in the place of the old one.
+
+        Args:
+            by_mail: whether a link in a mail allowed it, and nothing else.
+        """
         self.password_hash = password_hash
+        self.password_by_mail = by_mail
         self.updated_at = now
 
     def verify(self, now: datetime) -> None:
@@ -94,6 +103,15 @@ class User(Identified, Timestamped, Versioned, Base):
         self.change_email(email, now)
         self.password_hash = None
         self.sessions_valid_after = now
+
+    def claim(self, now: datetime) -> None:
+        """Gives the account to whose address it is; who made it had not shown that.
+
+        The address is not verified yet.
+        """
+        self.verify(now)
+        self.password_hash = None
+        self.sessions_valid_after = self.updated_at = now
 
     def delete(self, now: datetime) -> None:
         """Ends the account and every session of it."""

@@ -13,7 +13,13 @@ from portico_kit.credentials import Principal
 
 # Why all sessions of a person are ended; see `Session.end_reason` in the contract.
 EndReason = Literal[
-    "password_changed", "password_reset", "email_changed", "user_suspended", "user_deleted"
+    "password_changed",
+    "password_reset",
+    "email_changed",
+    "account_claimed",
+    "user_suspended",
+    "user_deleted",
+    "factors_reset",
 ]
 
 
@@ -46,6 +52,14 @@ class SessionDevices(Protocol):
 
     async def forget_places(self, db: AsyncSession, user_id: UUID) -> None:
         """Forgets every device and network of a person whose account is deleted."""
+        ...
+
+
+class SecondFactors(Protocol):
+    """Knows what people can show beside the password; the factors feature does."""
+
+    async def forget(self, user_id: UUID, call: Call) -> None:
+        """Removes all of it; the account is locked."""
         ...
 
 

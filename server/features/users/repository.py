@@ -15,6 +15,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     and_,
     bindparam,
+    case,
     exists,
     func,
     or_,
@@ -77,6 +78,8 @@ class UserView:
     created_at: datetime
     updated_at: datetime
     version: int
+    has_second_factor: bool
+    password_by_mail: bool
     display_name: str
     avatar_url: str
     bio: str
@@ -155,6 +158,11 @@ def can_act(user_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
     return exists().where(User.id == user_id, User.status == "active", User.deleted_at.is_(None))
 
 
+def has_second_factor(user_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """The condition that a person can show more than a first factor, for a query."""
+    return exists().where(User.id == user_id, User.has_second_factor)
+
+
 def has_account(
     user_id: SQLColumnExpression[UUID], email: SQLColumnExpression[str | None] | None = None
 ) -> ColumnElement[bool]:
@@ -216,6 +224,8 @@ _VIEW_COLUMNS = (
     User.created_at,
     User.updated_at,
     User.version,
+    User.has_second_factor,
+    User.password_by_mail,
     UserProfile.display_name,
     UserProfile.avatar_url,
     UserProfile.bio,
@@ -236,13 +246,18 @@ SIGN_IN = compiled(
     update(User)
     .where(
         User.id == bindparam("user_id"),
-        User.password_hash == bindparam("checked_hash"),
+        # None of people who sign in by other means alone.
+        User.password_hash.is_not_distinct_from(bindparam("checked_hash")),
         User.status == "active",
         User.deleted_at.is_(None),
         UserProfile.user_id == User.id,
     )
     .values(
-        last_login_at=bindparam("now"),
+        # Who has a second factor is not in yet.
+        last_login_at=case(
+            (User.has_second_factor, User.last_login_at),
+            else_=bindparam("now", type_=User.last_login_at.type),
+        ),
         password_hash=bindparam("kept_hash"),
         version=User.version + 1,
     )

@@ -35,6 +35,7 @@ from server.features.users.ports import (
     Memberships,
     Ownerships,
     PasswordTokens,
+    SecondFactors,
     SessionDevices,
     SessionEnder,
 )
@@ -53,6 +54,7 @@ class UserService:
     ownerships: Ownerships
     memberships: Memberships
     tokens: PasswordTokens
+    second_factors: SecondFactors
     mailer: Mailer
     budgets: MailBudgets
     cursors: Cursors
@@ -167,6 +169,7 @@ class UserService:
         if await self.ownerships.is_last_owner(call.db, user.id):
             raise UserIsLastOwnerError
         await self.memberships.end_memberships(user.id, call)
+        await self.second_factors.forget(user.id, call)
         user.delete(call.now)
         if user.id == call.user_id:
             call.ended_access = "session"

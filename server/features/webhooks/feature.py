@@ -45,8 +45,8 @@ def _serve(parts: CoreParts) -> Served:
 
     from portico_contract import event_permissions, platform_event_permissions
     from portico_kit.service import Service
+    from server.common.outbound_addresses import AddressPolicy
     from server.features.organizations.facade import Tenants
-    from server.features.webhooks.addresses import AddressPolicy
     from server.features.webhooks.event_types import EventTypes
     from server.features.webhooks.resolution import Destinations, Resolver
     from server.features.webhooks.service import WebhookService

@@ -18,7 +18,7 @@ import structlog
 from yarl import URL
 
 from portico_kit.errors import invalid
-from server.features.webhooks.addresses import AddressPolicy
+from server.common.outbound_addresses import AddressPolicy
 
 log = structlog.get_logger("webhooks")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from portico_kit.clock import Clock
 from portico_kit.tasks.names import EVENT_TASK
+from server.common.outbound_addresses import AddressPolicy
 from server.feature import Job
-from server.features.webhooks.addresses import AddressPolicy
 from server.features.webhooks.delivery.backlog import Backlog
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut

@@ -16,10 +16,10 @@ from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.common.networks import network, subscriber
 from server.features.auth.cleanup import delete_sign_in_places
 from server.features.auth.mails import NEW_SIGN_IN
 from server.features.auth.models import SignInPlace
-from server.features.auth.networks import network, subscriber
 from server.features.auth.places import MOST
 from server.features.auth.user_agents import program
 from server.features.emails.rendering import render

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import grpc
 import pytest
 from portico.auth.v1 import auth_service_pb2 as auth
+from portico.factors.v1 import factor_service_pb2 as factors
 from portico.users.v1 import user_service_pb2 as users
+from sqlalchemy import text
 
 from tests.core.calls import race
 from tests.core.conftest import Audited, Refused
 from tests.core.email_changes.conftest import NEW_PASSWORD, address, confirm, revert
+from tests.core.factors.conftest import enroll_app
 from tests.core.world import PASSWORD, Person, World, new_email
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -218,3 +222,65 @@ async def test_the_token_to_confirm_takes_nothing_back(
     await refused(revert(world, token), INVALID, "TOKEN_INVALID")
     await confirm(world, token)
     await refused(revert(world, token), INVALID, "TOKEN_INVALID")
+
+
+async def kinds(world: World, user_id: str) -> list[str]:
+    """The factors of a person, however they can be reached."""
+    query = text("select kind from factors where user_id = :id order by id")
+    async with world.engine.connect() as connection:
+        return list(await connection.scalars(query, {"id": UUID(user_id)}))
+
+
+async def recovery_codes(world: World, user_id: str) -> int:
+    query = text("select count(*) from recovery_codes where user_id = :id")
+    async with world.engine.connect() as connection:
+        return int((await connection.execute(query, {"id": UUID(user_id)})).scalar_one())
+
+
+async def test_a_factor_that_was_added_since_is_no_lock_on_the_account(
+    world: World, owner: Person, audited: Audited
+) -> None:
+    """Whoever took the account has an app and a sheet of codes of their own."""
+    token = await world.change_email(owner, new_email())
+    added = await enroll_app(world, owner)
+    await revert(world, token)
+    assert await kinds(world, owner.id) == []
+    assert await recovery_codes(world, owner.id) == 0
+    assert await audited(added.factor_id) == ["factor.added", "factor.removed"]
+    back = await choose_password(world, owner.email, "email_change_reverted")
+    assert back.access_token
+
+
+async def test_a_factor_that_was_added_while_the_change_was_pending_goes_as_well(
+    world: World, owner: Person
+) -> None:
+    email = new_email()
+    confirm_token = await world.request_email_change(owner, email)
+    await enroll_app(world, owner)
+    await confirm(world, confirm_token)
+    await revert(world, (await world.mail(owner.email, "email_changed"))["token"])
+    assert await kinds(world, owner.id) == []
+
+
+async def test_a_factor_from_before_stays_and_codes_made_since_do_not(
+    world: World, owner: Person
+) -> None:
+    """Who has the former mailbox alone does not get around the owner's app."""
+    before = await enroll_app(world, owner)
+    world.clock.advance(timedelta(minutes=1))
+    token = await world.change_email(owner, new_email())
+    assert await recovery_codes(world, owner.id) == 10
+    await world.factors.CreateRecoveryCodes(
+        factors.CreateRecoveryCodesRequest(), metadata=owner.metadata
+    )
+    await enroll_app(world, owner)
+    await revert(world, token)
+    assert await kinds(world, owner.id) == ["totp"]
+    assert await recovery_codes(world, owner.id) == 0
+    reset = (await world.mail(owner.email, "email_change_reverted"))["token"]
+    await world.auth.ResetPassword(
+        auth.ResetPasswordRequest(token=reset, new_password=NEW_PASSWORD)
+    )
+    begun = await world.auth.Login(auth.LoginRequest(email=owner.email, password=NEW_PASSWORD))
+    assert begun.mfa_required
+    await before.complete(begun, before.next_code())

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
+from portico.connections.v1 import connection_service_pb2 as connections
+from portico.connections.v1.connection_service_pb2_grpc import ConnectionServiceStub
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.projects.v1 import project_service_pb2 as projects
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 
 from portico_contract import Method, methods, services
+from tests.core.domains.organization_domains import add, new_name
 from tests.core.world import Person, World, new_email
 
 # Every method that asks for a permission in an organization.
@@ -37,8 +40,13 @@ class OrganizationFixture:
             "role": "viewer",
             "scopes": ["organization:read"],
             "url": "https://example.com/hook",
+            "preset": "github",
+            "client_id": "anything",
+            "client_secret": "anything",
             **self.ids,
         }
+        if method.name == "CreateDomain":
+            values["name"] = new_name()
         wanted = set(method.request.DESCRIPTOR.fields_by_name) & set(values)
         return method.request(**{name: values[name] for name in wanted})
 
@@ -69,6 +77,17 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
         projects.CreateProjectRequest(organization_id=organization_id, name="Website"),
         metadata=owner.metadata,
     )
+    connection = await ConnectionServiceStub(world.channel).CreateConnection(
+        connections.CreateConnectionRequest(
+            organization_id=organization_id,
+            name="GitHub",
+            preset="github",
+            client_id="anything",
+            client_secret="anything",
+        ),
+        metadata=owner.metadata,
+    )
+    domain = await add(world, owner, organization_id, new_name())
     return OrganizationFixture(
         {
             "organization_id": organization_id,
@@ -78,6 +97,8 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
             "delivery_id": test.delivery.id,
             "invitation_id": invitation.invitation.id,
             "project_id": project.project.id,
+            "connection_id": connection.connection.id,
+            "domain_id": domain.id,
             "target_organization_id": await world.new_organization(owner),
         }
     )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis.strategies import ip_addresses
 
 from portico_kit.errors import InvalidRequestError
-from server.features.webhooks.addresses import AddressPolicy
+from server.common.outbound_addresses import AddressPolicy
 
 PRODUCTION = AddressPolicy(allow_loopback=False)
 DEVELOPMENT = AddressPolicy(allow_loopback=True)

@@ -9,7 +9,7 @@ from hypothesis.strategies import characters, text
 from yarl import URL
 
 from portico_kit.errors import InvalidRequestError
-from server.features.webhooks.addresses import AddressPolicy
+from server.common.outbound_addresses import AddressPolicy
 from tests.core.conftest import Refused
 from tests.core.webhooks.conftest import WebhookClient
 from tests.core.world import World

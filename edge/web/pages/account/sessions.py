@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from aiohttp import web
 from portico.auth.v1 import auth_service_pb2 as pb
+from portico.auth.v1 import remembered_device_service_pb2 as remembered
 from portico.auth.v1.session_pb2 import Session
 
 from edge.web import cookies
@@ -55,6 +56,7 @@ async def post(visit: Visit) -> web.StreamResponse:
     if which in ("others", "all"):
         await _end_others(visit)
         if which == "all":
+            await _forget_devices(visit)
             return await _end_current(visit)
         return visit.redirect(ACCOUNT_SESSIONS, notice="sessions-ended")
     with suppress(SessionGoneError):
@@ -91,6 +93,21 @@ async def _end_others(visit: Visit) -> None:
             # Another window may have ended it in between.
             with suppress(SessionGoneError):
                 await _end(visit, session.id)
+
+
+async def _forget_devices(visit: Visit) -> None:
+    """Whoever signs out everywhere trusts no device any more, signed in there or not."""
+    devices = visit.site.core.remembered_devices
+    found = await visit.ask_as_person(
+        devices.ListRememberedDevices, remembered.ListRememberedDevicesRequest()
+    )
+    for device in found.devices:
+        # Its session may have ended a moment ago, and it with that.
+        with suppress(CoreError):
+            await visit.ask_as_person(
+                devices.DeleteRememberedDevice,
+                remembered.DeleteRememberedDeviceRequest(device_id=device.id),
+            )
 
 
 async def _end(visit: Visit, session_id: str) -> None:

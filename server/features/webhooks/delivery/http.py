@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,7 @@ from email.utils import parsedate_to_datetime
 import aiohttp
 
 from portico_kit.clock import Clock
-from server.features.webhooks.addresses import AddressPolicy
+from server.common.outbound_addresses import AddressPolicy, AddressRefusedError
 from server.features.webhooks.delivery_queue import AttemptResult
 
 TIMEOUT = 10.0  # seconds, for everything from the look-up to the last byte
@@ -22,8 +21,7 @@ LONGEST_RETRY_AFTER = timedelta(hours=24)
 ASKING_FOR_TIME = (429, 503)
 
 
-class AddressRefusedError(OSError):
-    """The address is private or reserved; webhooks reach public addresses only."""
+REFUSED = "The address is private or reserved; webhooks reach public addresses only."
 
 
 class WebhookClient:
@@ -38,7 +36,6 @@ class WebhookClient:
             policy: says which addresses may be connected to.
             timeout: seconds that an attempt may take.
         """
-        self._policy = policy
         self._clock = clock
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -46,7 +43,7 @@ class WebhookClient:
                 # A connection that is reused may have been closed on the other side: that
                 # would cost the customer an attempt and a minute.
                 force_close=True,
-                socket_factory=self._open_socket,
+                socket_factory=policy.open_socket,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),  # nothing of one customer reaches another
             timeout=aiohttp.ClientTimeout(total=timeout),
@@ -77,17 +74,6 @@ class WebhookClient:
             error = _explain(failure)
         duration_ms = int((time.monotonic() - started) * 1000)
         return AttemptResult(started_at, duration_ms, status, text, error, pause)
-
-    def _open_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
-        """The one place that every connection passes, with the address that is connected to.
-
-        Checked here, a name that resolves to something else a moment later, or
-        an address written in the URL, is no way around the policy.
-        """
-        family, kind, protocol, _, target = address
-        if not self._policy.allows(str(target[0])):
-            raise AddressRefusedError(AddressRefusedError.__doc__)
-        return socket.socket(family, kind, protocol)
 
 
 def retry_after(value: str, now: datetime) -> timedelta | None:
@@ -142,7 +128,7 @@ _EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
 def _explain(failure: Exception) -> str:
     cause = failure.os_error if isinstance(failure, aiohttp.ClientConnectorError) else failure
     if isinstance(cause, AddressRefusedError):
-        return str(cause)
+        return REFUSED
     for kind, explanation in _EXPLANATIONS:
         if isinstance(failure, kind) or isinstance(cause, kind):
             return explanation

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from portico.auth.v1 import session_pb2 as portico_dot_auth_dot_v1_dot_session__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 from portico.type.v1 import rules_pb2 as portico_dot_type_dot_v1_dot_rules__pb2
 from portico.users.v1 import user_pb2 as portico_dot_users_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"portico/auth/v1/auth_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dportico/auth/v1/session.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\x1a\x1bportico/users/v1/user.proto\"\x9a\x01\n\x0fRegisterRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\x12#\n\x0c\x64isplay_name\x18\x03 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01\x12\x1f\n\x0e\x61\x63\x63\x65pted_terms\x18\x04 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01\"8\n\x10RegisterResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\x84\x01\n\x0cLoginRequest\x12.\n\x05\x65mail\x18\x01 \x01(\tB\x1f\xbaH\x18r\x16\x18\xfe\x01\x32\x11^[^@\\s]+@[^@\\s]+$\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\xc8\xf3\x18\x01\x12\"\n\x0c\x64\x65vice_token\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\"\xb2\x01\n\rLoginResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\x12\x1a\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\"<\n\x13RefreshTokenRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"w\n\x14RefreshTokenResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"4\n\rLogoutRequest\x12#\n\rrefresh_token\x18\x01 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\"\x10\n\x0eLogoutResponse\">\n\x19SwitchOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"}\n\x1aSwitchOrganizationResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"X\n\x13ListSessionsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"i\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.portico.auth.v1.Session\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"4\n\x14RevokeSessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15RevokeSessionResponse\"5\n\x14ReportSessionRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"\x17\n\x15ReportSessionResponse\"8\n\x15\x46orgotPasswordRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\"\x18\n\x16\x46orgotPasswordResponse\"[\n\x14ResetPasswordRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12$\n\x0cnew_password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\"\x17\n\x15ResetPasswordResponse\"<\n\x19ResendVerificationRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\"\x1c\n\x1aResendVerificationResponse\"3\n\x12VerifyEmailRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\";\n\x13VerifyEmailResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\x19\n\x17GetJsonWebKeySetRequest\"E\n\x18GetJsonWebKeySetResponse\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.portico.auth.v1.JsonWebKey\"c\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03use\x18\x02 \x01(\t\x12\x0b\n\x03\x61lg\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x63rv\x18\x05 \x01(\t\x12\t\n\x01x\x18\x06 \x01(\t\x12\t\n\x01y\x18\x07 \x01(\t2\x82\x11\n\x0b\x41uthService\x12\x9b\x01\n\x08Register\x12 .portico.auth.v1.RegisterRequest\x1a!.portico.auth.v1.RegisterResponse\"J\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x05\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0fuser.registered\x82\xd3\xe4\x93\x02 \"\x15/api/v1/auth/register:\x01*b\x04user\x12\x88\x01\n\x05Login\x12\x1d.portico.auth.v1.LoginRequest\x1a\x1e.portico.auth.v1.LoginResponse\"@\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xe2\xf3\x18\x0fsession.created\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/login:\x01*\x12\x9d\x01\n\x0cRefreshToken\x12$.portico.auth.v1.RefreshTokenRequest\x1a%.portico.auth.v1.RefreshTokenResponse\"@\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x08\xe2\xf3\x18\rsession.ended\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12\x8f\x01\n\x06Logout\x12\x1e.portico.auth.v1.LogoutRequest\x1a\x1f.portico.auth.v1.LogoutResponse\"D\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x08\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\rsession.ended\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/auth/logout:\x01*\x12\xaa\x01\n\x12SwitchOrganization\x12*.portico.auth.v1.SwitchOrganizationRequest\x1a+.portico.auth.v1.SwitchOrganizationResponse\";\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02%\" /api/v1/auth/switch-organization:\x01*\x12\x86\x01\n\x0cListSessions\x12$.portico.auth.v1.ListSessionsRequest\x1a%.portico.auth.v1.ListSessionsResponse\")\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/auth/sessions\x12\xb0\x01\n\rRevokeSession\x12%.portico.auth.v1.RevokeSessionRequest\x1a&.portico.auth.v1.RevokeSessionResponse\"P\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\rsession.ended\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02$*\"/api/v1/auth/sessions/{session_id}\x12\xa8\x01\n\rReportSession\x12%.portico.auth.v1.ReportSessionRequest\x1a&.portico.auth.v1.ReportSessionResponse\"H\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\rsession.ended\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/report-session:\x01*\x12\x9b\x01\n\x0e\x46orgotPassword\x12&.portico.auth.v1.ForgotPasswordRequest\x1a\'.portico.auth.v1.ForgotPasswordResponse\"8\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/forgot-password:\x01*\x12\xd8\x01\n\rResetPassword\x12%.portico.auth.v1.ResetPasswordRequest\x1a&.portico.auth.v1.ResetPasswordResponse\"x\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x15user.password_changed\xe2\xf3\x18\x13user.email_verified\xe2\xf3\x18\rsession.ended\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/reset-password:\x01*\x12\xab\x01\n\x12ResendVerification\x12*.portico.auth.v1.ResendVerificationRequest\x1a+.portico.auth.v1.ResendVerificationResponse\"<\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02%\" /api/v1/auth/resend-verification:\x01*\x12\xa7\x01\n\x0bVerifyEmail\x12#.portico.auth.v1.VerifyEmailRequest\x1a$.portico.auth.v1.VerifyEmailResponse\"M\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x13user.email_verified\x82\xd3\xe4\x93\x02$\"\x19/api/v1/auth/verify-email:\x01*b\x04user\x12\x97\x01\n\x10GetJsonWebKeySet\x12(.portico.auth.v1.GetJsonWebKeySetRequest\x1a).portico.auth.v1.GetJsonWebKeySetResponse\".\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x1a\x19\xca\xf3\x18\x15\n\x07session\x1a\nusers:readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"portico/auth/v1/auth_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/auth/v1/session.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\x1a\x1bportico/users/v1/user.proto\"\x9a\x01\n\x0fRegisterRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\x12#\n\x0c\x64isplay_name\x18\x03 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xc8\xf3\x18\x01\x12\x1f\n\x0e\x61\x63\x63\x65pted_terms\x18\x04 \x01(\x08\x42\x07\xbaH\x04j\x02\x08\x01\"8\n\x10RegisterResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\xa3\x01\n\x0cLoginRequest\x12.\n\x05\x65mail\x18\x01 \x01(\tB\x1f\xbaH\x18r\x16\x18\xfe\x01\x32\x11^[^@\\s]+@[^@\\s]+$\xc8\xf3\x18\x01\x12 \n\x08password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xe8\x07\xc8\xf3\x18\x01\x12\"\n\x0c\x64\x65vice_token\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\x12\x1d\n\x08mfa_code\x18\x04 \x01(\tB\x0b\xbaH\x04r\x02\x18@\xc8\xf3\x18\x01\"\xb3\x02\n\rLoginResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\x12\x1a\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0cmfa_required\x18\x07 \x01(\x08\x12\x17\n\tchallenge\x18\x08 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x0f\n\x07methods\x18\t \x03(\t\x12?\n\x1bsecond_factor_required_from\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"<\n\x13RefreshTokenRequest\x12%\n\rrefresh_token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"w\n\x14RefreshTokenResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"4\n\rLogoutRequest\x12#\n\rrefresh_token\x18\x01 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\"\x10\n\x0eLogoutResponse\">\n\x19SwitchOrganizationRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"}\n\x1aSwitchOrganizationResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\"X\n\x13ListSessionsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"i\n\x14ListSessionsResponse\x12*\n\x08sessions\x18\x01 \x03(\x0b\x32\x18.portico.auth.v1.Session\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"4\n\x14RevokeSessionRequest\x12\x1c\n\nsession_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15RevokeSessionResponse\"5\n\x14ReportSessionRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"\x17\n\x15ReportSessionResponse\"8\n\x15\x46orgotPasswordRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\"\x18\n\x16\x46orgotPasswordResponse\"[\n\x14ResetPasswordRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12$\n\x0cnew_password\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x0c\x18\xe8\x07\xc8\xf3\x18\x01\"\x17\n\x15ResetPasswordResponse\"<\n\x19ResendVerificationRequest\x12\x1f\n\x05\x65mail\x18\x01 \x01(\tB\x10\xbaH\tr\x07\x18\xfe\x01\xd0\xf3\x18\x01\xc8\xf3\x18\x01\"\x1c\n\x1aResendVerificationResponse\"3\n\x12VerifyEmailRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\";\n\x13VerifyEmailResponse\x12$\n\x04user\x18\x01 \x01(\x0b\x32\x16.portico.users.v1.User\"\x19\n\x17GetJsonWebKeySetRequest\"E\n\x18GetJsonWebKeySetResponse\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.portico.auth.v1.JsonWebKey\"c\n\nJsonWebKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03use\x18\x02 \x01(\t\x12\x0b\n\x03\x61lg\x18\x03 \x01(\t\x12\x0b\n\x03kid\x18\x04 \x01(\t\x12\x0b\n\x03\x63rv\x18\x05 \x01(\t\x12\t\n\x01x\x18\x06 \x01(\t\x12\t\n\x01y\x18\x07 \x01(\t2\x82\x11\n\x0b\x41uthService\x12\x9b\x01\n\x08Register\x12 .portico.auth.v1.RegisterRequest\x1a!.portico.auth.v1.RegisterResponse\"J\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x05\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0fuser.registered\x82\xd3\xe4\x93\x02 \"\x15/api/v1/auth/register:\x01*b\x04user\x12\x88\x01\n\x05Login\x12\x1d.portico.auth.v1.LoginRequest\x1a\x1e.portico.auth.v1.LoginResponse\"@\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xe2\xf3\x18\x0fsession.created\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x17\"\x12/api/v1/auth/login:\x01*\x12\x9d\x01\n\x0cRefreshToken\x12$.portico.auth.v1.RefreshTokenRequest\x1a%.portico.auth.v1.RefreshTokenResponse\"@\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x08\xe2\xf3\x18\rsession.ended\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/refresh:\x01*\x12\x8f\x01\n\x06Logout\x12\x1e.portico.auth.v1.LogoutRequest\x1a\x1f.portico.auth.v1.LogoutResponse\"D\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x08\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\rsession.ended\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x18\"\x13/api/v1/auth/logout:\x01*\x12\xaa\x01\n\x12SwitchOrganization\x12*.portico.auth.v1.SwitchOrganizationRequest\x1a+.portico.auth.v1.SwitchOrganizationResponse\";\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02%\" /api/v1/auth/switch-organization:\x01*\x12\x86\x01\n\x0cListSessions\x12$.portico.auth.v1.ListSessionsRequest\x1a%.portico.auth.v1.ListSessionsResponse\")\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1/auth/sessions\x12\xb0\x01\n\rRevokeSession\x12%.portico.auth.v1.RevokeSessionRequest\x1a&.portico.auth.v1.RevokeSessionResponse\"P\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\rsession.ended\xf0\xf3\x18\x02\x82\xd3\xe4\x93\x02$*\"/api/v1/auth/sessions/{session_id}\x12\xa8\x01\n\rReportSession\x12%.portico.auth.v1.ReportSessionRequest\x1a&.portico.auth.v1.ReportSessionResponse\"H\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\rsession.ended\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/report-session:\x01*\x12\x9b\x01\n\x0e\x46orgotPassword\x12&.portico.auth.v1.ForgotPasswordRequest\x1a\'.portico.auth.v1.ForgotPasswordResponse\"8\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/forgot-password:\x01*\x12\xd8\x01\n\rResetPassword\x12%.portico.auth.v1.ResetPasswordRequest\x1a&.portico.auth.v1.ResetPasswordResponse\"x\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x06\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x15user.password_changed\xe2\xf3\x18\x13user.email_verified\xe2\xf3\x18\rsession.ended\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/auth/reset-password:\x01*\x12\xab\x01\n\x12ResendVerification\x12*.portico.auth.v1.ResendVerificationRequest\x1a+.portico.auth.v1.ResendVerificationResponse\"<\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02%\" /api/v1/auth/resend-verification:\x01*\x12\xa7\x01\n\x0bVerifyEmail\x12#.portico.auth.v1.VerifyEmailRequest\x1a$.portico.auth.v1.VerifyEmailResponse\"M\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x13user.email_verified\x82\xd3\xe4\x93\x02$\"\x19/api/v1/auth/verify-email:\x01*b\x04user\x12\x97\x01\n\x10GetJsonWebKeySet\x12(.portico.auth.v1.GetJsonWebKeySetRequest\x1a).portico.auth.v1.GetJsonWebKeySetResponse\".\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json\x1a\x19\xca\xf3\x18\x15\n\x07session\x1a\nusers:readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,12 +52,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGINREQUEST'].fields_by_name['password']._serialized_options = b'\272H\007r\005\020\001\030\350\007\310\363\030\001'
   _globals['_LOGINREQUEST'].fields_by_name['device_token']._loaded_options = None
   _globals['_LOGINREQUEST'].fields_by_name['device_token']._serialized_options = b'\272H\005r\003\030\310\001\310\363\030\001'
+  _globals['_LOGINREQUEST'].fields_by_name['mfa_code']._loaded_options = None
+  _globals['_LOGINREQUEST'].fields_by_name['mfa_code']._serialized_options = b'\272H\004r\002\030@\310\363\030\001'
   _globals['_LOGINRESPONSE'].fields_by_name['access_token']._loaded_options = None
   _globals['_LOGINRESPONSE'].fields_by_name['access_token']._serialized_options = b'\310\363\030\001'
   _globals['_LOGINRESPONSE'].fields_by_name['refresh_token']._loaded_options = None
   _globals['_LOGINRESPONSE'].fields_by_name['refresh_token']._serialized_options = b'\310\363\030\001'
   _globals['_LOGINRESPONSE'].fields_by_name['device_token']._loaded_options = None
   _globals['_LOGINRESPONSE'].fields_by_name['device_token']._serialized_options = b'\310\363\030\001'
+  _globals['_LOGINRESPONSE'].fields_by_name['challenge']._loaded_options = None
+  _globals['_LOGINRESPONSE'].fields_by_name['challenge']._serialized_options = b'\310\363\030\001'
   _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._loaded_options = None
   _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\272H\007r\005\020\001\030\310\001\310\363\030\001'
   _globals['_REFRESHTOKENRESPONSE'].fields_by_name['access_token']._loaded_options = None
@@ -117,60 +122,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['VerifyEmail']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\002\342\363\030\023user.email_verified\202\323\344\223\002$\"\031/api/v1/auth/verify-email:\001*b\004user'
   _globals['_AUTHSERVICE'].methods_by_name['GetJsonWebKeySet']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['GetJsonWebKeySet']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\007\350\363\030\001\202\323\344\223\002\030\022\026/.well-known/jwks.json'
-  _globals['_REGISTERREQUEST']._serialized_start=235
-  _globals['_REGISTERREQUEST']._serialized_end=389
-  _globals['_REGISTERRESPONSE']._serialized_start=391
-  _globals['_REGISTERRESPONSE']._serialized_end=447
-  _globals['_LOGINREQUEST']._serialized_start=450
-  _globals['_LOGINREQUEST']._serialized_end=582
-  _globals['_LOGINRESPONSE']._serialized_start=585
-  _globals['_LOGINRESPONSE']._serialized_end=763
-  _globals['_REFRESHTOKENREQUEST']._serialized_start=765
-  _globals['_REFRESHTOKENREQUEST']._serialized_end=825
-  _globals['_REFRESHTOKENRESPONSE']._serialized_start=827
-  _globals['_REFRESHTOKENRESPONSE']._serialized_end=946
-  _globals['_LOGOUTREQUEST']._serialized_start=948
-  _globals['_LOGOUTREQUEST']._serialized_end=1000
-  _globals['_LOGOUTRESPONSE']._serialized_start=1002
-  _globals['_LOGOUTRESPONSE']._serialized_end=1018
-  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_start=1020
-  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_end=1082
-  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_start=1084
-  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_end=1209
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1211
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1299
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1301
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1406
-  _globals['_REVOKESESSIONREQUEST']._serialized_start=1408
-  _globals['_REVOKESESSIONREQUEST']._serialized_end=1460
-  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1462
-  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1485
-  _globals['_REPORTSESSIONREQUEST']._serialized_start=1487
-  _globals['_REPORTSESSIONREQUEST']._serialized_end=1540
-  _globals['_REPORTSESSIONRESPONSE']._serialized_start=1542
-  _globals['_REPORTSESSIONRESPONSE']._serialized_end=1565
-  _globals['_FORGOTPASSWORDREQUEST']._serialized_start=1567
-  _globals['_FORGOTPASSWORDREQUEST']._serialized_end=1623
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=1625
-  _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=1649
-  _globals['_RESETPASSWORDREQUEST']._serialized_start=1651
-  _globals['_RESETPASSWORDREQUEST']._serialized_end=1742
-  _globals['_RESETPASSWORDRESPONSE']._serialized_start=1744
-  _globals['_RESETPASSWORDRESPONSE']._serialized_end=1767
-  _globals['_RESENDVERIFICATIONREQUEST']._serialized_start=1769
-  _globals['_RESENDVERIFICATIONREQUEST']._serialized_end=1829
-  _globals['_RESENDVERIFICATIONRESPONSE']._serialized_start=1831
-  _globals['_RESENDVERIFICATIONRESPONSE']._serialized_end=1859
-  _globals['_VERIFYEMAILREQUEST']._serialized_start=1861
-  _globals['_VERIFYEMAILREQUEST']._serialized_end=1912
-  _globals['_VERIFYEMAILRESPONSE']._serialized_start=1914
-  _globals['_VERIFYEMAILRESPONSE']._serialized_end=1973
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=1975
-  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=2000
-  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_start=2002
-  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_end=2071
-  _globals['_JSONWEBKEY']._serialized_start=2073
-  _globals['_JSONWEBKEY']._serialized_end=2172
-  _globals['_AUTHSERVICE']._serialized_start=2175
-  _globals['_AUTHSERVICE']._serialized_end=4353
+  _globals['_REGISTERREQUEST']._serialized_start=268
+  _globals['_REGISTERREQUEST']._serialized_end=422
+  _globals['_REGISTERRESPONSE']._serialized_start=424
+  _globals['_REGISTERRESPONSE']._serialized_end=480
+  _globals['_LOGINREQUEST']._serialized_start=483
+  _globals['_LOGINREQUEST']._serialized_end=646
+  _globals['_LOGINRESPONSE']._serialized_start=649
+  _globals['_LOGINRESPONSE']._serialized_end=956
+  _globals['_REFRESHTOKENREQUEST']._serialized_start=958
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=1018
+  _globals['_REFRESHTOKENRESPONSE']._serialized_start=1020
+  _globals['_REFRESHTOKENRESPONSE']._serialized_end=1139
+  _globals['_LOGOUTREQUEST']._serialized_start=1141
+  _globals['_LOGOUTREQUEST']._serialized_end=1193
+  _globals['_LOGOUTRESPONSE']._serialized_start=1195
+  _globals['_LOGOUTRESPONSE']._serialized_end=1211
+  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_start=1213
+  _globals['_SWITCHORGANIZATIONREQUEST']._serialized_end=1275
+  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_start=1277
+  _globals['_SWITCHORGANIZATIONRESPONSE']._serialized_end=1402
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1404
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1492
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1494
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1599
+  _globals['_REVOKESESSIONREQUEST']._serialized_start=1601
+  _globals['_REVOKESESSIONREQUEST']._serialized_end=1653
+  _globals['_REVOKESESSIONRESPONSE']._serialized_start=1655
+  _globals['_REVOKESESSIONRESPONSE']._serialized_end=1678
+  _globals['_REPORTSESSIONREQUEST']._serialized_start=1680
+  _globals['_REPORTSESSIONREQUEST']._serialized_end=1733
+  _globals['_REPORTSESSIONRESPONSE']._serialized_start=1735
+  _globals['_REPORTSESSIONRESPONSE']._serialized_end=1758
+  _globals['_FORGOTPASSWORDREQUEST']._serialized_start=1760
+  _globals['_FORGOTPASSWORDREQUEST']._serialized_end=1816
+  _globals['_FORGOTPASSWORDRESPONSE']._serialized_start=1818
+  _globals['_FORGOTPASSWORDRESPONSE']._serialized_end=1842
+  _globals['_RESETPASSWORDREQUEST']._serialized_start=1844
+  _globals['_RESETPASSWORDREQUEST']._serialized_end=1935
+  _globals['_RESETPASSWORDRESPONSE']._serialized_start=1937
+  _globals['_RESETPASSWORDRESPONSE']._serialized_end=1960
+  _globals['_RESENDVERIFICATIONREQUEST']._serialized_start=1962
+  _globals['_RESENDVERIFICATIONREQUEST']._serialized_end=2022
+  _globals['_RESENDVERIFICATIONRESPONSE']._serialized_start=2024
+  _globals['_RESENDVERIFICATIONRESPONSE']._serialized_end=2052
+  _globals['_VERIFYEMAILREQUEST']._serialized_start=2054
+  _globals['_VERIFYEMAILREQUEST']._serialized_end=2105
+  _globals['_VERIFYEMAILRESPONSE']._serialized_start=2107
+  _globals['_VERIFYEMAILRESPONSE']._serialized_end=2166
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_start=2168
+  _globals['_GETJSONWEBKEYSETREQUEST']._serialized_end=2193
+  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_start=2195
+  _globals['_GETJSONWEBKEYSETRESPONSE']._serialized_end=2264
+  _globals['_JSONWEBKEY']._serialized_start=2266
+  _globals['_JSONWEBKEY']._serialized_end=2365
+  _globals['_AUTHSERVICE']._serialized_start=2368
+  _globals['_AUTHSERVICE']._serialized_end=4546
 # @@protoc_insertion_point(module_scope)

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from portico.auth.v1 import session_pb2 as _session_pb2
 from portico.users.v1 import user_pb2 as _user_pb2
@@ -89,6 +90,7 @@ class LoginRequest(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
     DEVICE_TOKEN_FIELD_NUMBER: _builtins.int
+    MFA_CODE_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The email address of the account. An address that registration no longer
     accepts still works if it has an account.
@@ -99,16 +101,21 @@ class LoginRequest(_message.Message):
     """The deviceToken of an earlier sign-in on the same device, by whichever
     account. Empty if there is none. One that is not valid counts as none.
     """
+    mfa_code: _builtins.str
+    """The code of the authenticator app, or a recovery code, of a person who has a
+    second factor. Ignored for others.
+    """
     def __init__(
         self,
         *,
         email: _builtins.str = ...,
         password: _builtins.str = ...,
         device_token: _builtins.str = ...,
+        mfa_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_token", b"device_token", "email", b"email", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device_token", b"device_token", "email", b"email", "mfa_code", b"mfa_code", "password", b"password"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -116,7 +123,7 @@ Global___LoginRequest: _TypeAlias = LoginRequest  # noqa: Y015
 
 @_typing.final
 class LoginResponse(_message.Message):
-    """Returns the tokens of the new session."""
+    """Returns the tokens of the new session, or a challenge."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -126,8 +133,14 @@ class LoginResponse(_message.Message):
     EXPIRES_IN_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     DEVICE_TOKEN_FIELD_NUMBER: _builtins.int
+    MFA_REQUIRED_FIELD_NUMBER: _builtins.int
+    CHALLENGE_FIELD_NUMBER: _builtins.int
+    METHODS_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_REQUIRED_FROM_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
-    """The access token, a JWT, for the Authorization header."""
+    """The access token, a JWT, for the Authorization header. Empty with a
+    challenge, as all that belongs to the session.
+    """
     refresh_token: _builtins.str
     """The refresh token. Valid until its successor has been used."""
     token_type: _builtins.str
@@ -138,9 +151,25 @@ class LoginResponse(_message.Message):
     """The token of this device, to be kept and sent with its next sign-in. It
     allows nothing on its own.
     """
+    mfa_required: _builtins.bool
+    """Whether the person has to show a second factor."""
+    challenge: _builtins.str
+    """The challenge, for CompleteChallenge. Valid once, for 5 minutes, on this
+    device.
+    """
     @_builtins.property
     def user(self) -> _user_pb2.User:
         """The account that signed in."""
+
+    @_builtins.property
+    def methods(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The methods with which the challenge can be answered, sorted."""
+
+    @_builtins.property
+    def second_factor_required_from(self) -> _timestamp_pb2.Timestamp:
+        """From when on an organization of the person requires a second factor that the
+        person does not have. Unset if none does; may be over already.
+        """
 
     def __init__(
         self,
@@ -151,10 +180,14 @@ class LoginResponse(_message.Message):
         expires_in: _builtins.int = ...,
         user: _user_pb2.User | None = ...,
         device_token: _builtins.str = ...,
+        mfa_required: _builtins.bool = ...,
+        challenge: _builtins.str = ...,
+        methods: _abc.Iterable[_builtins.str] | None = ...,
+        second_factor_required_from: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["second_factor_required_from", b"second_factor_required_from", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "device_token", b"device_token", "expires_in", b"expires_in", "refresh_token", b"refresh_token", "token_type", b"token_type", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "challenge", b"challenge", "device_token", b"device_token", "expires_in", b"expires_in", "methods", b"methods", "mfa_required", b"mfa_required", "refresh_token", b"refresh_token", "second_factor_required_from", b"second_factor_required_from", "token_type", b"token_type", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

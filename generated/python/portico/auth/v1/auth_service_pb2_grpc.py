@@ -124,6 +124,10 @@ class AuthServiceServicer:
         the last. A device that the person has signed in from before counts on its
         own. A sign-in from a device or network that is new to the account is
         reported to the person by mail.
+
+        A person with a second factor gets no tokens yet but a challenge, for
+        CompleteChallenge; mfaRequired says so. With the right mfaCode in the same
+        request there are tokens at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

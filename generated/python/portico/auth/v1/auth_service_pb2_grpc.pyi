@@ -30,6 +30,10 @@ class AuthServiceStub:
     the last. A device that the person has signed in from before counts on its
     own. A sign-in from a device or network that is new to the account is
     reported to the person by mail.
+
+    A person with a second factor gets no tokens yet but a challenge, for
+    CompleteChallenge; mfaRequired says so. With the right mfaCode in the same
+    request there are tokens at once.
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshTokenRequest, _auth_service_pb2.RefreshTokenResponse]
     """Exchanges a refresh token for a new pair of tokens. A refresh token stays
@@ -106,6 +110,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         the last. A device that the person has signed in from before counts on its
         own. A sign-in from a device or network that is new to the account is
         reported to the person by mail.
+
+        A person with a second factor gets no tokens yet but a challenge, for
+        CompleteChallenge; mfaRequired says so. With the right mfaCode in the same
+        request there are tokens at once.
         """
 
     @_abc_1.abstractmethod

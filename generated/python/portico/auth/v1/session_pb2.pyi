@@ -50,8 +50,10 @@ class Session(_message.Message):
     """Why the session ended: "signed_out" by the person in this session, "revoked"
     by the person, "refresh_token_reused" because a refresh token was presented
     again, "password_changed", "password_reset", "email_changed", "reported" by
-    the person as not theirs, "user_suspended" or "user_deleted". Only set in the
-    event "session.ended".
+    the person as not theirs, "provider_signed_out" by the provider that the
+    person signed in with, "account_claimed" because a trusted provider has shown
+    whose address it is that nobody had verified, "user_suspended",
+    "user_deleted" or "factors_reset". Only set in the event "session.ended".
     """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

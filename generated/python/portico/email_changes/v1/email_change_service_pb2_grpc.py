@@ -83,8 +83,10 @@ class EmailChangeServiceServicer:
     def RevertEmailChange(self, request, context):
         """Gives an account its old email address back, whatever it was changed to
         since, with the token from the mail to the old address. All sessions end,
-        the password is removed, links that were mailed before no longer work, and
-        the address is mailed a link to choose a new password.
+        the password is removed, links that were mailed before no longer work,
+        second factors and recovery codes that were added since the change was
+        requested are removed, and the address is mailed a link to choose a new
+        password.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -35,8 +35,10 @@ class EmailChangeServiceStub:
     RevertEmailChange: _aio.UnaryUnaryMultiCallable[_email_change_service_pb2.RevertEmailChangeRequest, _email_change_service_pb2.RevertEmailChangeResponse]
     """Gives an account its old email address back, whatever it was changed to
     since, with the token from the mail to the old address. All sessions end,
-    the password is removed, links that were mailed before no longer work, and
-    the address is mailed a link to choose a new password.
+    the password is removed, links that were mailed before no longer work,
+    second factors and recovery codes that were added since the change was
+    requested are removed, and the address is mailed a link to choose a new
+    password.
     """
 
 class EmailChangeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -78,8 +80,10 @@ class EmailChangeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_email_change_service_pb2.RevertEmailChangeResponse]:
         """Gives an account its old email address back, whatever it was changed to
         since, with the token from the mail to the old address. All sessions end,
-        the password is removed, links that were mailed before no longer work, and
-        the address is mailed a link to choose a new password.
+        the password is removed, links that were mailed before no longer work,
+        second factors and recovery codes that were added since the change was
+        requested are removed, and the address is mailed a link to choose a new
+        password.
         """
 
 def add_EmailChangeServiceServicer_to_server(servicer: EmailChangeServiceServicer, server: _aio.Server) -> None: ...

@@ -33,6 +33,8 @@ class Organization(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     ALLOW_KEY_IMPORT_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FROM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the organization, a UUIDv7."""
     name: _builtins.str
@@ -49,6 +51,11 @@ class Organization(_message.Message):
     """Whether administrators of the platform may import API keys into the
     organization. False unless an owner allows it.
     """
+    second_factor: _builtins.str
+    """The second factor that the organization requires of the caller: "required",
+    or "phishing_resistant" for a passkey. Empty if it requires none. Only set by
+    ListOrganizations.
+    """
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When the organization was created."""
@@ -56,6 +63,13 @@ class Organization(_message.Message):
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When the organization last changed."""
+
+    @_builtins.property
+    def second_factor_from(self) -> _timestamp_pb2.Timestamp:
+        """From when on it is required. Until the caller has shown such a factor in
+        this session, the organization can then not be used. Only set by
+        ListOrganizations.
+        """
 
     def __init__(
         self,
@@ -68,14 +82,62 @@ class Organization(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         allow_key_import: _builtins.bool = ...,
+        second_factor: _builtins.str = ...,
+        second_factor_from: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "second_factor_from", b"second_factor_from", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_key_import", b"allow_key_import", "created_at", b"created_at", "id", b"id", "name", b"name", "role", b"role", "slug", b"slug", "tier", b"tier", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_key_import", b"allow_key_import", "created_at", b"created_at", "id", b"id", "name", b"name", "role", b"role", "second_factor", b"second_factor", "second_factor_from", b"second_factor_from", "slug", b"slug", "tier", b"tier", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Organization: _TypeAlias = Organization  # noqa: Y015
+
+@_typing.final
+class SecurityPolicy(_message.Message):
+    """What an organization asks of its members at a sign-in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FROM_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    FORBID_REMEMBERED_DEVICES_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The ID of the organization."""
+    second_factor: _builtins.str
+    """The second factor that members must have and show: "off", "required", or
+    "phishing_resistant" for a passkey.
+    """
+    forbid_remembered_devices: _builtins.bool
+    """Whether members are asked for the second factor at each sign-in, also on
+    devices that they had remembered.
+    """
+    @_builtins.property
+    def second_factor_from(self) -> _timestamp_pb2.Timestamp:
+        """From when on it is required. Unset with "off"."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The roles whose members it is required of. Empty means all."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        second_factor: _builtins.str = ...,
+        second_factor_from: _timestamp_pb2.Timestamp | None = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        forbid_remembered_devices: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["second_factor_from", b"second_factor_from"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forbid_remembered_devices", b"forbid_remembered_devices", "organization_id", b"organization_id", "roles", b"roles", "second_factor", b"second_factor", "second_factor_from", b"second_factor_from"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SecurityPolicy: _TypeAlias = SecurityPolicy  # noqa: Y015
 
 @_typing.final
 class Member(_message.Message):

@@ -349,6 +349,126 @@ class GetOrganizationLimitsResponse(_message.Message):
 Global___GetOrganizationLimitsResponse: _TypeAlias = GetOrganizationLimitsResponse  # noqa: Y015
 
 @_typing.final
+class GetSecurityPolicyRequest(_message.Message):
+    """Names the organization whose security policy to return."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The ID of the organization."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSecurityPolicyRequest: _TypeAlias = GetSecurityPolicyRequest  # noqa: Y015
+
+@_typing.final
+class GetSecurityPolicyResponse(_message.Message):
+    """Returns the security policy."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def policy(self) -> _organization_pb2.SecurityPolicy:
+        """The security policy."""
+
+    def __init__(
+        self,
+        *,
+        policy: _organization_pb2.SecurityPolicy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSecurityPolicyResponse: _TypeAlias = GetSecurityPolicyResponse  # noqa: Y015
+
+@_typing.final
+class UpdateSecurityPolicyRequest(_message.Message):
+    """Describes the security policy that replaces the present one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FROM_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    FORBID_REMEMBERED_DEVICES_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The ID of the organization."""
+    second_factor: _builtins.str
+    """The second factor that members must have and show: "off", "required" or
+    "phishing_resistant". Empty means "off".
+    """
+    forbid_remembered_devices: _builtins.bool
+    """Whether members are asked for the second factor at each sign-in, also on
+    devices that they had remembered.
+    """
+    @_builtins.property
+    def second_factor_from(self) -> _timestamp_pb2.Timestamp:
+        """From when on it is required, 30 days ahead at most. Unset, or a time that is
+        over: from now on, or since when it is required already. Ignored with "off".
+        """
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The roles whose members it is required of. Empty means all. Ignored with
+        "off".
+        """
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        second_factor: _builtins.str = ...,
+        second_factor_from: _timestamp_pb2.Timestamp | None = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        forbid_remembered_devices: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["second_factor_from", b"second_factor_from"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forbid_remembered_devices", b"forbid_remembered_devices", "organization_id", b"organization_id", "roles", b"roles", "second_factor", b"second_factor", "second_factor_from", b"second_factor_from"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSecurityPolicyRequest: _TypeAlias = UpdateSecurityPolicyRequest  # noqa: Y015
+
+@_typing.final
+class UpdateSecurityPolicyResponse(_message.Message):
+    """Returns the security policy as it is now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def policy(self) -> _organization_pb2.SecurityPolicy:
+        """The security policy."""
+
+    def __init__(
+        self,
+        *,
+        policy: _organization_pb2.SecurityPolicy | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateSecurityPolicyResponse: _TypeAlias = UpdateSecurityPolicyResponse  # noqa: Y015
+
+@_typing.final
 class UpdateOrganizationLimitsRequest(_message.Message):
     """Describes the limits of an organization, which replace the previous ones."""
 

@@ -70,6 +70,16 @@ class OrganizationServiceStub:
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsRequest.SerializeToString,
                 response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsResponse.FromString,
                 _registered_method=True)
+        self.GetSecurityPolicy = channel.unary_unary(
+                '/portico.organizations.v1.OrganizationService/GetSecurityPolicy',
+                request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetSecurityPolicyRequest.SerializeToString,
+                response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetSecurityPolicyResponse.FromString,
+                _registered_method=True)
+        self.UpdateSecurityPolicy = channel.unary_unary(
+                '/portico.organizations.v1.OrganizationService/UpdateSecurityPolicy',
+                request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyRequest.SerializeToString,
+                response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyResponse.FromString,
+                _registered_method=True)
         self.ListMembers = channel.unary_unary(
                 '/portico.organizations.v1.OrganizationService/ListMembers',
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.ListMembersRequest.SerializeToString,
@@ -182,6 +192,23 @@ class OrganizationServiceServicer:
         """Replaces the rate limits of an organization that differ from those of its
         tier. A limit that is not set is the tier's. The change takes effect
         everywhere within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSecurityPolicy(self, request, context):
+        """Returns what an organization asks of its members at a sign-in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateSecurityPolicy(self, request, context):
+        """Replaces what an organization asks of its members at a sign-in. Only people
+        can change it, and only those who have such a factor themselves can require
+        one: it fails with OWN_FACTOR_REQUIRED otherwise. Members who need a factor
+        are notified by mail, at once and a day before the requirement begins.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -313,6 +340,16 @@ def add_OrganizationServiceServicer_to_server(servicer, server):
                     servicer.UpdateOrganizationLimits,
                     request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsRequest.FromString,
                     response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsResponse.SerializeToString,
+            ),
+            'GetSecurityPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSecurityPolicy,
+                    request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetSecurityPolicyRequest.FromString,
+                    response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetSecurityPolicyResponse.SerializeToString,
+            ),
+            'UpdateSecurityPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSecurityPolicy,
+                    request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyRequest.FromString,
+                    response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyResponse.SerializeToString,
             ),
             'ListMembers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMembers,
@@ -560,6 +597,60 @@ class OrganizationService:
             '/portico.organizations.v1.OrganizationService/UpdateOrganizationLimits',
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsRequest.SerializeToString,
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateOrganizationLimitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSecurityPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.organizations.v1.OrganizationService/GetSecurityPolicy',
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetSecurityPolicyRequest.SerializeToString,
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.GetSecurityPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSecurityPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.organizations.v1.OrganizationService/UpdateSecurityPolicy',
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyRequest.SerializeToString,
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,14 @@ class OrganizationServiceStub:
     tier. A limit that is not set is the tier's. The change takes effect
     everywhere within a second.
     """
+    GetSecurityPolicy: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.GetSecurityPolicyRequest, _organization_service_pb2.GetSecurityPolicyResponse]
+    """Returns what an organization asks of its members at a sign-in."""
+    UpdateSecurityPolicy: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateSecurityPolicyRequest, _organization_service_pb2.UpdateSecurityPolicyResponse]
+    """Replaces what an organization asks of its members at a sign-in. Only people
+    can change it, and only those who have such a factor themselves can require
+    one: it fails with OWN_FACTOR_REQUIRED otherwise. Members who need a factor
+    are notified by mail, at once and a day before the requirement begins.
+    """
     ListMembers: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.ListMembersRequest, _organization_service_pb2.ListMembersResponse]
     """Lists the members of an organization, in the order in which they joined."""
     UpdateMember: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateMemberRequest, _organization_service_pb2.UpdateMemberResponse]
@@ -153,6 +161,26 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Replaces the rate limits of an organization that differ from those of its
         tier. A limit that is not set is the tier's. The change takes effect
         everywhere within a second.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSecurityPolicy(
+        self,
+        request: _organization_service_pb2.GetSecurityPolicyRequest,
+        context: _aio.ServicerContext[_organization_service_pb2.GetSecurityPolicyRequest, _abc.Awaitable[_organization_service_pb2.GetSecurityPolicyResponse]],
+    ) -> _abc.Awaitable[_organization_service_pb2.GetSecurityPolicyResponse]:
+        """Returns what an organization asks of its members at a sign-in."""
+
+    @_abc_1.abstractmethod
+    def UpdateSecurityPolicy(
+        self,
+        request: _organization_service_pb2.UpdateSecurityPolicyRequest,
+        context: _aio.ServicerContext[_organization_service_pb2.UpdateSecurityPolicyRequest, _abc.Awaitable[_organization_service_pb2.UpdateSecurityPolicyResponse]],
+    ) -> _abc.Awaitable[_organization_service_pb2.UpdateSecurityPolicyResponse]:
+        """Replaces what an organization asks of its members at a sign-in. Only people
+        can change it, and only those who have such a factor themselves can require
+        one: it fails with OWN_FACTOR_REQUIRED otherwise. Members who need a factor
+        are notified by mail, at once and a day before the requirement begins.
         """
 
     @_abc_1.abstractmethod

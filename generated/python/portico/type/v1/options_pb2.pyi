@@ -21,6 +21,46 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Assurance:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AssuranceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Assurance.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ASSURANCE_UNSPECIFIED: _Assurance.ValueType  # 0
+    """Any session."""
+    ASSURANCE_SECOND_FACTOR_IF_ENROLLED: _Assurance.ValueType  # 1
+    """A second factor if the person has one. People without one are not asked."""
+    ASSURANCE_HIGHEST_ENROLLED: _Assurance.ValueType  # 2
+    """A second factor if the person has one, else the password or another first
+    factor.
+    """
+    ASSURANCE_AAL2: _Assurance.ValueType  # 3
+    """Two factors: "urn:portico:aal2". People without a second factor must enroll
+    one first.
+    """
+    ASSURANCE_PHISHING_RESISTANT: _Assurance.ValueType  # 4
+    """A passkey: "phr"."""
+
+class Assurance(_Assurance, metaclass=_AssuranceEnumTypeWrapper):
+    """Levels of how surely a person has signed in."""
+
+ASSURANCE_UNSPECIFIED: Assurance.ValueType  # 0
+"""Any session."""
+ASSURANCE_SECOND_FACTOR_IF_ENROLLED: Assurance.ValueType  # 1
+"""A second factor if the person has one. People without one are not asked."""
+ASSURANCE_HIGHEST_ENROLLED: Assurance.ValueType  # 2
+"""A second factor if the person has one, else the password or another first
+factor.
+"""
+ASSURANCE_AAL2: Assurance.ValueType  # 3
+"""Two factors: "urn:portico:aal2". People without a second factor must enroll
+one first.
+"""
+ASSURANCE_PHISHING_RESISTANT: Assurance.ValueType  # 4
+"""A passkey: "phr"."""
+Global___Assurance: _TypeAlias = Assurance  # noqa: Y015
+
 class _LimitCategory:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -60,6 +100,8 @@ class _LimitCategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitCa
     """
     LIMIT_CATEGORY_MAIL_SENDER: _LimitCategory.ValueType  # 11
     """Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
+    LIMIT_CATEGORY_MAIL_CODE: _LimitCategory.ValueType  # 12
+    """Mails with a code for one address: 5 an hour and 10 a day. Not for methods."""
 
 class LimitCategory(_LimitCategory, metaclass=_LimitCategoryEnumTypeWrapper):
     """Groups methods that share a rate limit."""
@@ -97,6 +139,8 @@ the free tier, more on the others. Not for methods.
 """
 LIMIT_CATEGORY_MAIL_SENDER: LimitCategory.ValueType  # 11
 """Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
+LIMIT_CATEGORY_MAIL_CODE: LimitCategory.ValueType  # 12
+"""Mails with a code for one address: 5 an hour and 10 a day. Not for methods."""
 Global___LimitCategory: _TypeAlias = LimitCategory  # noqa: Y015
 
 class _Idempotency:
@@ -190,6 +234,8 @@ class Access(_message.Message):
     PLATFORM_PERMISSION_FIELD_NUMBER: _builtins.int
     INTERNAL_FIELD_NUMBER: _builtins.int
     OR_SELF_FIELD_NUMBER: _builtins.int
+    ASSURANCE_FIELD_NUMBER: _builtins.int
+    MAX_AGE_FIELD_NUMBER: _builtins.int
     public: _builtins.bool
     """Anyone, with or without a credential."""
     signed_in: _builtins.bool
@@ -211,6 +257,17 @@ class Access(_message.Message):
     in that field does not need the permission. Only valid together with
     `permission`.
     """
+    assurance: Global___Assurance.ValueType
+    """How surely a person must have signed in (RFC 9470). A caller who has not
+    gets INSUFFICIENT_USER_AUTHENTICATION, which says what is missing. API keys
+    are never asked. Not valid with `public` and `internal`.
+    """
+    @_builtins.property
+    def max_age(self) -> _duration_pb2.Duration:
+        """How long ago the person may have shown the factor that `assurance` asks
+        for. 1 second to 1 day. Unset: at any time of the session.
+        """
+
     def __init__(
         self,
         *,
@@ -220,10 +277,12 @@ class Access(_message.Message):
         platform_permission: _builtins.str = ...,
         internal: _builtins.bool = ...,
         or_self: _builtins.str = ...,
+        assurance: Global___Assurance.ValueType = ...,
+        max_age: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["internal", b"internal", "permission", b"permission", "platform_permission", b"platform_permission", "public", b"public", "rule", b"rule", "signed_in", b"signed_in"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["internal", b"internal", "max_age", b"max_age", "permission", b"permission", "platform_permission", b"platform_permission", "public", b"public", "rule", b"rule", "signed_in", b"signed_in"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["internal", b"internal", "or_self", b"or_self", "permission", b"permission", "platform_permission", b"platform_permission", "public", b"public", "rule", b"rule", "signed_in", b"signed_in"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assurance", b"assurance", "internal", b"internal", "max_age", b"max_age", "or_self", b"or_self", "permission", b"permission", "platform_permission", b"platform_permission", "public", b"public", "rule", b"rule", "signed_in", b"signed_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_rule: _TypeAlias = _typing.Literal["public", "signed_in", "permission", "platform_permission", "internal"]  # noqa: Y015
     _WhichOneofArgType_rule: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/organizations/v1/organization.proto.
  */
 export const file_portico_organizations_v1_organization: GenFile = /*@__PURE__*/
-  fileDesc("Citwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uLnByb3RvEhhwb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEizAEKDE9yZ2FuaXphdGlvbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSDAoEdGllchgEIAEoCRIMCgRyb2xlGAUgASgJEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGFsbG93X2tleV9pbXBvcnQYCCABKAgigQEKBk1lbWJlchIPCgd1c2VyX2lkGAEgASgJEhMKBWVtYWlsGAIgASgJQgTI8xgBEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRIMCgRyb2xlGAQgASgJEi0KCWpvaW5lZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi9AEKCkludml0YXRpb24SCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEhMKBWVtYWlsGAMgASgJQgTI8xgBEgwKBHJvbGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhIKCmludml0ZWRfYnkYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSaW52aXRlZF9ieV9hcGlfa2V5GAkgASgJIt0CChJPcmdhbml6YXRpb25MaW1pdHMSFwoPb3JnYW5pemF0aW9uX2lkGAEgASgJEhoKEm11bHRpcGxpZXJfcGVyY2VudBgCIAEoDRI0CgRyZWFkGAMgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI1CgV3cml0ZRgEIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNgoGZGVsZXRlGAUgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI0CgRwb29sGAYgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxIRCgl0aW1lX3pvbmUYByABKAkSDgoGc2hhZG93GAggASgIEhQKDHNoYWRvd19ydWxlcxgJIAMoCSLeAQoMV2luZG93TGltaXRzEiYKCnBlcl9taW51dGUYASABKA1CDbpICioIGICU69wDKAFIAIgBARIkCghwZXJfaG91chgCIAEoDUINukgKKggYgJTr3AMoAUgBiAEBEiMKB3Blcl9kYXkYAyABKA1CDbpICioIGICU69wDKAFIAogBARIlCglwZXJfbW9udGgYBCABKA1CDbpICioIGICU69wDKAFIA4gBAUINCgtfcGVyX21pbnV0ZUILCglfcGVyX2hvdXJCCgoIX3Blcl9kYXlCDAoKX3Blcl9tb250aGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_type_v1_options]);
+  fileDesc("Citwb3J0aWNvL29yZ2FuaXphdGlvbnMvdjEvb3JnYW5pemF0aW9uLnByb3RvEhhwb3J0aWNvLm9yZ2FuaXphdGlvbnMudjEimwIKDE9yZ2FuaXphdGlvbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgwKBHNsdWcYAyABKAkSDAoEdGllchgEIAEoCRIMCgRyb2xlGAUgASgJEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGFsbG93X2tleV9pbXBvcnQYCCABKAgSFQoNc2Vjb25kX2ZhY3RvchgJIAEoCRI2ChJzZWNvbmRfZmFjdG9yX2Zyb20YCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqoBCg5TZWN1cml0eVBvbGljeRIXCg9vcmdhbml6YXRpb25faWQYASABKAkSFQoNc2Vjb25kX2ZhY3RvchgCIAEoCRI2ChJzZWNvbmRfZmFjdG9yX2Zyb20YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXJvbGVzGAQgAygJEiEKGWZvcmJpZF9yZW1lbWJlcmVkX2RldmljZXMYBSABKAgigQEKBk1lbWJlchIPCgd1c2VyX2lkGAEgASgJEhMKBWVtYWlsGAIgASgJQgTI8xgBEhQKDGRpc3BsYXlfbmFtZRgDIAEoCRIMCgRyb2xlGAQgASgJEi0KCWpvaW5lZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi9AEKCkludml0YXRpb24SCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEhMKBWVtYWlsGAMgASgJQgTI8xgBEgwKBHJvbGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhIKCmludml0ZWRfYnkYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoSaW52aXRlZF9ieV9hcGlfa2V5GAkgASgJIt0CChJPcmdhbml6YXRpb25MaW1pdHMSFwoPb3JnYW5pemF0aW9uX2lkGAEgASgJEhoKEm11bHRpcGxpZXJfcGVyY2VudBgCIAEoDRI0CgRyZWFkGAMgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI1CgV3cml0ZRgEIAEoCzImLnBvcnRpY28ub3JnYW5pemF0aW9ucy52MS5XaW5kb3dMaW1pdHMSNgoGZGVsZXRlGAUgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxI0CgRwb29sGAYgASgLMiYucG9ydGljby5vcmdhbml6YXRpb25zLnYxLldpbmRvd0xpbWl0cxIRCgl0aW1lX3pvbmUYByABKAkSDgoGc2hhZG93GAggASgIEhQKDHNoYWRvd19ydWxlcxgJIAMoCSLeAQoMV2luZG93TGltaXRzEiYKCnBlcl9taW51dGUYASABKA1CDbpICioIGICU69wDKAFIAIgBARIkCghwZXJfaG91chgCIAEoDUINukgKKggYgJTr3AMoAUgBiAEBEiMKB3Blcl9kYXkYAyABKA1CDbpICioIGICU69wDKAFIAogBARIlCglwZXJfbW9udGgYBCABKA1CDbpICioIGICU69wDKAFIA4gBAUINCgtfcGVyX21pbnV0ZUILCglfcGVyX2hvdXJCCgoIX3Blcl9kYXlCDAoKX3Blcl9tb250aGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
  * A team or company of a customer: the tenant, which owns keys and webhooks.
@@ -79,6 +79,24 @@ export type Organization = Message<"portico.organizations.v1.Organization"> & {
    * @generated from field: bool allow_key_import = 8;
    */
   allowKeyImport: boolean;
+
+  /**
+   * The second factor that the organization requires of the caller: "required",
+   * or "phishing_resistant" for a passkey. Empty if it requires none. Only set by
+   * ListOrganizations.
+   *
+   * @generated from field: string second_factor = 9;
+   */
+  secondFactor: string;
+
+  /**
+   * From when on it is required. Until the caller has shown such a factor in
+   * this session, the organization can then not be used. Only set by
+   * ListOrganizations.
+   *
+   * @generated from field: google.protobuf.Timestamp second_factor_from = 10;
+   */
+  secondFactorFrom?: Timestamp | undefined;
 };
 
 /**
@@ -87,6 +105,57 @@ export type Organization = Message<"portico.organizations.v1.Organization"> & {
  */
 export const OrganizationSchema: GenMessage<Organization> = /*@__PURE__*/
   messageDesc(file_portico_organizations_v1_organization, 0);
+
+/**
+ * What an organization asks of its members at a sign-in.
+ *
+ * @generated from message portico.organizations.v1.SecurityPolicy
+ */
+export type SecurityPolicy = Message<"portico.organizations.v1.SecurityPolicy"> & {
+  /**
+   * The ID of the organization.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+
+  /**
+   * The second factor that members must have and show: "off", "required", or
+   * "phishing_resistant" for a passkey.
+   *
+   * @generated from field: string second_factor = 2;
+   */
+  secondFactor: string;
+
+  /**
+   * From when on it is required. Unset with "off".
+   *
+   * @generated from field: google.protobuf.Timestamp second_factor_from = 3;
+   */
+  secondFactorFrom?: Timestamp | undefined;
+
+  /**
+   * The roles whose members it is required of. Empty means all.
+   *
+   * @generated from field: repeated string roles = 4;
+   */
+  roles: string[];
+
+  /**
+   * Whether members are asked for the second factor at each sign-in, also on
+   * devices that they had remembered.
+   *
+   * @generated from field: bool forbid_remembered_devices = 5;
+   */
+  forbidRememberedDevices: boolean;
+};
+
+/**
+ * Describes the message portico.organizations.v1.SecurityPolicy.
+ * Use `create(SecurityPolicySchema)` to create a new message.
+ */
+export const SecurityPolicySchema: GenMessage<SecurityPolicy> = /*@__PURE__*/
+  messageDesc(file_portico_organizations_v1_organization, 1);
 
 /**
  * The membership of a person in an organization.
@@ -135,7 +204,7 @@ export type Member = Message<"portico.organizations.v1.Member"> & {
  * Use `create(MemberSchema)` to create a new message.
  */
 export const MemberSchema: GenMessage<Member> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization, 1);
+  messageDesc(file_portico_organizations_v1_organization, 2);
 
 /**
  * An offer to join an organization, sent by mail.
@@ -212,7 +281,7 @@ export type Invitation = Message<"portico.organizations.v1.Invitation"> & {
  * Use `create(InvitationSchema)` to create a new message.
  */
 export const InvitationSchema: GenMessage<Invitation> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization, 2);
+  messageDesc(file_portico_organizations_v1_organization, 3);
 
 /**
  * The rate limits of an organization that differ from those of its tier.
@@ -292,7 +361,7 @@ export type OrganizationLimits = Message<"portico.organizations.v1.OrganizationL
  * Use `create(OrganizationLimitsSchema)` to create a new message.
  */
 export const OrganizationLimitsSchema: GenMessage<OrganizationLimits> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization, 3);
+  messageDesc(file_portico_organizations_v1_organization, 4);
 
 /**
  * The number of requests allowed in each window. A window that is not set has
@@ -335,5 +404,5 @@ export type WindowLimits = Message<"portico.organizations.v1.WindowLimits"> & {
  * Use `create(WindowLimitsSchema)` to create a new message.
  */
 export const WindowLimitsSchema: GenMessage<WindowLimits> = /*@__PURE__*/
-  messageDesc(file_portico_organizations_v1_organization, 4);
+  messageDesc(file_portico_organizations_v1_organization, 5);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/type/v1/options.proto.
  */
 export const file_portico_type_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIpEBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAlCBgoEcnVsZSJQCgtFdmVudEZhbWlseRIQCghyZXNvdXJjZRgBIAEoCRISCgpwZXJtaXNzaW9uGAIgASgJEhsKE3BsYXRmb3JtX3Blcm1pc3Npb24YAyABKAkiRwoFTGltaXQSMAoIY2F0ZWdvcnkYASABKA4yHi5wb3J0aWNvLnR5cGUudjEuTGltaXRDYXRlZ29yeRIMCgRjb3N0GAIgASgNKv0CCg1MaW1pdENhdGVnb3J5Eh4KGkxJTUlUX0NBVEVHT1JZX1VOU1BFQ0lGSUVEEAASFwoTTElNSVRfQ0FURUdPUllfUkVBRBABEhgKFExJTUlUX0NBVEVHT1JZX1dSSVRFEAISGQoVTElNSVRfQ0FURUdPUllfREVMRVRFEAMSGAoUTElNSVRfQ0FURUdPUllfTE9HSU4QBBIbChdMSU1JVF9DQVRFR09SWV9SRUdJU1RFUhAFEiEKHUxJTUlUX0NBVEVHT1JZX1BBU1NXT1JEX1JFU0VUEAYSHAoYTElNSVRfQ0FURUdPUllfVU5MSU1JVEVEEAcSHQoZTElNSVRfQ0FURUdPUllfQ1JFREVOVElBTBAIEiEKHUxJTUlUX0NBVEVHT1JZX01BSUxfUkVDSVBJRU5UEAkSJAogTElNSVRfQ0FURUdPUllfTUFJTF9PUkdBTklaQVRJT04QChIeChpMSU1JVF9DQVRFR09SWV9NQUlMX1NFTkRFUhALKqIBCgtJZGVtcG90ZW5jeRIbChdJREVNUE9URU5DWV9VTlNQRUNJRklFRBAAEhYKEklERU1QT1RFTkNZX1JFUExBWRABEicKI0lERU1QT1RFTkNZX1JFUExBWV9UT19GT1JNRVJfQ0FMTEVSEAISHwobSURFTVBPVEVOQ1lfQ1JFREVOVElBTF9PTkNFEAMSFAoQSURFTVBPVEVOQ1lfTk9ORRAEKmAKClZvY2FidWxhcnkSGgoWVk9DQUJVTEFSWV9VTlNQRUNJRklFRBAAEhoKFlZPQ0FCVUxBUllfUEVSTUlTU0lPTlMQARIaChZWT0NBQlVMQVJZX0VWRU5UX1RZUEVTEAI6UQoGYWNjZXNzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuY4DIAEoCzIXLnBvcnRpY28udHlwZS52MS5BY2Nlc3NSBmFjY2VzczpOCgVsaW1pdBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLqOAyABKAsyFi5wb3J0aWNvLnR5cGUudjEuTGltaXRSBWxpbWl0OkEKC2h0dHBfc3RhdHVzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYu44DIAEoBVIKaHR0cFN0YXR1czo2CgVlbWl0cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLyOAyADKAlSBWVtaXRzOksKEHdpdGhvdXRfZW52ZWxvcGUSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi9jgMgASgIUg93aXRob3V0RW52ZWxvcGU6YAoLaWRlbXBvdGVuY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi+jgMgASgOMhwucG9ydGljby50eXBlLnYxLklkZW1wb3RlbmN5UgtpZGVtcG90ZW5jeTpVCgd0aW1lb3V0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYv44DIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIHdGltZW91dDpXCgZldmVudHMSHy5nb29nbGUucHJvdG9idWYuU2VydmljZU9wdGlvbnMYuY4DIAMoCzIcLnBvcnRpY28udHlwZS52MS5FdmVudEZhbWlseVIGZXZlbnRzOj0KCXNlbnNpdGl2ZRIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYuY4DIAEoCFIJc2Vuc2l0aXZlOlwKCnZvY2FidWxhcnkSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLqOAyABKA4yGy5wb3J0aWNvLnR5cGUudjEuVm9jYWJ1bGFyeVIKdm9jYWJ1bGFyeTo9CgljbGVhcmFibGUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLuOAyABKAhSCWNsZWFyYWJsZWIGcHJvdG8z", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIuwBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAkSLQoJYXNzdXJhbmNlGAcgASgOMhoucG9ydGljby50eXBlLnYxLkFzc3VyYW5jZRIqCgdtYXhfYWdlGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgYKBHJ1bGUiUAoLRXZlbnRGYW1pbHkSEAoIcmVzb3VyY2UYASABKAkSEgoKcGVybWlzc2lvbhgCIAEoCRIbChNwbGF0Zm9ybV9wZXJtaXNzaW9uGAMgASgJIkcKBUxpbWl0EjAKCGNhdGVnb3J5GAEgASgOMh4ucG9ydGljby50eXBlLnYxLkxpbWl0Q2F0ZWdvcnkSDAoEY29zdBgCIAEoDSqlAQoJQXNzdXJhbmNlEhkKFUFTU1VSQU5DRV9VTlNQRUNJRklFRBAAEicKI0FTU1VSQU5DRV9TRUNPTkRfRkFDVE9SX0lGX0VOUk9MTEVEEAESHgoaQVNTVVJBTkNFX0hJR0hFU1RfRU5ST0xMRUQQAhISCg5BU1NVUkFOQ0VfQUFMMhADEiAKHEFTU1VSQU5DRV9QSElTSElOR19SRVNJU1RBTlQQBCqbAwoNTGltaXRDYXRlZ29yeRIeChpMSU1JVF9DQVRFR09SWV9VTlNQRUNJRklFRBAAEhcKE0xJTUlUX0NBVEVHT1JZX1JFQUQQARIYChRMSU1JVF9DQVRFR09SWV9XUklURRACEhkKFUxJTUlUX0NBVEVHT1JZX0RFTEVURRADEhgKFExJTUlUX0NBVEVHT1JZX0xPR0lOEAQSGwoXTElNSVRfQ0FURUdPUllfUkVHSVNURVIQBRIhCh1MSU1JVF9DQVRFR09SWV9QQVNTV09SRF9SRVNFVBAGEhwKGExJTUlUX0NBVEVHT1JZX1VOTElNSVRFRBAHEh0KGUxJTUlUX0NBVEVHT1JZX0NSRURFTlRJQUwQCBIhCh1MSU1JVF9DQVRFR09SWV9NQUlMX1JFQ0lQSUVOVBAJEiQKIExJTUlUX0NBVEVHT1JZX01BSUxfT1JHQU5JWkFUSU9OEAoSHgoaTElNSVRfQ0FURUdPUllfTUFJTF9TRU5ERVIQCxIcChhMSU1JVF9DQVRFR09SWV9NQUlMX0NPREUQDCqiAQoLSWRlbXBvdGVuY3kSGwoXSURFTVBPVEVOQ1lfVU5TUEVDSUZJRUQQABIWChJJREVNUE9URU5DWV9SRVBMQVkQARInCiNJREVNUE9URU5DWV9SRVBMQVlfVE9fRk9STUVSX0NBTExFUhACEh8KG0lERU1QT1RFTkNZX0NSRURFTlRJQUxfT05DRRADEhQKEElERU1QT1RFTkNZX05PTkUQBCpgCgpWb2NhYnVsYXJ5EhoKFlZPQ0FCVUxBUllfVU5TUEVDSUZJRUQQABIaChZWT0NBQlVMQVJZX1BFUk1JU1NJT05TEAESGgoWVk9DQUJVTEFSWV9FVkVOVF9UWVBFUxACOlEKBmFjY2VzcxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLmOAyABKAsyFy5wb3J0aWNvLnR5cGUudjEuQWNjZXNzUgZhY2Nlc3M6TgoFbGltaXQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi6jgMgASgLMhYucG9ydGljby50eXBlLnYxLkxpbWl0UgVsaW1pdDpBCgtodHRwX3N0YXR1cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLuOAyABKAVSCmh0dHBTdGF0dXM6NgoFZW1pdHMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi8jgMgAygJUgVlbWl0czpLChB3aXRob3V0X2VudmVsb3BlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvY4DIAEoCFIPd2l0aG91dEVudmVsb3BlOmAKC2lkZW1wb3RlbmN5Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvo4DIAEoDjIcLnBvcnRpY28udHlwZS52MS5JZGVtcG90ZW5jeVILaWRlbXBvdGVuY3k6VQoHdGltZW91dBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL+OAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25SB3RpbWVvdXQ6VwoGZXZlbnRzEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGLmOAyADKAsyHC5wb3J0aWNvLnR5cGUudjEuRXZlbnRGYW1pbHlSBmV2ZW50czo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnk6PQoJY2xlYXJhYmxlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi7jgMgASgIUgljbGVhcmFibGViBnByb3RvMw", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
  * Defines who may call a method. The generator and the server reject a method
@@ -79,6 +79,23 @@ export type Access = Message<"portico.type.v1.Access"> & {
    * @generated from field: string or_self = 6;
    */
   orSelf: string;
+
+  /**
+   * How surely a person must have signed in (RFC 9470). A caller who has not
+   * gets INSUFFICIENT_USER_AUTHENTICATION, which says what is missing. API keys
+   * are never asked. Not valid with `public` and `internal`.
+   *
+   * @generated from field: portico.type.v1.Assurance assurance = 7;
+   */
+  assurance: Assurance;
+
+  /**
+   * How long ago the person may have shown the factor that `assurance` asks
+   * for. 1 second to 1 day. Unset: at any time of the session.
+   *
+   * @generated from field: google.protobuf.Duration max_age = 8;
+   */
+  maxAge?: Duration | undefined;
 };
 
 /**
@@ -156,6 +173,56 @@ export type Limit = Message<"portico.type.v1.Limit"> & {
  */
 export const LimitSchema: GenMessage<Limit> = /*@__PURE__*/
   messageDesc(file_portico_type_v1_options, 2);
+
+/**
+ * Levels of how surely a person has signed in.
+ *
+ * @generated from enum portico.type.v1.Assurance
+ */
+export enum Assurance {
+  /**
+   * Any session.
+   *
+   * @generated from enum value: ASSURANCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A second factor if the person has one. People without one are not asked.
+   *
+   * @generated from enum value: ASSURANCE_SECOND_FACTOR_IF_ENROLLED = 1;
+   */
+  SECOND_FACTOR_IF_ENROLLED = 1,
+
+  /**
+   * A second factor if the person has one, else the password or another first
+   * factor.
+   *
+   * @generated from enum value: ASSURANCE_HIGHEST_ENROLLED = 2;
+   */
+  HIGHEST_ENROLLED = 2,
+
+  /**
+   * Two factors: "urn:portico:aal2". People without a second factor must enroll
+   * one first.
+   *
+   * @generated from enum value: ASSURANCE_AAL2 = 3;
+   */
+  AAL2 = 3,
+
+  /**
+   * A passkey: "phr".
+   *
+   * @generated from enum value: ASSURANCE_PHISHING_RESISTANT = 4;
+   */
+  PHISHING_RESISTANT = 4,
+}
+
+/**
+ * Describes the enum portico.type.v1.Assurance.
+ */
+export const AssuranceSchema: GenEnum<Assurance> = /*@__PURE__*/
+  enumDesc(file_portico_type_v1_options, 0);
 
 /**
  * Groups methods that share a rate limit.
@@ -251,13 +318,20 @@ export enum LimitCategory {
    * @generated from enum value: LIMIT_CATEGORY_MAIL_SENDER = 11;
    */
   MAIL_SENDER = 11,
+
+  /**
+   * Mails with a code for one address: 5 an hour and 10 a day. Not for methods.
+   *
+   * @generated from enum value: LIMIT_CATEGORY_MAIL_CODE = 12;
+   */
+  MAIL_CODE = 12,
 }
 
 /**
  * Describes the enum portico.type.v1.LimitCategory.
  */
 export const LimitCategorySchema: GenEnum<LimitCategory> = /*@__PURE__*/
-  enumDesc(file_portico_type_v1_options, 0);
+  enumDesc(file_portico_type_v1_options, 1);
 
 /**
  * Defines how a method handles an Idempotency-Key. A key is scoped to the
@@ -311,7 +385,7 @@ export enum Idempotency {
  * Describes the enum portico.type.v1.Idempotency.
  */
 export const IdempotencySchema: GenEnum<Idempotency> = /*@__PURE__*/
-  enumDesc(file_portico_type_v1_options, 1);
+  enumDesc(file_portico_type_v1_options, 2);
 
 /**
  * Sets of names that are collected from the contract.
@@ -346,7 +420,7 @@ export enum Vocabulary {
  * Describes the enum portico.type.v1.Vocabulary.
  */
 export const VocabularySchema: GenEnum<Vocabulary> = /*@__PURE__*/
-  enumDesc(file_portico_type_v1_options, 2);
+  enumDesc(file_portico_type_v1_options, 3);
 
 /**
  * Who may call the method. Required.

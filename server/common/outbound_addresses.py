@@ -1,7 +1,7 @@
-"""Where webhooks may point to: public addresses, so that nobody uses us to reach our own network.
+"""Where we may be sent: public addresses, so that nobody uses us to reach our own network.
 
-Asked when a webhook is created, and again by the workers for the address that
-they are about to connect to: a name can resolve to something else by then.
+Asked when somebody names an address, of a webhook or of a sign-in provider, and again for the
+address that is about to be connected to: a name can resolve to something else by then.
 """
 
 from __future__ import annotations
@@ -11,11 +11,16 @@ import re
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING
 
 import idna
 from yarl import URL
 
 from portico_kit.errors import InvalidRequestError, invalid
+
+if TYPE_CHECKING:
+    # A worker that delivers nothing yet does not load it.
+    import aiohttp
 
 Address = IPv4Address | IPv6Address
 
@@ -25,9 +30,13 @@ GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
+class AddressRefusedError(OSError):
+    """The address is private or reserved; only public addresses are reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """Says which addresses a webhook may have.
+    """Says which addresses strangers may have us connect to.
 
     Attributes:
         allow_loopback: for development: this machine too, and http without TLS.
@@ -43,24 +52,41 @@ class AddressPolicy:
             return False
         return is_public(ip) or (self.allow_loopback and _without_wrapping(ip).is_loopback)
 
-    def check_url(self, url: str) -> str:
-        """Holds a webhook's URL against the policy, without any look-up.
+    def open_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """Opens a socket for a connection of aiohttp: the one place that each of them passes.
+
+        Checked here, with the address that is connected to, a name that resolves to something
+        else a moment later, or an address written in the URL, is no way around the policy.
+
+        Raises:
+            AddressRefusedError: if the connection may not be made.
+        """
+        family, kind, protocol, _, target = address
+        if not self.allows(str(target[0])):
+            raise AddressRefusedError(AddressRefusedError.__doc__)
+        return socket.socket(family, kind, protocol)
+
+    def check_url(self, url: str, field: str = "url") -> str:
+        """Holds a URL against the policy, without any look-up.
+
+        Args:
+            field: the field of the request that it came in.
 
         Returns:
             The URL as it is stored: scheme and host in lower case, a host name of
             Unicode as IDNA 2008 writes it, no fragment. The rest is as it was.
 
         Raises:
-            InvalidRequestError: naming the field `url` and what is wrong with it.
+            InvalidRequestError: naming the field and what is wrong with it.
         """
-        parsed, host = _parse(url)
+        parsed, host = _parse(url, field)
         if parsed.scheme not in self._schemes:
             allowed = " or ".join(self._schemes)
-            raise _wrong("URL_SCHEME_NOT_ALLOWED", f"must begin with {allowed}://")
+            raise _wrong(field, "URL_SCHEME_NOT_ALLOWED", f"must begin with {allowed}://")
         if parsed.user is not None or parsed.password is not None:
-            raise _wrong("URL_HAS_CREDENTIALS", "must not contain a user name or password")
+            raise _wrong(field, "URL_HAS_CREDENTIALS", "must not contain a user name or password")
         if not self._host_may_be_public(host):
-            raise _wrong("URL_NOT_PUBLIC", "must be a public address")
+            raise _wrong(field, "URL_NOT_PUBLIC", "must be a public address")
         return _normal(url, parsed, host)
 
     @property
@@ -103,7 +129,7 @@ _LONGEST_NAME = 253
 _FORBIDDEN = re.compile(r"[\s\\\x00-\x1f\x7f<>\"{}|^`]")
 
 
-def _parse(url: str) -> tuple[URL, str]:
+def _parse(url: str, field: str) -> tuple[URL, str]:
     """The URL as the sender's own client will read it, so that both see the same host.
 
     Returns:
@@ -118,9 +144,9 @@ def _parse(url: str) -> tuple[URL, str]:
             raise ValueError("brackets around what is no IPv6 address")
         port = parsed.port
     except ValueError:
-        raise _wrong("URL_INVALID", "is not a valid URL") from None
+        raise _wrong(field, "URL_INVALID", "is not a valid URL") from None
     if not host or port == 0:
-        raise _wrong("URL_INVALID", "is not a valid URL")
+        raise _wrong(field, "URL_INVALID", "is not a valid URL")
     return parsed, host
 
 
@@ -171,5 +197,5 @@ def _literal(host: str) -> str | None:
     return None
 
 
-def _wrong(reason: str, description: str) -> InvalidRequestError:
-    return invalid("url", reason, description)
+def _wrong(field: str, reason: str, description: str) -> InvalidRequestError:
+    return invalid(field, reason, description)

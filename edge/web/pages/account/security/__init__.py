@@ -1,0 +1,1 @@
+"""/account/security and below: the second factors of a person, and the recovery codes."""

@@ -1,0 +1,1 @@
+"""Connections: sign-in with others."""

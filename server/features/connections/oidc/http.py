@@ -1,0 +1,124 @@
+"""The HTTP client that asks providers, whose addresses strangers may have chosen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from portico_kit.errors import InvalidRequestError
+from server.common.outbound_addresses import AddressPolicy
+from server.features.connections.oidc.checks import ProviderFailedError
+
+TIMEOUT = 3.0  # seconds, for everything from the look-up to the last byte
+MAX_BYTES = 256 * 1024
+USER_AGENT = "Portico"
+
+Form = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderAnswer:
+    """What a provider answered.
+
+    Attributes:
+        content: the JSON that its body is.
+    """
+
+    status: int
+    content: Any = field(repr=False)
+
+    @property
+    def members(self) -> Mapping[str, Any]:
+        """The members of the object that it is.
+
+        Raises:
+            ProviderFailedError: if it is something else.
+        """
+        if not isinstance(self.content, dict):
+            raise ProviderFailedError("the answer is no JSON object")
+        return self.content
+
+
+class ProviderClient:
+    """Asks providers for JSON: one address each time, no redirect, little time, small bodies."""
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        self._policy = policy
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> ProviderAnswer:
+        """Fetches a document.
+
+        Raises:
+            ProviderFailedError: saying why there is none.
+        """
+        return await self._ask("GET", url, None, headers or {})
+
+    async def post(self, url: str, form: Form, headers: Mapping[str, str]) -> ProviderAnswer:
+        """Sends a form.
+
+        Raises:
+            ProviderFailedError: saying why there is no answer.
+        """
+        return await self._ask("POST", url, form, headers)
+
+    async def _ask(
+        self, method: str, url: str, form: Form | None, headers: Mapping[str, str]
+    ) -> ProviderAnswer:
+        try:
+            checked = self._policy.check_url(url)
+        except InvalidRequestError as error:
+            raise ProviderFailedError(f"an address {error.violations[0].description}") from error
+        try:
+            async with self._open().request(
+                method, checked, data=form, headers=headers, allow_redirects=False
+            ) as response:
+                return ProviderAnswer(response.status, json.loads(await _body(response)))
+        except TimeoutError as error:
+            raise ProviderFailedError("there was no answer in time") from error
+        except (ValueError, RecursionError) as error:
+            raise ProviderFailedError("the answer is no JSON") from error
+        except (aiohttp.ClientError, OSError) as error:
+            # Nothing of our network is in it.
+            raise ProviderFailedError("it cannot be reached") from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        """The client; made when there is a running event loop."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(socket_factory=self._policy.open_socket),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+                headers={
+                    "user-agent": USER_AGENT,
+                    "accept": "application/json",
+                    "accept-encoding": "identity",
+                },
+                auto_decompress=False,  # a small answer may unpack to a huge one
+            )
+        return self._session
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body.
+
+    Raises:
+        ProviderFailedError: if it is a redirect, or too large.
+    """
+    if 300 <= response.status < 400:
+        raise ProviderFailedError("it answered with a redirect, which is not followed")
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise ProviderFailedError("the answer is larger than 256 KiB")
+    return bytes(body)

@@ -1,0 +1,1 @@
+"""Domains: what organizations have proven to be theirs."""

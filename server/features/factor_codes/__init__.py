@@ -1,0 +1,1 @@
+"""Second factors that are a code, sent by mail or by SMS."""

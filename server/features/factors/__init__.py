@@ -1,0 +1,1 @@
+"""Second factors: how people show who they are, beside the password."""

@@ -1,0 +1,153 @@
+"""What an organization asks of its members at a sign-in, and who may say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from portico.organizations.v1 import organization_service_pb2 as pb
+
+from portico_kit.call import Call
+from portico_kit.clock import moment
+from portico_kit.errors import NotFoundError, PermissionDeniedError, invalid
+from portico_kit.ids import parse_id
+from server.common.limiter import Payer
+from server.common.roles import Roles
+from server.features.emails.budgets import MailBudgets
+from server.features.organizations import members, messages
+from server.features.organizations.errors import OwnFactorRequiredError
+from server.features.organizations.models import Organization, SecurityPolicyNotice
+from server.features.organizations.names import POLICY_NOTICES_TASK
+from server.features.organizations.policy_rules import LEVELS, OFF, begins_at, reminded_at
+from server.features.organizations.ports import ReachableLevels
+from server.features.organizations.repository import NoticeRepository, OrganizationRepository
+
+# In the place of an address: what an organization sends to all of its members at once.
+ALL_MEMBERS = "security-policy.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityPolicies:
+    """Changes what organizations ask of their members."""
+
+    roles: Roles
+    levels: ReachableLevels
+    budgets: MailBudgets
+
+    async def update(self, request: pb.UpdateSecurityPolicyRequest, call: Call) -> Organization:
+        """Replaces the policy, and has the members notified.
+
+        Raises:
+            PermissionDeniedError: if the caller is no person, or no owner any more.
+            OwnFactorRequiredError: if the caller has no such factor.
+        """
+        if not call.acts_as_person:
+            raise PermissionDeniedError(needed="user")
+        wanted = "" if request.second_factor == OFF else request.second_factor
+        if wanted and not await self.levels.can_show(call.user_id, LEVELS[wanted]):
+            raise OwnFactorRequiredError
+        organization = await self._lock(parse_id(request.organization_id), call)
+        call.expect(organization.version)
+        before = _requirement(organization)
+        _apply(request, wanted, organization, call.now)
+        await call.db.flush()
+        await call.db.refresh(organization)
+        if _requirement(organization) != before:
+            await self._notify_later(organization, call)
+        if call.changed(organization.version):
+            call.record(
+                "organization.security_policy_updated",
+                organization_id=organization.id,
+                target_id=organization.id,
+                data=messages.security_policy(organization),
+            )
+        return organization
+
+    async def _lock(self, organization_id: UUID, call: Call) -> Organization:
+        """The organization, for a caller who may still do this once they have it alone."""
+        organizations = OrganizationRepository(call.db)
+        if not await organizations.lock(organization_id):
+            raise NotFoundError
+        held = await members.permissions_now(organization_id, call, self.roles)
+        if call.method.permission not in held:
+            raise PermissionDeniedError(permission=call.method.permission)
+        organization = await organizations.find(organization_id)
+        if organization is None:
+            raise NotFoundError
+        return organization
+
+    async def _notify_later(self, organization: Organization, call: Call) -> None:
+        """Has the workers mail the members: there may be thousands.
+
+        It is charged as one mail to all of them together, so that nobody can have them
+        mailed again and again.
+        """
+        notices = NoticeRepository(call.db)
+        await notices.delete_all(organization.id)
+        begins = organization.second_factor_from
+        if begins is None:
+            return
+        payer = Payer(organization.id, organization.tier)
+        recipient = f"{organization.id}@{ALL_MEMBERS}"
+        await self.budgets.charge(call, recipient, "security_policy", payer)
+        notices.add(
+            SecurityPolicyNotice(
+                organization_id=organization.id, kind="announcement", due_at=call.now
+            )
+        )
+        reminded = reminded_at(begins, call.now)
+        if reminded is not None:
+            notices.add(
+                SecurityPolicyNotice(
+                    organization_id=organization.id, kind="reminder", due_at=reminded
+                )
+            )
+        call.tasks.add(POLICY_NOTICES_TASK)
+
+
+def _requirement(organization: Organization) -> tuple[object, ...]:
+    """What members have to be notified of if it changes."""
+    return (
+        organization.second_factor,
+        organization.second_factor_from,
+        tuple(organization.second_factor_roles or ()),
+    )
+
+
+def _apply(
+    request: pb.UpdateSecurityPolicyRequest, wanted: str, organization: Organization, now: datetime
+) -> None:
+    """Sets the columns.
+
+    Args:
+        wanted: the requirement, "" for none.
+    """
+    organization.forbid_remembered_devices = request.forbid_remembered_devices
+    if not wanted:
+        organization.second_factor = None
+        organization.second_factor_from = None
+        organization.second_factor_roles = None
+        return
+    wanted_from = _wanted_from(request)
+    present = organization.second_factor_from
+    # A stricter requirement does not begin before somebody has said so.
+    same = organization.second_factor == wanted
+    organization.second_factor_from = begins_at(wanted_from, present if same else None, now)
+    organization.second_factor = wanted
+    organization.second_factor_roles = sorted(request.roles) or None
+
+
+def _wanted_from(request: pb.UpdateSecurityPolicyRequest) -> datetime | None:
+    """The moment that the request names.
+
+    Raises:
+        InvalidRequestError: if there is no such moment: over gRPC there are numbers for more
+            than a calendar has.
+    """
+    if not request.HasField("second_factor_from"):
+        return None
+    try:
+        return moment(request.second_factor_from)
+    except (ValueError, OverflowError):
+        raise invalid("second_factor_from", "TIMESTAMP", "must be a moment") from None

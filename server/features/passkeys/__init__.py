@@ -1,0 +1,1 @@
+"""Passkeys: WebAuthn credentials, as the only factor or the second one."""

@@ -1,0 +1,1 @@
+"""Text messages (SMS): who may get one, the outbox, the providers."""

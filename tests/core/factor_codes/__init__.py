@@ -1,0 +1,1 @@
+"""Promises about codes by mail and by SMS."""
