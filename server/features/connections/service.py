@@ -314,11 +314,10 @@ def _require_person(call: Call) -> None:
 
 def _require_consistent(connection: Connection) -> None:
     """Refuses what no sign-in could be done with, or anybody's."""
-    if connection.client_authentication == NO_SECRET:
-        return _require_tenants(connection)
-    if connection.sealed_client_secret is None:
+    needs_secret = connection.client_authentication != NO_SECRET
+    if needs_secret and connection.sealed_client_secret is None:
         raise invalid("client_secret", "REQUIRED", "is required, unless the client has none")
-    return _require_tenants(connection)
+    _require_tenants(connection)
 
 
 def _require_tenants(connection: Connection) -> None:

@@ -7,12 +7,13 @@ from datetime import datetime
 from sqlalchemy import Index, LargeBinary, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portico_kit.storage.base import Base, Identified
+from portico_kit.storage.base import Base
+from portico_kit.storage.claims import Waiting
 
 EMAIL_PURPOSE = "email"
 
 
-class Email(Identified, Base):
+class Email(Waiting, Base):
     """A mail to send. What it says is sealed, for it may hold a token, and wiped once sent."""
 
     __tablename__ = "emails"
@@ -20,10 +21,7 @@ class Email(Identified, Base):
     recipient: Mapped[str] = mapped_column(String(254))
     template: Mapped[str] = mapped_column(String(64))
     sealed_variables: Mapped[bytes | None] = mapped_column(LargeBinary)
-    attempt_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    # Due from this moment on; None when it was sent or given up.
-    next_attempt_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
     sent_at: Mapped[datetime | None]
     last_error: Mapped[str | None] = mapped_column(String(500))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.features.factor_resets.models import FactorReset
@@ -43,7 +43,3 @@ class FactorResetRepository:
         """Deletes a reset: it is over."""
         await self._db.delete(reset)
         await self._db.flush()
-
-    async def delete_of_person(self, user_id: UUID) -> None:
-        """Deletes the reset of a person, if there is one."""
-        await self._db.execute(delete(FactorReset).where(FactorReset.user_id == user_id))

@@ -137,16 +137,16 @@ class Factors:
         factor = await repository.find(factor_id, account.id)
         if factor is None:
             raise FactorNotFoundError
-        name, shown = factor.name, messages.event(factor)
+        name = factor.name
+        _record_removed(factor, call)
         await repository.delete(factor)
         left = await repository.kinds(account.id)
         await self._require_enough(account.id, left, call)
-        last = not left
-        if last:
+        if left:
+            await self._devices.forget_all(call.db, account.id)
+        else:
             await self._forget(account.id, call)
-        await self._devices.forget_all(call.db, account.id)
-        call.record("factor.removed", target_id=factor_id, data=shown)
-        mail = LAST_FACTOR_REMOVED if last else FACTOR_REMOVED
+        mail = FACTOR_REMOVED if left else LAST_FACTOR_REMOVED
         self._notify(account, mail, call, factor_name=name)
 
     async def remove_all(
@@ -159,10 +159,13 @@ class Factors:
         """
         factors = await FactorRepository(call.db).list(user_id)
         for factor in factors:
-            shown = messages.event(factor)
-            call.record("factor.removed", target_id=factor.id, data=shown, actor=actor)
+            _record_removed(factor, call, actor)
         await self._forget(user_id, call)
         return [factor.name for factor in factors]
+
+    async def forget(self, user_id: UUID, call: Call) -> None:
+        """Removes whatever somebody could show whose account is deleted."""
+        await self.remove_all(user_id, call)
 
     async def remove_added_since(
         self, user_id: UUID, moment: datetime, call: Call, *, actor: Principal
@@ -177,16 +180,10 @@ class Factors:
         present = await repository.list(user_id)
         added = [factor for factor in present if factor.created_at >= moment]
         for factor in added:
-            call.record(
-                "factor.removed", target_id=factor.id, data=messages.event(factor), actor=actor
-            )
+            _record_removed(factor, call, actor)
             await repository.delete(factor)
         if added and len(added) == len(present):
             await self._forget(user_id, call)
-
-    async def forget(self, user_id: UUID, call: Call) -> None:
-        """The same, for somebody whose account is deleted."""
-        await self.remove_all(user_id, call)
 
     async def note_use(self, factor_id: UUID, call: Call) -> None:
         """Notes that a factor was shown."""
@@ -240,3 +237,8 @@ class Factors:
         self._mailer.send(
             call, account.email, mail, display_name=name, **when_and_where(call), **values
         )
+
+
+def _record_removed(factor: Factor, call: Call, actor: Principal | None = None) -> None:
+    shown = messages.event(factor)
+    call.record("factor.removed", target_id=factor.id, data=shown, actor=actor)

@@ -1,8 +1,4 @@
-"""What is asked about text messages to send: which are due, and what came of an attempt.
-
-A claim is a row whose next attempt was put off by the time that an attempt may take: a worker
-that dies leaves nothing behind, the message is simply due again.
-"""
+"""What is asked about text messages to send: which are due, and what came of an attempt."""
 
 from __future__ import annotations
 
@@ -11,9 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.storage import claims
 from server.features.sms.models import TextMessage
 
 
@@ -41,27 +37,18 @@ async def claim_due(db: AsyncSession, *, now: datetime, until: datetime, limit: 
         until: when the claims run out.
         limit: how many at the most.
     """
-    due = (
-        select(TextMessage.id)
-        .where(TextMessage.next_attempt_at <= now)
-        .order_by(TextMessage.next_attempt_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
+    rows = await claims.claim_due(
+        db,
+        TextMessage,
+        TextMessage.id.label("message_id"),
+        TextMessage.expires_at,
+        TextMessage.sealed_content,
+        TextMessage.attempt_count,
+        now=now,
+        until=until,
+        limit=limit,
     )
-    statement = (
-        update(TextMessage)
-        .where(TextMessage.id == due.c.id)
-        .values(next_attempt_at=until)
-        .returning(
-            TextMessage.id.label("message_id"),
-            TextMessage.expires_at,
-            TextMessage.sealed_content,
-            TextMessage.attempt_count,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    return [Claim(until=until, **row) for row in (await db.execute(statement)).mappings()]
+    return [Claim(until=until, **row) for row in rows]
 
 
 async def record_sent(db: AsyncSession, claim: Claim, provider_id: str, now: datetime) -> None:
@@ -89,10 +76,11 @@ async def record_failure(
 
 
 async def _settle(db: AsyncSession, claim: Claim, **changes: Any) -> None:
-    """Ends a claim, if it has not run out and passed to another worker."""
-    await db.execute(
-        update(TextMessage)
-        .where(TextMessage.id == claim.message_id, TextMessage.next_attempt_at == claim.until)
-        .values(attempt_count=claim.attempt_count + 1, **changes)
-        .execution_options(synchronize_session=False)
+    await claims.settle(
+        db,
+        TextMessage,
+        claim.message_id,
+        until=claim.until,
+        attempt_count=claim.attempt_count,
+        **changes,
     )

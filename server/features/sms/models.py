@@ -7,23 +7,21 @@ from datetime import datetime
 from sqlalchemy import Index, LargeBinary, String, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portico_kit.storage.base import Base, Identified
+from portico_kit.storage.base import Base
+from portico_kit.storage.claims import Waiting
 
 PURPOSE = "text-message"
 
 
-class TextMessage(Identified, Base):
+class TextMessage(Waiting, Base):
     """A text message to send. Number and text are sealed, and wiped once it was sent."""
 
     __tablename__ = "text_messages"
 
     sealed_content: Mapped[bytes | None] = mapped_column(LargeBinary)
-    attempt_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # From when on it is of no use any more, and is not sent.
     expires_at: Mapped[datetime]
-    # Due from this moment on; None when it was sent or given up.
-    next_attempt_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
     sent_at: Mapped[datetime | None]
     # By which the provider knows it.
     provider_id: Mapped[str | None] = mapped_column(String(64))
