@@ -30,10 +30,12 @@ SLOW = (
     "tests/browser/",
     "tests/cli/test_restarts.py",
     "tests/workers/test_processes.py",
+    "tests/house/test_pages.py",
     "tests/cli/test_run.py",
     "tests/cli/",
     "tests/core/rpc/",
     "tests/workers/",
+    "tests/migrations/",
     "tests/core/organizations/",
 )
 
