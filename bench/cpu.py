@@ -19,7 +19,11 @@ def seconds(pid: int) -> float:
 
 
 def memory(pid: int) -> tuple[int, int]:
-    """Resident (RSS) and proportional (PSS) memory of a process and its descendants, in KiB."""
+    """Resident (RSS) and proportional (PSS) memory of a process and its descendants, in KiB.
+
+    PSS shares the pages of a file among all who have it in memory: beside a second platform
+    of the same environment it is up to a tenth less than it is alone.
+    """
     rss, pss = _rollup(pid)
     for child in _children(pid):
         child_rss, child_pss = memory(child)

@@ -13,8 +13,12 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from cli.main import leave_out_rich
 from cli.run.watchdog import Watchdog
 from tests.stack import PostgresServer, Stack, running_postgres, running_valkey
+
+# As our processes do: tracebacks in its colours take seconds each.
+leave_out_rich()
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("portico", deadline=None)
@@ -26,10 +30,12 @@ SLOW = (
     "tests/browser/",
     "tests/cli/test_restarts.py",
     "tests/workers/test_processes.py",
+    "tests/house/test_pages.py",
     "tests/cli/test_run.py",
     "tests/cli/",
     "tests/core/rpc/",
     "tests/workers/",
+    "tests/migrations/",
     "tests/core/organizations/",
 )
 

