@@ -19,7 +19,6 @@ from portico_kit.secrets import Secrets
 from portico_kit.status import StatusCode
 
 DOMAIN = "portico"
-TIMEOUT_SECONDS = 0.5
 # The kind of mails whose rate is their own: somebody waits for each.
 CODE = "code"
 
@@ -42,9 +41,11 @@ class Payer:
 class Limiter:
     """A client of edge/ratelimit, over the protocol that Envoy speaks with it."""
 
-    def __init__(self, channel: aio.Channel, secrets: Secrets) -> None:
+    def __init__(self, channel: aio.Channel, secrets: Secrets, timeout_seconds: float) -> None:
+        """Takes how long a decision may take, in seconds; after that there is no limiter."""
         self._stub = rls_pb2_grpc.RateLimitServiceStub(channel)
         self._secrets = secrets
+        self._timeout_seconds = timeout_seconds
 
     async def charge_email(self, email: str, category: LimitCategory) -> None:
         """Charges one request to an address; the limiter sees only a keyed hash of it.
@@ -108,7 +109,7 @@ class Limiter:
         descriptors = [_descriptor(entries) for entries in charged]
         request = rls_pb2.RateLimitRequest(domain=DOMAIN, descriptors=descriptors)
         try:
-            answer = await self._stub.ShouldRateLimit(request, timeout=TIMEOUT_SECONDS)
+            answer = await self._stub.ShouldRateLimit(request, timeout=self._timeout_seconds)
         except grpc.RpcError as error:
             raise UnavailableError from error
         if answer.overall_code == rls_pb2.RateLimitResponse.OVER_LIMIT:
