@@ -81,7 +81,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.users.facade import Accounts
 
     settings, accounts, mailer = parts.settings, parts.get(Accounts), parts.get(Mailer)
-    connections, domains, tenants = parts.get(Connections), parts.get(Domains), parts.get(Tenants)
+    connections, domains = parts.get(Connections), parts.get(Domains)
     policy = AddressPolicy(allow_loopback=settings.webhook_allow_loopback)
     client = ProviderClient(policy)
     openid = OpenIdFlow(client, Providers(client, parts.clock))
@@ -105,7 +105,7 @@ def _serve(parts: CoreParts) -> Served:
         sessions=parts.get(Sessions),
         devices=Devices(parts.secrets),
     )
-    editor = ConnectionEditor(flows, policy)
+    editor = ConnectionEditor(flows, policy, parts.get(Tenants))
     identities = IdentityService(
         accounts=accounts,
         connections=connections,
@@ -115,9 +115,7 @@ def _serve(parts: CoreParts) -> Served:
         flows=flows,
         mailer=mailer,
     )
-    of_organizations = ConnectionService(
-        editor, connections, sign_in, tenants, parts.roles, public_url
-    )
+    of_organizations = ConnectionService(editor, connections, sign_in, parts.roles, public_url)
     of_platform = PlatformConnectionService(editor, connections, sign_in, public_url)
     return Served(
         services=(

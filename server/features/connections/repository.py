@@ -41,8 +41,13 @@ class ConnectionRepository:
         query = select(Connection).where(_belongs_to(organization_id))
         return (await self._db.scalars(query.order_by(Connection.name, Connection.id))).all()
 
+    async def lock_platform(self) -> None:
+        """Has others who make connections of the platform wait until the call ends."""
+        lock = func.pg_advisory_xact_lock(func.hashtextextended("platform connections", 0))
+        await self._db.execute(select(lock))
+
     async def count(self, organization_id: UUID | None) -> int:
-        """How many connections there are."""
+        """How many connections there are. Who adds one has locked their owner."""
         query = select(func.count(Connection.id)).where(_belongs_to(organization_id))
         return await self._db.scalar(query) or 0
 
