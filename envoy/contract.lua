@@ -47,7 +47,7 @@ return {
     {verb = "POST", path = "/api/v1/auth/challenges/complete", needs_body = true, body = {["challenge"] = {kind = "string"}, ["method"] = {kind = "string"}, ["code"] = {kind = "string"}, ["password"] = {kind = "string"}, ["credential"] = {kind = "message"}, ["deviceToken"] = {kind = "string"}, ["rememberDevice"] = {kind = "bool"}}},
     {verb = "POST", path = "/api/v1/auth/challenges/send-code", needs_body = true, body = {["challenge"] = {kind = "string"}, ["method"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/challenges/passkey-options", needs_body = true, body = {["challenge"] = {kind = "string"}}},
-    {verb = "POST", path = "/api/v1/auth/step-up", guarded = true, body = {}},
+    {verb = "POST", path = "/api/v1/auth/step-up", guarded = true, body = {["acrValues"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/users/me/remembered-devices", guarded = true, query = {}},
     {verb = "DELETE", path = "/api/v1/users/me/remembered-devices/{device_id}", guarded = true, query = {}},
     {verb = "POST", path = "/api/v1/organizations/{organization_id}/connections", guarded = true, needs_body = true, body = {["name"] = {kind = "string"}, ["preset"] = {kind = "string"}, ["issuer"] = {kind = "string"}, ["clientId"] = {kind = "string"}, ["clientSecret"] = {kind = "string"}, ["clientAuthentication"] = {kind = "string"}, ["extraScopes"] = {kind = "string", list = true}, ["allowedTenants"] = {kind = "string", list = true}, ["trustsSecondFactor"] = {kind = "bool"}, ["secondFactorAcrs"] = {kind = "string", list = true}, ["memberRole"] = {kind = "string"}}},

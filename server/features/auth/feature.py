@@ -46,6 +46,7 @@ def _tables() -> Tables:
 
 def _provide(parts: CoreParts) -> None:
     from portico_kit.jwt import TokenIssuer
+    from server.features.auth.candidates import Candidates
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
     from server.features.auth.ports import LinkedIdentities, PendingEmailChanges
@@ -75,10 +76,11 @@ def _provide(parts: CoreParts) -> None:
     parts.provide(PasswordTokens, lambda: parts.get(OneTimeTokens))
     parts.provide(ShownInSession, SessionNotes)
     parts.provide(factor_ports.DeviceMemory, DeviceMemory)
+    parts.provide(Candidates, lambda: Candidates(parts.get(Factors), parts.get(LinkedIdentities)))
     parts.provide(
         SessionStandings,
         lambda: SessionStandings(
-            parts.reads, clock, parts.get(Accounts), parts.get(Factors), parts.get(Tenants)
+            parts.reads, clock, parts.get(Accounts), parts.get(Candidates), parts.get(Tenants)
         ),
     )
     parts.provide(ReachableLevels, lambda: parts.get(SessionStandings))
@@ -95,6 +97,7 @@ def _serve(parts: CoreParts) -> Served:
     from portico_kit.service import Service
     from server.features.auth.authenticator import USER, PersonAuthenticator
     from server.features.auth.browser_sessions import BrowserSessions
+    from server.features.auth.candidates import Candidates
     from server.features.auth.challenge_service import ChallengeService
     from server.features.auth.challenges import Challenges
     from server.features.auth.devices import Devices
@@ -157,6 +160,7 @@ def _serve(parts: CoreParts) -> Served:
     challenges = Challenges(
         reads=parts.reads,
         factors=parts.get(Factors),
+        candidates=parts.get(Candidates),
         kinds={kind.method: kind for kind in kinds},
         sent={kind.method: kind for kind in sent},
         guessing=parts.get(Guessing),
@@ -211,6 +215,7 @@ def _serve(parts: CoreParts) -> Served:
         current_password=parts.get(CurrentPassword),
         pairs=pairs,
         passkeys=passkeys,
+        standings=parts.get(SessionStandings),
     )
     return Served(
         services=(

@@ -13,6 +13,7 @@ from server.features.connections.errors import ConnectionNotFoundError
 from server.features.connections.read_models import ConnectionView
 from server.features.connections.repository import (
     OPTIONS,
+    REAUTHENTICATING,
     VIEW,
     FederatedSessionRepository,
     IdentityRepository,
@@ -55,6 +56,13 @@ class Connections:
 
 class LinkedIdentities:
     """What `server.features.auth.ports.LinkedIdentities` asks for."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+
+    async def can_sign_in_again(self, user_id: UUID) -> bool:
+        """Whether a provider of a person's can ask them once more who they are."""
+        return bool(await self._reads.fetch(REAUTHENTICATING, [user_id]))
 
     async def forget(self, db: AsyncSession, user_id: UUID) -> None:
         """Forgets all that are linked to an account, and the sign-ins with them."""

@@ -41,7 +41,7 @@ def _provide(parts: CoreParts) -> None:
     from server.features.connections.facade import Connections, LinkedIdentities
 
     parts.provide(Connections, lambda: Connections(parts.reads))
-    parts.provide(ports.LinkedIdentities, LinkedIdentities)
+    parts.provide(ports.LinkedIdentities, lambda: LinkedIdentities(parts.reads))
 
 
 def _serve(parts: CoreParts) -> Served:

@@ -14,6 +14,7 @@ from portico_kit.storage.base import delete_batch
 from portico_kit.storage.reads import keyed_query
 from portico_kit.storage.statements import compiled
 from server.features.connections.models import Connection, FederatedSession, Identity, UsedOnce
+from server.features.connections.presets import PRESETS
 from server.features.organizations.facade import is_alive
 
 
@@ -204,6 +205,21 @@ OPTIONS = compiled(
         Connection.organization_id.is_(None)
         | (Connection.organization_id == bindparam("owner", type_=Connection.id.type)),
     ).order_by(Connection.organization_id.nulls_last(), Connection.name, Connection.id)
+)
+
+# With which of their identities people can show in a session that a provider knows them, the
+# one first that was used last.
+REAUTHENTICATING = keyed_query(
+    select(Identity.user_id, Identity.id.label("identity_id"), Identity.connection_id)
+    .join(Connection, Connection.id == Identity.connection_id)
+    .where(
+        Connection.enabled,
+        or_(*(Connection.preset == name for name, preset in PRESETS.items() if preset.asks_again)),
+        Connection.organization_id.is_not_distinct_from(Identity.organization_id),
+        Connection.organization_id.is_(None) | is_alive(Connection.organization_id),  # type: ignore[arg-type]
+    )
+    .order_by(Identity.last_used_at.desc().nulls_last()),
+    Identity.user_id,
 )
 
 # Gives the hash back to the first who brings it, and no row to all others.

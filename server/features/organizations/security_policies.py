@@ -8,6 +8,7 @@ from uuid import UUID
 
 from portico.organizations.v1 import organization_service_pb2 as pb
 
+from portico_kit.assurance import Assurance
 from portico_kit.call import Call
 from portico_kit.clock import moment
 from portico_kit.errors import NotFoundError, PermissionDeniedError, invalid
@@ -45,8 +46,8 @@ class SecurityPolicies:
         if not call.acts_as_person:
             raise PermissionDeniedError(needed="user")
         wanted = "" if request.second_factor == OFF else request.second_factor
-        if wanted and not await self.levels.can_show(call.user_id, LEVELS[wanted]):
-            raise OwnFactorRequiredError
+        if wanted:
+            await self._require_own(LEVELS[wanted], call)
         organization = await self._lock(parse_id(request.organization_id), call)
         call.expect(organization.version)
         before = _requirement(organization)
@@ -63,6 +64,13 @@ class SecurityPolicies:
                 data=messages.security_policy(organization),
             )
         return organization
+
+    async def _require_own(self, level: Assurance, call: Call) -> None:
+        """Refuses a caller who could not do what they ask of others."""
+        session_id = call.principal.session_id
+        assert session_id is not None
+        if not await self.levels.can_reach(session_id, call.user_id, level):
+            raise OwnFactorRequiredError
 
     async def _lock(self, organization_id: UUID, call: Call) -> Organization:
         """The organization, for a caller who may still do this once they have it alone."""

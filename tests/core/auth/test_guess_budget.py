@@ -160,7 +160,9 @@ async def test_ten_who_know_it_are_let_in_at_once(guesser: Guesser) -> None:
     assert await guesser.wrong() == 0
 
 
-async def ten_under_way(budget: GuessBudget, answer: asyncio.Event) -> list[asyncio.Task[Guess[bool]]]:
+async def ten_under_way(
+    budget: GuessBudget, answer: asyncio.Event
+) -> list[asyncio.Task[Guess[bool]]]:
     """Ten attempts, each right, whose checks last until the event."""
     begun = 0
 
