@@ -81,6 +81,7 @@ NOTICES = {
     "identity-linked": "notices.identity_linked",
     "identity-unlinked": "notices.identity_unlinked",
     "factor-needed": "notices.factor_needed",
+    "sign-in-again": "notices.sign_in_again",
 }
 
 Answer = TypeVar("Answer")

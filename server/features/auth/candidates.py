@@ -28,7 +28,8 @@ class Candidates:
     async def of(
         self, account: Account, shown: Sequence[Authentication], now: datetime
     ) -> Mapping[str, Authentication]:
-        """What a person could show, by method: their factors, or what they have without one.
+        """What a person could show, by method: their factors, or else the password, or
+        else a provider that knows them.
 
         Args:
             shown: what they have shown already. A provider that has vouched for two factors is
@@ -39,13 +40,12 @@ class Candidates:
             if await self.factors.has_recovery_codes(account.id):
                 kinds = [*kinds, RECOVERY_CODE]
             return {kind: Authentication(kind, now) for kind in kinds}
-        found: dict[str, Authentication] = {}
         if account.password_hash is not None:
-            found[PASSWORD] = password_shown(account, now)
+            return {PASSWORD: password_shown(account, now)}
         if await self.identities.can_sign_in_again(account.id):
             vouched = any(each.method == FEDERATED_MFA for each in shown)
-            found[FEDERATED] = Authentication(FEDERATED_MFA if vouched else FEDERATED, now)
-        return found
+            return {FEDERATED: Authentication(FEDERATED_MFA if vouched else FEDERATED, now)}
+        return {}
 
 
 def at_sign_in(

@@ -16,7 +16,6 @@ from portico_kit.call import Call
 from portico_kit.clock import timestamp
 from portico_kit.errors import UnauthenticatedError
 from server.features.auth import messages
-from server.features.auth.authenticator import acting_person
 from server.features.auth.candidates import PASSWORD, password_shown
 from server.features.auth.challenges import Challenges
 from server.features.auth.devices import Device, Devices
@@ -27,11 +26,11 @@ from server.features.auth.errors import (
 )
 from server.features.auth.models import CHALLENGE_LIFETIME, Challenge
 from server.features.auth.recognition import Recognition
-from server.features.auth.repository import SessionRepository
 from server.features.auth.session_devices import SessionDevices
+from server.features.auth.session_step_up import SessionStepUp
 from server.features.auth.sign_in_completion import Completed, SignInCompletion
 from server.features.auth.standings import SessionStandings
-from server.features.auth.token_pairs import TokenPair, TokenPairs
+from server.features.auth.token_pairs import TokenPair
 from server.features.factors.ports import Answer, FactorChallenge
 from server.features.passkeys.facade import Passkeys
 from server.features.users.current_password import CurrentPassword
@@ -49,7 +48,7 @@ class ChallengeService:
     recognition: Recognition
     session_devices: SessionDevices
     current_password: CurrentPassword
-    pairs: TokenPairs
+    step_up: SessionStepUp
     passkeys: Passkeys
     standings: SessionStandings
 
@@ -174,19 +173,11 @@ class ChallengeService:
     ) -> TokenPair:
         """Tokens of the session, which say what was shown in it now."""
         assert challenge.session_id is not None
-        session = await SessionRepository(call.db).find(challenge.session_id, account.id, call.now)
-        if session is None:
+        pair = await self.step_up.show(challenge.session_id, account.id, shown, call)
+        if pair is None:
             raise ChallengeExpiredError
-        session.show(shown)
-        session.start_chain()
-        call.record(
-            "session.stepped_up",
-            target_id=session.id,
-            details={"method": shown.method},
-            actor=acting_person(account.id, session.id),
-        )
         await self.challenges.end(challenge, call)
-        return await self.pairs.issue(call.db, session)
+        return pair
 
 
 def _answer(

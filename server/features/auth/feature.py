@@ -116,6 +116,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.reports import ReportTokens, SessionReports
     from server.features.auth.service import AuthService
     from server.features.auth.session_devices import SessionDevices
+    from server.features.auth.session_step_up import SessionStepUp
     from server.features.auth.sign_in import SignIn
     from server.features.auth.sign_in_completion import SignInCompletion
     from server.features.auth.sign_out import SignOut
@@ -176,7 +177,9 @@ def _serve(parts: CoreParts) -> Served:
         remembered=RememberedDevices(devices),
         pairs=pairs,
     )
-    # For features above this one that check a first factor by other means.
+    step_up = SessionStepUp(pairs)
+    # For features above this one that check a factor by other means.
+    parts.provide(SessionStepUp, lambda: step_up)
     parts.provide(SignInCompletion, lambda: completion)
     service = AuthService(
         accounts=accounts,
@@ -213,7 +216,7 @@ def _serve(parts: CoreParts) -> Served:
         recognition=recognition,
         session_devices=SessionDevices(parts.reads),
         current_password=parts.get(CurrentPassword),
-        pairs=pairs,
+        step_up=step_up,
         passkeys=passkeys,
         standings=parts.get(SessionStandings),
     )

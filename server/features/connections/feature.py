@@ -55,6 +55,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.devices import Devices
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
+    from server.features.auth.session_step_up import SessionStepUp
     from server.features.auth.sign_in_completion import SignInCompletion
     from server.features.auth.standings import SessionStandings
     from server.features.connections.attempts import Attempts
@@ -103,6 +104,7 @@ def _serve(parts: CoreParts) -> Served:
         preview=Preview(domains),
         completion=parts.get(SignInCompletion),
         sessions=parts.get(Sessions),
+        step_ups=parts.get(SessionStepUp),
         devices=Devices(parts.secrets),
     )
     editor = ConnectionEditor(flows, policy, parts.get(Tenants))

@@ -210,7 +210,7 @@ OPTIONS = compiled(
 # With which of their identities people can show in a session that a provider knows them, the
 # one first that was used last.
 REAUTHENTICATING = keyed_query(
-    select(Identity.user_id, Identity.id.label("identity_id"), Identity.connection_id)
+    select(Identity.id, Identity.user_id, Identity.connection_id, Identity.email)
     .join(Connection, Connection.id == Identity.connection_id)
     .where(
         Connection.enabled,

@@ -98,8 +98,9 @@ class ChallengeServiceServicer:
     def BeginStepUp(self, request, context):
         """Starts a step-up: the caller shows a factor in the session that there is,
         after a method was refused with INSUFFICIENT_USER_AUTHENTICATION. People
-        without a second factor show the password, or sign in again with a provider:
-        with the method "federated", BeginFederatedStepUp goes on. Fails with
+        without a second factor show the password, and people without a password sign
+        in again with their provider: with the method "federated",
+        BeginFederatedStepUp goes on. Fails with
         NOTHING_TO_SHOW if nothing that the person has takes the session to
         acrValues: its metadata "missing" says "enrollment" if they have to enroll
         a factor first, "sign_in" if they have to sign in again.
