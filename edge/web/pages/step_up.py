@@ -114,9 +114,7 @@ def _go_back(visit: Visit, step_up: StepUp, cookie: str) -> web.StreamResponse:
 
 async def _at_provider(visit: Visit, prompt: Prompt, step_up: StepUp) -> web.StreamResponse:
     """Sends the browser to the person's provider, which asks them once more."""
-    request = federated_pb.BeginFederatedStepUpRequest(
-        browser_token=federated.browser_token(visit)
-    )
+    request = federated_pb.BeginFederatedStepUpRequest(browser_token=federated.browser_token(visit))
     begin = visit.site.core.federated.BeginFederatedStepUp
     try:
         answer = await visit.ask_as_person(begin, request)

@@ -78,7 +78,7 @@ async def test_they_are_asked_for_it_and_can_enroll_a_factor_then(
     assert (answer.purpose, answer.return_to) == ("step_up", "/account")
     before, after = claims(grace.access_token), claims(answer.access_token)
     assert after["sid"] == before["sid"]
-    assert after["auth_time"] > before["auth_time"]
+    assert int(str(after["auth_time"])) > int(str(before["auth_time"]))
     assert "session.stepped_up" in await audited(str(after["sid"]))
     assert (await enroll_app(world, grace)).recovery_codes
 
