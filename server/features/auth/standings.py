@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from uuid import UUID
 
 from portico_kit.assurance import Assurance, Authentication, assurance, reaching
@@ -61,7 +62,7 @@ class SessionStandings:
         return assurance(shown) >= level or bool(await self.can_show(user_id, shown, level))
 
     async def withheld(
-        self, session_id: UUID, user_id: UUID, demands: Mapping[UUID, FactorDemand]
+        self, session_id: UUID, user_id: UUID, demands: Mapping[UUID, Sequence[FactorDemand]]
     ) -> Mapping[UUID, Withheld]:
         """The organizations that ask for more than the person of a session has shown in it.
 
@@ -69,15 +70,19 @@ class SessionStandings:
             demands: what is asked, now or some day, by organization.
         """
         now = self._clock()
-        due = {each: demand for each, demand in demands.items() if demand.since <= now}
+        due = {
+            organization_id: max(levels)
+            for organization_id, asked in demands.items()
+            if (levels := [demand.level for demand in asked if demand.since <= now])
+        }
         if not due:
             return {}
         shown = await self.shown(session_id) or []
         reached = assurance(shown)
         return {
-            organization_id: await self._withheld(user_id, shown, demand.level)
-            for organization_id, demand in due.items()
-            if reached < demand.level
+            organization_id: await self._withheld(user_id, shown, level)
+            for organization_id, level in due.items()
+            if reached < level
         }
 
     async def _withheld(
@@ -91,7 +96,7 @@ class SessionStandings:
         rights = await self._tenants.member_rights(user_id)
         lacking = [
             demand.since
-            for demand in rights.demands.values()
+            for demand in chain.from_iterable(rights.demands.values())
             if assurance(shown) < demand.level
             and not await self.can_show(user_id, shown, demand.level)
         ]

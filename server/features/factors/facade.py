@@ -219,8 +219,8 @@ class Factors:
         rights = await self._tenants.member_rights(user_id)
         unmet = sorted(
             str(organization_id)
-            for organization_id, demand in rights.demands.items()
-            if demand.since <= call.now and not meets(left, demand.level)
+            for organization_id, asked in rights.demands.items()
+            if any(each.since <= call.now and not meets(left, each.level) for each in asked)
         )
         if unmet:
             raise FactorRequiredError(organization_ids=" ".join(unmet))
