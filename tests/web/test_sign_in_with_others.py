@@ -494,3 +494,15 @@ async def test_who_can_confirm_nothing_is_told_to_sign_in_again(
             platform.DeletePlatformConnectionRequest(connection_id=made),
             metadata=administrator.metadata,
         )
+
+
+async def test_of_a_provider_that_is_slow_at_each_step_the_page_says_that_it_is(
+    browser: Browser, provider: Provider, connection_id: str
+) -> None:
+    """Each answer comes in time, and all together do not: the page waits, but not for ever."""
+    url = await begun(browser, connection_id)
+    query = provider.authorize(url)
+    provider.delay, provider.claims_in_userinfo = 2.8, True
+    page = await brought(browser, query)
+    assert provider.asked[-3:] == ["/token", "/jwks", "/userinfo"]
+    assert "The sign-in there does not answer right now." in page.text

@@ -10,7 +10,7 @@ from aiohttp import web
 from portico.connections.v1 import federated_sign_in_service_pb2 as pb
 
 from edge.web import cookies, federated, signing_in
-from edge.web.core_client import CoreError
+from edge.web.core_client import PROVIDER_SECONDS, CoreError
 from edge.web.page import Page
 from edge.web.pages import sign_in_verify, step_up
 from edge.web.paths import ACCOUNT_IDENTITIES, SIGN_IN
@@ -22,7 +22,8 @@ async def get(visit: Visit) -> web.StreamResponse:
     if visit.request.method != "GET":
         return visit.redirect(SIGN_IN)  # whoever asks for the headers alone uses nothing up
     try:
-        answer = await visit.ask(visit.site.core.federated.CompleteFederatedSignIn, _brought(visit))
+        complete = visit.site.core.federated.CompleteFederatedSignIn
+        answer = await visit.ask(complete, _brought(visit), PROVIDER_SECONDS)
         return await _go_on(visit, answer)
     except CoreError as error:
         return _refused(visit, error)

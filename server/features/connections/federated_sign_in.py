@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -49,6 +52,9 @@ from server.features.domains.facade import Domains
 SESSION_LIFETIME = timedelta(days=31)
 # Within which a provider must have asked somebody who they are, for a step-up.
 MAX_AGE = timedelta(minutes=5)
+# For all calls to a provider together: less than a page waits for us
+# (`edge.web.core_client.PROVIDER_SECONDS`), so that it can say what happened.
+PATIENCE = 8.0  # seconds
 CHANNEL = "provider:"
 
 
@@ -269,7 +275,8 @@ class FederatedSignInService:
             raise ProviderRefusedError
         checks.require("code", bool(request.code), "the answer has a code")
         callback = Callback(request.code, request.iss)
-        found = await flow.complete(client, opened.attempt, callback, call.now, checks)
+        async with _patience():
+            found = await flow.complete(client, opened.attempt, callback, call.now, checks)
         if opened.begun.purpose == "step_up":
             check_auth_time(found.auth_time, MAX_AGE, call.now, checks)
         return found
@@ -295,7 +302,8 @@ class FederatedSignInService:
         try:
             checks.require("provider", connection.preset != GITHUB, "it sends no logout tokens")
             token = request.logout_token
-            claims = await self.flows.openid.logout(client, token, call.now, checks)
+            async with _patience():
+                claims = await self.flows.openid.logout(client, token, call.now, checks)
         except ProviderFailedError as error:
             raise ProviderUnreachableError from error
         except CheckFailedError as error:
@@ -311,6 +319,20 @@ class FederatedSignInService:
             actor = acting_person(user_id)
             await self.sessions.end_shown(user_id, f"{CHANNEL}{session_id}", call, actor=actor)
         return pb.ReceiveLogoutTokenResponse()
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    """Ends the calls to a provider that answers slowly, each in time and together not.
+
+    Raises:
+        ProviderFailedError: if they take too long.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield
+    except TimeoutError as error:
+        raise ProviderFailedError("there was no answer in time") from error
 
 
 def _refusal(error: ProviderFailedError | CheckFailedError) -> DomainError:

@@ -67,6 +67,7 @@ MATRIX = {
     "RemoveMember": MANAGERS,
     "UpdateOrganization": MANAGERS,
     "UpdateSecurityPolicy": {"owner"},
+    "UpdateMemberSecurityPolicy": {"owner"},
     "DeleteOrganization": {"owner"},
 }
 # Allowed, but not in the state in which the fixture has it: its delivery is on its way, its

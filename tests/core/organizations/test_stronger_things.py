@@ -50,6 +50,7 @@ THROUGH = {
     "GetDelivery": "PERMISSIONS_EXCEEDED",
     "CreateInvitation": "ROLE_NOT_GRANTABLE",
     "UpdateMember": "ROLE_NOT_GRANTABLE",
+    "UpdateMemberSecurityPolicy": "ROLE_NOT_GRANTABLE",
     "RemoveMember": "ROLE_NOT_GRANTABLE",
     "UpdateOrganization": "ROLE_NOT_GRANTABLE",
     # They show what the permission to read shows, without a secret or a payload.
