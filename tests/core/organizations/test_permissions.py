@@ -64,10 +64,10 @@ MATRIX = {
     "CreateInvitation": MANAGERS,
     "RevokeInvitation": MANAGERS,
     "UpdateMember": MANAGERS,
+    "UpdateMemberSecurityPolicy": {"owner"},
     "RemoveMember": MANAGERS,
     "UpdateOrganization": MANAGERS,
     "UpdateSecurityPolicy": {"owner"},
-    "UpdateMemberSecurityPolicy": {"owner"},
     "DeleteOrganization": {"owner"},
 }
 # Allowed, but not in the state in which the fixture has it: its delivery is on its way, its
