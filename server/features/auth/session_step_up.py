@@ -8,6 +8,7 @@ from uuid import UUID
 from portico_kit.assurance import Authentication
 from portico_kit.call import Call
 from server.features.auth.authenticator import acting_person
+from server.features.auth.messages import TokenFields, token_fields
 from server.features.auth.repository import SessionRepository
 from server.features.auth.token_pairs import TokenPair, TokenPairs
 
@@ -34,3 +35,10 @@ class SessionStepUp:
             actor=acting_person(user_id, session.id),
         )
         return await self.pairs.issue(call.db, session)
+
+    async def fields(
+        self, session_id: UUID, user_id: UUID, shown: Authentication, call: Call
+    ) -> TokenFields | None:
+        """The same as an answer of the contract has them, for features above this one."""
+        pair = await self.show(session_id, user_id, shown, call)
+        return token_fields(pair) if pair is not None else None

@@ -19,7 +19,6 @@ from server.common.email_addresses import normal_email
 from server.features.auth.authenticator import acting_person
 from server.features.auth.devices import Devices
 from server.features.auth.facade import Sessions
-from server.features.auth.messages import token_fields
 from server.features.auth.session_step_up import SessionStepUp
 from server.features.connections import messages
 from server.features.connections.attempts import Attempts, Begun, OpenedAttempt
@@ -177,10 +176,10 @@ class FederatedSignInService:
         account = await self.linking.again(connection, found, user_id, identity_id, call)
         asked_at = min(call.now, datetime.fromtimestamp(found.auth_time, UTC))
         shown = self._shown(connection, found, account.id, asked_at, call)
-        pair = await self.step_ups.show(session_id, account.id, shown, call)
-        if pair is None:
+        tokens = await self.step_ups.fields(session_id, account.id, shown, call)
+        if tokens is None:
             raise FederatedStateInvalidError
-        return pb.CompleteFederatedSignInResponse(user=account.message, **token_fields(pair))
+        return pb.CompleteFederatedSignInResponse(user=account.message, **tokens)
 
     def _shown(
         self,
