@@ -14,13 +14,15 @@ from edge.web.passkeys import as_options, read_credential
 from edge.web.visit import Visit
 
 # The methods that pages know, the one first that people use with the least effort.
-METHODS = ("passkey", "totp", "email", "sms", "recovery_code", "password")
+METHODS = ("passkey", "totp", "email", "sms", "recovery_code", "password", "federated")
 # Of these a code is sent first.
 SENT = ("email", "sms")
 # Of the field, by method.
 PASSWORD = "password"  # noqa: S105 - the name of a method and of its field
 CODE = "code"
 PASSKEY = "passkey"
+# Answered at a provider, where the browser is sent.
+FEDERATED = "federated"
 CREDENTIAL = "credential"
 # A person may write a code in groups.
 _BLANKS = str.maketrans("", "", " -\t\u00a0")

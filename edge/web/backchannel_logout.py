@@ -12,7 +12,7 @@ from aiohttp import web
 from portico.connections.v1 import federated_sign_in_service_pb2 as pb
 
 from edge.web import forms
-from edge.web.core_client import CoreError
+from edge.web.core_client import PROVIDER_SECONDS, CoreError
 from edge.web.visit import Site, Visit
 
 NOT_STORED = {"Cache-Control": "no-store"}
@@ -32,7 +32,9 @@ def receiving(site: Site) -> Callable[[web.Request], Awaitable[web.StreamRespons
             connection_id=request.match_info["connection_id"], logout_token=token
         )
         try:
-            await Visit(site, request).ask(site.core.federated.ReceiveLogoutToken, asked)
+            await Visit(site, request).ask(
+                site.core.federated.ReceiveLogoutToken, asked, PROVIDER_SECONDS
+            )
         except CoreError as error:
             if error.is_outage:
                 # The provider may try again.

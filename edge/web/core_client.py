@@ -30,6 +30,9 @@ from portico.users.v1.user_service_pb2_grpc import UserServiceStub
 # Less than the gateway waits for a page (PORTICO_REQUEST_TIMEOUT), so that the page can say
 # what happened; more than the core keeps a sign-in waiting for its turn.
 TIMEOUT_SECONDS = 6.0
+# Where the core has to ask somebody else first, who may be slow: it takes 8 seconds for that
+# at the most.
+PROVIDER_SECONDS = 9.0
 # What is kept of a browser's name, as in the rows of sessions.
 MAX_USER_AGENT = 400
 RETRY_AFTER = timedelta(seconds=5)
@@ -128,15 +131,19 @@ class CoreClient:
         request: Any,
         caller: Caller,
         token: str | None = None,
+        seconds: float = TIMEOUT_SECONDS,
     ) -> Answer:
         """Calls a method of a stub.
+
+        Args:
+            seconds: how long to wait for the answer.
 
         Raises:
             CoreError: if the core refuses or does not answer in time.
         """
         metadata = caller.metadata(token)
         try:
-            return await method(request, metadata=metadata, timeout=TIMEOUT_SECONDS)
+            return await method(request, metadata=metadata, timeout=seconds)
         except grpc.aio.AioRpcError as error:
             refusal = read_error(error)
         if refusal.is_outage:

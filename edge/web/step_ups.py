@@ -17,8 +17,10 @@ from edge.web.forms import FIELD
 from edge.web.sealing import Seals
 
 REASON = "INSUFFICIENT_USER_AUTHENTICATION"
-# What the core says is missing if the person has no factor that would do.
+# What the core says is missing if the person has nothing that would do: where that is a
+# factor they enroll one first, else they sign in again.
 ENROLLMENT = "enrollment"
+SIGN_IN = "sign_in"
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,21 @@ class StepUpNeededError(Exception):
     """The person must first confirm that it is them.
 
     Attributes:
-        missing: "enrollment", "factor" or "freshness".
+        missing: "enrollment", "sign_in", "factor" or "freshness".
         methods: with which they can, sorted.
+        acr: to which level.
     """
 
     missing: str
-    methods: Sequence[str]
+    methods: Sequence[str] = ()
+    acr: str = ""
 
     @classmethod
     def of(cls, error: CoreError) -> StepUpNeededError:
         """What a refusal of the core asks for."""
         methods = error.metadata.get("methods", "").split()
-        return cls(error.metadata.get("missing", ""), methods)
+        acr = error.metadata.get("acr_values", "")
+        return cls(error.metadata.get("missing", ""), methods, acr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ class StepUp:
         session_id: of the session in which that was.
         place: the page, with its query if it was opened and not sent.
         fields: what they had typed, without anything secret.
-        methods: with which they can confirm it; none if whichever they have.
+        methods: with which they can confirm it.
+        acr: to which level; empty for the most that they can.
         challenge: the challenge that they answer, once there is one.
         is_done: whether they have confirmed it.
     """
@@ -57,6 +63,7 @@ class StepUp:
     place: str
     fields: Mapping[str, str] = field(default_factory=dict)
     methods: Sequence[str] = ()
+    acr: str = ""
     challenge: str = field(default="", repr=False)
     is_done: bool = False
 

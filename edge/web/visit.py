@@ -20,7 +20,7 @@ from portico.users.v1 import user_service_pb2 as users
 
 from edge.web import cookies
 from edge.web.assets import Assets
-from edge.web.core_client import Caller, CoreClient, CoreError
+from edge.web.core_client import TIMEOUT_SECONDS, Caller, CoreClient, CoreError
 from edge.web.forms import FormTokens, new_cookie
 from edge.web.languages import Catalog, choose
 from edge.web.paths import SIGN_IN
@@ -81,6 +81,7 @@ NOTICES = {
     "identity-linked": "notices.identity_linked",
     "identity-unlinked": "notices.identity_unlinked",
     "factor-needed": "notices.factor_needed",
+    "sign-in-again": "notices.sign_in_again",
 }
 
 Answer = TypeVar("Answer")
@@ -218,13 +219,21 @@ class Visit:
 
     # The core
 
-    async def ask(self, method: Callable[..., Awaitable[Answer]], request: Any) -> Answer:
+    async def ask(
+        self,
+        method: Callable[..., Awaitable[Answer]],
+        request: Any,
+        seconds: float = TIMEOUT_SECONDS,
+    ) -> Answer:
         """Calls a public method of the core.
+
+        Args:
+            seconds: how long to wait for the answer.
 
         Raises:
             CoreError: if the core refuses or does not answer.
         """
-        return await self.site.core.call(method, request, self.caller)
+        return await self.site.core.call(method, request, self.caller, seconds=seconds)
 
     async def ask_as_person(self, method: Callable[..., Awaitable[Answer]], request: Any) -> Answer:
         """Calls a method of the core for whoever is signed in.

@@ -28,6 +28,16 @@ class Assurance(IntEnum):
         """The authentication context class (OpenID Connect Core, section 2)."""
         return _ACR[self]
 
+    @classmethod
+    def of(cls, acr: str) -> Assurance:
+        """The level of an authentication context class; NONE for no class of ours."""
+        return next((level for level, name in _ACR.items() if name == acr), cls.NONE)
+
+    @property
+    def way_out(self) -> str:
+        """What a person has to do who has nothing with which they could reach it."""
+        return "enrollment" if self >= Assurance.AAL2 else "sign_in"
+
 
 _ACR: Mapping[Assurance, str] = {
     Assurance.NONE: "0",
@@ -96,6 +106,12 @@ class Authentication:
         """Whether it is more than a first factor."""
         return METHODS[self.method].second
 
+    def counts_for(self, level: Assurance) -> bool:
+        """Whether it is of the kind that a level asks for: what it needs, it needs lately."""
+        if level >= Assurance.PHISHING_RESISTANT:
+            return METHODS[self.method].resists_phishing
+        return self.is_second or level < Assurance.AAL2
+
     @property
     def way(self) -> str:
         """The channel."""
@@ -128,18 +144,30 @@ def amr(shown: Iterable[Authentication]) -> list[str]:
     return sorted(names)
 
 
-def last(shown: Sequence[Authentication], *, second: bool = False) -> datetime | None:
-    """When something was last shown.
-
-    Args:
-        second: whether only what is more than a first factor counts.
-    """
-    return max((each.at for each in shown if each.is_second or not second), default=None)
+def last(shown: Sequence[Authentication], level: Assurance = Assurance.NONE) -> datetime | None:
+    """When something was last shown that counts for a level."""
+    return max((each.at for each in shown if each.counts_for(level)), default=None)
 
 
 def with_shown(shown: Sequence[Authentication], new: Authentication) -> list[Authentication]:
     """The newest of each method."""
     return [each for each in shown if each.method != new.method] + [new]
+
+
+def reaching(
+    candidates: Mapping[str, Authentication], shown: Sequence[Authentication], level: Assurance
+) -> list[str]:
+    """With which of the candidates a person comes to a level, sorted.
+
+    Args:
+        candidates: what the person could show, by the name that they choose it by.
+        shown: what they have shown already.
+    """
+    return sorted(
+        name
+        for name, each in candidates.items()
+        if each.counts_for(level) and assurance(with_shown(shown, each)) >= level
+    )
 
 
 def as_json(shown: Iterable[Authentication]) -> list[dict[str, Any]]:
@@ -191,11 +219,21 @@ class Requirement:
             return replace(self, level=max(self.level, Assurance.AAL2))
         return self if self.without_second_factor else None
 
+    @property
+    def lowered(self) -> Requirement | None:
+        """What it asks of a person whose factors do not reach the level; None if the same.
+
+        Who is asked for the most that they can shows what they have.
+        """
+        if not (self.second_factor and self.without_second_factor):
+            return None
+        return replace(self, level=min(self.level, Assurance.AAL1))
+
     def missing(self, shown: Sequence[Authentication], now: datetime) -> str | None:
         """What is missing: "factor", "freshness", or None if nothing is."""
         if assurance(shown) < self.level:
             return "factor"
-        newest = last(shown, second=self.level >= Assurance.AAL2)
+        newest = last(shown, self.level)
         if self.max_age is not None and (newest is None or now - newest > self.max_age):
             return "freshness"
         return None

@@ -98,13 +98,16 @@ class InsufficientUserAuthenticationError(DomainError):
         """Takes what is missing, for the challenge of RFC 9470, section 3 and for machines.
 
         Args:
-            missing: "enrollment" if the person has no such factor, "factor" if it was not
-                shown in this session, "freshness" if that is too long ago.
+            missing: "factor" if it was not shown in this session, "freshness" if that is too
+                long ago. With no method: "enrollment" if the person has to enroll a factor
+                first, "sign_in" if they have to sign in again.
             acr: the authentication context class that the request needs.
             max_age: how long ago the factor may have been shown, in seconds.
             methods: with which of the person's factors it can be shown, separated by blanks.
         """
-        violation = FieldViolation("assurance", missing.upper(), _wanted(acr, max_age, methods))
+        violation = FieldViolation(
+            "assurance", missing.upper(), _wanted(missing, acr, max_age, methods)
+        )
         super().__init__(violations=(violation,), missing=missing, acr_values=acr, methods=methods)
         fields = {"error": "insufficient_user_authentication", "acr_values": acr}
         if max_age is not None:
@@ -112,10 +115,15 @@ class InsufficientUserAuthenticationError(DomainError):
         self.challenge = "Bearer " + ", ".join(f'{name}="{text}"' for name, text in fields.items())
 
 
-def _wanted(acr: str, max_age: int | None, methods: str) -> str:
+def _wanted(missing: str, acr: str, max_age: int | None, methods: str) -> str:
     """What has to be shown, as a sentence."""
     age = "" if max_age is None else f", shown at most {max_age} seconds ago"
-    by = f", by {' or '.join(methods.split())}" if methods else ", which the person has to enroll"
+    if methods:
+        by = f", by {' or '.join(methods.split())}"
+    elif missing == "sign_in":
+        by = "; the person has to sign in again"
+    else:
+        by = ", which the person has to enroll"
     return f"must be {acr}{age}{by}"
 
 

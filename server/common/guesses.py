@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -145,16 +145,16 @@ class TooManyAttemptsError(DomainError):
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class Guess(Generic[T]):
     """What came of an attempt.
 
     Attributes:
-        right: whether it was what it should be.
+        found: what the check gave: something true if the attempt was right.
         used_up: whether it is the one that used the budget up, of which the owner is told:
             true once in a window.
     """
 
-    right: bool
+    found: T
     used_up: bool = False
 
 
@@ -174,8 +174,8 @@ class GuessBudget:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def guess(
-        self, email: str, device: bytes | None, check: Callable[[], Awaitable[bool]]
-    ) -> Guess:
+        self, email: str, device: bytes | None, check: Callable[[], Awaitable[T]]
+    ) -> Guess[T]:
         """Checks an attempt, if there is one left.
 
         An attempt whose check raises or is cancelled was none.
@@ -183,7 +183,8 @@ class GuessBudget:
         Args:
             email: the address of the account, which need not exist.
             device: known to the account, whose budget is its own; None for all others.
-            check: whether the attempt is right; called at most once.
+            check: gives something true if the attempt is right, and what it is; called at most
+                once.
 
         Raises:
             TooManyAttemptsError: if there is no attempt left now.
@@ -193,14 +194,14 @@ class GuessBudget:
         charged_at = milliseconds(self._clock())
         await self._charge(name, charged_at)
         try:
-            right = await check()
+            found = await check()
         except (Exception, asyncio.CancelledError):
             UNCHECKED.inc()
             await self._settle(name, "release", charged_at)
             raise
-        (RIGHT if right else WRONG).inc()
-        used_up = await self._settle(name, "release" if right else "fail", charged_at)
-        return Guess(right, used_up)
+        (RIGHT if found else WRONG).inc()
+        used_up = await self._settle(name, "release" if found else "fail", charged_at)
+        return Guess(found, used_up)
 
     def _name(self, email: str, device: bytes | None) -> bytes:
         """Where a budget is kept: nothing in it says whose it is."""

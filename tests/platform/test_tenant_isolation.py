@@ -27,11 +27,15 @@ NAMED = (
     "session_id",
     "project_id",
     "target_organization_id",
+    "connection_id",
+    "domain_id",
 )
+# A connection is there for whoever signs in: that it exists is no secret.
+OPEN = {"BeginFederatedSignIn", "BeginLink", "ReceiveLogoutToken"}
 METHODS = [
     method
     for method in load(CONTRACT_FILE).routed
-    if set(NAMED) & set(method.request.DESCRIPTOR.fields_by_name)
+    if set(NAMED) & set(method.request.DESCRIPTOR.fields_by_name) and method.name not in OPEN
 ]
 # What a request needs beside ids to be a valid one.
 FILLED: Mapping[str, Mapping[str, Any]] = {
@@ -39,6 +43,14 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
     "CreateInvitation": {"email": "eve@example.com", "role": "viewer"},
     "CreateWebhook": {"url": "http://127.0.0.1:9/hook", "eventTypes": ["*"]},
     "CreateProject": {"name": "a project"},
+    "CreateDomain": {"name": "tenant.example.com"},
+    "CreateConnection": {
+        "name": "GitHub",
+        "preset": "github",
+        "issuer": "https://github.com",
+        "clientId": "a client",
+        "clientSecret": "a secret",
+    },
     "UpdateMember": {"role": "viewer"},
     "UpdateOrganizationLimits": {"multiplierPercent": 200},
     "UpdateSecurityPolicy": {"secondFactor": "off"},
@@ -57,6 +69,11 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
     webhook_id = webhook["webhook"]["id"]
     delivery = await client.call("POST", f"/webhooks/{webhook_id}/test", {}, expect=202)
     project = await client.call("POST", f"{here}/projects", _body("CreateProject"), expect=201)
+    # GitHub publishes nothing, and is not asked.
+    connection = await client.call(
+        "POST", f"{here}/connections", _body("CreateConnection"), expect=201
+    )
+    domain = await client.call("POST", f"{here}/domains", _body("CreateDomain"), expect=201)
     sessions = await client.call("GET", "/auth/sessions", expect=200)
     return {
         "organization_id": tenant.organization_id,
@@ -68,6 +85,8 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
         "session_id": sessions[0]["id"],
         "project_id": project["id"],
         "target_organization_id": tenant.organization_id,
+        "connection_id": connection["id"],
+        "domain_id": domain["id"],
     }
 
 

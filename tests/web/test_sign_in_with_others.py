@@ -448,3 +448,61 @@ async def test_a_form_of_another_site_begins_nothing(browser: Browser, connectio
     assert answer.status == 403
     assert cookies.FEDERATED not in browser.cookies
     assert (await browser.get(WITH)).location == "/sign-in"
+
+
+async def test_who_has_no_password_confirms_with_the_provider_and_goes_on(
+    world: World, browser: Browser, provider: Provider, connection_id: str
+) -> None:
+    def say_when(claims: dict[str, Any]) -> None:
+        now = int(world.clock().timestamp())
+        claims.update(iat=now, exp=now + 300, auth_time=now)
+
+    provider.id_token = say_when
+    await signed_in(browser, provider, connection_id)
+    path = "/account/security/app"
+    with world.clock.later(timedelta(minutes=6)):
+        asked = await browser.submit(await browser.get(path), path)
+        assert asked.location == "/step-up"
+        question = await browser.follow(asked)
+        assert "Your sign-in provider asks you once more" in question.text
+        url = leads_to(await browser.submit(question, "/step-up"))
+        assert parse_qs(urlsplit(url).query)["prompt"] == ["login"]
+        done = await brought(browser, provider.authorize(url))
+        assert done.location == f"{path}?notice=confirmed"
+        page = await browser.submit(await browser.follow(done), path)
+        assert page.form(path).fields["step"] == "confirm"
+
+
+async def test_who_can_confirm_nothing_is_told_to_sign_in_again(
+    world: World, browser: Browser, administrator: Person, provider: Provider
+) -> None:
+    """No loop: the provider cannot be asked when it last saw the person."""
+    made = await new_platform_connection(
+        world, administrator, provider.issuer, name="Google here", preset="google"
+    )
+    try:
+        await signed_in(browser, provider, made)
+        path = "/account/security/app"
+        with world.clock.later(timedelta(minutes=6)):
+            answer = await browser.submit(await browser.get(path), path)
+            assert answer.location == "/account/security?notice=sign-in-again"
+            assert "Sign out, sign in again" in (await browser.follow(answer)).text
+            own = await browser.get("/step-up")
+            assert own.location == "/account/security?notice=sign-in-again"
+    finally:
+        await PlatformConnectionServiceStub(world.channel).DeletePlatformConnection(
+            platform.DeletePlatformConnectionRequest(connection_id=made),
+            metadata=administrator.metadata,
+        )
+
+
+async def test_of_a_provider_that_is_slow_at_each_step_the_page_says_that_it_is(
+    browser: Browser, provider: Provider, connection_id: str
+) -> None:
+    """Each answer comes in time, and all together do not: the page waits, but not for ever."""
+    url = await begun(browser, connection_id)
+    query = provider.authorize(url)
+    provider.delay, provider.claims_in_userinfo = 2.8, True
+    page = await brought(browser, query)
+    assert provider.asked[-3:] == ["/token", "/jwks", "/userinfo"]
+    assert "The sign-in there does not answer right now." in page.text

@@ -10,19 +10,20 @@ from aiohttp import web
 from portico.connections.v1 import federated_sign_in_service_pb2 as pb
 
 from edge.web import cookies, federated, signing_in
-from edge.web.core_client import CoreError
+from edge.web.core_client import PROVIDER_SECONDS, CoreError
 from edge.web.page import Page
-from edge.web.pages import sign_in_verify
+from edge.web.pages import sign_in_verify, step_up
 from edge.web.paths import ACCOUNT_IDENTITIES, SIGN_IN
 from edge.web.visit import Visit
 
 
 async def get(visit: Visit) -> web.StreamResponse:
-    """Completes what was begun: a sign-in, a link or a test."""
+    """Completes what was begun: a sign-in, a link, a step-up or a test."""
     if visit.request.method != "GET":
         return visit.redirect(SIGN_IN)  # whoever asks for the headers alone uses nothing up
     try:
-        answer = await visit.ask(visit.site.core.federated.CompleteFederatedSignIn, _brought(visit))
+        complete = visit.site.core.federated.CompleteFederatedSignIn
+        answer = await visit.ask(complete, _brought(visit), PROVIDER_SECONDS)
         return await _go_on(visit, answer)
     except CoreError as error:
         return _refused(visit, error)
@@ -45,6 +46,8 @@ async def _go_on(visit: Visit, answer: pb.CompleteFederatedSignInResponse) -> we
         return visit.render("connection_test.html", checks=answer.checks)
     if answer.purpose == "link":
         return visit.redirect(ACCOUNT_IDENTITIES, notice="identity-linked")
+    if answer.purpose == "step_up":
+        return await step_up.confirmed(visit, answer.refresh_token)
     # What each tab has begun with, not what stands in this address.
     visit.form = {"return_to": federated.place_of(answer.return_to)}
     visit.put_cookie(cookies.DEVICE, answer.device_token, cookies.DEVICE_SECONDS)

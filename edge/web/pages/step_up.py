@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from aiohttp import web
 from portico.auth.v1 import challenge_service_pb2 as pb
-from portico.factors.v1 import factor_service_pb2 as factors
+from portico.connections.v1 import federated_sign_in_service_pb2 as federated_pb
 
-from edge.web import cookies
-from edge.web.answers import PASSWORD, Prompt
+from edge.web import cookies, federated
+from edge.web.answers import FEDERATED, Prompt
 from edge.web.core_client import CoreError
 from edge.web.page import Page
 from edge.web.paths import ACCOUNT_SECURITY, STEP_UP
-from edge.web.step_ups import ENROLLMENT, StepUp, StepUpNeededError, harmless
+from edge.web.step_ups import ENROLLMENT, SIGN_IN, StepUp, StepUpNeededError, harmless
 from edge.web.visit import SECRET_FIELDS, Visit
 
 _TRY_AGAIN = "CHALLENGE_EXPIRED"
+_NOTHING = "NOTHING_TO_SHOW"
+# What the page of the account says to whom nothing can be asked.
+_WAYS_OUT = {ENROLLMENT: "factor-needed", SIGN_IN: "sign-in-again"}
 
 
 async def ask(visit: Visit, needed: StepUpNeededError) -> web.StreamResponse:
@@ -26,15 +28,15 @@ async def ask(visit: Visit, needed: StepUpNeededError) -> web.StreamResponse:
     Args:
         needed: what the core asks for.
     """
-    if needed.missing == ENROLLMENT:
-        return visit.redirect(ACCOUNT_SECURITY, notice="factor-needed")
+    if needed.missing in _WAYS_OUT:
+        return visit.redirect(ACCOUNT_SECURITY, notice=_WAYS_OUT[needed.missing])
     request = visit.request
     wanted = request.path_qs if request.method in ("GET", "HEAD") else request.path
     step_up = StepUp(
         session_id=(await visit.require_session()).session_id,
         place=visit.site.places.accept(wanted) or ACCOUNT_SECURITY,
         fields=harmless(visit.form, SECRET_FIELDS),
-        methods=needed.methods,
+        acr=needed.acr,
     )
     _keep(visit, await _with_challenge(visit, step_up))
     return visit.redirect(STEP_UP)
@@ -51,15 +53,19 @@ async def resume(visit: Visit) -> None:
 
 
 async def get(visit: Visit) -> web.StreamResponse:
-    """Asks for a factor; for the password of people who have none."""
+    """Asks for a factor; for what else they have of people who have none."""
     await visit.load_user()
-    return await _show(visit, await _prompt(visit), await _current(visit))
+    step_up = await _current(visit)
+    return await _show(visit, _prompt(visit, step_up), step_up)
 
 
 async def post(visit: Visit) -> web.StreamResponse:
     """Notes in the session what was shown, and goes back. The cookie of the session is new."""
     await visit.load_user()
-    prompt, step_up = await _prompt(visit), await _current(visit)
+    step_up = await _current(visit)
+    prompt = _prompt(visit, step_up)
+    if prompt.method == FEDERATED:
+        return await _at_provider(visit, prompt, step_up)
     if visit.form.get("begin"):
         _keep(visit, await _with_challenge(visit, step_up))
         return visit.redirect(STEP_UP, method=prompt.method)
@@ -80,47 +86,77 @@ async def post(visit: Visit) -> web.StreamResponse:
         prompt.refuse(visit, error)
         _keep(visit, step_up)
         return await _show(visit, prompt, step_up)
+    return _go_back(visit, step_up, cookie)
+
+
+async def confirmed(visit: Visit, refresh_token: str) -> web.StreamResponse:
+    """Goes back to what the person was doing, who has confirmed it with their provider.
+
+    Raises:
+        CoreError: if the core does not answer.
+    """
+    kept = _kept(visit)
+    cookie = await visit.site.sessions.start(refresh_token, visit.caller)
+    return _go_back(visit, kept or StepUp("", ACCOUNT_SECURITY), cookie)
+
+
+def _go_back(visit: Visit, step_up: StepUp, cookie: str) -> web.StreamResponse:
+    """To where they were.
+
+    Args:
+        cookie: of the session, which is a new one.
+    """
     visit.site.sessions.forget(visit.session_cookie)
     visit.put_cookie(cookies.SESSION, cookie, cookies.SESSION_SECONDS)
     _keep(visit, replace(step_up, challenge="", is_done=True))
     return visit.redirect(step_up.place, notice="confirmed")
 
 
-async def _prompt(visit: Visit) -> Prompt:
-    """With what the person can confirm that it is them, of what is asked for."""
-    kept = _kept(visit)
-    owned = await _methods(visit)
-    asked = [each for each in owned if kept is None or not kept.methods or each in kept.methods]
-    return Prompt.make(visit, STEP_UP, asked or owned)
+async def _at_provider(visit: Visit, prompt: Prompt, step_up: StepUp) -> web.StreamResponse:
+    """Sends the browser to the person's provider, which asks them once more."""
+    request = federated_pb.BeginFederatedStepUpRequest(browser_token=federated.browser_token(visit))
+    begin = visit.site.core.federated.BeginFederatedStepUp
+    try:
+        answer = await visit.ask_as_person(begin, request)
+    except CoreError as error:
+        prompt.refuse(visit, error)
+        visit.errors = {}
+        return await _show(visit, prompt, step_up)
+    return federated.lead_on(visit, answer.browser_token, answer.authorization_url)
 
 
-async def _methods(visit: Visit) -> Sequence[str]:
-    """What the person can show."""
-    answer = await visit.ask_as_person(
-        visit.site.core.factors.ListFactors, factors.ListFactorsRequest()
-    )
-    if not answer.factors:
-        return [PASSWORD]
-    types = {each.type for each in answer.factors}
-    return [*types, "recovery_code"] if answer.recovery_codes_left else [*types]
+def _prompt(visit: Visit, step_up: StepUp) -> Prompt:
+    """With what the person can confirm that it is them."""
+    return Prompt.make(visit, STEP_UP, step_up.methods)
 
 
 async def _current(visit: Visit) -> StepUp:
     """What the person was doing; nothing if they came here on their own."""
     session_id = (await visit.require_session()).session_id
     kept = _kept(visit)
-    if kept is not None and kept.session_id == session_id:
+    if kept is not None and kept.session_id == session_id and kept.methods:
         return kept
-    return StepUp(session_id, ACCOUNT_SECURITY)
+    step_up = await _with_challenge(visit, StepUp(session_id, ACCOUNT_SECURITY))
+    _keep(visit, step_up)
+    return step_up
 
 
 async def _with_challenge(visit: Visit, step_up: StepUp) -> StepUp:
+    """The same with a challenge, and the methods with which it can be answered.
+
+    Raises:
+        StepUpNeededError: saying what is missing, if there are none.
+    """
     if step_up.challenge:
         return step_up
-    begun = await visit.ask_as_person(
-        visit.site.core.challenges.BeginStepUp, pb.BeginStepUpRequest()
-    )
-    return replace(step_up, challenge=begun.challenge)
+    request = pb.BeginStepUpRequest(acr_values=step_up.acr)
+    try:
+        begun = await visit.ask_as_person(visit.site.core.challenges.BeginStepUp, request)
+    except CoreError as error:
+        if error.reason == _NOTHING:
+            raise StepUpNeededError(error.metadata.get("missing", ENROLLMENT)) from None
+        raise
+    return replace(step_up, challenge=begun.challenge, methods=list(begun.methods))
 
 
 def _kept(visit: Visit) -> StepUp | None:

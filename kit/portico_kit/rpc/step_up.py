@@ -27,8 +27,14 @@ class Standings(Protocol):
         """What the person of a session has shown in it; None if there is no such session."""
         ...
 
-    async def can_show(self, user_id: UUID, level: Assurance) -> Sequence[str]:
-        """The methods with which a person can reach a level, sorted; none if they cannot."""
+    async def can_show(
+        self, user_id: UUID, shown: Sequence[Authentication], level: Assurance
+    ) -> Sequence[str]:
+        """The methods with which a person can reach a level, sorted; none if they cannot.
+
+        Args:
+            shown: what they have shown already.
+        """
         ...
 
 
@@ -56,20 +62,26 @@ class StepUps:
         shown = await self._standings.shown(session_id)
         if shown is None:
             raise UnauthenticatedError
+        if wanted.missing(shown, call.now) is None:
+            return
+        methods = await self._standings.can_show(call.user_id, shown, wanted.level)
+        if not methods and wanted.lowered is not None:
+            methods = await self._standings.can_show(call.user_id, shown, wanted.lowered.level)
+            wanted = wanted.lowered if methods else wanted
         missing = wanted.missing(shown, call.now)
         if missing is not None:
-            raise await self._refusal(wanted, missing, call)
+            raise _refusal(wanted, missing, methods)
 
-    async def _refusal(
-        self, wanted: Requirement, missing: str, call: Call
-    ) -> InsufficientUserAuthenticationError:
-        methods = await self._standings.can_show(call.user_id, wanted.level)
-        return InsufficientUserAuthenticationError(
-            missing=missing if methods else "enrollment",
-            acr=wanted.level.acr,
-            max_age=None if wanted.max_age is None else int(wanted.max_age.total_seconds()),
-            methods=" ".join(methods),
-        )
+
+def _refusal(
+    wanted: Requirement, missing: str, methods: Sequence[str]
+) -> InsufficientUserAuthenticationError:
+    return InsufficientUserAuthenticationError(
+        missing=missing if methods else wanted.level.way_out,
+        acr=wanted.level.acr,
+        max_age=None if wanted.max_age is None else int(wanted.max_age.total_seconds()),
+        methods=" ".join(methods),
+    )
 
 
 @cache

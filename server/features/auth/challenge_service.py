@@ -11,28 +11,30 @@ from google.protobuf.json_format import ParseDict
 from portico.auth.v1 import challenge_service_pb2 as pb
 from portico.passkeys.v1.passkey_pb2 import PasskeyRequestOptions
 
-from portico_kit.assurance import Authentication
+from portico_kit.assurance import Assurance, Authentication
 from portico_kit.call import Call
 from portico_kit.clock import timestamp
 from portico_kit.errors import UnauthenticatedError
 from server.features.auth import messages
-from server.features.auth.authenticator import acting_person
+from server.features.auth.candidates import PASSWORD, password_shown
 from server.features.auth.challenges import Challenges
 from server.features.auth.devices import Device, Devices
-from server.features.auth.errors import ChallengeExpiredError, InvalidCredentialsError
+from server.features.auth.errors import (
+    ChallengeExpiredError,
+    InvalidCredentialsError,
+    NothingToShowError,
+)
 from server.features.auth.models import CHALLENGE_LIFETIME, Challenge
 from server.features.auth.recognition import Recognition
-from server.features.auth.repository import SessionRepository
 from server.features.auth.session_devices import SessionDevices
-from server.features.auth.sign_in import password_shown
+from server.features.auth.session_step_up import SessionStepUp
 from server.features.auth.sign_in_completion import Completed, SignInCompletion
-from server.features.auth.token_pairs import TokenPair, TokenPairs
+from server.features.auth.standings import SessionStandings
+from server.features.auth.token_pairs import TokenPair
 from server.features.factors.ports import Answer, FactorChallenge
 from server.features.passkeys.facade import Passkeys
 from server.features.users.current_password import CurrentPassword
 from server.features.users.facade import Account, Accounts
-
-PASSWORD = "password"  # noqa: S105 (the name of a method)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ class ChallengeService:
     recognition: Recognition
     session_devices: SessionDevices
     current_password: CurrentPassword
-    pairs: TokenPairs
+    step_up: SessionStepUp
     passkeys: Passkeys
+    standings: SessionStandings
 
     async def BeginStepUp(  # noqa: N802
         self, request: pb.BeginStepUpRequest, call: Call
@@ -57,7 +60,15 @@ class ChallengeService:
         session_id = call.principal.session_id
         if account is None or session_id is None:
             raise UnauthenticatedError
-        challenge = await self.challenges.begin(account, [], call, session_id=session_id)
+        shown = await self.standings.shown(session_id)
+        if shown is None:
+            raise UnauthenticatedError
+        level = Assurance.of(request.acr_values)
+        challenge = await self.challenges.begin(
+            account, shown, call, session_id=session_id, level=level
+        )
+        if not challenge.methods:
+            raise NothingToShowError(missing=level.way_out)
         return pb.BeginStepUpResponse(
             challenge=challenge.token,
             methods=challenge.methods,
@@ -162,19 +173,11 @@ class ChallengeService:
     ) -> TokenPair:
         """Tokens of the session, which say what was shown in it now."""
         assert challenge.session_id is not None
-        session = await SessionRepository(call.db).find(challenge.session_id, account.id, call.now)
-        if session is None:
+        pair = await self.step_up.show(challenge.session_id, account.id, shown, call)
+        if pair is None:
             raise ChallengeExpiredError
-        session.show(shown)
-        session.start_chain()
-        call.record(
-            "session.stepped_up",
-            target_id=session.id,
-            details={"method": shown.method},
-            actor=acting_person(account.id, session.id),
-        )
         await self.challenges.end(challenge, call)
-        return await self.pairs.issue(call.db, session)
+        return pair
 
 
 def _answer(

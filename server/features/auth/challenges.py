@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import UUID
 
-from portico_kit.assurance import Assurance, Authentication, as_json, assurance
+from portico_kit.assurance import Assurance, Authentication, as_json
 from portico_kit.call import Call
 from portico_kit.ids import new_id
 from portico_kit.secrets import Secrets
 from portico_kit.storage.reads import Reads
 from portico_kit.tokens import new_token
 from server.features.auth.authenticator import acting_person
+from server.features.auth.candidates import Candidates, at_sign_in, in_session
 from server.features.auth.errors import ChallengeExpiredError, MethodNotAvailableError
 from server.features.auth.models import CHALLENGE_LIFETIME, WRONG_ANSWERS, Challenge
 from server.features.auth.repository import CHALLENGED, ChallengeRepository
-from server.features.auth.standings import RECOVERY_CODE
 from server.features.factors.errors import CodeInvalidError
 from server.features.factors.facade import Factors
 from server.features.factors.ports import Answer, FactorChallenge, SecondFactor, SentFactor
@@ -50,6 +50,7 @@ class Challenges:
 
     reads: Reads
     factors: Factors
+    candidates: Candidates
     kinds: Mapping[str, SecondFactor]
     sent: Mapping[str, SentFactor]
     guessing: Guessing
@@ -63,6 +64,7 @@ class Challenges:
         *,
         device_hash: bytes | None = None,
         session_id: UUID | None = None,
+        level: Assurance = Assurance.NONE,
     ) -> NewChallenge:
         """A challenge for a person.
 
@@ -70,6 +72,7 @@ class Challenges:
             shown: what they have shown already.
             device_hash: of the device that has to complete a sign-in.
             session_id: of the session in which they show something once more.
+            level: to which they have to come in it.
         """
         token = new_token()
         challenge = Challenge(
@@ -83,23 +86,25 @@ class Challenges:
             expires_at=call.now + CHALLENGE_LIFETIME,
         )
         ChallengeRepository(call.db).add(challenge)
-        return NewChallenge(token, await self.methods(account, shown))
+        return NewChallenge(token, await self._methods(account, challenge, call, level))
 
-    async def methods(
-        self, account: Account, shown: Sequence[Authentication] = ()
+    async def _methods(
+        self,
+        account: Account,
+        challenge: Challenge,
+        call: Call,
+        level: Assurance = Assurance.NONE,
     ) -> Sequence[str]:
         """The methods with which a person can answer, sorted.
 
         Args:
-            shown: what they have shown before. Methods that make no second factor of it are none
-                as long as there are others: after a password by mail, a code by mail would let
-                whoever reads the mails past the person's app.
+            level: to which the answer has to take a session.
         """
-        if not account.has_second_factor:
-            return ["password"]
-        kinds = await self.factors.kinds(account.id)
-        enough = [kind for kind in kinds if _is_second(kind, shown)]
-        return sorted([*(enough or kinds), RECOVERY_CODE])
+        shown = challenge.shown
+        candidates = await self.candidates.of(account, shown, call.now)
+        if challenge.session_id is None:
+            return at_sign_in(candidates, shown)
+        return in_session(account, candidates, shown, level)
 
     async def person(self, token: str, call: Call) -> UUID:
         """Whose challenge it is. It may be over when it is looked at again, locked.
@@ -143,7 +148,7 @@ class Challenges:
             CodeInvalidError: if the answer is wrong.
             TooManyAttemptsError: if the person has no attempt left now.
         """
-        if method not in await self.methods(account, challenge.shown):
+        if method not in await self._methods(account, challenge, call):
             raise MethodNotAvailableError
         shown = await self.check(challenge.id, account, method, answer, device, call)
         if shown is None:
@@ -158,7 +163,7 @@ class Challenges:
             MethodNotAvailableError: if the person cannot answer by this method.
         """
         kind = self.sent.get(method)
-        if kind is None or method not in await self.methods(account, challenge.shown):
+        if kind is None or method not in await self._methods(account, challenge, call):
             raise MethodNotAvailableError
         await kind.send(FactorChallenge(challenge.id, account, challenge.expires_at), call)
 
@@ -175,14 +180,19 @@ class Challenges:
         device: bytes | None,
         call: Call,
     ) -> Authentication | None:
-        """What an answer shows; None if it is wrong, which is counted and recorded."""
+        """What an answer shows; None if it is wrong, which is counted and recorded.
+
+        Raises:
+            MethodNotAvailableError: if the person has nothing of the kind.
+            TooManyAttemptsError: if they have no attempt left now.
+        """
         kind = self.kinds.get(method)
-        if kind is None or method not in await self.methods(account):
+        if kind is None or method not in await self.candidates.of(account, (), call.now):
             raise MethodNotAvailableError
-        found: list[Authentication] = []
-        check = partial(_check, kind, FactorChallenge(challenge_id, account), answer, call, found)
-        if await self.guessing.check_second_factor(account, device, check, call):
-            return found[0]
+        check = partial(kind.check, FactorChallenge(challenge_id, account), answer, call)
+        found = await self.guessing.check_second_factor(account, device, check, call)
+        if found is not None:
+            return found
         await self.factors.note_failure(account.id, method, call)
         call.record(
             "factor.failed",
@@ -195,23 +205,3 @@ class Challenges:
     def _hash(self, token: str) -> bytes:
         """What is kept of a token. It is random, so a fast keyed hash is enough."""
         return self.secrets.mac(PURPOSE, token)
-
-
-def _is_second(kind: str, shown: Sequence[Authentication]) -> bool:
-    """Whether a method makes two factors of what was shown before."""
-    return any(
-        assurance([before, Authentication(kind, before.at)]) >= Assurance.AAL2 for before in shown
-    )
-
-
-async def _check(
-    kind: SecondFactor,
-    challenge: FactorChallenge,
-    answer: Answer,
-    call: Call,
-    found: list[Authentication],
-) -> bool:
-    """Whether an answer is right; what it shows is put into `found`."""
-    shown = await kind.check(challenge, answer, call)
-    found.extend([shown] if shown else [])
-    return shown is not None

@@ -92,3 +92,10 @@ class ActiveOrganizationNotFoundError(DomainError):
 
     code = StatusCode.NOT_FOUND
     reason = "ORGANIZATION_NOT_FOUND"
+
+
+class NothingToShowError(DomainError):
+    """Nothing that the person has would do; enroll a factor first, or sign in again."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "NOTHING_TO_SHOW"

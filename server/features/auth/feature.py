@@ -46,6 +46,7 @@ def _tables() -> Tables:
 
 def _provide(parts: CoreParts) -> None:
     from portico_kit.jwt import TokenIssuer
+    from server.features.auth.candidates import Candidates
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
     from server.features.auth.ports import LinkedIdentities, PendingEmailChanges
@@ -75,10 +76,11 @@ def _provide(parts: CoreParts) -> None:
     parts.provide(PasswordTokens, lambda: parts.get(OneTimeTokens))
     parts.provide(ShownInSession, SessionNotes)
     parts.provide(factor_ports.DeviceMemory, DeviceMemory)
+    parts.provide(Candidates, lambda: Candidates(parts.get(Factors), parts.get(LinkedIdentities)))
     parts.provide(
         SessionStandings,
         lambda: SessionStandings(
-            parts.reads, clock, parts.get(Accounts), parts.get(Factors), parts.get(Tenants)
+            parts.reads, clock, parts.get(Accounts), parts.get(Candidates), parts.get(Tenants)
         ),
     )
     parts.provide(ReachableLevels, lambda: parts.get(SessionStandings))
@@ -95,6 +97,7 @@ def _serve(parts: CoreParts) -> Served:
     from portico_kit.service import Service
     from server.features.auth.authenticator import USER, PersonAuthenticator
     from server.features.auth.browser_sessions import BrowserSessions
+    from server.features.auth.candidates import Candidates
     from server.features.auth.challenge_service import ChallengeService
     from server.features.auth.challenges import Challenges
     from server.features.auth.devices import Devices
@@ -113,6 +116,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.reports import ReportTokens, SessionReports
     from server.features.auth.service import AuthService
     from server.features.auth.session_devices import SessionDevices
+    from server.features.auth.session_step_up import SessionStepUp
     from server.features.auth.sign_in import SignIn
     from server.features.auth.sign_in_completion import SignInCompletion
     from server.features.auth.sign_out import SignOut
@@ -157,6 +161,7 @@ def _serve(parts: CoreParts) -> Served:
     challenges = Challenges(
         reads=parts.reads,
         factors=parts.get(Factors),
+        candidates=parts.get(Candidates),
         kinds={kind.method: kind for kind in kinds},
         sent={kind.method: kind for kind in sent},
         guessing=parts.get(Guessing),
@@ -172,7 +177,9 @@ def _serve(parts: CoreParts) -> Served:
         remembered=RememberedDevices(devices),
         pairs=pairs,
     )
-    # For features above this one that check a first factor by other means.
+    step_up = SessionStepUp(pairs)
+    # For features above this one that check a factor by other means.
+    parts.provide(SessionStepUp, lambda: step_up)
     parts.provide(SignInCompletion, lambda: completion)
     service = AuthService(
         accounts=accounts,
@@ -209,8 +216,9 @@ def _serve(parts: CoreParts) -> Served:
         recognition=recognition,
         session_devices=SessionDevices(parts.reads),
         current_password=parts.get(CurrentPassword),
-        pairs=pairs,
+        step_up=step_up,
         passkeys=passkeys,
+        standings=parts.get(SessionStandings),
     )
     return Served(
         services=(

@@ -20,6 +20,10 @@ class PendingEmailChanges(Protocol):
 class LinkedIdentities(Protocol):
     """Keeps the accounts at providers with which people sign in; the connections feature does."""
 
+    async def can_sign_in_again(self, user_id: UUID) -> bool:
+        """Whether a person can show once more, in a session, that a provider knows them."""
+        ...
+
     async def forget(self, db: AsyncSession, user_id: UUID) -> None:
         """Forgets all that are linked to an account."""
         ...

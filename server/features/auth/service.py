@@ -21,6 +21,7 @@ from server.common.limiter import Limiter
 from server.common.pretence import kept_if
 from server.features.auth import messages
 from server.features.auth.authenticator import acting_person
+from server.features.auth.candidates import password_shown
 from server.features.auth.devices import Devices
 from server.features.auth.email_verification import EmailVerification
 from server.features.auth.errors import (
@@ -37,7 +38,7 @@ from server.features.auth.remembered_devices import RememberedDeviceRepository
 from server.features.auth.reports import SessionReports
 from server.features.auth.repository import SessionRepository
 from server.features.auth.session_ends import end_session
-from server.features.auth.sign_in import SignIn, password_shown
+from server.features.auth.sign_in import SignIn
 from server.features.auth.sign_in_completion import SignInCompletion
 from server.features.auth.sign_out import SignOut
 from server.features.auth.signing_keys import SigningKeys

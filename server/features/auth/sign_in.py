@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 
 from portico_kit.assurance import Authentication
 from portico_kit.call import Call
 from portico_kit.errors import UnavailableError
 from portico_kit.ids import new_id
+from server.features.auth.candidates import RECOVERY_CODE
 from server.features.auth.challenges import Challenges
 from server.features.auth.devices import Device
 from server.features.auth.errors import InvalidCredentialsError
 from server.features.auth.recognition import Recognition
 from server.features.auth.refusals import refused
 from server.features.auth.sign_in_completion import SignInCompletion
-from server.features.auth.standings import RECOVERY_CODE
 from server.features.auth.suspicion import Suspicion
 from server.features.factors.errors import CodeInvalidError
 from server.features.factors.ports import Answer
@@ -112,8 +111,3 @@ class SignIn:
             return await self.passwords.hash(password)
         except UnavailableError:
             return None
-
-
-def password_shown(account: Account, now: datetime) -> Authentication:
-    """What the right password shows."""
-    return Authentication("password", now, "mail" if account.password_by_mail else "")

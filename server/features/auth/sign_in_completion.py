@@ -126,7 +126,7 @@ class SignInCompletion:
         )
         await self.recognition.note(account, session, device_hash, call)
         # For most people no organization asks for anything, and it is not looked at.
-        asked_from = added.asked_from and await self.standings.asked_from(account.id)
+        asked_from = added.asked_from and await self.standings.asked_from(account.id, shown)
         return Completed(account, device, pair=pair, asked_from=asked_from)
 
 

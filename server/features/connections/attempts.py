@@ -24,7 +24,7 @@ from server.features.connections.errors import FederatedStateInvalidError
 from server.features.connections.oidc.client import Attempt
 from server.features.connections.repository import USE_ONCE
 
-Purpose = Literal["sign_in", "link", "test"]
+Purpose = Literal["sign_in", "link", "step_up", "test"]
 
 LIFETIME = timedelta(minutes=10)
 STATE_PURPOSE = "federated-state"
@@ -41,8 +41,9 @@ class Begun:
     """What a sign-in was begun for.
 
     Attributes:
-        user_id: who began it, for a link and a test.
+        user_id: who began it, for a link, a step-up and a test.
         session_id: in which session; it has to last.
+        identity_id: who has to come back, for a step-up.
     """
 
     connection_id: UUID
@@ -50,6 +51,7 @@ class Begun:
     return_to: str = ""
     user_id: UUID | None = None
     session_id: UUID | None = None
+    identity_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class Attempts:
             "r": begun.return_to,
             "u": begun.user_id.hex if begun.user_id else "",
             "n": begun.session_id.hex if begun.session_id else "",
+            "i": begun.identity_id.hex if begun.identity_id else "",
             "b": self._browser(browser),
             "s": seed,
             "x": int((now + LIFETIME).timestamp()),
@@ -112,6 +115,8 @@ class Attempts:
             content["r"],
             UUID(content["u"]) if content["u"] else None,
             UUID(content["n"]) if content["n"] else None,
+            # One that began before an upgrade has none.
+            UUID(content["i"]) if content.get("i") else None,
         )
         return OpenedAttempt(begun, self._attempt(state, content["s"]), expires_at)
 

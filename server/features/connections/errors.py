@@ -89,6 +89,14 @@ class IdentityTakenError(DomainError):
     reason = "IDENTITY_TAKEN"
 
 
+class IdentityMismatchError(DomainError):
+    """Another account at the provider has signed in than the one that is linked."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "IDENTITY_MISMATCH"
+    keeps_changes = True  # the audit log
+
+
 class IdentityNotFoundError(DomainError):
     """There is no such identity."""
 

@@ -41,7 +41,7 @@ def _provide(parts: CoreParts) -> None:
     from server.features.connections.facade import Connections, LinkedIdentities
 
     parts.provide(Connections, lambda: Connections(parts.reads))
-    parts.provide(ports.LinkedIdentities, LinkedIdentities)
+    parts.provide(ports.LinkedIdentities, lambda: LinkedIdentities(parts.reads))
 
 
 def _serve(parts: CoreParts) -> Served:
@@ -55,6 +55,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.devices import Devices
     from server.features.auth.facade import Sessions
     from server.features.auth.one_time_tokens import OneTimeTokens
+    from server.features.auth.session_step_up import SessionStepUp
     from server.features.auth.sign_in_completion import SignInCompletion
     from server.features.auth.standings import SessionStandings
     from server.features.connections.attempts import Attempts
@@ -81,7 +82,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.users.facade import Accounts
 
     settings, accounts, mailer = parts.settings, parts.get(Accounts), parts.get(Mailer)
-    connections, domains, tenants = parts.get(Connections), parts.get(Domains), parts.get(Tenants)
+    connections, domains = parts.get(Connections), parts.get(Domains)
     policy = AddressPolicy(allow_loopback=settings.webhook_allow_loopback)
     client = ProviderClient(policy)
     openid = OpenIdFlow(client, Providers(client, parts.clock))
@@ -103,9 +104,10 @@ def _serve(parts: CoreParts) -> Served:
         preview=Preview(domains),
         completion=parts.get(SignInCompletion),
         sessions=parts.get(Sessions),
+        step_ups=parts.get(SessionStepUp),
         devices=Devices(parts.secrets),
     )
-    editor = ConnectionEditor(flows, policy)
+    editor = ConnectionEditor(flows, policy, parts.get(Tenants))
     identities = IdentityService(
         accounts=accounts,
         connections=connections,
@@ -115,9 +117,7 @@ def _serve(parts: CoreParts) -> Served:
         flows=flows,
         mailer=mailer,
     )
-    of_organizations = ConnectionService(
-        editor, connections, sign_in, tenants, parts.roles, public_url
-    )
+    of_organizations = ConnectionService(editor, connections, sign_in, parts.roles, public_url)
     of_platform = PlatformConnectionService(editor, connections, sign_in, public_url)
     return Served(
         services=(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from portico.connections.v1 import federated_sign_in_service_pb2 as pb
@@ -16,6 +19,7 @@ from server.common.email_addresses import normal_email
 from server.features.auth.authenticator import acting_person
 from server.features.auth.devices import Devices
 from server.features.auth.facade import Sessions
+from server.features.auth.session_step_up import SessionStepUp
 from server.features.connections import messages
 from server.features.connections.attempts import Attempts, Begun, OpenedAttempt
 from server.features.connections.errors import (
@@ -31,7 +35,11 @@ from server.features.connections.linking import Linking
 from server.features.connections.models import FederatedSession
 from server.features.connections.oidc.checks import CheckFailedError, Checks, ProviderFailedError
 from server.features.connections.oidc.client import Callback, ProviderAccount
-from server.features.connections.oidc.id_tokens import LOGOUT_TOKEN_LIFETIME, SKEW
+from server.features.connections.oidc.id_tokens import (
+    LOGOUT_TOKEN_LIFETIME,
+    SKEW,
+    check_auth_time,
+)
 from server.features.connections.ports import SignInCompletion
 from server.features.connections.preview import Preview
 from server.features.connections.read_models import ConnectionView
@@ -41,6 +49,11 @@ from server.features.domains.facade import Domains
 
 # As long as a session can last.
 SESSION_LIFETIME = timedelta(days=31)
+# Within which a provider must have asked somebody who they are, for a step-up.
+MAX_AGE = timedelta(minutes=5)
+# For all calls to a provider together: less than a page waits for us
+# (`edge.web.core_client.PROVIDER_SECONDS`), so that it can say what happened.
+PATIENCE = 8.0  # seconds
 CHANNEL = "provider:"
 
 
@@ -56,6 +69,7 @@ class FederatedSignInService:
     preview: Preview
     completion: SignInCompletion
     sessions: Sessions
+    step_ups: SessionStepUp
     devices: Devices
 
     async def ListSignInOptions(  # noqa: N802
@@ -78,6 +92,26 @@ class FederatedSignInService:
         )
         return pb.BeginFederatedSignInResponse(authorization_url=url, browser_token=token)
 
+    async def BeginFederatedStepUp(  # noqa: N802
+        self, request: pb.BeginFederatedStepUpRequest, call: Call
+    ) -> pb.BeginFederatedStepUpResponse:
+        """Bound to the session of the call, and to the identity that has to come back."""
+        wanted = parse_id(request.connection_id) if request.connection_id else None
+        identity = await self.connections.to_sign_in_again(call.user_id, wanted)
+        connection = await self.connections.find_enabled(identity.connection_id)
+        begun = Begun(
+            connection.id,
+            "step_up",
+            request.return_to,
+            call.user_id,
+            call.principal.session_id,
+            identity.id,
+        )
+        url, token = await self.begin(
+            connection, begun, request.browser_token, call, identity.email
+        )
+        return pb.BeginFederatedStepUpResponse(authorization_url=url, browser_token=token)
+
     async def begin(
         self,
         connection: ConnectionView,
@@ -94,8 +128,9 @@ class FederatedSignInService:
         """
         attempt, token = self.attempts.begin(begun, browser_token, call.now)
         client = self.flows.client(connection)
+        max_age = MAX_AGE if begun.purpose == "step_up" else None
         try:
-            return await self.flows.of(connection).begin(client, attempt, hint), token
+            return await self.flows.of(connection).begin(client, attempt, hint, max_age), token
         except (ProviderFailedError, CheckFailedError) as error:
             raise _refusal(error) from error
 
@@ -113,6 +148,8 @@ class FederatedSignInService:
             found = await self._at_provider(connection, request, opened, call)
             if begun.purpose == "link":
                 answer = await self._link(connection, found, begun, call)
+            elif begun.purpose == "step_up":
+                answer = await self._step_up(connection, found, begun, call)
             else:
                 answer = await self._sign_in(connection, found, request.device_token, call)
         answer.purpose, answer.return_to = begun.purpose, begun.return_to
@@ -122,13 +159,41 @@ class FederatedSignInService:
         self, connection: ConnectionView, found: ProviderAccount, device_token: str, call: Call
     ) -> pb.CompleteFederatedSignInResponse:
         account = await self.linking.account_for(connection, found, call)
-        second = connection.shows_second_factor(found.amr, found.acr)
-        session_id = self._note(connection, found, account.id, call)
-        method = "federated_mfa" if second else "federated"
-        shown = Authentication(method, call.now, f"{CHANNEL}{session_id}")
+        shown = self._shown(connection, found, account.id, call.now, call)
         device = self.devices.recognize(device_token)
         completed = await self.completion.complete(account, shown, device, call)
         return pb.CompleteFederatedSignInResponse(**completed.fields)
+
+    async def _step_up(
+        self, connection: ConnectionView, found: ProviderAccount, begun: Begun, call: Call
+    ) -> pb.CompleteFederatedSignInResponse:
+        """Shown at the moment at which the provider asked, not when the browser came back."""
+        user_id, identity_id, session_id = begun.user_id, begun.identity_id, begun.session_id
+        assert user_id is not None
+        assert identity_id is not None
+        assert session_id is not None
+        assert found.auth_time is not None
+        account = await self.linking.again(connection, found, user_id, identity_id, call)
+        asked_at = min(call.now, datetime.fromtimestamp(found.auth_time, UTC))
+        shown = self._shown(connection, found, account.id, asked_at, call)
+        tokens = await self.step_ups.fields(session_id, account.id, shown, call)
+        if tokens is None:
+            raise FederatedStateInvalidError
+        return pb.CompleteFederatedSignInResponse(user=account.message, **tokens)
+
+    def _shown(
+        self,
+        connection: ConnectionView,
+        found: ProviderAccount,
+        user_id: UUID,
+        at: datetime,
+        call: Call,
+    ) -> Authentication:
+        """What a sign-in at a provider shows."""
+        second = connection.shows_second_factor(found.amr, found.acr)
+        session_id = self._note(connection, found, user_id, call)
+        method = "federated_mfa" if second else "federated"
+        return Authentication(method, at, f"{CHANNEL}{session_id}")
 
     def _note(
         self, connection: ConnectionView, found: ProviderAccount, user_id: UUID, call: Call
@@ -209,10 +274,14 @@ class FederatedSignInService:
             raise ProviderRefusedError
         checks.require("code", bool(request.code), "the answer has a code")
         callback = Callback(request.code, request.iss)
-        return await flow.complete(client, opened.attempt, callback, call.now, checks)
+        async with _patience():
+            found = await flow.complete(client, opened.attempt, callback, call.now, checks)
+        if opened.begun.purpose == "step_up":
+            check_auth_time(found.auth_time, MAX_AGE, call.now, checks)
+        return found
 
     async def _require_same_person(self, begun: Begun) -> None:
-        """Lets a link or a test end only while the session lasts in which it began.
+        """Lets a link, a step-up or a test end only while the session lasts in which it began.
 
         Raises:
             FederatedStateInvalidError: if it has ended.
@@ -232,7 +301,8 @@ class FederatedSignInService:
         try:
             checks.require("provider", connection.preset != GITHUB, "it sends no logout tokens")
             token = request.logout_token
-            claims = await self.flows.openid.logout(client, token, call.now, checks)
+            async with _patience():
+                claims = await self.flows.openid.logout(client, token, call.now, checks)
         except ProviderFailedError as error:
             raise ProviderUnreachableError from error
         except CheckFailedError as error:
@@ -248,6 +318,20 @@ class FederatedSignInService:
             actor = acting_person(user_id)
             await self.sessions.end_shown(user_id, f"{CHANNEL}{session_id}", call, actor=actor)
         return pb.ReceiveLogoutTokenResponse()
+
+
+@asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    """Ends the calls to a provider that answers slowly, each in time and together not.
+
+    Raises:
+        ProviderFailedError: if they take too long.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield
+    except TimeoutError as error:
+        raise ProviderFailedError("there was no answer in time") from error
 
 
 def _refusal(error: ProviderFailedError | CheckFailedError) -> DomainError:

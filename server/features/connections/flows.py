@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from portico_kit.secrets import Secrets
@@ -24,8 +24,10 @@ GITHUB = "github"
 class Flow(Protocol):
     """Signs somebody in at a provider."""
 
-    async def begin(self, client: Client, attempt: Attempt, hint: str) -> str:
-        """Where to send the browser."""
+    async def begin(
+        self, client: Client, attempt: Attempt, hint: str, max_age: timedelta | None = None
+    ) -> str:
+        """Where to send the browser; see `authorization_url`."""
         ...
 
     async def complete(

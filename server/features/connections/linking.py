@@ -21,6 +21,7 @@ from server.features.auth.one_time_tokens import OneTimeTokens
 from server.features.connections import messages
 from server.features.connections.errors import (
     EmailDomainNotProvenError,
+    IdentityMismatchError,
     IdentityNotLinkedError,
     IdentityTakenError,
     ProviderEmailMissingError,
@@ -91,6 +92,27 @@ class Linking:
         if identity.user_id != user_id:
             raise IdentityTakenError
         return identity
+
+    async def again(
+        self,
+        connection: ConnectionView,
+        found: ProviderAccount,
+        user_id: UUID,
+        identity_id: UUID,
+        call: Call,
+    ) -> Account:
+        """The account of a person who has signed in once more; it is locked.
+
+        Raises:
+            IdentityMismatchError: if another account at the provider came than was meant, or
+                it is not linked any more.
+            EmailDomainNotProvenError: as at a sign-in.
+        """
+        found = replace(found, email=_address(found.email))
+        identity = await self._find(connection, found, call)
+        if identity is None or (identity.id, identity.user_id) != (identity_id, user_id):
+            raise _refused(IdentityMismatchError(), user_id, call)
+        return await self._known(identity, connection, found, call)
 
     async def _known(
         self, identity: Identity, connection: ConnectionView, found: ProviderAccount, call: Call

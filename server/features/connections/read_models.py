@@ -30,3 +30,13 @@ class ConnectionView:
     def shows_second_factor(self, amr: Sequence[str], acr: str) -> bool:
         """Whether the provider's word for a second factor counts, and it gives it."""
         return self.trusts_second_factor and ("mfa" in amr or acr in self.second_factor_acrs)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityView:
+    """An identity with which its person can sign in once more, as `REAUTHENTICATING` has it."""
+
+    id: UUID
+    user_id: UUID
+    connection_id: UUID
+    email: str = field(repr=False)

@@ -14,6 +14,7 @@ from portico_kit.storage.base import delete_batch
 from portico_kit.storage.reads import keyed_query
 from portico_kit.storage.statements import compiled
 from server.features.connections.models import Connection, FederatedSession, Identity, UsedOnce
+from server.features.connections.presets import PRESETS
 from server.features.organizations.facade import is_alive
 
 
@@ -41,8 +42,13 @@ class ConnectionRepository:
         query = select(Connection).where(_belongs_to(organization_id))
         return (await self._db.scalars(query.order_by(Connection.name, Connection.id))).all()
 
+    async def lock_platform(self) -> None:
+        """Has others who make connections of the platform wait until the call ends."""
+        lock = func.pg_advisory_xact_lock(func.hashtextextended("platform connections", 0))
+        await self._db.execute(select(lock))
+
     async def count(self, organization_id: UUID | None) -> int:
-        """How many connections there are."""
+        """How many connections there are. Who adds one has locked their owner."""
         query = select(func.count(Connection.id)).where(_belongs_to(organization_id))
         return await self._db.scalar(query) or 0
 
@@ -199,6 +205,21 @@ OPTIONS = compiled(
         Connection.organization_id.is_(None)
         | (Connection.organization_id == bindparam("owner", type_=Connection.id.type)),
     ).order_by(Connection.organization_id.nulls_last(), Connection.name, Connection.id)
+)
+
+# With which of their identities people can show in a session that a provider knows them, the
+# one first that was used last.
+REAUTHENTICATING = keyed_query(
+    select(Identity.id, Identity.user_id, Identity.connection_id, Identity.email)
+    .join(Connection, Connection.id == Identity.connection_id)
+    .where(
+        Connection.enabled,
+        or_(*(Connection.preset == name for name, preset in PRESETS.items() if preset.asks_again)),
+        Connection.organization_id.is_not_distinct_from(Identity.organization_id),
+        Connection.organization_id.is_(None) | is_alive(Connection.organization_id),  # type: ignore[arg-type]
+    )
+    .order_by(Identity.last_used_at.desc().nulls_last()),
+    Identity.user_id,
 )
 
 # Gives the hash back to the first who brings it, and no row to all others.

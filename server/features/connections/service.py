@@ -56,6 +56,7 @@ class ConnectionEditor:
 
     flows: Flows
     policy: AddressPolicy
+    tenants: Tenants
 
     async def create(self, request: Create, organization_id: UUID | None, call: Call) -> Connection:
         """A new connection, whose provider has answered.
@@ -63,6 +64,7 @@ class ConnectionEditor:
         Raises:
             InvalidRequestError: naming the field that is to blame.
             ConnectionLimitReachedError: if there are too many.
+            NotFoundError: if the organization is deleted.
         """
         connection = Connection(
             id=new_id(),
@@ -85,9 +87,9 @@ class ConnectionEditor:
         else:
             connection.trusted_domains = _domains(request.trusted_domains)
         _require_consistent(connection)
+        # Nothing is locked while the provider takes its time.
         await self._require_answer(connection)
-        if await ConnectionRepository(call.db).count(organization_id) >= MAX_CONNECTIONS:
-            raise ConnectionLimitReachedError
+        await self._require_room(organization_id, call)
         ConnectionRepository(call.db).add(connection)
         await call.db.flush()
         await call.db.refresh(connection)
@@ -110,6 +112,16 @@ class ConnectionEditor:
         _require_consistent(connection)
         await call.db.flush()
         await call.db.refresh(connection)
+
+    async def _require_room(self, organization_id: UUID | None, call: Call) -> None:
+        """Refuses one too many; until the call ends nobody else makes one."""
+        repository = ConnectionRepository(call.db)
+        if organization_id is None:
+            await repository.lock_platform()
+        elif not await self.tenants.lock(call.db, organization_id):
+            raise NotFoundError
+        if await repository.count(organization_id) >= MAX_CONNECTIONS:
+            raise ConnectionLimitReachedError
 
     def _issuer(self, request: Create) -> str:
         """The issuer as it is compared: byte for byte as it was given."""
@@ -147,7 +159,6 @@ class ConnectionService:
     editor: ConnectionEditor
     connections: Connections
     sign_in: FederatedSignInService
-    tenants: Tenants
     roles: Roles
     public_url: str
 
@@ -158,9 +169,6 @@ class ConnectionService:
         organization_id = parse_id(request.organization_id)
         self._require_grantable(request.member_role, organization_id, call)
         connection = await self.editor.create(request, organization_id, call)
-        # Until the end of the call it is not deleted.
-        if not await self.tenants.lock(call.db, organization_id):
-            raise NotFoundError
         call.location(f"/api/v1/connections/{connection.id}")
         return pb.CreateConnectionResponse(
             connection=self._record("connection.created", connection, call)

@@ -31,7 +31,7 @@ from server.features.factors.mails import (
 )
 from server.features.factors.models import MOST_OF_A_KIND, Factor
 from server.features.factors.ports import DeviceMemory, ShownInSession
-from server.features.factors.repository import KINDS, FactorRepository
+from server.features.factors.repository import KINDS, WITH_RECOVERY_CODES, FactorRepository
 from server.features.factors.rules import meets
 from server.features.organizations.facade import Tenants
 from server.features.users.errors import UserNotFoundError
@@ -83,6 +83,10 @@ class Factors:
     async def kinds(self, user_id: UUID) -> Sequence[str]:
         """The kinds of a person's factors, sorted; read outside of the call's transaction."""
         return sorted(row.kind for row in await self._reads.fetch(KINDS, [user_id]))
+
+    async def has_recovery_codes(self, user_id: UUID) -> bool:
+        """Whether a person has recovery codes left; read as `kinds` is."""
+        return bool(await self._reads.fetch(WITH_RECOVERY_CODES, [user_id]))
 
     async def of_person(self, user_id: UUID, call: Call) -> Sequence[Factor]:
         """A person's factors, oldest first."""
@@ -215,8 +219,8 @@ class Factors:
         rights = await self._tenants.member_rights(user_id)
         unmet = sorted(
             str(organization_id)
-            for organization_id, demand in rights.demands.items()
-            if demand.since <= call.now and not meets(left, demand.level)
+            for organization_id, asked in rights.demands.items()
+            if any(each.since <= call.now and not meets(left, each.level) for each in asked)
         )
         if unmet:
             raise FactorRequiredError(organization_ids=" ".join(unmet))

@@ -24,6 +24,8 @@ KINDS = keyed_query(
     select(Factor.user_id, Factor.kind).where(Factor.failures < MOST_FAILURES).distinct(),
     Factor.user_id,
 )
+# Who has recovery codes left.
+WITH_RECOVERY_CODES = keyed_query(select(RecoveryCode.user_id).distinct(), RecoveryCode.user_id)
 
 
 class FactorRepository:

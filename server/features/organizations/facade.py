@@ -56,6 +56,8 @@ _RIGHTS = keyed_query(
         Organization.second_factor,
         Organization.second_factor_from,
         Organization.second_factor_roles,
+        Membership.second_factor.label("own_second_factor"),
+        Membership.second_factor_from.label("own_second_factor_from"),
     )
     .join(Organization, Organization.id == Membership.organization_id)
     .where(_ALIVE),
@@ -83,11 +85,12 @@ class MemberRights:
 
     Attributes:
         permissions: by organization, whatever is asked.
-        demands: by organization; most ask for nothing.
+        demands: by organization; most ask for nothing. Of all its members and of this one an
+            organization can ask for something else.
     """
 
     permissions: dict[UUID, frozenset[str]] = field(default_factory=dict)
-    demands: dict[UUID, FactorDemand] = field(default_factory=dict)
+    demands: dict[UUID, list[FactorDemand]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,8 @@ def asked_from(user_id: SQLColumnExpression[UUID]) -> ScalarSelect[datetime | No
     Null if none does, of anybody; `Tenants.member_rights` says what is asked of the person.
     """
     return (
-        select(func.min(Organization.second_factor_from))
+        # Of the two it takes the one that there is.
+        select(func.min(func.least(Organization.second_factor_from, Membership.second_factor_from)))
         .join(Membership, Membership.organization_id == Organization.id)
         .where(Membership.user_id == user_id, _ALIVE)
         .scalar_subquery()
@@ -282,11 +286,15 @@ class Tenants:
     async def _fetch_rights(self, user_ids: Sequence[UUID]) -> Mapping[UUID, MemberRights]:
         found: defaultdict[UUID, MemberRights] = defaultdict(MemberRights)
         for row in await self._reads.fetch(_RIGHTS, user_ids):
-            user_id, organization_id, role, second_factor, since, roles = row
+            user_id, organization_id, role, second_factor, since, roles, own, own_since = row
             rights = found[user_id]
             rights.permissions[organization_id] = permissions_of(self._roles, role)
             if second_factor is not None and concerns(roles, role):
-                rights.demands[organization_id] = FactorDemand(LEVELS[second_factor], since)
+                demand = FactorDemand(LEVELS[second_factor], since)
+                rights.demands.setdefault(organization_id, []).append(demand)
+            if own is not None:
+                demand = FactorDemand(LEVELS[own], own_since)
+                rights.demands.setdefault(organization_id, []).append(demand)
         return found
 
     async def _fetch(self, organization_ids: Sequence[UUID]) -> Mapping[UUID, OrganizationView]:

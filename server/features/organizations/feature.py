@@ -102,7 +102,7 @@ def _serve(parts: CoreParts) -> Served:
         offboarding=parts.get(Offboarding),
         appointments=Appointments(accounts, mailer),
         security_policies=SecurityPolicies(
-            parts.roles, parts.get(ReachableLevels), parts.get(MailBudgets)
+            parts.roles, parts.get(ReachableLevels), parts.get(MailBudgets), mailer
         ),
         subscriptions=parts.get(Subscriptions),
         invalidator=parts.invalidator,

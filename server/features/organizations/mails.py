@@ -24,6 +24,24 @@ OWNER_APPOINTED = Mail(
     ),
 )
 
+FACTOR_REQUIRED_OF_YOU = Mail(
+    name="factor_required_of_you",
+    subject="$organization_name requires a second factor of you",
+    paragraphs=(
+        "Hello $display_name,",
+        "the organization $organization_name requires a second factor of you from now on. If your"
+        " account has none, add one in your account: without it you cannot use the organization.",
+    ),
+)
+PASSKEY_REQUIRED_OF_YOU = Mail(
+    name="passkey_required_of_you",
+    subject="$organization_name requires a passkey of you",
+    paragraphs=(
+        "Hello $display_name,",
+        "the organization $organization_name requires a passkey of you from now on. If your"
+        " account has none, add one in your account: without it you cannot use the organization.",
+    ),
+)
 FACTOR_NEEDED = Mail(
     name="factor_needed",
     subject="$organization_name requires a second factor",
@@ -54,4 +72,12 @@ FACTOR_NEEDED_SOON = Mail(
     ),
 )
 
-MAILS = (INVITATION, OWNER_APPOINTED, FACTOR_NEEDED, PASSKEY_NEEDED, FACTOR_NEEDED_SOON)
+MAILS = (
+    INVITATION,
+    OWNER_APPOINTED,
+    FACTOR_NEEDED,
+    PASSKEY_NEEDED,
+    FACTOR_NEEDED_SOON,
+    FACTOR_REQUIRED_OF_YOU,
+    PASSKEY_REQUIRED_OF_YOU,
+)

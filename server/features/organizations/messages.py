@@ -16,7 +16,7 @@ from server.features.organizations.models import (
     Organization,
     OrganizationLimits,
 )
-from server.features.organizations.policy_rules import OFF, concerns
+from server.features.organizations.policy_rules import OFF, concerns, strictest
 from server.features.organizations.read_models import OrganizationView
 from server.features.users.facade import Contact
 
@@ -35,13 +35,23 @@ def organization(row: Organization | OrganizationView, role: str) -> pb.Organiza
     )
 
 
-def listed(row: Organization, role: str) -> pb.Organization:
-    """The message for a row of the caller's own list, which says what is required of them."""
-    message = organization(row, role)
-    begins = timestamp(row.second_factor_from)
-    if begins is not None and concerns(row.second_factor_roles, role):
-        message.second_factor = row.second_factor or ""
-        message.second_factor_from.CopyFrom(begins)
+def listed(row: Organization, member: Membership | None) -> pb.Organization:
+    """The message for a row of the caller's own list, which says what is required of them.
+
+    Args:
+        member: the caller; None for one who has left meanwhile.
+    """
+    if member is None:
+        return organization(row, "")
+    message = organization(row, member.role)
+    is_concerned = concerns(row.second_factor_roles, member.role)
+    asked = strictest(
+        (row.second_factor if is_concerned else None, row.second_factor_from),
+        (member.second_factor, member.second_factor_from),
+    )
+    if asked is not None:
+        message.second_factor = asked[0]
+        message.second_factor_from.FromDatetime(asked[1])
     return message
 
 
@@ -64,6 +74,8 @@ def member(row: Membership, contact: Contact) -> pb.Member:
         display_name=contact.display_name,
         role=row.role,
         joined_at=timestamp(row.created_at),
+        second_factor=row.second_factor or "",
+        second_factor_from=timestamp(row.second_factor_from),
     )
 
 

@@ -117,13 +117,33 @@ class Membership(Identified, Timestamped, Versioned, Base):
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     role: Mapped[str] = mapped_column(ForeignKey("roles.name"))
+    # What is required of this member, beside what their organization requires.
+    second_factor: Mapped[str | None] = mapped_column(String(24))
+    second_factor_from: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
+        CheckConstraint(
+            "second_factor in ('required', 'phishing_resistant')", name="second_factor_is_known"
+        ),
+        CheckConstraint(
+            "(second_factor is null) = (second_factor_from is null)",
+            name="second_factor_has_time",
+        ),
         UniqueConstraint("organization_id", "user_id"),
         Index("ix_memberships_organization_id_id", "organization_id", "id"),
         Index("ix_memberships_user_id_id", "user_id", "id"),
     )
+
+    def require(self, second_factor: str, now: datetime) -> None:
+        """Requires a second factor of the member; "" for none.
+
+        One that is required already is, since then.
+        """
+        if second_factor == (self.second_factor or ""):
+            return
+        self.second_factor = second_factor or None
+        self.second_factor_from = now if second_factor else None
 
 
 class OrganizationLimits(Timestamped, Versioned, Base):

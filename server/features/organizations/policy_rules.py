@@ -29,6 +29,16 @@ def concerns(roles: Collection[str] | None, role: str) -> bool:
     return not roles or role in roles
 
 
+def strictest(*asked: tuple[str | None, datetime | None]) -> tuple[str, datetime] | None:
+    """The strictest of what is asked of somebody, the first of them; None if nothing is.
+
+    Args:
+        asked: the names of requirements and when they begin; None for none.
+    """
+    named = [(name, since) for name, since in asked if name is not None and since is not None]
+    return min(named, key=lambda each: (-LEVELS[each[0]], each[1]), default=None)
+
+
 def begins_at(wanted: datetime | None, present: datetime | None, now: datetime) -> datetime:
     """When a requirement begins.
 

@@ -15,8 +15,8 @@ from portico_kit.assurance import Assurance
 class ReachableLevels(Protocol):
     """Knows what people can show at a sign-in; the auth feature does."""
 
-    async def can_show(self, user_id: UUID, level: Assurance) -> Sequence[str]:
-        """The methods with which a person can reach a level; none if they cannot."""
+    async def can_reach(self, session_id: UUID, user_id: UUID, level: Assurance) -> bool:
+        """Whether the person of a session can reach a level in it, or has."""
         ...
 
 

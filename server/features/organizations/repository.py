@@ -104,12 +104,14 @@ class MembershipRepository:
         )
         return await self._db.scalar(query)
 
-    async def roles(self, user_id: UUID, organization_ids: Collection[UUID]) -> Mapping[UUID, str]:
-        """A person's role in each of these organizations that they belong to."""
-        query = select(Membership.organization_id, Membership.role).where(
+    async def of_person(
+        self, user_id: UUID, organization_ids: Collection[UUID]
+    ) -> Mapping[UUID, Membership]:
+        """A person's part in each of these organizations that they belong to."""
+        query = select(Membership).where(
             Membership.user_id == user_id, Membership.organization_id.in_(organization_ids)
         )
-        return dict((await self._db.execute(query)).all())
+        return {row.organization_id: row for row in await self._db.scalars(query)}
 
     async def list_of(self, user_id: UUID) -> Sequence[Membership]:
         """A person's part in each organization that is not deleted, the first joined first."""

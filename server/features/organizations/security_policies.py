@@ -8,6 +8,7 @@ from uuid import UUID
 
 from portico.organizations.v1 import organization_service_pb2 as pb
 
+from portico_kit.assurance import Assurance
 from portico_kit.call import Call
 from portico_kit.clock import moment
 from portico_kit.errors import NotFoundError, PermissionDeniedError, invalid
@@ -15,13 +16,19 @@ from portico_kit.ids import parse_id
 from server.common.limiter import Payer
 from server.common.roles import Roles
 from server.features.emails.budgets import MailBudgets
+from server.features.emails.facade import Mailer
 from server.features.organizations import members, messages
-from server.features.organizations.errors import OwnFactorRequiredError
-from server.features.organizations.models import Organization, SecurityPolicyNotice
+from server.features.organizations.errors import MemberNotFoundError, OwnFactorRequiredError
+from server.features.organizations.mails import (
+    FACTOR_REQUIRED_OF_YOU,
+    PASSKEY_REQUIRED_OF_YOU,
+)
+from server.features.organizations.models import Membership, Organization, SecurityPolicyNotice
 from server.features.organizations.names import POLICY_NOTICES_TASK
 from server.features.organizations.policy_rules import LEVELS, OFF, begins_at, reminded_at
 from server.features.organizations.ports import ReachableLevels
 from server.features.organizations.repository import NoticeRepository, OrganizationRepository
+from server.features.users.facade import Contact, find_contacts
 
 # In the place of an address: what an organization sends to all of its members at once.
 ALL_MEMBERS = "security-policy.invalid"
@@ -34,6 +41,7 @@ class SecurityPolicies:
     roles: Roles
     levels: ReachableLevels
     budgets: MailBudgets
+    mailer: Mailer
 
     async def update(self, request: pb.UpdateSecurityPolicyRequest, call: Call) -> Organization:
         """Replaces the policy, and has the members notified.
@@ -45,8 +53,8 @@ class SecurityPolicies:
         if not call.acts_as_person:
             raise PermissionDeniedError(needed="user")
         wanted = "" if request.second_factor == OFF else request.second_factor
-        if wanted and not await self.levels.can_show(call.user_id, LEVELS[wanted]):
-            raise OwnFactorRequiredError
+        if wanted:
+            await self._require_own(LEVELS[wanted], call)
         organization = await self._lock(parse_id(request.organization_id), call)
         call.expect(organization.version)
         before = _requirement(organization)
@@ -63,6 +71,56 @@ class SecurityPolicies:
                 data=messages.security_policy(organization),
             )
         return organization
+
+    async def require_of(
+        self, request: pb.UpdateMemberSecurityPolicyRequest, call: Call
+    ) -> tuple[Membership, Contact]:
+        """Says what is required of one member, and has them notified.
+
+        Raises:
+            PermissionDeniedError: if the caller is no person, or no owner any more.
+            OwnFactorRequiredError: if the caller has no such factor.
+            MemberNotFoundError: if the person is no member.
+        """
+        if not call.acts_as_person:
+            raise PermissionDeniedError(needed="user")
+        wanted = "" if request.second_factor == OFF else request.second_factor
+        if wanted:
+            await self._require_own(LEVELS[wanted], call)
+        organization = await self._lock(parse_id(request.organization_id), call)
+        user_id = parse_id(request.user_id)
+        member = await members.find_to_change(organization.id, user_id, call, self.roles)
+        contact = (await find_contacts(call.db, [user_id])).get(user_id)
+        if contact is None:
+            raise MemberNotFoundError
+        member.require(wanted, call.now)
+        await call.db.flush()
+        await call.db.refresh(member)
+        if wanted and call.changed(member.version):
+            await self._notify(member, contact, organization, call)
+        return member, contact
+
+    async def _notify(
+        self, member: Membership, contact: Contact, organization: Organization, call: Call
+    ) -> None:
+        """Mails a member what is required of them from now on."""
+        payer = Payer(organization.id, organization.tier)
+        await self.budgets.charge(call, contact.email, "security_policy", payer)
+        passkey = member.second_factor == "phishing_resistant"
+        self.mailer.send(
+            call,
+            contact.email,
+            PASSKEY_REQUIRED_OF_YOU if passkey else FACTOR_REQUIRED_OF_YOU,
+            display_name=contact.display_name,
+            organization_name=organization.name,
+        )
+
+    async def _require_own(self, level: Assurance, call: Call) -> None:
+        """Refuses a caller who could not do what they ask of others."""
+        session_id = call.principal.session_id
+        assert session_id is not None
+        if not await self.levels.can_reach(session_id, call.user_id, level):
+            raise OwnFactorRequiredError
 
     async def _lock(self, organization_id: UUID, call: Call) -> Organization:
         """The organization, for a caller who may still do this once they have it alone."""

@@ -86,9 +86,9 @@ class OrganizationService:
         paging = self.cursors.paging(request, call.user_id)
         page = await OrganizationRepository(call.db).list_of(call.user_id, paging, self.cursors)
         ids = [organization.id for organization in page.rows]
-        roles = await MembershipRepository(call.db).roles(call.user_id, ids)
+        own = await MembershipRepository(call.db).of_person(call.user_id, ids)
         return pb.ListOrganizationsResponse(
-            organizations=[messages.listed(row, roles.get(row.id, "")) for row in page.rows],
+            organizations=[messages.listed(row, own.get(row.id)) for row in page.rows],
             next_cursor=page.next_cursor,
             has_more=page.has_more,
         )
@@ -217,6 +217,16 @@ class OrganizationService:
             _record_member("member.updated", member, shown, call)
         call.etag(member.version)
         return pb.UpdateMemberResponse(member=shown)
+
+    async def UpdateMemberSecurityPolicy(
+        self, request: pb.UpdateMemberSecurityPolicyRequest, call: Call
+    ) -> pb.UpdateMemberSecurityPolicyResponse:
+        member, contact = await self.security_policies.require_of(request, call)
+        shown = messages.member(member, contact)
+        if call.changed(member.version):
+            _record_member("member.updated", member, shown, call)
+        call.etag(member.version)
+        return pb.UpdateMemberSecurityPolicyResponse(member=shown)
 
     async def RemoveMember(
         self, request: pb.RemoveMemberRequest, call: Call
@@ -370,8 +380,8 @@ async def _shown(organization: Organization | OrganizationView, call: Call) -> O
     """The organization as the caller sees it, with its version."""
     role = ""
     if call.principal.is_person:
-        roles = await MembershipRepository(call.db).roles(call.user_id, [organization.id])
-        role = roles.get(organization.id, "")
+        member = await MembershipRepository(call.db).find(organization.id, call.user_id)
+        role = member.role if member is not None else ""
     call.etag(organization.version)
     return messages.organization(organization, role)
 

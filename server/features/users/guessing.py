@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from portico_kit.call import Call
 from portico_kit.errors import UnavailableError
@@ -17,6 +18,8 @@ from server.features.emails.facade import Mailer
 from server.features.users.facade import Account
 from server.features.users.mails import SIGN_IN_BLOCKED
 from server.features.users.notices import UNKNOWN_ADDRESS, readable
+
+T = TypeVar("T")
 
 # What stands in the mail to nobody, which is taken back.
 NOBODY = "nobody@example.invalid"
@@ -37,10 +40,10 @@ class Guessing:
         email: str,
         account: Account | None,
         device: bytes | None,
-        check: Callable[[], Awaitable[bool]],
+        check: Callable[[], Awaitable[T]],
         call: Call,
-    ) -> bool:
-        """Whether an attempt is right.
+    ) -> T:
+        """What the check of an attempt gives: something true if it is right.
 
         A refusal for a wrong one has to keep what the call wrote: the entry in the audit log
         and the mail to the owner, if it was the last one.
@@ -58,16 +61,16 @@ class Guessing:
         guess = await self.budget.guess(email, device, check)
         if guess.used_up:
             await self._report(email, account, call)
-        return guess.right
+        return guess.found
 
     async def check_second_factor(
         self,
         account: Account,
         device: bytes | None,
-        check: Callable[[], Awaitable[bool]],
+        check: Callable[[], Awaitable[T]],
         call: Call,
-    ) -> bool:
-        """Whether an attempt at a second factor is right.
+    ) -> T:
+        """The same for an attempt at a second factor.
 
         It has a budget of its own, for all kinds together: whoever knows the password gets no
         more attempts by that, and does not use up those at the password.
@@ -83,7 +86,7 @@ class Guessing:
         guess = await self.budget.guess(f"{account.id}@{SECOND_FACTOR}", device, check)
         if guess.used_up:
             await self._report(account.email, account, call)
-        return guess.right
+        return guess.found
 
     async def _report(self, email: str, account: Account | None, call: Call) -> None:
         """Mails the owner; for nobody, does all of the same work and takes it back.

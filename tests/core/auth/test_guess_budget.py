@@ -61,7 +61,7 @@ class Guesser:
             guess = await self.budget.guess(email, device, check)
         except TooManyAttemptsError as error:
             return (error.retry_after or timedelta()).total_seconds()
-        assert guess.right is right
+        assert guess.found is right
         self.used_up.append(guess.used_up)
         return 0
 
@@ -160,7 +160,9 @@ async def test_ten_who_know_it_are_let_in_at_once(guesser: Guesser) -> None:
     assert await guesser.wrong() == 0
 
 
-async def ten_under_way(budget: GuessBudget, answer: asyncio.Event) -> list[asyncio.Task[Guess]]:
+async def ten_under_way(
+    budget: GuessBudget, answer: asyncio.Event
+) -> list[asyncio.Task[Guess[bool]]]:
     """Ten attempts, each right, whose checks last until the event."""
     begun = 0
 

@@ -74,6 +74,15 @@ class FrontEnd:
         self.browser_token = answer.browser_token
         return await self.complete(provider.authorize(answer.authorization_url))
 
+    async def begin_step_up(self, person: Person, connection_id: str = "") -> str:
+        """Begins to confirm who somebody is, and gives where the browser is sent."""
+        request = pb.BeginFederatedStepUpRequest(
+            connection_id=connection_id, browser_token=self.browser_token, return_to="/account"
+        )
+        answer = await self.sign_in.BeginFederatedStepUp(request, metadata=person.metadata)
+        self.browser_token = answer.browser_token
+        return answer.authorization_url
+
 
 def signed_in(answer: pb.CompleteFederatedSignInResponse) -> Person:
     """Who has signed in."""

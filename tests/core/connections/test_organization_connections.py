@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -19,7 +21,7 @@ from tests.core.conftest import Audited, Refused
 from tests.core.connections.front_end import FrontEnd, Somebody, new_connection, signed_in
 from tests.core.connections.provider import CLIENT_SECRET, Provider, running_provider
 from tests.core.domains.organization_domains import new_name, prove
-from tests.core.world import Person, World, new_email
+from tests.core.world import Person, World, new_email, refusal
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 NOT_PROVEN = (DENIED, "EMAIL_DOMAIN_NOT_PROVEN")
@@ -414,3 +416,15 @@ async def test_only_who_may_change_a_connection_tests_it(
     admin = await world.new_member(company.id, owner, "admin")
     call = begin_test(world, admin, company, front_end)
     await refused(call, DENIED, "PERMISSION_DENIED")
+
+
+async def test_of_ten_at_once_only_as_many_are_made_as_there_is_room_for(
+    world: World, owner: Person, organization_id: str, provider: Provider
+) -> None:
+    create = partial(new_connection, world, owner, organization_id, provider.issuer)
+    for _ in range(18):
+        await create()
+    made = await asyncio.gather(*(create() for _ in range(10)), return_exceptions=True)
+    refusals = [refusal(each) for each in made if isinstance(each, grpc.aio.AioRpcError)]
+    assert len(made) - len(refusals) == 2
+    assert {each.reason for each in refusals} == {"CONNECTION_LIMIT_REACHED"}

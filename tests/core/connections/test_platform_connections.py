@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
+
 import grpc
 from portico.connections.v1 import connection_service_pb2 as connections
 from portico.connections.v1 import platform_connection_service_pb2 as pb
@@ -13,7 +16,7 @@ from portico.connections.v1.platform_connection_service_pb2_grpc import (
 from tests.core.conftest import Audited, Refused
 from tests.core.connections.front_end import FrontEnd, new_platform_connection
 from tests.core.connections.provider import Provider
-from tests.core.world import Person, World
+from tests.core.world import Person, World, refusal
 
 MISSING = (grpc.StatusCode.NOT_FOUND, "CONNECTION_NOT_FOUND")
 
@@ -80,3 +83,13 @@ async def test_an_administrator_tests_one(
     answer = await front_end.complete(provider.authorize(begun.authorization_url))
     assert (answer.purpose, answer.return_to) == ("test", "/admin")
     assert all(check.passed for check in answer.checks), answer.checks
+
+
+async def test_of_thirty_at_once_the_platform_has_twenty(
+    world: World, administrator: Person, provider: Provider
+) -> None:
+    create = partial(new_platform_connection, world, administrator, provider.issuer)
+    made = await asyncio.gather(*(create() for _ in range(30)), return_exceptions=True)
+    refusals = [refusal(each) for each in made if isinstance(each, grpc.aio.AioRpcError)]
+    assert len(made) - len(refusals) == 20
+    assert {each.reason for each in refusals} == {"CONNECTION_LIMIT_REACHED"}

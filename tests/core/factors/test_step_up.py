@@ -107,6 +107,7 @@ def test_what_signs_somebody_in_or_gives_rights_away_asks() -> None:
         "UpdateUser",
         "DeleteUser",
         "UpdateSecurityPolicy",
+        "UpdateMemberSecurityPolicy",
     ):
         assert asked[name] == if_enrolled, name
     assert asked["ResetUserFactors"] == StepUp(AssuranceLevel.AAL2, 300)
@@ -116,6 +117,7 @@ def test_what_signs_somebody_in_or_gives_rights_away_asks() -> None:
         "ConfirmTotpEnrollment",
         "CreateRecoveryCodes",
         "BeginPasskeyRegistration",
+        "BeginLink",
     ):
         assert asked[name] == highest, name
     # Its challenge is as old as that at the most, and valid for five minutes.

@@ -64,6 +64,7 @@ MATRIX = {
     "CreateInvitation": MANAGERS,
     "RevokeInvitation": MANAGERS,
     "UpdateMember": MANAGERS,
+    "UpdateMemberSecurityPolicy": {"owner"},
     "RemoveMember": MANAGERS,
     "UpdateOrganization": MANAGERS,
     "UpdateSecurityPolicy": {"owner"},

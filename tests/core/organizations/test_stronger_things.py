@@ -50,6 +50,8 @@ THROUGH = {
     "GetDelivery": "PERMISSIONS_EXCEEDED",
     "CreateInvitation": "ROLE_NOT_GRANTABLE",
     "UpdateMember": "ROLE_NOT_GRANTABLE",
+    # Only people say what is required of others.
+    "UpdateMemberSecurityPolicy": "PERMISSION_DENIED",
     "RemoveMember": "ROLE_NOT_GRANTABLE",
     "UpdateOrganization": "ROLE_NOT_GRANTABLE",
     # They show what the permission to read shows, without a secret or a payload.

@@ -75,6 +75,8 @@ class ProviderAccount:
         hosted_domain: the domain for which Google manages the account, or "".
         session: the provider's own session, or "".
         token_subject: the subject as tokens have it, if another one tells accounts apart.
+        auth_time: when the provider asked who it is, in seconds since 1970; None if it does not
+            say.
         id_token: by which the provider recognizes the session when the person signs out.
     """
 
@@ -88,13 +90,24 @@ class ProviderAccount:
     acr: str = ""
     session: str = field(default="", repr=False)
     token_subject: str = ""
+    auth_time: float | None = None
     id_token: str = field(default="", repr=False)
 
 
 def authorization_url(
-    endpoint: str, client: Client, attempt: Attempt, scopes: Sequence[str], hint: str
+    endpoint: str,
+    client: Client,
+    attempt: Attempt,
+    scopes: Sequence[str],
+    hint: str,
+    max_age: timedelta | None = None,
 ) -> str:
-    """Where to send the browser."""
+    """Where to send the browser.
+
+    Args:
+        max_age: within which the provider must have asked the person who they are; it is to
+            ask in any case. None for a sign-in, which is as the provider likes.
+    """
     asked = {
         "response_type": "code",
         "client_id": client.client_id,
@@ -107,6 +120,9 @@ def authorization_url(
     }
     if hint:
         asked["login_hint"] = hint
+    if max_age is not None:
+        # Some know one and some the other (OpenID Connect Core, section 3.1.2.1).
+        asked |= {"prompt": "login", "max_age": str(int(max_age.total_seconds()))}
     return str(URL(endpoint).update_query(asked))
 
 

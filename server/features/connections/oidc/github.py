@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from server.features.connections.oidc.checks import Checks, ProviderFailedError
@@ -30,8 +30,10 @@ class GitHubFlow:
 
     http: ProviderClient
 
-    async def begin(self, client: Client, attempt: Attempt, hint: str) -> str:
-        """Where to send the browser."""
+    async def begin(
+        self, client: Client, attempt: Attempt, hint: str, max_age: timedelta | None = None
+    ) -> str:
+        """Where to send the browser. GitHub knows nothing of `max_age`."""
         endpoint = f"{client.issuer}/login/oauth/authorize"
         return authorization_url(endpoint, client, attempt, SCOPES, hint)
 

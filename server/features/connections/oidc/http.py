@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import aiohttp
 
 TIMEOUT = 3.0  # seconds, for everything from the look-up to the last byte
+# At once, of one host and of all: who shares a slow provider waits for it, and nobody else.
+# Waiting for one's turn is part of the time.
+MOST_TO_A_HOST = 16
+MOST_CALLS = 500
 MAX_BYTES = 256 * 1024
 USER_AGENT = "Portico"
 
@@ -106,7 +110,11 @@ class ProviderClient:
 
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=self._policy.open_socket),
+                connector=aiohttp.TCPConnector(
+                    socket_factory=self._policy.open_socket,
+                    limit=MOST_CALLS,
+                    limit_per_host=MOST_TO_A_HOST,
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT),
                 headers={

@@ -172,6 +172,28 @@ def _check_times(claims: Claims, now: datetime, checks: Checks, *, needs_end: bo
         checks.note("nbf", begun, "it is valid already")
 
 
+def check_auth_time(
+    auth_time: float | None, max_age: timedelta, now: datetime, checks: Checks
+) -> None:
+    """Makes sure that the provider has asked a person who they are within some time.
+
+    A provider that was asked to do so has to say when it did (OpenID Connect Core, section 2).
+
+    Raises:
+        CheckFailedError: if it has not, or does not say.
+    """
+    moment, skew = now.timestamp(), SKEW.total_seconds()
+    oldest = moment - max_age.total_seconds() - skew
+    lately = auth_time is not None and oldest <= auth_time <= moment + skew
+    found = "says nothing of it" if auth_time is None else f"says {auth_time!r}"
+    checks.require("auth_time", lately, f"when it asked who the person is, it {found}")
+
+
+def number(value: Any) -> float | None:
+    """A claim that is a number; None if it is none."""
+    return float(value) if _is_number(value) else None
+
+
 def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
@@ -31,6 +31,7 @@ from server.features.connections.oidc.id_tokens import (
     check_access_token,
     check_id_token,
     check_logout_token,
+    number,
     verified_claims,
 )
 
@@ -45,15 +46,18 @@ class OpenIdFlow:
     http: ProviderClient
     providers: Providers
 
-    async def begin(self, client: Client, attempt: Attempt, hint: str) -> str:
-        """Where to send the browser.
+    async def begin(
+        self, client: Client, attempt: Attempt, hint: str, max_age: timedelta | None = None
+    ) -> str:
+        """Where to send the browser; see `authorization_url`.
 
         Raises:
             ProviderFailedError: if the provider does not answer.
             CheckFailedError: if it is not the one that is meant.
         """
         metadata = await self.metadata(client, Checks())
-        return authorization_url(metadata.authorization_endpoint, client, attempt, SCOPES, hint)
+        endpoint = metadata.authorization_endpoint
+        return authorization_url(endpoint, client, attempt, SCOPES, hint, max_age)
 
     async def metadata(self, client: Client, checks: Checks) -> ProviderMetadata:
         """What the provider publishes."""
@@ -165,6 +169,7 @@ def _account(client: Client, claims: Claims) -> ProviderAccount:
         acr=_optional(claims, "acr"),
         session=_optional(claims, "sid")[:1000],
         token_subject=str(claims["sub"]),
+        auth_time=number(claims.get("auth_time")),
     )
 
 

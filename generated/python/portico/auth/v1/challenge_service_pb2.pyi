@@ -226,12 +226,19 @@ class BeginStepUpRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    ACR_VALUES_FIELD_NUMBER: _builtins.int
+    acr_values: _builtins.str
+    """The acrValues of the refusal: only methods that reach it are offered. Empty:
+    those that reach the most that the person can.
+    """
     def __init__(
         self,
+        *,
+        acr_values: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr_values", b"acr_values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -98,7 +98,12 @@ class ChallengeServiceServicer:
     def BeginStepUp(self, request, context):
         """Starts a step-up: the caller shows a factor in the session that there is,
         after a method was refused with INSUFFICIENT_USER_AUTHENTICATION. People
-        without a second factor show the password.
+        without a second factor show the password, and people without a password sign
+        in again with their provider: with the method "federated",
+        BeginFederatedStepUp goes on. Fails with
+        NOTHING_TO_SHOW if nothing that the person has takes the session to
+        acrValues: its metadata "missing" says "enrollment" if they have to enroll
+        a factor first, "sign_in" if they have to sign in again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

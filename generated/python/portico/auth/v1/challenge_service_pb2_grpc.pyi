@@ -41,7 +41,12 @@ class ChallengeServiceStub:
     BeginStepUp: _aio.UnaryUnaryMultiCallable[_challenge_service_pb2.BeginStepUpRequest, _challenge_service_pb2.BeginStepUpResponse]
     """Starts a step-up: the caller shows a factor in the session that there is,
     after a method was refused with INSUFFICIENT_USER_AUTHENTICATION. People
-    without a second factor show the password.
+    without a second factor show the password, and people without a password sign
+    in again with their provider: with the method "federated",
+    BeginFederatedStepUp goes on. Fails with
+    NOTHING_TO_SHOW if nothing that the person has takes the session to
+    acrValues: its metadata "missing" says "enrollment" if they have to enroll
+    a factor first, "sign_in" if they have to sign in again.
     """
 
 class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -95,7 +100,12 @@ class ChallengeServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_challenge_service_pb2.BeginStepUpResponse]:
         """Starts a step-up: the caller shows a factor in the session that there is,
         after a method was refused with INSUFFICIENT_USER_AUTHENTICATION. People
-        without a second factor show the password.
+        without a second factor show the password, and people without a password sign
+        in again with their provider: with the method "federated",
+        BeginFederatedStepUp goes on. Fails with
+        NOTHING_TO_SHOW if nothing that the person has takes the session to
+        acrValues: its metadata "missing" says "enrollment" if they have to enroll
+        a factor first, "sign_in" if they have to sign in again.
         """
 
 def add_ChallengeServiceServicer_to_server(servicer: ChallengeServiceServicer, server: _aio.Server) -> None: ...

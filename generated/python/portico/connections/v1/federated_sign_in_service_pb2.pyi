@@ -169,6 +169,64 @@ class BeginFederatedSignInResponse(_message.Message):
 Global___BeginFederatedSignInResponse: _TypeAlias = BeginFederatedSignInResponse  # noqa: Y015
 
 @_typing.final
+class BeginFederatedStepUpRequest(_message.Message):
+    """Says where to confirm who the caller is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    BROWSER_TOKEN_FIELD_NUMBER: _builtins.int
+    RETURN_TO_FIELD_NUMBER: _builtins.int
+    connection_id: _builtins.str
+    """The ID of the connection. Empty: that of the identity that was used last."""
+    browser_token: _builtins.str
+    """The browserToken that this browser keeps already. Empty if it keeps none."""
+    return_to: _builtins.str
+    """The path to which CompleteFederatedSignIn points back."""
+    def __init__(
+        self,
+        *,
+        connection_id: _builtins.str = ...,
+        browser_token: _builtins.str = ...,
+        return_to: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["browser_token", b"browser_token", "connection_id", b"connection_id", "return_to", b"return_to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginFederatedStepUpRequest: _TypeAlias = BeginFederatedStepUpRequest  # noqa: Y015
+
+@_typing.final
+class BeginFederatedStepUpResponse(_message.Message):
+    """Returns where the step-up goes on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUTHORIZATION_URL_FIELD_NUMBER: _builtins.int
+    BROWSER_TOKEN_FIELD_NUMBER: _builtins.int
+    authorization_url: _builtins.str
+    """Where to send the browser."""
+    browser_token: _builtins.str
+    """What the front end keeps in the browser, out of reach of scripts, until the
+    provider sends the browser back.
+    """
+    def __init__(
+        self,
+        *,
+        authorization_url: _builtins.str = ...,
+        browser_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_url", b"authorization_url", "browser_token", b"browser_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginFederatedStepUpResponse: _TypeAlias = BeginFederatedStepUpResponse  # noqa: Y015
+
+@_typing.final
 class CompleteFederatedSignInRequest(_message.Message):
     """Carries what the provider has sent back."""
 
@@ -214,8 +272,8 @@ Global___CompleteFederatedSignInRequest: _TypeAlias = CompleteFederatedSignInReq
 
 @_typing.final
 class CompleteFederatedSignInResponse(_message.Message):
-    """Returns the tokens of the new session, as Login does; or what came of a link
-    or a test.
+    """Returns the tokens of the new session, as Login does; those of the same session
+    after a step-up; or what came of a link or a test.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -250,7 +308,7 @@ class CompleteFederatedSignInResponse(_message.Message):
     challenge: _builtins.str
     """The challenge to complete with one of the methods."""
     purpose: _builtins.str
-    """What was begun: "sign_in", "link" or "test"."""
+    """What was begun: "sign_in", "link", "step_up" or "test"."""
     return_to: _builtins.str
     """The path that was given at the beginning."""
     @_builtins.property

@@ -45,6 +45,11 @@ class FederatedSignInServiceStub:
                 request_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedSignInRequest.SerializeToString,
                 response_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedSignInResponse.FromString,
                 _registered_method=True)
+        self.BeginFederatedStepUp = channel.unary_unary(
+                '/portico.connections.v1.FederatedSignInService/BeginFederatedStepUp',
+                request_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedStepUpRequest.SerializeToString,
+                response_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedStepUpResponse.FromString,
+                _registered_method=True)
         self.CompleteFederatedSignIn = channel.unary_unary(
                 '/portico.connections.v1.FederatedSignInService/CompleteFederatedSignIn',
                 request_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.CompleteFederatedSignInRequest.SerializeToString,
@@ -80,8 +85,21 @@ class FederatedSignInServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BeginFederatedStepUp(self, request, context):
+        """Begins a step-up of people who have neither a factor nor a password: returns
+        where to send the browser, for the provider to ask them once more who they
+        are. CompleteFederatedSignIn completes it, if the same account at the provider
+        comes back that is linked, and the provider says that it asked within the last
+        5 minutes ("auth_time"). The session must last until then. Fails with
+        CONNECTION_NOT_FOUND if no provider of the caller's can do that: Google and
+        GitHub cannot.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CompleteFederatedSignIn(self, request, context):
-        """Completes a sign-in, a link or a test with what the provider has sent back
+        """Completes a sign-in, a link, a step-up or a test with what the provider has sent back
         in the address of the callback page. Fails with
         FEDERATED_STATE_INVALID if this browser did not begin it, or it was completed
         before; with PROVIDER_RESPONSE_INVALID, whose metadata names the check, if the
@@ -116,6 +134,11 @@ def add_FederatedSignInServiceServicer_to_server(servicer, server):
                     servicer.BeginFederatedSignIn,
                     request_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedSignInRequest.FromString,
                     response_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedSignInResponse.SerializeToString,
+            ),
+            'BeginFederatedStepUp': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginFederatedStepUp,
+                    request_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedStepUpRequest.FromString,
+                    response_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedStepUpResponse.SerializeToString,
             ),
             'CompleteFederatedSignIn': grpc.unary_unary_rpc_method_handler(
                     servicer.CompleteFederatedSignIn,
@@ -183,6 +206,33 @@ class FederatedSignInService:
             '/portico.connections.v1.FederatedSignInService/BeginFederatedSignIn',
             portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedSignInRequest.SerializeToString,
             portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedSignInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginFederatedStepUp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.connections.v1.FederatedSignInService/BeginFederatedStepUp',
+            portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedStepUpRequest.SerializeToString,
+            portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.BeginFederatedStepUpResponse.FromString,
             options,
             channel_credentials,
             insecure,

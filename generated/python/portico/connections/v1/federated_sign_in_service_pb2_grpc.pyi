@@ -27,8 +27,17 @@ class FederatedSignInServiceStub:
     front end keeps in the browser. Each call begins one of its own, for one tab,
     which can be completed once, within 10 minutes.
     """
+    BeginFederatedStepUp: _aio.UnaryUnaryMultiCallable[_federated_sign_in_service_pb2.BeginFederatedStepUpRequest, _federated_sign_in_service_pb2.BeginFederatedStepUpResponse]
+    """Begins a step-up of people who have neither a factor nor a password: returns
+    where to send the browser, for the provider to ask them once more who they
+    are. CompleteFederatedSignIn completes it, if the same account at the provider
+    comes back that is linked, and the provider says that it asked within the last
+    5 minutes ("auth_time"). The session must last until then. Fails with
+    CONNECTION_NOT_FOUND if no provider of the caller's can do that: Google and
+    GitHub cannot.
+    """
     CompleteFederatedSignIn: _aio.UnaryUnaryMultiCallable[_federated_sign_in_service_pb2.CompleteFederatedSignInRequest, _federated_sign_in_service_pb2.CompleteFederatedSignInResponse]
-    """Completes a sign-in, a link or a test with what the provider has sent back
+    """Completes a sign-in, a link, a step-up or a test with what the provider has sent back
     in the address of the callback page. Fails with
     FEDERATED_STATE_INVALID if this browser did not begin it, or it was completed
     before; with PROVIDER_RESPONSE_INVALID, whose metadata names the check, if the
@@ -71,12 +80,27 @@ class FederatedSignInServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def BeginFederatedStepUp(
+        self,
+        request: _federated_sign_in_service_pb2.BeginFederatedStepUpRequest,
+        context: _aio.ServicerContext[_federated_sign_in_service_pb2.BeginFederatedStepUpRequest, _abc.Awaitable[_federated_sign_in_service_pb2.BeginFederatedStepUpResponse]],
+    ) -> _abc.Awaitable[_federated_sign_in_service_pb2.BeginFederatedStepUpResponse]:
+        """Begins a step-up of people who have neither a factor nor a password: returns
+        where to send the browser, for the provider to ask them once more who they
+        are. CompleteFederatedSignIn completes it, if the same account at the provider
+        comes back that is linked, and the provider says that it asked within the last
+        5 minutes ("auth_time"). The session must last until then. Fails with
+        CONNECTION_NOT_FOUND if no provider of the caller's can do that: Google and
+        GitHub cannot.
+        """
+
+    @_abc_1.abstractmethod
     def CompleteFederatedSignIn(
         self,
         request: _federated_sign_in_service_pb2.CompleteFederatedSignInRequest,
         context: _aio.ServicerContext[_federated_sign_in_service_pb2.CompleteFederatedSignInRequest, _abc.Awaitable[_federated_sign_in_service_pb2.CompleteFederatedSignInResponse]],
     ) -> _abc.Awaitable[_federated_sign_in_service_pb2.CompleteFederatedSignInResponse]:
-        """Completes a sign-in, a link or a test with what the provider has sent back
+        """Completes a sign-in, a link, a step-up or a test with what the provider has sent back
         in the address of the callback page. Fails with
         FEDERATED_STATE_INVALID if this browser did not begin it, or it was completed
         before; with PROVIDER_RESPONSE_INVALID, whose metadata names the check, if the

@@ -150,6 +150,8 @@ class Member(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     JOINED_AT_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FROM_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The ID of the person."""
     email: _builtins.str
@@ -158,9 +160,18 @@ class Member(_message.Message):
     """The person's display name."""
     role: _builtins.str
     """The role: "owner", "admin", "member" or "viewer"."""
+    second_factor: _builtins.str
+    """The second factor that is required of this person, whatever the security
+    policy requires of all: "required", or "phishing_resistant" for a passkey.
+    Empty if none is.
+    """
     @_builtins.property
     def joined_at(self) -> _timestamp_pb2.Timestamp:
         """When the person joined."""
+
+    @_builtins.property
+    def second_factor_from(self) -> _timestamp_pb2.Timestamp:
+        """Since when it is required."""
 
     def __init__(
         self,
@@ -170,10 +181,12 @@ class Member(_message.Message):
         display_name: _builtins.str = ...,
         role: _builtins.str = ...,
         joined_at: _timestamp_pb2.Timestamp | None = ...,
+        second_factor: _builtins.str = ...,
+        second_factor_from: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["joined_at", b"joined_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["joined_at", b"joined_at", "second_factor_from", b"second_factor_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "email", b"email", "joined_at", b"joined_at", "role", b"role", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "email", b"email", "joined_at", b"joined_at", "role", b"role", "second_factor", b"second_factor", "second_factor_from", b"second_factor_from", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1152,3 +1152,59 @@ class DeclineInvitationResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeclineInvitationResponse: _TypeAlias = DeclineInvitationResponse  # noqa: Y015
+
+@_typing.final
+class UpdateMemberSecurityPolicyRequest(_message.Message):
+    """Says what is required of a member."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The ID of the organization."""
+    user_id: _builtins.str
+    """The ID of the member."""
+    second_factor: _builtins.str
+    """The second factor that the member must have and show: "off", "required" or
+    "phishing_resistant". Empty means "off".
+    """
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        second_factor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "second_factor", b"second_factor", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateMemberSecurityPolicyRequest: _TypeAlias = UpdateMemberSecurityPolicyRequest  # noqa: Y015
+
+@_typing.final
+class UpdateMemberSecurityPolicyResponse(_message.Message):
+    """Returns the member."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEMBER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def member(self) -> _organization_pb2.Member:
+        """The member."""
+
+    def __init__(
+        self,
+        *,
+        member: _organization_pb2.Member | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["member", b"member"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UpdateMemberSecurityPolicyResponse: _TypeAlias = UpdateMemberSecurityPolicyResponse  # noqa: Y015

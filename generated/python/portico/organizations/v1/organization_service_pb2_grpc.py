@@ -80,6 +80,11 @@ class OrganizationServiceStub:
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyRequest.SerializeToString,
                 response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyResponse.FromString,
                 _registered_method=True)
+        self.UpdateMemberSecurityPolicy = channel.unary_unary(
+                '/portico.organizations.v1.OrganizationService/UpdateMemberSecurityPolicy',
+                request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateMemberSecurityPolicyRequest.SerializeToString,
+                response_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateMemberSecurityPolicyResponse.FromString,
+                _registered_method=True)
         self.ListMembers = channel.unary_unary(
                 '/portico.organizations.v1.OrganizationService/ListMembers',
                 request_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.ListMembersRequest.SerializeToString,
@@ -209,6 +214,17 @@ class OrganizationServiceServicer:
         can change it, and only those who have such a factor themselves can require
         one: it fails with OWN_FACTOR_REQUIRED otherwise. Members who need a factor
         are notified by mail, at once and a day before the requirement begins.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateMemberSecurityPolicy(self, request, context):
+        """Sets what an organization asks of one member at a sign-in, from now on, beside
+        what its security policy asks of all or of their role: the stricter one
+        counts. It stays when their role changes, and ends with the membership. Only
+        people can set it, and only those who have such a factor themselves: it fails
+        with OWN_FACTOR_REQUIRED otherwise. The member is notified by mail.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -350,6 +366,11 @@ def add_OrganizationServiceServicer_to_server(servicer, server):
                     servicer.UpdateSecurityPolicy,
                     request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyRequest.FromString,
                     response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyResponse.SerializeToString,
+            ),
+            'UpdateMemberSecurityPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateMemberSecurityPolicy,
+                    request_deserializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateMemberSecurityPolicyRequest.FromString,
+                    response_serializer=portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateMemberSecurityPolicyResponse.SerializeToString,
             ),
             'ListMembers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMembers,
@@ -651,6 +672,33 @@ class OrganizationService:
             '/portico.organizations.v1.OrganizationService/UpdateSecurityPolicy',
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyRequest.SerializeToString,
             portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateSecurityPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateMemberSecurityPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.organizations.v1.OrganizationService/UpdateMemberSecurityPolicy',
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateMemberSecurityPolicyRequest.SerializeToString,
+            portico_dot_organizations_dot_v1_dot_organization__service__pb2.UpdateMemberSecurityPolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,13 @@ class OrganizationServiceStub:
     one: it fails with OWN_FACTOR_REQUIRED otherwise. Members who need a factor
     are notified by mail, at once and a day before the requirement begins.
     """
+    UpdateMemberSecurityPolicy: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateMemberSecurityPolicyRequest, _organization_service_pb2.UpdateMemberSecurityPolicyResponse]
+    """Sets what an organization asks of one member at a sign-in, from now on, beside
+    what its security policy asks of all or of their role: the stricter one
+    counts. It stays when their role changes, and ends with the membership. Only
+    people can set it, and only those who have such a factor themselves: it fails
+    with OWN_FACTOR_REQUIRED otherwise. The member is notified by mail.
+    """
     ListMembers: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.ListMembersRequest, _organization_service_pb2.ListMembersResponse]
     """Lists the members of an organization, in the order in which they joined."""
     UpdateMember: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.UpdateMemberRequest, _organization_service_pb2.UpdateMemberResponse]
@@ -181,6 +188,19 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         can change it, and only those who have such a factor themselves can require
         one: it fails with OWN_FACTOR_REQUIRED otherwise. Members who need a factor
         are notified by mail, at once and a day before the requirement begins.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateMemberSecurityPolicy(
+        self,
+        request: _organization_service_pb2.UpdateMemberSecurityPolicyRequest,
+        context: _aio.ServicerContext[_organization_service_pb2.UpdateMemberSecurityPolicyRequest, _abc.Awaitable[_organization_service_pb2.UpdateMemberSecurityPolicyResponse]],
+    ) -> _abc.Awaitable[_organization_service_pb2.UpdateMemberSecurityPolicyResponse]:
+        """Sets what an organization asks of one member at a sign-in, from now on, beside
+        what its security policy asks of all or of their role: the stricter one
+        counts. It stays when their role changes, and ends with the membership. Only
+        people can set it, and only those who have such a factor themselves: it fails
+        with OWN_FACTOR_REQUIRED otherwise. The member is notified by mail.
         """
 
     @_abc_1.abstractmethod

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/connections/v1/federated_sign_in_service.proto.
  */
 export const file_portico_connections_v1_federated_sign_in_service: GenFile = /*@__PURE__*/
-  fileDesc("CjZwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2ZlZGVyYXRlZF9zaWduX2luX3NlcnZpY2UucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEiNwoYTGlzdFNpZ25Jbk9wdGlvbnNSZXF1ZXN0EhsKBWVtYWlsGAEgASgJQgy6SAVyAxj+AcjzGAEiUgoZTGlzdFNpZ25Jbk9wdGlvbnNSZXNwb25zZRI1CgdvcHRpb25zGAEgAygLMiQucG9ydGljby5jb25uZWN0aW9ucy52MS5TaWduSW5PcHRpb24iWQoMU2lnbkluT3B0aW9uEhUKDWNvbm5lY3Rpb25faWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZwcmVzZXQYAyABKAkSFAoMb3JnYW5pemF0aW9uGAQgASgIIr8BChtCZWdpbkZlZGVyYXRlZFNpZ25JblJlcXVlc3QSHwoNY29ubmVjdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESIgoNYnJvd3Nlcl90b2tlbhgCIAEoCUILukgEcgIYZMjzGAESIAoKbG9naW5faGludBgDIAEoCUIMukgFcgMY/gHI8xgBEjkKCXJldHVybl90bxgEIAEoCUImukgjciEY9AMyHF4oLyhbIS0uMC1cW1xdLX5dWyEtfl0qKT8pPyQiXAocQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXNwb25zZRIfChFhdXRob3JpemF0aW9uX3VybBgBIAEoCUIEyPMYARIbCg1icm93c2VyX3Rva2VuGAIgASgJQgTI8xgBItMBCh5Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlcXVlc3QSHQoFc3RhdGUYASABKAlCDrpIB3IFEAEY0A/I8xgBEhoKBGNvZGUYAiABKAlCDLpIBXIDGKAfyPMYARIVCgNpc3MYAyABKAlCCLpIBXIDGPQDEhcKBWVycm9yGAQgASgJQgi6SAVyAxjIARIiCg1icm93c2VyX3Rva2VuGAUgASgJQgu6SARyAhhkyPMYARIiCgxkZXZpY2VfdG9rZW4YBiABKAlCDLpIBXIDGMgByPMYASKTAwofQ29tcGxldGVGZWRlcmF0ZWRTaWduSW5SZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESGwoNcmVmcmVzaF90b2tlbhgCIAEoCUIEyPMYARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKA0SJAoEdXNlchgFIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlchIaCgxkZXZpY2VfdG9rZW4YBiABKAlCBMjzGAESFAoMbWZhX3JlcXVpcmVkGAcgASgIEhcKCWNoYWxsZW5nZRgIIAEoCUIEyPMYARIPCgdtZXRob2RzGAkgAygJEg8KB3B1cnBvc2UYCiABKAkSEQoJcmV0dXJuX3RvGAsgASgJEjIKCGlkZW50aXR5GAwgASgLMiAucG9ydGljby5jb25uZWN0aW9ucy52MS5JZGVudGl0eRI1CgZjaGVja3MYDSADKAsyJS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLlByb3ZpZGVyQ2hlY2siQwoNUHJvdmlkZXJDaGVjaxIMCgRuYW1lGAEgASgJEg4KBnBhc3NlZBgCIAEoCBIUCgZkZXRhaWwYAyABKAlCBMjzGAEiYgoZUmVjZWl2ZUxvZ291dFRva2VuUmVxdWVzdBIfCg1jb25uZWN0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIkCgxsb2dvdXRfdG9rZW4YAiABKAlCDrpIB3IFEAEYgH3I8xgBIhwKGlJlY2VpdmVMb2dvdXRUb2tlblJlc3BvbnNlMqMHChZGZWRlcmF0ZWRTaWduSW5TZXJ2aWNlEqwBChFMaXN0U2lnbkluT3B0aW9ucxIwLnBvcnRpY28uY29ubmVjdGlvbnMudjEuTGlzdFNpZ25Jbk9wdGlvbnNSZXF1ZXN0GjEucG9ydGljby5jb25uZWN0aW9ucy52MS5MaXN0U2lnbkluT3B0aW9uc1Jlc3BvbnNlIjLK8xgCCAHS8xgCCAGC0+STAiASHi9hcGkvdjEvYXV0aC9mZWRlcmF0ZWQvb3B0aW9ucxK6AQoUQmVnaW5GZWRlcmF0ZWRTaWduSW4SMy5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkJlZ2luRmVkZXJhdGVkU2lnbkluUmVxdWVzdBo0LnBvcnRpY28uY29ubmVjdGlvbnMudjEuQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXNwb25zZSI3yvMYAggB0vMYAggC8PMYBILT5JMCISIcL2FwaS92MS9hdXRoL2ZlZGVyYXRlZC9iZWdpbjoBKhLDAgoXQ29tcGxldGVGZWRlcmF0ZWRTaWduSW4SNi5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkNvbXBsZXRlRmVkZXJhdGVkU2lnbkluUmVxdWVzdBo3LnBvcnRpY28uY29ubmVjdGlvbnMudjEuQ29tcGxldGVGZWRlcmF0ZWRTaWduSW5SZXNwb25zZSK2AcrzGAIIAdLzGAIIBOLzGA9zZXNzaW9uLmNyZWF0ZWTi8xgNc2Vzc2lvbi5lbmRlZOLzGA91c2VyLnJlZ2lzdGVyZWTi8xgTdXNlci5lbWFpbF92ZXJpZmllZOLzGBR1c2VyLmlkZW50aXR5X2xpbmtlZOLzGAxtZW1iZXIuYWRkZWTw8xgE+vMYAggUgtPkkwIkIh8vYXBpL3YxL2F1dGgvZmVkZXJhdGVkL2NvbXBsZXRlOgEqEtYBChJSZWNlaXZlTG9nb3V0VG9rZW4SMS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLlJlY2VpdmVMb2dvdXRUb2tlblJlcXVlc3QaMi5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLlJlY2VpdmVMb2dvdXRUb2tlblJlc3BvbnNlIlnK8xgCCAHS8xgCCALi8xgNc2Vzc2lvbi5lbmRlZPDzGASC0+STAjIiLS9hcGkvdjEvYXV0aC9mZWRlcmF0ZWQve2Nvbm5lY3Rpb25faWR9L2xvZ291dDoBKmIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_portico_connections_v1_identity_service, file_portico_type_v1_options, file_portico_users_v1_user]);
+  fileDesc("CjZwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2ZlZGVyYXRlZF9zaWduX2luX3NlcnZpY2UucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEiNwoYTGlzdFNpZ25Jbk9wdGlvbnNSZXF1ZXN0EhsKBWVtYWlsGAEgASgJQgy6SAVyAxj+AcjzGAEiUgoZTGlzdFNpZ25Jbk9wdGlvbnNSZXNwb25zZRI1CgdvcHRpb25zGAEgAygLMiQucG9ydGljby5jb25uZWN0aW9ucy52MS5TaWduSW5PcHRpb24iWQoMU2lnbkluT3B0aW9uEhUKDWNvbm5lY3Rpb25faWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZwcmVzZXQYAyABKAkSFAoMb3JnYW5pemF0aW9uGAQgASgIIr8BChtCZWdpbkZlZGVyYXRlZFNpZ25JblJlcXVlc3QSHwoNY29ubmVjdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESIgoNYnJvd3Nlcl90b2tlbhgCIAEoCUILukgEcgIYZMjzGAESIAoKbG9naW5faGludBgDIAEoCUIMukgFcgMY/gHI8xgBEjkKCXJldHVybl90bxgEIAEoCUImukgjciEY9AMyHF4oLyhbIS0uMC1cW1xdLX5dWyEtfl0qKT8pPyQiXAocQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXNwb25zZRIfChFhdXRob3JpemF0aW9uX3VybBgBIAEoCUIEyPMYARIbCg1icm93c2VyX3Rva2VuGAIgASgJQgTI8xgBIqABChtCZWdpbkZlZGVyYXRlZFN0ZXBVcFJlcXVlc3QSIgoNY29ubmVjdGlvbl9pZBgBIAEoCUILukgIcgOwAQHYAQESIgoNYnJvd3Nlcl90b2tlbhgCIAEoCUILukgEcgIYZMjzGAESOQoJcmV0dXJuX3RvGAMgASgJQia6SCNyIRj0AzIcXigvKFshLS4wLVxbXF0tfl1bIS1+XSopPyk/JCJcChxCZWdpbkZlZGVyYXRlZFN0ZXBVcFJlc3BvbnNlEh8KEWF1dGhvcml6YXRpb25fdXJsGAEgASgJQgTI8xgBEhsKDWJyb3dzZXJfdG9rZW4YAiABKAlCBMjzGAEi0wEKHkNvbXBsZXRlRmVkZXJhdGVkU2lnbkluUmVxdWVzdBIdCgVzdGF0ZRgBIAEoCUIOukgHcgUQARjQD8jzGAESGgoEY29kZRgCIAEoCUIMukgFcgMYoB/I8xgBEhUKA2lzcxgDIAEoCUIIukgFcgMY9AMSFwoFZXJyb3IYBCABKAlCCLpIBXIDGMgBEiIKDWJyb3dzZXJfdG9rZW4YBSABKAlCC7pIBHICGGTI8xgBEiIKDGRldmljZV90b2tlbhgGIAEoCUIMukgFcgMYyAHI8xgBIpMDCh9Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlc3BvbnNlEhoKDGFjY2Vzc190b2tlbhgBIAEoCUIEyPMYARIbCg1yZWZyZXNoX3Rva2VuGAIgASgJQgTI8xgBEhIKCnRva2VuX3R5cGUYAyABKAkSEgoKZXhwaXJlc19pbhgEIAEoDRIkCgR1c2VyGAUgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyEhoKDGRldmljZV90b2tlbhgGIAEoCUIEyPMYARIUCgxtZmFfcmVxdWlyZWQYByABKAgSFwoJY2hhbGxlbmdlGAggASgJQgTI8xgBEg8KB21ldGhvZHMYCSADKAkSDwoHcHVycG9zZRgKIAEoCRIRCglyZXR1cm5fdG8YCyABKAkSMgoIaWRlbnRpdHkYDCABKAsyIC5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLklkZW50aXR5EjUKBmNoZWNrcxgNIAMoCzIlLnBvcnRpY28uY29ubmVjdGlvbnMudjEuUHJvdmlkZXJDaGVjayJDCg1Qcm92aWRlckNoZWNrEgwKBG5hbWUYASABKAkSDgoGcGFzc2VkGAIgASgIEhQKBmRldGFpbBgDIAEoCUIEyPMYASJiChlSZWNlaXZlTG9nb3V0VG9rZW5SZXF1ZXN0Eh8KDWNvbm5lY3Rpb25faWQYASABKAlCCLpIBXIDsAEBEiQKDGxvZ291dF90b2tlbhgCIAEoCUIOukgHcgUQARiAfcjzGAEiHAoaUmVjZWl2ZUxvZ291dFRva2VuUmVzcG9uc2Uy4ggKFkZlZGVyYXRlZFNpZ25JblNlcnZpY2USrAEKEUxpc3RTaWduSW5PcHRpb25zEjAucG9ydGljby5jb25uZWN0aW9ucy52MS5MaXN0U2lnbkluT3B0aW9uc1JlcXVlc3QaMS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkxpc3RTaWduSW5PcHRpb25zUmVzcG9uc2UiMsrzGAIIAdLzGAIIAYLT5JMCIBIeL2FwaS92MS9hdXRoL2ZlZGVyYXRlZC9vcHRpb25zEroBChRCZWdpbkZlZGVyYXRlZFNpZ25JbhIzLnBvcnRpY28uY29ubmVjdGlvbnMudjEuQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXF1ZXN0GjQucG9ydGljby5jb25uZWN0aW9ucy52MS5CZWdpbkZlZGVyYXRlZFNpZ25JblJlc3BvbnNlIjfK8xgCCAHS8xgCCALw8xgEgtPkkwIhIhwvYXBpL3YxL2F1dGgvZmVkZXJhdGVkL2JlZ2luOgEqErwBChRCZWdpbkZlZGVyYXRlZFN0ZXBVcBIzLnBvcnRpY28uY29ubmVjdGlvbnMudjEuQmVnaW5GZWRlcmF0ZWRTdGVwVXBSZXF1ZXN0GjQucG9ydGljby5jb25uZWN0aW9ucy52MS5CZWdpbkZlZGVyYXRlZFN0ZXBVcFJlc3BvbnNlIjnK8xgCEAHS8xgCCALw8xgEgtPkkwIjIh4vYXBpL3YxL2F1dGgvZmVkZXJhdGVkL3N0ZXAtdXA6ASoSwwIKF0NvbXBsZXRlRmVkZXJhdGVkU2lnbkluEjYucG9ydGljby5jb25uZWN0aW9ucy52MS5Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlcXVlc3QaNy5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkNvbXBsZXRlRmVkZXJhdGVkU2lnbkluUmVzcG9uc2UitgHK8xgCCAHS8xgCCATi8xgPc2Vzc2lvbi5jcmVhdGVk4vMYDXNlc3Npb24uZW5kZWTi8xgPdXNlci5yZWdpc3RlcmVk4vMYE3VzZXIuZW1haWxfdmVyaWZpZWTi8xgUdXNlci5pZGVudGl0eV9saW5rZWTi8xgMbWVtYmVyLmFkZGVk8PMYBPrzGAIIDILT5JMCJCIfL2FwaS92MS9hdXRoL2ZlZGVyYXRlZC9jb21wbGV0ZToBKhLWAQoSUmVjZWl2ZUxvZ291dFRva2VuEjEucG9ydGljby5jb25uZWN0aW9ucy52MS5SZWNlaXZlTG9nb3V0VG9rZW5SZXF1ZXN0GjIucG9ydGljby5jb25uZWN0aW9ucy52MS5SZWNlaXZlTG9nb3V0VG9rZW5SZXNwb25zZSJZyvMYAggB0vMYAggC4vMYDXNlc3Npb24uZW5kZWTw8xgEgtPkkwIyIi0vYXBpL3YxL2F1dGgvZmVkZXJhdGVkL3tjb25uZWN0aW9uX2lkfS9sb2dvdXQ6ASpiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_portico_connections_v1_identity_service, file_portico_type_v1_options, file_portico_users_v1_user]);
 
 /**
  * Says for whom to list the connections.
@@ -178,6 +178,70 @@ export const BeginFederatedSignInResponseSchema: GenMessage<BeginFederatedSignIn
   messageDesc(file_portico_connections_v1_federated_sign_in_service, 4);
 
 /**
+ * Says where to confirm who the caller is.
+ *
+ * @generated from message portico.connections.v1.BeginFederatedStepUpRequest
+ */
+export type BeginFederatedStepUpRequest = Message<"portico.connections.v1.BeginFederatedStepUpRequest"> & {
+  /**
+   * The ID of the connection. Empty: that of the identity that was used last.
+   *
+   * @generated from field: string connection_id = 1;
+   */
+  connectionId: string;
+
+  /**
+   * The browserToken that this browser keeps already. Empty if it keeps none.
+   *
+   * @generated from field: string browser_token = 2;
+   */
+  browserToken: string;
+
+  /**
+   * The path to which CompleteFederatedSignIn points back.
+   *
+   * @generated from field: string return_to = 3;
+   */
+  returnTo: string;
+};
+
+/**
+ * Describes the message portico.connections.v1.BeginFederatedStepUpRequest.
+ * Use `create(BeginFederatedStepUpRequestSchema)` to create a new message.
+ */
+export const BeginFederatedStepUpRequestSchema: GenMessage<BeginFederatedStepUpRequest> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 5);
+
+/**
+ * Returns where the step-up goes on.
+ *
+ * @generated from message portico.connections.v1.BeginFederatedStepUpResponse
+ */
+export type BeginFederatedStepUpResponse = Message<"portico.connections.v1.BeginFederatedStepUpResponse"> & {
+  /**
+   * Where to send the browser.
+   *
+   * @generated from field: string authorization_url = 1;
+   */
+  authorizationUrl: string;
+
+  /**
+   * What the front end keeps in the browser, out of reach of scripts, until the
+   * provider sends the browser back.
+   *
+   * @generated from field: string browser_token = 2;
+   */
+  browserToken: string;
+};
+
+/**
+ * Describes the message portico.connections.v1.BeginFederatedStepUpResponse.
+ * Use `create(BeginFederatedStepUpResponseSchema)` to create a new message.
+ */
+export const BeginFederatedStepUpResponseSchema: GenMessage<BeginFederatedStepUpResponse> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 6);
+
+/**
  * Carries what the provider has sent back.
  *
  * @generated from message portico.connections.v1.CompleteFederatedSignInRequest
@@ -232,11 +296,11 @@ export type CompleteFederatedSignInRequest = Message<"portico.connections.v1.Com
  * Use `create(CompleteFederatedSignInRequestSchema)` to create a new message.
  */
 export const CompleteFederatedSignInRequestSchema: GenMessage<CompleteFederatedSignInRequest> = /*@__PURE__*/
-  messageDesc(file_portico_connections_v1_federated_sign_in_service, 5);
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 7);
 
 /**
- * Returns the tokens of the new session, as Login does; or what came of a link
- * or a test.
+ * Returns the tokens of the new session, as Login does; those of the same session
+ * after a step-up; or what came of a link or a test.
  *
  * @generated from message portico.connections.v1.CompleteFederatedSignInResponse
  */
@@ -306,7 +370,7 @@ export type CompleteFederatedSignInResponse = Message<"portico.connections.v1.Co
   methods: string[];
 
   /**
-   * What was begun: "sign_in", "link" or "test".
+   * What was begun: "sign_in", "link", "step_up" or "test".
    *
    * @generated from field: string purpose = 10;
    */
@@ -339,7 +403,7 @@ export type CompleteFederatedSignInResponse = Message<"portico.connections.v1.Co
  * Use `create(CompleteFederatedSignInResponseSchema)` to create a new message.
  */
 export const CompleteFederatedSignInResponseSchema: GenMessage<CompleteFederatedSignInResponse> = /*@__PURE__*/
-  messageDesc(file_portico_connections_v1_federated_sign_in_service, 6);
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 8);
 
 /**
  * What came of one check of a provider's answer.
@@ -374,7 +438,7 @@ export type ProviderCheck = Message<"portico.connections.v1.ProviderCheck"> & {
  * Use `create(ProviderCheckSchema)` to create a new message.
  */
 export const ProviderCheckSchema: GenMessage<ProviderCheck> = /*@__PURE__*/
-  messageDesc(file_portico_connections_v1_federated_sign_in_service, 7);
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 9);
 
 /**
  * Carries a logout token.
@@ -402,7 +466,7 @@ export type ReceiveLogoutTokenRequest = Message<"portico.connections.v1.ReceiveL
  * Use `create(ReceiveLogoutTokenRequestSchema)` to create a new message.
  */
 export const ReceiveLogoutTokenRequestSchema: GenMessage<ReceiveLogoutTokenRequest> = /*@__PURE__*/
-  messageDesc(file_portico_connections_v1_federated_sign_in_service, 8);
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 10);
 
 /**
  * Confirms that the sessions have ended.
@@ -417,7 +481,7 @@ export type ReceiveLogoutTokenResponse = Message<"portico.connections.v1.Receive
  * Use `create(ReceiveLogoutTokenResponseSchema)` to create a new message.
  */
 export const ReceiveLogoutTokenResponseSchema: GenMessage<ReceiveLogoutTokenResponse> = /*@__PURE__*/
-  messageDesc(file_portico_connections_v1_federated_sign_in_service, 9);
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 11);
 
 /**
  * Signs people in with providers such as Google, or that of their organization.
@@ -451,7 +515,23 @@ export const FederatedSignInService: GenService<{
     output: typeof BeginFederatedSignInResponseSchema;
   },
   /**
-   * Completes a sign-in, a link or a test with what the provider has sent back
+   * Begins a step-up of people who have neither a factor nor a password: returns
+   * where to send the browser, for the provider to ask them once more who they
+   * are. CompleteFederatedSignIn completes it, if the same account at the provider
+   * comes back that is linked, and the provider says that it asked within the last
+   * 5 minutes ("auth_time"). The session must last until then. Fails with
+   * CONNECTION_NOT_FOUND if no provider of the caller's can do that: Google and
+   * GitHub cannot.
+   *
+   * @generated from rpc portico.connections.v1.FederatedSignInService.BeginFederatedStepUp
+   */
+  beginFederatedStepUp: {
+    methodKind: "unary";
+    input: typeof BeginFederatedStepUpRequestSchema;
+    output: typeof BeginFederatedStepUpResponseSchema;
+  },
+  /**
+   * Completes a sign-in, a link, a step-up or a test with what the provider has sent back
    * in the address of the callback page. Fails with
    * FEDERATED_STATE_INVALID if this browser did not begin it, or it was completed
    * before; with PROVIDER_RESPONSE_INVALID, whose metadata names the check, if the
