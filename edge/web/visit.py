@@ -78,6 +78,8 @@ NOTICES = {
     "confirmed": "notices.confirmed",
     "factor-added": "notices.factor_added",
     "factor-removed": "notices.factor_removed",
+    "device-forgotten": "notices.device_forgotten",
+    "devices-forgotten": "notices.devices_forgotten",
     "identity-linked": "notices.identity_linked",
     "identity-unlinked": "notices.identity_unlinked",
     "factor-needed": "notices.factor_needed",
