@@ -13,7 +13,7 @@ from edge.web import cookies
 from edge.web.core_client import CoreError
 from edge.web.paths import SIGN_IN
 from edge.web.sessions import SignedOutError
-from edge.web.visit import NOTICES, Visit
+from edge.web.visit import Visit
 
 # Nobody waits longer for a provider before they are signed out here.
 PROVIDER_SECONDS = 2.0
@@ -25,7 +25,7 @@ async def finish(visit: Visit, notice: str) -> web.StreamResponse:
     That is offered and not done: the person may use the provider for much else.
 
     Args:
-        notice: what the next page says, one of `NOTICES`.
+        notice: what the next page says, one of `visit.NOTICES`.
 
     Raises:
         CoreError: if the core does not answer; the person stays signed in.
@@ -36,9 +36,9 @@ async def finish(visit: Visit, notice: str) -> web.StreamResponse:
         visit.site.sessions.forget(visit.session_cookie)
         visit.drop_cookie(cookies.SESSION)
         if provider.logout_url:
+            visit.done = notice
             return visit.render(
                 "signed_out.html",
-                done=visit.t(NOTICES[notice]),
                 provider=provider.connection_name,
                 place=provider.logout_url,
             )
