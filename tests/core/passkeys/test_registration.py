@@ -448,5 +448,5 @@ async def test_what_older_browsers_do_not_say_is_not_required(
     if as_null:
         made["response"][left_out] = None
         made |= {"clientExtensionResults": None, "authenticatorAttachment": None}
-    assert (await visitor.finish(made)).passkey.id
+    assert (await visitor.finish(made)).passkey.factor_id
     assert (await visitor.sign_in()).access_token
