@@ -5,6 +5,8 @@ A hint for the person, who knows what they own; nothing is decided by it.
 
 from __future__ import annotations
 
+from edge.web.visit import Visit
+
 # The first that is found counts: most browsers claim to be others as well.
 BROWSERS = (
     ("Edg/", "Edge"),
@@ -44,6 +46,14 @@ def browser_name(user_agent: str) -> str:
 def system_name(user_agent: str) -> str:
     """The system; empty if it is not known."""
     return _first(SYSTEMS, user_agent)
+
+
+def device_name(visit: Visit, user_agent: str) -> str:
+    """The browser and the system, in the words of the person."""
+    browser, system = browser_name(user_agent), system_name(user_agent)
+    if browser and system:
+        return visit.t("sessions.browser_on_system", browser=browser, system=system)
+    return browser or system or visit.t("sessions.unknown_device")
 
 
 def _first(names: tuple[tuple[str, str], ...], user_agent: str) -> str:

@@ -78,6 +78,8 @@ NOTICES = {
     "confirmed": "notices.confirmed",
     "factor-added": "notices.factor_added",
     "factor-removed": "notices.factor_removed",
+    "device-forgotten": "notices.device_forgotten",
+    "devices-forgotten": "notices.devices_forgotten",
     "identity-linked": "notices.identity_linked",
     "identity-unlinked": "notices.identity_unlinked",
     "factor-needed": "notices.factor_needed",
@@ -111,6 +113,7 @@ class Visit:
         status: of the answer.
         alert: what went wrong, as a sentence above the form.
         errors: what is wrong with single fields, as sentences.
+        done: what this page has done itself, one of `NOTICES`.
         user: the person, once `load_user` has asked for them.
     """
 
@@ -120,6 +123,7 @@ class Visit:
     status: int = 200
     alert: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)
+    done: str = ""
     user: user_pb2.User | None = None
     _headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
     _cookies: dict[str, tuple[str, int | None]] = field(default_factory=dict)
@@ -171,8 +175,8 @@ class Visit:
 
     @property
     def notice(self) -> str:
-        """What the page before this one has done, as a sentence; one of a few."""
-        name = self.request.query.get("notice", "")
+        """What this page, or the one before it, has done, as a sentence; one of a few."""
+        name = self.done or self.request.query.get("notice", "")
         return self.t(NOTICES[name]) if name in NOTICES else ""
 
     @property

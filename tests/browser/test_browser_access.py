@@ -232,6 +232,15 @@ async def test_everybody_can_use_second_factors(
     await visitor.go(button)
     assert await visitor.alert()
     found += await inspector.findings()
+    await visitor.open("/sign-in/verify?method=totp")
+    await visitor.fill(code=phone.code())
+    await visitor.page.locator("[name=remember_device]").check()
+    await visitor.go(button)
+    await visitor.open("/account/security")
+    assert await visitor.page.locator("button[name=forget]").count() == 1
+    found += await inspector.findings()
+    await visitor.go(visitor.page.locator("button[name=forget]"))
+    assert "vergessen" in await visitor.notice()
     assert found == []
 
 

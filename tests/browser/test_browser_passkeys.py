@@ -189,3 +189,64 @@ async def test_a_passkey_that_no_account_has_is_said_and_reported(
     reported = json.loads(await visitor.page.locator("html").get_attribute("data-reported") or "")
     wanted = passkey["credentialId"].replace("+", "-").replace("/", "_").rstrip("=")
     assert reported == {"rpId": "localhost", "credentialId": wanted}
+
+
+# As password managers answered in place of the browser: fewer members, another spelling of the id.
+SPARSE = """for (const name of ["create", "get"]) {
+    const own = navigator.credentials[name].bind(navigator.credentials);
+    navigator.credentials[name] = async (options) => {
+        const { rawId, type, response } = await own(options);
+        const members = ["clientDataJSON", "attestationObject", "authenticatorData", "signature",
+            "userHandle"];
+        const copied = members.filter((each) => response[each])
+            .map((each) => [each, response[each]]);
+        return { id: "another spelling==", rawId: new Uint8Array(rawId), type,
+            response: Object.fromEntries(copied) };
+    };
+}"""
+
+
+@pytest.mark.usefixtures("no_offers", "device")
+async def test_a_password_manager_may_leave_out_what_browsers_say(
+    visitor: Visitor, ada: Account
+) -> None:
+    """bitwarden/clients#7141, keycloak/keycloak#10020"""
+    await visitor.context.add_init_script(SPARSE)
+    await visitor.sign_in(ada)
+    assert len(await add_passkey(visitor, "Manager")) == 10
+    await sign_out(visitor)
+    await visitor.press("Sign in with a passkey")
+    assert visitor.path == "/account"
+
+
+# Somebody who is asked, and counts how often.
+COUNTING = """let asked = 0; navigator.credentials.get = () => new Promise(() => {
+    document.documentElement.dataset.asked = ++asked })"""
+
+
+@pytest.mark.usefixtures("no_offers")
+async def test_a_button_that_is_pressed_twice_asks_once(visitor: Visitor) -> None:
+    """MasterKale/SimpleWebAuthn: "a request is already pending" """
+    await visitor.context.add_init_script(COUNTING)
+    await visitor.open("/sign-in")
+    await visitor.page.get_by_role("button", name="Sign in with a passkey").dblclick()
+    await visitor.page.locator("html[data-asked]").wait_for(state="attached")
+    await visitor.page.get_by_role("button", name="Sign in with a passkey").click()
+    await visitor.page.wait_for_timeout(300)
+    assert await visitor.page.locator("html").get_attribute("data-asked") == "1"
+
+
+@pytest.mark.usefixtures("no_offers")
+@pytest.mark.parametrize("status", [429, 503])
+async def test_what_keeps_passkeys_from_being_used_is_not_said_to_be_the_persons_doing(
+    visitor: Visitor, status: int
+) -> None:
+    """teamhanko/hanko#1593: the button said nothing, or the wrong thing"""
+
+    await visitor.page.route(
+        "**/api/v1/auth/passkey/begin", lambda route: route.fulfill(status=status, body="{}")
+    )
+    await visitor.open("/sign-in")
+    await visitor.page.get_by_role("button", name="Sign in with a passkey").click()
+    problem = visitor.page.locator("[data-failed]")
+    await problem.filter(has_text="cannot be used here right now").wait_for()

@@ -117,7 +117,8 @@ async def test_a_person_signs_in_the_first_time_and_again(
     assert visitor.path == "/account/sessions"
     assert f"{login}@example.com" in await visitor.text()
     await visitor.press("Sign out")
-    await visitor.open("/sign-in")
+    assert await visitor.heading() == "Sign out there, too?"
+    await visitor.follow("Sign in again")
     await go_there(visitor, connection.button)
     await visitor.page.wait_for_url("**/account")  # the provider knows this browser
     other = await new_visitor()
@@ -125,6 +126,24 @@ async def test_a_person_signs_in_the_first_time_and_again(
     await sign_in(other, provider, connection, login)
     assert other.path == "/account"
     assert f"{login}@example.com" in await other.text()
+
+
+async def test_a_person_signs_out_here_and_at_the_provider(
+    visitor: Visitor, provider: CertifiedProvider, connection: Connection
+) -> None:
+    await visitor.open("/sign-in")
+    await sign_in(visitor, provider, connection, new_login())
+    await visitor.press("Sign out")
+    assert await visitor.notice() == "You are signed out."
+    there = visitor.page.get_by_role("link", name=f"Sign out at {connection.name}, too")
+    await there.click()
+    await visitor.page.wait_for_url(f"{provider.issuer}/**")
+    await visitor.page.locator("button[value=yes]").click()
+    await visitor.page.wait_for_url(f"{visitor.stack.base_url}/sign-in")
+    # Now the provider asks who it is.
+    await go_there(visitor, connection.button)
+    await visitor.page.wait_for_url(f"{provider.issuer}/**")
+    await visitor.page.locator("input[name=login]").wait_for()
 
 
 async def test_a_person_links_and_unlinks_and_confirms_that_it_is_them(
@@ -209,6 +228,10 @@ async def test_everybody_can_use_sign_in_with_others(
     found += await inspector.findings()
     await visitor.go(page.locator("main button").first)
     assert "letzter Weg" in await visitor.alert()
+    found += await inspector.findings()
+    await visitor.open("/sign-out")
+    await visitor.go(page.locator("main button").first)
+    assert await visitor.notice() == "Sie sind abgemeldet."
     found += await inspector.findings()
     assert found == []
 

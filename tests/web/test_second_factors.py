@@ -18,6 +18,7 @@ from tests.web.conftest import APP, NewBrowser, sign_in
 VERIFY = "/sign-in/verify"
 STEP_UP = "/step-up"
 APP_PAGE = "/account/security/app"
+SECURITY = "/account/security"
 CODES_PAGE = "/account/security/recovery-codes"
 ENROLL, SIGN_IN_CODE = "enrollment_code", "challenge_code"
 CODE = re.compile(r"<li><code>([^<]+)</code></li>")
@@ -542,3 +543,69 @@ async def test_a_device_that_is_remembered_is_not_asked_for_the_second_factor(
     question = await browser.get(f"{path}?factor_id={protected.factor_id}")
     assert (await browser.submit(question, path)).location == STEP_UP
     await asked(new_browser(), protected)
+
+
+async def remembered(browser: Browser, protected: Protected) -> None:
+    """Signs in and has the device remembered."""
+    page = await asked(browser, protected)
+    answer = await browser.submit(page, VERIFY, code=protected.next_code(), remember_device="yes")
+    assert answer.location == "/account"
+
+
+async def test_remembered_devices_are_listed_and_one_is_forgotten(
+    browser: Browser, new_browser: NewBrowser, protected: Protected
+) -> None:
+    await remembered(browser, protected)
+    page = await browser.get(SECURITY)
+    assert "Firefox on Linux This device" in page.words("li")
+    assert "Skips the second step until:" in page.text
+    assert "Forget all devices" not in page.text
+    [device_id] = re.findall(r'name="forget" value="([0-9a-f-]{36})"', page.text)
+    answer = await browser.submit(page, SECURITY, forget=device_id)
+    assert (await browser.follow(answer)).notice.startswith("The device is forgotten.")
+    # The page of another window has its button still.
+    again = await browser.submit(page, SECURITY, forget=device_id)
+    assert (await browser.follow(again)).status == 200
+    await browser.submit(await browser.get("/account"), "/sign-out")
+    await asked(browser, protected)
+
+
+async def test_a_remembered_device_is_another_persons_in_no_list(
+    browser: Browser, new_browser: NewBrowser, protected: Protected, world: World
+) -> None:
+    await remembered(browser, protected)
+    page = await browser.get(SECURITY)
+    [device_id] = re.findall(r'name="forget" value="([0-9a-f-]{36})"', page.text)
+    other = new_browser()
+    await sign_in(other, await world.new_person())
+    theirs = await other.get(SECURITY)
+    assert "Skips the second step" not in theirs.text
+    fields = theirs.form("/sign-out").fields
+    assert (await other.post(SECURITY, {**fields, "forget": device_id})).status == 303
+    assert device_id in (await browser.get(SECURITY)).text
+
+
+async def test_all_remembered_devices_are_forgotten_at_once(
+    browser: Browser, new_browser: NewBrowser, protected: Protected, world: World
+) -> None:
+    await remembered(browser, protected)
+    other = new_browser()
+    with world.clock.later(timedelta(minutes=1)):
+        await remembered(other, protected)
+        page = await other.get(SECURITY)
+        assert page.text.count("This device") == 1
+        fields = page.form("/sign-out").fields
+        answer = await other.post(SECURITY, {**fields, "forget": "all"})
+        left = await other.follow(answer)
+        assert left.notice.startswith("All devices are forgotten.")
+        assert "Skips the second step" not in left.text
+
+
+@pytest.mark.parametrize("which", ["", "x", "0199a4c2-0000-7000-8000-000000000000"])
+async def test_a_device_that_there_is_not_is_forgotten_already(
+    browser: Browser, protected: Protected, which: str
+) -> None:
+    await remembered(browser, protected)
+    page = await browser.get(SECURITY)
+    answer = await browser.submit(page, SECURITY, forget=which)
+    assert "Skips the second step" in (await browser.follow(answer)).text

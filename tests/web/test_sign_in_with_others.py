@@ -506,3 +506,58 @@ async def test_of_a_provider_that_is_slow_at_each_step_the_page_says_that_it_is(
     page = await brought(browser, query)
     assert provider.asked[-3:] == ["/token", "/jwks", "/userinfo"]
     assert "The sign-in there does not answer right now." in page.text
+
+
+SIGN_OUT_THERE = re.compile(r'<a class="primary" href="([^"]+)"')
+
+
+async def test_after_a_sign_out_the_provider_is_offered_too(
+    browser: Browser, provider: Provider, connection_id: str
+) -> None:
+    await signed_in(browser, provider, connection_id)
+    answer = await browser.submit(await browser.get("/account"), "/sign-out")
+    assert answer.status == 200
+    assert answer.notice == "You are signed out."
+    assert f"Sign out at {NAME}, too" in answer.text
+    found = SIGN_OUT_THERE.search(answer.text)
+    assert found
+    assert unescape(found[1]).startswith(f"{provider.base}/logout?client_id=")
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    # It is not done, and here nobody is signed in any more.
+    assert cookies.SESSION not in browser.cookies
+    assert (await browser.get("/account")).location.startswith("/sign-in")
+
+
+async def test_a_sign_out_everywhere_offers_the_provider_too(
+    browser: Browser, provider: Provider, connection_id: str
+) -> None:
+    await signed_in(browser, provider, connection_id)
+    page = await browser.get("/account/sessions")
+    fields = page.form("/sign-out").fields
+    answer = await browser.post("/account/sessions", {**fields, "end": "all"})
+    assert answer.notice == "You are signed out everywhere."
+    assert f"Sign out at {NAME}, too" in answer.text
+
+
+async def test_a_session_that_began_with_a_password_has_no_provider_to_sign_out_at(
+    browser: Browser, person: Person
+) -> None:
+    await sign_in(browser, person)
+    answer = await browser.submit(await browser.get("/account"), "/sign-out")
+    assert answer.location == "/sign-in?notice=signed-out"
+
+
+async def test_a_connection_that_is_gone_keeps_nobody_signed_in(
+    browser: Browser, world: World, administrator: Person, provider: Provider
+) -> None:
+    made = await new_platform_connection(world, administrator, provider.issuer, name="Short-lived")
+    await signed_in(browser, provider, made)
+    account = await browser.get("/account")
+    await PlatformConnectionServiceStub(world.channel).DeletePlatformConnection(
+        platform.DeletePlatformConnectionRequest(connection_id=made),
+        metadata=administrator.metadata,
+    )
+    answer = await browser.submit(account, "/sign-out")
+    assert answer.location.startswith("/sign-in")
+    assert cookies.SESSION not in browser.cookies

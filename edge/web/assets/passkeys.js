@@ -29,19 +29,21 @@ function readOptions(json) {
   return options;
 }
 
-// A credential of WebAuthn in its form in JSON.
+// A credential of WebAuthn in its form in JSON. Password managers answer in place of the browser,
+// some with members missing, or with an id in another spelling.
 function writeCredential(credential) {
   const response = {};
   for (const name of BUFFERS) {
     if (credential.response[name]) response[name] = toBase64(credential.response[name]);
   }
-  if (credential.response.getTransports) response.transports = credential.response.getTransports();
+  response.transports = credential.response.getTransports?.() ?? [];
+  const id = toBase64(credential.rawId);
   return JSON.stringify({
-    id: credential.id,
-    rawId: toBase64(credential.rawId),
+    id,
+    rawId: id,
     type: credential.type,
     authenticatorAttachment: credential.authenticatorAttachment,
-    clientExtensionResults: credential.getClientExtensionResults(),
+    clientExtensionResults: credential.getClientExtensionResults?.() ?? {},
     response,
   });
 }
@@ -58,20 +60,33 @@ function showProblem(form, name) {
 }
 
 function problemOf(error) {
+  if (error instanceof UnavailableError) return "unavailable";
   return error.name === "InvalidStateError" ? "known" : "failed";
+}
+
+class UnavailableError extends Error {}
+
+// Runs what a form asks for, once at a time: a second press would end the first one's question.
+function whenSent(form, work) {
+  let running = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (running) return;
+    running = true;
+    showProblem(form, "");
+    try {
+      await work();
+    } catch (error) {
+      showProblem(form, problemOf(error));
+    } finally {
+      running = false;
+    }
+  });
 }
 
 // A form that stands on the page with its options: one that makes a passkey, or answers a challenge.
 function onePasskey(form, ask) {
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    showProblem(form, "");
-    try {
-      sendWith(form, await ask(readOptions(JSON.parse(form.dataset.options))));
-    } catch (error) {
-      showProblem(form, problemOf(error));
-    }
-  });
+  whenSent(form, async () => sendWith(form, await ask(readOptions(JSON.parse(form.dataset.options)))));
 }
 
 // The form of the sign-in: by its button, or out of what the browser offers in the field of the
@@ -84,8 +99,8 @@ function signIn(form) {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: "{}",
-    });
-    if (!answer.ok) throw new Error("no options");
+    }).catch(() => null);
+    if (!answer?.ok) throw new UnavailableError();
     return (await answer.json()).data;
   }
 
@@ -117,17 +132,15 @@ function signIn(form) {
     }
   }
 
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    showProblem(form, "");
+  whenSent(form, async () => {
     const former = waiting;
     waiting = null;
     if (former) former.abort();
     try {
       await ask(await fetchOptions(), {});
     } catch (error) {
-      showProblem(form, problemOf(error));
       offer().catch(() => {});
+      throw error;
     }
   });
   offer().catch(() => {});

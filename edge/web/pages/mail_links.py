@@ -17,7 +17,7 @@ from portico.factor_resets.v1 import factor_reset_service_pb2 as factor_resets
 
 from edge.web.core_client import CoreClient, CoreError
 from edge.web.page import Page
-from edge.web.paths import ACCOUNT_EMAIL, SIGN_IN
+from edge.web.paths import ACCOUNT_EMAIL, ACCOUNT_SECURITY, SIGN_IN
 from edge.web.visit import Visit
 
 
@@ -30,6 +30,7 @@ class MailLink:
         send: brings the token to the core.
         notice: what the page after it says.
         is_dangerous: whether the button ends something.
+        place: where people who are signed in see that it was done.
     """
 
     texts: str
@@ -37,6 +38,7 @@ class MailLink:
     request: Callable[..., Any]
     notice: str
     is_dangerous: bool = False
+    place: str = ACCOUNT_EMAIL
 
     @property
     def page(self) -> Page:
@@ -56,7 +58,7 @@ class MailLink:
             is_usable = error.is_outage or error.reason == "RATE_LIMIT_EXCEEDED"
             return self._render(visit, is_usable=is_usable)
         # Whoever is signed in would be sent on by the sign-in, past what it says.
-        place = ACCOUNT_EMAIL if visit.session_cookie and not self.is_dangerous else SIGN_IN
+        place = self.place if visit.session_cookie and not self.is_dangerous else SIGN_IN
         return visit.redirect(place, notice=self.notice)
 
     def _render(self, visit: Visit, *, is_usable: bool) -> web.StreamResponse:
@@ -91,5 +93,5 @@ CANCEL_FACTOR_RESET_PAGE = MailLink(
     lambda core: core.factor_resets.CancelFactorReset,
     factor_resets.CancelFactorResetRequest,
     "factor-reset-canceled",
-    is_dangerous=True,
+    place=ACCOUNT_SECURITY,
 ).page

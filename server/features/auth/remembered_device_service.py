@@ -53,8 +53,10 @@ class RememberedDeviceService:
         self, request: pb.ListRememberedDevicesRequest, call: Call
     ) -> pb.ListRememberedDevicesResponse:
         """The caller's devices."""
-        found = await RememberedDeviceRepository(call.db).list(call.user_id, call.now)
-        return pb.ListRememberedDevicesResponse(devices=[_message(row) for row in found])
+        found = await RememberedDeviceRepository(call.db).list(
+            call.user_id, call.principal.session_id, call.now
+        )
+        return pb.ListRememberedDevicesResponse(devices=[_message(*each) for each in found])
 
     async def DeleteRememberedDevice(  # noqa: N802
         self, request: pb.DeleteRememberedDeviceRequest, call: Call
@@ -67,11 +69,12 @@ class RememberedDeviceService:
         return pb.DeleteRememberedDeviceResponse()
 
 
-def _message(row: RememberedDevice) -> pb.RememberedDevice:
+def _message(row: RememberedDevice, current: bool) -> pb.RememberedDevice:
     return pb.RememberedDevice(
         id=str(row.id),
         user_agent=row.user_agent,
         ip_address=row.ip_address,
         created_at=timestamp(row.created_at),
         expires_at=timestamp(row.expires_at),
+        current=current,
     )

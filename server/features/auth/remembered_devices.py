@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import new_id
-from server.features.auth.models import REMEMBERED_FOR, RememberedDevice
+from server.features.auth.models import REMEMBERED_FOR, RememberedDevice, Session
 from server.features.organizations.facade import allows_remembered_devices
 
 # More than these are not listed; the oldest are forgotten first.
@@ -59,13 +59,19 @@ class RememberedDeviceRepository:
         found = await self._db.execute(again.returning(RememberedDevice.id))
         return found.scalar_one()
 
-    async def list(self, user_id: UUID, now: datetime) -> Sequence[RememberedDevice]:
-        """A person's devices, newest first."""
-        query = select(RememberedDevice).where(
+    async def list(
+        self, user_id: UUID, session_id: UUID | None, now: datetime
+    ) -> Sequence[tuple[RememberedDevice, bool]]:
+        """A person's devices, newest first, and whether a session is on each."""
+        is_there = exists().where(
+            Session.id == session_id, Session.device_hash == RememberedDevice.device_hash
+        )
+        query = select(RememberedDevice, is_there).where(
             RememberedDevice.user_id == user_id, RememberedDevice.expires_at > now
         )
         newest_first = query.order_by(RememberedDevice.created_at.desc(), RememberedDevice.id)
-        return (await self._db.scalars(newest_first.limit(MOST))).all()
+        found = await self._db.execute(newest_first.limit(MOST))
+        return [(device, current) for device, current in found]
 
     async def trim(self, user_id: UUID) -> None:
         """Forgets all but the newest of a person's devices."""

@@ -121,28 +121,29 @@ class IdentityService:
             return pb.GetProviderLogoutResponse()
         federated_id = UUID(names[-1].removeprefix(CHANNEL))
         found = await FederatedSessionRepository(call.db).find(federated_id, call.user_id)
-        url = await self._logout_url(found) if found else ""
-        return pb.GetProviderLogoutResponse(logout_url=url)
+        return await self._provider_logout(found) if found else pb.GetProviderLogoutResponse()
 
-    async def _logout_url(self, session: FederatedSession) -> str:
-        """The page, or "" if there is none now: the person signs out here all the same."""
+    async def _provider_logout(self, session: FederatedSession) -> pb.GetProviderLogoutResponse:
+        """The page, or none if there is none now: the person signs out here all the same."""
+        none = pb.GetProviderLogoutResponse()
         try:
             connection = await self.connections.find(session.connection_id)
             if connection.preset == GITHUB:
-                return ""
+                return none
             client = self.flows.client(connection)
             metadata = await self.flows.openid.metadata(client, Checks())
         except (ConnectionNotFoundError, ProviderFailedError, CheckFailedError):
-            return ""
+            return none
         if not metadata.end_session_endpoint:
-            return ""
+            return none
         asked = {
             "client_id": client.client_id,
             "post_logout_redirect_uri": self.flows.public_url + "/",
         }
         if hint := self.flows.hint(session.sealed_id_token):
             asked["id_token_hint"] = hint
-        return str(URL(metadata.end_session_endpoint).update_query(asked))
+        url = URL(metadata.end_session_endpoint).update_query(asked)
+        return pb.GetProviderLogoutResponse(logout_url=str(url), connection_name=connection.name)
 
 
 async def _connection_name(identity: Identity, call: Call) -> str:

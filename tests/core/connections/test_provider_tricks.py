@@ -370,6 +370,32 @@ async def test_a_private_address_is_not_asked(
     await refused(front_end.sign_in_at(provider, connection_id), *UNREACHABLE)
 
 
+@pytest.mark.parametrize("endpoint", ["authorization_endpoint", "end_session_endpoint"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(document.domain)//",
+        "data:text/html,<script>alert(1)</script>",
+        "http://provider.example/login",
+        "https://user:password@provider.example/login",
+        "//provider.example/login",
+        "https://[/login",
+    ],
+)
+async def test_a_browser_is_sent_to_no_script_and_nowhere_without_tls(
+    world: World,
+    administrator: Person,
+    provider: Provider,
+    endpoint: str,
+    address: str,
+    refused: Refused,
+) -> None:
+    """Pages and programs of others open these addresses in the window of the person."""
+    provider.discovery = lambda document: document.update({endpoint: address})
+    call = new_platform_connection(world, administrator, provider.issuer)
+    await refused(call, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+
+
 async def test_an_answer_without_an_id_token_is_refused(
     front_end: FrontEnd, provider: Provider, connection_id: str, refused: Refused
 ) -> None:

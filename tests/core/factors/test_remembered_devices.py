@@ -205,3 +205,15 @@ async def test_an_organization_can_forbid_it(
     other = await remember(protected)
     assert len(await devices(world, protected.person)) == 1
     assert await asked(protected, other.device_token)
+
+
+async def test_the_device_of_the_session_that_asks_is_marked(
+    world: World, protected: Protected
+) -> None:
+    begun = await remember(protected)
+    again = await protected.login(device_token=begun.device_token)
+    assert [each.current for each in await devices(world, protected.person)] == [False]
+    answer = await world.remembered_devices.ListRememberedDevices(
+        pb.ListRememberedDevicesRequest(), metadata=bearer(again.access_token)
+    )
+    assert [each.current for each in answer.devices] == [True]

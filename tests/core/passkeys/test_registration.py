@@ -433,3 +433,20 @@ async def test_numbers_that_json_does_not_have_do_no_harm(visitor: Visitor, numb
     made = visitor.authenticator.create(await visitor.creation_options())
     made["more"] = {"deeper": [number]}
     assert (await visitor.finish(made)).passkey.name
+
+
+@pytest.mark.parametrize("left_out", ["transports", "authenticatorData", "publicKeyAlgorithm"])
+@pytest.mark.parametrize("as_null", [True, False])
+async def test_what_older_browsers_do_not_say_is_not_required(
+    visitor: Visitor, left_out: str, as_null: bool
+) -> None:
+    """keycloak/keycloak#10020 (no transports), bitwarden/clients#7141 (no attachment)"""
+    made = visitor.authenticator.create(await visitor.creation_options())
+    del made["response"][left_out]
+    made.pop("clientExtensionResults", None)
+    made.pop("authenticatorAttachment", None)
+    if as_null:
+        made["response"][left_out] = None
+        made |= {"clientExtensionResults": None, "authenticatorAttachment": None}
+    assert (await visitor.finish(made)).passkey.factor_id
+    assert (await visitor.sign_in()).access_token

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import grpc
 import jwt
+import pytest
 from portico.auth.v1 import challenge_service_pb2 as challenges
 from portico.factors.v1 import factor_service_pb2 as factors
 
@@ -48,6 +49,17 @@ async def test_an_authenticator_that_does_not_say_whose_it_is_will_do(holder: Vi
     begun = await holder.login()
     options = await holder.challenge_options(begun.challenge)
     made = holder.authenticator.get(options, Wrong(user_handle=b""))
+    assert (await holder.complete(begun.challenge, made, begun.device_token)).access_token
+
+
+@pytest.mark.parametrize("said", [None, ""])
+async def test_nobody_is_a_user_handle_however_it_is_written(
+    holder: Visitor, said: str | None
+) -> None:
+    """tweag/webauthn#147 (Safari sends ""), Yubico/java-webauthn-server#12 (Chrome an empty one)"""
+    begun = await holder.login()
+    made = holder.authenticator.get(await holder.challenge_options(begun.challenge))
+    made["response"]["userHandle"] = said
     assert (await holder.complete(begun.challenge, made, begun.device_token)).access_token
 
 

@@ -10,6 +10,7 @@ const provider = new Provider(issuer, {
       client_id: 'portico',
       client_secret: CLIENT_SECRET,
       redirect_uris: [REDIRECT_URI],
+      post_logout_redirect_uris: [new URL('/', REDIRECT_URI).href],
       response_types: ['code'],
       grant_types: ['authorization_code'],
       token_endpoint_auth_method: 'client_secret_basic',

@@ -7,14 +7,14 @@ from contextlib import suppress
 
 from aiohttp import web
 from portico.auth.v1 import auth_service_pb2 as pb
-from portico.auth.v1 import remembered_device_service_pb2 as remembered
 from portico.auth.v1.session_pb2 import Session
 
-from edge.web import cookies
+from edge.web import signing_out
 from edge.web.core_client import CoreError
-from edge.web.devices import browser_name, system_name
+from edge.web.devices import device_name
 from edge.web.page import Page
-from edge.web.paths import ACCOUNT_SESSIONS, SIGN_IN
+from edge.web.paths import ACCOUNT_SESSIONS
+from edge.web.remembered_devices import forget_all
 from edge.web.visit import Visit
 
 PAGE_SIZE = 20
@@ -46,7 +46,7 @@ async def _show(visit: Visit) -> web.StreamResponse:
         user=user,
         sessions=sessions,
         next_cursor=answer.next_cursor,
-        name_of=lambda session: _name(visit, session),
+        name_of=lambda session: device_name(visit, session.user_agent),
     )
 
 
@@ -56,19 +56,13 @@ async def post(visit: Visit) -> web.StreamResponse:
     if which in ("others", "all"):
         await _end_others(visit)
         if which == "all":
-            await _forget_devices(visit)
-            return await _end_current(visit)
+            # Whoever signs out everywhere trusts no device any more, signed in there or not.
+            await forget_all(visit)
+            return await signing_out.finish(visit, "signed-out-everywhere")
         return visit.redirect(ACCOUNT_SESSIONS, notice="sessions-ended")
     with suppress(SessionGoneError):
         await _end(visit, which)
     return visit.redirect(ACCOUNT_SESSIONS, notice="session-ended-there")
-
-
-def _name(visit: Visit, session: Session) -> str:
-    browser, system = browser_name(session.user_agent), system_name(session.user_agent)
-    if browser and system:
-        return visit.t("sessions.browser_on_system", browser=browser, system=system)
-    return browser or system or visit.t("sessions.unknown_device")
 
 
 async def _list(visit: Visit, limit: int, cursor: str) -> pb.ListSessionsResponse:
@@ -95,21 +89,6 @@ async def _end_others(visit: Visit) -> None:
                 await _end(visit, session.id)
 
 
-async def _forget_devices(visit: Visit) -> None:
-    """Whoever signs out everywhere trusts no device any more, signed in there or not."""
-    devices = visit.site.core.remembered_devices
-    found = await visit.ask_as_person(
-        devices.ListRememberedDevices, remembered.ListRememberedDevicesRequest()
-    )
-    for device in found.devices:
-        # Its session may have ended a moment ago, and it with that.
-        with suppress(CoreError):
-            await visit.ask_as_person(
-                devices.DeleteRememberedDevice,
-                remembered.DeleteRememberedDeviceRequest(device_id=device.id),
-            )
-
-
 async def _end(visit: Visit, session_id: str) -> None:
     """Ends a session.
 
@@ -124,13 +103,6 @@ async def _end(visit: Visit, session_id: str) -> None:
         if error.reason in ("SESSION_NOT_FOUND", "VALIDATION_ERROR"):
             raise SessionGoneError from None
         raise
-
-
-async def _end_current(visit: Visit) -> web.StreamResponse:
-    await visit.ask_as_person(visit.site.core.auth.Logout, pb.LogoutRequest())
-    visit.site.sessions.forget(visit.session_cookie)
-    visit.drop_cookie(cookies.SESSION)
-    return visit.redirect(SIGN_IN, notice="signed-out-everywhere")
 
 
 PAGE = Page(get, post)

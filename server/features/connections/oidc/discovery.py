@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import jwt
+from yarl import URL
 
 from portico_kit.clock import Clock
 from server.features.connections.oidc.checks import Checks, ProviderFailedError
@@ -34,6 +35,9 @@ ALGORITHMS: Mapping[str, str] = {
     **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
     "EdDSA": "OKP",
 }
+
+# Where a provider needs no TLS: on a developer's machine.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 T = TypeVar("T")
 
@@ -66,11 +70,11 @@ class ProviderMetadata:
         """
         return cls(
             issuer=_text(document, "issuer"),
-            authorization_endpoint=_text(document, "authorization_endpoint"),
+            authorization_endpoint=_page(document, "authorization_endpoint"),
             token_endpoint=_text(document, "token_endpoint"),
             jwks_uri=_text(document, "jwks_uri"),
             userinfo_endpoint=_text(document, "userinfo_endpoint", optional=True),
-            end_session_endpoint=_text(document, "end_session_endpoint", optional=True),
+            end_session_endpoint=_page(document, "end_session_endpoint", optional=True),
             algorithms=[
                 name
                 for name in _texts(document, "id_token_signing_alg_values_supported", ["RS256"])
@@ -254,6 +258,24 @@ def _text(document: Mapping[str, Any], name: str, *, optional: bool = False) -> 
     if not isinstance(value, str) or not value:
         raise ProviderFailedError(f"the discovery document has no {name}")
     return value
+
+
+def _page(document: Mapping[str, Any], name: str, *, optional: bool = False) -> str:
+    """The address of a page to which browsers are sent: no script, and no other scheme.
+
+    Other addresses are held against the policy when they are fetched; nobody fetches these.
+    """
+    text = _text(document, name, optional=optional)
+    if not text:
+        return ""
+    try:
+        url = URL(text)
+    except ValueError:
+        raise ProviderFailedError(f"{name} is no URL") from None
+    is_safe = url.scheme == "https" or (url.scheme == "http" and url.host in LOOPBACK)
+    if not (is_safe and url.host) or url.user or url.password:
+        raise ProviderFailedError(f"{name} is no https:// URL")
+    return text
 
 
 def _texts(document: Mapping[str, Any], name: str, default: Sequence[str]) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""/account/security: what the person has beside the password."""
+"""/account/security: what the person has beside the password, and where it is not asked for."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections import defaultdict
 from aiohttp import web
 from portico.passkeys.v1 import passkey_service_pb2 as passkeys
 
+from edge.web.devices import device_name
 from edge.web.page import Page
 from edge.web.pages.account.security.listing import list_factors
 from edge.web.passkeys import as_options
+from edge.web.paths import ACCOUNT_SECURITY
+from edge.web.remembered_devices import forget, forget_all, list_devices
 from edge.web.visit import Visit
 
 
@@ -34,7 +37,20 @@ async def get(visit: Visit) -> web.StreamResponse:
         code_kinds=_code_kinds(visit, {each.type for each in answer.factors}),
         providers=providers,
         signal=signal,
+        devices=await list_devices(visit),
+        name_of=lambda device: device_name(visit, device.user_agent),
     )
+
+
+async def post(visit: Visit) -> web.StreamResponse:
+    """Forgets one remembered device, or all."""
+    await visit.load_user()
+    which = visit.form.get("forget", "")
+    if which == "all":
+        await forget_all(visit)
+        return visit.redirect(ACCOUNT_SECURITY, notice="devices-forgotten")
+    await forget(visit, which)
+    return visit.redirect(ACCOUNT_SECURITY, notice="device-forgotten")
 
 
 def _code_kinds(visit: Visit, present: set[str]) -> list[str]:
@@ -43,4 +59,4 @@ def _code_kinds(visit: Visit, present: set[str]) -> list[str]:
     return kinds if visit.site.settings.sms_provider == "none" else [*kinds, "sms"]
 
 
-PAGE = Page(get)
+PAGE = Page(get, post)

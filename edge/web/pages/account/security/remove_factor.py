@@ -34,6 +34,8 @@ async def post(visit: Visit) -> web.StreamResponse:
     except CoreError as error:
         visit.refuse(error)
         visit.errors = {}
+        if error.reason == "FACTOR_REQUIRED":
+            visit.alert = visit.t("security.required")
         return await get(visit)
     return visit.redirect(ACCOUNT_SECURITY, notice="factor-removed")
 

@@ -30,12 +30,15 @@ class RememberedDevice(_message.Message):
     IP_ADDRESS_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    CURRENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the device, a UUIDv7."""
     user_agent: _builtins.str
     """The user agent of the sign-in that remembered it."""
     ip_address: _builtins.str
     """The client address of that sign-in."""
+    current: _builtins.bool
+    """Whether the session that asks was begun on this device."""
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
         """When it was remembered."""
@@ -52,10 +55,11 @@ class RememberedDevice(_message.Message):
         ip_address: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
+        current: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "expires_at", b"expires_at", "id", b"id", "ip_address", b"ip_address", "user_agent", b"user_agent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "current", b"current", "expires_at", b"expires_at", "id", b"id", "ip_address", b"ip_address", "user_agent", b"user_agent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

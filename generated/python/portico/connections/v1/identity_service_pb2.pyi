@@ -235,18 +235,22 @@ class GetProviderLogoutResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     LOGOUT_URL_FIELD_NUMBER: _builtins.int
+    CONNECTION_NAME_FIELD_NUMBER: _builtins.int
     logout_url: _builtins.str
     """Where to send the browser. Empty if the provider has no such page, or the
     session did not begin at a provider.
     """
+    connection_name: _builtins.str
+    """The name of the connection that the page belongs to. Empty without one."""
     def __init__(
         self,
         *,
         logout_url: _builtins.str = ...,
+        connection_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["logout_url", b"logout_url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_name", b"connection_name", "logout_url", b"logout_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
