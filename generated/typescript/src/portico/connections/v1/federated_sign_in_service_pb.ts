@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/connections/v1/federated_sign_in_service.proto.
  */
 export const file_portico_connections_v1_federated_sign_in_service: GenFile = /*@__PURE__*/
-  fileDesc("CjZwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2ZlZGVyYXRlZF9zaWduX2luX3NlcnZpY2UucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEiNwoYTGlzdFNpZ25Jbk9wdGlvbnNSZXF1ZXN0EhsKBWVtYWlsGAEgASgJQgy6SAVyAxj+AcjzGAEiUgoZTGlzdFNpZ25Jbk9wdGlvbnNSZXNwb25zZRI1CgdvcHRpb25zGAEgAygLMiQucG9ydGljby5jb25uZWN0aW9ucy52MS5TaWduSW5PcHRpb24iWQoMU2lnbkluT3B0aW9uEhUKDWNvbm5lY3Rpb25faWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZwcmVzZXQYAyABKAkSFAoMb3JnYW5pemF0aW9uGAQgASgIIr8BChtCZWdpbkZlZGVyYXRlZFNpZ25JblJlcXVlc3QSHwoNY29ubmVjdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESIgoNYnJvd3Nlcl90b2tlbhgCIAEoCUILukgEcgIYZMjzGAESIAoKbG9naW5faGludBgDIAEoCUIMukgFcgMY/gHI8xgBEjkKCXJldHVybl90bxgEIAEoCUImukgjciEY9AMyHF4oLyhbIS0uMC1cW1xdLX5dWyEtfl0qKT8pPyQiXAocQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXNwb25zZRIfChFhdXRob3JpemF0aW9uX3VybBgBIAEoCUIEyPMYARIbCg1icm93c2VyX3Rva2VuGAIgASgJQgTI8xgBItMBCh5Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlcXVlc3QSHQoFc3RhdGUYASABKAlCDrpIB3IFEAEY0A/I8xgBEhoKBGNvZGUYAiABKAlCDLpIBXIDGKAfyPMYARIVCgNpc3MYAyABKAlCCLpIBXIDGPQDEhcKBWVycm9yGAQgASgJQgi6SAVyAxjIARIiCg1icm93c2VyX3Rva2VuGAUgASgJQgu6SARyAhhkyPMYARIiCgxkZXZpY2VfdG9rZW4YBiABKAlCDLpIBXIDGMgByPMYASKTAwofQ29tcGxldGVGZWRlcmF0ZWRTaWduSW5SZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESGwoNcmVmcmVzaF90b2tlbhgCIAEoCUIEyPMYARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKA0SJAoEdXNlchgFIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlchIaCgxkZXZpY2VfdG9rZW4YBiABKAlCBMjzGAESFAoMbWZhX3JlcXVpcmVkGAcgASgIEhcKCWNoYWxsZW5nZRgIIAEoCUIEyPMYARIPCgdtZXRob2RzGAkgAygJEg8KB3B1cnBvc2UYCiABKAkSEQoJcmV0dXJuX3RvGAsgASgJEjIKCGlkZW50aXR5GAwgASgLMiAucG9ydGljby5jb25uZWN0aW9ucy52MS5JZGVudGl0eRI1CgZjaGVja3MYDSADKAsyJS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLlByb3ZpZGVyQ2hlY2siQwoNUHJvdmlkZXJDaGVjaxIMCgRuYW1lGAEgASgJEg4KBnBhc3NlZBgCIAEoCBIUCgZkZXRhaWwYAyABKAlCBMjzGAEiYgoZUmVjZWl2ZUxvZ291dFRva2VuUmVxdWVzdBIfCg1jb25uZWN0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIkCgxsb2dvdXRfdG9rZW4YAiABKAlCDrpIB3IFEAEYgH3I8xgBIhwKGlJlY2VpdmVMb2dvdXRUb2tlblJlc3BvbnNlMqMHChZGZWRlcmF0ZWRTaWduSW5TZXJ2aWNlEqwBChFMaXN0U2lnbkluT3B0aW9ucxIwLnBvcnRpY28uY29ubmVjdGlvbnMudjEuTGlzdFNpZ25Jbk9wdGlvbnNSZXF1ZXN0GjEucG9ydGljby5jb25uZWN0aW9ucy52MS5MaXN0U2lnbkluT3B0aW9uc1Jlc3BvbnNlIjLK8xgCCAHS8xgCCAGC0+STAiASHi9hcGkvdjEvYXV0aC9mZWRlcmF0ZWQvb3B0aW9ucxK6AQoUQmVnaW5GZWRlcmF0ZWRTaWduSW4SMy5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkJlZ2luRmVkZXJhdGVkU2lnbkluUmVxdWVzdBo0LnBvcnRpY28uY29ubmVjdGlvbnMudjEuQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXNwb25zZSI3yvMYAggB0vMYAggC8PMYBILT5JMCISIcL2FwaS92MS9hdXRoL2ZlZGVyYXRlZC9iZWdpbjoBKhLDAgoXQ29tcGxldGVGZWRlcmF0ZWRTaWduSW4SNi5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkNvbXBsZXRlRmVkZXJhdGVkU2lnbkluUmVxdWVzdBo3LnBvcnRpY28uY29ubmVjdGlvbnMudjEuQ29tcGxldGVGZWRlcmF0ZWRTaWduSW5SZXNwb25zZSK2AcrzGAIIAdLzGAIIBOLzGA9zZXNzaW9uLmNyZWF0ZWTi8xgNc2Vzc2lvbi5lbmRlZOLzGA91c2VyLnJlZ2lzdGVyZWTi8xgTdXNlci5lbWFpbF92ZXJpZmllZOLzGBR1c2VyLmlkZW50aXR5X2xpbmtlZOLzGAxtZW1iZXIuYWRkZWTw8xgE+vMYAggUgtPkkwIkIh8vYXBpL3YxL2F1dGgvZmVkZXJhdGVkL2NvbXBsZXRlOgEqEtYBChJSZWNlaXZlTG9nb3V0VG9rZW4SMS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLlJlY2VpdmVMb2dvdXRUb2tlblJlcXVlc3QaMi5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLlJlY2VpdmVMb2dvdXRUb2tlblJlc3BvbnNlIlnK8xgCCAHS8xgCCALi8xgNc2Vzc2lvbi5lbmRlZPDzGASC0+STAjIiLS9hcGkvdjEvYXV0aC9mZWRlcmF0ZWQve2Nvbm5lY3Rpb25faWR9L2xvZ291dDoBKmIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_portico_connections_v1_identity_service, file_portico_type_v1_options, file_portico_users_v1_user]);
+  fileDesc("CjZwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2ZlZGVyYXRlZF9zaWduX2luX3NlcnZpY2UucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEiNwoYTGlzdFNpZ25Jbk9wdGlvbnNSZXF1ZXN0EhsKBWVtYWlsGAEgASgJQgy6SAVyAxj+AcjzGAEiUgoZTGlzdFNpZ25Jbk9wdGlvbnNSZXNwb25zZRI1CgdvcHRpb25zGAEgAygLMiQucG9ydGljby5jb25uZWN0aW9ucy52MS5TaWduSW5PcHRpb24iWQoMU2lnbkluT3B0aW9uEhUKDWNvbm5lY3Rpb25faWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZwcmVzZXQYAyABKAkSFAoMb3JnYW5pemF0aW9uGAQgASgIIr8BChtCZWdpbkZlZGVyYXRlZFNpZ25JblJlcXVlc3QSHwoNY29ubmVjdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESIgoNYnJvd3Nlcl90b2tlbhgCIAEoCUILukgEcgIYZMjzGAESIAoKbG9naW5faGludBgDIAEoCUIMukgFcgMY/gHI8xgBEjkKCXJldHVybl90bxgEIAEoCUImukgjciEY9AMyHF4oLyhbIS0uMC1cW1xdLX5dWyEtfl0qKT8pPyQiXAocQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXNwb25zZRIfChFhdXRob3JpemF0aW9uX3VybBgBIAEoCUIEyPMYARIbCg1icm93c2VyX3Rva2VuGAIgASgJQgTI8xgBItMBCh5Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlcXVlc3QSHQoFc3RhdGUYASABKAlCDrpIB3IFEAEY0A/I8xgBEhoKBGNvZGUYAiABKAlCDLpIBXIDGKAfyPMYARIVCgNpc3MYAyABKAlCCLpIBXIDGPQDEhcKBWVycm9yGAQgASgJQgi6SAVyAxjIARIiCg1icm93c2VyX3Rva2VuGAUgASgJQgu6SARyAhhkyPMYARIiCgxkZXZpY2VfdG9rZW4YBiABKAlCDLpIBXIDGMgByPMYASKTAwofQ29tcGxldGVGZWRlcmF0ZWRTaWduSW5SZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESGwoNcmVmcmVzaF90b2tlbhgCIAEoCUIEyPMYARISCgp0b2tlbl90eXBlGAMgASgJEhIKCmV4cGlyZXNfaW4YBCABKA0SJAoEdXNlchgFIAEoCzIWLnBvcnRpY28udXNlcnMudjEuVXNlchIaCgxkZXZpY2VfdG9rZW4YBiABKAlCBMjzGAESFAoMbWZhX3JlcXVpcmVkGAcgASgIEhcKCWNoYWxsZW5nZRgIIAEoCUIEyPMYARIPCgdtZXRob2RzGAkgAygJEg8KB3B1cnBvc2UYCiABKAkSEQoJcmV0dXJuX3RvGAsgASgJEjIKCGlkZW50aXR5GAwgASgLMiAucG9ydGljby5jb25uZWN0aW9ucy52MS5JZGVudGl0eRI1CgZjaGVja3MYDSADKAsyJS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLlByb3ZpZGVyQ2hlY2siQwoNUHJvdmlkZXJDaGVjaxIMCgRuYW1lGAEgASgJEg4KBnBhc3NlZBgCIAEoCBIUCgZkZXRhaWwYAyABKAlCBMjzGAEiYgoZUmVjZWl2ZUxvZ291dFRva2VuUmVxdWVzdBIfCg1jb25uZWN0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIkCgxsb2dvdXRfdG9rZW4YAiABKAlCDrpIB3IFEAEYgH3I8xgBIhwKGlJlY2VpdmVMb2dvdXRUb2tlblJlc3BvbnNlIjsKGEdldENvbm5lY3Rpb25LZXlzUmVxdWVzdBIfCg1jb25uZWN0aW9uX2lkGAEgASgJQgi6SAVyA7ABASJQChlHZXRDb25uZWN0aW9uS2V5c1Jlc3BvbnNlEjMKBGtleXMYASADKAsyJS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkNvbm5lY3Rpb25LZXkiqAEKDUNvbm5lY3Rpb25LZXkSCwoDa3R5GAEgASgJEgsKA3VzZRgCIAEoCRILCgNraWQYAyABKAkSDgoBbhgEIAEoCUgAiAEBEg4KAWUYBSABKAlIAYgBARIQCgNjcnYYBiABKAlIAogBARIOCgF4GAcgASgJSAOIAQESDgoBeRgIIAEoCUgEiAEBQgQKAl9uQgQKAl9lQgYKBF9jcnZCBAoCX3hCBAoCX3kiVAoXR2V0UmVxdWVzdE9iamVjdFJlcXVlc3QSOQoRcmVxdWVzdF9vYmplY3RfaWQYASABKAlCHrpIF3IVMhNeW0EtWmEtejAtOV8tXXs0M30kyPMYASI4ChhHZXRSZXF1ZXN0T2JqZWN0UmVzcG9uc2USHAoOcmVxdWVzdF9vYmplY3QYASABKAlCBMjzGAEysAoKFkZlZGVyYXRlZFNpZ25JblNlcnZpY2USrAEKEUxpc3RTaWduSW5PcHRpb25zEjAucG9ydGljby5jb25uZWN0aW9ucy52MS5MaXN0U2lnbkluT3B0aW9uc1JlcXVlc3QaMS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkxpc3RTaWduSW5PcHRpb25zUmVzcG9uc2UiMsrzGAIIAdLzGAIIAYLT5JMCIBIeL2FwaS92MS9hdXRoL2ZlZGVyYXRlZC9vcHRpb25zEroBChRCZWdpbkZlZGVyYXRlZFNpZ25JbhIzLnBvcnRpY28uY29ubmVjdGlvbnMudjEuQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXF1ZXN0GjQucG9ydGljby5jb25uZWN0aW9ucy52MS5CZWdpbkZlZGVyYXRlZFNpZ25JblJlc3BvbnNlIjfK8xgCCAHS8xgCCALw8xgEgtPkkwIhIhwvYXBpL3YxL2F1dGgvZmVkZXJhdGVkL2JlZ2luOgEqEsMCChdDb21wbGV0ZUZlZGVyYXRlZFNpZ25JbhI2LnBvcnRpY28uY29ubmVjdGlvbnMudjEuQ29tcGxldGVGZWRlcmF0ZWRTaWduSW5SZXF1ZXN0GjcucG9ydGljby5jb25uZWN0aW9ucy52MS5Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlc3BvbnNlIrYByvMYAggB0vMYAggE4vMYD3Nlc3Npb24uY3JlYXRlZOLzGA1zZXNzaW9uLmVuZGVk4vMYD3VzZXIucmVnaXN0ZXJlZOLzGBN1c2VyLmVtYWlsX3ZlcmlmaWVk4vMYFHVzZXIuaWRlbnRpdHlfbGlua2Vk4vMYDG1lbWJlci5hZGRlZPDzGAT68xgCCBSC0+STAiQiHy9hcGkvdjEvYXV0aC9mZWRlcmF0ZWQvY29tcGxldGU6ASoS1gEKElJlY2VpdmVMb2dvdXRUb2tlbhIxLnBvcnRpY28uY29ubmVjdGlvbnMudjEuUmVjZWl2ZUxvZ291dFRva2VuUmVxdWVzdBoyLnBvcnRpY28uY29ubmVjdGlvbnMudjEuUmVjZWl2ZUxvZ291dFRva2VuUmVzcG9uc2UiWcrzGAIIAdLzGAIIAuLzGA1zZXNzaW9uLmVuZGVk8PMYBILT5JMCMiItL2FwaS92MS9hdXRoL2ZlZGVyYXRlZC97Y29ubmVjdGlvbl9pZH0vbG9nb3V0OgEqEsIBChFHZXRDb25uZWN0aW9uS2V5cxIwLnBvcnRpY28uY29ubmVjdGlvbnMudjEuR2V0Q29ubmVjdGlvbktleXNSZXF1ZXN0GjEucG9ydGljby5jb25uZWN0aW9ucy52MS5HZXRDb25uZWN0aW9uS2V5c1Jlc3BvbnNlIkjK8xgCCAHS8xgCCAHo8xgBgtPkkwIyEjAvYXBpL3YxL2F1dGgvZmVkZXJhdGVkL3tjb25uZWN0aW9uX2lkfS9qd2tzLmpzb24SxQEKEEdldFJlcXVlc3RPYmplY3QSLy5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkdldFJlcXVlc3RPYmplY3RSZXF1ZXN0GjAucG9ydGljby5jb25uZWN0aW9ucy52MS5HZXRSZXF1ZXN0T2JqZWN0UmVzcG9uc2UiTsrzGAIIAdLzGAIIAYLT5JMCPBI6L2FwaS92MS9hdXRoL2ZlZGVyYXRlZC9yZXF1ZXN0LW9iamVjdHMve3JlcXVlc3Rfb2JqZWN0X2lkfWIGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_portico_connections_v1_identity_service, file_portico_type_v1_options, file_portico_users_v1_user]);
 
 /**
  * Says for whom to list the connections.
@@ -420,6 +420,160 @@ export const ReceiveLogoutTokenResponseSchema: GenMessage<ReceiveLogoutTokenResp
   messageDesc(file_portico_connections_v1_federated_sign_in_service, 9);
 
 /**
+ * Names the connection whose key to return.
+ *
+ * @generated from message portico.connections.v1.GetConnectionKeysRequest
+ */
+export type GetConnectionKeysRequest = Message<"portico.connections.v1.GetConnectionKeysRequest"> & {
+  /**
+   * The ID of the connection.
+   *
+   * @generated from field: string connection_id = 1;
+   */
+  connectionId: string;
+};
+
+/**
+ * Describes the message portico.connections.v1.GetConnectionKeysRequest.
+ * Use `create(GetConnectionKeysRequestSchema)` to create a new message.
+ */
+export const GetConnectionKeysRequestSchema: GenMessage<GetConnectionKeysRequest> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 10);
+
+/**
+ * A JSON Web Key Set (RFC 7517, section 5).
+ *
+ * @generated from message portico.connections.v1.GetConnectionKeysResponse
+ */
+export type GetConnectionKeysResponse = Message<"portico.connections.v1.GetConnectionKeysResponse"> & {
+  /**
+   * The public keys. Empty if the client of the connection signs nothing.
+   *
+   * @generated from field: repeated portico.connections.v1.ConnectionKey keys = 1;
+   */
+  keys: ConnectionKey[];
+};
+
+/**
+ * Describes the message portico.connections.v1.GetConnectionKeysResponse.
+ * Use `create(GetConnectionKeysResponseSchema)` to create a new message.
+ */
+export const GetConnectionKeysResponseSchema: GenMessage<GetConnectionKeysResponse> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 11);
+
+/**
+ * A public key (RFC 7518, section 6). Members of other types of keys are left out.
+ *
+ * @generated from message portico.connections.v1.ConnectionKey
+ */
+export type ConnectionKey = Message<"portico.connections.v1.ConnectionKey"> & {
+  /**
+   * The key type, "RSA" or "EC".
+   *
+   * @generated from field: string kty = 1;
+   */
+  kty: string;
+
+  /**
+   * The use of the key, always "sig".
+   *
+   * @generated from field: string use = 2;
+   */
+  use: string;
+
+  /**
+   * The key ID, as in the kid header of what it signs: its thumbprint (RFC 7638).
+   *
+   * @generated from field: string kid = 3;
+   */
+  kid: string;
+
+  /**
+   * The modulus of an RSA key, base64url-encoded.
+   *
+   * @generated from field: optional string n = 4;
+   */
+  n?: string | undefined;
+
+  /**
+   * The exponent of an RSA key, base64url-encoded.
+   *
+   * @generated from field: optional string e = 5;
+   */
+  e?: string | undefined;
+
+  /**
+   * The curve of an elliptic-curve key.
+   *
+   * @generated from field: optional string crv = 6;
+   */
+  crv?: string | undefined;
+
+  /**
+   * The x coordinate of an elliptic-curve key, base64url-encoded.
+   *
+   * @generated from field: optional string x = 7;
+   */
+  x?: string | undefined;
+
+  /**
+   * The y coordinate of an elliptic-curve key, base64url-encoded.
+   *
+   * @generated from field: optional string y = 8;
+   */
+  y?: string | undefined;
+};
+
+/**
+ * Describes the message portico.connections.v1.ConnectionKey.
+ * Use `create(ConnectionKeySchema)` to create a new message.
+ */
+export const ConnectionKeySchema: GenMessage<ConnectionKey> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 12);
+
+/**
+ * Names the authorization request.
+ *
+ * @generated from message portico.connections.v1.GetRequestObjectRequest
+ */
+export type GetRequestObjectRequest = Message<"portico.connections.v1.GetRequestObjectRequest"> & {
+  /**
+   * What stands in its address, 43 characters.
+   *
+   * @generated from field: string request_object_id = 1;
+   */
+  requestObjectId: string;
+};
+
+/**
+ * Describes the message portico.connections.v1.GetRequestObjectRequest.
+ * Use `create(GetRequestObjectRequestSchema)` to create a new message.
+ */
+export const GetRequestObjectRequestSchema: GenMessage<GetRequestObjectRequest> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 13);
+
+/**
+ * Returns the authorization request.
+ *
+ * @generated from message portico.connections.v1.GetRequestObjectResponse
+ */
+export type GetRequestObjectResponse = Message<"portico.connections.v1.GetRequestObjectResponse"> & {
+  /**
+   * The request object: a JWT, signed with the key of the connection.
+   *
+   * @generated from field: string request_object = 1;
+   */
+  requestObject: string;
+};
+
+/**
+ * Describes the message portico.connections.v1.GetRequestObjectResponse.
+ * Use `create(GetRequestObjectResponseSchema)` to create a new message.
+ */
+export const GetRequestObjectResponseSchema: GenMessage<GetRequestObjectResponse> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 14);
+
+/**
  * Signs people in with providers such as Google, or that of their organization.
  *
  * @generated from service portico.connections.v1.FederatedSignInService
@@ -479,6 +633,28 @@ export const FederatedSignInService: GenService<{
     methodKind: "unary";
     input: typeof ReceiveLogoutTokenRequestSchema;
     output: typeof ReceiveLogoutTokenResponseSchema;
+  },
+  /**
+   * Returns the public key with which the client of a connection signs, as a JSON
+   * Web Key Set (RFC 7517), for its provider.
+   *
+   * @generated from rpc portico.connections.v1.FederatedSignInService.GetConnectionKeys
+   */
+  getConnectionKeys: {
+    methodKind: "unary";
+    input: typeof GetConnectionKeysRequestSchema;
+    output: typeof GetConnectionKeysResponseSchema;
+  },
+  /**
+   * Returns an authorization request that a provider was given the address of
+   * (RFC 9101). Providers fetch it from the page /sign-in/request-objects.
+   *
+   * @generated from rpc portico.connections.v1.FederatedSignInService.GetRequestObject
+   */
+  getRequestObject: {
+    methodKind: "unary";
+    input: typeof GetRequestObjectRequestSchema;
+    output: typeof GetRequestObjectResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portico_connections_v1_federated_sign_in_service, 0);
