@@ -112,6 +112,8 @@ class ConnectionEditor:
         else:
             connection.trusted_domains = _domains(request.trusted_domains)
         _require_own_client(request)
+        _require_consistent(connection)
+        self._require_key(connection)
         metadata = await self._require_answer(connection)
         if metadata is not None:
             _choose_request(connection, request, metadata)
@@ -138,11 +140,8 @@ class ConnectionEditor:
             The note of a new registration, see `Registrations.register`.
         """
         if not connection.registered:
-            _require_consistent(connection)
-            self._require_key(connection)
             await add_key(connection, self.flows.secrets)
             return None
-        _require_tenants(connection)
         if metadata is None or not metadata.registration_endpoint:
             raise invalid("client_id", "REQUIRED", "is required: the provider registers nobody")
         chosen = chosen_authentication(request.client_authentication, metadata)

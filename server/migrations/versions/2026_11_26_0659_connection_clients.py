@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2026_11_26_0660"
+revision = "2026_11_26_0659"
 down_revision = "2026_11_26_0640"
 branch_labels = None
 depends_on = None
