@@ -277,7 +277,7 @@ class Provider:
             known = self.clients.get(
                 name, {"client_secret": CLIENT_SECRET if name == CLIENT_ID else None}
             )
-            return secret == known["client_secret"]
+            return bool(secret == known["client_secret"])
         return form.get("client_secret") == CLIENT_SECRET
 
     def _userinfo(self, request: web.Request) -> web.Response:
