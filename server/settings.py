@@ -36,6 +36,8 @@ class SharedSettings(ProcessSettings):
     # 32 random bytes as base64; everything secret is derived from it.
     secret_key: SecretStr
     public_url: str = "http://127.0.0.1:8080"
+    # How the product is called where people read it.
+    product_name: str = Field(default="Portico", min_length=1, max_length=50)
     # Who carries text messages; "phonebox" shows them in the development mailbox.
     sms_provider: Literal["none", "twilio", "phonebox"] = "none"
     # Development only: webhooks may point to this machine.
@@ -76,7 +78,6 @@ class Settings(SharedSettings, ServerSettings):
     # The address that internal callers reach the core at; loopback unless said otherwise.
     grpc_host: str = "127.0.0.1"
     issuer: str = "portico"
-    product_name: str = Field(default="Portico", min_length=1, max_length=50)
     # The domain that passkeys are for; the host of the public URL if unset.
     passkey_rp_id: str | None = None
     # Pages and apps that may use the passkeys beside those of the public URL.

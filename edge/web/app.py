@@ -75,6 +75,7 @@ from edge.web.paths import (
     REMOVE_FACTOR,
     RENAME_FACTOR,
     REPORT_SESSION,
+    REQUEST_OBJECTS,
     RESEND_VERIFICATION,
     RESET_PASSWORD,
     REVERT_EMAIL_CHANGE,
@@ -91,6 +92,7 @@ from edge.web.paths import (
     VERIFY_EMAIL,
 )
 from edge.web.refusals import refusal_status
+from edge.web.request_objects import showing
 from edge.web.sessions import SignedOutError
 from edge.web.step_ups import StepUpNeededError
 from edge.web.visit import Site, Visit
@@ -155,6 +157,7 @@ def build(site: Site) -> web.Application:
         if page.post is not None:
             app.router.add_post(path, _posting(site, page))
     app.router.add_post(f"{BACKCHANNEL_LOGOUT}/{{connection_id}}", receiving(site))
+    app.router.add_get(f"{REQUEST_OBJECTS}/{{name}}", showing(site))
     app.router.add_get(f"{ASSETS}/{{name}}", _asset(site))
     app.router.add_get(HEALTH, _health)
     return app

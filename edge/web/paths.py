@@ -44,6 +44,8 @@ REVERT_EMAIL_CHANGE = "/revert-email-change"
 CANCEL_FACTOR_RESET = "/cancel-factor-reset"
 # No page: where providers send logout tokens to, behind it the id of the connection.
 BACKCHANNEL_LOGOUT = "/sign-in/backchannel-logout"
+# No page: where providers fetch authorization requests, behind it the name of one.
+REQUEST_OBJECTS = "/sign-in/request-objects"
 ASSETS = "/assets"
 START = "/"
 
@@ -91,5 +93,6 @@ PAGE_PATHS = (
     PagePath(REVERT_EMAIL_CHANGE, LimitCategory.WRITE),
     PagePath(CANCEL_FACTOR_RESET, LimitCategory.WRITE),
     PagePath(BACKCHANNEL_LOGOUT, LimitCategory.WRITE, below=True),
+    PagePath(REQUEST_OBJECTS, below=True),
     PagePath(ASSETS, below=True),
 )

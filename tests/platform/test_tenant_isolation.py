@@ -31,7 +31,7 @@ NAMED = (
     "domain_id",
 )
 # A connection is there for whoever signs in: that it exists is no secret.
-OPEN = {"BeginFederatedSignIn", "BeginLink", "ReceiveLogoutToken"}
+OPEN = {"BeginFederatedSignIn", "BeginLink", "GetConnectionKeys", "ReceiveLogoutToken"}
 METHODS = [
     method
     for method in load(CONTRACT_FILE).routed
@@ -54,6 +54,7 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
     "UpdateMember": {"role": "viewer"},
     "UpdateOrganizationLimits": {"multiplierPercent": 200},
     "UpdateSecurityPolicy": {"secondFactor": "off"},
+    "UpdateMemberSecurityPolicy": {"secondFactor": "off"},
 }
 
 

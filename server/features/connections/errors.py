@@ -20,6 +20,13 @@ class ConnectionLimitReachedError(DomainError):
     reason = "CONNECTION_LIMIT_REACHED"
 
 
+class RequestObjectNotFoundError(DomainError):
+    """There is no such authorization request, or it has expired."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "REQUEST_OBJECT_NOT_FOUND"
+
+
 class ProviderUnreachableError(DomainError):
     """The provider does not answer, or not as agreed; try again later."""
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from server.common.roles import Role
-from server.feature import Feature, Served, Tables
+from server.feature import Feature, Job, Served, Tables
 from server.features.connections.mails import MAILS
+from server.features.connections.names import REGISTRATIONS_TASK
 
 if TYPE_CHECKING:
-    from server.parts import CoreParts
+    from server.parts import CoreParts, WorkerParts
 
 EVENTS = {
     "connection.created": "A connection to a sign-in provider was created.",
@@ -27,7 +30,13 @@ def _tables() -> Tables:
     from server.features.connections import models, repository
 
     return Tables(
-        models=(models.Connection, models.Identity, models.FederatedSession, models.UsedOnce),
+        models=(
+            models.Connection,
+            models.UnusedRegistration,
+            models.Identity,
+            models.FederatedSession,
+            models.UsedOnce,
+        ),
         constraint_errors=models.CONSTRAINT_ERRORS,
         cleanup={
             "federated_used": repository.delete_used,
@@ -68,7 +77,11 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.connections.oidc.github import GitHubFlow
     from server.features.connections.oidc.http import ProviderClient
     from server.features.connections.oidc.openid import OpenIdFlow
+    from server.features.connections.oidc.registration import Registrar
+    from server.features.connections.oidc.webfinger import WebFinger
     from server.features.connections.preview import Preview
+    from server.features.connections.registrations import Registrations
+    from server.features.connections.request_objects import RequestObjects
     from server.features.connections.service import (
         ConnectionEditor,
         ConnectionService,
@@ -85,8 +98,9 @@ def _serve(parts: CoreParts) -> Served:
     connections, domains = parts.get(Connections), parts.get(Domains)
     policy = AddressPolicy(allow_loopback=settings.webhook_allow_loopback)
     client = ProviderClient(policy)
-    openid = OpenIdFlow(client, Providers(client, parts.clock))
     public_url = settings.public_url.rstrip("/")
+    request_objects = RequestObjects(parts.redis, parts.secrets, public_url)
+    openid = OpenIdFlow(client, Providers(client, parts.clock), request_objects, parts.clock)
     flows = Flows(openid, GitHubFlow(client), parts.secrets, public_url)
     sign_in = FederatedSignInService(
         connections=connections,
@@ -106,8 +120,14 @@ def _serve(parts: CoreParts) -> Served:
         sessions=parts.get(Sessions),
         step_ups=parts.get(SessionStepUp),
         devices=Devices(parts.secrets),
+        request_objects=request_objects,
     )
-    editor = ConnectionEditor(flows, policy, parts.get(Tenants))
+    registrations = Registrations(
+        Registrar(client), parts.statements, parts.secrets, public_url, settings.product_name
+    )
+    editor = ConnectionEditor(
+        flows, policy, parts.get(Tenants), WebFinger(client, policy), registrations
+    )
     identities = IdentityService(
         accounts=accounts,
         connections=connections,
@@ -130,12 +150,20 @@ def _serve(parts: CoreParts) -> Served:
     )
 
 
+def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
+    from server.features.connections.tasks import tasks
+
+    return tasks(parts)
+
+
 FEATURE = Feature(
     name="connections",
     permissions={"connections:read": Role.VIEWER, "connections:write": Role.OWNER},
     events=EVENTS,
     mails=MAILS,
+    schedule={REGISTRATIONS_TASK: timedelta(minutes=10)},
     tables=_tables,
     provide=_provide,
     serve=_serve,
+    tasks=_tasks,
 )

@@ -30,11 +30,12 @@ from server.features.connections.errors import (
     ProviderUnreachableError,
 )
 from server.features.connections.facade import Connections
-from server.features.connections.flows import GITHUB, Flows
+from server.features.connections.flows import GITHUB, Flows, client_key
 from server.features.connections.linking import Linking
 from server.features.connections.models import FederatedSession
 from server.features.connections.oidc.checks import CheckFailedError, Checks, ProviderFailedError
 from server.features.connections.oidc.client import Callback, ProviderAccount
+from server.features.connections.oidc.client_keys import ClientKey
 from server.features.connections.oidc.id_tokens import (
     LOGOUT_TOKEN_LIFETIME,
     SKEW,
@@ -44,6 +45,7 @@ from server.features.connections.ports import SignInCompletion
 from server.features.connections.preview import Preview
 from server.features.connections.read_models import ConnectionView
 from server.features.connections.repository import FederatedSessionRepository
+from server.features.connections.request_objects import RequestObjects
 from server.features.connections.trust import domain_of
 from server.features.domains.facade import Domains
 
@@ -71,6 +73,7 @@ class FederatedSignInService:
     sessions: Sessions
     step_ups: SessionStepUp
     devices: Devices
+    request_objects: RequestObjects
 
     async def ListSignInOptions(  # noqa: N802
         self, request: pb.ListSignInOptionsRequest, call: Call
@@ -318,6 +321,21 @@ class FederatedSignInService:
             actor = acting_person(user_id)
             await self.sessions.end_shown(user_id, f"{CHANNEL}{session_id}", call, actor=actor)
         return pb.ReceiveLogoutTokenResponse()
+
+    async def GetConnectionKeys(  # noqa: N802
+        self, request: pb.GetConnectionKeysRequest, call: Call
+    ) -> pb.GetConnectionKeysResponse:
+        """What anybody may know: the public half."""
+        connection = await self.connections.find(parse_id(request.connection_id))
+        pem = client_key(connection, self.flows.secrets)
+        keys = [pb.ConnectionKey(**ClientKey.read(pem).public)] if pem else []
+        return pb.GetConnectionKeysResponse(keys=keys)
+
+    async def GetRequestObject(  # noqa: N802
+        self, request: pb.GetRequestObjectRequest, call: Call
+    ) -> pb.GetRequestObjectResponse:
+        found = await self.request_objects.find(request.request_object_id)
+        return pb.GetRequestObjectResponse(request_object=found)
 
 
 @asynccontextmanager

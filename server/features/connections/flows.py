@@ -11,14 +11,36 @@ from server.features.connections.oidc.checks import Checks
 from server.features.connections.oidc.client import Attempt, Callback, Client, ProviderAccount
 from server.features.connections.oidc.github import GitHubFlow
 from server.features.connections.oidc.openid import OpenIdFlow
+from server.features.connections.oidc.registration import KEY_JWT
 from server.features.connections.read_models import ConnectionView
 
 SECRET_PURPOSE = "connection-client-secret"  # noqa: S105 - the name of a purpose
+KEY_PURPOSE = "connection-client-key"
 HINT_PURPOSE = "connection-id-token"
 LONGEST_HINT = 4096  # characters
 CALLBACK_PATH = "/sign-in/callback"
 LOGOUT_PATH = "/sign-in/backchannel-logout"
+KEYS_PATH = "/api/v1/auth/federated/{connection_id}/jwks.json"
 GITHUB = "github"
+
+
+class HasKey(Protocol):
+    """A connection, as a row or as it is read."""
+
+    @property
+    def client_authentication(self) -> str:
+        """How the client shows who it is."""
+        ...
+
+    @property
+    def sealed_client_secret(self) -> bytes | None:
+        """The secret, or a private key that was brought along."""
+        ...
+
+    @property
+    def sealed_client_key(self) -> bytes | None:
+        """A private key that was made here."""
+        ...
 
 
 class Flow(Protocol):
@@ -72,4 +94,16 @@ class Flows:
             scopes=connection.scopes,
             tenants=frozenset(connection.allowed_tenants),
             redirect_uri=self.public_url + CALLBACK_PATH,
+            key=client_key(connection, self.secrets),
+            request_mode=connection.authorization_request,
+            userinfo_algorithm=connection.userinfo_signed_response_alg,
         )
+
+
+def client_key(connection: HasKey, secrets: Secrets) -> str:
+    """The private key with which a connection's client signs, as PEM, or ""."""
+    brought = connection.sealed_client_secret
+    if connection.client_authentication == KEY_JWT and brought is not None:
+        return secrets.unseal(SECRET_PURPOSE, brought).decode()
+    made = connection.sealed_client_key
+    return secrets.unseal(KEY_PURPOSE, made).decode() if made is not None else ""

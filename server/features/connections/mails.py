@@ -34,5 +34,16 @@ ACCOUNT_CLAIMED = Mail(
         "A password that somebody else may have set for it no longer works.",
     ),
 )
+REGISTRATION_EXPIRES = Mail(
+    name="registration_expires",
+    subject="A connection for sign-in expires",
+    paragraphs=(
+        "Hello $display_name,",
+        'the provider of the connection "$connection_name" gave your organization a secret until '
+        "$expires_at, and gives no other one.",
+        "Make a new connection with the same issuer in time; people keep their accounts. After "
+        "that nobody can sign in with this one.",
+    ),
+)
 
-MAILS = (IDENTITY_LINKED, IDENTITY_UNLINKED, ACCOUNT_CLAIMED)
+MAILS = (IDENTITY_LINKED, IDENTITY_UNLINKED, ACCOUNT_CLAIMED, REGISTRATION_EXPIRES)

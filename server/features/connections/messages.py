@@ -7,9 +7,10 @@ from portico.connections.v1 import federated_sign_in_service_pb2 as sign_in_pb
 from portico.connections.v1 import identity_service_pb2 as identity_pb
 
 from portico_kit.clock import timestamp
-from server.features.connections.flows import CALLBACK_PATH, LOGOUT_PATH
+from server.features.connections.flows import CALLBACK_PATH, KEYS_PATH, LOGOUT_PATH
 from server.features.connections.models import Connection, Identity
 from server.features.connections.oidc.checks import Check
+from server.features.connections.oidc.registration import KEY_JWT
 from server.features.connections.read_models import ConnectionView
 
 
@@ -35,7 +36,16 @@ def connection(row: Connection, public_url: str) -> pb.Connection:
         backchannel_logout_uri=f"{public_url}{LOGOUT_PATH}/{row.id}",
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
+        registered=row.registered,
+        client_secret_expires_at=timestamp(row.client_secret_expires_at),
+        authorization_request=row.authorization_request,
+        userinfo_signed_response_alg=row.userinfo_signed_response_alg,
+        jwks_uri=public_url + KEYS_PATH.format(connection_id=row.id) if _signs(row) else "",
     )
+
+
+def _signs(row: Connection) -> bool:
+    return row.sealed_client_key is not None or row.client_authentication == KEY_JWT
 
 
 def identity(row: Identity, connection_name: str) -> identity_pb.Identity:

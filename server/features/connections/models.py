@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, func, text
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    false,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, ConstraintErrors, Identified, Timestamped, Versioned
@@ -37,14 +47,53 @@ class Connection(Identified, Timestamped, Versioned, Base):
     # With which people become members at their first sign-in; None for not at all.
     member_role: Mapped[str | None] = mapped_column(ForeignKey("roles.name"))
     enabled: Mapped[bool] = mapped_column(default=True)
+    # The private key with which our client signs, as PEM; None if it signs nothing.
+    sealed_client_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # How the provider is asked: with parameters, a request object or the address of one.
+    authorization_request: Mapped[str] = mapped_column(
+        String(16), default="parameters", server_default="parameters"
+    )
+    # With which the provider signs user info; "" if it does not.
+    userinfo_signed_response_alg: Mapped[str] = mapped_column(
+        String(16), default="", server_default=""
+    )
+    # Whether we registered ourselves; where that is managed and with what, if it can be.
+    registered: Mapped[bool] = mapped_column(default=False, server_default=false())
+    registration_uri: Mapped[str] = mapped_column(String(2000), default="", server_default="")
+    sealed_registration_token: Mapped[bytes | None] = mapped_column(LargeBinary)
+    client_secret_expires_at: Mapped[datetime | None]
+    # When the worker looks after the secret next; None if it does not expire.
+    renewal_due_at: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         Index("ix_connections_organization_id", "organization_id"),
+        Index(
+            "ix_connections_renewal_due_at",
+            "renewal_due_at",
+            postgresql_where=text("renewal_due_at IS NOT NULL"),
+        ),
         CheckConstraint(
             "organization_id is not null or member_role is null", name="platform_has_no_role"
         ),
     )
+
+
+class UnusedRegistration(Identified, Base):
+    """A registration at a provider that no connection rests on: it is to be taken back there.
+
+    One is written as soon as a provider has registered us, and goes with the transaction that
+    makes the connection: what a crash leaves behind is taken back as well.
+    """
+
+    __tablename__ = "unused_registrations"
+
+    uri: Mapped[str] = mapped_column(String(2000))
+    sealed_token: Mapped[bytes] = mapped_column(LargeBinary)
+    due_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+
+    __table_args__ = (Index("ix_unused_registrations_due_at", "due_at"),)
 
 
 class Identity(Identified, Base):

@@ -26,6 +26,9 @@ class ConnectionView:
     second_factor_acrs: Sequence[str]
     member_role: str | None
     enabled: bool
+    sealed_client_key: bytes | None = field(repr=False)
+    authorization_request: str
+    userinfo_signed_response_alg: str
 
     def shows_second_factor(self, amr: Sequence[str], acr: str) -> bool:
         """Whether the provider's word for a second factor counts, and it gives it."""

@@ -193,6 +193,9 @@ _USABLE = select(
     Connection.second_factor_acrs,
     Connection.member_role,
     Connection.enabled,
+    Connection.sealed_client_key,
+    Connection.authorization_request,
+    Connection.userinfo_signed_response_alg,
 ).where(
     Connection.organization_id.is_(None) | is_alive(Connection.organization_id)  # type: ignore[arg-type]
 )

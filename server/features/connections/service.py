@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -26,12 +26,18 @@ from server.features.connections.errors import (
 )
 from server.features.connections.facade import Connections
 from server.features.connections.federated_sign_in import FederatedSignInService
-from server.features.connections.flows import GITHUB, SECRET_PURPOSE, Flows
+from server.features.connections.flows import GITHUB, SECRET_PURPOSE, Flows, client_key
 from server.features.connections.models import Connection
+from server.features.connections.names import REGISTRATIONS_TASK
 from server.features.connections.oidc.checks import CheckFailedError, Checks, ProviderFailedError
-from server.features.connections.oidc.discovery import TENANT, issuer_template
+from server.features.connections.oidc.client import PARAMETERS, REQUEST, REQUEST_URI
+from server.features.connections.oidc.client_keys import ClientKey
+from server.features.connections.oidc.discovery import TENANT, ProviderMetadata, issuer_template
 from server.features.connections.oidc.openid import MICROSOFT
+from server.features.connections.oidc.registration import KEY_JWT, chosen_authentication
+from server.features.connections.oidc.webfinger import WebFinger
 from server.features.connections.presets import PRESETS
+from server.features.connections.registrations import Registrations, add_key, signs_requests
 from server.features.connections.repository import ConnectionRepository
 from server.features.connections.trust import ANY_DOMAIN
 from server.features.domains.names import domain_name
@@ -42,7 +48,22 @@ from server.features.organizations.roles import require_grantable
 MAX_CONNECTIONS = 20
 NO_SECRET = "none"  # noqa: S105 - the name of a way to do without one
 # Fields that are columns of the same name.
-_PLAIN = ("name", "client_id", "client_authentication", "enabled", "trusts_second_factor")
+_PLAIN = (
+    "name",
+    "client_id",
+    "client_authentication",
+    "enabled",
+    "trusts_second_factor",
+    "userinfo_signed_response_alg",
+)
+# What a provider was told at the registration.
+_REGISTERED = (
+    "client_id",
+    "client_secret",
+    "client_authentication",
+    "authorization_request",
+    "userinfo_signed_response_alg",
+)
 _LISTS = ("second_factor_acrs", "allowed_tenants", "trusted_domains")
 
 Create = pb.CreateConnectionRequest | platform_pb.CreatePlatformConnectionRequest
@@ -57,6 +78,8 @@ class ConnectionEditor:
     flows: Flows
     policy: AddressPolicy
     tenants: Tenants
+    webfinger: WebFinger
+    registrations: Registrations
 
     async def create(self, request: Create, organization_id: UUID | None, call: Call) -> Connection:
         """A new connection, whose provider has answered.
@@ -71,10 +94,14 @@ class ConnectionEditor:
             organization_id=organization_id,
             name=request.name,
             preset=request.preset,
-            issuer=self._issuer(request),
+            issuer=await self._issuer(request),
             client_id=request.client_id,
             sealed_client_secret=self._sealed(request.client_secret),
             client_authentication=request.client_authentication,
+            authorization_request=request.authorization_request or PARAMETERS,
+            userinfo_signed_response_alg=request.userinfo_signed_response_alg,
+            registered=not request.client_id,
+            registration_uri="",
             scopes=list(request.extra_scopes),
             allowed_tenants=list(request.allowed_tenants),
             trusted_domains=[],
@@ -86,14 +113,55 @@ class ConnectionEditor:
             connection.member_role = request.member_role or None
         else:
             connection.trusted_domains = _domains(request.trusted_domains)
+        _require_own_client(request)
         _require_consistent(connection)
+        self._require_key(connection)
         # Nothing is locked while the provider takes its time.
-        await self._require_answer(connection)
+        metadata = await self._require_answer(connection)
+        if metadata is not None:
+            _choose_request(connection, request, metadata)
+        note_id = await self._client(connection, request, metadata, call)
         await self._require_room(organization_id, call)
         ConnectionRepository(call.db).add(connection)
+        if note_id is not None:
+            await self.registrations.keep(note_id, call.db)
         await call.db.flush()
         await call.db.refresh(connection)
         return connection
+
+    async def _client(
+        self,
+        connection: Connection,
+        request: Create,
+        metadata: ProviderMetadata | None,
+        call: Call,
+    ) -> UUID | None:
+        """Completes what the connection is as a client, with the provider if need be.
+
+        Returns:
+            The note of a new registration, see `Registrations.register`.
+        """
+        if not connection.registered:
+            await add_key(connection, self.flows.secrets)
+            return None
+        if metadata is None or not metadata.registration_endpoint:
+            raise invalid("client_id", "REQUIRED", "is required: the provider registers nobody")
+        chosen = chosen_authentication(request.client_authentication, metadata)
+        if not chosen:
+            description = "is unknown to the provider"
+            raise invalid("client_authentication", "NOT_SUPPORTED", description)
+        connection.client_authentication = chosen
+        await add_key(connection, self.flows.secrets)
+        token = request.initial_access_token
+        try:
+            return await self.registrations.register(connection, metadata, token, call.now)
+        except ProviderFailedError as error:
+            raise invalid("client_id", "REGISTRATION_FAILED", error.detail) from error
+
+    def end(self, connection: Connection, call: Call) -> None:
+        """Has the registration taken back once the connection is deleted."""
+        if self.registrations.end(connection, call.db, call.now):
+            call.tasks.add(REGISTRATIONS_TASK)
 
     async def change(self, connection: Connection, request: Update, call: Call) -> None:
         """Changes a connection by what a request names."""
@@ -107,9 +175,14 @@ class ConnectionEditor:
             setattr(connection, name, value)
         if "client_secret" in changed:
             connection.sealed_client_secret = self._sealed(request.client_secret)
+        if "authorization_request" in changed:
+            connection.authorization_request = request.authorization_request or PARAMETERS
         if "member_role" in changed and isinstance(request, pb.UpdateConnectionRequest):
             connection.member_role = request.member_role or None
+        _require_unregistered(connection, changed)
         _require_consistent(connection)
+        self._require_key(connection)
+        await add_key(connection, self.flows.secrets)
         await call.db.flush()
         await call.db.refresh(connection)
 
@@ -123,8 +196,20 @@ class ConnectionEditor:
         if await repository.count(organization_id) >= MAX_CONNECTIONS:
             raise ConnectionLimitReachedError
 
-    def _issuer(self, request: Create) -> str:
+    def _require_key(self, connection: Connection) -> None:
+        """Refuses a private key that cannot sign."""
+        brought = connection.sealed_client_secret is not None
+        if connection.client_authentication == KEY_JWT and brought:
+            try:
+                ClientKey.read(client_key(connection, self.flows.secrets))
+            except ValueError as error:
+                description = "must be a private key as PEM: RSA of 2048 bits, or P-256 to P-521"
+                raise invalid("client_secret", "NO_PRIVATE_KEY", description) from error
+
+    async def _issuer(self, request: Create) -> str:
         """The issuer as it is compared: byte for byte as it was given."""
+        if request.identifier:
+            return await self._found_issuer(request)
         issuer = request.issuer or PRESETS[request.preset].issuer
         if not issuer:
             raise invalid("issuer", "REQUIRED", "is required for this provider")
@@ -138,14 +223,27 @@ class ConnectionEditor:
             return None
         return self.flows.secrets.seal(SECRET_PURPOSE, client_secret.encode())
 
-    async def _require_answer(self, connection: Connection) -> None:
-        """Refuses an issuer that does not answer as one: most mistakes are made here."""
+    async def _found_issuer(self, request: Create) -> str:
+        """The issuer that WebFinger finds."""
+        if request.issuer or PRESETS[request.preset].issuer:
+            description = "is for providers that have no issuer otherwise"
+            raise invalid("identifier", "NOT_ALLOWED", description)
+        try:
+            return await self.webfinger.issuer(request.identifier)
+        except ValueError as error:
+            raise invalid("identifier", "INVALID", str(error)) from error
+        except ProviderFailedError as error:
+            raise invalid("identifier", "NO_ISSUER", error.detail) from error
+
+    async def _require_answer(self, connection: Connection) -> ProviderMetadata | None:
+        """What the issuer publishes; one that does not answer as one is refused: most mistakes
+        are made here. None for GitHub, which publishes nothing."""
         if connection.preset == GITHUB:
-            return
+            return None
         tenants = connection.preset == MICROSOFT
         providers = self.flows.openid.providers
         try:
-            await providers.metadata(connection.issuer, Checks(), tenants=tenants)
+            return await providers.metadata(connection.issuer, Checks(), tenants=tenants)
         except ProviderFailedError as error:
             raise invalid("issuer", "PROVIDER_UNREACHABLE", error.detail) from error
         except CheckFailedError as error:
@@ -210,6 +308,7 @@ class ConnectionService:
         _require_person(call)
         connection = await _find(request.connection_id, call)
         self._record("connection.deleted", connection, call)
+        self.editor.end(connection, call)
         await ConnectionRepository(call.db).delete(connection)
         return pb.DeleteConnectionResponse()
 
@@ -287,6 +386,7 @@ class PlatformConnectionService:
     ) -> platform_pb.DeletePlatformConnectionResponse:
         connection = await _find_of_platform(request.connection_id, call)
         self._record("platform.connection_deleted", connection, call)
+        self.editor.end(connection, call)
         await ConnectionRepository(call.db).delete(connection)
         return platform_pb.DeletePlatformConnectionResponse()
 
@@ -322,10 +422,43 @@ def _require_person(call: Call) -> None:
 
 def _require_consistent(connection: Connection) -> None:
     """Refuses what no sign-in could be done with, or anybody's."""
-    needs_secret = connection.client_authentication != NO_SECRET
-    if needs_secret and connection.sealed_client_secret is None:
+    needs_secret = connection.client_authentication not in (NO_SECRET, KEY_JWT)
+    if needs_secret and not connection.registered and connection.sealed_client_secret is None:
         raise invalid("client_secret", "REQUIRED", "is required, unless the client has none")
+    speaks_openid = connection.preset != GITHUB
+    if not speaks_openid and signs_requests(connection):
+        raise invalid("authorization_request", "NOT_SUPPORTED", "is unknown to the provider")
     _require_tenants(connection)
+
+
+def _require_own_client(request: Create) -> None:
+    """Refuses what belongs to one way of being a client, and comes with the other."""
+    if request.client_id and request.initial_access_token:
+        description = "is for connections without a client ID"
+        raise invalid("initial_access_token", "NOT_ALLOWED", description)
+    if not request.client_id and request.client_secret:
+        raise invalid("client_id", "REQUIRED", "is required beside a client secret")
+
+
+def _require_unregistered(connection: Connection, changed: Collection[str]) -> None:
+    """Refuses changes of what the provider has registered: the two would differ."""
+    for name in _REGISTERED:
+        if connection.registered and name in changed:
+            raise invalid(name, "REGISTERED", "is registered with the provider")
+
+
+def _choose_request(connection: Connection, request: Create, metadata: ProviderMetadata) -> None:
+    """Chooses how the provider is asked, and refuses a way that it does not know."""
+    taken = {
+        PARAMETERS: not metadata.requires_request,
+        REQUEST: metadata.takes_request,
+        REQUEST_URI: metadata.takes_request_uri,
+    }
+    if not request.authorization_request:
+        known = (mode for mode, is_taken in taken.items() if is_taken)
+        connection.authorization_request = next(known, PARAMETERS)
+    if not taken[connection.authorization_request]:
+        raise invalid("authorization_request", "NOT_SUPPORTED", "is unknown to the provider")
 
 
 def _require_tenants(connection: Connection) -> None:

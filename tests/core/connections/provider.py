@@ -90,6 +90,20 @@ class Provider:
     exchanged: list[dict[str, str]] = field(default_factory=list)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     access_tokens: set[str] = field(default_factory=set)
+    # Clients that have registered themselves: their metadata, by id. Empty: nobody can.
+    registers: bool = False
+    registration: Alter = _unchanged
+    clients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # What was sent to register, in this order, and with which token.
+    registrations: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    # The status that the registration is answered with in its place.
+    registration_status: int = 0
+    webfinger: Alter = _unchanged
+    # What WebFinger was asked for.
+    resources: list[str] = field(default_factory=list)
+    # Makes the user info of its claims, if it is not JSON.
+    sign_userinfo: Callable[[dict[str, Any]], str] | None = None
     # A path in front of the issuer's endpoints, as Microsoft's tenants have.
     path: str = ""
 
@@ -109,6 +123,8 @@ class Provider:
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "authorization_response_iss_parameter_supported": True,
         }
+        if self.registers:
+            document["registration_endpoint"] = f"{self.base}/register"
         self.discovery(document)
         return document
 
@@ -176,7 +192,48 @@ class Provider:
                 return await self._token(request)
             case "/userinfo":
                 return self._userinfo(request)
+            case "/.well-known/webfinger":
+                return self._webfinger(request)
+        if path.startswith("/register") and self.registers:
+            return await self._register(request)
         raise web.HTTPNotFound
+
+    def _webfinger(self, request: web.Request) -> web.Response:
+        relation = "http://openid.net/specs/connect/1.0/issuer"
+        assert request.query["rel"] == relation
+        self.resources.append(request.query["resource"])
+        links: list[Any] = [{"rel": "other", "href": "https://other.example"}]
+        document = {
+            "subject": request.query["resource"],
+            "links": [*links, {"rel": relation, "href": self.issuer}],
+        }
+        self.webfinger(document)
+        return web.json_response(document, content_type="application/jrd+json")
+
+    async def _register(self, request: web.Request) -> web.Response:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        client_id = request.path.removeprefix("/register").removeprefix("/")
+        if client_id and token != f"token of {client_id}":
+            return web.Response(status=401)
+        sent = await request.json() if request.can_read_body else {}
+        self.registrations.append((request.method, sent, token))
+        if self.registration_status:
+            return web.json_response({"error": "invalid_token"}, status=self.registration_status)
+        if request.method == "DELETE":
+            self.ended.append(client_id)
+            return web.Response(status=204)
+        client_id = client_id or secrets.token_urlsafe(6)
+        client = {
+            **sent,
+            "client_id": client_id,
+            "client_secret": secrets.token_urlsafe(20),
+            "client_secret_expires_at": 0,
+            "registration_client_uri": f"{self.base}/register/{client_id}",
+            "registration_access_token": f"token of {client_id}",
+        }
+        self.registration(client)
+        self.clients[client_id] = client
+        return web.json_response(client, status=201 if request.method == "POST" else 200)
 
     def _json(self, content: dict[str, Any]) -> web.Response:
         return web.json_response({**content, "padding": "x" * self.padding})
@@ -205,10 +262,22 @@ class Provider:
         return self._json(answer)
 
     def _is_client(self, request: web.Request, form: dict[str, str]) -> bool:
+        if "client_assertion" in form and form["client_id"] in self.clients:
+            (key,) = self.clients[form["client_id"]]["jwks"]["keys"]
+            audience = f"{self.base}/token"
+            assertion = form["client_assertion"]
+            claims = jwt.decode(
+                assertion, jwt.PyJWK(key, "RS256").key, algorithms=["RS256"], audience=audience
+            )
+            return bool(claims["iss"] == claims["sub"] == form["client_id"])
         basic = request.headers.get("authorization", "")
         if basic.startswith("Basic "):
             pair = base64.b64decode(basic.removeprefix("Basic ")).decode().split(":")
-            return [unquote_plus(half) for half in pair] == [CLIENT_ID, CLIENT_SECRET]
+            name, secret = (unquote_plus(half) for half in pair)
+            known = self.clients.get(
+                name, {"client_secret": CLIENT_SECRET if name == CLIENT_ID else None}
+            )
+            return bool(secret == known["client_secret"])
         return form.get("client_secret") == CLIENT_SECRET
 
     def _userinfo(self, request: web.Request) -> web.Response:
@@ -217,6 +286,9 @@ class Provider:
             return web.Response(status=401)
         claims = dict(self.person)
         self.userinfo(claims)
+        if self.sign_userinfo is not None:
+            claims = {name: value for name, value in claims.items() if value is not None}
+            return web.Response(text=self.sign_userinfo(claims), content_type="application/jwt")
         return self._json(claims)
 
 

@@ -12,6 +12,7 @@ from portico.connections.v1 import federated_sign_in_service_pb2 as pb
 from portico.users.v1 import user_service_pb2 as users
 
 from tests.core.conftest import Refused
+from tests.core.connections.clients import create, delete, upkeep
 from tests.core.connections.front_end import FrontEnd, new_platform_connection, signed_in
 from tests.core.connections.provider import listening
 from tests.core.world import Person, World, new_email
@@ -87,6 +88,43 @@ async def test_a_person_signs_in_at_it_again_and_again(
     assert (me.user.email, me.user.display_name) == (f"{login}@example.com", "Grace Hopper")
     again = await certified.sign_in(await front_end.begin(connection), login, visitor)
     assert signed_in(await front_end.complete(again)).id == first.id
+
+
+WAYS: dict[str, dict[str, str]] = {
+    "by a secret": {},
+    "by its key": {"client_authentication": "private_key_jwt"},
+    "by a signed request": {"authorization_request": "request"},
+    "with signed user info": {"userinfo_signed_response_alg": "RS256"},
+    "all of it": {
+        "client_authentication": "private_key_jwt",
+        "authorization_request": "request",
+        "userinfo_signed_response_alg": "RS256",
+    },
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_client_registers_itself_at_it_and_people_sign_in(
+    way: str,
+    world: World,
+    administrator: Person,
+    certified: CertifiedProvider,
+    front_end: FrontEnd,
+    visitor: aiohttp.ClientSession,
+) -> None:
+    registered = await create(world, administrator, issuer=certified.issuer, **WAYS[way])
+    assert registered.client_id != CLIENT_ID
+    login = new_email().partition("@")[0]
+    brought = await certified.sign_in(await front_end.begin(registered.id), login, visitor)
+    person = signed_in(await front_end.complete(brought))
+    assert person.email == f"{login}@example.com"
+    await delete(world, administrator, registered.id)
+    await upkeep(world)()
+    async with visitor.get(
+        f"{certified.issuer}/auth",
+        params={"client_id": registered.client_id, "response_type": "code", "scope": "openid"},
+    ) as answer:
+        assert "client is invalid" in await answer.text()
 
 
 async def test_signing_out_there_signs_out_here(

@@ -23,6 +23,10 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: true },
     backchannelLogout: { enabled: true },
     rpInitiatedLogout: { enabled: true },
+    registration: { enabled: true },
+    registrationManagement: { enabled: true },
+    requestObjects: { enabled: true },
+    jwtUserinfo: { enabled: true },
   },
   // It sends nothing to this machine otherwise.
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),

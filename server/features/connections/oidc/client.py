@@ -10,15 +10,16 @@ from datetime import datetime, timedelta
 from urllib.parse import quote_plus
 from uuid import uuid4
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from yarl import URL
 
 from server.features.connections.oidc.checks import ProviderFailedError
+from server.features.connections.oidc.client_keys import ClientKey
 
 ASSERTION_LIFETIME = timedelta(minutes=1)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# How a provider is asked: by parameters in the address, by a request object in their place, or by
+# the address of one.
+PARAMETERS, REQUEST, REQUEST_URI = "parameters", "request", "request_uri"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,12 @@ class Client:
     """Us, as a provider knows us.
 
     Attributes:
-        secret: the client secret, or a private key as PEM; "" for none.
+        secret: the client secret; "" for none.
         authentication: how the client shows who it is; "" as the provider says.
         tenants: those of Microsoft that may sign in; any if there are none.
+        key: the private key with which it signs, as PEM; "" for none.
+        request_mode: how the provider is asked.
+        userinfo_algorithm: with which the provider signs user info; "" if it does not.
     """
 
     preset: str
@@ -39,6 +43,9 @@ class Client:
     scopes: Sequence[str]
     tenants: frozenset[str]
     redirect_uri: str
+    key: str = field(default="", repr=False)
+    request_mode: str = PARAMETERS
+    userinfo_algorithm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,19 @@ def authorization_url(
     hint: str,
     max_age: timedelta | None = None,
 ) -> str:
-    """Where to send the browser.
+    """Where to send the browser; see `authorization_request`."""
+    asked = authorization_request(client, attempt, scopes, hint, max_age)
+    return str(URL(endpoint).update_query(asked))
+
+
+def authorization_request(
+    client: Client,
+    attempt: Attempt,
+    scopes: Sequence[str],
+    hint: str,
+    max_age: timedelta | None = None,
+) -> dict[str, str]:
+    """What a provider is asked for.
 
     Args:
         max_age: within which the provider must have asked the person who they are; it is to
@@ -123,7 +142,7 @@ def authorization_url(
     if max_age is not None:
         # Some know one and some the other (OpenID Connect Core, section 3.1.2.1).
         asked |= {"prompt": "login", "max_age": str(int(max_age.total_seconds()))}
-    return str(URL(endpoint).update_query(asked))
+    return asked
 
 
 def code_form(client: Client, attempt: Attempt, code: str) -> dict[str, str]:
@@ -175,8 +194,8 @@ def _chosen(client: Client, supported: Sequence[str]) -> str:
 def _assertion(client: Client, audience: str, now: datetime) -> str:
     """A token of ours that shows who the client is (RFC 7523, section 3)."""
     try:
-        key = load_pem_private_key(client.secret.encode(), None)
-    except (ValueError, TypeError) as error:
+        key = ClientKey.read(client.key)
+    except ValueError as error:
         raise ProviderFailedError("the client's private key cannot be read") from error
     claims = {
         "iss": client.client_id,
@@ -186,5 +205,4 @@ def _assertion(client: Client, audience: str, now: datetime) -> str:
         "iat": int(now.timestamp()),
         "exp": int((now + ASSERTION_LIFETIME).timestamp()),
     }
-    algorithm = "ES256" if isinstance(key, EllipticCurvePrivateKey) else "RS256"
-    return jwt.encode(claims, key, algorithm)  # type: ignore[arg-type]
+    return key.sign(claims)

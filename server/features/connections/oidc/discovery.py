@@ -49,6 +49,13 @@ class ProviderMetadata:
     Attributes:
         issuer: the issuer of ID tokens; Microsoft's has a gap for the tenant.
         announces_iss: whether answers carry `iss` (RFC 9207).
+        registration_endpoint: where clients register themselves, or "".
+        request_algorithms: those of request objects.
+        requires_request: whether a request must be signed (RFC 9101, section 10.5).
+        takes_request: whether one may stand in the address.
+        takes_request_uri: whether the address of one may, and of any, registered or not.
+        takes_logout_tokens: whether it tells clients that a session has ended.
+        logs_out_sessions: whether it names the session when it does.
     """
 
     issuer: str
@@ -60,6 +67,13 @@ class ProviderMetadata:
     algorithms: Sequence[str]
     client_authentications: Sequence[str]
     announces_iss: bool
+    registration_endpoint: str = ""
+    request_algorithms: Sequence[str] = ("RS256",)
+    requires_request: bool = False
+    takes_request: bool = False
+    takes_request_uri: bool = True
+    takes_logout_tokens: bool = False
+    logs_out_sessions: bool = False
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> ProviderMetadata:
@@ -84,6 +98,17 @@ class ProviderMetadata:
                 document, "token_endpoint_auth_methods_supported", ["client_secret_basic"]
             ),
             announces_iss=document.get("authorization_response_iss_parameter_supported") is True,
+            registration_endpoint=_text(document, "registration_endpoint", optional=True),
+            request_algorithms=_texts(
+                document, "request_object_signing_alg_values_supported", ["RS256"]
+            ),
+            requires_request=document.get("require_signed_request_object") is True,
+            takes_request=document.get("request_parameter_supported") is True,
+            # Left out it is supported (OpenID Connect Discovery, section 3).
+            takes_request_uri=document.get("request_uri_parameter_supported") is not False
+            and document.get("require_request_uri_registration") is not True,
+            takes_logout_tokens=document.get("backchannel_logout_supported") is True,
+            logs_out_sessions=document.get("backchannel_logout_session_supported") is True,
         )
 
 

@@ -24,6 +24,7 @@ MOST_TO_A_HOST = 16
 MOST_CALLS = 500
 MAX_BYTES = 256 * 1024
 USER_AGENT = "Portico"
+JWT_TYPE = "application/jwt"
 
 Form = Mapping[str, str]
 
@@ -33,7 +34,7 @@ class ProviderAnswer:
     """What a provider answered.
 
     Attributes:
-        content: the JSON that its body is.
+        content: the JSON that its body is; a text if it is a JWT; None if there is no body.
     """
 
     status: int
@@ -79,8 +80,25 @@ class ProviderClient:
         """
         return await self._ask("POST", url, form, headers)
 
+    async def send(
+        self, method: str, url: str, document: Mapping[str, Any] | None, token: str
+    ) -> ProviderAnswer:
+        """Sends a document, or nothing.
+
+        Args:
+            token: the bearer token that goes with it, or "".
+
+        Raises:
+            ProviderFailedError: saying why there is no answer.
+        """
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        if document is None:
+            return await self._ask(method, url, None, headers)
+        headers["content-type"] = "application/json"
+        return await self._ask(method, url, json.dumps(document).encode(), headers)
+
     async def _ask(
-        self, method: str, url: str, form: Form | None, headers: Mapping[str, str]
+        self, method: str, url: str, body: Form | bytes | None, headers: Mapping[str, str]
     ) -> ProviderAnswer:
         try:
             checked = self._policy.check_url(url)
@@ -93,9 +111,9 @@ class ProviderClient:
 
         try:
             async with self._open().request(
-                method, checked, data=form, headers=headers, allow_redirects=False
+                method, checked, data=body, headers=headers, allow_redirects=False
             ) as response:
-                return ProviderAnswer(response.status, json.loads(await _body(response)))
+                return ProviderAnswer(response.status, await _content(response))
         except TimeoutError as error:
             raise ProviderFailedError("there was no answer in time") from error
         except (ValueError, RecursionError) as error:
@@ -125,6 +143,18 @@ class ProviderClient:
                 auto_decompress=False,  # a small answer may unpack to a huge one
             )
         return self._session
+
+
+async def _content(response: aiohttp.ClientResponse) -> Any:
+    """What the body says.
+
+    Raises:
+        ValueError: if it is neither JSON nor a JWT.
+    """
+    body = await _body(response)
+    if response.content_type == JWT_TYPE:
+        return body.decode("ascii").strip()
+    return json.loads(body) if body else None
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:

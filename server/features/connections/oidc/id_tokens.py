@@ -104,6 +104,19 @@ def check_id_token(
     checks.note("nonce", same, "the nonce is the one of this sign-in")
 
 
+def check_userinfo(
+    claims: Claims, metadata: ProviderMetadata, expected: Expected, checks: Checks
+) -> None:
+    """Notes what is right and wrong with signed user info (OpenID Connect Core 1.0, 5.3.2)."""
+    _check_issuer(claims, metadata, expected, checks)
+    _check_audience(claims, expected, checks)
+    # It need not say until when it is good; if it does, that counts.
+    end, moment = claims.get("exp"), expected.now.timestamp()
+    if end is not None:
+        in_time = _is_number(end) and moment < end + SKEW.total_seconds()
+        checks.note("exp", in_time, "the user info has not expired")
+
+
 def check_access_token(claims: Claims, access_token: str, algorithm: str, checks: Checks) -> None:
     """Holds the access token against the ID token, if this names it."""
     if "at_hash" not in claims:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
+from yarl import URL
 
+from portico_kit.clock import Clock
 from server.features.connections.oidc.checks import Checks, ProviderFailedError
 from server.features.connections.oidc.client import (
+    PARAMETERS,
+    REQUEST,
+    REQUEST_URI,
     Attempt,
     Callback,
     Client,
     ProviderAccount,
     authenticated,
-    authorization_url,
+    authorization_request,
     code_form,
 )
 from server.features.connections.oidc.discovery import (
@@ -24,19 +29,29 @@ from server.features.connections.oidc.discovery import (
     Providers,
     issuer_template,
 )
-from server.features.connections.oidc.http import ProviderClient
+from server.features.connections.oidc.http import JWT_TYPE, ProviderClient
 from server.features.connections.oidc.id_tokens import (
     Claims,
     Expected,
     check_access_token,
     check_id_token,
     check_logout_token,
+    check_userinfo,
     number,
     verified_claims,
 )
+from server.features.connections.oidc.request_objects import LIFETIME, outside, request_object
 
 SCOPES = ("openid", "email", "profile")
 MICROSOFT = "microsoft"
+
+
+class KeepsRequestObjects(Protocol):
+    """Where request objects are kept for providers that fetch them."""
+
+    async def keep(self, content: str, lifetime: timedelta) -> str:
+        """The address of one, under which it is found for a while."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,8 @@ class OpenIdFlow:
 
     http: ProviderClient
     providers: Providers
+    request_objects: KeepsRequestObjects
+    clock: Clock
 
     async def begin(
         self, client: Client, attempt: Attempt, hint: str, max_age: timedelta | None = None
@@ -56,8 +73,19 @@ class OpenIdFlow:
             CheckFailedError: if it is not the one that is meant.
         """
         metadata = await self.metadata(client, Checks())
-        endpoint = metadata.authorization_endpoint
-        return authorization_url(endpoint, client, attempt, SCOPES, hint, max_age)
+        asked = authorization_request(client, attempt, SCOPES, hint, max_age)
+        if client.request_mode != PARAMETERS:
+            asked = await self._by_request_object(asked, client, metadata)
+        return str(URL(metadata.authorization_endpoint).update_query(asked))
+
+    async def _by_request_object(
+        self, asked: Mapping[str, str], client: Client, metadata: ProviderMetadata
+    ) -> dict[str, str]:
+        """What stands in the address where a request object, or the address of one, does."""
+        made = request_object(asked, client, metadata, self.clock())
+        if client.request_mode == REQUEST_URI:
+            return {**outside(asked), REQUEST_URI: await self.request_objects.keep(made, LIFETIME)}
+        return {**outside(asked), REQUEST: made}
 
     async def metadata(self, client: Client, checks: Checks) -> ProviderMetadata:
         """What the provider publishes."""
@@ -85,7 +113,7 @@ class OpenIdFlow:
         if client.preset == MICROSOFT:
             checks.note("oid", bool(_optional(claims, "oid")), "the account has an object id")
         checks.settle()
-        claims = await self._with_userinfo(claims, metadata, access_token, checks)
+        claims = await self._with_userinfo(client, claims, metadata, access_token, checks)
         return replace(_account(client, claims), id_token=token)
 
     async def logout(self, client: Client, token: str, now: datetime, checks: Checks) -> Claims:
@@ -120,19 +148,44 @@ class OpenIdFlow:
         return answer.members
 
     async def _with_userinfo(
-        self, claims: Claims, metadata: ProviderMetadata, access_token: str, checks: Checks
+        self,
+        client: Client,
+        claims: Claims,
+        metadata: ProviderMetadata,
+        access_token: str,
+        checks: Checks,
     ) -> Claims:
         """What the provider says of the person beside the ID token, if that says no address."""
         if "email" in claims or not metadata.userinfo_endpoint:
             return claims
-        bearer = {"authorization": f"Bearer {access_token}"}
-        answer = await self.http.get(metadata.userinfo_endpoint, bearer)
+        headers = {"authorization": f"Bearer {access_token}"}
+        if client.userinfo_algorithm:
+            headers["accept"] = JWT_TYPE
+        answer = await self.http.get(metadata.userinfo_endpoint, headers)
         if answer.status != 200:
             raise ProviderFailedError(f"the user info was answered with {answer.status}")
-        same = answer.members.get("sub") == claims["sub"]
+        said = await self._userinfo(client, answer.content, metadata, checks)
+        same = said.get("sub") == claims["sub"]
         checks.require("userinfo_sub", same, "the user info is about the same subject")
-        # The token is signed, and that is not: nothing of it is replaced.
-        return {**answer.members, **claims}
+        # Nothing of the token is replaced: it is signed, and made for this sign-in.
+        return {**said, **claims}
+
+    async def _userinfo(
+        self, client: Client, content: Any, metadata: ProviderMetadata, checks: Checks
+    ) -> Claims:
+        """What user info says; signed if the client is registered for that, and only then."""
+        algorithm = client.userinfo_algorithm
+        signed = isinstance(content, str)
+        found = f"the user info is {'signed' if signed else 'not signed'}"
+        checks.require("userinfo_format", signed == bool(algorithm), found)
+        if not signed:
+            return _object(content)
+        # Of the algorithms that the provider knows only the registered one is good.
+        fixed = replace(metadata, algorithms=[algorithm])
+        claims = await verified_claims(content, fixed, self.providers, checks)
+        check_userinfo(claims, metadata, _expected(client, self.clock()), checks)
+        checks.settle()
+        return claims
 
 
 def check_callback_issuer(iss: str, metadata: ProviderMetadata, checks: Checks) -> None:
@@ -175,6 +228,12 @@ def _account(client: Client, claims: Claims) -> ProviderAccount:
 
 def _texts(value: Any) -> Sequence[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else ()
+
+
+def _object(content: Any) -> Claims:
+    if not isinstance(content, dict):
+        raise ProviderFailedError("the user info is no JSON object")
+    return content
 
 
 def _optional(claims: Claims, name: str) -> str:

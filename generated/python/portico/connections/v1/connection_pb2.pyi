@@ -44,6 +44,11 @@ class Connection(_message.Message):
     BACKCHANNEL_LOGOUT_URI_FIELD_NUMBER: _builtins.int
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    REGISTERED_FIELD_NUMBER: _builtins.int
+    CLIENT_SECRET_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    AUTHORIZATION_REQUEST_FIELD_NUMBER: _builtins.int
+    USERINFO_SIGNED_RESPONSE_ALG_FIELD_NUMBER: _builtins.int
+    JWKS_URI_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the connection, a UUIDv7."""
     organization_id: _builtins.str
@@ -70,6 +75,18 @@ class Connection(_message.Message):
     """Where the provider sends browsers back to: to be registered there."""
     backchannel_logout_uri: _builtins.str
     """Where the provider sends logout tokens to: to be registered there."""
+    registered: _builtins.bool
+    """Whether Portico registered itself with the provider."""
+    authorization_request: _builtins.str
+    """How the provider is asked: with "parameters", a signed "request" object or a
+    "request_uri".
+    """
+    userinfo_signed_response_alg: _builtins.str
+    """The algorithm with which the provider signs user info. Empty: it does not."""
+    jwks_uri: _builtins.str
+    """Where the public key is with which the connection's client signs: to be
+    registered at the provider. Empty if it signs nothing.
+    """
     @_builtins.property
     def extra_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The scopes that are asked for beside "openid email profile"."""
@@ -94,6 +111,12 @@ class Connection(_message.Message):
     def updated_at(self) -> _timestamp_pb2.Timestamp:
         """When the connection was last changed."""
 
+    @_builtins.property
+    def client_secret_expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the client secret that the provider gave at the registration expires. Unset if it
+        does not. It is renewed a week before.
+        """
+
     def __init__(
         self,
         *,
@@ -116,10 +139,15 @@ class Connection(_message.Message):
         backchannel_logout_uri: _builtins.str = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        registered: _builtins.bool = ...,
+        client_secret_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        authorization_request: _builtins.str = ...,
+        userinfo_signed_response_alg: _builtins.str = ...,
+        jwks_uri: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client_secret_expires_at", b"client_secret_expires_at", "created_at", b"created_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_tenants", b"allowed_tenants", "backchannel_logout_uri", b"backchannel_logout_uri", "client_authentication", b"client_authentication", "client_id", b"client_id", "created_at", b"created_at", "enabled", b"enabled", "extra_scopes", b"extra_scopes", "has_client_secret", b"has_client_secret", "id", b"id", "issuer", b"issuer", "member_role", b"member_role", "name", b"name", "organization_id", b"organization_id", "preset", b"preset", "redirect_uri", b"redirect_uri", "second_factor_acrs", b"second_factor_acrs", "trusted_domains", b"trusted_domains", "trusts_second_factor", b"trusts_second_factor", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_tenants", b"allowed_tenants", "authorization_request", b"authorization_request", "backchannel_logout_uri", b"backchannel_logout_uri", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret_expires_at", b"client_secret_expires_at", "created_at", b"created_at", "enabled", b"enabled", "extra_scopes", b"extra_scopes", "has_client_secret", b"has_client_secret", "id", b"id", "issuer", b"issuer", "jwks_uri", b"jwks_uri", "member_role", b"member_role", "name", b"name", "organization_id", b"organization_id", "preset", b"preset", "redirect_uri", b"redirect_uri", "registered", b"registered", "second_factor_acrs", b"second_factor_acrs", "trusted_domains", b"trusted_domains", "trusts_second_factor", b"trusts_second_factor", "updated_at", b"updated_at", "userinfo_signed_response_alg", b"userinfo_signed_response_alg"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,6 +38,10 @@ class CreateConnectionRequest(_message.Message):
     TRUSTS_SECOND_FACTOR_FIELD_NUMBER: _builtins.int
     SECOND_FACTOR_ACRS_FIELD_NUMBER: _builtins.int
     MEMBER_ROLE_FIELD_NUMBER: _builtins.int
+    AUTHORIZATION_REQUEST_FIELD_NUMBER: _builtins.int
+    USERINFO_SIGNED_RESPONSE_ALG_FIELD_NUMBER: _builtins.int
+    INITIAL_ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
+    IDENTIFIER_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization."""
     name: _builtins.str
@@ -48,15 +52,18 @@ class CreateConnectionRequest(_message.Message):
     """
     issuer: _builtins.str
     """The issuer of the provider, exactly as its discovery document has it. May be
-    empty for "google", "github" and "microsoft", which have one of their own; for
-    Microsoft the last part of the path names the tenant. Cannot be changed
-    later.
+    empty for "google", "github" and "microsoft", which have one of their own, and
+    if there is an identifier; for Microsoft the last part of the path names the
+    tenant. Cannot be changed later.
     """
     client_id: _builtins.str
-    """The client ID that the provider has given out."""
+    """The client ID that the provider has given out. Empty: Portico registers itself
+    with the provider, whose discovery document must have a registration_endpoint;
+    what is registered cannot be changed later.
+    """
     client_secret: _builtins.str
-    """The client secret; with "private_key_jwt" the private key as PEM. It is
-    never returned.
+    """The client secret; with "private_key_jwt" the private key as PEM, or nothing
+    for a key that Portico makes and publishes at jwks_uri. It is never returned.
     """
     client_authentication: _builtins.str
     """How the client authenticates: "client_secret_basic", "client_secret_post",
@@ -70,6 +77,23 @@ class CreateConnectionRequest(_message.Message):
     member_role: _builtins.str
     """The role with which people become members at their first sign-in. Empty:
     nobody becomes a member by signing in.
+    """
+    authorization_request: _builtins.str
+    """How the provider is asked: with "parameters" in the address, with a signed
+    "request" object in their place (RFC 9101), or with the address of one,
+    "request_uri". Empty: with parameters, unless the provider requires more.
+    """
+    userinfo_signed_response_alg: _builtins.str
+    """The algorithm with which the provider signs user info, as it is registered
+    there. Empty: user info is not signed.
+    """
+    initial_access_token: _builtins.str
+    """The token without which the provider registers nobody, if it has given one
+    out. It is sent once and not stored.
+    """
+    identifier: _builtins.str
+    """In place of the issuer: an email address, a host or a URL that the provider is
+    responsible for. WebFinger (RFC 7033) says which issuer that is.
     """
     @_builtins.property
     def extra_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -101,10 +125,14 @@ class CreateConnectionRequest(_message.Message):
         trusts_second_factor: _builtins.bool = ...,
         second_factor_acrs: _abc.Iterable[_builtins.str] | None = ...,
         member_role: _builtins.str = ...,
+        authorization_request: _builtins.str = ...,
+        userinfo_signed_response_alg: _builtins.str = ...,
+        initial_access_token: _builtins.str = ...,
+        identifier: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_tenants", b"allowed_tenants", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret", b"client_secret", "extra_scopes", b"extra_scopes", "issuer", b"issuer", "member_role", b"member_role", "name", b"name", "organization_id", b"organization_id", "preset", b"preset", "second_factor_acrs", b"second_factor_acrs", "trusts_second_factor", b"trusts_second_factor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_tenants", b"allowed_tenants", "authorization_request", b"authorization_request", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret", b"client_secret", "extra_scopes", b"extra_scopes", "identifier", b"identifier", "initial_access_token", b"initial_access_token", "issuer", b"issuer", "member_role", b"member_role", "name", b"name", "organization_id", b"organization_id", "preset", b"preset", "second_factor_acrs", b"second_factor_acrs", "trusts_second_factor", b"trusts_second_factor", "userinfo_signed_response_alg", b"userinfo_signed_response_alg"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -242,6 +270,8 @@ class UpdateConnectionRequest(_message.Message):
     SECOND_FACTOR_ACRS_FIELD_NUMBER: _builtins.int
     ALLOWED_TENANTS_FIELD_NUMBER: _builtins.int
     MEMBER_ROLE_FIELD_NUMBER: _builtins.int
+    AUTHORIZATION_REQUEST_FIELD_NUMBER: _builtins.int
+    USERINFO_SIGNED_RESPONSE_ALG_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     connection_id: _builtins.str
     """The ID of the connection."""
@@ -261,6 +291,10 @@ class UpdateConnectionRequest(_message.Message):
     """The role with which people become members at their first sign-in. Empty:
     nobody becomes a member by signing in.
     """
+    authorization_request: _builtins.str
+    """How the provider is asked; see CreateConnection."""
+    userinfo_signed_response_alg: _builtins.str
+    """The algorithm with which the provider signs user info; see CreateConnection."""
     @_builtins.property
     def second_factor_acrs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The values of "acr" that stand for a second factor at this provider."""
@@ -289,12 +323,16 @@ class UpdateConnectionRequest(_message.Message):
         second_factor_acrs: _abc.Iterable[_builtins.str] | None = ...,
         allowed_tenants: _abc.Iterable[_builtins.str] | None = ...,
         member_role: _builtins.str | None = ...,
+        authorization_request: _builtins.str | None = ...,
+        userinfo_signed_response_alg: _builtins.str | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_client_authentication", b"_client_authentication", "_client_id", b"_client_id", "_client_secret", b"_client_secret", "_enabled", b"_enabled", "_member_role", b"_member_role", "_name", b"_name", "_trusts_second_factor", b"_trusts_second_factor", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret", b"client_secret", "enabled", b"enabled", "member_role", b"member_role", "name", b"name", "trusts_second_factor", b"trusts_second_factor", "update_mask", b"update_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_authorization_request", b"_authorization_request", "_client_authentication", b"_client_authentication", "_client_id", b"_client_id", "_client_secret", b"_client_secret", "_enabled", b"_enabled", "_member_role", b"_member_role", "_name", b"_name", "_trusts_second_factor", b"_trusts_second_factor", "_userinfo_signed_response_alg", b"_userinfo_signed_response_alg", "authorization_request", b"authorization_request", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret", b"client_secret", "enabled", b"enabled", "member_role", b"member_role", "name", b"name", "trusts_second_factor", b"trusts_second_factor", "update_mask", b"update_mask", "userinfo_signed_response_alg", b"userinfo_signed_response_alg"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_client_authentication", b"_client_authentication", "_client_id", b"_client_id", "_client_secret", b"_client_secret", "_enabled", b"_enabled", "_member_role", b"_member_role", "_name", b"_name", "_trusts_second_factor", b"_trusts_second_factor", "allowed_tenants", b"allowed_tenants", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret", b"client_secret", "connection_id", b"connection_id", "enabled", b"enabled", "member_role", b"member_role", "name", b"name", "second_factor_acrs", b"second_factor_acrs", "trusts_second_factor", b"trusts_second_factor", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_authorization_request", b"_authorization_request", "_client_authentication", b"_client_authentication", "_client_id", b"_client_id", "_client_secret", b"_client_secret", "_enabled", b"_enabled", "_member_role", b"_member_role", "_name", b"_name", "_trusts_second_factor", b"_trusts_second_factor", "_userinfo_signed_response_alg", b"_userinfo_signed_response_alg", "allowed_tenants", b"allowed_tenants", "authorization_request", b"authorization_request", "client_authentication", b"client_authentication", "client_id", b"client_id", "client_secret", b"client_secret", "connection_id", b"connection_id", "enabled", b"enabled", "member_role", b"member_role", "name", b"name", "second_factor_acrs", b"second_factor_acrs", "trusts_second_factor", b"trusts_second_factor", "update_mask", b"update_mask", "userinfo_signed_response_alg", b"userinfo_signed_response_alg"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__authorization_request: _TypeAlias = _typing.Literal["authorization_request"]  # noqa: Y015
+    _WhichOneofArgType__authorization_request: _TypeAlias = _typing.Literal["_authorization_request", b"_authorization_request"]  # noqa: Y015
     _WhichOneofReturnType__client_authentication: _TypeAlias = _typing.Literal["client_authentication"]  # noqa: Y015
     _WhichOneofArgType__client_authentication: _TypeAlias = _typing.Literal["_client_authentication", b"_client_authentication"]  # noqa: Y015
     _WhichOneofReturnType__client_id: _TypeAlias = _typing.Literal["client_id"]  # noqa: Y015
@@ -309,6 +347,10 @@ class UpdateConnectionRequest(_message.Message):
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
     _WhichOneofReturnType__trusts_second_factor: _TypeAlias = _typing.Literal["trusts_second_factor"]  # noqa: Y015
     _WhichOneofArgType__trusts_second_factor: _TypeAlias = _typing.Literal["_trusts_second_factor", b"_trusts_second_factor"]  # noqa: Y015
+    _WhichOneofReturnType__userinfo_signed_response_alg: _TypeAlias = _typing.Literal["userinfo_signed_response_alg"]  # noqa: Y015
+    _WhichOneofArgType__userinfo_signed_response_alg: _TypeAlias = _typing.Literal["_userinfo_signed_response_alg", b"_userinfo_signed_response_alg"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__authorization_request) -> _WhichOneofReturnType__authorization_request | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__client_authentication) -> _WhichOneofReturnType__client_authentication | None: ...
     @_typing.overload
@@ -323,6 +365,8 @@ class UpdateConnectionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__trusts_second_factor) -> _WhichOneofReturnType__trusts_second_factor | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__userinfo_signed_response_alg) -> _WhichOneofReturnType__userinfo_signed_response_alg | None: ...
 
 Global___UpdateConnectionRequest: _TypeAlias = UpdateConnectionRequest  # noqa: Y015
 

@@ -75,7 +75,8 @@ class ConnectionServiceServicer:
 
     def CreateConnection(self, request, context):
         """Creates a connection of an organization. The provider's discovery document is read
-        first, and must name the issuer exactly.
+        first, and must name the issuer exactly. Without a client ID Portico registers itself
+        with the provider (OpenID Connect Dynamic Client Registration 1.0).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

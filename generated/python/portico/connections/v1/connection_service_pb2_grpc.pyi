@@ -20,7 +20,8 @@ class ConnectionServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.CreateConnectionRequest, _connection_service_pb2.CreateConnectionResponse]
     """Creates a connection of an organization. The provider's discovery document is read
-    first, and must name the issuer exactly.
+    first, and must name the issuer exactly. Without a client ID Portico registers itself
+    with the provider (OpenID Connect Dynamic Client Registration 1.0).
     """
     ListConnections: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.ListConnectionsRequest, _connection_service_pb2.ListConnectionsResponse]
     """Lists the connections of an organization, by name."""
@@ -49,7 +50,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_connection_service_pb2.CreateConnectionRequest, _abc.Awaitable[_connection_service_pb2.CreateConnectionResponse]],
     ) -> _abc.Awaitable[_connection_service_pb2.CreateConnectionResponse]:
         """Creates a connection of an organization. The provider's discovery document is read
-        first, and must name the issuer exactly.
+        first, and must name the issuer exactly. Without a client ID Portico registers itself
+        with the provider (OpenID Connect Dynamic Client Registration 1.0).
         """
 
     @_abc_1.abstractmethod

@@ -424,3 +424,162 @@ class ReceiveLogoutTokenResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReceiveLogoutTokenResponse: _TypeAlias = ReceiveLogoutTokenResponse  # noqa: Y015
+
+@_typing.final
+class GetConnectionKeysRequest(_message.Message):
+    """Names the connection whose key to return."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONNECTION_ID_FIELD_NUMBER: _builtins.int
+    connection_id: _builtins.str
+    """The ID of the connection."""
+    def __init__(
+        self,
+        *,
+        connection_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_id", b"connection_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConnectionKeysRequest: _TypeAlias = GetConnectionKeysRequest  # noqa: Y015
+
+@_typing.final
+class GetConnectionKeysResponse(_message.Message):
+    """A JSON Web Key Set (RFC 7517, section 5)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConnectionKey]:
+        """The public keys. Empty if the client of the connection signs nothing."""
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[Global___ConnectionKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetConnectionKeysResponse: _TypeAlias = GetConnectionKeysResponse  # noqa: Y015
+
+@_typing.final
+class ConnectionKey(_message.Message):
+    """A public key (RFC 7518, section 6). Members of other types of keys are left out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KTY_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    KID_FIELD_NUMBER: _builtins.int
+    N_FIELD_NUMBER: _builtins.int
+    E_FIELD_NUMBER: _builtins.int
+    CRV_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    kty: _builtins.str
+    """The key type, "RSA" or "EC"."""
+    use: _builtins.str
+    """The use of the key, always "sig"."""
+    kid: _builtins.str
+    """The key ID, as in the kid header of what it signs: its thumbprint (RFC 7638)."""
+    n: _builtins.str
+    """The modulus of an RSA key, base64url-encoded."""
+    e: _builtins.str
+    """The exponent of an RSA key, base64url-encoded."""
+    crv: _builtins.str
+    """The curve of an elliptic-curve key."""
+    x: _builtins.str
+    """The x coordinate of an elliptic-curve key, base64url-encoded."""
+    y: _builtins.str
+    """The y coordinate of an elliptic-curve key, base64url-encoded."""
+    def __init__(
+        self,
+        *,
+        kty: _builtins.str = ...,
+        use: _builtins.str = ...,
+        kid: _builtins.str = ...,
+        n: _builtins.str | None = ...,
+        e: _builtins.str | None = ...,
+        crv: _builtins.str | None = ...,
+        x: _builtins.str | None = ...,
+        y: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_crv", b"_crv", "_e", b"_e", "_n", b"_n", "_x", b"_x", "_y", b"_y", "crv", b"crv", "e", b"e", "n", b"n", "x", b"x", "y", b"y"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crv", b"_crv", "_e", b"_e", "_n", b"_n", "_x", b"_x", "_y", b"_y", "crv", b"crv", "e", b"e", "kid", b"kid", "kty", b"kty", "n", b"n", "use", b"use", "x", b"x", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__crv: _TypeAlias = _typing.Literal["crv"]  # noqa: Y015
+    _WhichOneofArgType__crv: _TypeAlias = _typing.Literal["_crv", b"_crv"]  # noqa: Y015
+    _WhichOneofReturnType__e: _TypeAlias = _typing.Literal["e"]  # noqa: Y015
+    _WhichOneofArgType__e: _TypeAlias = _typing.Literal["_e", b"_e"]  # noqa: Y015
+    _WhichOneofReturnType__n: _TypeAlias = _typing.Literal["n"]  # noqa: Y015
+    _WhichOneofArgType__n: _TypeAlias = _typing.Literal["_n", b"_n"]  # noqa: Y015
+    _WhichOneofReturnType__x: _TypeAlias = _typing.Literal["x"]  # noqa: Y015
+    _WhichOneofArgType__x: _TypeAlias = _typing.Literal["_x", b"_x"]  # noqa: Y015
+    _WhichOneofReturnType__y: _TypeAlias = _typing.Literal["y"]  # noqa: Y015
+    _WhichOneofArgType__y: _TypeAlias = _typing.Literal["_y", b"_y"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__crv) -> _WhichOneofReturnType__crv | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__e) -> _WhichOneofReturnType__e | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__n) -> _WhichOneofReturnType__n | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__x) -> _WhichOneofReturnType__x | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__y) -> _WhichOneofReturnType__y | None: ...
+
+Global___ConnectionKey: _TypeAlias = ConnectionKey  # noqa: Y015
+
+@_typing.final
+class GetRequestObjectRequest(_message.Message):
+    """Names the authorization request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_OBJECT_ID_FIELD_NUMBER: _builtins.int
+    request_object_id: _builtins.str
+    """What stands in its address, 43 characters."""
+    def __init__(
+        self,
+        *,
+        request_object_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_object_id", b"request_object_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRequestObjectRequest: _TypeAlias = GetRequestObjectRequest  # noqa: Y015
+
+@_typing.final
+class GetRequestObjectResponse(_message.Message):
+    """Returns the authorization request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_OBJECT_FIELD_NUMBER: _builtins.int
+    request_object: _builtins.str
+    """The request object: a JWT, signed with the key of the connection."""
+    def __init__(
+        self,
+        *,
+        request_object: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_object", b"request_object"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRequestObjectResponse: _TypeAlias = GetRequestObjectResponse  # noqa: Y015

@@ -60,6 +60,16 @@ class FederatedSignInServiceStub:
                 request_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.ReceiveLogoutTokenRequest.SerializeToString,
                 response_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.ReceiveLogoutTokenResponse.FromString,
                 _registered_method=True)
+        self.GetConnectionKeys = channel.unary_unary(
+                '/portico.connections.v1.FederatedSignInService/GetConnectionKeys',
+                request_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetConnectionKeysRequest.SerializeToString,
+                response_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetConnectionKeysResponse.FromString,
+                _registered_method=True)
+        self.GetRequestObject = channel.unary_unary(
+                '/portico.connections.v1.FederatedSignInService/GetRequestObject',
+                request_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetRequestObjectRequest.SerializeToString,
+                response_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetRequestObjectResponse.FromString,
+                _registered_method=True)
 
 
 class FederatedSignInServiceServicer:
@@ -122,6 +132,22 @@ class FederatedSignInServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetConnectionKeys(self, request, context):
+        """Returns the public key with which the client of a connection signs, as a JSON
+        Web Key Set (RFC 7517), for its provider.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRequestObject(self, request, context):
+        """Returns an authorization request that a provider was given the address of
+        (RFC 9101). Providers fetch it from the page /sign-in/request-objects.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FederatedSignInServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -149,6 +175,16 @@ def add_FederatedSignInServiceServicer_to_server(servicer, server):
                     servicer.ReceiveLogoutToken,
                     request_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.ReceiveLogoutTokenRequest.FromString,
                     response_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.ReceiveLogoutTokenResponse.SerializeToString,
+            ),
+            'GetConnectionKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConnectionKeys,
+                    request_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetConnectionKeysRequest.FromString,
+                    response_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetConnectionKeysResponse.SerializeToString,
+            ),
+            'GetRequestObject': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRequestObject,
+                    request_deserializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetRequestObjectRequest.FromString,
+                    response_serializer=portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetRequestObjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -287,6 +323,60 @@ class FederatedSignInService:
             '/portico.connections.v1.FederatedSignInService/ReceiveLogoutToken',
             portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.ReceiveLogoutTokenRequest.SerializeToString,
             portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.ReceiveLogoutTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConnectionKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.connections.v1.FederatedSignInService/GetConnectionKeys',
+            portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetConnectionKeysRequest.SerializeToString,
+            portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetConnectionKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRequestObject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.connections.v1.FederatedSignInService/GetRequestObject',
+            portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetRequestObjectRequest.SerializeToString,
+            portico_dot_connections_dot_v1_dot_federated__sign__in__service__pb2.GetRequestObjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

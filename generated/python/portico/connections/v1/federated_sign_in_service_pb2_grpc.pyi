@@ -52,6 +52,14 @@ class FederatedSignInServiceStub:
     """Receives a logout token (OpenID Connect Back-Channel Logout 1.0) and ends the
     sessions that the provider has ended.
     """
+    GetConnectionKeys: _aio.UnaryUnaryMultiCallable[_federated_sign_in_service_pb2.GetConnectionKeysRequest, _federated_sign_in_service_pb2.GetConnectionKeysResponse]
+    """Returns the public key with which the client of a connection signs, as a JSON
+    Web Key Set (RFC 7517), for its provider.
+    """
+    GetRequestObject: _aio.UnaryUnaryMultiCallable[_federated_sign_in_service_pb2.GetRequestObjectRequest, _federated_sign_in_service_pb2.GetRequestObjectResponse]
+    """Returns an authorization request that a provider was given the address of
+    (RFC 9101). Providers fetch it from the page /sign-in/request-objects.
+    """
 
 class FederatedSignInServiceServicer(metaclass=_abc_1.ABCMeta):
     """Signs people in with providers such as Google, or that of their organization."""
@@ -120,6 +128,26 @@ class FederatedSignInServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_federated_sign_in_service_pb2.ReceiveLogoutTokenResponse]:
         """Receives a logout token (OpenID Connect Back-Channel Logout 1.0) and ends the
         sessions that the provider has ended.
+        """
+
+    @_abc_1.abstractmethod
+    def GetConnectionKeys(
+        self,
+        request: _federated_sign_in_service_pb2.GetConnectionKeysRequest,
+        context: _aio.ServicerContext[_federated_sign_in_service_pb2.GetConnectionKeysRequest, _abc.Awaitable[_federated_sign_in_service_pb2.GetConnectionKeysResponse]],
+    ) -> _abc.Awaitable[_federated_sign_in_service_pb2.GetConnectionKeysResponse]:
+        """Returns the public key with which the client of a connection signs, as a JSON
+        Web Key Set (RFC 7517), for its provider.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRequestObject(
+        self,
+        request: _federated_sign_in_service_pb2.GetRequestObjectRequest,
+        context: _aio.ServicerContext[_federated_sign_in_service_pb2.GetRequestObjectRequest, _abc.Awaitable[_federated_sign_in_service_pb2.GetRequestObjectResponse]],
+    ) -> _abc.Awaitable[_federated_sign_in_service_pb2.GetRequestObjectResponse]:
+        """Returns an authorization request that a provider was given the address of
+        (RFC 9101). Providers fetch it from the page /sign-in/request-objects.
         """
 
 def add_FederatedSignInServiceServicer_to_server(servicer: FederatedSignInServiceServicer, server: _aio.Server) -> None: ...

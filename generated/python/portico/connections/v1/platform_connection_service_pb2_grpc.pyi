@@ -20,7 +20,8 @@ class PlatformConnectionServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreatePlatformConnection: _aio.UnaryUnaryMultiCallable[_platform_connection_service_pb2.CreatePlatformConnectionRequest, _platform_connection_service_pb2.CreatePlatformConnectionResponse]
     """Creates a connection of the platform. The provider's discovery document is read
-    first, and must name the issuer exactly.
+    first, and must name the issuer exactly. Without a client ID Portico registers itself
+    with the provider (OpenID Connect Dynamic Client Registration 1.0).
     """
     ListPlatformConnections: _aio.UnaryUnaryMultiCallable[_platform_connection_service_pb2.ListPlatformConnectionsRequest, _platform_connection_service_pb2.ListPlatformConnectionsResponse]
     """Lists the connections of the platform, by name."""
@@ -49,7 +50,8 @@ class PlatformConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_platform_connection_service_pb2.CreatePlatformConnectionRequest, _abc.Awaitable[_platform_connection_service_pb2.CreatePlatformConnectionResponse]],
     ) -> _abc.Awaitable[_platform_connection_service_pb2.CreatePlatformConnectionResponse]:
         """Creates a connection of the platform. The provider's discovery document is read
-        first, and must name the issuer exactly.
+        first, and must name the issuer exactly. Without a client ID Portico registers itself
+        with the provider (OpenID Connect Dynamic Client Registration 1.0).
         """
 
     @_abc_1.abstractmethod

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/connections/v1/connection.proto.
  */
 export const file_portico_connections_v1_connection: GenFile = /*@__PURE__*/
-  fileDesc("Cidwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2Nvbm5lY3Rpb24ucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEi6gMKCkNvbm5lY3Rpb24SCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGcHJlc2V0GAQgASgJEg4KBmlzc3VlchgFIAEoCRIRCgljbGllbnRfaWQYBiABKAkSGQoRaGFzX2NsaWVudF9zZWNyZXQYByABKAgSHQoVY2xpZW50X2F1dGhlbnRpY2F0aW9uGAggASgJEhQKDGV4dHJhX3Njb3BlcxgJIAMoCRIXCg9hbGxvd2VkX3RlbmFudHMYCiADKAkSHAoUdHJ1c3RzX3NlY29uZF9mYWN0b3IYCyABKAgSGgoSc2Vjb25kX2ZhY3Rvcl9hY3JzGAwgAygJEhMKC21lbWJlcl9yb2xlGA0gASgJEhcKD3RydXN0ZWRfZG9tYWlucxgOIAMoCRIPCgdlbmFibGVkGA8gASgIEhQKDHJlZGlyZWN0X3VyaRgQIAEoCRIeChZiYWNrY2hhbm5lbF9sb2dvdXRfdXJpGBEgASgJEi4KCmNyZWF0ZWRfYXQYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Cidwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2Nvbm5lY3Rpb24ucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEikwUKCkNvbm5lY3Rpb24SCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgwKBG5hbWUYAyABKAkSDgoGcHJlc2V0GAQgASgJEg4KBmlzc3VlchgFIAEoCRIRCgljbGllbnRfaWQYBiABKAkSGQoRaGFzX2NsaWVudF9zZWNyZXQYByABKAgSHQoVY2xpZW50X2F1dGhlbnRpY2F0aW9uGAggASgJEhQKDGV4dHJhX3Njb3BlcxgJIAMoCRIXCg9hbGxvd2VkX3RlbmFudHMYCiADKAkSHAoUdHJ1c3RzX3NlY29uZF9mYWN0b3IYCyABKAgSGgoSc2Vjb25kX2ZhY3Rvcl9hY3JzGAwgAygJEhMKC21lbWJlcl9yb2xlGA0gASgJEhcKD3RydXN0ZWRfZG9tYWlucxgOIAMoCRIPCgdlbmFibGVkGA8gASgIEhQKDHJlZGlyZWN0X3VyaRgQIAEoCRIeChZiYWNrY2hhbm5lbF9sb2dvdXRfdXJpGBEgASgJEi4KCmNyZWF0ZWRfYXQYEiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYEyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnJlZ2lzdGVyZWQYFCABKAgSPAoYY2xpZW50X3NlY3JldF9leHBpcmVzX2F0GBUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdChVhdXRob3JpemF0aW9uX3JlcXVlc3QYFiABKAkSJAocdXNlcmluZm9fc2lnbmVkX3Jlc3BvbnNlX2FsZxgXIAEoCRIQCghqd2tzX3VyaRgYIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A provider with which people sign in.
@@ -152,6 +152,44 @@ export type Connection = Message<"portico.connections.v1.Connection"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 19;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * Whether Portico registered itself with the provider.
+   *
+   * @generated from field: bool registered = 20;
+   */
+  registered: boolean;
+
+  /**
+   * When the client secret that the provider gave at the registration expires. Unset if it
+   * does not. It is renewed a week before.
+   *
+   * @generated from field: google.protobuf.Timestamp client_secret_expires_at = 21;
+   */
+  clientSecretExpiresAt?: Timestamp | undefined;
+
+  /**
+   * How the provider is asked: with "parameters", a signed "request" object or a
+   * "request_uri".
+   *
+   * @generated from field: string authorization_request = 22;
+   */
+  authorizationRequest: string;
+
+  /**
+   * The algorithm with which the provider signs user info. Empty: it does not.
+   *
+   * @generated from field: string userinfo_signed_response_alg = 23;
+   */
+  userinfoSignedResponseAlg: string;
+
+  /**
+   * Where the public key is with which the connection's client signs: to be
+   * registered at the provider. Empty if it signs nothing.
+   *
+   * @generated from field: string jwks_uri = 24;
+   */
+  jwksUri: string;
 };
 
 /**

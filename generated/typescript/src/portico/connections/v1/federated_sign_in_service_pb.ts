@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/connections/v1/federated_sign_in_service.proto.
  */
 export const file_portico_connections_v1_federated_sign_in_service: GenFile = /*@__PURE__*/
-  fileDesc("CjZwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2ZlZGVyYXRlZF9zaWduX2luX3NlcnZpY2UucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEiNwoYTGlzdFNpZ25Jbk9wdGlvbnNSZXF1ZXN0EhsKBWVtYWlsGAEgASgJQgy6SAVyAxj+AcjzGAEiUgoZTGlzdFNpZ25Jbk9wdGlvbnNSZXNwb25zZRI1CgdvcHRpb25zGAEgAygLMiQucG9ydGljby5jb25uZWN0aW9ucy52MS5TaWduSW5PcHRpb24iWQoMU2lnbkluT3B0aW9uEhUKDWNvbm5lY3Rpb25faWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZwcmVzZXQYAyABKAkSFAoMb3JnYW5pemF0aW9uGAQgASgIIr8BChtCZWdpbkZlZGVyYXRlZFNpZ25JblJlcXVlc3QSHwoNY29ubmVjdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESIgoNYnJvd3Nlcl90b2tlbhgCIAEoCUILukgEcgIYZMjzGAESIAoKbG9naW5faGludBgDIAEoCUIMukgFcgMY/gHI8xgBEjkKCXJldHVybl90bxgEIAEoCUImukgjciEY9AMyHF4oLyhbIS0uMC1cW1xdLX5dWyEtfl0qKT8pPyQiXAocQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXNwb25zZRIfChFhdXRob3JpemF0aW9uX3VybBgBIAEoCUIEyPMYARIbCg1icm93c2VyX3Rva2VuGAIgASgJQgTI8xgBIqABChtCZWdpbkZlZGVyYXRlZFN0ZXBVcFJlcXVlc3QSIgoNY29ubmVjdGlvbl9pZBgBIAEoCUILukgIcgOwAQHYAQESIgoNYnJvd3Nlcl90b2tlbhgCIAEoCUILukgEcgIYZMjzGAESOQoJcmV0dXJuX3RvGAMgASgJQia6SCNyIRj0AzIcXigvKFshLS4wLVxbXF0tfl1bIS1+XSopPyk/JCJcChxCZWdpbkZlZGVyYXRlZFN0ZXBVcFJlc3BvbnNlEh8KEWF1dGhvcml6YXRpb25fdXJsGAEgASgJQgTI8xgBEhsKDWJyb3dzZXJfdG9rZW4YAiABKAlCBMjzGAEi0wEKHkNvbXBsZXRlRmVkZXJhdGVkU2lnbkluUmVxdWVzdBIdCgVzdGF0ZRgBIAEoCUIOukgHcgUQARjQD8jzGAESGgoEY29kZRgCIAEoCUIMukgFcgMYoB/I8xgBEhUKA2lzcxgDIAEoCUIIukgFcgMY9AMSFwoFZXJyb3IYBCABKAlCCLpIBXIDGMgBEiIKDWJyb3dzZXJfdG9rZW4YBSABKAlCC7pIBHICGGTI8xgBEiIKDGRldmljZV90b2tlbhgGIAEoCUIMukgFcgMYyAHI8xgBIpMDCh9Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlc3BvbnNlEhoKDGFjY2Vzc190b2tlbhgBIAEoCUIEyPMYARIbCg1yZWZyZXNoX3Rva2VuGAIgASgJQgTI8xgBEhIKCnRva2VuX3R5cGUYAyABKAkSEgoKZXhwaXJlc19pbhgEIAEoDRIkCgR1c2VyGAUgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyEhoKDGRldmljZV90b2tlbhgGIAEoCUIEyPMYARIUCgxtZmFfcmVxdWlyZWQYByABKAgSFwoJY2hhbGxlbmdlGAggASgJQgTI8xgBEg8KB21ldGhvZHMYCSADKAkSDwoHcHVycG9zZRgKIAEoCRIRCglyZXR1cm5fdG8YCyABKAkSMgoIaWRlbnRpdHkYDCABKAsyIC5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLklkZW50aXR5EjUKBmNoZWNrcxgNIAMoCzIlLnBvcnRpY28uY29ubmVjdGlvbnMudjEuUHJvdmlkZXJDaGVjayJDCg1Qcm92aWRlckNoZWNrEgwKBG5hbWUYASABKAkSDgoGcGFzc2VkGAIgASgIEhQKBmRldGFpbBgDIAEoCUIEyPMYASJiChlSZWNlaXZlTG9nb3V0VG9rZW5SZXF1ZXN0Eh8KDWNvbm5lY3Rpb25faWQYASABKAlCCLpIBXIDsAEBEiQKDGxvZ291dF90b2tlbhgCIAEoCUIOukgHcgUQARiAfcjzGAEiHAoaUmVjZWl2ZUxvZ291dFRva2VuUmVzcG9uc2Uy4ggKFkZlZGVyYXRlZFNpZ25JblNlcnZpY2USrAEKEUxpc3RTaWduSW5PcHRpb25zEjAucG9ydGljby5jb25uZWN0aW9ucy52MS5MaXN0U2lnbkluT3B0aW9uc1JlcXVlc3QaMS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkxpc3RTaWduSW5PcHRpb25zUmVzcG9uc2UiMsrzGAIIAdLzGAIIAYLT5JMCIBIeL2FwaS92MS9hdXRoL2ZlZGVyYXRlZC9vcHRpb25zEroBChRCZWdpbkZlZGVyYXRlZFNpZ25JbhIzLnBvcnRpY28uY29ubmVjdGlvbnMudjEuQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXF1ZXN0GjQucG9ydGljby5jb25uZWN0aW9ucy52MS5CZWdpbkZlZGVyYXRlZFNpZ25JblJlc3BvbnNlIjfK8xgCCAHS8xgCCALw8xgEgtPkkwIhIhwvYXBpL3YxL2F1dGgvZmVkZXJhdGVkL2JlZ2luOgEqErwBChRCZWdpbkZlZGVyYXRlZFN0ZXBVcBIzLnBvcnRpY28uY29ubmVjdGlvbnMudjEuQmVnaW5GZWRlcmF0ZWRTdGVwVXBSZXF1ZXN0GjQucG9ydGljby5jb25uZWN0aW9ucy52MS5CZWdpbkZlZGVyYXRlZFN0ZXBVcFJlc3BvbnNlIjnK8xgCEAHS8xgCCALw8xgEgtPkkwIjIh4vYXBpL3YxL2F1dGgvZmVkZXJhdGVkL3N0ZXAtdXA6ASoSwwIKF0NvbXBsZXRlRmVkZXJhdGVkU2lnbkluEjYucG9ydGljby5jb25uZWN0aW9ucy52MS5Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlcXVlc3QaNy5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkNvbXBsZXRlRmVkZXJhdGVkU2lnbkluUmVzcG9uc2UitgHK8xgCCAHS8xgCCATi8xgPc2Vzc2lvbi5jcmVhdGVk4vMYDXNlc3Npb24uZW5kZWTi8xgPdXNlci5yZWdpc3RlcmVk4vMYE3VzZXIuZW1haWxfdmVyaWZpZWTi8xgUdXNlci5pZGVudGl0eV9saW5rZWTi8xgMbWVtYmVyLmFkZGVk8PMYBPrzGAIIDILT5JMCJCIfL2FwaS92MS9hdXRoL2ZlZGVyYXRlZC9jb21wbGV0ZToBKhLWAQoSUmVjZWl2ZUxvZ291dFRva2VuEjEucG9ydGljby5jb25uZWN0aW9ucy52MS5SZWNlaXZlTG9nb3V0VG9rZW5SZXF1ZXN0GjIucG9ydGljby5jb25uZWN0aW9ucy52MS5SZWNlaXZlTG9nb3V0VG9rZW5SZXNwb25zZSJZyvMYAggB0vMYAggC4vMYDXNlc3Npb24uZW5kZWTw8xgEgtPkkwIyIi0vYXBpL3YxL2F1dGgvZmVkZXJhdGVkL3tjb25uZWN0aW9uX2lkfS9sb2dvdXQ6ASpiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_portico_connections_v1_identity_service, file_portico_type_v1_options, file_portico_users_v1_user]);
+  fileDesc("CjZwb3J0aWNvL2Nvbm5lY3Rpb25zL3YxL2ZlZGVyYXRlZF9zaWduX2luX3NlcnZpY2UucHJvdG8SFnBvcnRpY28uY29ubmVjdGlvbnMudjEiNwoYTGlzdFNpZ25Jbk9wdGlvbnNSZXF1ZXN0EhsKBWVtYWlsGAEgASgJQgy6SAVyAxj+AcjzGAEiUgoZTGlzdFNpZ25Jbk9wdGlvbnNSZXNwb25zZRI1CgdvcHRpb25zGAEgAygLMiQucG9ydGljby5jb25uZWN0aW9ucy52MS5TaWduSW5PcHRpb24iWQoMU2lnbkluT3B0aW9uEhUKDWNvbm5lY3Rpb25faWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZwcmVzZXQYAyABKAkSFAoMb3JnYW5pemF0aW9uGAQgASgIIr8BChtCZWdpbkZlZGVyYXRlZFNpZ25JblJlcXVlc3QSHwoNY29ubmVjdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESIgoNYnJvd3Nlcl90b2tlbhgCIAEoCUILukgEcgIYZMjzGAESIAoKbG9naW5faGludBgDIAEoCUIMukgFcgMY/gHI8xgBEjkKCXJldHVybl90bxgEIAEoCUImukgjciEY9AMyHF4oLyhbIS0uMC1cW1xdLX5dWyEtfl0qKT8pPyQiXAocQmVnaW5GZWRlcmF0ZWRTaWduSW5SZXNwb25zZRIfChFhdXRob3JpemF0aW9uX3VybBgBIAEoCUIEyPMYARIbCg1icm93c2VyX3Rva2VuGAIgASgJQgTI8xgBIqABChtCZWdpbkZlZGVyYXRlZFN0ZXBVcFJlcXVlc3QSIgoNY29ubmVjdGlvbl9pZBgBIAEoCUILukgIcgOwAQHYAQESIgoNYnJvd3Nlcl90b2tlbhgCIAEoCUILukgEcgIYZMjzGAESOQoJcmV0dXJuX3RvGAMgASgJQia6SCNyIRj0AzIcXigvKFshLS4wLVxbXF0tfl1bIS1+XSopPyk/JCJcChxCZWdpbkZlZGVyYXRlZFN0ZXBVcFJlc3BvbnNlEh8KEWF1dGhvcml6YXRpb25fdXJsGAEgASgJQgTI8xgBEhsKDWJyb3dzZXJfdG9rZW4YAiABKAlCBMjzGAEi0wEKHkNvbXBsZXRlRmVkZXJhdGVkU2lnbkluUmVxdWVzdBIdCgVzdGF0ZRgBIAEoCUIOukgHcgUQARjQD8jzGAESGgoEY29kZRgCIAEoCUIMukgFcgMYoB/I8xgBEhUKA2lzcxgDIAEoCUIIukgFcgMY9AMSFwoFZXJyb3IYBCABKAlCCLpIBXIDGMgBEiIKDWJyb3dzZXJfdG9rZW4YBSABKAlCC7pIBHICGGTI8xgBEiIKDGRldmljZV90b2tlbhgGIAEoCUIMukgFcgMYyAHI8xgBIpMDCh9Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlc3BvbnNlEhoKDGFjY2Vzc190b2tlbhgBIAEoCUIEyPMYARIbCg1yZWZyZXNoX3Rva2VuGAIgASgJQgTI8xgBEhIKCnRva2VuX3R5cGUYAyABKAkSEgoKZXhwaXJlc19pbhgEIAEoDRIkCgR1c2VyGAUgASgLMhYucG9ydGljby51c2Vycy52MS5Vc2VyEhoKDGRldmljZV90b2tlbhgGIAEoCUIEyPMYARIUCgxtZmFfcmVxdWlyZWQYByABKAgSFwoJY2hhbGxlbmdlGAggASgJQgTI8xgBEg8KB21ldGhvZHMYCSADKAkSDwoHcHVycG9zZRgKIAEoCRIRCglyZXR1cm5fdG8YCyABKAkSMgoIaWRlbnRpdHkYDCABKAsyIC5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLklkZW50aXR5EjUKBmNoZWNrcxgNIAMoCzIlLnBvcnRpY28uY29ubmVjdGlvbnMudjEuUHJvdmlkZXJDaGVjayJDCg1Qcm92aWRlckNoZWNrEgwKBG5hbWUYASABKAkSDgoGcGFzc2VkGAIgASgIEhQKBmRldGFpbBgDIAEoCUIEyPMYASJiChlSZWNlaXZlTG9nb3V0VG9rZW5SZXF1ZXN0Eh8KDWNvbm5lY3Rpb25faWQYASABKAlCCLpIBXIDsAEBEiQKDGxvZ291dF90b2tlbhgCIAEoCUIOukgHcgUQARiAfcjzGAEiHAoaUmVjZWl2ZUxvZ291dFRva2VuUmVzcG9uc2UiOwoYR2V0Q29ubmVjdGlvbktleXNSZXF1ZXN0Eh8KDWNvbm5lY3Rpb25faWQYASABKAlCCLpIBXIDsAEBIlAKGUdldENvbm5lY3Rpb25LZXlzUmVzcG9uc2USMwoEa2V5cxgBIAMoCzIlLnBvcnRpY28uY29ubmVjdGlvbnMudjEuQ29ubmVjdGlvbktleSKoAQoNQ29ubmVjdGlvbktleRILCgNrdHkYASABKAkSCwoDdXNlGAIgASgJEgsKA2tpZBgDIAEoCRIOCgFuGAQgASgJSACIAQESDgoBZRgFIAEoCUgBiAEBEhAKA2NydhgGIAEoCUgCiAEBEg4KAXgYByABKAlIA4gBARIOCgF5GAggASgJSASIAQFCBAoCX25CBAoCX2VCBgoEX2NydkIECgJfeEIECgJfeSJUChdHZXRSZXF1ZXN0T2JqZWN0UmVxdWVzdBI5ChFyZXF1ZXN0X29iamVjdF9pZBgBIAEoCUIeukgXchUyE15bQS1aYS16MC05Xy1dezQzfSTI8xgBIjgKGEdldFJlcXVlc3RPYmplY3RSZXNwb25zZRIcCg5yZXF1ZXN0X29iamVjdBgBIAEoCUIEyPMYATLvCwoWRmVkZXJhdGVkU2lnbkluU2VydmljZRKsAQoRTGlzdFNpZ25Jbk9wdGlvbnMSMC5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkxpc3RTaWduSW5PcHRpb25zUmVxdWVzdBoxLnBvcnRpY28uY29ubmVjdGlvbnMudjEuTGlzdFNpZ25Jbk9wdGlvbnNSZXNwb25zZSIyyvMYAggB0vMYAggBgtPkkwIgEh4vYXBpL3YxL2F1dGgvZmVkZXJhdGVkL29wdGlvbnMSugEKFEJlZ2luRmVkZXJhdGVkU2lnbkluEjMucG9ydGljby5jb25uZWN0aW9ucy52MS5CZWdpbkZlZGVyYXRlZFNpZ25JblJlcXVlc3QaNC5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkJlZ2luRmVkZXJhdGVkU2lnbkluUmVzcG9uc2UiN8rzGAIIAdLzGAIIAvDzGASC0+STAiEiHC9hcGkvdjEvYXV0aC9mZWRlcmF0ZWQvYmVnaW46ASoSvAEKFEJlZ2luRmVkZXJhdGVkU3RlcFVwEjMucG9ydGljby5jb25uZWN0aW9ucy52MS5CZWdpbkZlZGVyYXRlZFN0ZXBVcFJlcXVlc3QaNC5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkJlZ2luRmVkZXJhdGVkU3RlcFVwUmVzcG9uc2UiOcrzGAIQAdLzGAIIAvDzGASC0+STAiMiHi9hcGkvdjEvYXV0aC9mZWRlcmF0ZWQvc3RlcC11cDoBKhLDAgoXQ29tcGxldGVGZWRlcmF0ZWRTaWduSW4SNi5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkNvbXBsZXRlRmVkZXJhdGVkU2lnbkluUmVxdWVzdBo3LnBvcnRpY28uY29ubmVjdGlvbnMudjEuQ29tcGxldGVGZWRlcmF0ZWRTaWduSW5SZXNwb25zZSK2AcrzGAIIAdLzGAIIBOLzGA9zZXNzaW9uLmNyZWF0ZWTi8xgNc2Vzc2lvbi5lbmRlZOLzGA91c2VyLnJlZ2lzdGVyZWTi8xgTdXNlci5lbWFpbF92ZXJpZmllZOLzGBR1c2VyLmlkZW50aXR5X2xpbmtlZOLzGAxtZW1iZXIuYWRkZWTw8xgE+vMYAggMgtPkkwIkIh8vYXBpL3YxL2F1dGgvZmVkZXJhdGVkL2NvbXBsZXRlOgEqEtYBChJSZWNlaXZlTG9nb3V0VG9rZW4SMS5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLlJlY2VpdmVMb2dvdXRUb2tlblJlcXVlc3QaMi5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLlJlY2VpdmVMb2dvdXRUb2tlblJlc3BvbnNlIlnK8xgCCAHS8xgCCALi8xgNc2Vzc2lvbi5lbmRlZPDzGASC0+STAjIiLS9hcGkvdjEvYXV0aC9mZWRlcmF0ZWQve2Nvbm5lY3Rpb25faWR9L2xvZ291dDoBKhLCAQoRR2V0Q29ubmVjdGlvbktleXMSMC5wb3J0aWNvLmNvbm5lY3Rpb25zLnYxLkdldENvbm5lY3Rpb25LZXlzUmVxdWVzdBoxLnBvcnRpY28uY29ubmVjdGlvbnMudjEuR2V0Q29ubmVjdGlvbktleXNSZXNwb25zZSJIyvMYAggB0vMYAggB6PMYAYLT5JMCMhIwL2FwaS92MS9hdXRoL2ZlZGVyYXRlZC97Y29ubmVjdGlvbl9pZH0vandrcy5qc29uEsUBChBHZXRSZXF1ZXN0T2JqZWN0Ei8ucG9ydGljby5jb25uZWN0aW9ucy52MS5HZXRSZXF1ZXN0T2JqZWN0UmVxdWVzdBowLnBvcnRpY28uY29ubmVjdGlvbnMudjEuR2V0UmVxdWVzdE9iamVjdFJlc3BvbnNlIk7K8xgCCAHS8xgCCAGC0+STAjwSOi9hcGkvdjEvYXV0aC9mZWRlcmF0ZWQvcmVxdWVzdC1vYmplY3RzL3tyZXF1ZXN0X29iamVjdF9pZH1iBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_portico_connections_v1_identity_service, file_portico_type_v1_options, file_portico_users_v1_user]);
 
 /**
  * Says for whom to list the connections.
@@ -484,6 +484,160 @@ export const ReceiveLogoutTokenResponseSchema: GenMessage<ReceiveLogoutTokenResp
   messageDesc(file_portico_connections_v1_federated_sign_in_service, 11);
 
 /**
+ * Names the connection whose key to return.
+ *
+ * @generated from message portico.connections.v1.GetConnectionKeysRequest
+ */
+export type GetConnectionKeysRequest = Message<"portico.connections.v1.GetConnectionKeysRequest"> & {
+  /**
+   * The ID of the connection.
+   *
+   * @generated from field: string connection_id = 1;
+   */
+  connectionId: string;
+};
+
+/**
+ * Describes the message portico.connections.v1.GetConnectionKeysRequest.
+ * Use `create(GetConnectionKeysRequestSchema)` to create a new message.
+ */
+export const GetConnectionKeysRequestSchema: GenMessage<GetConnectionKeysRequest> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 12);
+
+/**
+ * A JSON Web Key Set (RFC 7517, section 5).
+ *
+ * @generated from message portico.connections.v1.GetConnectionKeysResponse
+ */
+export type GetConnectionKeysResponse = Message<"portico.connections.v1.GetConnectionKeysResponse"> & {
+  /**
+   * The public keys. Empty if the client of the connection signs nothing.
+   *
+   * @generated from field: repeated portico.connections.v1.ConnectionKey keys = 1;
+   */
+  keys: ConnectionKey[];
+};
+
+/**
+ * Describes the message portico.connections.v1.GetConnectionKeysResponse.
+ * Use `create(GetConnectionKeysResponseSchema)` to create a new message.
+ */
+export const GetConnectionKeysResponseSchema: GenMessage<GetConnectionKeysResponse> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 13);
+
+/**
+ * A public key (RFC 7518, section 6). Members of other types of keys are left out.
+ *
+ * @generated from message portico.connections.v1.ConnectionKey
+ */
+export type ConnectionKey = Message<"portico.connections.v1.ConnectionKey"> & {
+  /**
+   * The key type, "RSA" or "EC".
+   *
+   * @generated from field: string kty = 1;
+   */
+  kty: string;
+
+  /**
+   * The use of the key, always "sig".
+   *
+   * @generated from field: string use = 2;
+   */
+  use: string;
+
+  /**
+   * The key ID, as in the kid header of what it signs: its thumbprint (RFC 7638).
+   *
+   * @generated from field: string kid = 3;
+   */
+  kid: string;
+
+  /**
+   * The modulus of an RSA key, base64url-encoded.
+   *
+   * @generated from field: optional string n = 4;
+   */
+  n?: string | undefined;
+
+  /**
+   * The exponent of an RSA key, base64url-encoded.
+   *
+   * @generated from field: optional string e = 5;
+   */
+  e?: string | undefined;
+
+  /**
+   * The curve of an elliptic-curve key.
+   *
+   * @generated from field: optional string crv = 6;
+   */
+  crv?: string | undefined;
+
+  /**
+   * The x coordinate of an elliptic-curve key, base64url-encoded.
+   *
+   * @generated from field: optional string x = 7;
+   */
+  x?: string | undefined;
+
+  /**
+   * The y coordinate of an elliptic-curve key, base64url-encoded.
+   *
+   * @generated from field: optional string y = 8;
+   */
+  y?: string | undefined;
+};
+
+/**
+ * Describes the message portico.connections.v1.ConnectionKey.
+ * Use `create(ConnectionKeySchema)` to create a new message.
+ */
+export const ConnectionKeySchema: GenMessage<ConnectionKey> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 14);
+
+/**
+ * Names the authorization request.
+ *
+ * @generated from message portico.connections.v1.GetRequestObjectRequest
+ */
+export type GetRequestObjectRequest = Message<"portico.connections.v1.GetRequestObjectRequest"> & {
+  /**
+   * What stands in its address, 43 characters.
+   *
+   * @generated from field: string request_object_id = 1;
+   */
+  requestObjectId: string;
+};
+
+/**
+ * Describes the message portico.connections.v1.GetRequestObjectRequest.
+ * Use `create(GetRequestObjectRequestSchema)` to create a new message.
+ */
+export const GetRequestObjectRequestSchema: GenMessage<GetRequestObjectRequest> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 15);
+
+/**
+ * Returns the authorization request.
+ *
+ * @generated from message portico.connections.v1.GetRequestObjectResponse
+ */
+export type GetRequestObjectResponse = Message<"portico.connections.v1.GetRequestObjectResponse"> & {
+  /**
+   * The request object: a JWT, signed with the key of the connection.
+   *
+   * @generated from field: string request_object = 1;
+   */
+  requestObject: string;
+};
+
+/**
+ * Describes the message portico.connections.v1.GetRequestObjectResponse.
+ * Use `create(GetRequestObjectResponseSchema)` to create a new message.
+ */
+export const GetRequestObjectResponseSchema: GenMessage<GetRequestObjectResponse> = /*@__PURE__*/
+  messageDesc(file_portico_connections_v1_federated_sign_in_service, 16);
+
+/**
  * Signs people in with providers such as Google, or that of their organization.
  *
  * @generated from service portico.connections.v1.FederatedSignInService
@@ -559,6 +713,28 @@ export const FederatedSignInService: GenService<{
     methodKind: "unary";
     input: typeof ReceiveLogoutTokenRequestSchema;
     output: typeof ReceiveLogoutTokenResponseSchema;
+  },
+  /**
+   * Returns the public key with which the client of a connection signs, as a JSON
+   * Web Key Set (RFC 7517), for its provider.
+   *
+   * @generated from rpc portico.connections.v1.FederatedSignInService.GetConnectionKeys
+   */
+  getConnectionKeys: {
+    methodKind: "unary";
+    input: typeof GetConnectionKeysRequestSchema;
+    output: typeof GetConnectionKeysResponseSchema;
+  },
+  /**
+   * Returns an authorization request that a provider was given the address of
+   * (RFC 9101). Providers fetch it from the page /sign-in/request-objects.
+   *
+   * @generated from rpc portico.connections.v1.FederatedSignInService.GetRequestObject
+   */
+  getRequestObject: {
+    methodKind: "unary";
+    input: typeof GetRequestObjectRequestSchema;
+    output: typeof GetRequestObjectResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portico_connections_v1_federated_sign_in_service, 0);
