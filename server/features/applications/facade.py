@@ -7,6 +7,7 @@ from uuid import UUID
 
 from portico_kit.batching import BatchLoader
 from portico_kit.storage.reads import Reads
+from server.features.applications.assertions import ClientAssertions, claimed_client_id
 from server.features.applications.authentication import (
     ClientAuthentication as ClientAuthentication,
 )
@@ -14,7 +15,8 @@ from server.features.applications.authentication import ClientSecrets
 from server.features.applications.client_cache import ClientCache
 from server.features.applications.errors import InvalidClientError as InvalidClientError
 from server.features.applications.failures import ClientFailures
-from server.features.applications.kinds import NO_AUTHENTICATION, SECRET_METHODS
+from server.features.applications.jwks import ASSERTION_ALGORITHMS as ASSERTION_ALGORITHMS
+from server.features.applications.kinds import NO_AUTHENTICATION, PRIVATE_KEY_JWT, SECRET_METHODS
 from server.features.applications.read_models import Client as Client
 from server.features.applications.read_models import ClientView
 from server.features.applications.repository import CLIENTS
@@ -32,12 +34,14 @@ class Applications:
         tenants: Tenants,
         cache: ClientCache,
         secrets: ClientSecrets,
+        assertions: ClientAssertions,
         failures: ClientFailures,
     ) -> None:
         self._reads = reads
         self._tenants = tenants
         self._cache = cache
         self._secrets = secrets
+        self._assertions = assertions
         self._failures = failures
         self._by_id: BatchLoader[UUID, ClientView] = BatchLoader(self._fetch_rows)
 
@@ -55,21 +59,25 @@ class Applications:
             InvalidClientError: if it does not, whatever is wrong; metadata may have an
                 `error_description`.
             TooManyClientFailuresError: if that has happened too often in its name.
+            UnavailableError: if nobody can say whether an assertion was used before.
         """
+        client_id = request.client_id
+        if not client_id and request.method == PRIVATE_KEY_JWT:
+            client_id = claimed_client_id(request.assertion)
         try:
-            return await self._authenticated(request)
+            return await self._authenticated(client_id, request)
         except InvalidClientError as error:
-            await self._failures.failed(request.client_id, error)
+            await self._failures.failed(client_id, error)
 
-    async def _authenticated(self, request: ClientAuthentication) -> Client:
-        client = await self.find(request.client_id)
+    async def _authenticated(self, client_id: str, request: ClientAuthentication) -> Client:
+        client = await self.find(client_id)
         if request.presents_nothing:
             if client is None or client.token_endpoint_auth_method != NO_AUTHENTICATION:
                 raise InvalidClientError
             return client
         if request.method in SECRET_METHODS:
             return self._secrets.check(client, request)
-        raise InvalidClientError
+        return await self._assertions.check(client, request)
 
     async def _fetch(self, application_id: UUID) -> Client | None:
         row = await self._by_id.load(application_id)

@@ -25,24 +25,32 @@ def _tables() -> Tables:
 
 
 def _provide(parts: CoreParts) -> None:
+    from server.common.outbound_addresses import AddressPolicy
+    from server.common.outbound_json import JsonClient
+    from server.features.applications.assertions import ClientAssertions, UsedAssertions
     from server.features.applications.authentication import ClientSecrets
     from server.features.applications.client_cache import ClientCache
+    from server.features.applications.client_keys import ClientKeys
     from server.features.applications.facade import Applications
     from server.features.applications.failures import ClientFailures
     from server.features.organizations.facade import Tenants
 
-    parts.provide(ClientCache, lambda: ClientCache(parts.clock))
-    parts.provide(ClientSecrets, lambda: ClientSecrets(parts.secrets, parts.clock))
-    parts.provide(
-        Applications,
-        lambda: Applications(
+    def applications() -> Applications:
+        used = UsedAssertions(parts.redis, parts.secrets)
+        return Applications(
             parts.reads,
             parts.get(Tenants),
             parts.get(ClientCache),
             parts.get(ClientSecrets),
+            ClientAssertions(ClientKeys(parts.get(JsonClient), parts.clock), used, parts.clock),
             ClientFailures(parts.redis, parts.secrets),
-        ),
-    )
+        )
+
+    policy = AddressPolicy(parts.settings.webhook_allow_loopback)
+    parts.provide(JsonClient, lambda: JsonClient(policy))
+    parts.provide(ClientCache, lambda: ClientCache(parts.clock))
+    parts.provide(ClientSecrets, lambda: ClientSecrets(parts.secrets, parts.clock))
+    parts.provide(Applications, applications)
 
 
 def _serve(parts: CoreParts) -> Served:
@@ -50,6 +58,7 @@ def _serve(parts: CoreParts) -> Served:
 
     from portico_kit.service import Service
     from server.common.outbound_addresses import AddressPolicy
+    from server.common.outbound_json import JsonClient
     from server.features.applications.authentication import ClientSecrets
     from server.features.applications.client_cache import ClientCache, ClientInvalidations
     from server.features.applications.editing import ApplicationEditor
@@ -68,6 +77,7 @@ def _serve(parts: CoreParts) -> Served:
     return Served(
         services=(Service(DESCRIPTOR.services_by_name["ApplicationService"], service),),
         background=(invalidations.listen_forever,),
+        on_close=(parts.get(JsonClient).close,),
     )
 
 

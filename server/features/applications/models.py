@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
@@ -42,7 +43,8 @@ class Application(Identified, Timestamped, Versioned, Base):
     previous_secret_prefix: Mapped[str] = mapped_column(String(32), default="")
     previous_secret_created_at: Mapped[datetime | None]
     previous_secret_expires_at: Mapped[datetime | None]
-    jwks: Mapped[dict[str, Any] | None]
+    # Null in SQL, and not the null of JSON, is that there are none.
+    jwks: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     jwks_uri: Mapped[str] = mapped_column(_URI, default="")
     logo_uri: Mapped[str] = mapped_column(_URI, default="")
     client_uri: Mapped[str] = mapped_column(_URI, default="")

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
-
-from portico_kit.errors import InvalidRequestError
 from server.common.outbound_addresses import AddressPolicy
+from server.common.outbound_json import FetchFailedError, Form, JsonAnswer, JsonClient
 from server.features.connections.oidc.checks import ProviderFailedError
-
-TIMEOUT = 3.0  # seconds, for everything from the look-up to the last byte
-MAX_BYTES = 256 * 1024
-USER_AGENT = "Portico"
-
-Form = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +35,14 @@ class ProviderAnswer:
 
 
 class ProviderClient:
-    """Asks providers for JSON: one address each time, no redirect, little time, small bodies."""
+    """Asks providers for JSON; see `JsonClient` for what it takes care of."""
 
     def __init__(self, policy: AddressPolicy) -> None:
-        self._policy = policy
-        self._session: aiohttp.ClientSession | None = None
+        self._client = JsonClient(policy)
 
     async def close(self) -> None:
         """Closes the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> ProviderAnswer:
         """Fetches a document.
@@ -61,7 +50,7 @@ class ProviderClient:
         Raises:
             ProviderFailedError: saying why there is none.
         """
-        return await self._ask("GET", url, None, headers or {})
+        return await _answered(self._client.get(url, headers))
 
     async def post(self, url: str, form: Form, headers: Mapping[str, str]) -> ProviderAnswer:
         """Sends a form.
@@ -69,56 +58,12 @@ class ProviderClient:
         Raises:
             ProviderFailedError: saying why there is no answer.
         """
-        return await self._ask("POST", url, form, headers)
-
-    async def _ask(
-        self, method: str, url: str, form: Form | None, headers: Mapping[str, str]
-    ) -> ProviderAnswer:
-        try:
-            checked = self._policy.check_url(url)
-        except InvalidRequestError as error:
-            raise ProviderFailedError(f"an address {error.violations[0].description}") from error
-        try:
-            async with self._open().request(
-                method, checked, data=form, headers=headers, allow_redirects=False
-            ) as response:
-                return ProviderAnswer(response.status, json.loads(await _body(response)))
-        except TimeoutError as error:
-            raise ProviderFailedError("there was no answer in time") from error
-        except (ValueError, RecursionError) as error:
-            raise ProviderFailedError("the answer is no JSON") from error
-        except (aiohttp.ClientError, OSError) as error:
-            # Nothing of our network is in it.
-            raise ProviderFailedError("it cannot be reached") from error
-
-    def _open(self) -> aiohttp.ClientSession:
-        """The client; made when there is a running event loop."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=self._policy.open_socket),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT),
-                headers={
-                    "user-agent": USER_AGENT,
-                    "accept": "application/json",
-                    "accept-encoding": "identity",
-                },
-                auto_decompress=False,  # a small answer may unpack to a huge one
-            )
-        return self._session
+        return await _answered(self._client.post(url, form, headers))
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """The whole body.
-
-    Raises:
-        ProviderFailedError: if it is a redirect, or too large.
-    """
-    if 300 <= response.status < 400:
-        raise ProviderFailedError("it answered with a redirect, which is not followed")
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > MAX_BYTES:
-            raise ProviderFailedError("the answer is larger than 256 KiB")
-    return bytes(body)
+async def _answered(asking: Awaitable[JsonAnswer]) -> ProviderAnswer:
+    try:
+        answer = await asking
+    except FetchFailedError as error:
+        raise ProviderFailedError(error.detail) from error
+    return ProviderAnswer(answer.status, answer.content)
