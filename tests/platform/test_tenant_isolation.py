@@ -26,6 +26,7 @@ NAMED = (
     "delivery_id",
     "session_id",
     "project_id",
+    "application_id",
     "target_organization_id",
 )
 METHODS = [
@@ -39,6 +40,8 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
     "CreateInvitation": {"email": "eve@example.com", "role": "viewer"},
     "CreateWebhook": {"url": "http://127.0.0.1:9/hook", "eventTypes": ["*"]},
     "CreateProject": {"name": "a project"},
+    "CreateApplication": {"name": "a program", "kind": "machine", "scopes": ["organization:read"]},
+    "RevokeApplicationSecret": {"secretId": "0011223344556677"},
     "UpdateMember": {"role": "viewer"},
     "UpdateOrganizationLimits": {"multiplierPercent": 200},
     "UpdateSecurityPolicy": {"secondFactor": "off"},
@@ -57,6 +60,9 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
     webhook_id = webhook["webhook"]["id"]
     delivery = await client.call("POST", f"/webhooks/{webhook_id}/test", {}, expect=202)
     project = await client.call("POST", f"{here}/projects", _body("CreateProject"), expect=201)
+    application = await client.call(
+        "POST", f"{here}/applications", _body("CreateApplication"), expect=201
+    )
     sessions = await client.call("GET", "/auth/sessions", expect=200)
     return {
         "organization_id": tenant.organization_id,
@@ -67,6 +73,7 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
         "delivery_id": delivery["id"],
         "session_id": sessions[0]["id"],
         "project_id": project["id"],
+        "application_id": application["application"]["id"],
         "target_organization_id": tenant.organization_id,
     }
 

@@ -52,7 +52,8 @@ class UsedAssertions:
             UnavailableError: if nobody can say so.
         """
         name = self._secrets.mac(PURPOSE, f"{client_id} {jti!a}")[:HASH_BYTES]
-        milliseconds = max(1, int(remaining.total_seconds() * 1000))
+        # A little longer, for Valkey has a clock of its own.
+        milliseconds = int((remaining + SKEW).total_seconds() * 1000)
         try:
             return bool(await self._run([b"client-assertions:" + name], milliseconds))
         except ERRORS as error:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from portico_kit.clock import Clock
 from portico_kit.secrets import Secrets
 from server.features.applications.errors import InvalidClientError
 from server.features.applications.kinds import NO_AUTHENTICATION, SECRET_METHODS
-from server.features.applications.read_models import Client, secret_id
+from server.features.applications.read_models import Client
 
 PURPOSE = "application-secret"
 # Longer ones are none of ours.
@@ -70,4 +70,4 @@ class ClientSecrets:
             # Only who has the secret hears how it is to be presented.
             registered = f"the client is registered for {client.token_endpoint_auth_method}"
             raise InvalidClientError(error_description=registered)
-        return replace(client, secret_id=secret_id(presented))
+        return client.presenting(presented)

@@ -43,7 +43,7 @@ class ClientCache:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._clients: OrderedDict[UUID, _Kept] = OrderedDict()
-        self._connected = False
+        self.connected = False
         # Counts what was heard: what was fetched before a change is not kept after it.
         self._changes = 0
 
@@ -54,7 +54,7 @@ class ClientCache:
             return kept.client
         changes = self._changes
         client = await fetch(application_id)
-        if client is not None and self._connected and changes == self._changes:
+        if client is not None and self.connected and changes == self._changes:
             self._keep(client)
         return client
 
@@ -74,12 +74,12 @@ class ClientCache:
     def on_connected(self) -> None:
         """From now on every change is heard."""
         self._changes += 1
-        self._connected = True
+        self.connected = True
 
     def on_disconnected(self) -> None:
         """From now on changes may be missed."""
         self._changes += 1
-        self._connected = False
+        self.connected = False
         self._clients.clear()
 
     def _keep(self, client: Client) -> None:

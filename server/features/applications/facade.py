@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from portico_kit.batching import BatchLoader
 from portico_kit.storage.reads import Reads
 from server.features.applications.assertions import ClientAssertions, claimed_client_id
@@ -19,7 +21,7 @@ from server.features.applications.jwks import ASSERTION_ALGORITHMS as ASSERTION_
 from server.features.applications.kinds import NO_AUTHENTICATION, PRIVATE_KEY_JWT, SECRET_METHODS
 from server.features.applications.read_models import Client as Client
 from server.features.applications.read_models import ClientView
-from server.features.applications.repository import CLIENTS
+from server.features.applications.repository import CLIENTS, ApplicationRepository
 from server.features.organizations.facade import Tenants
 
 ID_LENGTH = 36  # characters
@@ -88,6 +90,16 @@ class Applications:
 
     async def _fetch_rows(self, ids: Sequence[UUID]) -> Mapping[UUID, ClientView]:
         return {row.id: ClientView(*row) for row in await self._reads.fetch(CLIENTS, ids)}
+
+
+class CreatedApplications:
+    """Says which applications somebody created, in the caller's transaction."""
+
+    async def created_by(
+        self, db: AsyncSession, organization_id: UUID, user_id: UUID
+    ) -> Sequence[UUID]:
+        """The applications of an organization that a person created, the newest first."""
+        return await ApplicationRepository(db).list_created_by(organization_id, user_id)
 
 
 def _application_id(client_id: str) -> UUID | None:

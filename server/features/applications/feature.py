@@ -31,8 +31,9 @@ def _provide(parts: CoreParts) -> None:
     from server.features.applications.authentication import ClientSecrets
     from server.features.applications.client_cache import ClientCache
     from server.features.applications.client_keys import ClientKeys
-    from server.features.applications.facade import Applications
+    from server.features.applications.facade import Applications, CreatedApplications
     from server.features.applications.failures import ClientFailures
+    from server.features.organizations import ports
     from server.features.organizations.facade import Tenants
 
     def applications() -> Applications:
@@ -51,6 +52,7 @@ def _provide(parts: CoreParts) -> None:
     parts.provide(ClientCache, lambda: ClientCache(parts.clock))
     parts.provide(ClientSecrets, lambda: ClientSecrets(parts.secrets, parts.clock))
     parts.provide(Applications, applications)
+    parts.provide(ports.Applications, CreatedApplications)
 
 
 def _serve(parts: CoreParts) -> Served:

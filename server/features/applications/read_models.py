@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -97,6 +97,8 @@ class Client:
     secret_hash: bytes | None = field(default=None, repr=False)
     previous_secret_hash: bytes | None = field(default=None, repr=False)
     previous_secret_expires_at: datetime | None = field(default=None, repr=False)
+    # Copies that name the secret they presented: making one costs more than checking it.
+    _presenting: dict[str, Client] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, row: ClientView, organization_name: str, tier: str) -> Client:
@@ -142,6 +144,13 @@ class Client:
         """Whether the hash is of its secret, or of its previous one in time."""
         good = [hmac.compare_digest(secret_hash, each) for each in self._hashes(now)]
         return any(good)
+
+    def presenting(self, secret_hash: bytes) -> Client:
+        """The same client, with the secret that it presented."""
+        name = secret_id(secret_hash)
+        if name not in self._presenting:
+            self._presenting[name] = replace(self, secret_id=name, _presenting={})
+        return self._presenting[name]
 
     def secret_ids(self, now: datetime) -> frozenset[str]:
         """The names of the secrets that are good now, as tokens carry them."""

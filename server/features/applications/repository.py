@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 from uuid import UUID
@@ -58,11 +58,27 @@ class ApplicationRepository:
         query = select(Application).where(Application.id == application_id, _THERE)
         return await self._db.scalar(query.with_for_update(key_share=True))
 
+    async def list_created_by(self, organization_id: UUID, user_id: UUID) -> Sequence[UUID]:
+        """The ids of an organization's applications that a person created, newest first."""
+        query = select(Application.id).where(
+            Application.organization_id == organization_id,
+            Application.created_by == user_id,
+            _THERE,
+        )
+        return (await self._db.scalars(query.order_by(Application.id.desc()))).all()
+
     async def list(
-        self, organization_id: UUID, paging: Paging, cursors: Cursors
+        self,
+        organization_id: UUID,
+        paging: Paging,
+        cursors: Cursors,
+        *,
+        created_by: UUID | None = None,
     ) -> Page[Application]:
-        """A page of an organization's applications, newest first."""
+        """A page of an organization's applications, newest first; all of them or a person's."""
         query = select(Application).where(Application.organization_id == organization_id, _THERE)
+        if created_by is not None:
+            query = query.where(Application.created_by == created_by)
         return await fetch_page(self._db, query, NEWEST_FIRST, paging, cursors)
 
 

@@ -77,8 +77,10 @@ class ApplicationService:
         self, request: pb.ListApplicationsRequest, call: Call
     ) -> pb.ListApplicationsResponse:
         paging = self.cursors.paging(request)
+        organization_id = parse_id(request.organization_id)
+        created_by = parse_id(request.created_by) if request.HasField("created_by") else None
         page = await ApplicationRepository(call.db).list(
-            parse_id(request.organization_id), paging, self.cursors
+            organization_id, paging, self.cursors, created_by=created_by
         )
         return pb.ListApplicationsResponse(
             applications=[messages.application(row, call.now) for row in page.rows],
@@ -99,8 +101,10 @@ class ApplicationService:
         self, request: pb.UpdateApplicationRequest, call: Call
     ) -> pb.UpdateApplicationResponse:
         application = await _find_to_change(request.application_id, call)
-        _require_held(application, call)
         changed = changed_fields(request)
+        # As with revoking: to end what it does takes no more than the method's permission.
+        if request.enabled or changed - {"application_id"} != {"enabled"}:
+            _require_held(application, call)
         if "scopes" in changed:
             _require_grantable(request.scopes, application.organization_id, call)
         self.editor.apply(application, request, changed)

@@ -82,7 +82,7 @@ def assertion(
     present = {name: value for name, value in claims.items() if value is not None}
     return jwt.PyJWS().encode(
         json.dumps(present).encode(),
-        key.private,  # type: ignore[arg-type]
+        key.private,
         algorithm=algorithm,
         headers={"kid": key.kid, **(headers or {})},
     )

@@ -40,7 +40,7 @@ async def published() -> AsyncIterator[KeySetServer]:
 
 async def registered(applications: ApplicationClient, *keys: ClientKey, **fields: Any) -> str:
     """The client_id of a machine that signs with one of these keys."""
-    values = {"jwks": key_set(*keys)} if keys else {}
+    values: dict[str, Any] = {"jwks": key_set(*keys)} if keys else {}
     created = await applications.create(
         "machine", token_endpoint_auth_method=PRIVATE_KEY_JWT, **values, **fields
     )
@@ -237,6 +237,18 @@ async def test_a_new_key_is_found_and_a_made_up_one_asks_nobody_twice(
             await refusal(sign_in(application_client, made_up, client_id))
         assert published.asked == 3
         await sign_in(application_client, old, client_id)
+
+
+async def test_a_new_key_under_an_old_name_is_found(
+    application_client: ApplicationClient, published: KeySetServer
+) -> None:
+    old, new = ec_key(), ec_key()
+    published.publish(old)
+    client_id = await registered(application_client, jwks_uri=published.url)
+    await sign_in(application_client, old, client_id)
+    published.publish(new)
+    await sign_in(application_client, new, client_id)
+    await refusal(sign_in(application_client, old, client_id))
 
 
 async def test_a_withdrawn_key_is_no_longer_good(

@@ -107,8 +107,8 @@ class ApplicationServiceServicer:
 
     def UpdateApplication(self, request, context):
         """Updates the given fields of an application. Fails if the application has a
-        scope that the caller lacks. An application that no longer authenticates with
-        a secret loses its secrets.
+        scope that the caller lacks, unless it is only disabled. An application that
+        no longer authenticates with a secret loses its secrets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -28,8 +28,8 @@ class ApplicationServiceStub:
     """Returns an application."""
     UpdateApplication: _aio.UnaryUnaryMultiCallable[_application_service_pb2.UpdateApplicationRequest, _application_service_pb2.UpdateApplicationResponse]
     """Updates the given fields of an application. Fails if the application has a
-    scope that the caller lacks. An application that no longer authenticates with
-    a secret loses its secrets.
+    scope that the caller lacks, unless it is only disabled. An application that
+    no longer authenticates with a secret loses its secrets.
     """
     DeleteApplication: _aio.UnaryUnaryMultiCallable[_application_service_pb2.DeleteApplicationRequest, _application_service_pb2.DeleteApplicationResponse]
     """Deletes an application immediately and permanently. Its tokens are no longer
@@ -88,8 +88,8 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_application_service_pb2.UpdateApplicationRequest, _abc.Awaitable[_application_service_pb2.UpdateApplicationResponse]],
     ) -> _abc.Awaitable[_application_service_pb2.UpdateApplicationResponse]:
         """Updates the given fields of an application. Fails if the application has a
-        scope that the caller lacks. An application that no longer authenticates with
-        a secret loses its secrets.
+        scope that the caller lacks, unless it is only disabled. An application that
+        no longer authenticates with a secret loses its secrets.
         """
 
     @_abc_1.abstractmethod
