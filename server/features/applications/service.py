@@ -13,7 +13,7 @@ from portico.applications.v1.application_pb2 import Application as ApplicationMe
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
-from portico_kit.errors import NotFoundError
+from portico_kit.errors import NotFoundError, PermissionDeniedError
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from portico_kit.tokens import new_client_secret, secret_prefix
@@ -59,7 +59,7 @@ class ApplicationService:
             id=new_id(), organization_id=organization_id, created_by=call.principal.person_id
         )
         self.editor.create(application, request)
-        await self._require_room(organization_id, call)
+        await self._require_room(application, call)
         secret = self._new_secret(application, call) if application.uses_secrets else ""
         ApplicationRepository(call.db).add(application)
         await call.db.flush()
@@ -158,12 +158,29 @@ class ApplicationService:
         shown = await self._changed("application.updated", application, call)
         return pb.SetFirstPartyResponse(application=shown)
 
-    async def _require_room(self, organization_id: UUID, call: Call) -> None:
+    async def _require_room(self, application: Application, call: Call) -> None:
         """Refuses one application too many, however many are created at once."""
+        organization_id = application.organization_id
         if not await self.tenants.lock(call.db, organization_id):
             raise NotFoundError
+        await self._require_still_allowed(application, call)
         if await ApplicationRepository(call.db).count(organization_id) >= MAX_APPLICATIONS:
             raise ApplicationLimitReachedError(limit=str(MAX_APPLICATIONS))
+
+    async def _require_still_allowed(self, application: Application, call: Call) -> None:
+        """Refuses a person whose rights were taken while the call waited for the lock."""
+        if not call.principal.is_person:
+            return
+        organization_id = application.organization_id
+        now = await self.tenants.permissions_now(call.db, call.user_id, [organization_id])
+        if organization_id not in now:
+            raise NotFoundError
+        held = call.within_scopes(now[organization_id])
+        if call.method.permission not in held:
+            raise PermissionDeniedError(permission=call.method.permission)
+        lacking = permissions_among(application.scopes) - held
+        if lacking:
+            raise ScopeNotGrantableError(scopes=" ".join(sorted(lacking)))
 
     def _new_secret(
         self, application: Application, call: Call, overlap: timedelta = timedelta(0)

@@ -253,6 +253,23 @@ async def test_only_administrators_of_the_platform_spare_people_the_consent(
     assert client.first_party
 
 
+async def test_rights_that_are_taken_meanwhile_count(
+    application_client: ApplicationClient, world: World, refused: Refused
+) -> None:
+    organization_id = application_client.organization_id
+    admin = await world.new_member(organization_id, application_client.owner, "admin")
+    member = {"organization": organization_id, "person": admin.id}
+    async with world.engine.begin() as connection:
+        lock = "select 1 from organizations where id = :organization for no key update"
+        await connection.execute(text(lock), member)
+        creating = asyncio.ensure_future(application_client.create("machine", by=admin))
+        await asyncio.sleep(0.5)
+        assert not creating.done()
+        removal = "delete from memberships where organization_id = :organization"
+        await connection.execute(text(f"{removal} and user_id = :person"), member)
+    await refused(creating, grpc.StatusCode.NOT_FOUND, "NOT_FOUND")
+
+
 async def test_an_organization_has_at_most_fifty_however_they_come(
     application_client: ApplicationClient, world: World
 ) -> None:
