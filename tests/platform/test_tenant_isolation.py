@@ -41,6 +41,7 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
     "CreateWebhook": {"url": "http://127.0.0.1:9/hook", "eventTypes": ["*"]},
     "CreateProject": {"name": "a project"},
     "CreateApplication": {"name": "a program", "kind": "machine", "scopes": ["organization:read"]},
+    "SetFirstParty": {"firstParty": True},
     "RevokeApplicationSecret": {"secretId": "0011223344556677"},
     "UpdateMember": {"role": "viewer"},
     "UpdateOrganizationLimits": {"multiplierPercent": 200},

@@ -110,7 +110,7 @@ async def test_a_repeated_request_makes_no_second_application_and_shows_no_secre
     request = application_client.described("web")
     first = await application_client.stub.CreateApplication(request, metadata=metadata)
     attempt = application_client.stub.CreateApplication(request, metadata=metadata)
-    found = await refused(attempt, grpc.StatusCode.ALREADY_EXISTS, "CREDENTIAL_NOT_REPLAYED")
+    found = await refused(attempt, grpc.StatusCode.FAILED_PRECONDITION, "CREDENTIAL_NOT_REPLAYED")
     assert first.client_secret not in str(found)
     assert first.application.id in str(found)
 
