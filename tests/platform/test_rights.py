@@ -67,6 +67,7 @@ async def test_a_viewer_leaves(stack: Stack, tenant: Tenant, guest: Tenant) -> N
     assert await call("DELETE", f"{here}/members/{user_id}", expect=200) == {
         "apiKeyIds": [],
         "hasMoreApiKeys": False,
+        "applicationIds": [],
     }
     await call("GET", here, expect=404)
 

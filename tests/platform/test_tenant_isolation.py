@@ -26,6 +26,7 @@ NAMED = (
     "delivery_id",
     "session_id",
     "project_id",
+    "application_id",
     "target_organization_id",
     "connection_id",
     "domain_id",
@@ -51,6 +52,9 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
         "clientId": "a client",
         "clientSecret": "a secret",
     },
+    "CreateApplication": {"name": "a program", "kind": "machine", "scopes": ["organization:read"]},
+    "SetFirstParty": {"firstParty": True},
+    "RevokeApplicationSecret": {"secretId": "0011223344556677"},
     "UpdateMember": {"role": "viewer"},
     "UpdateOrganizationLimits": {"multiplierPercent": 200},
     "UpdateSecurityPolicy": {"secondFactor": "off"},
@@ -75,6 +79,9 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
         "POST", f"{here}/connections", _body("CreateConnection"), expect=201
     )
     domain = await client.call("POST", f"{here}/domains", _body("CreateDomain"), expect=201)
+    application = await client.call(
+        "POST", f"{here}/applications", _body("CreateApplication"), expect=201
+    )
     sessions = await client.call("GET", "/auth/sessions", expect=200)
     return {
         "organization_id": tenant.organization_id,
@@ -85,6 +92,7 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
         "delivery_id": delivery["id"],
         "session_id": sessions[0]["id"],
         "project_id": project["id"],
+        "application_id": application["application"]["id"],
         "target_organization_id": tenant.organization_id,
         "connection_id": connection["id"],
         "domain_id": domain["id"],

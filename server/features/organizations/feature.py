@@ -49,7 +49,7 @@ def _provide(parts: CoreParts) -> None:
     from server.features.organizations.offboarding import Offboarding
     from server.features.organizations.operator import OperatorOrganization
     from server.features.organizations.pending_invitations import PendingInvitations
-    from server.features.organizations.ports import ApiKeys
+    from server.features.organizations.ports import ApiKeys, Applications
     from server.features.users.ports import Memberships, Ownerships
 
     operator_id = parts.settings.operator_organization
@@ -58,7 +58,10 @@ def _provide(parts: CoreParts) -> None:
     parts.provide(Ownerships, lambda: parts.get(Tenants))
     parts.provide(PendingInvitations, lambda: PendingInvitations(parts.roles))
     parts.provide(
-        Offboarding, lambda: Offboarding(parts.get(ApiKeys), parts.get(PendingInvitations))
+        Offboarding,
+        lambda: Offboarding(
+            parts.get(ApiKeys), parts.get(Applications), parts.get(PendingInvitations)
+        ),
     )
     parts.provide(Memberships, lambda: parts.get(Offboarding))
     parts.provide(LimitsProjection, lambda: LimitsProjection(parts.engine, parts.redis))

@@ -10,7 +10,7 @@ from portico_kit.call import Call
 from server.features.organizations import messages
 from server.features.organizations.models import Membership
 from server.features.organizations.pending_invitations import PendingInvitations
-from server.features.organizations.ports import ApiKeys
+from server.features.organizations.ports import ApiKeys, Applications
 from server.features.organizations.repository import MembershipRepository, OrganizationRepository
 from server.features.users.facade import Contact, find_contacts
 
@@ -18,15 +18,16 @@ KEYS_NAMED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class CreatedKeys:
-    """API keys that somebody created, the newest first.
+class LeftBehind:
+    """What somebody created in an organization and may know the secrets of, the newest first.
 
     Attributes:
-        has_more: whether there are more than are named.
+        has_more_keys: whether there are more API keys than are named.
     """
 
-    ids: Sequence[UUID]
-    has_more: bool
+    key_ids: Sequence[UUID]
+    has_more_keys: bool
+    application_ids: Sequence[UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +35,20 @@ class Offboarding:
     """Ends memberships."""
 
     api_keys: ApiKeys
+    applications: Applications
     pending_invitations: PendingInvitations
 
-    async def remove(self, member: Membership, contact: Contact, call: Call) -> CreatedKeys:
+    async def remove(self, member: Membership, contact: Contact, call: Call) -> LeftBehind:
         """Ends a membership and revokes the member's pending invitations.
 
-        Their API keys belong to the organization and go on working.
+        Their API keys and applications belong to the organization and go on working.
 
         Returns:
-            The keys that the person created, for whoever has to look after them now.
+            Those that the person created, for whoever has to look after them now.
         """
         organization_id, user_id = member.organization_id, member.user_id
         shown = messages.member(member, contact)
-        keys = await self._created_keys(organization_id, user_id, call)
+        left = await self._left_behind(organization_id, user_id, call)
         await self.pending_invitations.revoke_of_person(
             user_id, call, organization_id=organization_id
         )
@@ -57,11 +59,12 @@ class Offboarding:
             target_id=user_id,
             data=shown,
             details={
-                "apiKeyIds": [str(key_id) for key_id in keys.ids],
-                "hasMoreApiKeys": keys.has_more,
+                "apiKeyIds": [str(key_id) for key_id in left.key_ids],
+                "hasMoreApiKeys": left.has_more_keys,
+                "applicationIds": [str(each) for each in left.application_ids],
             },
         )
-        return keys
+        return left
 
     async def end_memberships(self, user_id: UUID, call: Call) -> None:
         """Takes a person out of all organizations; for the deletion of an account."""
@@ -74,8 +77,9 @@ class Offboarding:
         """Revokes what a suspended person has sent; they stay a member."""
         await self.pending_invitations.revoke_of_person(user_id, call)
 
-    async def _created_keys(self, organization_id: UUID, user_id: UUID, call: Call) -> CreatedKeys:
+    async def _left_behind(self, organization_id: UUID, user_id: UUID, call: Call) -> LeftBehind:
         found = await self.api_keys.created_by(
             call.db, organization_id, user_id, limit=KEYS_NAMED + 1
         )
-        return CreatedKeys(found[:KEYS_NAMED], len(found) > KEYS_NAMED)
+        applications = await self.applications.created_by(call.db, organization_id, user_id)
+        return LeftBehind(found[:KEYS_NAMED], len(found) > KEYS_NAMED, applications)

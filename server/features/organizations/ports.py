@@ -28,6 +28,16 @@ class Subscriptions(Protocol):
         ...
 
 
+class Applications(Protocol):
+    """Knows the applications of an organization; the applications feature does."""
+
+    async def created_by(
+        self, db: AsyncSession, organization_id: UUID, user_id: UUID
+    ) -> Sequence[UUID]:
+        """The applications that a person created, the newest first."""
+        ...
+
+
 class ApiKeys(Protocol):
     """Knows the API keys of an organization; the keys feature does."""
 

@@ -234,11 +234,13 @@ class OrganizationService:
         member = await self._find_to_change(request, call)
         await members.require_other_owner(member, call)
         contact = await self._contact(member, call)
-        keys = await self.offboarding.remove(member, contact, call)
+        left = await self.offboarding.remove(member, contact, call)
         if _is_caller(member, call):
             call.ended_access = "membership"
         return pb.RemoveMemberResponse(
-            api_key_ids=[str(key_id) for key_id in keys.ids], has_more_api_keys=keys.has_more
+            api_key_ids=[str(key_id) for key_id in left.key_ids],
+            has_more_api_keys=left.has_more_keys,
+            application_ids=[str(each) for each in left.application_ids],
         )
 
     async def LeaveOrganization(

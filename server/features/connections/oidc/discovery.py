@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from datetime import timedelta
+from typing import Any
 
 import jwt
 from yarl import URL
 
 from portico_kit.clock import Clock
+from server.common.kept_documents import KeptDocuments
 from server.features.connections.oidc.checks import Checks, ProviderFailedError
 from server.features.connections.oidc.http import ProviderClient
 
 METADATA_KEPT = timedelta(hours=1)
 KEYS_KEPT = timedelta(minutes=5)
-# A key that is unknown is looked for at the provider not more often than this.
-REFETCH_INTERVAL = timedelta(seconds=30)
-# Providers whose documents are kept; organizations name them.
-MOST = 1_000
 
 # The last parts of Microsoft's issuers that stand for many tenants.
 MICROSOFT_AUDIENCES = ("common", "organizations", "consumers")
@@ -38,8 +33,6 @@ ALGORITHMS: Mapping[str, str] = {
 
 # Where a provider needs no TLS: on a developer's machine.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,75 +135,13 @@ class ProviderKeys:
         return cls([key for each in found if (key := _public_key(each)) is not None])
 
 
-@dataclass(slots=True)
-class _Kept(Generic[T]):
-    """A document as it was fetched.
-
-    Attributes:
-        replaced_at: when it was last fetched although it was young enough.
-    """
-
-    value: T
-    fetched_at: datetime
-    replaced_at: datetime | None = None
-
-
-class _Documents(Generic[T]):
-    """Documents of one kind, by address. Whoever asks for one at the same time shares a fetch."""
-
-    def __init__(self, clock: Clock, kept: timedelta) -> None:
-        self._clock = clock
-        self._kept = kept
-        self._documents: OrderedDict[str, _Kept[T]] = OrderedDict()
-        self._fetching: dict[str, asyncio.Task[T]] = {}
-
-    async def get(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
-        """The document.
-
-        Args:
-            fetch: brings it if none is kept that is young enough.
-        """
-        found = self._documents.get(url)
-        if found and self._clock() - found.fetched_at < self._kept:
-            return found.value
-        return await self._fetch_together(url, fetch)
-
-    async def replace(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
-        """The document, fetched once more, unless that was done for the same reason lately."""
-        found, now = self._documents.get(url), self._clock()
-        if found and found.replaced_at and now - found.replaced_at < REFETCH_INTERVAL:
-            return found.value
-        if url not in self._fetching and found:
-            # Those who come while it is fetched, or when that has failed, do not ask again.
-            found.replaced_at = now
-        return await self._fetch_together(url, fetch)
-
-    async def _fetch_together(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
-        if url not in self._fetching:
-            task = asyncio.ensure_future(self._fetch(url, fetch))
-            task.add_done_callback(lambda _: self._fetching.pop(url, None))
-            self._fetching[url] = task
-        # One who goes away does not end it for the others.
-        return await asyncio.shield(self._fetching[url])
-
-    async def _fetch(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
-        value = await fetch()
-        before = self._documents.get(url)
-        replaced_at = before.replaced_at if before else None
-        self._documents[url] = _Kept(value, self._clock(), replaced_at)
-        self._documents.move_to_end(url)
-        if len(self._documents) > MOST:
-            self._documents.popitem(last=False)
-        return value
-
-
 class Providers:
     """Knows providers by their issuers."""
 
     def __init__(self, client: ProviderClient, clock: Clock) -> None:
         self._client = client
-        self._metadata: _Documents[ProviderMetadata] = _Documents(clock, METADATA_KEPT)
-        self._keys: _Documents[ProviderKeys] = _Documents(clock, KEYS_KEPT)
+        self._metadata: KeptDocuments[ProviderMetadata] = KeptDocuments(clock, METADATA_KEPT)
+        self._keys: KeptDocuments[ProviderKeys] = KeptDocuments(clock, KEYS_KEPT)
 
     async def metadata(
         self, issuer: str, checks: Checks, *, tenants: bool = False

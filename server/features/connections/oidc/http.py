@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from portico_kit.errors import InvalidRequestError
 from server.common.outbound_addresses import AddressPolicy
+from server.common.outbound_json import FetchFailedError, Form, JsonAnswer, JsonClient
 from server.features.connections.oidc.checks import ProviderFailedError
-
-if TYPE_CHECKING:
-    # A core that asks no provider does not load it.
-    import aiohttp
-
-TIMEOUT = 3.0  # seconds, for everything from the look-up to the last byte
-# At once, of one host and of all: who shares a slow provider waits for it, and nobody else.
-# Waiting for one's turn is part of the time.
-MOST_TO_A_HOST = 16
-MOST_CALLS = 500
-MAX_BYTES = 256 * 1024
-USER_AGENT = "Portico"
-JWT_TYPE = "application/jwt"
-
-Form = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +35,14 @@ class ProviderAnswer:
 
 
 class ProviderClient:
-    """Asks providers for JSON: one address each time, no redirect, little time, small bodies."""
+    """Asks providers for JSON; see `JsonClient` for what it takes care of."""
 
     def __init__(self, policy: AddressPolicy) -> None:
-        self._policy = policy
-        self._session: aiohttp.ClientSession | None = None
+        self._client = JsonClient(policy)
 
     async def close(self) -> None:
         """Closes the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._client.close()
 
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> ProviderAnswer:
         """Fetches a document.
@@ -70,7 +50,7 @@ class ProviderClient:
         Raises:
             ProviderFailedError: saying why there is none.
         """
-        return await self._ask("GET", url, None, headers or {})
+        return await _answered(self._client.get(url, headers))
 
     async def post(self, url: str, form: Form, headers: Mapping[str, str]) -> ProviderAnswer:
         """Sends a form.
@@ -78,7 +58,7 @@ class ProviderClient:
         Raises:
             ProviderFailedError: saying why there is no answer.
         """
-        return await self._ask("POST", url, form, headers)
+        return await _answered(self._client.post(url, form, headers))
 
     async def send(
         self, method: str, url: str, document: Mapping[str, Any] | None, token: str
@@ -92,82 +72,12 @@ class ProviderClient:
             ProviderFailedError: saying why there is no answer.
         """
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        if document is None:
-            return await self._ask(method, url, None, headers)
-        headers["content-type"] = "application/json"
-        return await self._ask(method, url, json.dumps(document).encode(), headers)
-
-    async def _ask(
-        self, method: str, url: str, body: Form | bytes | None, headers: Mapping[str, str]
-    ) -> ProviderAnswer:
-        try:
-            checked = self._policy.check_url(url)
-        except InvalidRequestError as error:
-            raise ProviderFailedError(f"an address {error.violations[0].description}") from error
-        if self._session is None:
-            # In a thread: the event loop would wait for a tenth of a second.
-            await asyncio.to_thread(import_module, "aiohttp")
-        import aiohttp
-
-        try:
-            async with self._open().request(
-                method, checked, data=body, headers=headers, allow_redirects=False
-            ) as response:
-                return ProviderAnswer(response.status, await _content(response))
-        except TimeoutError as error:
-            raise ProviderFailedError("there was no answer in time") from error
-        except (ValueError, RecursionError) as error:
-            raise ProviderFailedError("the answer is no JSON") from error
-        except (aiohttp.ClientError, OSError) as error:
-            # Nothing of our network is in it.
-            raise ProviderFailedError("it cannot be reached") from error
-
-    def _open(self) -> aiohttp.ClientSession:
-        """The client; made when there is a running event loop."""
-        import aiohttp
-
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    socket_factory=self._policy.open_socket,
-                    limit=MOST_CALLS,
-                    limit_per_host=MOST_TO_A_HOST,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT),
-                headers={
-                    "user-agent": USER_AGENT,
-                    "accept": "application/json",
-                    "accept-encoding": "identity",
-                },
-                auto_decompress=False,  # a small answer may unpack to a huge one
-            )
-        return self._session
+        return await _answered(self._client.send(method, url, document, headers))
 
 
-async def _content(response: aiohttp.ClientResponse) -> Any:
-    """What the body says.
-
-    Raises:
-        ValueError: if it is neither JSON nor a JWT.
-    """
-    body = await _body(response)
-    if response.content_type == JWT_TYPE:
-        return body.decode("ascii").strip()
-    return json.loads(body) if body else None
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """The whole body.
-
-    Raises:
-        ProviderFailedError: if it is a redirect, or too large.
-    """
-    if 300 <= response.status < 400:
-        raise ProviderFailedError("it answered with a redirect, which is not followed")
-    body = bytearray()
-    async for piece in response.content.iter_any():
-        body += piece
-        if len(body) > MAX_BYTES:
-            raise ProviderFailedError("the answer is larger than 256 KiB")
-    return bytes(body)
+async def _answered(asking: Awaitable[JsonAnswer]) -> ProviderAnswer:
+    try:
+        answer = await asking
+    except FetchFailedError as error:
+        raise ProviderFailedError(error.detail) from error
+    return ProviderAnswer(answer.status, answer.content)

@@ -11,6 +11,7 @@ import jwt
 from yarl import URL
 
 from portico_kit.clock import Clock
+from server.common.outbound_json import JWT_TYPE
 from server.features.connections.oidc.checks import Checks, ProviderFailedError
 from server.features.connections.oidc.client import (
     PARAMETERS,
@@ -29,7 +30,7 @@ from server.features.connections.oidc.discovery import (
     Providers,
     issuer_template,
 )
-from server.features.connections.oidc.http import JWT_TYPE, ProviderClient
+from server.features.connections.oidc.http import ProviderClient
 from server.features.connections.oidc.id_tokens import (
     Claims,
     Expected,

@@ -728,6 +728,7 @@ class RemoveMemberResponse(_message.Message):
 
     API_KEY_IDS_FIELD_NUMBER: _builtins.int
     HAS_MORE_API_KEYS_FIELD_NUMBER: _builtins.int
+    APPLICATION_IDS_FIELD_NUMBER: _builtins.int
     has_more_api_keys: _builtins.bool
     """Whether there are more such keys. ListApiKeys with created_by lists all of
     them.
@@ -738,15 +739,22 @@ class RemoveMemberResponse(_message.Message):
         that are not revoked, newest first, at most 100.
         """
 
+    @_builtins.property
+    def application_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The IDs of the applications of the organization that the member created,
+        newest first.
+        """
+
     def __init__(
         self,
         *,
         api_key_ids: _abc.Iterable[_builtins.str] | None = ...,
         has_more_api_keys: _builtins.bool = ...,
+        application_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ids", b"api_key_ids", "has_more_api_keys", b"has_more_api_keys"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ids", b"api_key_ids", "application_ids", b"application_ids", "has_more_api_keys", b"has_more_api_keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
