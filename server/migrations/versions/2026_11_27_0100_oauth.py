@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_27_0100"
-down_revision = "2026_11_26_0640"
+down_revision = "2026_11_27_0000"
 branch_labels = None
 depends_on = None
 
