@@ -16,7 +16,7 @@ from portico_kit.storage.reads import Reads
 from server.features.auth.candidates import Candidates
 from server.features.auth.models import shown_in
 from server.features.auth.repository import SHOWN, SessionRepository
-from server.features.organizations.facade import FactorDemand, Tenants
+from server.features.organizations.facade import FactorDemand, Tenants, level_due
 from server.features.users.facade import Accounts
 
 
@@ -41,6 +41,11 @@ class SessionStandings:
         """What the person of a session has shown in it; None if there is no such session."""
         rows = await self._reads.fetch(SHOWN, [session_id], now=self._clock())
         return shown_in(rows[0].authentications, rows[0].created_at) if rows else None
+
+    async def began(self, session_id: UUID) -> datetime | None:
+        """When a session began; None if there is no such session."""
+        rows = await self._reads.fetch(SHOWN, [session_id], now=self._clock())
+        return rows[0].created_at if rows else None
 
     async def can_show(
         self, user_id: UUID, shown: Sequence[Authentication], level: Assurance
@@ -71,9 +76,9 @@ class SessionStandings:
         """
         now = self._clock()
         due = {
-            organization_id: max(levels)
+            organization_id: level
             for organization_id, asked in demands.items()
-            if (levels := [demand.level for demand in asked if demand.since <= now])
+            if (level := level_due(asked, now)) > Assurance.NONE
         }
         if not due:
             return {}

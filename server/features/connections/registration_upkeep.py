@@ -222,7 +222,7 @@ def _next_unused(now: datetime) -> Select[UnusedRegistration]:
 def _next_expiring(now: datetime) -> Select[Connection]:
     query = select(Connection).where(
         Connection.renewal_due_at <= now,
-        Connection.organization_id.is_(None) | is_alive(Connection.organization_id),  # type: ignore[arg-type]
+        Connection.organization_id.is_(None) | is_alive(Connection.organization_id),
     )
     query = query.order_by(Connection.renewal_due_at).limit(1)
     return query.with_for_update(skip_locked=True)

@@ -116,7 +116,7 @@ class IdentityRepository:
                 Identity.id != identity.id,
                 Connection.enabled,
                 same_scope,
-                Connection.organization_id.is_(None) | is_alive(Connection.organization_id),  # type: ignore[arg-type]
+                Connection.organization_id.is_(None) | is_alive(Connection.organization_id),
             )
             .limit(1)
         )
@@ -196,9 +196,7 @@ _USABLE = select(
     Connection.sealed_client_key,
     Connection.authorization_request,
     Connection.userinfo_signed_response_alg,
-).where(
-    Connection.organization_id.is_(None) | is_alive(Connection.organization_id)  # type: ignore[arg-type]
-)
+).where(Connection.organization_id.is_(None) | is_alive(Connection.organization_id))
 # Connections by their ids.
 VIEW = keyed_query(_USABLE, Connection.id)
 # Those with which somebody can sign in: of the platform, and of the organization `owner`.
@@ -219,7 +217,7 @@ REAUTHENTICATING = keyed_query(
         Connection.enabled,
         or_(*(Connection.preset == name for name, preset in PRESETS.items() if preset.asks_again)),
         Connection.organization_id.is_not_distinct_from(Identity.organization_id),
-        Connection.organization_id.is_(None) | is_alive(Connection.organization_id),  # type: ignore[arg-type]
+        Connection.organization_id.is_(None) | is_alive(Connection.organization_id),
     )
     .order_by(Identity.last_used_at.desc().nulls_last()),
     Identity.user_id,

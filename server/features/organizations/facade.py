@@ -78,6 +78,12 @@ class FactorDemand:
     since: datetime
 
 
+def level_due(demands: Iterable[FactorDemand], now: datetime) -> Assurance:
+    """The highest level of what is asked by now."""
+    due = [demand.level for demand in demands if demand.since <= now]
+    return max(due, default=Assurance.NONE)
+
+
 # Not frozen, for one is made at every call; nobody changes it afterwards.
 @dataclass(slots=True)
 class MemberRights:
@@ -105,7 +111,7 @@ class KeyImport:
     allowed: bool
 
 
-def is_alive(organization_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+def is_alive(organization_id: SQLColumnExpression[UUID | None]) -> ColumnElement[bool]:
     """The condition that there is a row's organization still, for another feature's query."""
     return exists().where(Organization.id == organization_id, _ALIVE)
 
@@ -146,6 +152,24 @@ def member_tier(
         .join(Membership, Membership.organization_id == Organization.id)
         .where(Organization.id == organization_id, Membership.user_id == user_id, _ALIVE)
         .scalar_subquery()
+    )
+
+
+def is_member_since(
+    organization_id: SQLColumnExpression[UUID | None],
+    user_id: SQLColumnExpression[UUID],
+    moment: SQLColumnExpression[datetime],
+) -> ColumnElement[bool]:
+    """The condition that a row's person has been a member without a break, for another's query.
+
+    Who was removed and joined once more has begun afresh.
+    """
+    return exists().where(
+        Membership.organization_id == organization_id,
+        Membership.user_id == user_id,
+        Membership.created_at <= moment,
+        Organization.id == Membership.organization_id,
+        _ALIVE,
     )
 
 
