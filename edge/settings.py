@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
+from portico_kit.origins import PublicUrl, origin_of
 from portico_kit.settings import CountsUrl, ServerSettings
 
 
@@ -33,6 +34,14 @@ class AuthorizeSettings(EdgeSettings):
 
     # The bearer secret of internal callers, shared with the core.
     internal_token: SecretStr = Field(min_length=32)
+    # Where clients reach the platform: what proofs of possession are made for, and who issues the
+    # tokens that they belong to.
+    public_url: PublicUrl = "http://127.0.0.1:8080"
+
+    @property
+    def origin(self) -> str:
+        """The public URL without a path."""
+        return origin_of(self.public_url)
 
 
 class RateLimitSettings(EdgeSettings):
