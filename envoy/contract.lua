@@ -3,6 +3,7 @@
 local m = {}
 m["portico.keys.v1.ApiKeyImport"] = {}
 m["portico.keys.v1.ApiKeyLimits"] = {}
+m["portico.oauth.v1.Parameter"] = {}
 m["portico.organizations.v1.WindowLimits"] = {}
 m["portico.users.v1.NotificationPreferences"] = {}
 m["portico.users.v1.Preferences"] = {}
@@ -19,6 +20,8 @@ m["portico.keys.v1.ApiKeyLimits"]["perMinute"] = {kind = "uint32"}
 m["portico.keys.v1.ApiKeyLimits"]["perHour"] = {kind = "uint32"}
 m["portico.keys.v1.ApiKeyLimits"]["perDay"] = {kind = "uint32"}
 m["portico.keys.v1.ApiKeyLimits"]["perMonth"] = {kind = "uint32"}
+m["portico.oauth.v1.Parameter"]["name"] = {kind = "string"}
+m["portico.oauth.v1.Parameter"]["value"] = {kind = "string"}
 m["portico.organizations.v1.WindowLimits"]["perMinute"] = {kind = "uint32"}
 m["portico.organizations.v1.WindowLimits"]["perHour"] = {kind = "uint32"}
 m["portico.organizations.v1.WindowLimits"]["perDay"] = {kind = "uint32"}
@@ -98,6 +101,14 @@ return {
     {verb = "PATCH", path = "/api/v1/api-keys/{api_key_id}", guarded = true, needs_body = true, masked = true, body = {["name"] = {kind = "string"}, ["scopes"] = {kind = "string", list = true}, ["expiresAt"] = {kind = "timestamp"}, ["limits"] = {kind = "message", message = m["portico.keys.v1.ApiKeyLimits"]}, ["allowedCidrs"] = {kind = "string", list = true}, ["projectIds"] = {kind = "string", list = true}}},
     {verb = "POST", path = "/api/v1/api-keys/{api_key_id}/revoke", guarded = true, body = {}},
     {verb = "POST", path = "/api/v1/api-keys/{api_key_id}/rotate", guarded = true, body = {["overlapSeconds"] = {kind = "uint32"}}},
+    {verb = "POST", path = "/api/v1/oauth/authorizations", body = {["parameters"] = {kind = "message", list = true, message = m["portico.oauth.v1.Parameter"]}}},
+    {verb = "POST", path = "/api/v1/oauth/authorizations/get", guarded = true, needs_body = true, body = {["requestId"] = {kind = "string"}}},
+    {verb = "POST", path = "/api/v1/oauth/authorizations/approve", guarded = true, needs_body = true, body = {["requestId"] = {kind = "string"}, ["organizationId"] = {kind = "string"}, ["scopes"] = {kind = "string", list = true}}},
+    {verb = "POST", path = "/api/v1/oauth/authorizations/deny", guarded = true, needs_body = true, body = {["requestId"] = {kind = "string"}}},
+    {verb = "POST", path = "/api/v1/oauth/authorizations/refuse", needs_body = true, body = {["requestId"] = {kind = "string"}, ["error"] = {kind = "string"}}},
+    {verb = "GET", path = "/api/v1/users/me/grants", guarded = true, query = {["limit"] = {}, ["cursor"] = {}}},
+    {verb = "DELETE", path = "/api/v1/users/me/grants/{grant_id}", guarded = true, query = {}},
+    {verb = "GET", path = "/api/v1/applications/{application_id}/usage", guarded = true, query = {}},
     {verb = "POST", path = "/api/v1/organizations", guarded = true, needs_body = true, body = {["name"] = {kind = "string"}, ["slug"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/organizations", guarded = true, query = {["limit"] = {}, ["cursor"] = {}}},
     {verb = "GET", path = "/api/v1/organizations/{organization_id}", guarded = true, query = {}},
