@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from portico_kit.origins import PublicUrl, origin_of
+from portico_kit.oauth_metadata import issuer_of
+from portico_kit.public_url import PublicUrl
 from portico_kit.settings import CountsUrl, ServerSettings
 
 
@@ -41,7 +42,7 @@ class AuthorizeSettings(EdgeSettings):
     @property
     def origin(self) -> str:
         """The public URL without a path."""
-        return origin_of(self.public_url)
+        return issuer_of(self.public_url)
 
 
 class RateLimitSettings(EdgeSettings):

@@ -23,7 +23,7 @@ from edge.gateway.kinds import ClientToken, OAuthToken
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, typed
 from portico_contract import AccessRule, Method
-from portico_kit.origins import resource_metadata_url
+from portico_kit.oauth_metadata import resource_metadata_url
 
 JWT_AUTHN = "envoy.filters.http.jwt_authn"
 RBAC = "envoy.filters.http.rbac"

@@ -10,7 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
-from portico_kit.origins import PublicUrl, origin_of
+from portico_kit.oauth_metadata import issuer_of
+from portico_kit.public_url import PublicUrl
 from portico_kit.settings import PlatformSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -78,7 +79,7 @@ class GatewaySettings(BaseModel):
     @property
     def origin(self) -> str:
         """The public URL without a path: issuer and audience of OAuth tokens."""
-        return origin_of(self.public_url)
+        return issuer_of(self.public_url)
 
     @property
     def admin_socket(self) -> Path:
