@@ -7,17 +7,23 @@ import hashlib
 import hmac
 import json
 import time
+from pathlib import Path
 
 import grpc
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
+from jwt.algorithms import RSAAlgorithm
+from portico.auth.v1.auth_service_pb2 import JsonWebKey
 from portico.keys.v1.api_key_service_pb2 import ListApiKeysRequest, ListApiKeysResponse
 from portico.users.v1.user_service_pb2 import GetMeRequest, GetMeResponse
 
-from tests.gateway.backends import GOOD_KEY, Backends
-from tests.gateway.gateway import Gateway
+from portico_kit.testing.waiting import eventually
+from tests.gateway.backends import BOUND_TOKEN, GOOD_KEY, Backends
+from tests.gateway.gateway import START_SECONDS, Gateway, running, settings_for
 from tests.gateway.tokens import APPLICATION, CHALLENGE, MINUTE, ORIGIN, Signer
 
 ME = "/api/v1/users/me"
@@ -287,6 +293,145 @@ async def test_a_token_that_is_bound_to_a_key_is_no_bearer_token(
         assert challenge.startswith("DPoP ")
         assert challenge.endswith('error="invalid_token"')
     assert backends.calls == []
+
+
+@pytest.mark.parametrize("scheme", ["DPoP", "dpop", "DPOP "])
+async def test_a_token_of_the_scheme_dpop_goes_to_the_authorizer(
+    gateway: Gateway, backends: Backends, scheme: str
+) -> None:
+    headers = {
+        "Authorization": f"{scheme} {BOUND_TOKEN}",
+        "DPoP": "a.b.c",
+        # What only the edge itself says.
+        "X-Edge-Possession": "forged",
+        "X-Envoy-Original-Path": "/forged",
+        "X-Envoy-Original-Method": "FORGED",
+    }
+    answer = await gateway.get(f"{KEYS}?limit=5", headers=headers)
+    assert answer.status == 200
+    assert answer.headers["dpop-nonce"] == "next"
+    [check] = backends.checks
+    told = check.attributes.request.http.headers
+    assert told["x-edge-dpop"] == BOUND_TOKEN
+    assert told["dpop"] == "a.b.c"
+    assert told["x-envoy-original-method"] == "GET"
+    assert told["x-envoy-original-path"] == f"{KEYS}?limit=5"
+    [call] = backends.calls
+    assert call.metadata["authorization"] == f"Bearer {BOUND_TOKEN}"
+    assert call.metadata["x-edge-possession"] == "sealed"
+    assert not {"x-edge-dpop", "dpop"} & call.metadata.keys()
+
+
+async def test_a_proof_of_a_native_call_is_for_its_path(
+    gateway: Gateway, backends: Backends
+) -> None:
+    method = gateway.channel.unary_unary(
+        LIST_KEYS,
+        request_serializer=ListApiKeysRequest.SerializeToString,
+        response_deserializer=ListApiKeysResponse.FromString,
+    )
+    await method(
+        ListApiKeysRequest(),
+        metadata=[
+            ("authorization", f"DPoP {BOUND_TOKEN}"),
+            ("dpop", "a.b.c"),
+            ("x-envoy-original-path", "/forged"),
+        ],
+        timeout=10,
+    )
+    [check] = backends.checks
+    http = check.attributes.request.http
+    assert (http.method, http.path) == ("POST", LIST_KEYS)
+    assert "x-envoy-original-path" not in http.headers
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["DPoP {t}, DPoP {t}", "DPoP {t},Bearer {t}", "DPoP {t} more", "DPoP a b", "DPoP \u00e9"],
+)
+async def test_what_is_no_token_of_the_scheme_is_refused(
+    gateway: Gateway, backends: Backends, value: str
+) -> None:
+    headers = {"Authorization": value.format(t=BOUND_TOKEN), "DPoP": "a.b.c"}
+    assert (await gateway.get(KEYS, headers=headers)).status == 401
+    assert backends.calls == []
+
+
+async def test_a_token_of_one_scheme_is_none_of_the_other(
+    gateway: Gateway, backends: Backends, signer: Signer
+) -> None:
+    """The authorizer has the last word about the scheme DPoP, whatever the token is."""
+    for token in (signer.token(), signer.access_token(), GOOD_KEY):
+        headers = {"Authorization": f"DPoP {token}", "DPoP": "a.b.c"}
+        assert (await gateway.get(KEYS, headers=headers)).status == 401
+    assert backends.calls == []
+
+
+async def test_a_bound_token_beside_a_key_is_ambiguous(
+    gateway: Gateway, backends: Backends
+) -> None:
+    headers = {"Authorization": f"DPoP {BOUND_TOKEN}", "DPoP": "a.b.c", "X-API-Key": GOOD_KEY}
+    answer = await gateway.get(KEYS, headers=headers)
+    assert (answer.status, answer.error["code"]) == (400, "MALFORMED_REQUEST")
+    assert backends.checks == []
+
+
+async def test_nobody_says_from_outside_that_a_token_is_bound(
+    gateway: Gateway, backends: Backends
+) -> None:
+    answer = await gateway.get(KEYS, headers={"X-Edge-DPoP": BOUND_TOKEN, "DPoP": "a.b.c"})
+    assert answer.status == 401
+    assert backends.checks == []
+
+
+async def test_what_is_open_to_all_takes_no_token_and_passes_none_on(
+    gateway: Gateway, backends: Backends
+) -> None:
+    headers = {"Authorization": f"DPoP {BOUND_TOKEN}", "DPoP": "a.b.c"}
+    assert (await gateway.get("/api/v1/health/ready", headers=headers)).status == 200
+    [call] = backends.calls
+    assert not {"x-edge-dpop", "dpop", "authorization"} & call.metadata.keys()
+
+
+async def test_a_key_for_id_tokens_verifies_no_access_token(
+    short_folder: Path, signer: Signer
+) -> None:
+    """Its key is published beside the others, and everything else about the token is right."""
+    folder = short_folder / "id-tokens"
+    folder.mkdir()
+    rsa_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    numbers: dict[str, str] = json.loads(RSAAlgorithm.to_jwk(rsa_key.public_key()))
+    published = JsonWebKey(
+        kty="RSA", use="sig", alg="RS256", kid="id", n=numbers["n"], e=numbers["e"]
+    )
+    backends = Backends(folder, keys=[signer.public, published])
+    await backends.start()
+    async with running(settings_for(folder)) as gateway:
+        await gateway.becomes(200, KEYS, token=signer.access_token(), seconds=START_SECONDS)
+        backends.reset()
+        claims = jwt.decode(signer.access_token(), options={"verify_signature": False})
+        for typ in ("at+jwt", "JWT"):
+            token = jwt.encode(claims, rsa_key, "RS256", headers={"kid": "id", "typ": typ})
+            await is_unauthenticated(gateway, backends, token)
+    await backends.stop()
+
+
+async def test_a_key_that_is_taken_back_verifies_no_more(
+    gateway: Gateway, backends: Backends, all_backends: Backends, signer: Signer
+) -> None:
+    """As long as Envoy has not verified the very token before; the core refuses those."""
+    former = Signer("former")
+    all_backends.keys.append(former.public)
+    try:
+        await gateway.becomes(200, KEYS, token=former.access_token())
+        all_backends.keys.remove(former.public)
+
+        async def is_gone() -> bool:
+            return (await gateway.get(KEYS, token=former.access_token())).status == 401
+
+        await eventually(is_gone, 10)
+    finally:
+        all_backends.keys[:] = [signer.public]
 
 
 async def test_a_call_without_credential_says_where_to_get_one(gateway: Gateway) -> None:
