@@ -186,8 +186,14 @@ def _refusals(settings: GatewaySettings, method: Method | None) -> Json:
     A session's token meets one look-up: that there is no OAuth token. What Envoy says of a
     refusal names its policy, by which replies.py finds the words.
     """
+    needs_scope = method is not None and method.permission
     policies = {
-        "anonymous": [_without(_KEY), _without(_SESSION), _without(_OAUTH), _without(_BOUND)],
+        "anonymous_scope" if needs_scope else "anonymous": [
+            _without(_KEY),
+            _without(_SESSION),
+            _without(_OAUTH),
+            _without(_BOUND),
+        ],
         "bound_token": [_OAUTH, _metadata(_claim(_OAUTH_CLAIMS, "cnf"))],
         "foreign_token": [_OAUTH, {"not_id": {"and_ids": {"ids": _access_token(settings)}}}],
         "two_credentials": [_KEY, {"or_ids": {"ids": [_OAUTH, _BOUND]}}],

@@ -119,6 +119,16 @@ REPLIES = (
         instead=401,
         challenge="",
     ),
+    # The same, and a client learns at once which scope to ask for.
+    Reply(
+        403,
+        "UNAUTHENTICATED",
+        _CREDENTIAL,
+        _NO_CALLER,
+        because=_denied_by("anonymous_scope"),
+        instead=401,
+        challenge=f'scope="{NEEDED_SCOPE}"',
+    ),
     Reply(
         403,
         TokenBoundError.reason,

@@ -435,10 +435,12 @@ async def test_a_key_that_is_taken_back_verifies_no_more(
 
 
 async def test_a_call_without_credential_says_where_to_get_one(gateway: Gateway) -> None:
-    """RFC 9728, section 5.1."""
+    """RFC 9728, section 5.1; and with which scope, where one would do (RFC 6750, section 3)."""
     answer = await gateway.get(KEYS)
     assert answer.status == 401
-    assert answer.headers["www-authenticate"] == CHALLENGE
+    assert answer.headers["www-authenticate"] == f'{CHALLENGE}, scope="keys:read"'
+    answer = await gateway.get(ME)
+    assert (answer.status, answer.headers["www-authenticate"]) == (401, CHALLENGE)
 
 
 async def test_pages_of_allowed_origins_can_send_proofs_and_read_challenges(
