@@ -42,7 +42,7 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
         "name": "public",
         "max_direct_response_body_size_bytes": _OPENAPI_MAX_BYTES,
         # Exchanged for a token by now; a secret goes no further than it must.
-        "request_headers_to_remove": ["x-api-key", DPOP_CREDENTIAL_HEADER, "dpop"],
+        "request_headers_to_remove": ["x-api-key", DPOP_CREDENTIAL_HEADER],
         "virtual_hosts": [
             {
                 "name": "public",
@@ -110,6 +110,8 @@ def rpc_route(method: Method, settings: GatewaySettings) -> Json:
         "route": action,
         # REST callers name no deadline; the core must not work for one who has gone.
         "request_headers_to_add": [deadline],
+        # edge/authorize has looked at it. The token endpoint, which is no method, reads its own.
+        "request_headers_to_remove": ["dpop"],
         "metadata": {
             "filter_metadata": {LUA: envelope(method), ACCESS_METADATA: access_metadata(method)}
         },

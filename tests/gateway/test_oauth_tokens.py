@@ -393,6 +393,14 @@ async def test_what_is_open_to_all_takes_no_token_and_passes_none_on(
     assert not {"x-edge-dpop", "dpop", "authorization"} & call.metadata.keys()
 
 
+async def test_what_is_no_method_of_the_api_gets_its_proof(
+    gateway: Gateway, backends: Backends
+) -> None:
+    await gateway.get("/sign-in", headers={"DPoP": "a.b.c"})
+    [page] = backends.pages
+    assert page.headers["dpop"] == "a.b.c"
+
+
 async def test_a_key_for_id_tokens_verifies_no_access_token(
     short_folder: Path, signer: Signer
 ) -> None:
