@@ -44,7 +44,7 @@ class CheckResult:
         """The nonce for the next proof, which every answer to the scheme DPoP has."""
         ok = self.response.ok_response.response_headers_to_add
         added = {option.header.key: option.header.value for option in ok}
-        return {**self.headers, **added}["dpop-nonce"]
+        return str({**self.headers, **added}["dpop-nonce"])
 
     @property
     def removed(self) -> list[str]:

@@ -208,7 +208,7 @@ async def test_no_other_token_passes(client: Client, claims: dict[str, Any]) -> 
 
 
 async def test_what_nobody_of_ours_has_signed_is_refused(client: Client) -> None:
-    cnf = {"cnf": {"jkt": client.key.jkt}, "exp": client.now + 300}
+    cnf: dict[str, Any] = {"cnf": {"jkt": client.key.jkt}, "exp": client.now + 300}
     for token in (
         Signer("main").access_token(**cnf),
         Signer("unknown").access_token(**cnf),

@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import jwt
@@ -201,7 +202,7 @@ async def test_a_session_needs_no_scope(gateway: Gateway, signer: Signer) -> Non
     ids=repr,
 )
 async def test_a_token_that_is_not_for_the_api_is_refused(
-    gateway: Gateway, backends: Backends, signer: Signer, claims: dict[str, object]
+    gateway: Gateway, backends: Backends, signer: Signer, claims: dict[str, Any]
 ) -> None:
     await is_unauthenticated(gateway, backends, signer.access_token(**claims))
 
@@ -485,7 +486,7 @@ def reason_of(refusal: grpc.aio.AioRpcError) -> str:
     assert isinstance(details, bytes)
     info = ErrorInfo()
     assert Status.FromString(details).details[0].Unpack(info)
-    return info.reason
+    return str(info.reason)
 
 
 def encoded(header: dict[str, str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from redis.asyncio import Redis
@@ -235,7 +237,11 @@ async def test_an_application_has_a_budget_for_each_person_beside_the_persons_ow
     gateway: Gateway,
 ) -> None:
     person, other = somebody(), somebody()
-    calls = {"subject": person, "organization": somebody(), "application": "app-one"}
+    calls: dict[str, Any] = {
+        "subject": person,
+        "organization": somebody(),
+        "application": "app-one",
+    }
     answers = [await gateway.ask(**calls) for _ in range(11)]
     assert answers[0].quotas == {
         "burst": 10,
@@ -255,7 +261,7 @@ async def test_an_application_has_a_budget_for_each_person_beside_the_persons_ow
 async def test_an_application_leaves_an_organization_to_others(gateway: Gateway) -> None:
     """Whatever it does for however many people of it."""
     organization = somebody()
-    calls = {"organization": organization, "application": somebody()}
+    calls: dict[str, Any] = {"organization": organization, "application": somebody()}
     answers = [await gateway.ask(subject=somebody(), **calls) for _ in range(151)]
     assert sum(answer.admitted for answer in answers) == 150
     assert answers[-1].left["application-minute"] == 0
