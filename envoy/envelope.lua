@@ -179,7 +179,10 @@ local function send(handle, status, body, challenge)
   headers:replace(":status", tostring(status))
   headers:replace("content-type", "application/json")
   if status == 401 and not headers:get("www-authenticate") then
-    headers:add("www-authenticate", challenge or CHALLENGE)
+    challenge = challenge or CHALLENGE
+    -- Only a call of the scheme DPoP has a nonce for the next one (RFC 9449, section 7.1).
+    if headers:get("dpop-nonce") then challenge = string.gsub(challenge, "^Bearer", "DPoP") end
+    headers:add("www-authenticate", challenge)
   elseif status == 503 and not headers:get("retry-after") then
     headers:add("retry-after", "1")
   end

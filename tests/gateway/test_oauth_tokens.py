@@ -23,7 +23,7 @@ from portico.keys.v1.api_key_service_pb2 import ListApiKeysRequest, ListApiKeysR
 from portico.users.v1.user_service_pb2 import GetMeRequest, GetMeResponse
 
 from portico_kit.testing.waiting import eventually
-from tests.gateway.backends import BOUND_TOKEN, GOOD_KEY, Backends
+from tests.gateway.backends import BOUND_TOKEN, GOOD_KEY, Backends, Context, refuse
 from tests.gateway.gateway import START_SECONDS, Gateway, running, settings_for
 from tests.gateway.tokens import APPLICATION, CHALLENGE, MINUTE, ORIGIN, Signer
 
@@ -321,6 +321,23 @@ async def test_a_token_of_the_scheme_dpop_goes_to_the_authorizer(
     assert call.metadata["authorization"] == f"Bearer {BOUND_TOKEN}"
     assert call.metadata["x-edge-possession"] == "sealed"
     assert not {"x-edge-dpop", "dpop"} & call.metadata.keys()
+
+
+async def test_what_the_core_refuses_is_refused_in_the_scheme_of_the_call(
+    gateway: Gateway, backends: Backends, signer: Signer
+) -> None:
+    async def revoked(_request: Message, context: Context) -> Message:
+        return await refuse(context, grpc.StatusCode.UNAUTHENTICATED, "The grant has ended.")
+
+    backends.script(LIST_KEYS, revoked)
+    answer = await gateway.get(KEYS, token=signer.access_token())
+    assert answer.headers["www-authenticate"] == f'{CHALLENGE}, error="invalid_token"'
+    headers = {"Authorization": f"DPoP {BOUND_TOKEN}", "DPoP": "a.b.c"}
+    answer = await gateway.get(KEYS, headers=headers)
+    assert answer.status == 401
+    expected = CHALLENGE.replace("Bearer", "DPoP")
+    assert answer.headers["www-authenticate"] == f'{expected}, error="invalid_token"'
+    assert answer.headers["dpop-nonce"] == "next"
 
 
 async def test_a_proof_of_a_native_call_is_for_its_path(
