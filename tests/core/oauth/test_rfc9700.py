@@ -3,7 +3,7 @@
 | section | recommendation | test |
 |---|---|---|
 | 2.1 | redirect URIs are compared exactly | `test_2_1_redirect_uris_are_compared_exactly` |
-| 2.1 | clients are no open redirectors, nor is the server | `test_4_11_the_server_is_no_open_redirector` |
+| 2.1 | the server redirects nobody at will | `test_4_11_the_server_is_no_open_redirector` |
 | 2.1.1 | PKCE for every client, with S256 | `test_2_1_1_every_client_uses_pkce` |
 | 2.1.1 | the challenge is bound to the code | `test_2_1_1_a_code_is_bound_to_its_challenge` |
 | 2.1.2 | no implicit grant | `test_2_1_2_no_token_is_given_by_the_browser` |
@@ -14,7 +14,7 @@
 | 2.5 | clients authenticate, by keys if they can | `test_2_5_clients_authenticate` |
 | 2.6 | the server has metadata | `test_2_6_the_server_describes_itself` |
 | 4.1.3 | only loopback ports are free | `test_4_1_3_only_a_loopback_port_is_free` |
-| 4.2.4 | a code that leaked is of no use | `test_4_2_4_a_code_is_good_once_and_its_reuse_ends_all` |
+| 4.2.4 | a leaked code is of no use | `test_4_2_4_a_code_is_good_once_and_its_reuse_ends_all` |
 | 4.3 | no token stands in an address | `test_4_3_no_token_stands_in_an_address` |
 | 4.4.2 | the answer names the issuer, against mix-up | `test_4_4_2_the_answer_names_the_issuer` |
 | 4.5.3 | an injected code is refused | `test_4_5_3_an_injected_code_is_refused` |
