@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
+from portico_kit.oauth_metadata import issuer_of
+from portico_kit.public_url import PublicUrl
 from portico_kit.settings import CountsUrl, ServerSettings
 
 
@@ -33,6 +35,14 @@ class AuthorizeSettings(EdgeSettings):
 
     # The bearer secret of internal callers, shared with the core.
     internal_token: SecretStr = Field(min_length=32)
+    # Where clients reach the platform: what proofs of possession are made for, and who issues the
+    # tokens that they belong to.
+    public_url: PublicUrl = "http://127.0.0.1:8080"
+
+    @property
+    def origin(self) -> str:
+        """The public URL without a path."""
+        return issuer_of(self.public_url)
 
 
 class RateLimitSettings(EdgeSettings):

@@ -172,12 +172,17 @@ end
 
 -- Answers -----------------------------------------------------------------------
 
-local function send(handle, status, body)
+-- CHALLENGE and INVALID_TOKEN are set by who loads this. The second is for those who have
+-- presented a token, or a key in exchange for which the gateway had one.
+local function send(handle, status, body, challenge)
   local headers = handle:headers()
   headers:replace(":status", tostring(status))
   headers:replace("content-type", "application/json")
   if status == 401 and not headers:get("www-authenticate") then
-    headers:add("www-authenticate", 'Bearer realm="portico"')
+    challenge = challenge or CHALLENGE
+    -- Only a call of the scheme DPoP has a nonce for the next one (RFC 9449, section 7.1).
+    if headers:get("dpop-nonce") then challenge = string.gsub(challenge, "^Bearer", "DPoP") end
+    headers:add("www-authenticate", challenge)
   elseif status == 503 and not headers:get("retry-after") then
     headers:add("retry-after", "1")
   end
@@ -234,7 +239,9 @@ local function on_error(handle, http_status, request_id)
   end
   if code == "ETAG_MISMATCH" then http = 412 end
   if code == "PAYLOAD_TOO_LARGE" then http = 413 end
-  send(handle, http, failure(code, status.message, details, request_id))
+  local refused = code == "UNAUTHENTICATED" or code == "TOKEN_EXPIRED"
+  local body = failure(code, status.message, details, request_id)
+  send(handle, http, body, refused and INVALID_TOKEN or CHALLENGE)
 end
 
 local function on_success(handle, shape, request_id)

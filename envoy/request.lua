@@ -47,7 +47,12 @@ function envoy_on_request(handle)
   local authorization = headers:get("authorization")
   if not authorization then return end
   local scheme, credential = string.match(authorization, "^(%a+) +(.+)$")
-  if not scheme or string.lower(scheme) ~= "bearer" then
+  if scheme and string.lower(scheme) == "dpop" then
+    -- RFC 9449: edge/authorize looks at the token and at its proof.
+    local well_formed = not string.find(credential, "[^%w%-._~+/=]")
+    headers:replace("x-edge-dpop", well_formed and credential or "malformed")
+    headers:remove("authorization")
+  elseif not scheme or string.lower(scheme) ~= "bearer" then
     -- Another scheme, or several fields, which Envoy joins: the filter that verifies tokens
     -- would find one anywhere in it.
     headers:remove("authorization")

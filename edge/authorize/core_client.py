@@ -8,6 +8,8 @@ from pathlib import Path
 
 import grpc
 import structlog
+from portico.auth.v1.auth_service_pb2 import GetJsonWebKeySetRequest, JsonWebKey
+from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from portico.keys.v1.api_key_service_pb2 import (
     ApiKeyUses,
     BatchVerifyApiKeysRequest,
@@ -55,6 +57,7 @@ class CoreClient:
 
     def __init__(self, channel: grpc.aio.Channel, internal_token: str) -> None:
         self._stub = ApiKeyServiceStub(channel)
+        self._auth = AuthServiceStub(channel)
         self._metadata = (("authorization", f"Bearer {internal_token}"),)
         self._foreign = asyncio.Semaphore(MAX_CONCURRENT_FOREIGN)
         self._verifications: BatchLoader[str, VerifyApiKeyResponse] = BatchLoader(
@@ -75,6 +78,18 @@ class CoreClient:
         except TimeoutError:
             log.warning("core_unavailable", code="DEADLINE_EXCEEDED")
         return Unavailable()
+
+    async def signing_keys(self) -> Sequence[JsonWebKey] | None:
+        """The published keys; None if the core does not answer. Never raises."""
+        try:
+            answer = await self._auth.GetJsonWebKeySet(
+                GetJsonWebKeySetRequest(), timeout=TIMEOUT_SECONDS
+            )
+        except grpc.aio.AioRpcError as error:
+            log.warning("core_unavailable", code=error.code().name)
+            return None
+        keys: Sequence[JsonWebKey] = answer.keys
+        return keys
 
     async def record(self, batch: UsageBatch) -> bool:
         """Records usage; returns whether the batch needs no further attempt. Never raises."""

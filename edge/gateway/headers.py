@@ -56,6 +56,7 @@ EXPOSED_HEADERS = (
     "location",
     "idempotent-replayed",
     "www-authenticate",
+    "dpop-nonce",
     "deprecation",
     "sunset",
     "grpc-status",
@@ -65,6 +66,7 @@ EXPOSED_HEADERS = (
 
 ALLOWED_HEADERS = (
     "authorization",
+    "dpop",
     "content-type",
     "x-api-key",
     "x-request-id",
@@ -89,6 +91,8 @@ _WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
 # in see only the connection itself, so they are told.
 CORS = "envoy.filters.http.cors"
 ADDRESS_HEADER = "x-edge-address"
+# A token of the scheme DPoP, which request.lua has taken out of Authorization.
+DPOP_CREDENTIAL_HEADER = "x-edge-dpop"
 CLIENT_ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 
 # The request's id; where the connection manager refuses a request before it has one, a new one.

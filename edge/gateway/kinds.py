@@ -27,6 +27,30 @@ class ClientToken:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuthToken:
+    """Access tokens of the OAuth server (RFC 9068). Envoy verifies them, and holds their scopes
+    against the method.
+
+    Their issuer is the platform's public URL, and so is their audience: the API is the resource.
+
+    Attributes:
+        provider: Envoy's name for them.
+        kinds: the values of the claim `kind`.
+        media_type: the header `typ`, which ID tokens and other JWTs of the server do not have.
+        algorithm: what signs them, and nothing else.
+        charged: the claim that names whose budgets a request is charged to.
+        application: the claim that names the application.
+    """
+
+    provider: str
+    kinds: tuple[str, ...]
+    media_type: str = "at+jwt"
+    algorithm: str = "ES256"
+    charged: str = "sub"
+    application: str = "client_id"
+
+
+@dataclass(frozen=True, slots=True)
 class ClientSecret:
     """Secrets that edge/authorize exchanges for a token of ours.
 
@@ -40,4 +64,5 @@ class ClientSecret:
 # Never the audience of the tokens that our edge gets in exchange for a secret: nobody
 # outside presents those.
 TOKENS = (ClientToken("portico", audience="portico"),)
+OAUTH = OAuthToken("oauth", kinds=("application", "grant"))
 SECRETS = (ClientSecret("pk_"),)

@@ -153,8 +153,10 @@ def _caller() -> list[Json]:
     return [
         _header("subject"),
         _header("tier"),
-        {"request_headers": {**_header("organization")["request_headers"], **optional}},
-        {"request_headers": {**_header("limits")["request_headers"], **optional}},
+        *(
+            {"request_headers": {**_header(name)["request_headers"], **optional}}
+            for name in ("organization", "application", "limits")
+        ),
     ]
 
 

@@ -9,7 +9,12 @@ from typing import Any
 from edge.gateway import kinds
 from edge.gateway.access_log import access_log
 from edge.gateway.bodies import body_filter
-from edge.gateway.credentials import JWKS_PATH, credential_filters
+from edge.gateway.credentials import (
+    JWKS_PATH,
+    challenge,
+    credential_filters,
+    invalid_token,
+)
 from edge.gateway.headers import (
     MAX_HEADERS,
     MAX_HEADERS_BYTES,
@@ -65,7 +70,7 @@ def _public_connection(methods: Sequence[Method], settings: GatewaySettings) -> 
         "stat_prefix": "public",
         "route_config": route_config(methods, settings),
         "http_filters": public_filters(methods, settings),
-        "local_reply_config": local_reply_config(),
+        "local_reply_config": local_reply_config(settings),
         "access_log": [access_log(settings)],
         "early_header_mutation_extensions": _early_mutations(settings),
         "server_name": "portico",
@@ -194,18 +199,21 @@ def request_filter(settings: GatewaySettings) -> Json:
 def _request_script(settings: GatewaySettings) -> Json:
     """The script, and how the secrets start that may come as a bearer token."""
     prefixes = ", ".join(json.dumps(kind.prefix) for kind in kinds.SECRETS)
-    file = json.dumps(str(settings.lua_dir / "request.lua"), ensure_ascii=False)
-    return {"inline_string": f"SECRET_PREFIXES = {{{prefixes}}}\ndofile({file})\n"}
+    return _script_with(settings, "request", f"SECRET_PREFIXES = {{{prefixes}}}")
 
 
 def envelope_filter(settings: GatewaySettings) -> Json:
     """Wraps JSON answers; see envoy/envelope.lua."""
-    source = _script(settings, "envelope")
+    plain, invalid = (json.dumps(text) for text in (challenge(settings), invalid_token(settings)))
+    constants = f"CHALLENGE, INVALID_TOKEN = {plain}, {invalid}"
+    source = _script_with(settings, "envelope", constants)
     return extension(LUA, f"{_FILTERS}lua.v3.Lua", default_source_code=source)
 
 
-def _script(settings: GatewaySettings, name: str) -> Json:
-    return {"filename": str(settings.lua_dir / f"{name}.lua")}
+def _script_with(settings: GatewaySettings, name: str, constants: str) -> Json:
+    """A script that is told something of the settings."""
+    file = json.dumps(str(settings.lua_dir / f"{name}.lua"), ensure_ascii=False)
+    return {"inline_string": f"{constants}\ndofile({file})\n"}
 
 
 def compressor(name: str) -> Json:

@@ -14,6 +14,7 @@ from typing import Any
 
 from grpc import StatusCode
 
+from edge.gateway.credentials import NEEDED_SCOPE, challenge
 from edge.gateway.error_pages import page_headers, page_reply, wants_page
 from edge.gateway.headers import (
     ANSWERED_REQUEST_ID,
@@ -21,10 +22,12 @@ from edge.gateway.headers import (
     REQUEST_ID,
     security_headers,
 )
+from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, default_header, extension, set_header
+from portico_kit.errors import TokenBoundError
 
-REALM = 'Bearer realm="portico"'
-INVALID_TOKEN = f'{REALM}, error="invalid_token"'
+INVALID_CREDENTIAL = 'error="invalid_token"'
+_INSUFFICIENT_SCOPE = f'error="insufficient_scope", scope="{NEEDED_SCOPE}"'
 RETRY_AFTER = "1"
 
 # After transcoding a REST call looks like gRPC; its first path is then kept in this header.
@@ -33,7 +36,13 @@ _NATIVE = (
     ' && request.headers["content-type"].startsWith("application/grpc")'
     ' && !("x-envoy-original-path" in request.headers)'
 )
-_NO_CREDENTIAL = 'response.code_details == "rbac_access_denied_matched_policy[anonymous]"'
+
+
+def _denied_by(policy: str) -> str:
+    return f'response.code_details == "rbac_access_denied_matched_policy[{policy}]"'
+
+
+_NO_CREDENTIAL = _denied_by("anonymous")
 _HEADERS_TOO_LARGE = 'response.code_details == "rbac_access_denied_matched_policy[headers]"'
 _TARGET_TOO_LONG = f"{_HEADERS_TOO_LARGE} && size(request.path) > {LONG_TARGET_BYTES}"
 _SEVERAL_HOSTS = 'response.code_details == "rbac_access_denied_matched_policy[host]"'
@@ -61,7 +70,9 @@ class Reply:
         grpc: the gRPC status.
         because: a CEL expression that must hold, too.
         instead: the HTTP status to send in place of Envoy's.
-        challenge: the WWW-Authenticate header of a 401.
+        challenge: what WWW-Authenticate says beside the scheme, "" for nothing; None for no
+            such header.
+        scheme: the authentication scheme of that header.
         retry_after: the Retry-After header where there is none yet, in seconds.
     """
 
@@ -72,6 +83,7 @@ class Reply:
     because: str | None = None
     instead: int | None = None
     challenge: str | None = None
+    scheme: str = "Bearer"
     retry_after: str | None = None
 
 
@@ -105,7 +117,62 @@ REPLIES = (
         _NO_CALLER,
         because=_NO_CREDENTIAL,
         instead=401,
-        challenge=REALM,
+        challenge="",
+    ),
+    # The same, and a client learns at once which scope to ask for.
+    Reply(
+        403,
+        "UNAUTHENTICATED",
+        _CREDENTIAL,
+        _NO_CALLER,
+        because=_denied_by("anonymous_scope"),
+        instead=401,
+        challenge=f'scope="{NEEDED_SCOPE}"',
+    ),
+    Reply(
+        403,
+        TokenBoundError.reason,
+        "The access token is bound to a key: send it with the scheme DPoP, and a proof.",
+        _NO_CALLER,
+        because=_denied_by("bound_token"),
+        instead=401,
+        challenge=INVALID_CREDENTIAL,
+        scheme="DPoP",
+    ),
+    # Signed by us, and no access token for the API: an ID token, or one for another resource.
+    Reply(
+        403,
+        "UNAUTHENTICATED",
+        _CREDENTIAL,
+        _NO_CALLER,
+        because=_denied_by("foreign_token"),
+        instead=401,
+        challenge=INVALID_CREDENTIAL,
+    ),
+    Reply(
+        403,
+        "INSUFFICIENT_SCOPE",
+        f"The access token lacks the scope {NEEDED_SCOPE}.",
+        StatusCode.PERMISSION_DENIED,
+        because=_denied_by("scope_required"),
+        challenge=_INSUFFICIENT_SCOPE,
+    ),
+    Reply(
+        403,
+        "SESSION_REQUIRED",
+        "The request takes a person who is signed in; an application cannot make it.",
+        StatusCode.PERMISSION_DENIED,
+        because=_denied_by("session_required"),
+    ),
+    # RFC 6750, section 3.1: more than one way to present a token.
+    Reply(
+        403,
+        "MALFORMED_REQUEST",
+        "The request must have one credential.",
+        StatusCode.INVALID_ARGUMENT,
+        because=_denied_by("two_credentials"),
+        instead=400,
+        challenge='error="invalid_request"',
     ),
     Reply(
         403,
@@ -140,7 +207,7 @@ REPLIES = (
         _NO_CALLER,
         because=_WRONG_AUDIENCE,
         instead=401,
-        challenge=INVALID_TOKEN,
+        challenge=INVALID_CREDENTIAL,
     ),
     Reply(
         401,
@@ -148,9 +215,9 @@ REPLIES = (
         "The access token has expired.",
         _NO_CALLER,
         because=_EXPIRED,
-        challenge=INVALID_TOKEN,
+        challenge=INVALID_CREDENTIAL,
     ),
-    Reply(401, "UNAUTHENTICATED", _CREDENTIAL, _NO_CALLER, challenge=INVALID_TOKEN),
+    Reply(401, "UNAUTHENTICATED", _CREDENTIAL, _NO_CALLER, challenge=INVALID_CREDENTIAL),
     Reply(
         403,
         "PERMISSION_DENIED",
@@ -197,22 +264,24 @@ _OTHER_REFUSAL = Reply(
 )
 
 
-def local_reply_config() -> Json:
+def local_reply_config(settings: GatewaySettings) -> Json:
     """The whole of Envoy's own answers."""
-    mappers = [_body_refusal(), *_authorizer_refusals(), _transcoder_failure()]
+    bearer = challenge(settings)
+    mappers = [_body_refusal(), *_authorizer_refusals(bearer), _transcoder_failure()]
     for reply in REPLIES:
-        mappers += _mappers(reply, "EQ")
-    mappers += _mappers(_OTHER_FAILURE, "GE")
-    mappers += _mappers(_OTHER_REFUSAL, "GE")
+        mappers += _mappers(reply, "EQ", bearer)
+    mappers += _mappers(_OTHER_FAILURE, "GE", bearer)
+    mappers += _mappers(_OTHER_REFUSAL, "GE", bearer)
     return {"mappers": mappers}
 
 
-def _authorizer_refusals() -> list[Json]:
+def _authorizer_refusals(bearer: str) -> list[Json]:
     """What edge/authorize says is wrong with a key, in its own words."""
     told = _cel(_AUTHORIZER)
     body = _error_shape("%RESP(X-ERROR-CODE)%", "%LOCAL_REPLY_BODY%")
     common = _common_headers()
-    challenge = set_header("www-authenticate", INVALID_TOKEN)
+    # It says more where it knows more: of a token that is bound to a key.
+    invalid = default_header("www-authenticate", f"{bearer}, {INVALID_CREDENTIAL}")
     return [
         *(
             _grpc_reply([_status("EQ", status), told], code, "%RESP(X-ERROR-MESSAGE)%")
@@ -220,7 +289,7 @@ def _authorizer_refusals() -> list[Json]:
         ),
         {
             "filter": _all(told, _status("EQ", 401)),
-            "headers_to_add": [challenge, *common],
+            "headers_to_add": [invalid, *common],
             "body_format_override": body,
         },
         {"filter": told, "headers_to_add": common, "body_format_override": body},
@@ -245,19 +314,24 @@ def _transcoder_failure() -> Json:
     }
 
 
-def _mappers(reply: Reply, operator: str) -> list[Json]:
+def _mappers(reply: Reply, operator: str, bearer: str) -> list[Json]:
     """The reply for browsers, for native callers, and for everybody else. The cheap condition
-    comes first."""
+    comes first.
+
+    Args:
+        bearer: the challenge of the scheme Bearer.
+    """
     conditions = [_status(operator, reply.status)]
     if reply.because is not None:
         conditions.append(_cel(reply.because))
     status = {} if reply.instead is None else {"status_code": reply.instead}
-    headers = [*_reply_headers(reply), *_common_headers()]
+    own = _reply_headers(reply, bearer)
+    headers = [*own, *_common_headers()]
     reason = set_header("x-error-code", reply.code)
     return [
         {
             "filter": _all(*conditions, _cel(wants_page())),
-            "headers_to_add": [*_reply_headers(reply), _request_id(), *page_headers()],
+            "headers_to_add": [*own, _request_id(), *page_headers()],
             **page_reply(reply.instead or reply.status),
             **status,
         },
@@ -290,10 +364,12 @@ def _grpc_reply(conditions: list[Json], code: StatusCode, message: str, *headers
     }
 
 
-def _reply_headers(reply: Reply) -> list[Json]:
+def _reply_headers(reply: Reply, bearer: str) -> list[Json]:
     headers = []
     if reply.challenge is not None:
-        headers.append(set_header("www-authenticate", reply.challenge))
+        scheme = bearer.replace("Bearer", reply.scheme, 1)
+        told = ", ".join(filter(None, (scheme, reply.challenge)))
+        headers.append(set_header("www-authenticate", told))
     if reply.retry_after is not None:
         headers.append(default_header("retry-after", reply.retry_after))
     return headers

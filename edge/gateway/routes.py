@@ -10,8 +10,13 @@ import re
 from collections.abc import Iterable, Sequence
 
 from edge.gateway.clusters import STREAMS
-from edge.gateway.credentials import credential_policy, unguarded
-from edge.gateway.headers import cors_policy
+from edge.gateway.credentials import (
+    ACCESS_METADATA,
+    access_metadata,
+    credential_policy,
+    unguarded,
+)
+from edge.gateway.headers import DPOP_CREDENTIAL_HEADER, cors_policy
 from edge.gateway.launcher import STOPPING
 from edge.gateway.limits import limit_policy
 from edge.gateway.pages import page_routes
@@ -37,7 +42,7 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
         "name": "public",
         "max_direct_response_body_size_bytes": _OPENAPI_MAX_BYTES,
         # Exchanged for a token by now; a secret goes no further than it must.
-        "request_headers_to_remove": ["x-api-key"],
+        "request_headers_to_remove": ["x-api-key", DPOP_CREDENTIAL_HEADER],
         "virtual_hosts": [
             {
                 "name": "public",
@@ -47,7 +52,7 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
                 "response_headers_to_add": [set_header("x-request-id", "%REQ(X-REQUEST-ID)%")],
                 "routes": [
                     _openapi(settings),
-                    *_stopping(methods),
+                    *_stopping(methods, settings),
                     *(rpc_route(method, settings) for method in methods),
                     *_literal_paths(methods, settings),
                     *_carriers(methods),
@@ -59,7 +64,7 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
     }
 
 
-def _stopping(methods: Sequence[Method]) -> list[Json]:
+def _stopping(methods: Sequence[Method], settings: GatewaySettings) -> list[Json]:
     """Calls the platform not ready, as soon as the gateway is asked to stop."""
     never = {"default_value": {"numerator": 0}, "runtime_key": STOPPING}
     return [
@@ -67,7 +72,10 @@ def _stopping(methods: Sequence[Method]) -> list[Json]:
             "name": "stopping",
             "match": {"path": method.path, "runtime_fraction": never},
             "direct_response": {"status": 503},
-            "typed_per_filter_config": {**credential_policy(method), **limit_policy(method)},
+            "typed_per_filter_config": {
+                **credential_policy(method, settings),
+                **limit_policy(method),
+            },
         }
         for method in methods
         if method.rest is not None and method.rest.template == READY_PATH
@@ -102,8 +110,15 @@ def rpc_route(method: Method, settings: GatewaySettings) -> Json:
         "route": action,
         # REST callers name no deadline; the core must not work for one who has gone.
         "request_headers_to_add": [deadline],
-        "metadata": {"filter_metadata": {LUA: envelope(method)}},
-        "typed_per_filter_config": {**credential_policy(method), **limit_policy(method)},
+        # edge/authorize has looked at it. The token endpoint, which is no method, reads its own.
+        "request_headers_to_remove": ["dpop"],
+        "metadata": {
+            "filter_metadata": {LUA: envelope(method), ACCESS_METADATA: access_metadata(method)}
+        },
+        "typed_per_filter_config": {
+            **credential_policy(method, settings),
+            **limit_policy(method),
+        },
     }
 
 

@@ -10,6 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
+from portico_kit.oauth_metadata import issuer_of
+from portico_kit.public_url import PublicUrl
 from portico_kit.settings import PlatformSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -42,7 +44,8 @@ class GatewaySettings(BaseModel):
         access_log: where the JSON access log goes.
         rest_host: the address to listen on.
         concurrency: the number of Envoy's worker threads.
-        issuer: the iss claim that tokens must carry.
+        issuer: the iss claim that tokens of sessions must carry.
+        public_url: where clients reach the platform; OAuth tokens are issued by it, and for it.
         cors_origins: the origins whose pages may call the API.
         trusted_hops: how many proxies in front of us may name the client's address.
         address_rate: requests a second that one client address may make before
@@ -64,6 +67,7 @@ class GatewaySettings(BaseModel):
     rest_port: Port = 8080
     concurrency: int = Field(default=1, ge=1, le=256)
     issuer: str = Field(default="portico", min_length=1)
+    public_url: PublicUrl = "http://127.0.0.1:8080"
     cors_origins: tuple[str, ...] = ()
     trusted_hops: int = Field(default=0, ge=0, le=10)
     address_rate: int = Field(default=500, ge=1)
@@ -71,6 +75,11 @@ class GatewaySettings(BaseModel):
     jwks_cache: float = Field(default=30, gt=0)
     limiter_timeout: float = Field(default=0.25, gt=0, le=10)
     stop_delay: float = Field(default=0, ge=0, le=300)
+
+    @property
+    def origin(self) -> str:
+        """The public URL without a path: issuer and audience of OAuth tokens."""
+        return issuer_of(self.public_url)
 
     @property
     def admin_socket(self) -> Path:

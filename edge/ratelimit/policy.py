@@ -23,7 +23,18 @@ from portico_kit.edge_state.limits import LARGEST_LIMIT, PERIODS, POOL, LimitsDo
 DOMAIN = "portico"
 
 # The keys of the entries in a descriptor of our gateway, and of the core.
-ENTRIES = frozenset({"category", "subject", "tier", "organization", "limits", "address", "email"})
+ENTRIES = frozenset(
+    {
+        "category",
+        "subject",
+        "tier",
+        "organization",
+        "application",
+        "limits",
+        "address",
+        "email",
+    }
+)
 
 # Callers without any name share one budget.
 UNKNOWN_CALLER = "unknown"
@@ -117,9 +128,9 @@ def charge_for(
     """Finds the budgets of a descriptor of our own gateway.
 
     Args:
-        entries: the descriptor: category, and subject with tier, organization
-            and limits, or address, or email; for mails email, organization with
-            tier, or subject.
+        entries: the descriptor: category, and subject with tier, organization,
+            application and limits, or address, or email; for mails email,
+            organization with tier, or subject.
         cost: of the request.
         limits: of the organizations whose limits differ from their tier's.
         shadow_rules: rules of the table in shadow mode.
@@ -144,7 +155,11 @@ def _tier_budgets(
     shadow_rules: ShadowRules,
     warnings: list[DescriptorWarning],
 ) -> tuple[Budget, ...]:
-    """The budgets of the caller, of its organization, and of its own limits if it has any."""
+    """The budgets of the caller, of its organization, and of its own limits if it has any.
+
+    An application that acts for a person is a caller of its own, beside the person and every
+    other application; what it does for all persons together has a ceiling.
+    """
     subject = _subject(entries)
     if subject is None:
         tag = _address(entries, warnings) or _unknown(warnings)
@@ -154,10 +169,22 @@ def _tier_budgets(
     organization = entries.get("organization", "")
     document = limits.get(organization, DEFAULT_LIMITS)
     own = _own_windows(entries.get("limits", ""), document, warnings)
-    # A caller and its organization are charged together, so they share a hash slot.
-    tag, name = (f"org:{organization}", f"{subject}:") if organization else (subject, "")
+    application = _application_of(entries)
+    # A caller and its organization are charged together, so they share a hash slot; without an
+    # organization a caller shares it with its application.
+    if organization:
+        tag, name = f"org:{organization}", f"{subject}:"
+    elif application:
+        tag, name = application, f"{subject}:"
+    else:
+        tag, name = subject, ""
+    if application:
+        name = f"{name}{application}:"
     windows = rules.tier_windows(tier, category, document.json, shadow_rules)
     budgets = [_budget(tag, f"{name}{category}", windows)]
+    if application:
+        ceiling = rules.application_windows(tier, document.json, shadow_rules)
+        budgets.append(_budget(tag, application, ceiling))
     if organization:
         budgets.append(_budget(tag, POOL, rules.pool_windows(tier, document.json, shadow_rules)))
     if own:
@@ -220,6 +247,14 @@ def _tier(entries: Mapping[str, str], warnings: list[DescriptorWarning]) -> str:
 def _subject(entries: Mapping[str, str]) -> str | None:
     subject = entries.get("subject")
     return f"subject:{subject}" if subject else None
+
+
+def _application_of(entries: Mapping[str, str]) -> str | None:
+    """The application that acts for somebody else; one that acts for itself is a caller alone."""
+    application = entries.get("application")
+    if not application or application == entries.get("subject"):
+        return None
+    return f"application:{application}"
 
 
 def _address(entries: Mapping[str, str], warnings: list[DescriptorWarning]) -> str | None:

@@ -51,6 +51,11 @@ CATEGORY_SHARE: Mapping[LimitCategory, Fraction] = {
 # The rate of all callers of an organization together, as a multiple of the tier's rate.
 POOL_FACTOR = 10
 
+# The rate of an application for all persons of an organization together, the same way: more
+# than it has for one of them, and less than all callers of the organization have.
+APPLICATION_FACTOR = 5
+APPLICATION = "application"
+
 # The rate of a client address for calls that are open to guessing; a genuine credential is
 # charged to its holder.
 PER_ADDRESS: Mapping[LimitCategory, Rate] = {
@@ -128,6 +133,24 @@ def pool_windows(
 
 
 @lru_cache(maxsize=4096)
+def application_windows(
+    tier: str, limits: str = DEFAULT_LIMITS.json, shadow_rules: ShadowRules = NO_SHADOW_RULES
+) -> Windows:
+    """The windows of an application in an organization, for whomever it acts, whatever it does.
+
+    Args:
+        tier: of the organization.
+        limits: of the organization, as JSON.
+        shadow_rules: rules of the table in shadow mode.
+    """
+    document = LimitsDocument.from_json(limits)
+    share = Fraction(document.multiplier_percent * APPLICATION_FACTOR, 100)
+    rates = {"minute": _part(TIERS[tier].per_minute, share)}
+    shadow = _ShadowMode(document, shadow_rules, tier, APPLICATION)
+    return _windows(rates, document, shadow, prefix="application-")
+
+
+@lru_cache(maxsize=4096)
 def own_windows(rates: tuple[tuple[str, int], ...], limits: str = DEFAULT_LIMITS.json) -> Windows:
     """The windows for a key's own limits.
 
@@ -198,7 +221,7 @@ def parse_shadow_rules(text: str) -> ShadowRules:
 def _names() -> Iterator[str]:
     """The names of the table's rules, with and without a category and a window."""
     windows = ("", ".burst", ".minute", ".hour")
-    for tier, kind in product(TIERS, ("", *(f".{one}" for one in (*BY_TIER, POOL)))):
+    for tier, kind in product(TIERS, ("", *(f".{one}" for one in (*BY_TIER, POOL, APPLICATION)))):
         yield from (f"{tier}{kind}{window}" for window in windows)
     for category in (*BY_ADDRESS, LimitCategory.CREDENTIAL):
         yield from (f"{category}{window}" for window in windows)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from uuid import UUID
 
+from portico_kit.edge_state.possession import PossessionSeal
 from portico_kit.jwt import Claims, TokenKind
 
 ANONYMOUS_KIND = "anonymous"
@@ -218,9 +219,14 @@ class ServiceAuthenticator:
     def __init__(self, internal_token: str) -> None:
         self._internal_token = internal_token.encode()
         self._grant = Grant(Principal(SERVICE_KIND))
+        self._seal = PossessionSeal(internal_token)
 
     def grant(self, secret: str) -> Grant | None:
         """What the secret allows; None if it is not ours."""
         if not hmac.compare_digest(secret.encode(), self._internal_token):
             return None
         return self._grant
+
+    def confirms_possession(self, seal: str, access_token: str) -> bool:
+        """Whether our edge says that who sent a token has the key that it is bound to."""
+        return self._seal.is_valid(seal, access_token)

@@ -88,6 +88,14 @@ class TokenExpiredError(DomainError):
     reason = "TOKEN_EXPIRED"
 
 
+class TokenBoundError(DomainError):
+    """The access token is bound to a key: send it with the scheme DPoP, and a proof."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "TOKEN_BOUND"
+    challenge = 'DPoP error="invalid_token"'
+
+
 class InsufficientUserAuthenticationError(DomainError):
     """The person must show another factor, or show one again, before this request."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from portico_kit import dpop
 from portico_kit.assurance import Assurance
 from portico_kit.oauth_scopes import ORGANIZATION_SCOPES, PERSONAL_SCOPES
 
@@ -51,6 +52,11 @@ def issuer_of(public_url: str) -> str:
         host = f"[{host}]"
     default = {"https": 443, "http": 80}.get(scheme)
     return f"{scheme}://{host}" if port in (None, default) else f"{scheme}://{host}:{port}"
+
+
+def resource_metadata_url(issuer: str) -> str:
+    """Where clients read who authorizes them for our API (RFC 9728, section 3.1)."""
+    return f"{issuer}/.well-known/oauth-protected-resource"
 
 
 def same_resource(one: str, other: str) -> bool:
@@ -114,4 +120,5 @@ def protected_resource_metadata(issuer: str) -> Mapping[str, Any]:
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "scopes_supported": list(ORGANIZATION_SCOPES),
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
     }

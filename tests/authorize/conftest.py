@@ -13,6 +13,7 @@ from cli.run.watchdog import Watchdog
 from edge.settings import AuthorizeSettings
 from portico_kit.testing.fake_core import INTERNAL_TOKEN, FakeCore
 from tests.authorize.harness import Edge, running_edge
+from tests.gateway.tokens import ORIGIN
 from tests.stack import running_valkey
 
 
@@ -55,6 +56,7 @@ def settings(
             "redis_url": valkey_url,
             "runtime_dir": runtime_dir,
             "internal_token": INTERNAL_TOKEN,
+            "public_url": f"{ORIGIN}/",
             "grpc_engine": request.param,
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from portico_kit.testing.fake_core import FakeCore, Key
 from portico_kit.testing.waiting import eventually
 
 HOME = "192.0.2.1"
+BOUND_PATH = "/api/v1/api-keys/one"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,13 @@ class CheckResult:
         """Those of the request that goes on, or of the refusal."""
         answer = self.response.ok_response if self.status == 200 else self.response.denied_response
         return {option.header.key: option.header.value for option in answer.headers}
+
+    @property
+    def nonce(self) -> str:
+        """The nonce for the next proof, which every answer to the scheme DPoP has."""
+        ok = self.response.ok_response.response_headers_to_add
+        added = {option.header.key: option.header.value for option in ok}
+        return str({**self.headers, **added}["dpop-nonce"])
 
     @property
     def removed(self) -> list[str]:
@@ -64,6 +72,34 @@ class Edge:
             attributes=AttributeContext(
                 request=AttributeContext.Request(http=http),
                 context_extensions={"permission": permission, "rpc": "/a.B/C"},
+            )
+        )
+        return CheckResult(await self.stub.Check(request, timeout=5))
+
+    async def check_bound(
+        self,
+        token: str,
+        proof: str | None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        access: str = "permission",
+    ) -> CheckResult:
+        """One request with the scheme DPoP, as the gateway asks about it: transcoded.
+
+        It is a GET of BOUND_PATH, which needs keys:read.
+        """
+        sent = {
+            "x-edge-dpop": token,
+            "x-envoy-original-method": "GET",
+            "x-envoy-original-path": f"{BOUND_PATH}?limit=5",
+            **({} if proof is None else {"dpop": proof}),
+            **(headers or {}),
+        }
+        http = AttributeContext.HttpRequest(headers=sent, method="POST", path="/a.B/C")
+        request = CheckRequest(
+            attributes=AttributeContext(
+                request=AttributeContext.Request(http=http),
+                context_extensions={"permission": "keys:read", "access": access, "rpc": "/a.B/C"},
             )
         )
         return CheckResult(await self.stub.Check(request, timeout=5))

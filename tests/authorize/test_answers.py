@@ -13,6 +13,7 @@ from portico_kit.testing.fake_core import FakeCore, Key
 from portico_kit.testing.waiting import eventually
 from portico_kit.tokens import new_api_key
 from tests.authorize.harness import Edge, running_edge
+from tests.gateway.tokens import CHALLENGE
 
 
 def mistyped(secret: str) -> str:
@@ -74,7 +75,7 @@ async def test_a_stranger_is_not_told_what_was_wrong(edge: Edge) -> None:
 async def test_a_refused_key_is_401_with_a_challenge(edge: Edge) -> None:
     result = await edge.check(new_api_key("live"))
     assert result.status == 401
-    assert result.headers["www-authenticate"] == 'Bearer realm="portico"'
+    assert result.headers["www-authenticate"] == f'{CHALLENGE}, error="invalid_token"'
     assert result.headers["x-error-code"] == "UNAUTHENTICATED"
 
 

@@ -12,6 +12,7 @@ from grpc import StatusCode
 
 import portico_kit
 import server
+from edge.authorize.render import PROOF_REASONS
 from edge.gateway import replies
 from portico_kit.errors import DomainError
 from tests.docs.tables import ROOT, rows
@@ -55,7 +56,8 @@ def gateway_reasons() -> set[tuple[str, int]]:
     """What the gateway refuses by itself, with the HTTP status that is sent."""
     told = (*replies.REPLIES, replies._OTHER_FAILURE, replies._OTHER_REFUSAL)
     found = {(reply.code, reply.instead or reply.status) for reply in told}
-    return found | set(replies.BODY_REASONS)
+    proofs = {(reason, 401) for reason in PROOF_REASONS.values()}
+    return found | set(replies.BODY_REASONS) | proofs
 
 
 def test_a_reason_belongs_to_one_refusal_alone() -> None:

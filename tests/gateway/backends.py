@@ -38,6 +38,8 @@ from portico_kit.rpc.server import OPTIONS
 
 GOOD_KEY = "pk_test_good"
 KEY_SUBJECT = "0195d1a0-0000-7000-8000-00000000beef"
+# Comes with a proof, in the scheme DPoP.
+BOUND_TOKEN = "ey.token.bound-to-a-key"
 INTERNAL_TOKEN = "token-that-stands-for-the-key"
 PAGE_POLICY = "default-src 'none'; style-src 'self'"
 JWKS = "/portico.auth.v1.AuthService/GetJsonWebKeySet"
@@ -205,6 +207,11 @@ class _Authorizer(AuthorizationServicer):  # type: ignore[misc]
     async def Check(self, request: CheckRequest, _context: Context) -> CheckResponse:
         self._backends.checks.append(request)
         response = CheckResponse()
+        if request.attributes.request.http.headers.get("x-edge-dpop") == BOUND_TOKEN:
+            added = {"authorization": f"Bearer {BOUND_TOKEN}", "x-edge-possession": "sealed"}
+            response.ok_response.headers.extend(_options({**added, "x-auth-subject": "somebody"}))
+            response.ok_response.response_headers_to_add.extend(_options({"dpop-nonce": "next"}))
+            return response
         if request.attributes.request.http.headers.get("x-api-key") != GOOD_KEY:
             response.status.code = 16
             response.denied_response.status.code = 401

@@ -21,6 +21,7 @@ from edge.gateway.settings import ROOT, GatewaySettings
 from portico_contract import Contract
 from portico_kit.testing.ports import free_port
 from portico_kit.testing.waiting import eventually
+from tests.gateway.tokens import ORIGIN
 from tests.support.http import HttpResponse
 
 STOP_SECONDS = 5.0
@@ -105,6 +106,7 @@ def settings_for(runtime_dir: Path, **changes: Any) -> GatewaySettings:
         "lua_dir": ROOT / "envoy",
         "openapi_file": ROOT / "generated" / "openapi.json",
         "access_log": runtime_dir / "access.log",
+        "public_url": f"{ORIGIN}/",
         "cors_origins": ("https://app.example.com",),
         "address_rate": 100_000,
         "limiter_timeout": 5,  # what is counted must not depend on how busy the machine is

@@ -81,10 +81,26 @@ def test_an_internal_method_has_no_route(config: dict[str, Any], contract: Contr
 def test_only_public_methods_open_a_door(config: dict[str, Any], contract: Contract) -> None:
     for method in contract.routed:
         policy = routes(config)[method.full_name]["typed_per_filter_config"]
-        opened = f"{HTTP}rbac" in policy
+        opened = "rbac" not in policy[f"{HTTP}rbac"]
         assert opened == (method.access is AccessRule.PUBLIC)
         requirement = policy[f"{HTTP}jwt_authn"]["requirement_name"]
         assert requirement == ("welcome" if opened else "demanded")
+
+
+def test_oauth_tokens_need_the_scope_of_every_method(
+    config: dict[str, Any], contract: Contract
+) -> None:
+    for method in contract.routed:
+        if method.access is AccessRule.PUBLIC:
+            continue
+        policy = routes(config)[method.full_name]["typed_per_filter_config"]
+        refused = policy[f"{HTTP}rbac"]["rbac"]["rules"]["policies"]
+        own = {"session_required"} if method.access is AccessRule.SIGNED_IN else {"scope_required"}
+        own.add("anonymous_scope" if method.permission else "anonymous")
+        assert refused.keys() == {"bound_token", "foreign_token", "two_credentials"} | own
+        assert (f"(.* )?{method.permission}( .*)?" in json.dumps(refused)) == bool(
+            method.permission
+        )
 
 
 def test_every_limited_method_sends_what_it_costs(

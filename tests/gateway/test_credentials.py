@@ -11,7 +11,7 @@ from portico.users.v1.user_service_pb2 import GetMeRequest, GetMeResponse
 from portico_kit.testing.waiting import eventually
 from tests.gateway.backends import GOOD_KEY, INTERNAL_TOKEN, KEY_SUBJECT, Backends
 from tests.gateway.gateway import Gateway, basic
-from tests.gateway.tokens import MINUTE, Signer
+from tests.gateway.tokens import CHALLENGE, MINUTE, Signer
 
 ME = "/api/v1/users/me"
 KEYS = "/api/v1/organizations/0195d1a0-0000-7000-8000-000000000001/api-keys"
@@ -24,7 +24,7 @@ async def refuses(gateway: Gateway, token: str, code: str = "UNAUTHENTICATED") -
     answer = await gateway.get(ME, token=token)
     assert answer.status == 401
     assert answer.error["code"] == code
-    assert answer.headers["www-authenticate"] == 'Bearer realm="portico", error="invalid_token"'
+    assert answer.headers["www-authenticate"] == f'{CHALLENGE}, error="invalid_token"'
 
 
 async def test_a_verified_token_reaches_the_core(
@@ -114,6 +114,7 @@ async def test_the_authorizer_is_told_the_rpc_and_its_permission(
     assert dict(check.attributes.context_extensions) == {
         "rpc": "/portico.keys.v1.ApiKeyService/ListApiKeys",
         "permission": "keys:read",
+        "access": "permission",
     }
 
 

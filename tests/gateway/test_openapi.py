@@ -220,8 +220,36 @@ def test_statuses_are_those_of_the_contract(document: dict[str, Any], contract: 
 def test_security_follows_the_access_rule(document: dict[str, Any]) -> None:
     assert operation(document, "login")["security"] == []
     assert operation(document, "getMe")["security"] == [{"accessToken": []}]
-    assert operation(document, "listApiKeys")["security"] == [{"accessToken": []}, {"apiKey": []}]
+    assert operation(document, "listApiKeys")["security"] == [
+        {"accessToken": []},
+        {"apiKey": []},
+        {"oauth2": ["keys:read"]},
+        {"openIdConnect": ["keys:read"]},
+    ]
     assert operation(document, "listApiKeys")["x-permission"] == "keys:read"
+
+
+def test_every_scope_that_a_method_needs_can_be_asked_for(document: dict[str, Any]) -> None:
+    flows = document["components"]["securitySchemes"]["oauth2"]["flows"]
+    needed = {
+        scope
+        for path in document["paths"].values()
+        for described in path.values()
+        for scheme in described["security"]
+        for scope in scheme.get("oauth2", [])
+    }
+    assert needed == flows["clientCredentials"]["scopes"].keys()
+    assert needed < flows["authorizationCode"]["scopes"].keys()
+    for flow in flows.values():
+        assert all(flow["scopes"].values())
+
+
+def test_challenges_are_described(document: dict[str, Any]) -> None:
+    answers = document["components"]["responses"]
+    assert {"WWW-Authenticate", "DPoP-Nonce"} <= answers["Unauthorized"]["headers"].keys()
+    assert (
+        "insufficient_scope" in answers["Forbidden"]["headers"]["WWW-Authenticate"]["description"]
+    )
 
 
 def test_all_errors_have_one_shape(document: dict[str, Any]) -> None:

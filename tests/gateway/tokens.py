@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,12 @@ from jwt.algorithms import ECAlgorithm
 from portico.auth.v1.auth_service_pb2 import JsonWebKey
 
 MINUTE = 60
+# The public URL of the gateways in these tests: who issues OAuth tokens, and whom they are for.
+ORIGIN = "https://api.example.com"
+APPLICATION = "0195d1a0-0000-7000-8000-0000000000a0"
+CHALLENGE = (
+    f'Bearer realm="portico", resource_metadata="{ORIGIN}/.well-known/oauth-protected-resource"'
+)
 
 
 class Signer:
@@ -41,6 +48,23 @@ class Signer:
         claims = {**_claims(), **changes}
         present = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(present, self._key, algorithm="ES256", headers={"kid": self.kid})
+
+    def access_token(self, *, header: Mapping[str, str] | None = None, **changes: Any) -> str:
+        """An OAuth token of an application that acts for a person; None removes a claim."""
+        claims = {
+            **_claims(),
+            "iss": ORIGIN,
+            "aud": ORIGIN,
+            "kind": "grant",
+            "client_id": APPLICATION,
+            "gid": str(uuid4()),
+            "org": str(uuid4()),
+            "scope": "keys:read",
+            **changes,
+        }
+        present = {name: value for name, value in claims.items() if value is not None}
+        headers = {"kid": self.kid, "typ": "at+jwt", **(header or {})}
+        return jwt.encode(present, self._key, algorithm="ES256", headers=headers)
 
     def unsigned(self) -> str:
         """The same claims with `alg: none`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from redis.asyncio import Redis
@@ -229,3 +231,56 @@ async def test_one_address_gets_ten_mails_of_a_kind_a_day(
             admitted += answer.admitted
         clock.advance(seconds=2.5 * 3600)
     assert admitted == 10
+
+
+async def test_an_application_has_a_budget_for_each_person_beside_the_persons_own(
+    gateway: Gateway,
+) -> None:
+    person, other = somebody(), somebody()
+    calls: dict[str, Any] = {
+        "subject": person,
+        "organization": somebody(),
+        "application": "app-one",
+    }
+    answers = [await gateway.ask(**calls) for _ in range(11)]
+    assert answers[0].quotas == {
+        "burst": 10,
+        "minute": 30,
+        "hour": 500,
+        "application-minute": 150,
+        "organization-minute": 300,
+    }
+    assert sum(answer.admitted for answer in answers) == 10
+    # The person, the same application for somebody else, and another application go on.
+    del calls["application"]
+    assert (await gateway.ask(**calls)).left["burst"] == 9
+    assert (await gateway.ask(**{**calls, "subject": other, "application": "app-one"})).admitted
+    assert (await gateway.ask(**{**calls, "application": "app-two"})).admitted
+
+
+async def test_an_application_leaves_an_organization_to_others(gateway: Gateway) -> None:
+    """Whatever it does for however many people of it."""
+    organization = somebody()
+    calls: dict[str, Any] = {"organization": organization, "application": somebody()}
+    answers = [await gateway.ask(subject=somebody(), **calls) for _ in range(151)]
+    assert sum(answer.admitted for answer in answers) == 150
+    assert answers[-1].left["application-minute"] == 0
+    person = await gateway.ask(subject=somebody(), organization=organization)
+    assert person.admitted
+    assert person.left["organization-minute"] == 149
+    # The same application in another organization.
+    assert (await gateway.ask(subject=somebody(), **{**calls, "organization": somebody()})).admitted
+
+
+async def test_an_application_that_acts_for_itself_is_one_caller(gateway: Gateway) -> None:
+    application = somebody()
+    answer = await gateway.ask(
+        subject=application, application=application, organization=somebody(), tier="pro"
+    )
+    assert answer.quotas == {"burst": 40, "minute": 120, "hour": 5000, "organization-minute": 1200}
+
+
+async def test_an_application_without_an_organization_has_a_ceiling_too(gateway: Gateway) -> None:
+    application = somebody()
+    answers = [await gateway.ask(subject=somebody(), application=application) for _ in range(151)]
+    assert sum(answer.admitted for answer in answers) == 150

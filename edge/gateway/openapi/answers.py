@@ -86,8 +86,18 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "string", "const": "true"},
     },
     "WWW-Authenticate": {
-        "description": "The scheme to use (RFC 6750), and what a step-up needs (RFC 9470).",
+        "description": (
+            "The scheme to use (RFC 6750, RFC 9449), with resource_metadata, the URL of the "
+            "document that says who authorizes clients (RFC 9728), and the error if a token was "
+            "sent; or what a step-up needs (RFC 9470)."
+        ),
         "required": True,
+        "schema": _TEXT,
+    },
+    "DPoP-Nonce": {
+        "description": (
+            "The nonce for the next proof, in answers to the scheme DPoP (RFC 9449, section 9)."
+        ),
         "schema": _TEXT,
     },
     "Retry-After": {
@@ -96,7 +106,19 @@ HEADERS: dict[str, Json] = {
         "schema": _COUNT,
     },
 }
-_ERROR_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_ERROR_HEADERS = {
+    401: ("WWW-Authenticate", "DPoP-Nonce"),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+# Not there where no scope would help.
+_INSUFFICIENT_SCOPE: Json = {
+    "description": (
+        'With error="insufficient_scope" the scope that the access token of an application lacks '
+        "(RFC 6750, section 3.1)."
+    ),
+    "schema": _TEXT,
+}
 
 
 def envelope_schemas() -> dict[str, Json]:
@@ -137,10 +159,13 @@ def error_responses() -> dict[str, Json]:
 
 
 def _error(status: int, text: str) -> Json:
-    headers = (REQUEST_ID_HEADER, *_ERROR_HEADERS.get(status, ()))
+    names = (REQUEST_ID_HEADER, *_ERROR_HEADERS.get(status, ()))
+    headers = _header_references(names)
+    if status == HTTPStatus.FORBIDDEN:
+        headers["WWW-Authenticate"] = _INSUFFICIENT_SCOPE
     return {
         "description": text,
-        "headers": _header_references(headers),
+        "headers": headers,
         "content": {"application/json": {"schema": _ref("Error")}},
     }
 

@@ -17,6 +17,7 @@ from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import camel, variables
 from edge.gateway.typed import Json
 from portico_contract import AccessRule, AssuranceLevel, Binding, Contract, Method, StepUp
+from portico_kit.oauth_scopes import ORGANIZATION_SCOPES, SCOPES
 
 _DESCRIPTION = (
     "Accounts, organizations, API keys, rate limits and webhooks. Responses have an "
@@ -35,9 +36,35 @@ _SECURITY_SCHEMES: Json = {
         "name": "X-API-Key",
         "description": "The secret of an organization's API key.",
     },
+    "oauth2": {
+        "type": "oauth2",
+        "description": (
+            "The access token of an application, with the scope that is named. A token that is "
+            "bound to a key has the scheme DPoP, and each request a proof in the header DPoP "
+            "(RFC 9449)."
+        ),
+        "flows": {
+            "authorizationCode": {
+                "authorizationUrl": "/oauth/authorize",
+                "tokenUrl": "/oauth/token",
+                "refreshUrl": "/oauth/token",
+                "scopes": dict(SCOPES),
+            },
+            "clientCredentials": {
+                "tokenUrl": "/oauth/token",
+                "scopes": dict(ORGANIZATION_SCOPES),
+            },
+        },
+    },
+    "openIdConnect": {
+        "type": "openIdConnect",
+        "description": "The same, with the endpoints as they are discovered.",
+        "openIdConnectUrl": "/.well-known/openid-configuration",
+    },
 }
 _PERSON: list[Json] = [{"accessToken": []}]
 _PERSON_OR_KEY: list[Json] = [*_PERSON, {"apiKey": []}]
+_APPLICATION = ("oauth2", "openIdConnect")
 
 _HEADER_PARAMETERS: dict[str, Json] = {
     REQUEST_ID_HEADER: {
@@ -126,7 +153,7 @@ def _operation(method: Method, binding: Binding, contract: Contract, schemas: Sc
         "tags": [_tag(method.service)],
         "summary": comment.partition(". ")[0].removesuffix("."),
         "description": " ".join(filter(None, (comment, _step_up_text(method.step_up)))),
-        "security": _security(method.access),
+        "security": _security(method),
         "parameters": [
             *_path_parameters(method, binding, schemas),
             *_query_parameters(method, binding, schemas),
@@ -166,10 +193,14 @@ def _step_up_text(step_up: StepUp | None) -> str:
     return f"{_STEP_UP_TEXTS[step_up.level]} {age}; {refusal}."
 
 
-def _security(access: AccessRule) -> list[Json]:
-    if access is AccessRule.PUBLIC:
+def _security(method: Method) -> list[Json]:
+    """Who may call a method, each of them alone."""
+    if method.access is AccessRule.PUBLIC:
         return []
-    return _PERSON_OR_KEY if access is AccessRule.PERMISSION else _PERSON
+    if method.access is not AccessRule.PERMISSION:
+        return _PERSON
+    scopes = [method.permission] if method.permission else []
+    return [*_PERSON_OR_KEY, *({scheme: scopes} for scheme in _APPLICATION)]
 
 
 def _path_parameters(method: Method, binding: Binding, schemas: Schemas) -> Iterable[Json]:

@@ -18,11 +18,13 @@ from google.protobuf.message import Message
 
 from portico_kit.call import Call
 from portico_kit.credentials import Authenticator, Grant, Principal, ServiceAuthenticator, by_kind
+from portico_kit.edge_state.possession import POSSESSION_HEADER
 from portico_kit.errors import (
     AddressNotAllowedError,
     DomainError,
     PermissionDeniedError,
     StreamEndedError,
+    TokenBoundError,
     UnauthenticatedError,
     invalid,
 )
@@ -161,11 +163,20 @@ class Access:
             require: refuses a principal who may not call the method whatever it is
                 allowed, before anything is looked up.
         """
-        claims = await self._verifier.verify(_bearer(call))
+        token = _bearer(call)
+        claims = await self._verifier.verify(token)
+        if "cnf" in claims.private:
+            self._require_possession(token, call)
         principal = self._authenticators[claims.kind].principal(claims)
         require(principal)
         call.principal, call.scopes = principal, claims.scopes
         return await self._look_up(claims, principal, call)
+
+    def _require_possession(self, token: str, call: Call) -> None:
+        """Refuses a token that is bound to a key (RFC 9449, section 7.2) as bearer token."""
+        seal = call.metadata.get(POSSESSION_HEADER, "")
+        if not self._services.confirms_possession(seal, token):
+            raise TokenBoundError
 
     async def _look_up(self, claims: Claims, principal: Principal, call: Call) -> Grant:
         """Lets in the principal with what a token allows at this moment.

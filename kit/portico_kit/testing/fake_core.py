@@ -1,4 +1,4 @@
-"""A core that knows API keys and nothing else, for tests of what verifies them.
+"""A core that knows API keys and publishes keys, for tests of what verifies credentials.
 
 core = FakeCore(runtime_dir / "core.sock")
 await core.start()
@@ -16,6 +16,11 @@ from pathlib import Path
 
 import grpc
 from google.protobuf.message import Message
+from portico.auth.v1.auth_service_pb2 import (
+    GetJsonWebKeySetRequest,
+    GetJsonWebKeySetResponse,
+    JsonWebKey,
+)
 from portico.keys.v1.api_key_pb2 import ApiKey, ApiKeyLimits
 from portico.keys.v1.api_key_service_pb2 import (
     ApiKeyVerification,
@@ -67,6 +72,9 @@ class FakeCore:
         self.pauses: dict[str, float] = {}
         # What happens between the core's look and its answer.
         self.after_look: Callable[[], Awaitable[None]] | None = None
+        self.signing_keys: list[JsonWebKey] = []
+        # How often the keys were asked for.
+        self.published = 0
         self.used: Counter[str] = Counter()
         self.last_used: dict[str, datetime] = {}
         self.records = True
@@ -91,11 +99,21 @@ class FakeCore:
             request_deserializer=RecordApiKeyUsesRequest.FromString,
             response_serializer=RecordApiKeyUsesResponse.SerializeToString,
         )
-        handler = grpc.method_handlers_generic_handler(
-            "portico.keys.v1.ApiKeyService",
-            {"BatchVerifyApiKeys": verify, "RecordApiKeyUses": record},
+        publish = grpc.unary_unary_rpc_method_handler(
+            self._publish,
+            request_deserializer=GetJsonWebKeySetRequest.FromString,
+            response_serializer=GetJsonWebKeySetResponse.SerializeToString,
         )
-        self._server.add_generic_rpc_handlers((handler,))
+        handlers = (
+            grpc.method_handlers_generic_handler(
+                "portico.keys.v1.ApiKeyService",
+                {"BatchVerifyApiKeys": verify, "RecordApiKeyUses": record},
+            ),
+            grpc.method_handlers_generic_handler(
+                "portico.auth.v1.AuthService", {"GetJsonWebKeySet": publish}
+            ),
+        )
+        self._server.add_generic_rpc_handlers(handlers)
         self._server.add_insecure_port(f"unix:{self._socket}")
         await self._server.start()
 
@@ -118,6 +136,13 @@ class FakeCore:
         if presented != f"Bearer {INTERNAL_TOKEN}":
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
         return BatchVerifyApiKeysResponse(verifications=answers)
+
+    async def _publish(
+        self, request: GetJsonWebKeySetRequest, context: Context
+    ) -> GetJsonWebKeySetResponse:
+        self.published += 1
+        await self.answers.wait()
+        return GetJsonWebKeySetResponse(keys=self.signing_keys)
 
     def _answer(self, secret: str) -> ApiKeyVerification:
         key = self._keys.get(secret)

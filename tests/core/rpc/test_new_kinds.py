@@ -23,6 +23,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.credentials import Grant, Principal
+from portico_kit.edge_state.possession import POSSESSION_HEADER, PossessionSeal
 from portico_kit.ids import new_id
 from portico_kit.jwt import PUBLIC_AUDIENCE, Claims, TokenIssuer, TokenKind
 from portico_kit.storage.reads import Reads
@@ -38,7 +39,7 @@ from server.features.users.facade import Accounts
 from tests.core.calls import headers
 from tests.core.conftest import Refused, running
 from tests.core.users.conftest import administrator as administrator
-from tests.core.world import Person, World, bearer, new_email
+from tests.core.world import INTERNAL_TOKEN, Person, World, bearer, new_email
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -262,6 +263,31 @@ async def test_a_robot_is_let_in_from_its_networks_alone(
     await world.organizations.GetOrganization(request, metadata=by_robot(near))
     attempt = world.organizations.GetOrganization(request, metadata=by_robot(far))
     await refused(attempt, DENIED, "ADDRESS_NOT_ALLOWED")
+
+
+async def test_a_token_that_is_bound_to_a_key_is_no_bearer_token(
+    world: World, organization_id: str, robot: UUID, by_robot: Sign, refused: Refused
+) -> None:
+    """RFC 9449, section 7.2: only our edge, which checks proofs, sends it on."""
+    metadata = by_robot(robot, private={"cnf": {"jkt": "the thumbprint"}})
+    token = metadata[0][1].removeprefix("Bearer ")
+    seal = PossessionSeal(INTERNAL_TOKEN)
+    for forged in (None, "", seal.make("another token"), PossessionSeal("guessed").make(token)):
+        sent = metadata if forged is None else (*metadata, (POSSESSION_HEADER, forged))
+        attempt = world.organizations.GetOrganization(get(organization_id), metadata=sent)
+        await refused(attempt, UNAUTHENTICATED, "TOKEN_BOUND")
+    sealed = (*metadata, (POSSESSION_HEADER, seal.make(token)))
+    answer = await world.organizations.GetOrganization(get(organization_id), metadata=sealed)
+    assert answer.organization.id == organization_id
+
+
+@pytest.mark.parametrize("cnf", [None, {}, "text", {"x5t#S256": "a certificate"}], ids=repr)
+async def test_a_confirmation_of_any_form_makes_a_token_no_bearer_token(
+    world: World, organization_id: str, robot: UUID, by_robot: Sign, refused: Refused, cnf: Any
+) -> None:
+    metadata = by_robot(robot, private={"cnf": cnf or []})
+    attempt = world.organizations.GetOrganization(get(organization_id), metadata=metadata)
+    await refused(attempt, UNAUTHENTICATED, "TOKEN_BOUND")
 
 
 async def test_a_robots_token_is_narrowed_by_its_scopes(
