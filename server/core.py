@@ -155,7 +155,7 @@ def _parts(settings: Settings, clock: Clock, provided: Provided) -> CoreParts:
         authorize=aio.insecure_channel(f"unix:{settings.socket('authorize')}"),
         ratelimit=ratelimit,
         cursors=Cursors(secrets),
-        limiter=Limiter(ratelimit, secrets, settings.limiter_timeout),
+        limiter=Limiter(ratelimit, secrets, settings.budget_timeout),
         invalidator=CacheInvalidator(redis),
         roles=ROLES,
         project_permissions=PROJECT_PERMISSIONS,

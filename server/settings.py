@@ -90,8 +90,8 @@ class Settings(SharedSettings, ServerSettings):
     # How new passwords are hashed; both forms are verified.
     password_hash: Literal["bcrypt", "argon2id"] = "bcrypt"  # noqa: S105
     bcrypt_rounds: int = Field(default=10, ge=4, le=20)
-    # How long the limiter may take to decide, in seconds.
-    limiter_timeout: float = Field(default=0.5, gt=0, le=10)
+    # How long the limiter may take to charge what only the core can see, in seconds.
+    budget_timeout: float = Field(default=0.5, gt=0, le=10)
     database_pool_size: int = Field(default=20, ge=1, le=100)
     # Where Prometheus reads the core's metrics; none if not set.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)

@@ -58,6 +58,7 @@ TEST_VARIABLES = {
     "PORTICO_JWKS_CACHE": "1",
     # A busy machine refuses nobody: the limiter has time to decide, and Valkey to count.
     "PORTICO_LIMITER_TIMEOUT": "3",
+    "PORTICO_BUDGET_TIMEOUT": "3",
     "PORTICO_RATELIMIT_TIMEOUT": "2",
     "PORTICO_RETURN_URLS": "https://app.example.com/welcome",
     "PORTICO_SMS_PROVIDER": "phonebox",

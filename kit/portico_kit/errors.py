@@ -37,7 +37,7 @@ class DomainError(Exception):
     reason: ClassVar[str] = "REFUSED"
     # Whether what the call wrote before it was refused is committed all the same: a
     # refused sign-in in the audit log, the end of a session whose token was stolen.
-    keeps_changes: ClassVar[bool] = False
+    keeps_changes: bool = False
     # What WWW-Authenticate says of a 401, if it says more than the scheme.
     challenge: str = ""
 

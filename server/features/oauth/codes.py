@@ -14,10 +14,8 @@ from portico_kit.storage.statements import Statements
 from server.features.applications.facade import Client
 from server.features.oauth.ends import Ends
 from server.features.oauth.errors import (
-    GrantReusedError,
     InvalidGrantError,
     InvalidOAuthRequestError,
-    OAuthError,
 )
 from server.features.oauth.repository import EXCHANGE, AuthorizationRepository, sources
 from server.features.oauth.tokens import Issued, OAuthTokens, expires_at
@@ -46,7 +44,7 @@ class CodeExchange:
         Raises:
             InvalidOAuthRequestError: if the code or the verifier is missing.
             InvalidGrantError: if the code is not good.
-            GrantReusedError: if it was used before. All that it gave ends.
+            InvalidGrantError: also if it was used before. All that it gave ends.
         """
         if not code or not verifier:
             raise InvalidOAuthRequestError("code or code_verifier is missing")
@@ -67,7 +65,7 @@ class CodeExchange:
             raise await self._refused(client, code_hash, call)
         return await self.tokens.for_person(client, source, source.scopes)
 
-    async def _refused(self, client: Client, code_hash: bytes, call: Call) -> OAuthError:
+    async def _refused(self, client: Client, code_hash: bytes, call: Call) -> InvalidGrantError:
         """Why a code is not good; ends what it gave if it was used before.
 
         Another application that presents it can end nothing.
@@ -78,7 +76,7 @@ class CodeExchange:
                 "the code is not valid, or is not for this client, redirect_uri or code_verifier"
             )
         await self.ends.code_reused(client, found, call)
-        return GrantReusedError("the code was used before")
+        return InvalidGrantError("the code was used before", keeps_changes=True)
 
 
 def challenge_of(verifier: str) -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
 from portico_kit.errors import DomainError
 from portico_kit.status import StatusCode
 
+# What has no reason of its own is no refusal: it only helps to make some.
+if TYPE_CHECKING:
+    _Mixin = DomainError
+else:
+    _Mixin = object
 
-class OAuthError(DomainError):
-    """The OAuth request was refused."""
 
-    code = StatusCode.INVALID_ARGUMENT
-    reason = "OAUTH_INVALID_REQUEST"
+class OAuthRefusal(_Mixin):
+    """What the refusals of OAuth requests have in common."""
+
+    code: ClassVar[StatusCode] = StatusCode.INVALID_ARGUMENT
 
     def __init__(self, description: str) -> None:
         """Takes what is wrong, for the developer of the application (`error_description`)."""
@@ -18,41 +25,42 @@ class OAuthError(DomainError):
         self.description = description
 
 
-class InvalidOAuthRequestError(OAuthError):
+class InvalidOAuthRequestError(OAuthRefusal, DomainError):
     """The OAuth request lacks a parameter, or has one that is not valid."""
 
+    reason = "OAUTH_INVALID_REQUEST"
 
-class InvalidGrantError(OAuthError):
+
+class InvalidGrantError(OAuthRefusal, DomainError):
     """The code or the refresh token is not valid, has expired, or is another application's."""
 
     reason = "OAUTH_INVALID_GRANT"
 
+    def __init__(self, description: str, *, keeps_changes: bool = False) -> None:
+        """Takes what is wrong, and whether what it ended has ended all the same."""
+        super().__init__(description)
+        self.keeps_changes = keeps_changes
 
-class GrantReusedError(InvalidGrantError):
-    """The code or the refresh token was used before; all that it gave has ended."""
 
-    keeps_changes = True
-
-
-class UnauthorizedClientError(OAuthError):
+class UnauthorizedClientError(OAuthRefusal, DomainError):
     """The application may not use this grant type."""
 
     reason = "OAUTH_UNAUTHORIZED_CLIENT"
 
 
-class UnsupportedGrantTypeError(OAuthError):
+class UnsupportedGrantTypeError(OAuthRefusal, DomainError):
     """The grant type is not supported."""
 
     reason = "OAUTH_UNSUPPORTED_GRANT_TYPE"
 
 
-class InvalidScopeError(OAuthError):
+class InvalidScopeError(OAuthRefusal, DomainError):
     """The scope is unknown, or more than the application may be given."""
 
     reason = "OAUTH_INVALID_SCOPE"
 
 
-class InvalidTargetError(OAuthError):
+class InvalidTargetError(OAuthRefusal, DomainError):
     """The resource is not known here."""
 
     reason = "OAUTH_INVALID_TARGET"
@@ -65,7 +73,7 @@ class InvalidTokenError(DomainError):
     reason = "OAUTH_INVALID_TOKEN"
 
 
-class InsufficientScopeError(OAuthError):
+class InsufficientScopeError(OAuthRefusal, DomainError):
     """The access token lacks a scope."""
 
     code = StatusCode.PERMISSION_DENIED

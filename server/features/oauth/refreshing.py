@@ -13,11 +13,9 @@ from server.common.refresh_chain import RefreshTokens, is_reused
 from server.features.applications.facade import Client
 from server.features.oauth.ends import Ends
 from server.features.oauth.errors import (
-    GrantReusedError,
     InvalidGrantError,
     InvalidOAuthRequestError,
     InvalidScopeError,
-    OAuthError,
 )
 from server.features.oauth.repository import REFRESH, REFRESHABLE, sources
 from server.features.oauth.tokens import Issued, OAuthTokens, expires_at
@@ -44,7 +42,7 @@ class ApplicationRefreshing:
         Raises:
             InvalidOAuthRequestError: if there is no refresh token.
             InvalidGrantError: if it is not good, or another application's.
-            GrantReusedError: if its successor was used. The authorization ends.
+            InvalidGrantError: also if its successor was used. The authorization ends.
             InvalidScopeError: if more is asked for than was given.
         """
         if not refresh_token:
@@ -74,16 +72,18 @@ class ApplicationRefreshing:
             raise await self._overtaken(client, presented.number, found, call)
         return await self.tokens.for_person(client, source, scopes)
 
-    async def _overtaken(self, client: Client, number: int, found: Any, call: Call) -> OAuthError:
+    async def _overtaken(
+        self, client: Client, number: int, found: Any, call: Call
+    ) -> InvalidGrantError:
         """Why a token is not good that was good a moment ago."""
         rows = await self.reads.fetch(REFRESHABLE, [found.id], now=call.now)
         if rows and is_reused(number, rows[0].refresh_counter):
             return await self._reused(client, found, call)
         return InvalidGrantError(NOT_VALID)
 
-    async def _reused(self, client: Client, found: Any, call: Call) -> OAuthError:
+    async def _reused(self, client: Client, found: Any, call: Call) -> InvalidGrantError:
         await self.ends.refresh_token_reused(client, found.id, found.user_id, call)
-        return GrantReusedError("the refresh token was used before")
+        return InvalidGrantError("the refresh token was used before", keeps_changes=True)
 
 
 def _narrowed(scope: str, given: Iterable[str]) -> frozenset[str]:
