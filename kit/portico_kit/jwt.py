@@ -44,12 +44,15 @@ class TokenKind:
         audience: the value of the claim `aud` (RFC 7519, section 4.1.3).
         media_type: the value of the header `typ` (RFC 8725, section 3.11).
         required: claims that a token of this kind has beside those that all have.
+        issuer: the value of the claim `iss`; "" for the platform's own name. What the OAuth
+            server issues has the URL by which clients know that server.
     """
 
     name: str
     audience: str
     media_type: str = "JWT"
     required: tuple[str, ...] = ()
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class TokenIssuer:
     """Signs tokens."""
 
     def __init__(self, keys: KeySet, issuer: str, clock: Clock) -> None:
+        """Takes the keys, and the name of the platform for kinds that have no issuer."""
         self._keys = keys
         self._issuer = issuer
         self._clock = clock
@@ -128,8 +132,12 @@ class TokenIssuer:
         scopes: frozenset[str] | None = None,
         private: Mapping[str, Any] | None = None,
         lifetime: timedelta = ACCESS_TOKEN_LIFETIME,
+        audience: str = "",
     ) -> str:
-        """A signed token for the audience of its kind; see `Claims` for what it says.
+        """A signed token; see `Claims` for what it says.
+
+        Args:
+            audience: whom it is for, if not for whom its kind is for. Nothing here accepts it.
 
         Raises:
             ValueError: if a private claim has the name of another one.
@@ -140,8 +148,8 @@ class TokenIssuer:
         now = self._clock()
         claims = {
             **private,
-            "iss": self._issuer,
-            "aud": kind.audience,
+            "iss": kind.issuer or self._issuer,
+            "aud": audience or kind.audience,
             "sub": str(subject),
             "kind": kind.name,
             "sid": str(session_id) if session_id else None,
@@ -174,6 +182,7 @@ class TokenVerifier:
         self._clock = clock
         self._kinds = {kind.name: kind for kind in kinds}
         self._audiences = sorted({kind.audience for kind in self._kinds.values()})
+        self._issuers = sorted({kind.issuer or issuer for kind in self._kinds.values()})
         self._verified: OrderedDict[str, tuple[str, Claims]] = OrderedDict()
 
     async def verify(self, token: str) -> Claims:
@@ -218,7 +227,7 @@ class TokenVerifier:
                 key,
                 algorithms=[ALGORITHM],
                 audience=self._audiences,
-                issuer=self._issuer,
+                issuer=self._issuers,
                 # Times are compared with our own clock, at each use anew; who holds
                 # a signing key of ours does not date tokens into the future.
                 options={
@@ -236,7 +245,7 @@ class TokenVerifier:
     def _kind(self, header: Mapping[str, Any], payload: Mapping[str, Any]) -> TokenKind:
         """The kind of a token whose signature is good.
 
-        Kind, audience and type belong together: what the same key signs for another
+        Kind, issuer, audience and type belong together: what the same key signs for another
         purpose, or for another audience, passes for nothing else (RFC 8725, section 3.12).
 
         Raises:
@@ -244,6 +253,8 @@ class TokenVerifier:
             ValueError: if it is not what the rest of the token says.
         """
         kind = self._kinds[payload["kind"]]
+        if payload["iss"] != (kind.issuer or self._issuer):
+            raise ValueError(payload["iss"])
         # One audience, as we issue it: a list is nothing of ours.
         if payload["aud"] != kind.audience:
             raise ValueError(payload["aud"])

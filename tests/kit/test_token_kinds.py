@@ -30,7 +30,10 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 ROBOT = TokenKind("robot", "portico-robots", media_type="robot+jwt")
 # Shares the audience of persons.
 APP = TokenKind("app", PUBLIC_AUDIENCE, media_type="at+jwt")
-KINDS = (USER, KEY, ROBOT, APP)
+# Of the OAuth server, which has a name of its own (RFC 9068).
+ISSUER = "https://portico.example"
+GRANT = TokenKind("grant", ISSUER, media_type="at+jwt", issuer=ISSUER)
+KINDS = (USER, KEY, ROBOT, APP, GRANT)
 WHOLE = {(kind.name, kind.audience, kind.media_type) for kind in KINDS}
 # Every kind with the audience and the type of every other.
 MIXED = sorted(set(product(*map(set, zip(*WHOLE, strict=True)))) - WHOLE)
@@ -81,7 +84,7 @@ def verifier() -> TokenVerifier:
 def claims(kind: TokenKind, /, **changes: Any) -> dict[str, Any]:
     """What a token of this kind says."""
     return {
-        "iss": "portico",
+        "iss": kind.issuer or "portico",
         "aud": kind.audience,
         "sub": str(SUBJECT),
         "kind": kind.name,
@@ -317,3 +320,22 @@ def test_only_a_session_that_nothing_narrows_acts_as_the_person() -> None:
     assert not Grant(SIGNED_IN, scopes=frozenset({"keys:read"})).acts_as_person
     assert not Grant(BY_AN_APP).acts_as_person
     assert not Grant(Principal("key", SUBJECT, SESSION)).acts_as_person
+
+
+async def test_a_token_for_another_audience_is_refused(
+    issuer: TokenIssuer, verifier: TokenVerifier
+) -> None:
+    elsewhere = issued(issuer, GRANT, audience="https://api.customer.example")
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(GRANT, "portico"), (USER, ISSUER), (GRANT, ISSUER + "/"), (GRANT, None)]
+)
+async def test_a_token_of_one_issuer_is_none_of_the_other(
+    verifier: TokenVerifier, kind: TokenKind, name: str | None
+) -> None:
+    forged = KEYS.sign(claims(kind, iss=name), typ=kind.media_type)
+    with pytest.raises(UnauthenticatedError):
+        await verifier.verify(forged)

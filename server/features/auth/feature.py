@@ -30,6 +30,7 @@ def _tables() -> Tables:
             models.Challenge,
             models.RememberedDevice,
             models.StoredSigningKey,
+            models.StoredIdTokenKey,
             models.SignInPlace,
         ),
         # Tokens go before their sessions.
@@ -93,6 +94,7 @@ def _serve(parts: CoreParts) -> Served:
 
     from portico_kit.jwt import TokenIssuer, TokenVerifier
     from portico_kit.service import Service
+    from server.common.refresh_chain import RefreshTokens
     from server.features.auth.authenticator import USER, PersonAuthenticator
     from server.features.auth.browser_sessions import BrowserSessions
     from server.features.auth.challenge_service import ChallengeService
@@ -104,7 +106,6 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.auth.one_time_tokens import OneTimeTokens
     from server.features.auth.passkey_sign_in import PasskeySignIn
     from server.features.auth.recognition import Recognition
-    from server.features.auth.refresh_chain import RefreshTokens
     from server.features.auth.refreshing import Refreshing
     from server.features.auth.remembered_device_service import (
         RememberedDevices,
@@ -135,7 +136,7 @@ def _serve(parts: CoreParts) -> Served:
     accounts, passwords = parts.get(Accounts), parts.get(Passwords)
     tokens, mailer, tenants = parts.get(OneTimeTokens), parts.get(Mailer), parts.get(Tenants)
     signing_keys = parts.get(SigningKeys)
-    refresh_tokens = RefreshTokens(parts.secrets)
+    refresh_tokens = RefreshTokens(parts.secrets, "refresh-chain", form=1)
     pairs = TokenPairs(parts.get(TokenIssuer), tenants, refresh_tokens)
     refreshing = Refreshing(
         reads=parts.reads,

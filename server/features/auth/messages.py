@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypedDict
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from portico.auth.v1 import auth_service_pb2 as pb
 from portico.auth.v1.session_pb2 import Session as SessionMessage
 
 from portico_kit.clock import timestamp
 from portico_kit.jwt import ACCESS_TOKEN_LIFETIME, ALGORITHM
 from server.features.auth.models import Session
-from server.features.auth.signing_keys import PublishedKey
+from server.features.auth.signing_keys import ID_TOKEN_ALGORITHM, PublishedKey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,18 +104,34 @@ def session_end(user_id: UUID, reason: str, now: datetime) -> SessionMessage:
 
 
 def json_web_key(key: PublishedKey) -> pb.JsonWebKey:
-    """A public key as RFC 7518, section 6.2 writes it."""
-    point = key.public_key.public_numbers()
+    """A public key as RFC 7518, section 6 writes it."""
+    public_key = key.public_key
+    if isinstance(public_key, RSAPublicKey):
+        numbers = public_key.public_numbers()
+        return pb.JsonWebKey(
+            kty="RSA",
+            use="sig",
+            alg=ID_TOKEN_ALGORITHM,
+            kid=key.kid,
+            n=_unsigned(numbers.n),
+            e=_unsigned(numbers.e),
+        )
+    point = public_key.public_numbers()
     return pb.JsonWebKey(
         kty="EC",
         use="sig",
         alg=ALGORITHM,
         kid=key.kid,
         crv="P-256",
-        x=_coordinate(point.x),
-        y=_coordinate(point.y),
+        x=_base64url(point.x.to_bytes(COORDINATE_BYTES)),
+        y=_base64url(point.y.to_bytes(COORDINATE_BYTES)),
     )
 
 
-def _coordinate(number: int) -> str:
-    return base64.urlsafe_b64encode(number.to_bytes(COORDINATE_BYTES)).decode().rstrip("=")
+def _unsigned(number: int) -> str:
+    """A number in as few bytes as it needs."""
+    return _base64url(number.to_bytes((number.bit_length() + 7) // 8))
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

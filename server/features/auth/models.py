@@ -210,10 +210,8 @@ class RememberedDevice(Identified, Base):
     )
 
 
-class StoredSigningKey(Base):
-    """A key that signs access tokens. Its private half is sealed with the secret key."""
-
-    __tablename__ = "signing_keys"
+class StoredKey:
+    """A key that signs tokens. Its private half is sealed with the secret key."""
 
     kid: Mapped[str] = mapped_column(String(36), primary_key=True)
     sealed_private_key: Mapped[bytes] = mapped_column(LargeBinary)
@@ -222,6 +220,21 @@ class StoredSigningKey(Base):
     signs_from: Mapped[datetime]
     # Set ahead of time: from this moment on nothing that it signed is accepted, but to sign out.
     retired_at: Mapped[datetime | None]
+
+
+class StoredSigningKey(StoredKey, Base):
+    """A key for ES256. It signs access tokens, and ID tokens of applications that prefer it."""
+
+    __tablename__ = "signing_keys"
+
+
+class StoredIdTokenKey(StoredKey, Base):
+    """A key for RS256. It signs ID tokens.
+
+    A table of its own: a process of the version before reads the other one, and knows no such key.
+    """
+
+    __tablename__ = "id_token_keys"
 
 
 class SignInPlace(Base):

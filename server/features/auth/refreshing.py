@@ -13,10 +13,10 @@ from portico_kit.secrets import Secrets
 from portico_kit.storage.reads import Reads
 from portico_kit.storage.statements import Statements
 from server.common.limiter import Limiter
+from server.common.refresh_chain import PresentedToken, RefreshTokens, is_reused
 from server.features.auth.errors import RefreshTokenInvalidError, RefreshTokenReusedError
 from server.features.auth.models import IDLE_LIFETIME, REUSE_GRACE
 from server.features.auth.notices import Notices
-from server.features.auth.refresh_chain import PresentedToken, RefreshTokens, is_reused
 from server.features.auth.repository import (
     FORMER_OWNERS,
     FORMER_TOKENS,
@@ -103,7 +103,7 @@ class Refreshing:
         presented = self.tokens.read(refresh_token)
         if presented is None:
             return await self._owner_of_former(refresh_token)
-        rows = await self.reads.fetch(SEEDS, [presented.session_id])
+        rows = await self.reads.fetch(SEEDS, [presented.owner_id])
         if not rows or not self.tokens.is_ours(presented, rows[0].refresh_seed):
             return None
         return Owner(rows[0].id, rows[0].user_id)
@@ -120,11 +120,11 @@ class Refreshing:
         return await self._look_up_session(presented, now)
 
     async def _look_up_session(self, presented: PresentedToken, now: datetime) -> Found | None:
-        rows = await self.reads.fetch(REFRESHABLE, [presented.session_id], now=now)
+        rows = await self.reads.fetch(REFRESHABLE, [presented.owner_id], now=now)
         if not rows or not self.tokens.is_ours(presented, rows[0].refresh_seed):
             return None
         reused = is_reused(presented.number, rows[0].refresh_counter)
-        return Found(presented.session_id, presented.number, reused)
+        return Found(presented.owner_id, presented.number, reused)
 
     async def _look_up_former(self, refresh_token: str, now: datetime) -> Found | None:
         token_hash = self.secrets.mac(FORMER_PURPOSE, refresh_token)

@@ -1,17 +1,22 @@
-"""The keys that sign access tokens: made, sealed, published, rotated and retired."""
+"""The keys that sign tokens: made, sealed, published, rotated and retired.
+
+There is a ring for each algorithm. ES256 signs access tokens, and is the only one with which
+they are verified. ID tokens are signed with RS256, which every client of OpenID Connect has
+to know (OpenID Connect Core, section 15.1), or with ES256 if the application prefers that.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -23,10 +28,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from portico_kit.clock import Clock
 from portico_kit.ids import new_id
-from portico_kit.jwt import SigningKey
+from portico_kit.jwt import ALGORITHM, SigningKey
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import sessions
-from server.features.auth.models import ABSOLUTE_LIFETIME, StoredSigningKey
+from server.features.auth.models import (
+    ABSOLUTE_LIFETIME,
+    StoredIdTokenKey,
+    StoredKey,
+    StoredSigningKey,
+)
 
 PURPOSE = "signing-key"
 LOCK = "auth.signing_keys"
@@ -39,8 +49,17 @@ RETIRED_AFTER = timedelta(hours=1)
 # As long as a session can last: with an access token of its first hour it can be ended.
 FORMER_KEPT = ABSOLUTE_LIFETIME
 REFRESH_INTERVAL = 30.0  # seconds
+ID_TOKEN_ALGORITHM = "RS256"  # noqa: S105 - the name of an algorithm
+RINGS: Mapping[str, type[StoredSigningKey | StoredIdTokenKey]] = {
+    ALGORITHM: StoredSigningKey,
+    ID_TOKEN_ALGORITHM: StoredIdTokenKey,
+}
+RSA_BITS = 2048
 # A made-up kid must not make us ask the database at each call.
 RELOAD_INTERVAL = 5.0  # seconds
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 log = structlog.get_logger("signing_keys")
 
@@ -57,15 +76,25 @@ class PublishedKey:
     """The public half of a key, and its name."""
 
     kid: str
-    public_key: ec.EllipticCurvePublicKey
+    public_key: PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class IdTokenKey:
+    """A private key that signs ID tokens."""
+
+    kid: str
+    algorithm: str
+    private_key: PrivateKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
     kid: str
-    private_key: ec.EllipticCurvePrivateKey = field(repr=False)
+    algorithm: str
+    private_key: PrivateKey = field(repr=False)
     # Made once: it is asked for at every call.
-    public_key: ec.EllipticCurvePublicKey = field(repr=False)
+    public_key: PublicKey = field(repr=False)
     signs_from: datetime
     retired_at: datetime | None
 
@@ -83,11 +112,11 @@ class SigningKeys:
         # By kid; the one that signs from the earliest moment on comes first.
         self._keys: dict[str, _Key] = {}
         # Of those that were retired, the public half.
-        self._former: dict[str, ec.EllipticCurvePublicKey] = {}
+        self._former: dict[str, PublicKey] = {}
         self._asked_at = 0.0
 
     async def load(self) -> None:
-        """Reads the keys, and makes the first one if there is none.
+        """Reads the keys, and makes the first one of each algorithm if there is none.
 
         Raises:
             SealedOtherwiseError: if they were sealed with another secret key.
@@ -95,19 +124,24 @@ class SigningKeys:
         now = self._clock()
         async with self._sessions.begin() as db:
             await _lock(db)
-            if not await _stored(db, now):
-                db.add(self._new_key(created_at=now, signs_from=now))
+            for algorithm in RINGS:
+                if not await _stored(db, algorithm, now):
+                    db.add(self._new_key(algorithm, created_at=now, signs_from=now))
         await self.refresh()
 
     async def refresh(self) -> None:
         """Reads the keys anew."""
         now = self._clock()
         async with self._sessions() as db:
-            stored = await _stored(db, now)
-            former = await _retired(db, now - FORMER_KEPT, now)
+            stored = {each: await _stored(db, each, now) for each in RINGS}
+            former = {each: await _retired(db, each, now - FORMER_KEPT, now) for each in RINGS}
         known = self._keys
         self._former = self._public_halves(former)
-        self._keys = {row.kid: self._open(row, known.get(row.kid)) for row in stored}
+        self._keys = {
+            row.kid: self._open(algorithm, row, known.get(row.kid))
+            for algorithm, rows in stored.items()
+            for row in rows
+        }
 
     async def keep_fresh(self) -> None:
         """Reads the keys anew every now and then, until it is cancelled."""
@@ -119,51 +153,76 @@ class SigningKeys:
                 log.exception("refresh_failed")
 
     async def rotate(self, now: datetime) -> bool:
-        """Makes the next key if the newest one is old enough, and says whether it did.
+        """Makes the next key of each ring whose newest is old enough, and says whether it did.
 
         The next key is published before it signs; the old one verifies for a
         while after, so that no token is refused for the change.
         """
         async with self._sessions.begin() as db:
             await _lock(db)
-            stored = await _stored(db, now)
-            if stored and now < stored[-1].created_at + MAX_AGE:
-                return False
-            signs_from = now + PUBLISHED_BEFORE if stored else now
-            for row in stored:
-                row.retired_at = row.retired_at or signs_from + RETIRED_AFTER
-            db.add(self._new_key(created_at=now, signs_from=signs_from))
+            made = [await self._rotate(db, algorithm, now) for algorithm in RINGS]
+        return any(made)
+
+    async def _rotate(self, db: AsyncSession, algorithm: str, now: datetime) -> bool:
+        stored = await _stored(db, algorithm, now)
+        if stored and now < stored[-1].created_at + MAX_AGE:
+            return False
+        signs_from = now + PUBLISHED_BEFORE if stored else now
+        for row in stored:
+            row.retired_at = row.retired_at or signs_from + RETIRED_AFTER
+        db.add(self._new_key(algorithm, created_at=now, signs_from=signs_from))
         return True
 
     def signing_key(self) -> SigningKey:
-        """The key that signs now: of those whose time has come, the newest."""
-        now = self._clock()
-        ready = [key for key in self._keys.values() if key.signs_from <= now]
-        return SigningKey(ready[-1].kid, ready[-1].private_key)
+        """The key that signs access tokens now: of those whose time has come, the newest."""
+        key = self._current(ALGORITHM)
+        assert isinstance(key.private_key, ec.EllipticCurvePrivateKey)
+        return SigningKey(key.kid, key.private_key)
+
+    def id_token_key(self, algorithm: str) -> IdTokenKey:
+        """The key that signs ID tokens now, by an algorithm of `RINGS`."""
+        key = self._current(algorithm)
+        return IdTokenKey(key.kid, algorithm, key.private_key)
 
     async def public_key(self, kid: str) -> ec.EllipticCurvePublicKey | None:
-        """The key of that name, or None if there is none that is not retired."""
-        if kid not in self._keys and self._may_ask():
-            await self.refresh()
-        key = self._keys.get(kid)
-        if key is None or key.retired(self._clock()):
-            return None
-        return key.public_key
+        """The key of that name for access tokens, or None if there is none that is not retired."""
+        return _elliptic(await self._public_key(kid))
 
     async def former_key(self, kid: str) -> ec.EllipticCurvePublicKey | None:
         """The same, also if it was retired no longer ago than a session lasts."""
-        key = await self.public_key(kid)
+        return _elliptic(await self.any_key(kid))
+
+    async def any_key(self, kid: str) -> PublicKey | None:
+        """The key of that name whatever it signs, retired or not, as long as it is known."""
+        key = await self._public_key(kid)
         if key is None and kid in self._keys:
             # Retired since the keys were read.
             return self._keys[kid].public_key
         return key or self._former.get(kid)
 
     def published(self) -> list[PublishedKey]:
-        """Every key that verifies or soon will, the one that signs now first."""
+        """Every key that verifies or soon will, the one that signs access tokens now first."""
         now, current = self._clock(), self.signing_key().kid
         keys = [key for key in self._keys.values() if not key.retired(now)]
         keys.sort(key=lambda key: key.kid != current)
         return [PublishedKey(key.kid, key.public_key) for key in keys]
+
+    def _current(self, algorithm: str) -> _Key:
+        now = self._clock()
+        ready = [
+            key
+            for key in self._keys.values()
+            if key.algorithm == algorithm and key.signs_from <= now
+        ]
+        return ready[-1]
+
+    async def _public_key(self, kid: str) -> PublicKey | None:
+        if kid not in self._keys and self._may_ask():
+            await self.refresh()
+        key = self._keys.get(kid)
+        if key is None or key.retired(self._clock()):
+            return None
+        return key.public_key
 
     def _may_ask(self) -> bool:
         now = time.monotonic()
@@ -172,41 +231,57 @@ class SigningKeys:
         self._asked_at = now
         return True
 
-    def _new_key(self, *, created_at: datetime, signs_from: datetime) -> StoredSigningKey:
-        private_key = ec.generate_private_key(ec.SECP256R1())
+    def _new_key(self, algorithm: str, *, created_at: datetime, signs_from: datetime) -> StoredKey:
+        private_key = _generate(algorithm)
         pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return StoredSigningKey(
+        return RINGS[algorithm](
             kid=str(new_id()),
             sealed_private_key=self._secrets.seal(PURPOSE, pem),
             created_at=created_at,
             signs_from=signs_from,
         )
 
-    def _open(self, row: StoredSigningKey, known: _Key | None) -> _Key:
-        private_key = known.private_key if known else self._unseal(row)
+    def _open(self, algorithm: str, row: StoredKey, known: _Key | None) -> _Key:
+        private_key = known.private_key if known else self._unseal(algorithm, row)
         public_key = known.public_key if known else private_key.public_key()
-        return _Key(row.kid, private_key, public_key, row.signs_from, row.retired_at)
+        return _Key(row.kid, algorithm, private_key, public_key, row.signs_from, row.retired_at)
 
-    def _public_halves(
-        self, former: Sequence[StoredSigningKey]
-    ) -> dict[str, ec.EllipticCurvePublicKey]:
+    def _public_halves(self, former: Mapping[str, Sequence[StoredKey]]) -> dict[str, PublicKey]:
         known = {kid: key.public_key for kid, key in self._keys.items()} | self._former
         found = {}
-        for row in former:
-            # One that was sealed with another secret key is of no use, and does no harm.
-            with suppress(SealedOtherwiseError):
-                found[row.kid] = known.get(row.kid) or self._unseal(row).public_key()
+        for algorithm, rows in former.items():
+            for row in rows:
+                # One that was sealed with another secret key is of no use, and does no harm.
+                with suppress(SealedOtherwiseError):
+                    half = known.get(row.kid) or self._unseal(algorithm, row).public_key()
+                    found[row.kid] = half
         return found
 
-    def _unseal(self, row: StoredSigningKey) -> ec.EllipticCurvePrivateKey:
+    def _unseal(self, algorithm: str, row: StoredKey) -> PrivateKey:
         try:
             pem = self._secrets.unseal(PURPOSE, row.sealed_private_key)
         except InvalidTag:
             raise SealedOtherwiseError from None
         private_key = load_pem_private_key(pem, password=None)
-        if not isinstance(private_key, ec.EllipticCurvePrivateKey):
-            raise TypeError(f"signing key {row.kid} is no elliptic-curve key")
+        expected = rsa.RSAPrivateKey if _is_rsa(algorithm) else ec.EllipticCurvePrivateKey
+        if not isinstance(private_key, expected):
+            raise TypeError(f"signing key {row.kid} is no key for {algorithm}")
         return private_key
+
+
+def _is_rsa(algorithm: str) -> bool:
+    return algorithm == ID_TOKEN_ALGORITHM
+
+
+def _generate(algorithm: str) -> PrivateKey:
+    if _is_rsa(algorithm):
+        return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _elliptic(key: PublicKey | None) -> ec.EllipticCurvePublicKey | None:
+    """The key, unless it signs ID tokens alone: no access token is verified with one of those."""
+    return key if isinstance(key, ec.EllipticCurvePublicKey) else None
 
 
 async def _lock(db: AsyncSession) -> None:
@@ -214,17 +289,15 @@ async def _lock(db: AsyncSession) -> None:
     await db.execute(select(func.pg_advisory_xact_lock(func.hashtext(LOCK))))
 
 
-async def _stored(db: AsyncSession, now: datetime) -> Sequence[StoredSigningKey]:
-    query = select(StoredSigningKey).where(
-        or_(StoredSigningKey.retired_at.is_(None), StoredSigningKey.retired_at > now)
-    )
-    return (await db.scalars(query.order_by(StoredSigningKey.signs_from))).all()
+async def _stored(db: AsyncSession, algorithm: str, now: datetime) -> Sequence[StoredKey]:
+    ring = RINGS[algorithm]
+    query = select(ring).where(or_(ring.retired_at.is_(None), ring.retired_at > now))
+    return list(await db.scalars(query.order_by(ring.signs_from)))
 
 
 async def _retired(
-    db: AsyncSession, since: datetime, until: datetime
-) -> Sequence[StoredSigningKey]:
-    retired = StoredSigningKey.retired_at
-    return (
-        await db.scalars(select(StoredSigningKey).where(since < retired, retired <= until))
-    ).all()
+    db: AsyncSession, algorithm: str, since: datetime, until: datetime
+) -> Sequence[StoredKey]:
+    ring = RINGS[algorithm]
+    query = select(ring).where(since < ring.retired_at, ring.retired_at <= until)
+    return list(await db.scalars(query))

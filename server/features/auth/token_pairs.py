@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.assurance import Authentication, amr, assurance, last
 from portico_kit.jwt import TokenIssuer
+from server.common.refresh_chain import RefreshTokens
 from server.features.auth.authenticator import USER
 from server.features.auth.models import Session, shown_in
-from server.features.auth.refresh_chain import RefreshTokens
 from server.features.organizations.facade import Tenants
 
 # Of a person who works in no organization.

@@ -27,6 +27,14 @@ async def test_a_token_is_verified_with_nothing_but_the_published_keys(
 
 async def test_a_key_says_what_it_is_for(world: World) -> None:
     answer = await world.auth.GetJsonWebKeySet(pb.GetJsonWebKeySetRequest())
-    (key,) = answer.keys
-    assert (key.kty, key.use, key.alg, key.crv) == ("EC", "sig", "ES256", "P-256")
-    assert len(key.x) == len(key.y) == 43
+    signing, for_id_tokens = answer.keys
+    assert (signing.kty, signing.use, signing.alg) == ("EC", "sig", "ES256")
+    assert (signing.crv, len(signing.x), len(signing.y)) == ("P-256", 43, 43)
+    assert (for_id_tokens.kty, for_id_tokens.use, for_id_tokens.alg) == ("RSA", "sig", "RS256")
+    assert (len(for_id_tokens.n), for_id_tokens.e) == (342, "AQAB")
+
+
+async def test_a_key_has_no_members_of_another_type(world: World) -> None:
+    answer = await world.auth.GetJsonWebKeySet(pb.GetJsonWebKeySetRequest())
+    shown = [set(MessageToDict(key)) - {"kty", "use", "alg", "kid"} for key in answer.keys]
+    assert shown == [{"crv", "x", "y"}, {"n", "e"}]

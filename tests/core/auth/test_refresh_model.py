@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from portico.auth.v1 import auth_service_pb2 as pb
 
-from server.features.auth.refresh_chain import is_reused
+from server.common.refresh_chain import is_reused
 from tests.core.world import Person, World
 
 RUNS = int(os.environ.get("PORTICO_REFRESH_RUNS", "500"))

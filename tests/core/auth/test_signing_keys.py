@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -52,6 +55,12 @@ async def keys(engine: AsyncEngine, clock: FakeClock) -> SigningKeys:
     return keys
 
 
+def published_for_access_tokens(keys: SigningKeys) -> list[str]:
+    """The names of the published keys, without those that sign ID tokens alone."""
+    ring = (key for key in keys.published() if isinstance(key.public_key, EllipticCurvePublicKey))
+    return [key.kid for key in ring]
+
+
 def token(keys: SigningKeys, clock: FakeClock) -> str:
     issuer = TokenIssuer(keys, "portico", clock)
     return issuer.issue(
@@ -95,6 +104,41 @@ async def test_another_secret_key_is_told_so(
         await SigningKeys(engine, Secrets(b"x" * 32), clock).load()
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+async def test_an_id_token_can_be_signed_by_either_algorithm(
+    keys: SigningKeys, algorithm: str
+) -> None:
+    key = keys.id_token_key(algorithm)
+    signed = jwt.encode({"sub": "ada"}, key.private_key, key.algorithm)
+    published = {one.kid: one.public_key for one in keys.published()}
+    assert jwt.decode(signed, published[key.kid], [algorithm]) == {"sub": "ada"}
+
+
+async def test_a_key_for_id_tokens_verifies_no_access_token(
+    clock: FakeClock, keys: SigningKeys
+) -> None:
+    """Neither by its own algorithm nor by another one that its name is used with."""
+    key = keys.id_token_key("RS256")
+    claims = jwt.decode(token(keys, clock), options={"verify_signature": False})
+    forged = jwt.encode(claims, key.private_key, "RS256", headers={"kid": key.kid})
+    with pytest.raises(UnauthenticatedError):
+        await TokenVerifier(keys, "portico", clock, KINDS).verify(forged)
+    assert await keys.public_key(key.kid) is None
+    assert isinstance(await keys.any_key(key.kid), RSAPublicKey)
+
+
+async def test_keys_for_id_tokens_are_rotated_like_the_others(
+    clock: FakeClock, keys: SigningKeys
+) -> None:
+    old = keys.id_token_key("RS256").kid
+    await rotate(keys, clock)
+    assert keys.id_token_key("RS256").kid == old
+    clock.advance(10 * MINUTE)
+    assert keys.id_token_key("RS256").kid != old
+    clock.advance(60 * MINUTE)
+    assert old not in {key.kid for key in keys.published()}
+
+
 async def test_a_young_key_is_not_rotated(clock: FakeClock, keys: SigningKeys) -> None:
     clock.advance(MONTH - MINUTE)
     assert not await keys.rotate(clock.now)
@@ -117,12 +161,12 @@ async def test_the_next_key_is_published_before_it_signs(
 ) -> None:
     old = keys.signing_key().kid
     await rotate(keys, clock)
-    published = [key.kid for key in keys.published()]
+    published = published_for_access_tokens(keys)
     assert (len(published), published[0], keys.signing_key().kid) == (2, old, old)
     clock.advance(10 * MINUTE)
     new = keys.signing_key().kid
     assert new == published[1]
-    assert [key.kid for key in keys.published()] == [new, old]
+    assert published_for_access_tokens(keys) == [new, old]
 
 
 async def test_no_token_is_refused_for_the_change_of_keys(
@@ -199,8 +243,9 @@ async def test_a_retired_key_of_another_secret_key_stops_no_core(
     engine: AsyncEngine, clock: FakeClock, keys: SigningKeys
 ) -> None:
     async with engine.begin() as connection:
-        retire = text("update signing_keys set retired_at = :now")
-        await connection.execute(retire, {"now": clock.now})
+        for table in ("signing_keys", "id_token_keys"):
+            retire = text(f"update {table} set retired_at = :now")  # noqa: S608
+            await connection.execute(retire, {"now": clock.now})
     other = SigningKeys(engine, Secrets(b"x" * 32), clock)
     await other.load()
     assert await other.former_key(keys.signing_key().kid) is None
@@ -227,7 +272,7 @@ async def test_keys_are_kept_fresh_through_a_failure(
     await _rename(engine, "away", "signing_keys")
     clock.advance(MONTH)
     assert await keys.rotate(clock.now)
-    await eventually(lambda: len(keys.published()) == 2, within=5)
+    await eventually(lambda: len(published_for_access_tokens(keys)) == 2, within=5)
     fresh.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fresh

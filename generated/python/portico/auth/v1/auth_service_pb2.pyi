@@ -711,20 +711,26 @@ class JsonWebKey(_message.Message):
     CRV_FIELD_NUMBER: _builtins.int
     X_FIELD_NUMBER: _builtins.int
     Y_FIELD_NUMBER: _builtins.int
+    N_FIELD_NUMBER: _builtins.int
+    E_FIELD_NUMBER: _builtins.int
     kty: _builtins.str
-    """The key type, always "EC"."""
+    """The key type: "EC", or "RSA" for a key that signs ID tokens alone."""
     use: _builtins.str
     """The use of the key, always "sig"."""
     alg: _builtins.str
-    """The algorithm, always "ES256"."""
+    """The algorithm: "ES256" or "RS256"."""
     kid: _builtins.str
     """The key ID, as in the kid header of a token."""
     crv: _builtins.str
-    """The curve, always "P-256"."""
+    """The curve of an EC key, always "P-256"."""
     x: _builtins.str
-    """The x coordinate, base64url-encoded."""
+    """The x coordinate of an EC key, base64url-encoded."""
     y: _builtins.str
-    """The y coordinate, base64url-encoded."""
+    """The y coordinate of an EC key, base64url-encoded."""
+    n: _builtins.str
+    """The modulus of an RSA key, base64url-encoded."""
+    e: _builtins.str
+    """The exponent of an RSA key, base64url-encoded."""
     def __init__(
         self,
         *,
@@ -732,14 +738,35 @@ class JsonWebKey(_message.Message):
         use: _builtins.str = ...,
         alg: _builtins.str = ...,
         kid: _builtins.str = ...,
-        crv: _builtins.str = ...,
-        x: _builtins.str = ...,
-        y: _builtins.str = ...,
+        crv: _builtins.str | None = ...,
+        x: _builtins.str | None = ...,
+        y: _builtins.str | None = ...,
+        n: _builtins.str | None = ...,
+        e: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_crv", b"_crv", "_e", b"_e", "_n", b"_n", "_x", b"_x", "_y", b"_y", "crv", b"crv", "e", b"e", "n", b"n", "x", b"x", "y", b"y"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alg", b"alg", "crv", b"crv", "kid", b"kid", "kty", b"kty", "use", b"use", "x", b"x", "y", b"y"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_crv", b"_crv", "_e", b"_e", "_n", b"_n", "_x", b"_x", "_y", b"_y", "alg", b"alg", "crv", b"crv", "e", b"e", "kid", b"kid", "kty", b"kty", "n", b"n", "use", b"use", "x", b"x", "y", b"y"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__crv: _TypeAlias = _typing.Literal["crv"]  # noqa: Y015
+    _WhichOneofArgType__crv: _TypeAlias = _typing.Literal["_crv", b"_crv"]  # noqa: Y015
+    _WhichOneofReturnType__e: _TypeAlias = _typing.Literal["e"]  # noqa: Y015
+    _WhichOneofArgType__e: _TypeAlias = _typing.Literal["_e", b"_e"]  # noqa: Y015
+    _WhichOneofReturnType__n: _TypeAlias = _typing.Literal["n"]  # noqa: Y015
+    _WhichOneofArgType__n: _TypeAlias = _typing.Literal["_n", b"_n"]  # noqa: Y015
+    _WhichOneofReturnType__x: _TypeAlias = _typing.Literal["x"]  # noqa: Y015
+    _WhichOneofArgType__x: _TypeAlias = _typing.Literal["_x", b"_x"]  # noqa: Y015
+    _WhichOneofReturnType__y: _TypeAlias = _typing.Literal["y"]  # noqa: Y015
+    _WhichOneofArgType__y: _TypeAlias = _typing.Literal["_y", b"_y"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__crv) -> _WhichOneofReturnType__crv | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__e) -> _WhichOneofReturnType__e | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__n) -> _WhichOneofReturnType__n | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__x) -> _WhichOneofReturnType__x | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__y) -> _WhichOneofReturnType__y | None: ...
 
 Global___JsonWebKey: _TypeAlias = JsonWebKey  # noqa: Y015

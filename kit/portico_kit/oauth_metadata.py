@@ -1,0 +1,117 @@
+"""What the OAuth server says of itself: RFC 8414 and OpenID Connect Discovery 1.0.
+
+Both documents follow from the public URL alone, so whoever serves them asks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from portico_kit.assurance import Assurance
+from portico_kit.oauth_scopes import ORGANIZATION_SCOPES, PERSONAL_SCOPES
+
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+CLIENT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+ASSERTION_ALGORITHMS = ("ES256", "PS256", "RS256", "EdDSA")
+ID_TOKEN_ALGORITHMS = ("RS256", "ES256")
+RESPONSE_MODES = ("query", "fragment", "form_post")
+PROMPTS = ("none", "login", "consent", "select_account")
+CLAIMS = (
+    "sub",
+    "iss",
+    "aud",
+    "exp",
+    "iat",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "azp",
+    "sid",
+    "name",
+    "updated_at",
+    "email",
+    "email_verified",
+)
+# What a person can reach, lowest first.
+ACR_VALUES = tuple(level.acr for level in Assurance if level > Assurance.NONE)
+
+
+def issuer_of(public_url: str) -> str:
+    """The issuer of a platform: its public URL without a path and without a slash at the end.
+
+    Clients compare it character by character, so it is spelled in one way: the scheme and the
+    host in lower case, and no port that the scheme has anyway.
+    """
+    parts = urlsplit(public_url)
+    scheme, host, port = parts.scheme, parts.hostname or "", parts.port
+    if ":" in host:
+        host = f"[{host}]"
+    default = {"https": 443, "http": 80}.get(scheme)
+    return f"{scheme}://{host}" if port in (None, default) else f"{scheme}://{host}:{port}"
+
+
+def same_resource(one: str, other: str) -> bool:
+    """Whether two resource indicators (RFC 8707) name the same: a slash at the end makes none."""
+    return one.removesuffix("/") == other.removesuffix("/")
+
+
+def authorization_server_metadata(issuer: str) -> Mapping[str, Any]:
+    """The document at /.well-known/oauth-authorization-server (RFC 8414).
+
+    Args:
+        issuer: as `issuer_of` gives it.
+    """
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/oauth/authorize",
+        "token_endpoint": f"{issuer}/oauth/token",
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "introspection_endpoint": f"{issuer}/oauth/introspect",
+        "scopes_supported": [*PERSONAL_SCOPES, *ORGANIZATION_SCOPES],
+        "response_types_supported": ["code"],
+        "response_modes_supported": list(RESPONSE_MODES),
+        "grant_types_supported": list(GRANT_TYPES),
+        "token_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
+        "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "revocation_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "introspection_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS[:-1]),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def openid_configuration(issuer: str) -> Mapping[str, Any]:
+    """The document at /.well-known/openid-configuration (OpenID Connect Discovery, section 3)."""
+    return {
+        **authorization_server_metadata(issuer),
+        "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+        "subject_types_supported": ["public", "pairwise"],
+        "id_token_signing_alg_values_supported": list(ID_TOKEN_ALGORITHMS),
+        "acr_values_supported": list(ACR_VALUES),
+        "claim_types_supported": ["normal"],
+        "claims_supported": list(CLAIMS),
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "prompt_values_supported": list(PROMPTS),
+    }
+
+
+def protected_resource_metadata(issuer: str) -> Mapping[str, Any]:
+    """The document at /.well-known/oauth-protected-resource (RFC 9728): our own API.
+
+    `offline_access` is no scope of a resource.
+    """
+    return {
+        "resource": issuer,
+        "authorization_servers": [issuer],
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "scopes_supported": list(ORGANIZATION_SCOPES),
+        "bearer_methods_supported": ["header"],
+    }
