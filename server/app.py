@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from server.common.mail import Mail
 from server.common.roles import Roles, roles
 from server.feature import Feature, unique
+from server.features.applications.feature import FEATURE as APPLICATIONS
 from server.features.auth.feature import FEATURE as AUTH
 from server.features.connections.feature import FEATURE as CONNECTIONS
 from server.features.domains.feature import FEATURE as DOMAINS
@@ -49,6 +50,7 @@ FEATURES: tuple[Feature, ...] = (
     DOMAINS,
     CONNECTIONS,
     KEYS,
+    APPLICATIONS,
     PROJECTS,
     WEBHOOKS,
     HEALTH,

@@ -11,9 +11,9 @@ import structlog
 from redis.asyncio import Redis
 
 from edge.authorize.resolver import KeyResolver
-from edge.pubsub import listen_forever, next_message
 from portico_kit.edge_state.cache_invalidation import KEYS_CHANGED, ORGANIZATIONS_CHANGED
 from portico_kit.edge_state.imported_keys import IMPORTED_PREFIXES, IMPORTED_PREFIXES_CHANNEL
+from portico_kit.pubsub import listen_forever, next_message
 
 CHANNELS = (KEYS_CHANGED, ORGANIZATIONS_CHANGED, IMPORTED_PREFIXES_CHANNEL)
 

@@ -17,12 +17,12 @@ from edge.authorize.resolver import KeyResolver
 from edge.authorize.service import AuthorizeService
 from edge.authorize.shared_cache import SharedCache
 from edge.authorize.usage import UsageBuffer
-from edge.pubsub import cancel
 from edge.serve import run, serving
 from edge.settings import AuthorizeSettings
 from edge.valkey import connect as connect_valkey
 from portico_kit import logs
 from portico_kit.clock import Clock, utc_now
+from portico_kit.pubsub import cancel
 from portico_kit.settings import read
 from portico_kit.start import one_line
 

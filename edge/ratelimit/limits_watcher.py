@@ -13,7 +13,6 @@ from typing import cast
 import structlog
 from redis.asyncio import Redis
 
-from edge.pubsub import listen_forever, next_message
 from edge.ratelimit.policy import Limits
 from portico_kit.edge_state.limits import (
     LIMITS_CHANNEL,
@@ -21,6 +20,7 @@ from portico_kit.edge_state.limits import (
     LIMITS_HASH,
     LimitsDocument,
 )
+from portico_kit.pubsub import listen_forever, next_message
 
 log = structlog.get_logger("ratelimit")
 

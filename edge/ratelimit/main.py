@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 
 from prometheus_client import start_http_server
 
-from edge.pubsub import cancel
 from edge.ratelimit.cluster import ClusterExecutor
 from edge.ratelimit.connection import ScriptConnection, ScriptExecutor
 from edge.ratelimit.counters import Counters
@@ -22,6 +21,7 @@ from edge.settings import RateLimitSettings
 from edge.valkey import connect, pool
 from portico_kit import logs
 from portico_kit.clock import Clock, utc_now
+from portico_kit.pubsub import cancel
 from portico_kit.settings import read
 from portico_kit.start import one_line, require_free
 

@@ -37,9 +37,18 @@ def new_api_key(environment: str) -> str:
     Args:
         environment: "live" or "test".
     """
-    body = "".join(secrets.choice(ALPHABET) for _ in range(BODY_LENGTH))
-    unsigned = f"pk_{environment}_{body}"
-    return unsigned + _checksum(unsigned)
+    return _new_secret("pk", environment)
+
+
+def new_client_secret(environment: str) -> str:
+    """A new client secret of an application: "ps_", and the rest as an API key has it.
+
+    It has only characters that are written alike in a header, a form and a URL.
+
+    Args:
+        environment: "live" or "test".
+    """
+    return _new_secret("ps", environment)
 
 
 def parse_api_key(secret: str) -> ParsedKey | None:
@@ -56,8 +65,19 @@ def parse_api_key(secret: str) -> ParsedKey | None:
 
 def api_key_prefix(secret: str) -> str:
     """The start of an API key that may be shown, for example "pk_live_3fX9Ab"."""
+    return secret_prefix(secret)
+
+
+def secret_prefix(secret: str) -> str:
+    """The start of any of our secrets that may be shown."""
     body_starts = secret.rindex("_") + 1
     return secret[: body_starts + SHOWN_LENGTH]
+
+
+def _new_secret(kind: str, environment: str) -> str:
+    body = "".join(secrets.choice(ALPHABET) for _ in range(BODY_LENGTH))
+    unsigned = f"{kind}_{environment}_{body}"
+    return unsigned + _checksum(unsigned)
 
 
 def _checksum(text: str) -> str:

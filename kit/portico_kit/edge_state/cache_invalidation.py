@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 KEYS_CHANGED = "portico:keys:changed"
 ORGANIZATIONS_CHANGED = "portico:organizations:changed"
+APPLICATIONS_CHANGED = "portico:applications:changed"
 
 # One hash tag: a cluster keeps these together, so that a script may use them at once.
 _SHARED = "{portico:keys}"
@@ -35,7 +36,7 @@ def entry_name(name: str) -> str:
 
 
 def owner_index_name(owner: str) -> str:
-    """The name of the set with the entries of a key, or of an organization."""
+    """The name of the set with the entries of a key, an application or an organization."""
     return f"{_SHARED}:owned:{owner}"
 
 
@@ -48,6 +49,10 @@ class CacheInvalidator:
     async def key_changed(self, key_id: UUID) -> None:
         """An API key was changed, rotated or revoked."""
         await self._changed(KEYS_CHANGED, str(key_id))
+
+    async def application_changed(self, application_id: UUID) -> None:
+        """An application was changed, disabled or deleted, or its secret rotated or revoked."""
+        await self._changed(APPLICATIONS_CHANGED, str(application_id))
 
     async def organization_changed(self, organization_id: UUID) -> None:
         """An organization was deleted or got another tier."""

@@ -13,10 +13,17 @@ from portico_kit.storage.reads import Reads
 from server.features.auth.places import PlaceRepository
 from server.features.auth.ports import LinkedIdentities
 from server.features.auth.remembered_devices import RememberedDeviceRepository
-from server.features.auth.repository import HOLDING, ChallengeRepository, SessionRepository
+from server.features.auth.repository import (
+    HOLDING,
+    ChallengeRepository,
+    SessionRepository,
+    session_lasts,
+)
 from server.features.auth.session_ends import end_session, record_ends
 from server.features.users.facade import Account, account
 from server.features.users.ports import EndReason
+
+__all__ = ["Sessions", "session_lasts"]
 
 # Why sessions end when an account is taken back by mail, perhaps from somebody else.
 RECOVERIES = frozenset[EndReason]({"password_reset", "email_changed", "account_claimed"})

@@ -11,9 +11,11 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    SQLColumnExpression,
     and_,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     select,
@@ -169,6 +171,16 @@ class ChallengeRepository:
 def _holds(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """`Session.holds`, and that the person's account lets it."""
     return and_(_lasts(now), session_may_hold(Session.user_id, Session.created_at))
+
+
+def session_lasts(
+    session_id: SQLColumnExpression[UUID], now: datetime | BindParameter[datetime]
+) -> ColumnElement[bool]:
+    """The condition that a row's session has neither ended nor expired, for another's query.
+
+    Whether the person's account lets it hold is another question, see `session_may_hold`.
+    """
+    return exists().where(Session.id == session_id, _lasts(now))
 
 
 def _lasts(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:

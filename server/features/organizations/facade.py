@@ -145,6 +145,24 @@ def member_tier(
     )
 
 
+def is_member_since(
+    organization_id: SQLColumnExpression[UUID | None],
+    user_id: SQLColumnExpression[UUID],
+    moment: SQLColumnExpression[datetime],
+) -> ColumnElement[bool]:
+    """The condition that a row's person has been a member without a break, for another's query.
+
+    Who was removed and joined once more has begun afresh.
+    """
+    return exists().where(
+        Membership.organization_id == organization_id,
+        Membership.user_id == user_id,
+        Membership.created_at <= moment,
+        Organization.id == Membership.organization_id,
+        _ALIVE,
+    )
+
+
 def working_organization(
     user_id: SQLColumnExpression[UUID], preferred: SQLColumnExpression[UUID | None]
 ) -> ScalarSelect[UUID]:

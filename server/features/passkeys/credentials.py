@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.struct_pb2 import Struct
 
 from portico_kit.errors import FieldViolation, InvalidRequestError
+from portico_kit.structs import struct_members
 
 MAX_BYTES = 32 * 1024
 MAX_ID_BYTES = 1023
@@ -111,7 +112,7 @@ class _Reader:
             return cls(credential)
         if credential.ByteSize() > MAX_BYTES:
             raise _invalid("", "TOO_LONG", f"must have {MAX_BYTES} bytes at the most")
-        return cls(_members(credential))
+        return cls(struct_members(credential))
 
     def id(self) -> bytes:
         if self.json.get("type") != "public-key":
@@ -138,20 +139,6 @@ class _Reader:
         if not isinstance(response, Mapping):
             raise _invalid("response", "INVALID_TYPE", "must be an object")
         return response
-
-
-def _members(struct: Struct) -> dict[str, Any]:
-    """An object as Python has it. Over gRPC it may hold what JSON has no number for."""
-    return {name: _plain(value) for name, value in struct.fields.items()}
-
-
-def _plain(value: Value) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        return _members(value.struct_value)
-    if kind == "list_value":
-        return [_plain(item) for item in value.list_value.values]
-    return None if kind in (None, "null_value") else getattr(value, kind)
 
 
 def _bytes(name: str, value: object, most: int) -> bytes:

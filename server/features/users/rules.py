@@ -12,6 +12,7 @@ ROLE_PERMISSIONS: Mapping[str, frozenset[str]] = {
             *("users:read", "users:write", "limits:read", "limits:write"),
             *("keys:import", "organizations:write"),
             *("connections:read", "connections:write"),
+            "applications:trust",
         }
     ),
 }

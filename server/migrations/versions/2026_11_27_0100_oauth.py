@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_27_0100"
-down_revision = "2026_11_26_0640"
+down_revision = "2026_11_27_0000"
 branch_labels = None
 depends_on = None
 
@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("redirect_uri", sa.String(length=2048), nullable=False),
         sa.Column("code_challenge", sa.String(length=43), nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
-        sa.Column("used_at", MOMENT, nullable=True),
+        sa.Column("used_by", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(
             ["authorization_id"],
             ["oauth_authorizations.id"],
@@ -87,11 +87,9 @@ def _create_authorizations() -> None:
         "oauth_authorizations",
         sa.Column("grant_id", sa.Uuid(), nullable=False),
         sa.Column("session_id", sa.Uuid(), nullable=False),
-        sa.Column("session_began_at", MOMENT, nullable=False),
         sa.Column("request_hash", sa.LargeBinary(), nullable=False),
         sa.Column("offline", sa.Boolean(), nullable=False),
         sa.Column("scopes", postgresql.ARRAY(sa.String(length=64)), nullable=False),
-        sa.Column("resources", postgresql.ARRAY(sa.String(length=2048)), nullable=False),
         sa.Column("claims", postgresql.ARRAY(sa.String(length=64)), nullable=False),
         sa.Column("acr", sa.String(length=64), nullable=False),
         sa.Column("amr", postgresql.ARRAY(sa.String(length=16)), nullable=False),
@@ -116,10 +114,7 @@ def _create_authorizations() -> None:
     op.create_index("ix_oauth_authorizations_grant_id", "oauth_authorizations", ["grant_id"])
     op.create_index("ix_oauth_authorizations_session_id", "oauth_authorizations", ["session_id"])
     op.create_index(
-        "uq_oauth_authorizations_request_hash",
-        "oauth_authorizations",
-        ["request_hash"],
-        unique=True,
+        "ix_oauth_authorizations_request_hash", "oauth_authorizations", ["request_hash"]
     )
     op.create_index("ix_oauth_authorizations_expires_at", "oauth_authorizations", ["expires_at"])
 

@@ -16,7 +16,7 @@ SILENCE_SECONDS = 2.0
 # The pause before the next connection.
 RETRY_SECONDS = 0.25
 
-log = structlog.get_logger("edge")
+log = structlog.get_logger("pubsub")
 
 
 async def next_message(subscription: PubSub) -> dict[str, Any]:

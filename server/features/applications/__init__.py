@@ -1,0 +1,1 @@
+"""Applications: the OAuth 2.1 clients of organizations."""

@@ -1,0 +1,104 @@
+"""What a request says of an application, held against the rules and put into its row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from portico.applications.v1 import application_service_pb2 as pb
+
+from portico_kit.structs import struct_members
+from server.common.outbound_addresses import AddressPolicy
+from server.features.applications.jwks import registered_keys
+from server.features.applications.kinds import KINDS
+from server.features.applications.models import Application
+from server.features.applications.redirect_uris import RedirectRules
+from server.features.applications.rules import require_consistent
+
+# Fields that are columns of the same name.
+_PLAIN = frozenset(
+    {
+        "name",
+        "token_endpoint_auth_method",
+        "id_token_signed_response_alg",
+        "dpop_bound_access_tokens",
+        "require_pushed_authorization_requests",
+        "backchannel_logout_session_required",
+        "access_token_lifetime_seconds",
+        "refresh_token_idle_seconds",
+        "refresh_token_lifetime_seconds",
+    }
+)
+_SETS = frozenset({"grant_types", "scopes"})
+_REDIRECTS = ("redirect_uris", "post_logout_redirect_uris")
+# People follow them.
+_LINKS = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
+# We ask them.
+_OUTBOUND = ("jwks_uri", "backchannel_logout_uri")
+
+Request = pb.CreateApplicationRequest | pb.UpdateApplicationRequest
+
+ACCESS_TOKEN_LIFETIME_SECONDS = 900
+REFRESH_TOKEN_IDLE_SECONDS = 30 * 24 * 3600
+REFRESH_TOKEN_LIFETIME_SECONDS = 365 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationEditor:
+    """Applies requests to rows.
+
+    Attributes:
+        policy: where we may be sent to.
+    """
+
+    policy: AddressPolicy
+
+    def create(self, application: Application, request: pb.CreateApplicationRequest) -> None:
+        """Fills a new row by a request.
+
+        Raises:
+            InvalidRequestError: naming the fields that are to blame.
+        """
+        kind = KINDS[request.kind]
+        application.kind = request.kind
+        application.grant_types = list(kind.default_grant_types)
+        application.token_endpoint_auth_method = kind.default_method
+        application.redirect_uris, application.post_logout_redirect_uris = [], []
+        application.jwks, application.jwks_uri = None, ""
+        application.access_token_lifetime_seconds = ACCESS_TOKEN_LIFETIME_SECONDS
+        application.refresh_token_idle_seconds = REFRESH_TOKEN_IDLE_SECONDS
+        application.refresh_token_lifetime_seconds = REFRESH_TOKEN_LIFETIME_SECONDS
+        self.apply(application, request, {field.name for field, _ in request.ListFields()})
+
+    def apply(self, application: Application, request: Request, named: Collection[str]) -> None:
+        """Changes a row by the fields of a request that are named.
+
+        Raises:
+            InvalidRequestError: naming the fields that are to blame.
+        """
+        for name in _PLAIN.intersection(named):
+            setattr(application, name, getattr(request, name))
+        for name in _SETS.intersection(named):
+            setattr(application, name, sorted(getattr(request, name)))
+        self._apply_addresses(application, request, named)
+        if "jwks" in named:
+            given = request.HasField("jwks")
+            application.jwks = registered_keys(struct_members(request.jwks)) if given else None
+        require_consistent(application)
+        if not application.uses_secrets:
+            application.clear_secrets()
+
+    def _apply_addresses(
+        self, application: Application, request: Request, named: Collection[str]
+    ) -> None:
+        rules = RedirectRules(application.kind == "native", self.policy.allow_loopback)
+        for name in _REDIRECTS:
+            if name in named:
+                uris = list(getattr(request, name))
+                rules.check(uris, name)
+                setattr(application, name, uris)
+        for name in (*_LINKS, *_OUTBOUND):
+            if name in named:
+                policy = self.policy if name in _OUTBOUND else AddressPolicy(allow_loopback=False)
+                uri = getattr(request, name)
+                setattr(application, name, policy.check_url(uri, name) if uri else "")

@@ -1,0 +1,93 @@
+"""Applications for other features: which client it is, and whether it is the one it claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from portico_kit.batching import BatchLoader
+from portico_kit.storage.reads import Reads
+from server.features.applications.authentication import (
+    ClientAuthentication as ClientAuthentication,
+)
+from server.features.applications.authentication import ClientSecrets
+from server.features.applications.client_cache import ClientCache
+from server.features.applications.errors import InvalidClientError as InvalidClientError
+from server.features.applications.failures import ClientFailures
+from server.features.applications.kinds import NO_AUTHENTICATION, SECRET_METHODS
+from server.features.applications.read_models import Client as Client
+from server.features.applications.read_models import ClientView
+from server.features.applications.repository import CLIENTS
+from server.features.organizations.facade import Tenants
+
+ID_LENGTH = 36  # characters
+
+
+class Applications:
+    """Finds and authenticates clients. All who ask at the same moment share a query."""
+
+    def __init__(
+        self,
+        reads: Reads,
+        tenants: Tenants,
+        cache: ClientCache,
+        secrets: ClientSecrets,
+        failures: ClientFailures,
+    ) -> None:
+        self._reads = reads
+        self._tenants = tenants
+        self._cache = cache
+        self._secrets = secrets
+        self._failures = failures
+        self._by_id: BatchLoader[UUID, ClientView] = BatchLoader(self._fetch_rows)
+
+    async def find(self, client_id: str) -> Client | None:
+        """The client of that name; None if there is none that may be used now."""
+        application_id = _application_id(client_id)
+        if application_id is None:
+            return None
+        return await self._cache.get(application_id, self._fetch)
+
+    async def authenticate(self, request: ClientAuthentication) -> Client:
+        """The client that proves who it is, in the one way that it is registered for.
+
+        Raises:
+            InvalidClientError: if it does not, whatever is wrong; metadata may have an
+                `error_description`.
+            TooManyClientFailuresError: if that has happened too often in its name.
+        """
+        try:
+            return await self._authenticated(request)
+        except InvalidClientError as error:
+            await self._failures.failed(request.client_id, error)
+
+    async def _authenticated(self, request: ClientAuthentication) -> Client:
+        client = await self.find(request.client_id)
+        if request.presents_nothing:
+            if client is None or client.token_endpoint_auth_method != NO_AUTHENTICATION:
+                raise InvalidClientError
+            return client
+        if request.method in SECRET_METHODS:
+            return self._secrets.check(client, request)
+        raise InvalidClientError
+
+    async def _fetch(self, application_id: UUID) -> Client | None:
+        row = await self._by_id.load(application_id)
+        organization = await self._tenants.find(row.organization_id) if row else None
+        if row is None or organization is None:
+            return None
+        return Client.of(row, organization.name, organization.tier)
+
+    async def _fetch_rows(self, ids: Sequence[UUID]) -> Mapping[UUID, ClientView]:
+        return {row.id: ClientView(*row) for row in await self._reads.fetch(CLIENTS, ids)}
+
+
+def _application_id(client_id: str) -> UUID | None:
+    """The id that a client is named by; in the one form that ids are given out in."""
+    if len(client_id) != ID_LENGTH:
+        return None
+    try:
+        found = UUID(client_id)
+    except ValueError:
+        return None
+    return found if str(found) == client_id else None

@@ -1,0 +1,81 @@
+"""Applications: the OAuth 2.1 clients of organizations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from server.common.roles import Role
+from server.feature import Feature, Served, Tables
+
+if TYPE_CHECKING:
+    from server.parts import CoreParts
+
+EVENTS = {
+    "application.created": "An application was created.",
+    "application.deleted": "An application was deleted and is no longer accepted.",
+    "application.secret_rotated": "The secret of an application was replaced.",
+    "application.updated": "An application was changed, or one of its secrets was revoked.",
+}
+
+
+def _tables() -> Tables:
+    from server.features.applications.models import Application
+
+    return Tables(models=(Application,))
+
+
+def _provide(parts: CoreParts) -> None:
+    from server.features.applications.authentication import ClientSecrets
+    from server.features.applications.client_cache import ClientCache
+    from server.features.applications.facade import Applications
+    from server.features.applications.failures import ClientFailures
+    from server.features.organizations.facade import Tenants
+
+    parts.provide(ClientCache, lambda: ClientCache(parts.clock))
+    parts.provide(ClientSecrets, lambda: ClientSecrets(parts.secrets, parts.clock))
+    parts.provide(
+        Applications,
+        lambda: Applications(
+            parts.reads,
+            parts.get(Tenants),
+            parts.get(ClientCache),
+            parts.get(ClientSecrets),
+            ClientFailures(parts.redis, parts.secrets),
+        ),
+    )
+
+
+def _serve(parts: CoreParts) -> Served:
+    from portico.applications.v1.application_service_pb2 import DESCRIPTOR
+
+    from portico_kit.service import Service
+    from server.common.outbound_addresses import AddressPolicy
+    from server.features.applications.authentication import ClientSecrets
+    from server.features.applications.client_cache import ClientCache, ClientInvalidations
+    from server.features.applications.editing import ApplicationEditor
+    from server.features.applications.service import ApplicationService
+    from server.features.organizations.facade import Tenants
+
+    service = ApplicationService(
+        editor=ApplicationEditor(AddressPolicy(parts.settings.webhook_allow_loopback)),
+        secrets=parts.get(ClientSecrets),
+        cursors=parts.cursors,
+        invalidator=parts.invalidator,
+        tenants=parts.get(Tenants),
+        environment=parts.settings.key_environment,
+    )
+    invalidations = ClientInvalidations(parts.redis, parts.get(ClientCache))
+    return Served(
+        services=(Service(DESCRIPTOR.services_by_name["ApplicationService"], service),),
+        background=(invalidations.listen_forever,),
+    )
+
+
+FEATURE = Feature(
+    name="applications",
+    permissions={"applications:read": Role.VIEWER, "applications:write": Role.ADMIN},
+    events=EVENTS,
+    tables=_tables,
+    provide=_provide,
+    serve=_serve,
+)

@@ -1,0 +1,149 @@
+"""The application as a row."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
+from server.features.applications.errors import (
+    ApplicationHasNoSecretError,
+    ApplicationSecretNotFoundError,
+)
+from server.features.applications.kinds import SECRET_METHODS
+from server.features.applications.read_models import secret_id
+
+_URI = String(2000)
+
+
+class Application(Identified, Timestamped, Versioned, Base):
+    """An OAuth 2.1 client of an organization. Of its secrets only keyed hashes are kept."""
+
+    __tablename__ = "applications"
+
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    created_by: Mapped[UUID | None]
+    name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(16))
+    redirect_uris: Mapped[list[str]] = mapped_column(ARRAY(_URI))
+    post_logout_redirect_uris: Mapped[list[str]] = mapped_column(ARRAY(_URI))
+    grant_types: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    token_endpoint_auth_method: Mapped[str] = mapped_column(String(32))
+    secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    secret_prefix: Mapped[str] = mapped_column(String(32), default="")
+    secret_created_at: Mapped[datetime | None]
+    # The secret from before the last rotation, while it overlaps.
+    previous_secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    previous_secret_prefix: Mapped[str] = mapped_column(String(32), default="")
+    previous_secret_created_at: Mapped[datetime | None]
+    previous_secret_expires_at: Mapped[datetime | None]
+    jwks: Mapped[dict[str, Any] | None]
+    jwks_uri: Mapped[str] = mapped_column(_URI, default="")
+    logo_uri: Mapped[str] = mapped_column(_URI, default="")
+    client_uri: Mapped[str] = mapped_column(_URI, default="")
+    policy_uri: Mapped[str] = mapped_column(_URI, default="")
+    tos_uri: Mapped[str] = mapped_column(_URI, default="")
+    first_party: Mapped[bool] = mapped_column(default=False)
+    id_token_signed_response_alg: Mapped[str] = mapped_column(String(8), default="RS256")
+    dpop_bound_access_tokens: Mapped[bool] = mapped_column(default=False)
+    require_pushed_authorization_requests: Mapped[bool] = mapped_column(default=False)
+    require_signed_request_object: Mapped[bool] = mapped_column(default=False)
+    subject_type: Mapped[str] = mapped_column(String(8), default="public")
+    sector_identifier_uri: Mapped[str] = mapped_column(_URI, default="")
+    backchannel_logout_uri: Mapped[str] = mapped_column(_URI, default="")
+    backchannel_logout_session_required: Mapped[bool] = mapped_column(default=False)
+    frontchannel_logout_uri: Mapped[str] = mapped_column(_URI, default="")
+    access_token_lifetime_seconds: Mapped[int]
+    refresh_token_idle_seconds: Mapped[int]
+    refresh_token_lifetime_seconds: Mapped[int]
+    disabled_at: Mapped[datetime | None]
+    # What belongs to a deleted one is deleted after it, in small portions.
+    deleted_at: Mapped[datetime | None]
+
+    __mapper_args__ = {"version_id_col": Versioned.version}
+    __table_args__ = (
+        Index("ix_applications_organization_id_id", "organization_id", "id"),
+        CheckConstraint("cardinality(scopes) > 0", name="has_scopes"),
+        CheckConstraint(
+            "access_token_lifetime_seconds between 300 and 900", name="access_tokens_are_short"
+        ),
+        CheckConstraint(
+            "token_endpoint_auth_method in ('client_secret_basic', 'client_secret_post')"
+            " or (secret_hash is null and previous_secret_hash is null)",
+            name="secrets_are_used",
+        ),
+        CheckConstraint("not (jwks is not null and jwks_uri <> '')", name="keys_in_one_place"),
+        CheckConstraint(
+            "kind in ('web', 'single_page', 'native', 'machine', 'device')", name="kind"
+        ),
+    )
+
+    @property
+    def uses_secrets(self) -> bool:
+        """Whether it authenticates with a secret."""
+        return self.token_endpoint_auth_method in SECRET_METHODS
+
+    def set_enabled(self, enabled: bool, now: datetime) -> None:
+        """Enables or disables it; what it is already, it stays."""
+        if enabled:
+            self.disabled_at = None
+        elif self.disabled_at is None:
+            self.disabled_at = now
+
+    def set_secret(
+        self, secret_hash: bytes, prefix: str, now: datetime, overlap: timedelta = timedelta(0)
+    ) -> None:
+        """Puts a new secret in the place of the current one, which stays good for the overlap.
+
+        Raises:
+            ApplicationHasNoSecretError: if it authenticates otherwise.
+        """
+        if not self.uses_secrets:
+            raise ApplicationHasNoSecretError
+        if overlap > timedelta(0) and self.secret_hash is not None:
+            self.previous_secret_hash = self.secret_hash
+            self.previous_secret_prefix = self.secret_prefix
+            self.previous_secret_created_at = self.secret_created_at
+            self.previous_secret_expires_at = now + overlap
+        else:
+            self._clear_previous()
+        self.secret_hash, self.secret_prefix, self.secret_created_at = secret_hash, prefix, now
+
+    def revoke_secret(self, name: str) -> None:
+        """Takes a secret away at once.
+
+        Args:
+            name: its id.
+
+        Raises:
+            ApplicationSecretNotFoundError: if there is none of that name.
+        """
+        if self.secret_hash is not None and secret_id(self.secret_hash) == name:
+            self._clear_current()
+        elif self.previous_secret_hash is not None and secret_id(self.previous_secret_hash) == name:
+            self._clear_previous()
+        else:
+            raise ApplicationSecretNotFoundError
+
+    def clear_secrets(self) -> None:
+        """Takes all of its secrets away."""
+        self._clear_current()
+        self._clear_previous()
+
+    def delete(self, now: datetime) -> None:
+        """Ends it, for good; nothing that it could prove itself with is kept."""
+        self.deleted_at = now
+        self.clear_secrets()
+        self.jwks, self.jwks_uri = None, ""
+
+    def _clear_current(self) -> None:
+        self.secret_hash, self.secret_prefix, self.secret_created_at = None, "", None
+
+    def _clear_previous(self) -> None:
+        self.previous_secret_hash, self.previous_secret_prefix = None, ""
+        self.previous_secret_created_at = self.previous_secret_expires_at = None

@@ -1,0 +1,77 @@
+"""The questions that are asked about applications, one query each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
+from portico_kit.storage.reads import keyed_query
+from server.features.applications.models import Application
+from server.features.applications.read_models import ClientView
+
+NEWEST_FIRST = Order((Application.id,))
+_THERE = Application.deleted_at.is_(None)
+
+
+class ApplicationRepository:
+    """Applications in the caller's transaction; deleted ones are not there."""
+
+    def __init__(self, db: AsyncSession) -> None:
+        self._db = db
+
+    def add(self, application: Application) -> None:
+        """Adds a new application."""
+        self._db.add(application)
+
+    async def count(self, organization_id: UUID) -> int:
+        """How many applications an organization has."""
+        query = select(func.count()).where(Application.organization_id == organization_id, _THERE)
+        return await self._db.scalar(query) or 0
+
+    async def find(
+        self, application_id: UUID, organizations: Collection[UUID]
+    ) -> Application | None:
+        """The application, if one of the organizations owns it."""
+        query = select(Application).where(
+            Application.id == application_id, Application.organization_id.in_(organizations), _THERE
+        )
+        return await self._db.scalar(query)
+
+    async def find_to_change(
+        self, application_id: UUID, organizations: Collection[UUID]
+    ) -> Application | None:
+        """The same; locked: whoever else wants to change it waits for this transaction."""
+        query = select(Application).where(
+            Application.id == application_id, Application.organization_id.in_(organizations), _THERE
+        )
+        return await self._db.scalar(query.with_for_update(key_share=True))
+
+    async def find_of_any(self, application_id: UUID) -> Application | None:
+        """The application, whichever organization owns it; locked. Only for the platform."""
+        query = select(Application).where(Application.id == application_id, _THERE)
+        return await self._db.scalar(query.with_for_update(key_share=True))
+
+    async def list(
+        self, organization_id: UUID, paging: Paging, cursors: Cursors
+    ) -> Page[Application]:
+        """A page of an organization's applications, newest first."""
+        query = select(Application).where(Application.organization_id == organization_id, _THERE)
+        return await fetch_page(self._db, query, NEWEST_FIRST, paging, cursors)
+
+
+def _columns() -> list[InstrumentedAttribute[Any]]:
+    """The columns of the view, in the order of its fields."""
+    return [getattr(Application, field.name) for field in fields(ClientView)]
+
+
+# Asked outside of any organization: by its id alone a client says which one it belongs to.
+CLIENTS = keyed_query(
+    select(*_columns()).where(_THERE, Application.disabled_at.is_(None)), Application.id
+)

@@ -1,0 +1,130 @@
+"""What belongs together in an application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from portico_contract import organization_permissions
+from portico_kit.errors import FieldViolation, InvalidRequestError
+from server.features.applications.kinds import (
+    AUTHORIZATION_CODE,
+    CLIENT_CREDENTIALS,
+    CONFIDENTIAL_GRANT_TYPES,
+    DEVICE_CODE,
+    KINDS,
+    NO_AUTHENTICATION,
+    PERSONAL_SCOPES,
+    PRIVATE_KEY_JWT,
+    REFRESH_TOKEN,
+)
+from server.features.applications.models import Application
+from server.features.keys.errors import ScopeUnknownError
+
+# With which people sign in; the others need nobody.
+_WITH_PEOPLE = frozenset({AUTHORIZATION_CODE, DEVICE_CODE})
+
+
+def require_consistent(application: Application) -> None:
+    """Refuses what no client could work with, or one that is weaker than it looks.
+
+    Raises:
+        InvalidRequestError: naming each field that does not fit the others.
+    """
+    violations = (
+        *_grant_type_violations(application),
+        *_method_violations(application),
+        *_redirect_violations(application),
+        *_scope_violations(application),
+        *_lifetime_violations(application),
+    )
+    if violations:
+        raise InvalidRequestError(violations=violations)
+
+
+def permissions_among(scopes: Sequence[str]) -> frozenset[str]:
+    """The scopes that let the application do something in an organization.
+
+    Raises:
+        ScopeUnknownError: if there is one that means nothing.
+    """
+    wanted = frozenset(scopes) - PERSONAL_SCOPES
+    unknown = wanted - organization_permissions()
+    if unknown:
+        raise ScopeUnknownError(scopes=" ".join(sorted(unknown)))
+    return wanted
+
+
+def _grant_type_violations(application: Application) -> Iterator[FieldViolation]:
+    has, kind = frozenset(application.grant_types), KINDS[application.kind]
+    beyond = has - kind.grant_types
+    if not has:
+        yield FieldViolation("grant_types", "REQUIRED", "must not be empty")
+    elif beyond:
+        yield FieldViolation(
+            "grant_types",
+            "GRANT_TYPE_NOT_ALLOWED",
+            f"must be among {', '.join(sorted(kind.grant_types))} for this kind",
+        )
+    elif has == {REFRESH_TOKEN}:
+        yield FieldViolation(
+            "grant_types", "GRANT_TYPE_NOT_ALLOWED", "must name a grant that gives refresh tokens"
+        )
+    if application.token_endpoint_auth_method == NO_AUTHENTICATION:
+        secret_only = has & CONFIDENTIAL_GRANT_TYPES & kind.grant_types
+        if secret_only:
+            yield FieldViolation(
+                "grant_types",
+                "AUTHENTICATION_REQUIRED",
+                f"{', '.join(sorted(secret_only))} needs a client that authenticates",
+            )
+
+
+def _method_violations(application: Application) -> Iterator[FieldViolation]:
+    method, kind = application.token_endpoint_auth_method, KINDS[application.kind]
+    if method not in kind.methods:
+        yield FieldViolation(
+            "token_endpoint_auth_method",
+            "METHOD_NOT_ALLOWED",
+            f"must be one of {', '.join(sorted(kind.methods))} for this kind",
+        )
+    has_keys = application.jwks is not None or bool(application.jwks_uri)
+    if application.jwks is not None and application.jwks_uri:
+        yield FieldViolation("jwks_uri", "TWO_KEY_SETS", "must not be given beside jwks")
+    if method == PRIVATE_KEY_JWT and not has_keys:
+        yield FieldViolation("jwks", "REQUIRED", "is required for private_key_jwt, or jwks_uri")
+
+
+def _redirect_violations(application: Application) -> Iterator[FieldViolation]:
+    redirects = AUTHORIZATION_CODE in application.grant_types
+    if redirects and not application.redirect_uris:
+        yield FieldViolation("redirect_uris", "REQUIRED", "is required for authorization_code")
+    if not redirects:
+        for field in ("redirect_uris", "post_logout_redirect_uris"):
+            if getattr(application, field):
+                yield FieldViolation(field, "NOT_USED", "is for authorization_code only")
+
+
+def _scope_violations(application: Application) -> Iterator[FieldViolation]:
+    grants, scopes = frozenset(application.grant_types), frozenset(application.scopes)
+    if not scopes:
+        yield FieldViolation("scopes", "REQUIRED", "must not be empty")
+    if not grants & _WITH_PEOPLE and scopes & PERSONAL_SCOPES:
+        yield FieldViolation(
+            "scopes",
+            "SCOPE_NOT_ALLOWED",
+            f"{', '.join(sorted(scopes & PERSONAL_SCOPES))} is about people, who do not sign in"
+            " with this application",
+        )
+    if CLIENT_CREDENTIALS in grants and not scopes - PERSONAL_SCOPES:
+        yield FieldViolation("scopes", "REQUIRED", "must have a permission for client_credentials")
+    if "offline_access" in scopes and REFRESH_TOKEN not in grants:
+        yield FieldViolation("scopes", "SCOPE_NOT_ALLOWED", "offline_access needs refresh_token")
+
+
+def _lifetime_violations(application: Application) -> Iterator[FieldViolation]:
+    if application.refresh_token_idle_seconds > application.refresh_token_lifetime_seconds:
+        yield FieldViolation(
+            "refresh_token_idle_seconds",
+            "LIFETIME_TOO_LONG",
+            "must not be more than refresh_token_lifetime_seconds",
+        )

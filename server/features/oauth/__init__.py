@@ -1,0 +1,1 @@
+"""The OAuth server: lets applications act for people, and for themselves."""

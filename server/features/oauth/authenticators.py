@@ -1,0 +1,153 @@
+"""What the access tokens of applications allow, asked at every call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico_kit.assurance import Assurance
+from portico_kit.batching import BatchLoader
+from portico_kit.clock import Clock
+from portico_kit.credentials import Grant, Principal, Withheld
+from portico_kit.jwt import Claims, TokenKind
+from portico_kit.storage.reads import Reads
+from server.features.applications.facade import Applications, Client
+from server.features.auth.standings import SessionStandings
+from server.features.oauth.repository import LIVING, LIVING_COLUMNS
+from server.features.organizations.facade import Tenants
+from server.features.users.facade import Account, account
+
+PRIVATE_KEY_JWT = "private_key_jwt"
+LEVELS: Mapping[str, Assurance] = {level.acr: level for level in Assurance}
+
+
+class ApplicationAuthenticator:
+    """Lets in applications that act for themselves, in the organization that owns them."""
+
+    def __init__(self, kind: TokenKind, applications: Applications, clock: Clock) -> None:
+        self._kind = kind
+        self._applications = applications
+        self._clock = clock
+
+    @property
+    def kind(self) -> TokenKind:
+        """Of tokens of the grant client_credentials."""
+        return self._kind
+
+    def principal(self, claims: Claims) -> Principal:
+        """The application, which acts for no person."""
+        return Principal(self._kind.name, claims.subject, None, claims.organization_id)
+
+    async def grant(
+        self, claims: Claims, principal: Principal, *, with_permissions: bool
+    ) -> Grant | None:
+        """What the application may do; None if it may not act, or its secret is not good."""
+        client = await self._applications.find(str(claims.subject))
+        if client is None or not self._still_proven(client, claims.secret_id):
+            return None
+        return Grant(principal, {client.organization_id: client.scopes})
+
+    def _still_proven(self, client: Client, secret_id: str) -> bool:
+        """Whether what was shown for the token would be good now."""
+        if not secret_id:
+            return client.token_endpoint_auth_method == PRIVATE_KEY_JWT
+        return secret_id in client.secret_ids(self._clock())
+
+
+@dataclass(frozen=True, slots=True)
+class LivingGrant:
+    """What lets the tokens of an authorization be good, as it is now."""
+
+    authorization_id: UUID
+    grant_id: UUID
+    application_id: UUID
+    organization_id: UUID | None
+    scopes: list[str]
+    acr: str
+    account: Account
+
+
+class GrantAuthenticator:
+    """Lets in applications that act for a person, in the one organization that they chose."""
+
+    def __init__(
+        self,
+        kind: TokenKind,
+        reads: Reads,
+        clock: Clock,
+        applications: Applications,
+        tenants: Tenants,
+        standings: SessionStandings,
+    ) -> None:
+        self._kind = kind
+        self._reads = reads
+        self._clock = clock
+        self._applications = applications
+        self._tenants = tenants
+        self._standings = standings
+        self._living: BatchLoader[UUID, LivingGrant] = BatchLoader(self._fetch)
+
+    @property
+    def kind(self) -> TokenKind:
+        """Of tokens that came of a person's consent."""
+        return self._kind
+
+    def principal(self, claims: Claims) -> Principal:
+        """The authorization; whose grant it belongs to is looked up."""
+        return Principal(
+            self._kind.name,
+            UUID(str(claims.private["gid"])),
+            None,
+            claims.organization_id,
+            claims.subject,
+        )
+
+    async def grant(
+        self, claims: Claims, principal: Principal, *, with_permissions: bool
+    ) -> Grant | None:
+        """What the application may do for the person; None if any of them may not, any more."""
+        living = await self.living(claims)
+        client = await self._applications.find(str(claims.private["client_id"]))
+        if living is None or client is None or client.id != living.application_id:
+            return None
+        person = living.account
+        acting = Principal(
+            self._kind.name, living.grant_id, None, living.organization_id, person.id
+        )
+        scopes = frozenset(living.scopes) & client.scopes
+        if living.organization_id is None or not with_permissions:
+            return Grant(acting, account=person, scopes=scopes)
+        return await self._in_organization(acting, living, living.organization_id, scopes)
+
+    async def living(self, claims: Claims) -> LivingGrant | None:
+        """The authorization that a token came of; None if it has ended."""
+        found = await self._living.load(UUID(str(claims.private["gid"])))
+        return found if found and found.organization_id == claims.organization_id else None
+
+    async def _in_organization(
+        self, acting: Principal, living: LivingGrant, organization_id: UUID, scopes: frozenset[str]
+    ) -> Grant | None:
+        rights = await self._tenants.member_rights(living.account.id)
+        held = rights.permissions.get(organization_id)
+        if held is None:
+            return None
+        demand = rights.demands.get(organization_id)
+        if demand is None or demand.since > self._clock() or LEVELS[living.acr] >= demand.level:
+            return Grant(acting, {organization_id: held}, living.account, scopes)
+        methods = await self._standings.can_show(living.account.id, demand.level)
+        withheld = Withheld("factor" if methods else "enrollment", demand.level.acr, tuple(methods))
+        return Grant(
+            acting,
+            {organization_id: frozenset()},
+            living.account,
+            scopes,
+            withheld={organization_id: withheld},
+        )
+
+    async def _fetch(self, authorization_ids: Sequence[UUID]) -> Mapping[UUID, LivingGrant]:
+        rows = await self._reads.fetch(LIVING, authorization_ids, now=self._clock())
+        return {
+            row[0]: LivingGrant(*row[:LIVING_COLUMNS], account(row[LIVING_COLUMNS:]))
+            for row in rows
+        }

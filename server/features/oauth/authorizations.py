@@ -1,0 +1,363 @@
+"""Authorization requests, from the browser to the code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from secrets import token_bytes
+from uuid import UUID
+
+import jwt
+
+from portico_kit.assurance import Assurance, Authentication, amr, assurance, last
+from portico_kit.call import Call
+from portico_kit.errors import UnauthenticatedError, invalid
+from portico_kit.ids import new_id
+from portico_kit.oauth_scopes import OFFLINE_ACCESS
+from portico_kit.secrets import Secrets
+from portico_kit.tokens import new_token
+from server.features.applications.facade import Applications, Client
+from server.features.auth.signing_keys import SigningKeys
+from server.features.auth.standings import SessionStandings
+from server.features.oauth import messages
+from server.features.oauth.codes import PURPOSE as CODE_PURPOSE
+from server.features.oauth.decisions import Choice, Decision, Facts, chosen, decide
+from server.features.oauth.errors import AuthorizationExpiredError, AuthorizationNotReadyError
+from server.features.oauth.models import (
+    CODE_LIFETIME,
+    SEED_BYTES,
+    StoredAuthorization,
+    StoredCode,
+    StoredGrant,
+)
+from server.features.oauth.repository import AuthorizationRepository, GrantRepository
+from server.features.oauth.requests import (
+    AuthorizationRequest,
+    Parameters,
+    RefusedRequestError,
+    Response,
+    SealedRequests,
+    failure,
+    parse,
+    refusal,
+    response_mode,
+    success,
+)
+from server.features.oauth.subjects import Subjects
+from server.features.organizations.facade import Tenants
+
+CODE_GRANT = "authorization_code"
+REQUEST_PURPOSE = "oauth-request"
+ID_TOKEN_ALGORITHMS = ("RS256", "ES256")
+
+
+@dataclass(frozen=True, slots=True)
+class NotTrusted:
+    """A request whose client or redirect URI is not to be trusted: nobody is sent anywhere."""
+
+    error: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request that can be put before a person."""
+
+    request: AuthorizationRequest
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, and what it needs next of the person who is signed in."""
+
+    request: AuthorizationRequest
+    client: Client
+    decision: Decision
+    shown: Sequence[Authentication]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorizations:
+    """Decides them."""
+
+    issuer: str
+    applications: Applications
+    tenants: Tenants
+    standings: SessionStandings
+    signing_keys: SigningKeys
+    subjects: Subjects
+    sealed: SealedRequests
+    secrets: Secrets
+
+    async def begin(
+        self, given: Iterable[tuple[str, str]], call: Call
+    ) -> NotTrusted | Response | Begun:
+        """What becomes of a request that has just come."""
+        parameters = Parameters(given)
+        client = await self.applications.find(parameters.first("client_id"))
+        redirect_uri = parameters.first("redirect_uri")
+        if client is None:
+            return NotTrusted("invalid_client", "client_id is missing, unknown or there twice")
+        if not redirect_uri or not client.allows_redirect_uri(redirect_uri):
+            return NotTrusted(
+                "invalid_request",
+                "redirect_uri is missing, there twice, or is not one of the application's",
+            )
+        # From here on there is somebody to answer.
+        try:
+            _require_code_grant(client)
+            hinted = await self._hinted(parameters.first("id_token_hint"), client)
+            request = parse(parameters, client, issuer=self.issuer, hinted=hinted, now=call.now)
+        except RefusedRequestError as error:
+            mode = _mode(parameters)
+            return refusal(redirect_uri, mode, parameters.first("state"), error, self.issuer)
+        return Begun(request, client)
+
+    async def open(self, request_id: str, call: Call) -> Begun:
+        """A request that was begun before, of an application that may still be used.
+
+        Raises:
+            AuthorizationExpiredError: if it is none of ours, or can lead nowhere any more.
+        """
+        request = self.sealed.open(request_id, call.now)
+        client = await self.applications.find(request.client_id) if request else None
+        if request is None or client is None:
+            raise AuthorizationExpiredError
+        if not client.allows_redirect_uri(request.redirect_uri):
+            raise AuthorizationExpiredError
+        if CODE_GRANT not in client.grant_types:
+            raise AuthorizationExpiredError
+        return Begun(request, client)
+
+    async def ask(self, request_id: str, call: Call) -> Asked:
+        """What a request needs next of the caller.
+
+        Raises:
+            AuthorizationExpiredError: see `open`.
+        """
+        begun = await self.open(request_id, call)
+        shown = await self._shown(call)
+        facts = Facts(
+            subject=str(self.subjects.of(begun.client, call.user_id)),
+            shown=shown,
+            reachable=await self._reachable(call.user_id),
+            choices=await self._choices(begun, call),
+            first_party=begun.client.first_party,
+            now=call.now,
+        )
+        return Asked(begun.request, begun.client, decide(begun.request, facts), shown)
+
+    async def approve(
+        self,
+        request_id: str,
+        organization_id: UUID | None,
+        scopes: Sequence[str],
+        call: Call,
+    ) -> Response:
+        """The response with a code, for what the person gives the application.
+
+        Raises:
+            AuthorizationExpiredError: see `open`.
+            AuthorizationNotReadyError: if the person has to do something else first.
+            InvalidRequestError: if more is given than was asked for or the person may.
+        """
+        begun = await self.open(request_id, call)
+        # Before anything is read that another approval of the same may change.
+        await GrantRepository(call.db).lock_person(call.user_id, begun.client.id)
+        asked = await self.ask(request_id, call)
+        if not asked.decision.may_be_approved:
+            raise AuthorizationNotReadyError(next=asked.decision.next)
+        choice = chosen(asked.decision, asked.request.scopes, organization_id)
+        if choice is None:
+            raise AuthorizationNotReadyError(next="organization")
+        given = _given(choice, asked.request.scopes, scopes)
+        code = await self._give(asked, choice, given, call)
+        return success(asked.request, code, self.issuer)
+
+    async def refuse(
+        self, request_id: str, error: str, description: str, call: Call
+    ) -> Response:
+        """The response with an error.
+
+        Raises:
+            AuthorizationExpiredError: see `open`.
+        """
+        begun = await self.open(request_id, call)
+        return failure(begun.request, error, description, self.issuer)
+
+    async def _give(
+        self, asked: Asked, choice: Choice, scopes: tuple[str, ...], call: Call
+    ) -> str:
+        """Remembers the consent, and makes the code."""
+        request, stored = asked.request, AuthorizationRepository(call.db)
+        request_hash = self.secrets.mac(REQUEST_PURPOSE, f"{request.jti} {call.user_id}")
+        await stored.take_back(request_hash)
+        grant = await _consent(asked.client, choice, scopes, call)
+        authorization = _authorization(asked, grant, scopes, request_hash, call)
+        stored.add(authorization)
+        await call.db.flush()
+        code = new_token()
+        stored.add_code(
+            StoredCode(
+                code_hash=self.secrets.mac(CODE_PURPOSE, code),
+                authorization_id=authorization.id,
+                redirect_uri=request.redirect_uri,
+                code_challenge=request.code_challenge,
+                expires_at=call.now + CODE_LIFETIME,
+            )
+        )
+        return code
+
+    async def _shown(self, call: Call) -> Sequence[Authentication]:
+        session_id = call.principal.session_id
+        shown = await self.standings.shown(session_id) if session_id else None
+        if shown is None:
+            raise UnauthenticatedError
+        return shown
+
+    async def _reachable(self, user_id: UUID) -> frozenset[Assurance]:
+        levels = [level for level in Assurance if level > Assurance.NONE]
+        return frozenset(
+            [level for level in levels if await self.standings.can_show(user_id, level)]
+        )
+
+    async def _choices(self, begun: Begun, call: Call) -> Sequence[Choice]:
+        """The person's organizations, with what the application was given there before."""
+        grants = await GrantRepository(call.db).active(call.user_id, begun.client.id)
+        rights = await self.tenants.member_rights(call.user_id)
+        choices = [Choice(None, granted=_scopes(grants, None))]
+        for organization_id, held in rights.permissions.items():
+            view = await self.tenants.find(organization_id)
+            demand = rights.demands.get(organization_id)
+            if view is not None:
+                choices.append(
+                    Choice(
+                        organization_id,
+                        view.name,
+                        held,
+                        demand.level if demand and demand.since <= call.now else Assurance.NONE,
+                        _scopes(grants, organization_id),
+                    )
+                )
+        return choices
+
+    async def _hinted(self, hint: str, client: Client) -> str | None:
+        """Whom an ID token of this client names; "" for none, None if it is no good.
+
+        One that has expired is still a hint (OpenID Connect Core, section 3.1.2.1).
+        """
+        if not hint:
+            return ""
+        try:
+            kid = str(jwt.get_unverified_header(hint).get("kid", ""))
+            key = await self.signing_keys.any_key(kid)
+            if key is None:
+                return None
+            claims = jwt.decode(
+                hint,
+                key,
+                algorithms=ID_TOKEN_ALGORITHMS,
+                audience=client.client_id,
+                issuer=self.issuer,
+                options={"verify_exp": False, "verify_iat": False},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError):
+            return None
+        # An access token of a machine has another audience: it cannot pass for one.
+        return str(claims["sub"]) if claims.get("sub") else None
+
+
+async def _consent(
+    client: Client, choice: Choice, scopes: tuple[str, ...], call: Call
+) -> StoredGrant:
+    """The grant of the person, which remembers these scopes from now on."""
+    grants = GrantRepository(call.db)
+    known = (await grants.active(call.user_id, client.id)).get(choice.id)
+    if known is not None:
+        if known.widen(scopes, call.now):
+            _record("grant.updated", known, client, choice, call)
+        return known
+    await grants.revoke_left(call.user_id, client.id, choice.id, call.now)
+    grant = StoredGrant(
+        id=new_id(),
+        user_id=call.user_id,
+        application_id=client.id,
+        organization_id=choice.id,
+        scopes=sorted(scopes),
+        created_at=call.now,
+        updated_at=call.now,
+    )
+    grants.add(grant)
+    await call.db.flush()
+    _record("grant.created", grant, client, choice, call)
+    return grant
+
+
+def _record(action: str, grant: StoredGrant, client: Client, choice: Choice, call: Call) -> None:
+    call.record(
+        action,
+        organization_id=grant.organization_id,
+        target_id=grant.id,
+        data=messages.grant(grant, client, choice.name),
+    )
+
+
+def _authorization(
+    asked: Asked, grant: StoredGrant, scopes: tuple[str, ...], request_hash: bytes, call: Call
+) -> StoredAuthorization:
+    request, client = asked.request, asked.client
+    assert call.principal.session_id is not None
+    return StoredAuthorization(
+        id=new_id(),
+        grant_id=grant.id,
+        session_id=call.principal.session_id,
+        request_hash=request_hash,
+        offline=OFFLINE_ACCESS in scopes,
+        scopes=list(scopes),
+        claims=list(request.claims),
+        acr=assurance(asked.shown).acr,
+        amr=amr(asked.shown),
+        auth_time=last(asked.shown) or call.now,
+        nonce=request.nonce,
+        refresh_counter=0,
+        refresh_seed=token_bytes(SEED_BYTES),
+        created_at=call.now,
+        # Until the code is used there is nothing to keep.
+        expires_at=call.now + CODE_LIFETIME,
+        absolute_expires_at=call.now + client.refresh_token_lifetime,
+    )
+
+
+def _given(choice: Choice, asked: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
+    """What the person gives, in the order in which it was asked for.
+
+    Raises:
+        InvalidRequestError: if it is more than was asked for, or than they may give.
+    """
+    wanted = choice.wanted(asked)
+    if not set(given) <= set(wanted):
+        raise invalid("scopes", "SCOPE_NOT_ASKED_FOR", "must be scopes that can be given")
+    return tuple(each for each in wanted if not given or each in given)
+
+
+def _scopes(
+    grants: Mapping[UUID | None, StoredGrant], organization_id: UUID | None
+) -> frozenset[str] | None:
+    grant = grants.get(organization_id)
+    return None if grant is None else frozenset(grant.scopes)
+
+
+def _require_code_grant(client: Client) -> None:
+    if CODE_GRANT not in client.grant_types:
+        raise RefusedRequestError(
+            "unauthorized_client", "the application may not use authorization codes"
+        )
+
+
+def _mode(parameters: Parameters) -> str:
+    """How a refusal is given: as it was asked for, if that was understood."""
+    try:
+        return response_mode(parameters)
+    except RefusedRequestError:
+        return "query"

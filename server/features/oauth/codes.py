@@ -1,0 +1,87 @@
+"""The exchange of an authorization code (RFC 6749, section 4.1.3; RFC 7636, section 4.6)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+
+from portico_kit.call import Call
+from portico_kit.ids import new_id
+from portico_kit.secrets import Secrets
+from portico_kit.storage.statements import Statements
+from server.features.applications.facade import Client
+from server.features.oauth.ends import Ends
+from server.features.oauth.errors import (
+    GrantReusedError,
+    InvalidGrantError,
+    InvalidOAuthRequestError,
+    OAuthError,
+)
+from server.features.oauth.repository import EXCHANGE, AuthorizationRepository, sources
+from server.features.oauth.tokens import Issued, OAuthTokens, expires_at
+
+PURPOSE = "oauth-code"
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeExchange:
+    """Gives tokens for codes."""
+
+    secrets: Secrets
+    statements: Statements
+    tokens: OAuthTokens
+    ends: Ends
+
+    async def use(
+        self, client: Client, code: str, redirect_uri: str, verifier: str, call: Call
+    ) -> Issued:
+        """The tokens that a code is good for, once.
+
+        Args:
+            redirect_uri: where the code came, or "": OAuth 2.1 asks for the verifier alone.
+
+        Raises:
+            InvalidOAuthRequestError: if the code or the verifier is missing.
+            InvalidGrantError: if the code is not good.
+            GrantReusedError: if it was used before. All that it gave ends.
+        """
+        if not code or not verifier:
+            raise InvalidOAuthRequestError("code or code_verifier is missing")
+        code_hash = self.secrets.mac(PURPOSE, code)
+        # The challenge of a verifier that has not the form of one is none.
+        rows = await self.statements.run(
+            EXCHANGE,
+            code_hash=code_hash,
+            attempt=new_id(),
+            code_challenge=challenge_of(verifier) if _VERIFIER.fullmatch(verifier) else "",
+            redirect_uri=redirect_uri,
+            application_id=client.id,
+            now=call.now,
+            idle_end=expires_at(client, call.now),
+        )
+        source = sources(rows)
+        if source is None:
+            raise await self._refused(client, code_hash, call)
+        return await self.tokens.for_person(client, source, source.scopes)
+
+    async def _refused(self, client: Client, code_hash: bytes, call: Call) -> OAuthError:
+        """Why a code is not good; ends what it gave if it was used before.
+
+        Another application that presents it can end nothing.
+        """
+        found = await AuthorizationRepository(call.db).find_code(code_hash)
+        if found is None or not found.used or found.application_id != client.id:
+            return InvalidGrantError(
+                "the code is not valid, or is not for this client, redirect_uri or code_verifier"
+            )
+        await self.ends.code_reused(client, found, call)
+        return GrantReusedError("the code was used before")
+
+
+def challenge_of(verifier: str) -> str:
+    """The challenge of a verifier, by the method S256."""
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,93 @@
+"""What the OAuth server refuses; see RFC 6749, section 5.2 for the names behind "OAUTH_"."""
+
+from __future__ import annotations
+
+from portico_kit.errors import DomainError
+from portico_kit.status import StatusCode
+
+
+class OAuthError(DomainError):
+    """The OAuth request was refused."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "OAUTH_INVALID_REQUEST"
+
+    def __init__(self, description: str) -> None:
+        """Takes what is wrong, for the developer of the application (`error_description`)."""
+        super().__init__(error_description=description)
+        self.description = description
+
+
+class InvalidOAuthRequestError(OAuthError):
+    """The OAuth request lacks a parameter, or has one that is not valid."""
+
+
+class InvalidGrantError(OAuthError):
+    """The code or the refresh token is not valid, has expired, or is another application's."""
+
+    reason = "OAUTH_INVALID_GRANT"
+
+
+class GrantReusedError(InvalidGrantError):
+    """The code or the refresh token was used before; all that it gave has ended."""
+
+    keeps_changes = True
+
+
+class UnauthorizedClientError(OAuthError):
+    """The application may not use this grant type."""
+
+    reason = "OAUTH_UNAUTHORIZED_CLIENT"
+
+
+class UnsupportedGrantTypeError(OAuthError):
+    """The grant type is not supported."""
+
+    reason = "OAUTH_UNSUPPORTED_GRANT_TYPE"
+
+
+class InvalidScopeError(OAuthError):
+    """The scope is unknown, or more than the application may be given."""
+
+    reason = "OAUTH_INVALID_SCOPE"
+
+
+class InvalidTargetError(OAuthError):
+    """The resource is not known here."""
+
+    reason = "OAUTH_INVALID_TARGET"
+
+
+class InvalidTokenError(DomainError):
+    """The access token is not valid here, has expired or was revoked."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "OAUTH_INVALID_TOKEN"
+
+
+class InsufficientScopeError(OAuthError):
+    """The access token lacks a scope."""
+
+    code = StatusCode.PERMISSION_DENIED
+    reason = "OAUTH_INSUFFICIENT_SCOPE"
+
+
+class AuthorizationExpiredError(DomainError):
+    """The authorization request is not valid, or its time is over; begin again."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "AUTHORIZATION_EXPIRED"
+
+
+class AuthorizationNotReadyError(DomainError):
+    """The authorization request needs something else of the person first."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "AUTHORIZATION_NOT_READY"
+
+
+class GrantNotFoundError(DomainError):
+    """There is no such grant."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "GRANT_NOT_FOUND"

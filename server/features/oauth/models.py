@@ -1,0 +1,123 @@
+"""What people have let applications do, and the tokens that came of it, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portico_kit.storage.base import Base, Identified
+
+CODE_LIFETIME = timedelta(seconds=60)
+NONCE_LENGTH = 1024
+SEED_BYTES = 16
+
+_ACTIVE = text("revoked_at is null")
+
+
+class StoredGrant(Identified, Base):
+    """What a person lets an application do in an organization; the consent is remembered here."""
+
+    __tablename__ = "oauth_grants"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    # No foreign key: it outlives the application by some days.
+    application_id: Mapped[UUID]
+    # None if no scope concerns an organization.
+    organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "uq_oauth_grants_active",
+            "user_id",
+            "application_id",
+            "organization_id",
+            unique=True,
+            postgresql_where=_ACTIVE,
+            postgresql_nulls_not_distinct=True,
+        ),
+        Index("ix_oauth_grants_application_id", "application_id"),
+        Index("ix_oauth_grants_organization_id", "organization_id"),
+        Index(
+            "ix_oauth_grants_revoked_at",
+            "revoked_at",
+            postgresql_where=text("revoked_at is not null"),
+        ),
+    )
+
+    def widen(self, scopes: Iterable[str], now: datetime) -> bool:
+        """Adds scopes that the person gives beside those of before; says whether any is new."""
+        new = frozenset(scopes) - frozenset(self.scopes)
+        if new:
+            self.scopes = sorted(new | frozenset(self.scopes))
+            self.updated_at = now
+        return bool(new)
+
+
+class StoredAuthorization(Identified, Base):
+    """One approval of a person, and the family of all tokens that came of it."""
+
+    __tablename__ = "oauth_authorizations"
+
+    grant_id: Mapped[UUID] = mapped_column(ForeignKey("oauth_grants.id", ondelete="CASCADE"))
+    # No foreign key: sessions are deleted when they have expired.
+    session_id: Mapped[UUID]
+    # Of the request: approved again, it takes back what was not fetched.
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    # Whether the tokens outlive the session.
+    offline: Mapped[bool]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    # The claims that the ID token shall have, see OpenID Connect Core, section 5.5.
+    claims: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    acr: Mapped[str] = mapped_column(String(64))
+    amr: Mapped[list[str]] = mapped_column(ARRAY(String(16)))
+    auth_time: Mapped[datetime]
+    nonce: Mapped[str] = mapped_column(String(NONCE_LENGTH))
+    # The number of the newest refresh token, see `refresh_chain`; 0 before the code is used.
+    refresh_counter: Mapped[int] = mapped_column(default=0)
+    # Random. The secret key alone makes no refresh token.
+    refresh_seed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+    # When the code was used, or a refresh token last.
+    last_used_at: Mapped[datetime | None]
+    # Moves with each use, up to `absolute_expires_at`.
+    expires_at: Mapped[datetime]
+    absolute_expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index("ix_oauth_authorizations_grant_id", "grant_id"),
+        Index("ix_oauth_authorizations_session_id", "session_id"),
+        Index("ix_oauth_authorizations_request_hash", "request_hash"),
+        Index("ix_oauth_authorizations_expires_at", "expires_at"),
+    )
+
+
+class StoredCode(Base):
+    """An authorization code. It is random, and kept as a keyed hash."""
+
+    __tablename__ = "oauth_codes"
+
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    authorization_id: Mapped[UUID] = mapped_column(
+        ForeignKey("oauth_authorizations.id", ondelete="CASCADE")
+    )
+    redirect_uri: Mapped[str] = mapped_column(String(2048))
+    # SHA-256 of the verifier (RFC 7636), base64url.
+    code_challenge: Mapped[str] = mapped_column(String(43))
+    expires_at: Mapped[datetime]
+    # Which call used it: what is sent to the database twice by one call is one use.
+    used_by: Mapped[UUID | None]
+
+    __table_args__ = (
+        Index("ix_oauth_codes_authorization_id", "authorization_id"),
+        Index("ix_oauth_codes_expires_at", "expires_at"),
+    )

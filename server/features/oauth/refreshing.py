@@ -1,0 +1,96 @@
+"""The use of an application's refresh token (RFC 6749, section 6; RFC 9700, section 4.14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from portico_kit.call import Call
+from portico_kit.storage.reads import Reads
+from portico_kit.storage.statements import Statements
+from server.common.refresh_chain import RefreshTokens, is_reused
+from server.features.applications.facade import Client
+from server.features.oauth.ends import Ends
+from server.features.oauth.errors import (
+    GrantReusedError,
+    InvalidGrantError,
+    InvalidOAuthRequestError,
+    InvalidScopeError,
+    OAuthError,
+)
+from server.features.oauth.repository import REFRESH, REFRESHABLE, sources
+from server.features.oauth.tokens import Issued, OAuthTokens, expires_at
+
+NOT_VALID = "the refresh token is not valid, has expired or was revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationRefreshing:
+    """Moves the chains of authorizations on; see `refresh_chain` for the rule."""
+
+    reads: Reads
+    statements: Statements
+    refresh_tokens: RefreshTokens
+    tokens: OAuthTokens
+    ends: Ends
+
+    async def use(self, client: Client, refresh_token: str, scope: str, call: Call) -> Issued:
+        """New tokens. Those who use a token at the same time get the same successor.
+
+        Args:
+            scope: what the access token is narrowed to; "" for all of the authorization.
+
+        Raises:
+            InvalidOAuthRequestError: if there is no refresh token.
+            InvalidGrantError: if it is not good, or another application's.
+            GrantReusedError: if its successor was used. The authorization ends.
+            InvalidScopeError: if more is asked for than was given.
+        """
+        if not refresh_token:
+            raise InvalidOAuthRequestError("refresh_token is missing")
+        presented = self.refresh_tokens.read(refresh_token)
+        if presented is None:
+            raise InvalidGrantError(NOT_VALID)
+        rows = await self.reads.fetch(REFRESHABLE, [presented.owner_id], now=call.now)
+        if not rows or not self.refresh_tokens.is_ours(presented, rows[0].refresh_seed):
+            raise InvalidGrantError(NOT_VALID)
+        found = rows[0]
+        if found.application_id != client.id:
+            raise InvalidGrantError(NOT_VALID)
+        if is_reused(presented.number, found.refresh_counter):
+            raise await self._reused(client, found, call)
+        scopes = _narrowed(scope, found.scopes)
+        rows = await self.statements.run(
+            REFRESH,
+            authorization_id=found.id,
+            application_id=client.id,
+            successor=presented.number + 1,
+            now=call.now,
+            idle_end=expires_at(client, call.now),
+        )
+        source = sources(rows)
+        if source is None:
+            raise await self._overtaken(client, presented.number, found, call)
+        return await self.tokens.for_person(client, source, scopes)
+
+    async def _overtaken(
+        self, client: Client, number: int, found: Any, call: Call
+    ) -> OAuthError:
+        """Why a token is not good that was good a moment ago."""
+        rows = await self.reads.fetch(REFRESHABLE, [found.id], now=call.now)
+        if rows and is_reused(number, rows[0].refresh_counter):
+            return await self._reused(client, found, call)
+        return InvalidGrantError(NOT_VALID)
+
+    async def _reused(self, client: Client, found: Any, call: Call) -> OAuthError:
+        await self.ends.refresh_token_reused(client, found.id, found.user_id, call)
+        return GrantReusedError("the refresh token was used before")
+
+
+def _narrowed(scope: str, given: Iterable[str]) -> frozenset[str]:
+    """The scopes that are asked for; all that were given if none is named."""
+    asked = frozenset(scope.split())
+    if not asked <= frozenset(given):
+        raise InvalidScopeError("the scope is more than the person gave")
+    return asked or frozenset(given)

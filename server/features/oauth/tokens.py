@@ -1,0 +1,160 @@
+"""The tokens that applications get, and what they say."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+
+from portico_kit.clock import Clock
+from portico_kit.jwt import TokenIssuer
+from portico_kit.oauth_scopes import OPENID, ORGANIZATION_SCOPES
+from server.common.refresh_chain import RefreshTokens
+from server.features.applications.facade import Client
+from server.features.auth.signing_keys import SigningKeys
+from server.features.oauth.kinds import OAuthKinds
+from server.features.oauth.repository import TokenSource
+from server.features.oauth.subjects import Subjects
+from server.features.oauth.userinfo import claims_of
+from server.features.users.facade import Accounts
+
+# Of a person who works in no organization.
+OWN_TIER = "free"
+REFRESH_GRANT = "refresh_token"
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What an application gets. No token is kept here."""
+
+    access_token: str = field(repr=False)
+    lifetime: timedelta
+    scopes: tuple[str, ...]
+    refresh_token: str = field(default="", repr=False)
+    id_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthTokens:
+    """Issues them."""
+
+    kinds: OAuthKinds
+    issuer: TokenIssuer
+    signing_keys: SigningKeys
+    refresh_tokens: RefreshTokens
+    subjects: Subjects
+    accounts: Accounts
+    clock: Clock
+
+    def for_itself(self, client: Client, scopes: Iterable[str]) -> Issued:
+        """A token with which an application acts for itself. Nothing is stored of it."""
+        scopes = frozenset(scopes)
+        token = self.issuer.issue(
+            kind=self.kinds.application,
+            subject=client.id,
+            organization_id=client.organization_id,
+            secret_id=client.secret_id,
+            tier=client.tier,
+            scopes=scopes,
+            private={"client_id": client.client_id},
+            lifetime=client.access_token_lifetime,
+        )
+        return Issued(token, client.access_token_lifetime, tuple(sorted(scopes)))
+
+    async def for_person(
+        self, client: Client, source: TokenSource, scopes: Iterable[str]
+    ) -> Issued:
+        """The tokens of an authorization; the refresh token is its newest one.
+
+        Args:
+            scopes: of the access token, some of those of the authorization.
+        """
+        scopes = frozenset(scopes)
+        access_token = self._access_token(client, source, scopes)
+        id_token = await self._id_token(client, source, access_token) if OPENID in scopes else ""
+        return Issued(
+            access_token,
+            client.access_token_lifetime,
+            tuple(sorted(scopes)),
+            self._refresh_token(client, source),
+            id_token,
+        )
+
+    def _access_token(self, client: Client, source: TokenSource, scopes: frozenset[str]) -> str:
+        return self.issuer.issue(
+            kind=self.kinds.grant,
+            subject=self.subjects.of(client, source.user_id),
+            organization_id=source.organization_id,
+            tier=source.tier or OWN_TIER,
+            scopes=scopes,
+            private={
+                "client_id": client.client_id,
+                "gid": str(source.authorization_id),
+                "acr": source.acr,
+                "amr": source.amr,
+                "auth_time": int(source.auth_time.timestamp()),
+            },
+            lifetime=client.access_token_lifetime,
+        )
+
+    def _refresh_token(self, client: Client, source: TokenSource) -> str:
+        if REFRESH_GRANT not in client.grant_types:
+            return ""
+        return self.refresh_tokens.token(
+            source.authorization_id, source.refresh_seed, source.refresh_counter
+        )
+
+    async def _id_token(self, client: Client, source: TokenSource, access_token: str) -> str:
+        """The ID token (OpenID Connect Core, section 2); `azp` is needed by no single audience."""
+        now = self.clock()
+        claims: dict[str, Any] = {
+            **await self._requested(source),
+            "iss": self.kinds.issuer,
+            "sub": str(self.subjects.of(client, source.user_id)),
+            "aud": client.client_id,
+            "iat": int(now.timestamp()),
+            "exp": int((now + client.access_token_lifetime).timestamp()),
+            "auth_time": int(source.auth_time.timestamp()),
+            "acr": source.acr,
+            "amr": source.amr,
+            "sid": str(self.subjects.session(client, source.session_id)),
+            "at_hash": half_hash(access_token),
+        }
+        if source.nonce:
+            claims["nonce"] = source.nonce
+        key = self.signing_keys.id_token_key(client.id_token_signed_response_alg)
+        headers = {"kid": key.kid, "typ": "JWT"}
+        return jwt.encode(claims, key.private_key, key.algorithm, headers=headers)
+
+    async def _requested(self, source: TokenSource) -> Mapping[str, Any]:
+        """The claims about the person that the application asked to have in the ID token."""
+        if not source.claims:
+            return {}
+        account = await self.accounts.load(source.user_id)
+        if account is None:
+            return {}
+        given = claims_of(account, source.scopes)
+        return {name: value for name, value in given.items() if name in source.claims}
+
+
+def expires_at(client: Client, now: datetime) -> datetime:
+    """When an authorization is over unless it is used once more."""
+    if REFRESH_GRANT in client.grant_types:
+        return now + client.refresh_token_idle
+    return now + client.access_token_lifetime
+
+
+def of_organizations(scopes: Iterable[str]) -> frozenset[str]:
+    """Those scopes that concern an organization."""
+    return frozenset(scopes) & ORGANIZATION_SCOPES.keys()
+
+
+def half_hash(token: str) -> str:
+    """The claim `at_hash` (OpenID Connect Core, section 3.1.3.6); both algorithms use SHA-256."""
+    digest = hashlib.sha256(token.encode()).digest()
+    return base64.urlsafe_b64encode(digest[: len(digest) // 2]).decode().rstrip("=")
