@@ -207,7 +207,9 @@ def test_an_application_that_does_not_say_who_it_is_is_asked_for_a_credential(
 # Access tokens (RFC 6750, section 2)
 
 
-@pytest.mark.parametrize("header", ["Bearer a.b-c_d~e+f/g==", "bearer  a.b-c_d~e+f/g==", "BEARER a"])
+@pytest.mark.parametrize(
+    "header", ["Bearer a.b-c_d~e+f/g==", "bearer  a.b-c_d~e+f/g==", "BEARER a"]
+)
 def test_a_token_is_in_the_header(header: str) -> None:
     assert read_token({"Authorization": header}, None) == header.split()[1]
 

