@@ -23,6 +23,7 @@ from server.features.factor_resets.feature import FEATURE as FACTOR_RESETS
 from server.features.factors.feature import FEATURE as FACTORS
 from server.features.health.feature import FEATURE as HEALTH
 from server.features.keys.feature import FEATURE as KEYS
+from server.features.oauth.feature import FEATURE as OAUTH
 from server.features.organizations.feature import FEATURE as ORGANIZATIONS
 from server.features.passkeys.feature import FEATURE as PASSKEYS
 from server.features.projects.feature import FEATURE as PROJECTS
@@ -51,6 +52,7 @@ FEATURES: tuple[Feature, ...] = (
     CONNECTIONS,
     KEYS,
     APPLICATIONS,
+    OAUTH,
     PROJECTS,
     WEBHOOKS,
     HEALTH,

@@ -12,7 +12,7 @@ from portico_kit.oauth_metadata import (
     protected_resource_metadata,
     same_resource,
 )
-from portico_kit.oauth_scopes import ORGANIZATION_SCOPES, PERSONAL_SCOPES
+from portico_kit.oauth_scopes import ORGANIZATION_SCOPES, SCOPES
 
 ISSUER = "https://portico.example"
 
@@ -38,7 +38,7 @@ def test_every_permission_is_a_scope_with_a_sentence() -> None:
 
 
 def test_a_scope_is_asked_for_in_a_sentence() -> None:
-    for sentence in (PERSONAL_SCOPES | ORGANIZATION_SCOPES).values():
+    for sentence in SCOPES.values():
         assert sentence[0].isupper()
         assert sentence.endswith(".")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from portico_kit.assurance import Assurance
@@ -147,7 +148,9 @@ class GrantAuthenticator:
 
     async def _fetch(self, authorization_ids: Sequence[UUID]) -> Mapping[UUID, LivingGrant]:
         rows = await self._reads.fetch(LIVING, authorization_ids, now=self._clock())
-        return {
-            row[0]: LivingGrant(*row[:LIVING_COLUMNS], account(row[LIVING_COLUMNS:]))
-            for row in rows
-        }
+        return {row[0]: _living(row) for row in rows}
+
+
+def _living(row: Sequence[Any]) -> LivingGrant:
+    own = tuple(row[:LIVING_COLUMNS])
+    return LivingGrant(*own, account=account(row[LIVING_COLUMNS:]))

@@ -175,9 +175,7 @@ class Authorizations:
         code = await self._give(asked, choice, given, call)
         return success(asked.request, code, self.issuer)
 
-    async def refuse(
-        self, request_id: str, error: str, description: str, call: Call
-    ) -> Response:
+    async def refuse(self, request_id: str, error: str, description: str, call: Call) -> Response:
         """The response with an error.
 
         Raises:
@@ -186,9 +184,7 @@ class Authorizations:
         begun = await self.open(request_id, call)
         return failure(begun.request, error, description, self.issuer)
 
-    async def _give(
-        self, asked: Asked, choice: Choice, scopes: tuple[str, ...], call: Call
-    ) -> str:
+    async def _give(self, asked: Asked, choice: Choice, scopes: tuple[str, ...], call: Call) -> str:
         """Remembers the consent, and makes the code."""
         request, stored = asked.request, AuthorizationRepository(call.db)
         request_hash = self.secrets.mac(REQUEST_PURPOSE, f"{request.jti} {call.user_id}")

@@ -173,11 +173,12 @@ def _choices(request: AuthorizationRequest, facts: Facts) -> Sequence[Choice]:
     within = [each for each in facts.choices if each.id is not None and wanted & each.allowed]
     if within:
         return sorted(within, key=lambda each: (not each.covers(request.scopes), each.name))
-    outside = [each for each in facts.choices if each.id is None and each.wanted(request.scopes)]
-    return outside
+    return [each for each in facts.choices if each.id is None and each.wanted(request.scopes)]
 
 
-def chosen(decision: Decision, scopes: Sequence[str], organization_id: UUID | None) -> Choice | None:
+def chosen(
+    decision: Decision, scopes: Sequence[str], organization_id: UUID | None
+) -> Choice | None:
     """The choice that an approval names; the only one if it names none, or the only known one."""
     if organization_id is not None:
         return next((each for each in decision.choices if each.id == organization_id), None)

@@ -74,9 +74,7 @@ class ApplicationRefreshing:
             raise await self._overtaken(client, presented.number, found, call)
         return await self.tokens.for_person(client, source, scopes)
 
-    async def _overtaken(
-        self, client: Client, number: int, found: Any, call: Call
-    ) -> OAuthError:
+    async def _overtaken(self, client: Client, number: int, found: Any, call: Call) -> OAuthError:
         """Why a token is not good that was good a moment ago."""
         rows = await self.reads.fetch(REFRESHABLE, [found.id], now=call.now)
         if rows and is_reused(number, rows[0].refresh_counter):

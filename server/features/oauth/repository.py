@@ -69,7 +69,9 @@ class GrantRepository:
         name = f"oauth_grants {user_id} {application_id}"
         await self._db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
-    async def active(self, user_id: UUID, application_id: UUID) -> Mapping[UUID | None, StoredGrant]:
+    async def active(
+        self, user_id: UUID, application_id: UUID
+    ) -> Mapping[UUID | None, StoredGrant]:
         """A person's grants to an application, by organization.
 
         One in an organization that the person has left since counts no more, even if they have

@@ -112,13 +112,12 @@ class SealedRequests:
         except (ValueError, InvalidTag):
             return None
         known = {each.name for each in fields(AuthorizationRequest)}
-        request = AuthorizationRequest(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in values.items()
-                if name in known
-            }
-        )
+        given: dict[str, Any] = {
+            str(name): tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if name in known
+        }
+        request = AuthorizationRequest(**given)
         age = now.timestamp() - request.requested_at
         return request if age < REQUEST_LIFETIME.total_seconds() else None
 
@@ -245,7 +244,7 @@ def _require_supported(parameters: Parameters) -> None:
 
 
 def _code_challenge(parameters: Parameters) -> str:
-    """The challenge (RFC 7636). Every client sends one: it protects both sides (RFC 9700, 2.1.1)."""
+    """The challenge (RFC 7636). Every client sends one (RFC 9700, section 2.1.1)."""
     challenge = parameters.one("code_challenge")
     if not challenge:
         raise RefusedRequestError("invalid_request", "code_challenge is missing")
@@ -257,9 +256,7 @@ def _code_challenge(parameters: Parameters) -> str:
     return challenge
 
 
-def _scopes(
-    asked: str, client: Client, claims: Mapping[str, Mapping[str, Any]]
-) -> tuple[str, ...]:
+def _scopes(asked: str, client: Client, claims: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """What is asked for; all that the application may be given if nothing is named."""
     if not asked and not client.scopes:
         raise RefusedRequestError("invalid_scope", "the application can be given nothing")

@@ -102,7 +102,7 @@ class KeyImport:
     allowed: bool
 
 
-def is_alive(organization_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+def is_alive(organization_id: SQLColumnExpression[UUID | None]) -> ColumnElement[bool]:
     """The condition that there is a row's organization still, for another feature's query."""
     return exists().where(Organization.id == organization_id, _ALIVE)
 

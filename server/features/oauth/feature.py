@@ -1,0 +1,132 @@
+"""The OAuth server: lets applications act for people, and for themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from server.feature import Feature, Served, Tables
+from server.features.oauth.mails import MAILS
+
+if TYPE_CHECKING:
+    from server.parts import CoreParts
+
+EVENTS = {
+    "grant.created": "A person let an application act in the organization.",
+    "grant.updated": "A person let an application do more in the organization.",
+    "grant.revoked": "A person took back what an application may do in the organization.",
+}
+
+
+def _tables() -> Tables:
+    from server.features.oauth import cleanup, models
+
+    return Tables(
+        models=(models.StoredGrant, models.StoredAuthorization, models.StoredCode),
+        # Codes go before their authorizations, and these before their grants.
+        cleanup={
+            "oauth_codes": cleanup.delete_codes,
+            "oauth_authorizations": cleanup.delete_authorizations,
+            "oauth_grants": cleanup.delete_grants,
+        },
+    )
+
+
+def _serve(parts: CoreParts) -> Served:
+    from portico.oauth.v1.authorization_service_pb2 import DESCRIPTOR as AUTHORIZATIONS
+    from portico.oauth.v1.grant_service_pb2 import DESCRIPTOR as GRANTS
+    from portico.oauth.v1.token_service_pb2 import DESCRIPTOR as TOKENS
+
+    from portico_kit.credentials import by_kind
+    from portico_kit.jwt import TokenIssuer, TokenVerifier
+    from portico_kit.service import Service
+    from server.common.refresh_chain import RefreshTokens
+    from server.features.applications.facade import Applications
+    from server.features.auth.signing_keys import SigningKeys
+    from server.features.auth.standings import SessionStandings
+    from server.features.emails.facade import Mailer
+    from server.features.oauth.authenticators import ApplicationAuthenticator, GrantAuthenticator
+    from server.features.oauth.authorization_service import AuthorizationService
+    from server.features.oauth.authorizations import Authorizations
+    from server.features.oauth.codes import CodeExchange
+    from server.features.oauth.ends import Ends
+    from server.features.oauth.grant_service import GrantService
+    from server.features.oauth.introspection import PresentedTokens
+    from server.features.oauth.kinds import OAuthKinds
+    from server.features.oauth.refreshing import ApplicationRefreshing
+    from server.features.oauth.requests import SealedRequests
+    from server.features.oauth.subjects import Subjects
+    from server.features.oauth.token_service import TokenService
+    from server.features.oauth.tokens import OAuthTokens
+    from server.features.organizations.facade import Tenants
+    from server.features.users.facade import Accounts
+
+    kinds = OAuthKinds.of(parts.settings.public_url)
+    applications, tenants = parts.get(Applications), parts.get(Tenants)
+    signing_keys, standings = parts.get(SigningKeys), parts.get(SessionStandings)
+    accounts, subjects = parts.get(Accounts), Subjects(parts.secrets)
+    refresh_tokens = RefreshTokens(parts.secrets, "oauth-refresh-chain", form=2)
+    ends = Ends(accounts, parts.get(Mailer))
+    tokens = OAuthTokens(
+        kinds=kinds,
+        issuer=parts.get(TokenIssuer),
+        signing_keys=signing_keys,
+        refresh_tokens=refresh_tokens,
+        subjects=subjects,
+        accounts=accounts,
+        clock=parts.clock,
+    )
+    itself = ApplicationAuthenticator(kinds.application, applications, parts.clock)
+    for_person = GrantAuthenticator(
+        kinds.grant, parts.reads, parts.clock, applications, tenants, standings
+    )
+    authenticators = (itself, for_person)
+    presented = PresentedTokens(
+        kinds=kinds,
+        verifier=TokenVerifier(
+            signing_keys, kinds.issuer, parts.clock, [kinds.application, kinds.grant]
+        ),
+        by_kind=by_kind(authenticators),
+        grants=for_person,
+        refresh_tokens=refresh_tokens,
+        reads=parts.reads,
+        applications=applications,
+        subjects=subjects,
+        ends=ends,
+    )
+    token_service = TokenService(
+        issuer=kinds.issuer,
+        applications=applications,
+        tokens=tokens,
+        codes=CodeExchange(parts.secrets, parts.statements, tokens, ends),
+        refreshing=ApplicationRefreshing(
+            parts.reads, parts.statements, refresh_tokens, tokens, ends
+        ),
+        presented=presented,
+    )
+    authorizations = Authorizations(
+        issuer=kinds.issuer,
+        applications=applications,
+        tenants=tenants,
+        standings=standings,
+        signing_keys=signing_keys,
+        subjects=subjects,
+        sealed=SealedRequests(parts.secrets),
+        secrets=parts.secrets,
+    )
+    return Served(
+        services=(
+            Service(
+                AUTHORIZATIONS.services_by_name["AuthorizationService"],
+                AuthorizationService(authorizations),
+            ),
+            Service(
+                GRANTS.services_by_name["GrantService"],
+                GrantService(applications, tenants, parts.cursors),
+            ),
+            Service(TOKENS.services_by_name["TokenService"], token_service),
+        ),
+        authenticators=authenticators,
+    )
+
+
+FEATURE = Feature(name="oauth", events=EVENTS, mails=MAILS, tables=_tables, serve=_serve)

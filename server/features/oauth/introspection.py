@@ -1,0 +1,163 @@
+"""What a token says, and whether it is active (RFC 7662); and its end (RFC 7009)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from portico.oauth.v1 import token_service_pb2 as pb
+
+from portico_kit.call import Call
+from portico_kit.credentials import Authenticator, Grant
+from portico_kit.errors import TokenExpiredError, UnauthenticatedError
+from portico_kit.jwt import Claims, TokenVerifier
+from portico_kit.oauth_scopes import OPENID
+from portico_kit.storage.reads import Reads
+from server.common.refresh_chain import RefreshTokens, is_reused
+from server.features.applications.facade import Applications, Client
+from server.features.oauth.authenticators import GrantAuthenticator
+from server.features.oauth.ends import Ends
+from server.features.oauth.errors import InsufficientScopeError, InvalidTokenError
+from server.features.oauth.kinds import OAuthKinds
+from server.features.oauth.repository import REFRESHABLE, SEEDS
+from server.features.oauth.subjects import Subjects
+from server.features.oauth.userinfo import claims_of
+from server.features.users.facade import Account
+
+INACTIVE = pb.IntrospectResponse(active=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedTokens:
+    """Reads tokens that somebody presents.
+
+    Attributes:
+        by_kind: what knows the kinds of access tokens that applications have.
+    """
+
+    kinds: OAuthKinds
+    verifier: TokenVerifier
+    by_kind: Mapping[str, Authenticator]
+    grants: GrantAuthenticator
+    refresh_tokens: RefreshTokens
+    reads: Reads
+    applications: Applications
+    subjects: Subjects
+    ends: Ends
+
+    async def introspect(self, client: Client, token: str, call: Call) -> pb.IntrospectResponse:
+        """What a token says to an application that may know; to all others it is not active."""
+        presented = self.refresh_tokens.read(token)
+        if presented is not None:
+            rows = await self.reads.fetch(REFRESHABLE, [presented.owner_id], now=call.now)
+            known = bool(rows) and self.refresh_tokens.is_ours(presented, rows[0].refresh_seed)
+            if not known or is_reused(presented.number, rows[0].refresh_counter):
+                return INACTIVE
+            return self._refresh_token(client, rows[0])
+        try:
+            claims = await self.verifier.verify(token)
+        except (UnauthenticatedError, TokenExpiredError):
+            return INACTIVE
+        if not _may_know(client, claims) or await self._grant(claims) is None:
+            return INACTIVE
+        return self._access_token(claims, token)
+
+    async def revoke(self, client: Client, token: str, call: Call) -> None:
+        """Ends the authorization that a token came of, if it is the application's own.
+
+        A token that is expired or was used before ends it as well: whoever has it may
+        not wish for more.
+        """
+        presented = self.refresh_tokens.read(token)
+        if presented is not None:
+            rows = await self.reads.fetch(SEEDS, [presented.owner_id])
+            known = bool(rows) and self.refresh_tokens.is_ours(presented, rows[0].refresh_seed)
+            if known and rows[0].application_id == client.id:
+                await self.ends.revoked(client, presented.owner_id, call)
+            return
+        try:
+            claims = await self.verifier.verify_expired(token)
+        except UnauthenticatedError:
+            return
+        if claims.kind != self.kinds.grant.name or _client_id(claims) != client.client_id:
+            return
+        living = await self.grants.living(claims)
+        if living is not None:
+            await self.ends.revoked(client, living.authorization_id, call)
+
+    async def user_info(self, access_token: str) -> pb.GetUserInfoResponse:
+        """What the token's person lets the application know.
+
+        Raises:
+            InvalidTokenError: if the token is not active, or of no person.
+            InsufficientScopeError: if it lacks "openid".
+        """
+        try:
+            claims = await self.verifier.verify(access_token)
+        except (UnauthenticatedError, TokenExpiredError):
+            raise InvalidTokenError from None
+        grant = await self._grant(claims)
+        if grant is None or grant.account is None or claims.kind != self.kinds.grant.name:
+            raise InvalidTokenError
+        scopes = (claims.scopes or frozenset()) & (grant.scopes or frozenset())
+        if OPENID not in scopes:
+            raise InsufficientScopeError('the access token lacks the scope "openid"')
+        assert isinstance(grant.account, Account)
+        return pb.GetUserInfoResponse(sub=str(claims.subject), **claims_of(grant.account, scopes))
+
+    async def _grant(self, claims: Claims) -> Grant | None:
+        """What a token allows at this moment; None if it is not active."""
+        authenticator = self.by_kind[claims.kind]
+        principal = authenticator.principal(claims)
+        return await authenticator.grant(claims, principal, with_permissions=False)
+
+    def _refresh_token(self, client: Client, row: Any) -> pb.IntrospectResponse:
+        # It is for the application itself; nobody else has a use for it.
+        if row.application_id != client.id:
+            return INACTIVE
+        return pb.IntrospectResponse(
+            active=True,
+            scope=" ".join(sorted(row.scopes)),
+            client_id=client.client_id,
+            exp=int(row.expires_at.timestamp()),
+            iat=int(row.last_used_at.timestamp()),
+            sub=str(self.subjects.of(client, row.user_id)),
+            iss=self.kinds.issuer,
+            org=str(row.organization_id or ""),
+            acr=row.acr,
+            amr=row.amr,
+            auth_time=int(row.auth_time.timestamp()),
+        )
+
+    def _access_token(self, claims: Claims, token: str) -> pb.IntrospectResponse:
+        # Verified above; these two are of no use to anybody else and kept nowhere.
+        raw = jwt.decode(token, options={"verify_signature": False})
+        private = claims.private
+        return pb.IntrospectResponse(
+            active=True,
+            scope=" ".join(sorted(claims.scopes or ())),
+            client_id=_client_id(claims),
+            token_type="Bearer",  # noqa: S106 - the type's name
+            exp=int(claims.expires_at.timestamp()),
+            iat=raw["iat"],
+            sub=str(claims.subject),
+            aud=claims.audience,
+            iss=self.kinds.issuer,
+            jti=raw["jti"],
+            org=str(claims.organization_id or ""),
+            acr=str(private.get("acr", "")),
+            amr=private.get("amr", ()),
+            auth_time=int(private.get("auth_time", 0)),
+        )
+
+
+def _client_id(claims: Claims) -> str:
+    return str(claims.private["client_id"])
+
+
+def _may_know(client: Client, claims: Claims) -> bool:
+    """Whether an application may ask about a token: its own, or one for its organization."""
+    own = _client_id(claims) == client.client_id
+    return own or claims.organization_id == client.organization_id

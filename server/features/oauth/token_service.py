@@ -1,0 +1,126 @@
+"""Tokens of applications: the methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portico.oauth.v1 import token_service_pb2 as pb
+
+from portico_kit.call import Call
+from portico_kit.oauth_metadata import same_resource
+from server.features.applications.facade import (
+    Applications,
+    Client,
+    ClientAuthentication,
+    InvalidClientError,
+)
+from server.features.oauth import messages
+from server.features.oauth.codes import CodeExchange
+from server.features.oauth.errors import (
+    InvalidOAuthRequestError,
+    InvalidScopeError,
+    InvalidTargetError,
+    UnauthorizedClientError,
+    UnsupportedGrantTypeError,
+)
+from server.features.oauth.introspection import PresentedTokens
+from server.features.oauth.refreshing import ApplicationRefreshing
+from server.features.oauth.tokens import Issued, OAuthTokens, of_organizations
+
+AUTHORIZATION_CODE = "authorization_code"
+REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type
+CLIENT_CREDENTIALS = "client_credentials"
+GRANT_TYPES = (AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS)
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+NO_AUTHENTICATION = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenService:
+    """Serves portico.oauth.v1.TokenService."""
+
+    issuer: str
+    applications: Applications
+    tokens: OAuthTokens
+    codes: CodeExchange
+    refreshing: ApplicationRefreshing
+    presented: PresentedTokens
+
+    async def IssueToken(self, request: pb.IssueTokenRequest, call: Call) -> pb.IssueTokenResponse:
+        _require_supported(request.grant_type)
+        client = await self._authenticate(request.client, "token")
+        if request.grant_type not in client.grant_types:
+            raise UnauthorizedClientError("the application may not use this grant type")
+        if not all(same_resource(each, self.issuer) for each in request.resource):
+            raise InvalidTargetError("the resource is not known here")
+        return messages.issued(await self._issue(request, client, call))
+
+    async def Introspect(self, request: pb.IntrospectRequest, call: Call) -> pb.IntrospectResponse:
+        client = await self._authenticate(request.client, "introspect")
+        if client.token_endpoint_auth_method == NO_AUTHENTICATION:
+            # Anybody could ask in its name.
+            raise InvalidClientError(error_description="the client has no credential")
+        _require_token(request.token)
+        return await self.presented.introspect(client, request.token, call)
+
+    async def Revoke(self, request: pb.RevokeRequest, call: Call) -> pb.RevokeResponse:
+        client = await self._authenticate(request.client, "revoke")
+        _require_token(request.token)
+        await self.presented.revoke(client, request.token, call)
+        return pb.RevokeResponse()
+
+    async def GetUserInfo(
+        self, request: pb.GetUserInfoRequest, call: Call
+    ) -> pb.GetUserInfoResponse:
+        return await self.presented.user_info(request.access_token)
+
+    async def _issue(self, request: pb.IssueTokenRequest, client: Client, call: Call) -> Issued:
+        match request.grant_type:
+            case "authorization_code":
+                return await self.codes.use(
+                    client, request.code, request.redirect_uri, request.code_verifier, call
+                )
+            case "refresh_token":
+                return await self.refreshing.use(client, request.refresh_token, request.scope, call)
+            case _:
+                return self.tokens.for_itself(client, _own_scopes(client, request.scope))
+
+    async def _authenticate(self, credentials: pb.ClientCredentials, endpoint: str) -> Client:
+        """The client that a request is from.
+
+        Raises:
+            InvalidClientError: if it does not prove that.
+        """
+        assertion_type = credentials.client_assertion_type
+        if credentials.client_assertion and assertion_type != ASSERTION_TYPE:
+            raise InvalidClientError(error_description="client_assertion_type is not supported")
+        return await self.applications.authenticate(
+            ClientAuthentication(
+                credentials.client_id,
+                credentials.method,  # type: ignore[arg-type]  # the contract checks it
+                credentials.client_secret,
+                credentials.client_assertion,
+                (self.issuer, f"{self.issuer}/oauth/token", f"{self.issuer}/oauth/{endpoint}"),
+            )
+        )
+
+
+def _require_supported(grant_type: str) -> None:
+    if not grant_type:
+        raise InvalidOAuthRequestError("grant_type is missing")
+    if grant_type not in GRANT_TYPES:
+        raise UnsupportedGrantTypeError("the grant type is not supported")
+
+
+def _require_token(token: str) -> None:
+    if not token:
+        raise InvalidOAuthRequestError("token is missing")
+
+
+def _own_scopes(client: Client, asked: str) -> frozenset[str]:
+    """What an application is given for itself: there is no person whom it could know."""
+    may_have = of_organizations(client.scopes)
+    scopes = frozenset(asked.split())
+    if not scopes <= may_have:
+        raise InvalidScopeError("the application cannot be given all of the scopes for itself")
+    return scopes or may_have
