@@ -17,7 +17,7 @@ from edge.web.visit import Visit
 
 # The address of the page has to pass where a request's line is limited, and once more within
 # the address of the sign-in.
-MAX_REQUEST_ID = 6000
+MAX_REQUEST_ID = 7000
 MAX_HINT = 254
 MAX_LOCALES = 100
 

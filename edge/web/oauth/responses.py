@@ -18,6 +18,8 @@ from portico.oauth.v1 import authorization_service_pb2 as pb
 from edge.web.redirects import LOOPBACK
 from edge.web.visit import POLICY, Visit
 
+# Longer ones do not pass where headers are limited.
+MAX_ADDRESS = 16_000
 FORM_POST = "form_post"
 FRAGMENT = "fragment"
 # What a browser would run or show in our name instead of going there.
@@ -59,6 +61,8 @@ def respond(
     if response.response_mode == FORM_POST:
         return _posted(visit, response)
     place = address(response)
+    if len(place) > MAX_ADDRESS:
+        return refused(visit, "invalid_request", "The response is too long for an address.")
     if from_page:
         return visit.render("to_application.html", place=place)
     return visit.redirect(place)
