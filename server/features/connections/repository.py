@@ -110,7 +110,7 @@ class IdentityRepository:
                 Identity.id != identity.id,
                 Connection.enabled,
                 same_scope,
-                Connection.organization_id.is_(None) | is_alive(Connection.organization_id),  # type: ignore[arg-type]
+                Connection.organization_id.is_(None) | is_alive(Connection.organization_id),
             )
             .limit(1)
         )
@@ -187,9 +187,7 @@ _USABLE = select(
     Connection.second_factor_acrs,
     Connection.member_role,
     Connection.enabled,
-).where(
-    Connection.organization_id.is_(None) | is_alive(Connection.organization_id)  # type: ignore[arg-type]
-)
+).where(Connection.organization_id.is_(None) | is_alive(Connection.organization_id))
 # Connections by their ids.
 VIEW = keyed_query(_USABLE, Connection.id)
 # Those with which somebody can sign in: of the platform, and of the organization `owner`.

@@ -152,5 +152,4 @@ class GrantAuthenticator:
 
 
 def _living(row: Sequence[Any]) -> LivingGrant:
-    own = tuple(row[:LIVING_COLUMNS])
-    return LivingGrant(*own, account=account(row[LIVING_COLUMNS:]))
+    return LivingGrant(*(*row[:LIVING_COLUMNS], account(row[LIVING_COLUMNS:])))

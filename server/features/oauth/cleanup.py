@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, exists, or_
+from sqlalchemy import and_, bindparam, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.storage.base import delete_batch
@@ -45,6 +45,8 @@ async def delete_authorizations(db: AsyncSession, now: datetime, limit: int) -> 
 async def delete_grants(db: AsyncSession, now: datetime, limit: int) -> int:
     """Deletes grants that were revoked, or of a person or an organization that is gone.
 
+    What came of them goes with them.
+
     Args:
         limit: how many at the most.
     """
@@ -53,6 +55,4 @@ async def delete_grants(db: AsyncSession, now: datetime, limit: int) -> int:
         ~has_account(StoredGrant.user_id),
         and_(StoredGrant.organization_id.is_not(None), ~is_alive(StoredGrant.organization_id)),
     )
-    # What came of them goes first: a batch is to hold few locks.
-    unused = ~exists().where(StoredAuthorization.grant_id == StoredGrant.id)
-    return await delete_batch(db, StoredGrant.id, and_(gone, unused), limit)
+    return await delete_batch(db, StoredGrant.id, gone, limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -173,7 +173,16 @@ def _choices(request: AuthorizationRequest, facts: Facts) -> Sequence[Choice]:
     within = [each for each in facts.choices if each.id is not None and wanted & each.allowed]
     if within:
         return sorted(within, key=lambda each: (not each.covers(request.scopes), each.name))
-    return [each for each in facts.choices if each.id is None and each.wanted(request.scopes)]
+    return _personal(request, facts)
+
+
+def _personal(request: AuthorizationRequest, facts: Facts) -> Sequence[Choice]:
+    """For what concerns the person alone: what was agreed to with an organization covers it."""
+    outside = [each for each in facts.choices if each.id is None and each.wanted(request.scopes)]
+    if any(each.covers(request.scopes) for each in outside):
+        return outside
+    known = [each for each in facts.choices if each.covers(request.scopes)]
+    return [replace(known[0], demand=Assurance.NONE)] if outside and known else outside
 
 
 def chosen(

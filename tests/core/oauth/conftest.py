@@ -12,7 +12,7 @@ import jwt
 import pytest
 from portico.oauth.v1 import authorization_service_pb2 as pb
 from portico.oauth.v1 import grant_service_pb2 as grants
-from portico.oauth.v1 import token_service_pb2 as tokens
+from portico.oauth.v1 import token_service_pb2 as token_pb
 from portico.oauth.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from portico.oauth.v1.grant_service_pb2_grpc import GrantServiceStub
 from portico.oauth.v1.token_service_pb2_grpc import TokenServiceStub
@@ -51,9 +51,9 @@ class App:
         return TokenServiceStub(self.world.channel)
 
     @property
-    def credentials(self) -> tokens.ClientCredentials:
+    def credentials(self) -> token_pb.ClientCredentials:
         """What it presents."""
-        return tokens.ClientCredentials(
+        return token_pb.ClientCredentials(
             client_id=self.client_id,
             method=self.method if self.secret else "none",
             client_secret=self.secret,
@@ -110,35 +110,35 @@ class App:
         """A code that a person has approved."""
         return (await self.approve(person, await self.request_id(**changes)))["code"]
 
-    async def issue(self, grant_type: str, **fields: Any) -> tokens.IssueTokenResponse:
+    async def issue(self, grant_type: str, **fields: Any) -> token_pb.IssueTokenResponse:
         """Asks the token endpoint."""
         values = {"client": self.credentials, **fields}
-        request = tokens.IssueTokenRequest(grant_type=grant_type, **values)
+        request = token_pb.IssueTokenRequest(grant_type=grant_type, **values)
         return await self.tokens.IssueToken(request, metadata=INTERNAL)
 
-    async def exchange(self, code: str, **fields: Any) -> tokens.IssueTokenResponse:
+    async def exchange(self, code: str, **fields: Any) -> token_pb.IssueTokenResponse:
         """The tokens for a code."""
         values = {"redirect_uri": self.redirect_uri, "code_verifier": VERIFIER, **fields}
         return await self.issue("authorization_code", code=code, **values)
 
-    async def signed_in(self, person: Person, **changes: str | None) -> tokens.IssueTokenResponse:
+    async def signed_in(self, person: Person, **changes: str | None) -> token_pb.IssueTokenResponse:
         """The tokens that come of a whole flow."""
         return await self.exchange(await self.code(person, **changes))
 
-    async def refresh(self, refresh_token: str, **fields: Any) -> tokens.IssueTokenResponse:
+    async def refresh(self, refresh_token: str, **fields: Any) -> token_pb.IssueTokenResponse:
         return await self.issue("refresh_token", refresh_token=refresh_token, **fields)
 
-    async def introspect(self, token: str, **fields: Any) -> tokens.IntrospectResponse:
+    async def introspect(self, token: str, **fields: Any) -> token_pb.IntrospectResponse:
         values = {"client": self.credentials, **fields}
-        request = tokens.IntrospectRequest(token=token, **values)
+        request = token_pb.IntrospectRequest(token=token, **values)
         return await self.tokens.Introspect(request, metadata=INTERNAL)
 
     async def revoke(self, token: str, **fields: Any) -> None:
         values = {"client": self.credentials, **fields}
-        await self.tokens.Revoke(tokens.RevokeRequest(token=token, **values), metadata=INTERNAL)
+        await self.tokens.Revoke(token_pb.RevokeRequest(token=token, **values), metadata=INTERNAL)
 
-    async def user_info(self, access_token: str) -> tokens.GetUserInfoResponse:
-        request = tokens.GetUserInfoRequest(access_token=access_token)
+    async def user_info(self, access_token: str) -> token_pb.GetUserInfoResponse:
+        request = token_pb.GetUserInfoRequest(access_token=access_token)
         return await self.tokens.GetUserInfo(request, metadata=INTERNAL)
 
     async def is_active(self, token: str) -> bool:

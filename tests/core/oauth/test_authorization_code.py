@@ -66,12 +66,10 @@ async def test_it_is_not_the_person(
 ) -> None:
     """What asks for a session is nothing for an application, whatever its scopes."""
     metadata = bearer((await app.signed_in(owner, scope=ALL)).access_token)
-    attempts = [
-        world.users.GetMe(users.GetMeRequest(), metadata=metadata),
-        world.auth.ListSessions(auth.ListSessionsRequest(), metadata=metadata),
-    ]
-    for attempt in attempts:
-        await refused(attempt, grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+    denied = (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_DENIED")
+    await refused(world.users.GetMe(users.GetMeRequest(), metadata=metadata), *denied)
+    sessions = world.auth.ListSessions(auth.ListSessionsRequest(), metadata=metadata)
+    await refused(sessions, *denied)
 
 
 async def test_the_id_token_says_who_signed_in_and_how(
@@ -109,8 +107,9 @@ async def test_an_id_token_is_no_access_token(
     issued = await app.signed_in(owner, scope="openid organization:read")
     attempt = get_organization(world, organization_id, issued.id_token)
     await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
-    attempt = app.user_info(issued.id_token)  # type: ignore[assignment]
-    await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, "OAUTH_INVALID_TOKEN")
+    await refused(
+        app.user_info(issued.id_token), grpc.StatusCode.UNAUTHENTICATED, "OAUTH_INVALID_TOKEN"
+    )
 
 
 async def test_without_openid_there_is_no_id_token(owner: Person, app: App) -> None:

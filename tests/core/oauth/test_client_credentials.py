@@ -143,8 +143,8 @@ async def test_a_token_of_an_application_that_is_gone_is_refused_at_the_next_cal
     await asyncio.sleep(0.3)
     attempt = get_organization(world, organization_id, token)
     await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
-    attempt = machine.issue(CLIENT_CREDENTIALS)
-    await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, "OAUTH_INVALID_CLIENT")
+    asked = machine.issue(CLIENT_CREDENTIALS)
+    await refused(asked, grpc.StatusCode.UNAUTHENTICATED, "OAUTH_INVALID_CLIENT")
 
 
 async def test_a_scope_that_is_taken_from_the_application_is_taken_from_its_tokens(
