@@ -67,11 +67,13 @@ class Caller:
         Args:
             token: an access token, or the internal token; None for a stranger.
         """
-        readable = "".join(c for c in self.user_agent if " " <= c <= "~")[:MAX_USER_AGENT]
+        agent = self.user_agent
+        if not (agent.isascii() and agent.isprintable()):
+            agent = "".join(c for c in agent if " " <= c <= "~")
         facts = {
             "authorization": f"Bearer {token}" if token else "",
             "x-edge-address": self.address,
-            "x-edge-user-agent": readable,
+            "x-edge-user-agent": agent[:MAX_USER_AGENT],
             "x-request-id": self.request_id,
         }
         return tuple((name, value) for name, value in facts.items() if value)

@@ -116,8 +116,14 @@ async def test_a_machine_gets_a_token(browser: FrontDoorBrowser, client: OAuthCl
     assert status == 200, tokens
     assert tokens["scope"] == "projects:read"
     assert not {"refresh_token", "id_token"} & set(tokens)
-    posted = {**form, "client_id": client.client_id, "client_secret": client.client_secret}
-    assert (await client.call(browser, "/oauth/token", posted, {}))[0] == 200
+
+
+async def test_an_application_authenticates_as_it_is_registered(
+    browser: FrontDoorBrowser, client: OAuthClient
+) -> None:
+    posted = {"client_id": client.client_id, "client_secret": client.client_secret}
+    status, refused = await client.call(browser, "/oauth/token", {**MACHINE, **posted}, {})
+    assert (status, refused["error"]) == (401, "invalid_client")
 
 
 async def test_a_code_is_good_once_and_a_second_use_ends_what_it_gave(
@@ -141,7 +147,6 @@ async def test_a_code_is_good_once_and_a_second_use_ends_what_it_gave(
         {"code_verifier": "x" * 43},
         {"code_verifier": ""},
         {"code": "A" * 43},
-        {"redirect_uri": ""},
     ],
 )
 async def test_a_code_with_something_that_does_not_belong_to_it_is_refused(

@@ -22,6 +22,8 @@ INVALID_REQUEST = "invalid_request"
 INVALID_CLIENT = "invalid_client"
 TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
 SERVER_ERROR = "server_error"
+_JSON = {"Content-Type": "application/json"}
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 # RFC 6749, section 5.2: the characters of a description.
 _NOT_DESCRIPTION = re.compile(r"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 _MAX_DESCRIPTION = 500
@@ -93,8 +95,8 @@ def json_response(
     content: Mapping[str, object], status: int = 200, headers: Mapping[str, str] = NOT_STORED
 ) -> web.Response:
     """An answer in JSON."""
-    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+    body = _encode(content).encode()
+    return web.Response(body=body, status=status, headers={**headers, **_JSON})
 
 
 def _violations(error: CoreError) -> str:
