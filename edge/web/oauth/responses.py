@@ -9,13 +9,11 @@ from a page.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from aiohttp import web
 from portico.oauth.v1 import authorization_service_pb2 as pb
 
-from edge.web.redirects import LOOPBACK
 from edge.web.visit import POLICY, Visit
 
 # Longer ones do not pass where headers are limited.
@@ -27,7 +25,9 @@ _UNSAFE_SCHEMES = frozenset(
     {"javascript", "data", "vbscript", "blob", "file", "about", "filesystem", "view-source"}
 )
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
-_FORM_ACTION = "form-action 'self'"
+# Of the pages whose form leads to an application. Its callback may lead on to any address, the
+# scheme of an app among them, and Chromium holds all of that to `form-action`.
+LEADING_POLICY = POLICY.replace(" form-action 'self';", "")
 
 
 def is_safe(uri: str) -> bool:
@@ -76,34 +76,10 @@ def refused(visit: Visit, error: str, description: str) -> web.StreamResponse:
 
 def _posted(visit: Visit, response: pb.AuthorizationResponse) -> web.StreamResponse:
     """A form for the application: its button works without the script that presses it."""
-    scheme = urlsplit(response.redirect_uri).scheme
-    policy = _allowing([f"{scheme}:"]) + "; script-src 'self'"
-    visit.put_header("Content-Security-Policy", policy)
+    visit.put_header("Content-Security-Policy", f"{LEADING_POLICY}; script-src 'self'")
     return visit.render(
         "form_post.html",
         action=response.redirect_uri,
         parameters=response.parameters,
         script=visit.site.assets.form_post,
     )
-
-
-def policy_for(redirect_host: str) -> str:
-    """The policy of the page whose form leads to an application.
-
-    Its callback may lead on to any other page of the application's, so it is the kind of
-    address that is allowed, not the address.
-
-    Args:
-        redirect_host: the host of the redirect URI, or for a native application its scheme.
-    """
-    host = redirect_host.lower()
-    name = host.rpartition(":")[0] if re.search(r":\d+\Z", host) else host
-    if name.strip("[]") in LOOPBACK:
-        return _allowing(["http:", "https:"])
-    scheme = name.rstrip(":/")
-    native = _SCHEME.match(scheme) and scheme not in _UNSAFE_SCHEMES
-    return _allowing(["https:", f"{scheme}:"] if native else ["https:"])
-
-
-def _allowing(sources: Iterable[str]) -> str:
-    return POLICY.replace(_FORM_ACTION, " ".join([_FORM_ACTION, *sources]))

@@ -13,7 +13,7 @@ from portico.oauth.v1 import authorization_service_pb2 as pb
 
 from edge.web import cookies
 from edge.web.core_client import CoreError
-from edge.web.oauth.responses import policy_for, refused, respond
+from edge.web.oauth.responses import LEADING_POLICY, refused, respond
 from edge.web.page import Page
 from edge.web.pages import step_up
 from edge.web.paths import CONSENT, SIGN_IN
@@ -96,7 +96,7 @@ async def _next(visit: Visit, found: pb.GetAuthorizationResponse) -> web.StreamR
 def _ask(visit: Visit, found: pb.GetAuthorizationResponse) -> web.StreamResponse:
     """The page itself."""
     client = found.authorization.client
-    visit.put_header("Content-Security-Policy", policy_for(client.redirect_host))
+    visit.put_header("Content-Security-Policy", LEADING_POLICY)
     granted = set(found.granted_scopes)
     scopes = found.authorization.scopes
     return visit.render(
