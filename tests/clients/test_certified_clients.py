@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from authlib.common.security import generate_token
+from authlib.integrations.requests_client import OAuth2Session
+from joserfc import jwt
+from joserfc.jwk import KeySet
 from playwright.async_api import Request
 
 from tests.browser.chromium import requires_chromium
@@ -26,6 +30,7 @@ PACKAGE = Path(__file__).parent
 # Nobody listens there: the browser is stopped on its way.
 REDIRECT = "https://app.example.com/callback"
 SECONDS = 30
+DISCOVERY = "/.well-known/openid-configuration"
 
 
 async def new_application(stack: Stack, owner: Account) -> dict[str, str]:
@@ -104,3 +109,48 @@ async def test_a_certified_client_goes_through_the_whole_flow(
         "ended": False,
         "machine": "projects:read",
     }
+
+
+async def test_authlib_goes_through_the_whole_flow(
+    stack: Stack, visitor: Visitor, ada: Account
+) -> None:
+    made = await new_application(stack, ada)
+
+    def call(method: Any, *arguments: Any, **named: Any) -> Any:
+        return asyncio.to_thread(method, *arguments, **named)
+
+    session = OAuth2Session(
+        made["CLIENT_ID"],
+        made["CLIENT_SECRET"],
+        scope="openid email offline_access projects:read",
+        redirect_uri=REDIRECT,
+        code_challenge_method="S256",
+    )
+    found = await call(session.get, f"{stack.base_url}{DISCOVERY}", withhold_token=True)
+    server = found.json()
+    verifier, nonce = generate_token(48), generate_token(16)
+    url, _ = session.create_authorization_url(
+        server["authorization_endpoint"], code_verifier=verifier, nonce=nonce, prompt="consent"
+    )
+    callback = await agree(visitor, ada, url)
+    endpoint = server["token_endpoint"]
+    tokens = await call(
+        session.fetch_token, endpoint, authorization_response=callback, code_verifier=verifier
+    )
+    keys = (await call(session.get, server["jwks_uri"], withhold_token=True)).json()
+    id_token = jwt.decode(tokens["id_token"], KeySet.import_key_set(keys), algorithms=["RS256"])
+    assert (id_token.claims["iss"], id_token.claims["nonce"]) == (stack.base_url, nonce)
+    userinfo = (await call(session.get, server["userinfo_endpoint"])).json()
+    assert (userinfo["sub"], userinfo["email"]) == (id_token.claims["sub"], ada.email)
+    refreshed = await call(session.refresh_token, endpoint, refresh_token=tokens["refresh_token"])
+    ask = server["introspection_endpoint"]
+    said = await call(session.introspect_token, ask, token=refreshed["access_token"])
+    assert said.json()["active"] is True
+    await call(
+        session.revoke_token, server["revocation_endpoint"], token=refreshed["refresh_token"]
+    )
+    said = await call(session.introspect_token, ask, token=refreshed["access_token"])
+    assert said.json() == {"active": False}
+    machine = OAuth2Session(made["CLIENT_ID"], made["CLIENT_SECRET"], scope="projects:read")
+    given = await call(machine.fetch_token, endpoint, grant_type="client_credentials")
+    assert given["scope"] == "projects:read"
