@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, SQLColumnExpression, exists
+
 from portico_kit.batching import BatchLoader
 from portico_kit.storage.reads import Reads
 from server.features.applications.authentication import (
@@ -15,12 +17,18 @@ from server.features.applications.client_cache import ClientCache
 from server.features.applications.errors import InvalidClientError as InvalidClientError
 from server.features.applications.failures import ClientFailures
 from server.features.applications.kinds import NO_AUTHENTICATION, SECRET_METHODS
+from server.features.applications.models import Application
 from server.features.applications.read_models import Client as Client
 from server.features.applications.read_models import ClientView
 from server.features.applications.repository import CLIENTS
 from server.features.organizations.facade import Tenants
 
 ID_LENGTH = 36  # characters
+
+
+def application_exists(application_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
+    """The condition that a row's application is not deleted, for another feature's query."""
+    return exists().where(Application.id == application_id, Application.deleted_at.is_(None))
 
 
 class Applications:

@@ -38,6 +38,11 @@ class SessionStandings:
         rows = await self._reads.fetch(SHOWN, [session_id], now=self._clock())
         return shown_in(rows[0].authentications, rows[0].created_at) if rows else None
 
+    async def began(self, session_id: UUID) -> datetime | None:
+        """When a session began; None if there is no such session."""
+        rows = await self._reads.fetch(SHOWN, [session_id], now=self._clock())
+        return rows[0].created_at if rows else None
+
     async def can_show(self, user_id: UUID, level: Assurance) -> Sequence[str]:
         """The methods with which a person can reach a level, sorted."""
         kinds = await self._factors.kinds(user_id)

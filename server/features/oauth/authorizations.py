@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from secrets import token_bytes
 from uuid import UUID
 
@@ -191,6 +192,7 @@ class Authorizations:
         await stored.take_back(request_hash)
         grant = await _consent(asked.client, choice, scopes, call)
         authorization = _authorization(asked, grant, scopes, request_hash, call)
+        authorization.session_began_at = await self._session_began_at(call)
         stored.add(authorization)
         await call.db.flush()
         code = new_token()
@@ -211,6 +213,18 @@ class Authorizations:
         if shown is None:
             raise UnauthenticatedError
         return shown
+
+    async def _session_began_at(self, call: Call) -> datetime:
+        """When the caller's session began.
+
+        Tokens hang on that, not on the moment of the approval: one that comes while the owner
+        takes the account back from somebody is worth no more than the session that it came in.
+        """
+        session_id = call.principal.session_id
+        began = await self.standings.began(session_id) if session_id else None
+        if began is None:
+            raise UnauthenticatedError
+        return began
 
     async def _reachable(self, user_id: UUID) -> frozenset[Assurance]:
         levels = [level for level in Assurance if level > Assurance.NONE]

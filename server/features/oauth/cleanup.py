@@ -8,6 +8,7 @@ from sqlalchemy import and_, bindparam, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.storage.base import delete_batch
+from server.features.applications.facade import application_exists
 from server.features.auth.facade import session_lasts
 from server.features.oauth.models import StoredAuthorization, StoredCode, StoredGrant
 from server.features.organizations.facade import is_alive
@@ -43,7 +44,7 @@ async def delete_authorizations(db: AsyncSession, now: datetime, limit: int) -> 
 
 
 async def delete_grants(db: AsyncSession, now: datetime, limit: int) -> int:
-    """Deletes grants that were revoked, or of a person or an organization that is gone.
+    """Deletes grants that were revoked, or of a person, an application or an organization gone.
 
     What came of them goes with them.
 
@@ -53,6 +54,7 @@ async def delete_grants(db: AsyncSession, now: datetime, limit: int) -> int:
     gone = or_(
         StoredGrant.revoked_at <= now - REVOKED_KEPT,
         ~has_account(StoredGrant.user_id),
+        ~application_exists(StoredGrant.application_id),
         and_(StoredGrant.organization_id.is_not(None), ~is_alive(StoredGrant.organization_id)),
     )
     return await delete_batch(db, StoredGrant.id, gone, limit)

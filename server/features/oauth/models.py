@@ -70,6 +70,8 @@ class StoredAuthorization(Identified, Base):
     grant_id: Mapped[UUID] = mapped_column(ForeignKey("oauth_grants.id", ondelete="CASCADE"))
     # No foreign key: sessions are deleted when they have expired.
     session_id: Mapped[UUID]
+    # What ends all sessions that began before a moment ends this, too, whenever it was approved.
+    session_began_at: Mapped[datetime]
     # Of the request: approved again, it takes back what was not fetched.
     request_hash: Mapped[bytes] = mapped_column(LargeBinary)
     # Whether the tokens outlive the session.

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
 from portico_kit.storage.statements import compiled
+from server.features.applications.facade import application_exists
 from server.features.auth.facade import session_lasts
 from server.features.oauth.models import StoredAuthorization, StoredCode, StoredGrant
 from server.features.organizations.facade import is_member_since, member_tier
@@ -114,6 +115,7 @@ class GrantRepository:
         query = select(StoredGrant).where(
             StoredGrant.user_id == user_id,
             StoredGrant.revoked_at.is_(None),
+            application_exists(StoredGrant.application_id),
             _in_organization(StoredGrant.created_at),
         )
         return await fetch_page(self._db, query, NEWEST_FIRST, paging, cursors)
@@ -207,7 +209,7 @@ def _lives(now: BindParameter[datetime]) -> ColumnElement[bool]:
     )
 
 
-_ACCOUNT_LETS = session_may_hold(StoredGrant.user_id, StoredAuthorization.created_at)
+_ACCOUNT_LETS = session_may_hold(StoredGrant.user_id, StoredAuthorization.session_began_at)
 
 # What the access tokens of authorizations that live at the moment `now` allow, each with its
 # person's account behind it; asked at each call of an application for a person.
@@ -224,7 +226,7 @@ LIVING = keyed_query(
         .join(StoredGrant, StoredGrant.id == StoredAuthorization.grant_id)
         .where(_lives(bindparam("now"))),
         StoredGrant.user_id,
-        StoredAuthorization.created_at,
+        StoredAuthorization.session_began_at,
     ),
     StoredAuthorization.id,
 )

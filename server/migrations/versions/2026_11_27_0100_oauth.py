@@ -87,6 +87,7 @@ def _create_authorizations() -> None:
         "oauth_authorizations",
         sa.Column("grant_id", sa.Uuid(), nullable=False),
         sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("session_began_at", MOMENT, nullable=False),
         sa.Column("request_hash", sa.LargeBinary(), nullable=False),
         sa.Column("offline", sa.Boolean(), nullable=False),
         sa.Column("scopes", postgresql.ARRAY(sa.String(length=64)), nullable=False),

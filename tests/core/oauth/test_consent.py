@@ -221,3 +221,12 @@ async def test_a_disabled_application_is_given_nothing(
     await asyncio.sleep(0.3)
     attempt = app.approve(owner, request_id)
     await refused(attempt, grpc.StatusCode.FAILED_PRECONDITION, "AUTHORIZATION_EXPIRED")
+
+
+async def test_what_was_agreed_to_with_an_organization_covers_a_plain_sign_in(
+    world: World, owner: Person, app: App, organization_id: str
+) -> None:
+    await app.signed_in(owner, scope="openid email projects:read")
+    issued = await app.signed_in(owner, scope="openid email")
+    assert (issued.scope, claims(issued.access_token)["org"]) == ("email openid", organization_id)
+    assert len(await list_grants(world, owner)) == 1

@@ -292,6 +292,32 @@ async def test_an_application_that_is_gone_acts_for_nobody(
     await refused(refreshed, grpc.StatusCode.UNAUTHENTICATED, "OAUTH_INVALID_CLIENT")
 
 
+async def test_what_is_approved_while_the_owner_takes_the_account_back_ends_as_well(
+    world: World, app: App, member: Person, ended: Ended
+) -> None:
+    """The call of whoever is thrown out came after the other one had begun, and before its end."""
+    reset_began = world.clock()
+    with world.clock.later(timedelta(seconds=1)):
+        late = await app.signed_in(member, scope=OFFLINE)
+    async with world.engine.begin() as db:
+        statement = text("update users set sessions_valid_after = :moment where id = :id")
+        await db.execute(statement, {"moment": reset_began, "id": member.id})
+    await ended(late)
+
+
+async def test_a_deleted_application_leaves_nothing_with_its_people(
+    world: World,
+    application_client: ApplicationClient,
+    app: App,
+    member: Person,
+    offline: IssueTokenResponse,
+) -> None:
+    await application_client.delete(app.client_id)
+    assert not await list_grants(world, member)
+    await clear_away(world, timedelta())
+    assert await grants_of(world, member) == 0
+
+
 async def test_the_owner_of_an_application_sees_how_much_it_is_used(
     world: World,
     owner: Person,
