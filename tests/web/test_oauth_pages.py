@@ -398,6 +398,36 @@ async def test_what_is_too_long_for_an_address_is_a_page(
     assert "too long" in answer.text
 
 
+async def test_what_an_application_is_called_is_text(
+    signed_in: Browser, world: World, person: Person, organization_id: str
+) -> None:
+    name = 'A<b>"x"</b>&\'{{7*7}}'
+    client = await new_client(world, person, organization_id, name=name)
+    page = consent_asked(await client.send(signed_in))
+    assert page.heading == f"{name} asks for access"
+    assert "<b>" not in page.text
+    await decide(signed_in, page, "approve")
+    page = await signed_in.get(APPLICATIONS)
+    assert name in page.words("name")
+    assert "<b>" not in page.text
+
+
+async def test_an_address_that_somebody_else_opens_asks_them(
+    signed_in: Browser, new_browser: NewBrowser, world: World, client: OAuthClient
+) -> None:
+    page = consent_asked(await client.send(signed_in))
+    request_id = page.form(CONSENT).fields["request_id"]
+    grace, other = await world.new_person(), new_browser()
+    await world.new_organization(grace)
+    await sign_in(other, grace)
+    theirs = consent_asked(await other.get(f"{CONSENT}?request_id={request_id}"))
+    assert grace.email in theirs.text
+    # The form of one browser is worth nothing in another.
+    fields = {**page.form(CONSENT).fields, "decision": "approve"}
+    assert (await other.post(CONSENT, fields)).status == 403
+    assert "You have let none in." in (await other.get(APPLICATIONS)).text
+
+
 # The page's policy, and how answers are brought
 
 
