@@ -33,6 +33,7 @@ from server.features.users.facade import session_may_hold, with_account
 
 NEWEST_FIRST = Order((StoredGrant.id,))
 RECENT = timedelta(days=30)
+MINUTE = timedelta(minutes=1)
 
 
 class UsedCode(NamedTuple):
@@ -314,7 +315,15 @@ def _with_tier(moved: Any) -> Any:
     cte = moved.returning(*_SOURCE).cte("moved")
     noted = (
         update(StoredGrant)
-        .where(StoredGrant.id == cte.c.grant_id)
+        .where(
+            StoredGrant.id == cte.c.grant_id,
+            # To the minute: not each use of many devices is to wait for the one row.
+            or_(
+                StoredGrant.last_used_at.is_(None),
+                StoredGrant.last_used_at
+                < bindparam("now", type_=StoredGrant.last_used_at.type) - MINUTE,
+            ),
+        )
         .values(last_used_at=bindparam("now"))
         .returning(StoredGrant.id)
         .cte("noted")
