@@ -13,6 +13,7 @@ from bench.baselines.golang import build_ratelimit
 from bench.chart import Bar, Group, write_chart
 from bench.limiter import Decision, Load
 from bench.measure import Measurement
+from bench.oauth import measure_oauth
 from bench.population import populate
 from bench.reads import measure_reads
 from bench.refreshes import measure_refreshes
@@ -51,6 +52,7 @@ async def main() -> None:
                 writes=await measure_writes(stack, people),
                 refreshes=await measure_refreshes(stack, people),
                 verifications=await measure_verification(stack, people),
+                oauth=await measure_oauth(stack, people, folder),
                 decisions=decisions,
                 sign_in=await measure_sign_in(stack, people),
                 webhooks=webhooks,

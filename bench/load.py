@@ -42,12 +42,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Request:
-    """A request; a body is JSON."""
+    """A request; a body is JSON if nothing else is said."""
 
     path: str
     headers: dict[str, str]
     method: str = "GET"
     body: bytes = b""
+    media_type: str = "application/json"
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def encode(host: str, port: int, request: Request) -> bytes:
     lines = [f"{request.method} {request.path} HTTP/1.1", f"host: {host}:{port}"]
     lines += [f"{name}: {value}" for name, value in request.headers.items()]
     if request.body:
-        lines += ["content-type: application/json", f"content-length: {len(request.body)}"]
+        lines += [f"content-type: {request.media_type}", f"content-length: {len(request.body)}"]
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + request.body
 
 

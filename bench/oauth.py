@@ -1,7 +1,7 @@
 """Tokens for applications: what the core and the database spend on each, over gRPC.
 
 `python -m bench.oauth` measures this alone and prints it. What speaks the standards' wire
-formats stands in front of the core, and is not in it.
+formats stands in front of the core, and is not in it. The baseline speaks HTTP itself.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlencode
 
+import aiohttp
 import grpc
+import psycopg
 from portico.applications.v1 import application_service_pb2 as applications
 from portico.applications.v1.application_service_pb2_grpc import ApplicationServiceStub
 from portico.oauth.v1 import authorization_service_pb2 as authorizations
@@ -26,8 +29,9 @@ from portico.oauth.v1 import token_service_pb2 as pb
 from portico.oauth.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from portico.oauth.v1.token_service_pb2_grpc import TokenServiceStub
 
-from bench.load import Result
-from bench.measure import Measurement, Service, Span, account
+from bench.baselines.start import oidc_provider
+from bench.load import Request, Result
+from bench.measure import HOST, Measurement, Service, Span, account, measure
 from bench.population import Inhabitant, populate
 from bench.report import table_of
 from cli.run.state import load_secrets
@@ -38,9 +42,16 @@ CONCURRENCY = 8
 SPAN = Span(requests=800, seconds=15)
 CODES = 1040
 REDIRECT = "https://app.example.com/callback"
+MACHINE = "machine"
+CLIENT_CREDENTIALS = "client_credentials, JWT by ES256"
+INTROSPECTION = "introspection, machine's token"
+FORM = "application/x-www-form-urlencoded"
 VERIFIER = "a-verifier-of-at-least-forty-three-characters-in-all"
 CHALLENGE = urlsafe_b64encode(sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
 VARIABLES = {"PORTICO_ADDRESS_RATE": "1000000"}
+
+# With it there is an ID token.
+OPENID = "openid projects:read"
 
 Metadata = tuple[tuple[str, str], ...]
 Send = Callable[[int], Awaitable[None]]
@@ -65,14 +76,14 @@ class Client:
         request = pb.IntrospectRequest(client=self.credentials, token=token)
         await TokenServiceStub(self.channel).Introspect(request, metadata=self.internal)
 
-    async def code(self) -> str:
+    async def code(self, scope: str = OPENID) -> str:
         """A code that the person has approved."""
         stub = AuthorizationServiceStub(self.channel)
         given = {
             "response_type": "code",
             "client_id": self.credentials.client_id,
             "redirect_uri": REDIRECT,
-            "scope": "openid projects:read",
+            "scope": scope,
             "code_challenge": CHALLENGE,
             "code_challenge_method": "S256",
         }
@@ -93,28 +104,72 @@ class Client:
         return await self.issue(grant_type="authorization_code", code=code, code_verifier=VERIFIER)
 
 
-async def measure_oauth(stack: Stack, people: Sequence[Inhabitant]) -> list[Measurement]:
-    """Each kind of request, in the order in which a client meets them."""
+async def measure_oauth(
+    stack: Stack, people: Sequence[Inhabitant], folder: Path
+) -> list[Measurement]:
+    """Each kind of request, in the order in which a client meets them; then the baseline's."""
     service = Service(
         "Portico", 0, {part: stack.pid(part) for part in ("core", "postgres", "valkey")}
     )
     async with stack.channel() as channel:
-        web = await _application(stack, channel, people[0], "web", ["openid", "projects:read"])
-        machine = await _application(stack, channel, people[0], "machine", ["projects:read"])
-        found = []
-        for work, send in (await _works(web, machine)).items():
-            found.append(await account(work, service, _sender(send), SPAN, CONCURRENCY))
+        scopes = OPENID.split()
+        web = await _application(stack, channel, people[0], "web", scopes)
+        quick = await _application(stack, channel, people[0], "web", scopes, "ES256")
+        machine = await _application(stack, channel, people[0], MACHINE, ["projects:read"])
+        works = {**await _works_for_people(stack, web, quick), **await _works_for_machines(machine)}
+        found = [
+            await account(work, service, _sender(send), SPAN, CONCURRENCY)
+            for work, send in works.items()
+        ]
+    async with oidc_provider(folder) as (provider, secret):
+        gets = await _provider_requests(provider, secret)
+        found += [
+            await measure(work, provider, [request], SPAN, CONCURRENCY)
+            for work, request in gets.items()
+        ]
     return found
 
 
-async def _works(web: Client, machine: Client) -> dict[str, Send]:
-    token = (await machine.issue(grant_type="client_credentials")).access_token
+async def _works_for_people(stack: Stack, web: Client, quick: Client) -> dict[str, Send]:
     codes: list[str] = []
     while len(codes) < CODES:
         codes += await asyncio.gather(*(web.code() for _ in range(CONCURRENCY)))
-    exchanged = [await web.exchange(code) for code in codes[:CONCURRENCY]]
-    refresh_tokens = [each.refresh_token for each in exchanged]
-    unused = iter(codes[CONCURRENCY:])
+    unused = iter(codes)
+    async with await psycopg.AsyncConnection.connect(stack.database_url) as connection:
+        # Before the planner knows of the rows it reads all of them for each query.
+        await connection.execute("analyze")
+    issued = await web.exchange(await web.code())
+
+    async def exchange(_: int) -> None:
+        await web.exchange(next(unused))
+
+    async def introspection(_: int) -> None:
+        await web.introspect(issued.access_token)
+
+    return {
+        # First: a code is good for a minute.
+        "code exchange, ID token by RS256": exchange,
+        "refresh": await _refreshes(web, "projects:read"),
+        "refresh, ID token by ES256": await _refreshes(quick, OPENID),
+        "refresh, ID token by RS256": await _refreshes(web, OPENID),
+        "introspection, person's token": introspection,
+    }
+
+
+async def _refreshes(client: Client, scope: str) -> Send:
+    """Moves a chain of refresh tokens on, one for each connection."""
+    codes = [await client.code(scope) for _ in range(CONCURRENCY)]
+    tokens = [(await client.exchange(code)).refresh_token for code in codes]
+
+    async def refresh(connection: int) -> None:
+        issued = await client.issue(grant_type="refresh_token", refresh_token=tokens[connection])
+        tokens[connection] = issued.refresh_token
+
+    return refresh
+
+
+async def _works_for_machines(machine: Client) -> dict[str, Send]:
+    token = (await machine.issue(grant_type="client_credentials")).access_token
 
     async def client_credentials(_: int) -> None:
         await machine.issue(grant_type="client_credentials")
@@ -122,26 +177,25 @@ async def _works(web: Client, machine: Client) -> dict[str, Send]:
     async def introspection(_: int) -> None:
         await machine.introspect(token)
 
-    async def introspection_for_person(_: int) -> None:
-        await web.introspect(exchanged[0].access_token)
+    return {CLIENT_CREDENTIALS: client_credentials, INTROSPECTION: introspection}
 
-    async def refresh(connection: int) -> None:
-        issued = await web.issue(
-            grant_type="refresh_token", refresh_token=refresh_tokens[connection]
-        )
-        refresh_tokens[connection] = issued.refresh_token
 
-    async def exchange(_: int) -> None:
-        await web.exchange(next(unused))
-
+async def _provider_requests(provider: Service, secret: str) -> dict[str, Request]:
+    """The same of the baseline. Its tokens that are introspected are opaque: it reads no JWT."""
+    client = {"client_id": MACHINE, "client_secret": secret}
+    form = {**client, "grant_type": "client_credentials", "scope": "projects:read"}
+    address = f"http://{HOST}:{provider.port}/token"
+    opaque = {**form, "resource": "https://opaque.example"}
+    async with aiohttp.ClientSession() as http, http.post(address, data=opaque) as answer:
+        token = (await answer.json())["access_token"]
     return {
-        # First: a code is good for a minute.
-        "code exchange": exchange,
-        "refresh": refresh,
-        "client_credentials": client_credentials,
-        "introspection, machine": introspection,
-        "introspection, person": introspection_for_person,
+        CLIENT_CREDENTIALS: _form("/token", {**form, "resource": "https://jwt.example"}),
+        INTROSPECTION: _form("/token/introspection", {**client, "token": token}),
     }
+
+
+def _form(path: str, fields: dict[str, str]) -> Request:
+    return Request(path, {}, "POST", urlencode(fields).encode(), FORM)
 
 
 def _sender(send: Send) -> Callable[[Span], Awaitable[Result]]:
@@ -167,7 +221,12 @@ def _sender(send: Send) -> Callable[[Span], Awaitable[Result]]:
 
 
 async def _application(
-    stack: Stack, channel: grpc.aio.Channel, person: Inhabitant, kind: str, scopes: list[str]
+    stack: Stack,
+    channel: grpc.aio.Channel,
+    person: Inhabitant,
+    kind: str,
+    scopes: list[str],
+    signed_by: str = "RS256",
 ) -> Client:
     made = await ApplicationServiceStub(channel).CreateApplication(
         applications.CreateApplicationRequest(
@@ -176,6 +235,7 @@ async def _application(
             kind=kind,
             scopes=scopes,
             redirect_uris=[REDIRECT] if kind == "web" else [],
+            id_token_signed_response_alg=signed_by,
         ),
         metadata=_bearer(person.token),
     )
@@ -195,10 +255,11 @@ def _bearer(token: str) -> Metadata:
 async def main() -> None:
     """Measures the tokens of applications alone."""
     with tempfile.TemporaryDirectory(prefix="portico-") as name, Watchdog() as watchdog:
-        stack = Stack(Path(name), watchdog, VARIABLES)
+        folder = Path(name)
+        stack = Stack(folder / "s", watchdog, VARIABLES)
         try:
             await stack.start()
-            found = await measure_oauth(stack, await populate(stack, 1))
+            found = await measure_oauth(stack, await populate(stack, 1), folder)
         finally:
             await stack.stop()
     sys.stdout.write(table_of(found) + "\n")

@@ -33,6 +33,7 @@ class Findings:
     writes: Sequence[Measurement]
     refreshes: Sequence[Measurement]
     verifications: Sequence[Measurement]
+    oauth: Sequence[Measurement]
     decisions: Sequence[Decision]
     sign_in: SignIn
     webhooks: WebhookFindings
@@ -50,6 +51,9 @@ def write_report(path: Path, found: Findings) -> None:
         table_of(found.refreshes),
         "\n## One API key verification\n\nCold: each key for the first time. Warm: again.\n",
         table_of(found.verifications),
+        "\n## Tokens for applications\n\nOurs at the core, over gRPC. The baseline over HTTP, with"
+        " all that it remembers in memory.\n",
+        table_of(found.oauth),
         "\n## One limit decision\n",
         _decisions(found.decisions),
         "\n## Sign-in\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,8 +23,12 @@ from edge.gateway.transcoding import transcoder_filter
 from edge.gateway.typed import Json, extension, typed
 from portico_kit.secrets import Secrets
 from portico_kit.testing.ports import free_ports
+from portico_kit.tokens import new_token
+from tests.node import node_modules
 from tests.stack import Stack
+from tests.support.openid import PACKAGE
 
+PROVIDER = Path(__file__).parent / "oidc_provider.mjs"
 PEPPER = "api-key"
 REFRESH_PEPPER = "refresh-token"
 # As the multiplier of the organizations' limits: the decision is made and is always yes.
@@ -72,6 +77,26 @@ async def bare_envoy(folder: Path) -> AsyncIterator[Service]:
         await listening(port)
         await asyncio.sleep(START_SECONDS)
         yield Service("bare Envoy", port, {"envoy": envoy_pid, "service": core_pid})
+
+
+@asynccontextmanager
+async def oidc_provider(folder: Path) -> AsyncIterator[tuple[Service, str]]:
+    """The npm package oidc-provider in one process, and the secret of its client."""
+    [port] = free_ports(1)
+    secret, home = new_token(), folder / "provider"
+    await asyncio.to_thread(_lay_out, home)
+    environment = {"PORT": str(port), "CLIENT_SECRET": secret, "NODE_ENV": "production"}
+    serve = ("node", str(home / PROVIDER.name))
+    async with process(*serve, environment=environment) as pid:
+        await listening(port)
+        yield Service("oidc-provider", port, {"node": pid}), secret
+
+
+def _lay_out(home: Path) -> None:
+    """The provider beside the packages that it needs."""
+    home.mkdir()
+    shutil.copy(PROVIDER, home)
+    (home / "node_modules").symlink_to(node_modules(PACKAGE))
 
 
 def bare_config(port: int, core: Path) -> Json:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from portico_kit.clock import Clock
 from portico_kit.errors import TokenExpiredError, UnauthenticatedError
 from portico_kit.ids import new_id
+from portico_kit.jws import signed
 
 ALGORITHM = "ES256"
 # Of tokens that clients hold and present themselves.
@@ -97,6 +98,8 @@ class Claims:
         scopes: the permissions that it is narrowed to (RFC 8693, section 4.2); None if it
             is not narrowed.
         private: claims that only tokens of its kind have (RFC 7519, section 4.3).
+        issued_at: in seconds, as in the token; 0 if it does not say.
+        token_id: the token's own name (`jti`); "" if it has none.
     """
 
     kind: str
@@ -109,6 +112,8 @@ class Claims:
     expires_at: datetime
     scopes: frozenset[str] | None = None
     private: Mapping[str, Any] = field(default_factory=dict)
+    issued_at: int = 0
+    token_id: str = ""
 
 
 class TokenIssuer:
@@ -164,8 +169,7 @@ class TokenIssuer:
         }
         present = {name: value for name, value in claims.items() if value is not None}
         key = self._keys.signing_key()
-        headers = {"kid": key.kid, "typ": kind.media_type}
-        return jwt.encode(present, key.private_key, ALGORITHM, headers=headers)
+        return signed(present, key.private_key, key.kid, kind.media_type)
 
 
 class TokenVerifier:
@@ -282,4 +286,6 @@ def _claims(kind: TokenKind, payload: Mapping[str, Any]) -> Claims:
         expires_at=datetime.fromtimestamp(int(str(payload["exp"])), UTC),
         scopes=frozenset(str(payload["scope"]).split()) if "scope" in payload else None,
         private={name: value for name, value in payload.items() if name not in _COMMON_CLAIMS},
+        issued_at=int(str(payload.get("iat", 0))),
+        token_id=str(payload.get("jti", "")),
     )

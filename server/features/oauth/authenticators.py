@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from portico_kit.assurance import Assurance
@@ -15,7 +15,7 @@ from portico_kit.jwt import Claims, TokenKind
 from portico_kit.storage.reads import Reads
 from server.features.applications.facade import Applications, Client
 from server.features.auth.standings import SessionStandings
-from server.features.oauth.repository import LIVING, LIVING_COLUMNS
+from server.features.oauth.repository import ACTIVE, LIVING, LIVING_COLUMNS
 from server.features.organizations.facade import Tenants, level_due
 from server.features.users.facade import Account, account
 
@@ -69,6 +69,14 @@ class LivingGrant:
     account: Account
 
 
+class ActiveGrant(NamedTuple):
+    """Of what the tokens of an authorization are, which is good now."""
+
+    authorization_id: UUID
+    application_id: UUID
+    organization_id: UUID | None
+
+
 class GrantAuthenticator:
     """Lets in applications that act for a person, in the one organization that they chose."""
 
@@ -88,6 +96,7 @@ class GrantAuthenticator:
         self._tenants = tenants
         self._standings = standings
         self._living: BatchLoader[UUID, LivingGrant] = BatchLoader(self._fetch)
+        self._active: BatchLoader[UUID, ActiveGrant] = BatchLoader(self._fetch_active)
 
     @property
     def kind(self) -> TokenKind:
@@ -121,6 +130,14 @@ class GrantAuthenticator:
             return Grant(acting, account=person, scopes=scopes)
         return await self._in_organization(acting, living, living.organization_id, scopes)
 
+    async def is_active(self, claims: Claims) -> bool:
+        """Whether a token is good, whatever it allows; a look-up of the least that says so."""
+        active = await self._active.load(UUID(str(claims.private["gid"])))
+        if active is None or active.organization_id != claims.organization_id:
+            return False
+        client = await self._applications.find(str(claims.private["client_id"]))
+        return client is not None and client.id == active.application_id
+
     async def living(self, claims: Claims) -> LivingGrant | None:
         """The authorization that a token came of; None if it has ended."""
         found = await self._living.load(UUID(str(claims.private["gid"])))
@@ -150,6 +167,10 @@ class GrantAuthenticator:
     async def _fetch(self, authorization_ids: Sequence[UUID]) -> Mapping[UUID, LivingGrant]:
         rows = await self._reads.fetch(LIVING, authorization_ids, now=self._clock())
         return {row[0]: _living(row) for row in rows}
+
+    async def _fetch_active(self, authorization_ids: Sequence[UUID]) -> Mapping[UUID, ActiveGrant]:
+        rows = await self._reads.fetch(ACTIVE, authorization_ids, now=self._clock())
+        return {row[0]: ActiveGrant(*row) for row in rows}
 
 
 def _living(row: Sequence[Any]) -> LivingGrant:

@@ -99,7 +99,7 @@ class StoredAuthorization(Identified, Base):
         Index("ix_oauth_authorizations_grant_id", "grant_id"),
         Index("ix_oauth_authorizations_session_id", "session_id"),
         Index("ix_oauth_authorizations_request_hash", "request_hash"),
-        Index("ix_oauth_authorizations_expires_at", "expires_at"),
+        # None on what each use changes: it would be written at each, in every index (no HOT).
     )
 
 

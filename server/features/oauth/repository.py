@@ -234,6 +234,14 @@ LIVING = keyed_query(
 # The columns before the account's.
 LIVING_COLUMNS = 6
 
+# Which authorizations live at the moment `now`, asked where nothing else is of interest.
+ACTIVE = keyed_query(
+    select(StoredAuthorization.id, StoredGrant.application_id, StoredGrant.organization_id)
+    .join(StoredGrant, StoredGrant.id == StoredAuthorization.grant_id)
+    .where(_lives(bindparam("now")), _ACCOUNT_LETS),
+    StoredAuthorization.id,
+)
+
 # What refresh tokens of authorizations that live at the moment `now` are held against, before
 # anything is locked.
 REFRESHABLE = keyed_query(
@@ -263,6 +271,8 @@ SEEDS = keyed_query(
     select(
         StoredAuthorization.id,
         StoredAuthorization.refresh_seed,
+        StoredAuthorization.refresh_counter,
+        StoredAuthorization.scopes,
         StoredGrant.application_id,
         StoredGrant.user_id,
     ).join(StoredGrant, StoredGrant.id == StoredAuthorization.grant_id),

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import jwt
-
 from portico_kit.clock import Clock
+from portico_kit.jws import signed
 from portico_kit.jwt import TokenIssuer
 from portico_kit.oauth_scopes import OPENID, ORGANIZATION_SCOPES
 from server.common.refresh_chain import RefreshTokens
@@ -128,8 +127,7 @@ class OAuthTokens:
         if source.nonce:
             claims["nonce"] = source.nonce
         key = self.signing_keys.id_token_key(client.id_token_signed_response_alg)
-        headers = {"kid": key.kid, "typ": "JWT"}
-        return jwt.encode(claims, key.private_key, key.algorithm, headers=headers)
+        return signed(claims, key.private_key, key.kid, "JWT")
 
     async def _requested(self, source: TokenSource) -> Mapping[str, Any]:
         """The claims about the person that the application asked to have in the ID token."""

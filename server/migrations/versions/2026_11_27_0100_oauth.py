@@ -117,7 +117,6 @@ def _create_authorizations() -> None:
     op.create_index(
         "ix_oauth_authorizations_request_hash", "oauth_authorizations", ["request_hash"]
     )
-    op.create_index("ix_oauth_authorizations_expires_at", "oauth_authorizations", ["expires_at"])
 
 
 def downgrade() -> None:
