@@ -60,9 +60,10 @@ class PresentedTokens:
             claims = await self.verifier.verify(token)
         except (UnauthenticatedError, TokenExpiredError):
             return INACTIVE
-        if not _may_know(client, claims) or await self._grant(claims) is None:
+        grant = await self._grant(claims) if _may_know(client, claims) else None
+        if grant is None:
             return INACTIVE
-        return self._access_token(claims, token)
+        return self._access_token(claims, _still(claims, grant), token)
 
     async def revoke(self, client: Client, token: str, call: Call) -> None:
         """Ends the authorization that a token came of, if it is the application's own.
@@ -119,7 +120,7 @@ class PresentedTokens:
             return INACTIVE
         return pb.IntrospectResponse(
             active=True,
-            scope=" ".join(sorted(row.scopes)),
+            scope=" ".join(sorted(frozenset(row.scopes) & client.scopes)),
             client_id=client.client_id,
             exp=int(row.expires_at.timestamp()),
             iat=int(row.last_used_at.timestamp()),
@@ -131,13 +132,15 @@ class PresentedTokens:
             auth_time=int(row.auth_time.timestamp()),
         )
 
-    def _access_token(self, claims: Claims, token: str) -> pb.IntrospectResponse:
+    def _access_token(
+        self, claims: Claims, scopes: frozenset[str], token: str
+    ) -> pb.IntrospectResponse:
         # Verified above; these two are of no use to anybody else and kept nowhere.
         raw = jwt.decode(token, options={"verify_signature": False})
         private = claims.private
         return pb.IntrospectResponse(
             active=True,
-            scope=" ".join(sorted(claims.scopes or ())),
+            scope=" ".join(sorted(scopes)),
             client_id=_client_id(claims),
             token_type="Bearer",  # noqa: S106 - the type's name
             exp=int(claims.expires_at.timestamp()),
@@ -155,6 +158,14 @@ class PresentedTokens:
 
 def _client_id(claims: Claims) -> str:
     return str(claims.private["client_id"])
+
+
+def _still(claims: Claims, grant: Grant) -> frozenset[str]:
+    """The scopes of a token that it passes on now."""
+    allowed = grant.scopes
+    if allowed is None:
+        allowed = frozenset().union(*grant.permissions.values())
+    return (claims.scopes or frozenset()) & allowed
 
 
 def _may_know(client: Client, claims: Claims) -> bool:
