@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from portico_kit.assurance import Assurance
+from portico_kit.assurance import Assurance, Authentication
 from portico_kit.batching import BatchLoader
 from portico_kit.clock import Clock
 from portico_kit.credentials import Grant, Principal, Withheld
@@ -136,8 +136,9 @@ class GrantAuthenticator:
         level = level_due(rights.demands.get(organization_id, ()), self._clock())
         if LEVELS[living.acr] >= level:
             return Grant(acting, {organization_id: held}, living.account, scopes)
-        # What the person shows next is shown in a new sign-in.
-        methods = await self._standings.can_show(living.account.id, (), level)
+        # What the person shows next is shown in a new sign-in, after the first factor.
+        first = (Authentication("password", self._clock()),)
+        methods = await self._standings.can_show(living.account.id, first, level)
         withheld = Withheld("factor" if methods else level.way_out, level.acr, tuple(methods))
         return Grant(
             acting,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 
@@ -41,7 +40,9 @@ async def test_no_other_secret_is_good(application_client: ApplicationClient) ->
             await application_client.authenticate(created.application.id, secret)
 
 
-@pytest.mark.parametrize("client_id", ["", "x", str(uuid4()), "\x00" * 36, "9" * 36])
+@pytest.mark.parametrize(
+    "client_id", ["", "x", "0194f3a0-0000-7000-8000-000000000000", "\x00" * 36, "9" * 36]
+)
 async def test_an_unknown_client_is_refused_like_a_wrong_secret(
     application_client: ApplicationClient, client_id: str
 ) -> None:
