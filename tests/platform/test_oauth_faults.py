@@ -3,89 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
-import aiohttp
 import pytest
 
 from portico_kit.testing.waiting import eventually
 from tests.platform.conftest import Tenant
+from tests.platform.oauth_app import Answer, App, basic, new_app
 from tests.stack import Stack
 from tests.support.addresses import new_address
-from tests.web.oauth_client import FORM, OAuthClient
+from tests.web.oauth_client import FORM
 
-REDIRECT = "https://app.example.com/callback"
-SCOPE = "openid email offline_access projects:read"
 MACHINE = {"grant_type": "client_credentials"}
 AT_ONCE = 1000
 # Of a client in a minute; the thousand may see two.
 ALLOWED_FAILURES = 20
 RECOVERY_SECONDS = 20.0
-Answer = tuple[int, Any, Mapping[str, str]]
-
-
-@dataclass
-class App:
-    """An application and its owner, through the front door, by HTTP alone."""
-
-    owner: Tenant
-    client: OAuthClient
-    http: aiohttp.ClientSession
-
-    async def send(
-        self, path: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """A form to an endpoint, from a new address: the status, the answer, and its headers."""
-        sent = {"Content-Type": FORM, "X-Forwarded-For": new_address()}
-        sent |= self.client.basic if headers is None else dict(headers)
-        async with self.http.post(path, data=urlencode(fields).encode(), headers=sent) as answer:
-            body = await answer.read()
-            return answer.status, json.loads(body) if body else None, answer.headers
-
-    async def token(self, fields: Mapping[str, str]) -> Answer:
-        return await self.send("/oauth/token", fields)
-
-    async def user_info(self, access_token: str) -> Answer:
-        bearer = {"Authorization": f"Bearer {access_token}", "X-Forwarded-For": new_address()}
-        async with self.http.get("/oauth/userinfo", headers=bearer) as answer:
-            return answer.status, await answer.json(), answer.headers
-
-    async def authorize(self, **changed: str) -> tuple[int, str, str]:
-        """Opens /oauth/authorize: the status, where it leads, and the page."""
-        path = self.client.request(**{"scope": SCOPE, **changed})
-        headers = {"X-Forwarded-For": new_address(), "Accept": "text/html"}
-        async with self.http.get(path, headers=headers, allow_redirects=False) as answer:
-            return answer.status, answer.headers.get("Location", ""), await answer.text()
-
-    async def request_id(self, **changed: str) -> str:
-        _, location, _ = await self.authorize(**changed)
-        return parse_qs(urlsplit(location).query)["request_id"][0]
-
-    async def approve(self, request_id: str) -> str:
-        """The code for what the owner gives."""
-        body = {"requestId": request_id, "organizationId": self.owner.organization_id}
-        approved = await self.owner.client.call(
-            "POST", "/oauth/authorizations/approve", body, expect=200
-        )
-        response = approved.get("response", approved)
-        return {each["name"]: each["value"] for each in response["parameters"]}["code"]
-
-    async def code(self) -> str:
-        return await self.approve(await self.request_id())
-
-    async def tokens(self) -> Any:
-        """What comes of a whole flow."""
-        status, tokens, _ = await self.token(self.client.exchange(await self.code()))
-        assert status == 200, tokens
-        return tokens
 
 
 @pytest.fixture(scope="module")
@@ -95,21 +33,6 @@ async def app(stack: Stack, new_tenant: Any) -> AsyncIterator[App]:
     found = await new_app(stack, owner)
     yield found
     await found.http.close()
-
-
-async def new_app(stack: Stack, owner: Tenant) -> App:
-    body = {
-        "name": "Analytical Engine",
-        "kind": "web",
-        "redirectUris": [REDIRECT],
-        "grantTypes": ["authorization_code", "refresh_token", "client_credentials"],
-        "scopes": SCOPE.split(),
-    }
-    path = f"/organizations/{owner.organization_id}/applications"
-    made = await owner.client.call("POST", path, body, expect=201)
-    client = OAuthClient(made["application"]["id"], made["clientSecret"], redirect_uri=REDIRECT)
-    connector = aiohttp.TCPConnector(limit=100)
-    return App(owner, client, aiohttp.ClientSession(stack.base_url, connector=connector))
 
 
 def is_unavailable(answer: Answer) -> bool:
@@ -202,11 +125,6 @@ async def test_a_core_that_is_killed_during_exchanges_gives_each_code_once(
         assert all(status in (200, 400, 503) for status, _, _ in answers), answers
 
 
-def basic(client_id: str, secret: str) -> dict[str, str]:
-    plain = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
-    return {"Authorization": f"Basic {plain}"}
-
-
 async def test_a_thousand_wrong_secrets_at_once_lock_nobody_out(stack: Stack, app: App) -> None:
     other = await new_app(stack, app.owner)
     before = memory(stack)
@@ -293,3 +211,119 @@ def resident(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     [kilobytes] = re.findall(r"VmRSS:\s+(\d+) kB", status)
     return int(kilobytes) * 1024
+
+
+# What public reports say that other servers have let through, or broken on.
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "https://app.example.com@attacker.example/callback",
+        "https://app.example.com%25@attacker.example/callback",
+        "https://a@b@app.example.com/callback",
+        "https://app.example.com\\@attacker.example/callback",
+        "https://app.example.com.attacker.example/callback",
+        "https://app.example.com/callback/..;/other",
+        "https://app.example.com/callback/../other",
+        "https://app.example.com//callback",
+        "//app.example.com/callback",
+        "/callback",
+        "https:app.example.com/callback",
+        "https://app.example.com/callback#a",
+        "https://app.example.com/callback?code=theirs",
+        "https://app\u3002example.com/callback",
+        "https://\u0430pp.example.com/callback",
+        "HTTPS://app.example.com/callback",
+        "https://app.example.com:443/callback",
+        "https://app.example.com/callback\t",
+        "https://app.example.com/callback\n//attacker.example",
+        "JaVaScRiPt:alert(1)",
+        "data:text/html,x",
+    ],
+)
+async def test_no_browser_is_sent_to_an_address_that_is_not_the_registered_one(
+    app: App, to: str
+) -> None:
+    """With an error to give, without one, and silently."""
+    for more in ({}, {"prompt": "none"}, {"scope": "made-up"}, {"response_mode": "form_post"}):
+        status, location, page = await app.authorize(redirect_uri=to, **more)
+        assert (status, location) == (400, ""), (to, more)
+        assert "attacker" not in page
+        assert "<script" not in page.lower().replace('<script src="/assets', "")
+
+
+async def test_a_form_that_the_browser_sends_on_has_no_markup_of_the_request(app: App) -> None:
+    state = "\"><script>alert(1)</script><input name='"
+    for more in ({"prompt": "none"}, {"scope": "made-up"}):
+        status, _, page = await app.authorize(response_mode="form_post", state=state, **more)
+        if status == 303:
+            # Not signed in is said on the next page.
+            continue
+        assert status == 200
+        assert "<script>" not in page
+        assert "&lt;script&gt;" in page
+
+
+async def test_the_token_endpoint_takes_a_posted_form_alone(app: App) -> None:
+    """Nothing that a link, a preview or a prefetch sends uses a code up."""
+    code = await app.code()
+    path = f"/oauth/token?{urlencode(app.client.exchange(code))}"
+    for verb in ("GET", "HEAD", "PUT", "DELETE", "PATCH"):
+        headers = {**app.client.basic, "X-Forwarded-For": new_address()}
+        async with app.http.request(verb, path, headers=headers) as answer:
+            assert answer.status == 405, verb
+            assert answer.headers["Cache-Control"] == "no-store"
+    status, refused, _ = await app.send(path, {})
+    assert (status, refused["error"]) == (400, "invalid_request")
+    assert (await app.token(app.client.exchange(code)))[0] == 200
+
+
+async def test_an_application_authenticates_once_in_a_request(app: App) -> None:
+    """Of two headers one would be chosen, and by each part another."""
+    twice = [("Content-Type", FORM), ("X-Forwarded-For", new_address())]
+    other = basic("somebody", "else")["Authorization"]
+    for pair in ((app.client.basic["Authorization"], other), (other,) * 2):
+        headers = [*twice, *(("Authorization", value) for value in pair)]
+        async with app.http.post(
+            "/oauth/token", data=urlencode(MACHINE).encode(), headers=headers
+        ) as answer:
+            assert answer.status in (400, 401), await answer.text()
+            assert (await answer.json())["error"] in ("invalid_request", "invalid_client")
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/userinfo", "/oauth/revoke"])
+async def test_pages_of_other_origins_may_ask_without_cookies(app: App, path: str) -> None:
+    asked = {
+        "Origin": "https://app.example.com",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    async with app.http.options(path, headers=asked) as answer:
+        assert answer.status in (200, 204)
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "authorization" in answer.headers["Access-Control-Allow-Headers"].lower()
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+    async with app.http.options("/oauth/authorize", headers=asked) as answer:
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+async def test_a_token_of_one_application_is_nothing_to_another_organization(
+    stack: Stack, app: App, new_tenant: Any
+) -> None:
+    """Neither read, nor revoked, nor refreshed, nor exchanged."""
+    tokens, code = await app.tokens(), await app.code()
+    other = await new_app(stack, await new_tenant())
+    for name in ("access_token", "refresh_token", "id_token"):
+        form = {"token": tokens[name]}
+        assert (await other.send("/oauth/introspect", form))[:2] == (200, {"active": False})
+        assert (await other.send("/oauth/revoke", form))[0] == 200
+    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    for form in (refresh, {**app.client.exchange(code)}):
+        status, refused, _ = await other.token(form)
+        assert (status, refused["error"]) == (400, "invalid_grant")
+    await other.http.close()
+    assert (await app.user_info(tokens["access_token"]))[0] == 200
+    assert (await app.token(app.client.exchange(code)))[0] == 200
+    # An ID token is for the application, and opens nothing.
+    assert (await app.user_info(tokens["id_token"]))[0] == 401

@@ -92,7 +92,10 @@ async def test_an_organization_that_demands_a_factor_is_opened_by_it_alone(
     attempt = get_organization(world, organization_id, before.access_token)
     lacking = "INSUFFICIENT_USER_AUTHENTICATION"
     found = await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, lacking)
-    assert (found.metadata["missing"], found.metadata["methods"]) == ("factor", "totp")
+    assert (found.metadata["missing"], found.metadata["methods"]) == (
+        "factor",
+        "recovery_code totp",
+    )
     request_id = await app.request_id(scope=SCOPE)
     asked = await app.ask_again(protected.person, request_id)
     assert (asked.next, list(asked.acr_values)) == ("step_up", [AAL2])
