@@ -84,20 +84,18 @@ async def test_id_tokens_are_good_while_their_key_changes_and_after(
 ) -> None:
     """Their keys are a ring of their own, in the same set."""
     app = await new_app(stack, tenant)
-    old = (await app.tokens())["id_token"]
+    given = [(await app.tokens())["id_token"]]
     await rotate(stack)
 
     async def another_key_signs() -> bool:
         await learn(stack)
-        nonlocal new
-        new = (await app.tokens())["id_token"]
-        return kid_of(new) != kid_of(old)
+        given.append((await app.tokens())["id_token"])
+        return kid_of(given[0]) != kid_of(given[-1])
 
-    new = old
     await eventually(another_key_signs, within=2 * PATIENCE_SECONDS, every=5 * PAUSE_SECONDS)
     async with app.http.get("/.well-known/jwks.json") as answer:
         published = jwt.PyJWKSet.from_dict(await answer.json())
-    for token in (old, new):
+    for token in (given[0], given[-1]):
         key = published[kid_of(token)]
         said = jwt.decode(token, key, algorithms=["RS256"], audience=app.client.client_id)
         assert said["iss"] == stack.base_url
@@ -105,7 +103,7 @@ async def test_id_tokens_are_good_while_their_key_changes_and_after(
         status, location, _ = await app.authorize(id_token_hint=token)
         assert (status, location.partition("?")[0]) == (303, "/oauth/consent")
     # A key that signs ID tokens opens nothing.
-    assert (await app.user_info(new))[0] == 401
+    assert (await app.user_info(given[-1]))[0] == 401
     await app.http.close()
 
 
