@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import grpc
 import jwt
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from portico.users.v1.user_service_pb2 import GetMeRequest
@@ -20,6 +21,7 @@ from portico_kit.storage.base import create_engine
 from portico_kit.testing.waiting import eventually
 from server.features.auth.signing_keys import MAX_AGE, SigningKeys
 from tests.platform.conftest import PASSWORD, Client, Tenant, execute
+from tests.platform.oauth_app import new_app
 from tests.stack import Stack
 
 PATIENCE_SECONDS = 15.0
@@ -32,9 +34,15 @@ SIGNS_AFTER = "4 seconds"
 async def old_kid(stack: Stack, tenant: Tenant) -> AsyncIterator[str]:
     """The key that signs now; it signs again after the test, for the others' tokens are of it."""
     kid = kid_of(tenant.client.token)
+    before = await now(stack)
     yield kid
     await execute(stack, "delete from signing_keys where kid <> %s", kid)
     await execute(stack, "update signing_keys set retired_at = null where kid = %s", kid)
+    # The ring of the ID tokens has turned, too.
+    await execute(stack, "delete from id_token_keys where created_at > %s", before)
+    await execute(
+        stack, "update id_token_keys set retired_at = null where created_at <= %s", before
+    )
 
     async def signs_again() -> bool:
         return kid_of(await sign_in(stack, tenant.email)) == kid
@@ -69,6 +77,34 @@ async def test_a_key_that_is_taken_back_is_refused_though_its_token_was_accepted
     assert await answers(newer, 200)
     # What was signed with it is good for one thing: whoever was away meanwhile signs out.
     await away.call("POST", "/auth/logout", {}, expect=204)
+
+
+async def test_id_tokens_are_good_while_their_key_changes_and_after(
+    stack: Stack, tenant: Tenant, old_kid: str
+) -> None:
+    """Their keys are a ring of their own, in the same set."""
+    app = await new_app(stack, tenant)
+    given = [(await app.tokens())["id_token"]]
+    await rotate(stack)
+
+    async def another_key_signs() -> bool:
+        await learn(stack)
+        given.append((await app.tokens())["id_token"])
+        return kid_of(given[0]) != kid_of(given[-1])
+
+    await eventually(another_key_signs, within=2 * PATIENCE_SECONDS, every=5 * PAUSE_SECONDS)
+    async with app.http.get("/.well-known/jwks.json") as answer:
+        published = jwt.PyJWKSet.from_dict(await answer.json())
+    for token in (given[0], given[-1]):
+        key = published[kid_of(token)]
+        said = jwt.decode(token, key, algorithms=["RS256"], audience=app.client.client_id)
+        assert said["iss"] == stack.base_url
+        # Either tells who is expected.
+        status, location, _ = await app.authorize(id_token_hint=token)
+        assert (status, location.partition("?")[0]) == (303, "/oauth/consent")
+    # A key that signs ID tokens opens nothing.
+    assert (await app.user_info(given[-1]))[0] == 401
+    await app.http.close()
 
 
 def kid_of(token: str) -> str:
@@ -111,6 +147,21 @@ async def rotate(stack: Stack) -> None:
         "update signing_keys set signs_from = now() + %s::interval where retired_at is null",
         SIGNS_AFTER,
     )
+    # Of these the newest: the one before signs until then.
+    await execute(
+        stack,
+        "update id_token_keys set signs_from = now() + %s::interval"
+        " where created_at = (select max(created_at) from id_token_keys)",
+        SIGNS_AFTER,
+    )
+
+
+async def now(stack: Stack) -> str:
+    """What time it is for the database."""
+    async with await psycopg.AsyncConnection.connect(stack.database_url) as connection:
+        cursor = await connection.execute("select now()::text")
+        [row] = await cursor.fetchall()
+    return str(row[0])
 
 
 async def learn(stack: Stack) -> None:

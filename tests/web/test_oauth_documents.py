@@ -121,12 +121,10 @@ class Core(CoreClient):
     is_away = False
     asked = 0
 
-    async def call(
-        self, method: Any, request: Any, caller: Any, token: Any = None, seconds: float = 1.0
-    ) -> Any:
+    async def call(self, method: Any, request: Any, caller: Any, *more: Any, **named: Any) -> Any:
         self.asked += 1
         if self.is_away:
-            await super().call(method, request, caller, token)
+            await super().call(method, request, caller, *more, **named)
         key = auth.JsonWebKey(kid=str(self.asked))
         return auth.GetJsonWebKeySetResponse(keys=[key])
 

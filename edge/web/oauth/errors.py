@@ -72,13 +72,14 @@ def invalid_request(description: str) -> OAuthError:
 
 def from_core(error: CoreError) -> OAuthError:
     """What the core refuses, under its name on the wire."""
-    if error.reason.startswith(PREFIX):
-        name = error.reason.removeprefix(PREFIX).lower()
-        return OAuthError(name, error.metadata.get("error_description", ""))
     wait = {} if error.retry_after is None else {"Retry-After": _seconds(error)}
+    # Whatever the core calls it: the standards have no name for too much.
     if error.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         text, status = "Too many requests.", int(HTTPStatus.TOO_MANY_REQUESTS)
         return OAuthError(TEMPORARILY_UNAVAILABLE, text, status, wait)
+    if error.reason.startswith(PREFIX):
+        name = error.reason.removeprefix(PREFIX).lower()
+        return OAuthError(name, error.metadata.get("error_description", ""))
     if error.is_outage:
         return OAuthError(TEMPORARILY_UNAVAILABLE, "Try again later.", headers=wait)
     if error.code is grpc.StatusCode.INVALID_ARGUMENT:

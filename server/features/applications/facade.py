@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, exists
@@ -97,6 +97,14 @@ class Applications:
 
     async def _fetch_rows(self, ids: Sequence[UUID]) -> Mapping[UUID, ClientView]:
         return {row.id: ClientView(*row) for row in await self._reads.fetch(CLIENTS, ids)}
+
+
+async def owned_by(
+    db: AsyncSession, application_id: UUID, organizations: Collection[UUID]
+) -> UUID | None:
+    """Which of the organizations owns an application, also one that is disabled; None if none."""
+    found = await ApplicationRepository(db).find(application_id, organizations)
+    return found.organization_id if found else None
 
 
 class CreatedApplications:

@@ -64,6 +64,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.applications.authentication import ClientSecrets
     from server.features.applications.client_cache import ClientCache, ClientInvalidations
     from server.features.applications.editing import ApplicationEditor
+    from server.features.applications.ports import Grants
     from server.features.applications.service import ApplicationService
     from server.features.organizations.facade import Tenants
 
@@ -73,6 +74,7 @@ def _serve(parts: CoreParts) -> Served:
         cursors=parts.cursors,
         invalidator=parts.invalidator,
         tenants=parts.get(Tenants),
+        grants=parts.get(Grants),
         environment=parts.settings.key_environment,
     )
     invalidations = ClientInvalidations(parts.redis, parts.get(ClientCache))

@@ -26,6 +26,7 @@ from server.features.applications.errors import (
 )
 from server.features.applications.kinds import PERSONAL_SCOPES
 from server.features.applications.models import Application
+from server.features.applications.ports import Grants
 from server.features.applications.repository import ApplicationRepository
 from server.features.applications.rules import permissions_among
 from server.features.keys.errors import ScopeNotGrantableError
@@ -48,6 +49,7 @@ class ApplicationService:
     cursors: Cursors
     invalidator: CacheInvalidator
     tenants: Tenants
+    grants: Grants
     environment: str
 
     async def CreateApplication(
@@ -125,6 +127,7 @@ class ApplicationService:
             target_id=application.id,
             data=shown,
         )
+        await self.grants.revoke_of_application(application.id, call)
         self._invalidate(application.id, call)
         return pb.DeleteApplicationResponse()
 

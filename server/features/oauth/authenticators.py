@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from portico_kit.assurance import Assurance
+from portico_kit.assurance import Assurance, Authentication
 from portico_kit.batching import BatchLoader
 from portico_kit.clock import Clock
 from portico_kit.credentials import Grant, Principal, Withheld
@@ -130,13 +130,16 @@ class GrantAuthenticator:
             return Grant(acting, account=person, scopes=scopes)
         return await self._in_organization(acting, living, living.organization_id, scopes)
 
-    async def is_active(self, claims: Claims) -> bool:
-        """Whether a token is good, whatever it allows; a look-up of the least that says so."""
+    async def allowed_scopes(self, claims: Claims) -> frozenset[str] | None:
+        """What the application may ask for; None if the token is not good any more.
+
+        A look-up of the least that says so.
+        """
         active = await self._active.load(UUID(str(claims.private["gid"])))
         if active is None or active.organization_id != claims.organization_id:
-            return False
+            return None
         client = await self._applications.find(str(claims.private["client_id"]))
-        return client is not None and client.id == active.application_id
+        return client.scopes if client and client.id == active.application_id else None
 
     async def living(self, claims: Claims) -> LivingGrant | None:
         """The authorization that a token came of; None if it has ended."""
@@ -153,8 +156,9 @@ class GrantAuthenticator:
         level = level_due(rights.demands.get(organization_id, ()), self._clock())
         if LEVELS[living.acr] >= level:
             return Grant(acting, {organization_id: held}, living.account, scopes)
-        # What the person shows next is shown in a new sign-in.
-        methods = await self._standings.can_show(living.account.id, (), level)
+        # What the person shows next is shown in a new sign-in, after the first factor.
+        first = (Authentication("password", self._clock()),)
+        methods = await self._standings.can_show(living.account.id, first, level)
         withheld = Withheld("factor" if methods else level.way_out, level.acr, tuple(methods))
         return Grant(
             acting,

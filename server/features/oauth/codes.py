@@ -18,7 +18,7 @@ from server.features.oauth.errors import (
     InvalidOAuthRequestError,
 )
 from server.features.oauth.repository import EXCHANGE, AuthorizationRepository, sources
-from server.features.oauth.tokens import Issued, OAuthTokens, expires_at
+from server.features.oauth.tokens import Issued, OAuthTokens, expires_at, still_allowed
 
 PURPOSE = "oauth-code"
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -63,7 +63,7 @@ class CodeExchange:
         source = sources(rows)
         if source is None:
             raise await self._refused(client, code_hash, call)
-        return await self.tokens.for_person(client, source, source.scopes)
+        return await self.tokens.for_person(client, source, still_allowed(client, source.scopes))
 
     async def _refused(self, client: Client, code_hash: bytes, call: Call) -> InvalidGrantError:
         """Why a code is not good; ends what it gave if it was used before.

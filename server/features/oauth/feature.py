@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 EVENTS = {
     "grant.created": "A person let an application act in the organization.",
     "grant.updated": "A person let an application do more in the organization.",
-    "grant.revoked": "A person took back what an application may do in the organization.",
+    "grant.revoked": "What an application may do for a person in the organization has ended.",
 }
 
 
@@ -29,6 +29,20 @@ def _tables() -> Tables:
             "oauth_grants": cleanup.delete_grants,
         },
     )
+
+
+def _provide(parts: CoreParts) -> None:
+    from server.features.applications import ports as applications
+    from server.features.applications.facade import Applications
+    from server.features.oauth.revocations import GrantRevocations
+    from server.features.organizations import ports as organizations
+    from server.features.organizations.facade import Tenants
+
+    parts.provide(
+        GrantRevocations, lambda: GrantRevocations(parts.get(Applications), parts.get(Tenants))
+    )
+    parts.provide(applications.Grants, lambda: parts.get(GrantRevocations))
+    parts.provide(organizations.Grants, lambda: parts.get(GrantRevocations))
 
 
 def _serve(parts: CoreParts) -> Served:
@@ -129,4 +143,6 @@ def _serve(parts: CoreParts) -> Served:
     )
 
 
-FEATURE = Feature(name="oauth", events=EVENTS, mails=MAILS, tables=_tables, serve=_serve)
+FEATURE = Feature(
+    name="oauth", events=EVENTS, mails=MAILS, tables=_tables, provide=_provide, serve=_serve
+)

@@ -12,7 +12,7 @@ from portico_kit.clock import timestamp
 from portico_kit.errors import NotFoundError
 from portico_kit.ids import parse_id
 from portico_kit.paging import Cursors
-from server.features.applications.facade import Applications
+from server.features.applications.facade import Applications, owned_by
 from server.features.oauth import messages
 from server.features.oauth.errors import GrantNotFoundError
 from server.features.oauth.models import StoredGrant
@@ -56,12 +56,13 @@ class GrantService:
     async def GetApplicationUsage(
         self, request: pb.GetApplicationUsageRequest, call: Call
     ) -> pb.GetApplicationUsageResponse:
-        client = await self.applications.find(request.application_id.lower())
-        if client is None:
+        application_id = parse_id(request.application_id)
+        organization_id = await owned_by(call.db, application_id, call.tenants)
+        if organization_id is None:
             raise NotFoundError
-        call.authorize(client.organization_id)
+        call.authorize(organization_id)
         call.require_unbound()
-        usage = await GrantRepository(call.db).usage(client.id, call.now)
+        usage = await GrantRepository(call.db).usage(application_id, call.now)
         return pb.GetApplicationUsageResponse(
             usage=pb.ApplicationUsage(
                 people=usage.people,

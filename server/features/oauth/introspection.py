@@ -59,9 +59,8 @@ class PresentedTokens:
             claims = await self.verifier.verify(token)
         except (UnauthenticatedError, TokenExpiredError):
             return INACTIVE
-        if not _may_know(client, claims) or not await self._is_active(claims):
-            return INACTIVE
-        return self._access_token(claims)
+        scopes = await self._scopes(claims) if _may_know(client, claims) else None
+        return INACTIVE if scopes is None else self._access_token(claims, scopes)
 
     async def revoke(self, client: Client, token: str, call: Call) -> None:
         """Ends the authorization that a token came of, if it is the application's own.
@@ -106,10 +105,14 @@ class PresentedTokens:
         assert isinstance(grant.account, Account)
         return pb.GetUserInfoResponse(sub=str(claims.subject), **claims_of(grant.account, scopes))
 
-    async def _is_active(self, claims: Claims) -> bool:
+    async def _scopes(self, claims: Claims) -> frozenset[str] | None:
+        """The scopes of a token that it passes on now; None if it is not active."""
         if claims.kind == self.kinds.grant.name:
-            return await self.grants.is_active(claims)
-        return await self._grant(claims) is not None
+            allowed = await self.grants.allowed_scopes(claims)
+        else:
+            grant = await self._grant(claims)
+            allowed = frozenset().union(*grant.permissions.values()) if grant else None
+        return None if allowed is None else (claims.scopes or frozenset()) & allowed
 
     async def _grant(self, claims: Claims) -> Grant | None:
         """What a token allows at this moment; None if it is not active."""
@@ -123,7 +126,7 @@ class PresentedTokens:
             return INACTIVE
         return pb.IntrospectResponse(
             active=True,
-            scope=" ".join(sorted(row.scopes)),
+            scope=" ".join(sorted(frozenset(row.scopes) & client.scopes)),
             client_id=client.client_id,
             exp=int(row.expires_at.timestamp()),
             iat=int(row.last_used_at.timestamp()),
@@ -135,11 +138,11 @@ class PresentedTokens:
             auth_time=int(row.auth_time.timestamp()),
         )
 
-    def _access_token(self, claims: Claims) -> pb.IntrospectResponse:
+    def _access_token(self, claims: Claims, scopes: frozenset[str]) -> pb.IntrospectResponse:
         private = claims.private
         return pb.IntrospectResponse(
             active=True,
-            scope=" ".join(sorted(claims.scopes or ())),
+            scope=" ".join(sorted(scopes)),
             client_id=_client_id(claims),
             token_type="Bearer",  # noqa: S106 - the type's name
             exp=int(claims.expires_at.timestamp()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from server.features.oauth.errors import (
     InvalidScopeError,
 )
 from server.features.oauth.repository import REFRESH, REFRESHABLE, SEEDS, sources
-from server.features.oauth.tokens import Issued, OAuthTokens, expires_at
+from server.features.oauth.tokens import Issued, OAuthTokens, expires_at, still_allowed
 
 NOT_VALID = "the refresh token is not valid, has expired or was revoked"
 
@@ -59,7 +58,7 @@ class ApplicationRefreshing:
             raise InvalidGrantError(NOT_VALID)
         if is_reused(presented.number, found.refresh_counter):
             raise await self._refused(client, presented.number, found, call)
-        scopes = _narrowed(scope, found.scopes)
+        scopes = _narrowed(scope, still_allowed(client, found.scopes))
         rows = await self.statements.run(
             REFRESH,
             authorization_id=found.id,
@@ -84,9 +83,9 @@ class ApplicationRefreshing:
         return InvalidGrantError("the refresh token was used before", keeps_changes=True)
 
 
-def _narrowed(scope: str, given: Iterable[str]) -> frozenset[str]:
+def _narrowed(scope: str, given: frozenset[str]) -> frozenset[str]:
     """The scopes that are asked for; all that were given if none is named."""
     asked = frozenset(scope.split())
-    if not asked <= frozenset(given):
+    if not asked <= given:
         raise InvalidScopeError("the scope is more than the person gave")
-    return asked or frozenset(given)
+    return asked or given

@@ -102,6 +102,28 @@ class GrantRepository:
             .values(revoked_at=now)
         )
 
+    async def revoke_of_member(
+        self, user_id: UUID, organization_id: UUID, now: datetime
+    ) -> Sequence[StoredGrant]:
+        """Revokes what a person let applications do in an organization; gives it."""
+        which = (StoredGrant.user_id == user_id, StoredGrant.organization_id == organization_id)
+        return await self._revoke(now, *which)
+
+    async def revoke_of_application(
+        self, application_id: UUID, now: datetime
+    ) -> Sequence[StoredGrant]:
+        """Revokes what people let an application do; gives it."""
+        return await self._revoke(now, StoredGrant.application_id == application_id)
+
+    async def _revoke(self, now: datetime, *which: ColumnElement[bool]) -> Sequence[StoredGrant]:
+        revoked = (
+            update(StoredGrant)
+            .where(*which, StoredGrant.revoked_at.is_(None))
+            .values(revoked_at=now)
+            .returning(StoredGrant)
+        )
+        return (await self._db.scalars(revoked)).all()
+
     async def find(self, grant_id: UUID, user_id: UUID) -> StoredGrant | None:
         """An active grant of a person, locked."""
         query = select(StoredGrant).where(

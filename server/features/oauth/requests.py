@@ -43,6 +43,30 @@ CLAIM_SCOPES: Mapping[str, str] = {
     "email": EMAIL,
     "email_verified": EMAIL,
 }
+# Those that are read.
+PARAMETERS = frozenset(
+    {
+        "acr_values",
+        "claims",
+        "client_id",
+        "code_challenge",
+        "code_challenge_method",
+        "id_token_hint",
+        "login_hint",
+        "max_age",
+        "nonce",
+        "prompt",
+        "redirect_uri",
+        "registration",
+        "request",
+        "request_uri",
+        "response_mode",
+        "response_type",
+        "scope",
+        "state",
+        "ui_locales",
+    }
+)
 _LEVELS = {level.acr: level for level in Assurance if level > Assurance.NONE}
 
 
@@ -156,7 +180,9 @@ class Parameters:
         """
         for name, count in self._counts.items():
             if count > 1 and name != but:
-                raise RefusedRequestError("invalid_request", f"{name[:100]} is there twice")
+                # The application may show this: it repeats nothing that somebody made up.
+                known = name if name in PARAMETERS else "a parameter"
+                raise RefusedRequestError("invalid_request", f"{known} is there twice")
 
 
 def parse(
@@ -306,6 +332,8 @@ def _claims(asked: str) -> Mapping[str, Mapping[str, Any]]:
         return {}
     try:
         found = json.loads(asked) if len(asked) <= CLAIMS_LENGTH else None
+        # JSON can spell what is no text: half of a character.
+        json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -16,6 +16,7 @@ from portico_kit.oauth_scopes import OPENID, ORGANIZATION_SCOPES
 from server.common.refresh_chain import RefreshTokens
 from server.features.applications.facade import Client
 from server.features.auth.signing_keys import SigningKeys
+from server.features.oauth.errors import InvalidScopeError
 from server.features.oauth.kinds import OAuthKinds
 from server.features.oauth.repository import TokenSource
 from server.features.oauth.subjects import Subjects
@@ -75,7 +76,10 @@ class OAuthTokens:
         """
         scopes = frozenset(scopes)
         access_token = self._access_token(client, source, scopes)
-        id_token = await self._id_token(client, source, access_token) if OPENID in scopes else ""
+        allowed = frozenset(source.scopes) & client.scopes
+        id_token = (
+            await self._id_token(client, source, allowed, access_token) if OPENID in scopes else ""
+        )
         return Issued(
             access_token,
             client.access_token_lifetime,
@@ -108,11 +112,17 @@ class OAuthTokens:
             source.authorization_id, source.refresh_seed, source.refresh_counter
         )
 
-    async def _id_token(self, client: Client, source: TokenSource, access_token: str) -> str:
+    async def _id_token(
+        self,
+        client: Client,
+        source: TokenSource,
+        scopes: frozenset[str],
+        access_token: str,
+    ) -> str:
         """The ID token (OpenID Connect Core, section 2); `azp` is needed by no single audience."""
         now = self.clock()
         claims: dict[str, Any] = {
-            **await self._requested(source),
+            **await self._requested(source, scopes),
             "iss": self.kinds.issuer,
             "sub": str(self.subjects.of(client, source.user_id)),
             "aud": client.client_id,
@@ -129,14 +139,14 @@ class OAuthTokens:
         key = self.signing_keys.id_token_key(client.id_token_signed_response_alg)
         return signed(claims, key.private_key, key.kid, "JWT")
 
-    async def _requested(self, source: TokenSource) -> Mapping[str, Any]:
+    async def _requested(self, source: TokenSource, scopes: frozenset[str]) -> Mapping[str, Any]:
         """The claims about the person that the application asked to have in the ID token."""
         if not source.claims:
             return {}
         account = await self.accounts.load(source.user_id)
         if account is None:
             return {}
-        given = claims_of(account, source.scopes)
+        given = claims_of(account, scopes)
         return {name: value for name, value in given.items() if name in source.claims}
 
 
@@ -145,6 +155,18 @@ def expires_at(client: Client, now: datetime) -> datetime:
     if REFRESH_GRANT in client.grant_types:
         return now + client.refresh_token_idle
     return now + client.access_token_lifetime
+
+
+def still_allowed(client: Client, given: Iterable[str]) -> frozenset[str]:
+    """What a client may have now, of what a person gave it before.
+
+    Raises:
+        InvalidScopeError: if it is nothing.
+    """
+    allowed = frozenset(given) & client.scopes
+    if not allowed:
+        raise InvalidScopeError("the application may have nothing any more of what it was given")
+    return allowed
 
 
 def of_organizations(scopes: Iterable[str]) -> frozenset[str]:

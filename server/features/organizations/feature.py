@@ -49,7 +49,7 @@ def _provide(parts: CoreParts) -> None:
     from server.features.organizations.offboarding import Offboarding
     from server.features.organizations.operator import OperatorOrganization
     from server.features.organizations.pending_invitations import PendingInvitations
-    from server.features.organizations.ports import ApiKeys, Applications
+    from server.features.organizations.ports import ApiKeys, Applications, Grants
     from server.features.users.ports import Memberships, Ownerships
 
     operator_id = parts.settings.operator_organization
@@ -60,7 +60,10 @@ def _provide(parts: CoreParts) -> None:
     parts.provide(
         Offboarding,
         lambda: Offboarding(
-            parts.get(ApiKeys), parts.get(Applications), parts.get(PendingInvitations)
+            parts.get(ApiKeys),
+            parts.get(Applications),
+            parts.get(Grants),
+            parts.get(PendingInvitations),
         ),
     )
     parts.provide(Memberships, lambda: parts.get(Offboarding))

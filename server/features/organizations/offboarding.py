@@ -10,7 +10,7 @@ from portico_kit.call import Call
 from server.features.organizations import messages
 from server.features.organizations.models import Membership
 from server.features.organizations.pending_invitations import PendingInvitations
-from server.features.organizations.ports import ApiKeys, Applications
+from server.features.organizations.ports import ApiKeys, Applications, Grants
 from server.features.organizations.repository import MembershipRepository, OrganizationRepository
 from server.features.users.facade import Contact, find_contacts
 
@@ -36,10 +36,12 @@ class Offboarding:
 
     api_keys: ApiKeys
     applications: Applications
+    grants: Grants
     pending_invitations: PendingInvitations
 
     async def remove(self, member: Membership, contact: Contact, call: Call) -> LeftBehind:
-        """Ends a membership and revokes the member's pending invitations.
+        """Ends a membership; revokes the member's pending invitations, and what they let
+        applications do there.
 
         Their API keys and applications belong to the organization and go on working.
 
@@ -52,6 +54,7 @@ class Offboarding:
         await self.pending_invitations.revoke_of_person(
             user_id, call, organization_id=organization_id
         )
+        await self.grants.revoke_of_member(user_id, organization_id, call)
         await call.db.delete(member)
         call.record(
             "member.removed",

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.assurance import Assurance
+from portico_kit.call import Call
 
 
 class ReachableLevels(Protocol):
@@ -25,6 +26,14 @@ class Subscriptions(Protocol):
 
     async def silence(self, db: AsyncSession, organization_id: UUID) -> None:
         """Ends what an organization's webhooks are told, also what is on its way."""
+        ...
+
+
+class Grants(Protocol):
+    """Knows what people have let applications do; the oauth feature does."""
+
+    async def revoke_of_member(self, user_id: UUID, organization_id: UUID, call: Call) -> None:
+        """Revokes what a person let applications do in an organization, and records each."""
         ...
 
 

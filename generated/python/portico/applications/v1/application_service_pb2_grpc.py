@@ -116,7 +116,8 @@ class ApplicationServiceServicer:
 
     def DeleteApplication(self, request, context):
         """Deletes an application immediately and permanently. Its tokens are no longer
-        accepted. The caller does not need the application's scopes.
+        accepted, and what people let it do is revoked. The caller does not need the
+        application's scopes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -33,7 +33,8 @@ class ApplicationServiceStub:
     """
     DeleteApplication: _aio.UnaryUnaryMultiCallable[_application_service_pb2.DeleteApplicationRequest, _application_service_pb2.DeleteApplicationResponse]
     """Deletes an application immediately and permanently. Its tokens are no longer
-    accepted. The caller does not need the application's scopes.
+    accepted, and what people let it do is revoked. The caller does not need the
+    application's scopes.
     """
     RotateApplicationSecret: _aio.UnaryUnaryMultiCallable[_application_service_pb2.RotateApplicationSecretRequest, _application_service_pb2.RotateApplicationSecretResponse]
     """Replaces the secret of an application and returns the new one, once. The
@@ -99,7 +100,8 @@ class ApplicationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_application_service_pb2.DeleteApplicationRequest, _abc.Awaitable[_application_service_pb2.DeleteApplicationResponse]],
     ) -> _abc.Awaitable[_application_service_pb2.DeleteApplicationResponse]:
         """Deletes an application immediately and permanently. Its tokens are no longer
-        accepted. The caller does not need the application's scopes.
+        accepted, and what people let it do is revoked. The caller does not need the
+        application's scopes.
         """
 
     @_abc_1.abstractmethod

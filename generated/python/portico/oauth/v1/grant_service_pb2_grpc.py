@@ -76,7 +76,7 @@ class GrantServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetApplicationUsage(self, request, context):
-        """Returns how much an application is used.
+        """Returns how much an application is used, also while it is disabled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

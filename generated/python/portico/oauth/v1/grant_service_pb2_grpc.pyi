@@ -26,7 +26,7 @@ class GrantServiceStub:
     next use, and the application has to ask again.
     """
     GetApplicationUsage: _aio.UnaryUnaryMultiCallable[_grant_service_pb2.GetApplicationUsageRequest, _grant_service_pb2.GetApplicationUsageResponse]
-    """Returns how much an application is used."""
+    """Returns how much an application is used, also while it is disabled."""
 
 class GrantServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows people what they have let applications do, and takes it back; and owners of
@@ -58,6 +58,6 @@ class GrantServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _grant_service_pb2.GetApplicationUsageRequest,
         context: _aio.ServicerContext[_grant_service_pb2.GetApplicationUsageRequest, _abc.Awaitable[_grant_service_pb2.GetApplicationUsageResponse]],
     ) -> _abc.Awaitable[_grant_service_pb2.GetApplicationUsageResponse]:
-        """Returns how much an application is used."""
+        """Returns how much an application is used, also while it is disabled."""
 
 def add_GrantServiceServicer_to_server(servicer: GrantServiceServicer, server: _aio.Server) -> None: ...

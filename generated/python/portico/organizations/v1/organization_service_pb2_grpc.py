@@ -248,8 +248,9 @@ class OrganizationServiceServicer:
 
     def RemoveMember(self, request, context):
         """Removes a member, who may be the caller. Fails for the last active owner.
-        Revokes the member's pending invitations. API keys that the member created
-        belong to the organization and stay valid; the response lists them.
+        Revokes the member's pending invitations, and what they let applications do
+        there. API keys that the member created belong to the organization and stay
+        valid; the response lists them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -257,7 +258,8 @@ class OrganizationServiceServicer:
 
     def LeaveOrganization(self, request, context):
         """Ends the caller's own membership, whatever their role. Fails for the last
-        active owner. Revokes the caller's pending invitations.
+        active owner. Revokes the caller's pending invitations, and what they let
+        applications do there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -66,12 +66,14 @@ class OrganizationServiceStub:
     """
     RemoveMember: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.RemoveMemberRequest, _organization_service_pb2.RemoveMemberResponse]
     """Removes a member, who may be the caller. Fails for the last active owner.
-    Revokes the member's pending invitations. API keys that the member created
-    belong to the organization and stay valid; the response lists them.
+    Revokes the member's pending invitations, and what they let applications do
+    there. API keys that the member created belong to the organization and stay
+    valid; the response lists them.
     """
     LeaveOrganization: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.LeaveOrganizationRequest, _organization_service_pb2.LeaveOrganizationResponse]
     """Ends the caller's own membership, whatever their role. Fails for the last
-    active owner. Revokes the caller's pending invitations.
+    active owner. Revokes the caller's pending invitations, and what they let
+    applications do there.
     """
     AppointOwner: _aio.UnaryUnaryMultiCallable[_organization_service_pb2.AppointOwnerRequest, _organization_service_pb2.AppointOwnerResponse]
     """Appoints an owner for an organization that has no active owner. The person
@@ -229,8 +231,9 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_organization_service_pb2.RemoveMemberRequest, _abc.Awaitable[_organization_service_pb2.RemoveMemberResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.RemoveMemberResponse]:
         """Removes a member, who may be the caller. Fails for the last active owner.
-        Revokes the member's pending invitations. API keys that the member created
-        belong to the organization and stay valid; the response lists them.
+        Revokes the member's pending invitations, and what they let applications do
+        there. API keys that the member created belong to the organization and stay
+        valid; the response lists them.
         """
 
     @_abc_1.abstractmethod
@@ -240,7 +243,8 @@ class OrganizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_organization_service_pb2.LeaveOrganizationRequest, _abc.Awaitable[_organization_service_pb2.LeaveOrganizationResponse]],
     ) -> _abc.Awaitable[_organization_service_pb2.LeaveOrganizationResponse]:
         """Ends the caller's own membership, whatever their role. Fails for the last
-        active owner. Revokes the caller's pending invitations.
+        active owner. Revokes the caller's pending invitations, and what they let
+        applications do there.
         """
 
     @_abc_1.abstractmethod

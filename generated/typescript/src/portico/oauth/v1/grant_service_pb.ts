@@ -336,7 +336,7 @@ export const GrantService: GenService<{
     output: typeof RevokeGrantResponseSchema;
   },
   /**
-   * Returns how much an application is used.
+   * Returns how much an application is used, also while it is disabled.
    *
    * @generated from rpc portico.oauth.v1.GrantService.GetApplicationUsage
    */
