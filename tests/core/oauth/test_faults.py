@@ -43,6 +43,7 @@ async def test_a_code_that_is_sent_again_by_the_same_call_is_one_use(
         "code_hash": world.secrets.mac(PURPOSE, await app.code(owner)),
         "code_challenge": CHALLENGE,
         "redirect_uri": app.redirect_uri,
+        "dpop_jkt": "",
         "application_id": UUID(app.client_id),
         "now": world.clock(),
         "idle_end": world.clock() + timedelta(days=1),
