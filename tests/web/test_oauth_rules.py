@@ -212,11 +212,11 @@ def test_an_application_that_does_not_say_who_it_is_is_asked_for_a_credential(
     "header", ["Bearer a.b-c_d~e+f/g==", "bearer  a.b-c_d~e+f/g==", "BEARER a"]
 )
 def test_a_token_is_in_the_header(header: str) -> None:
-    assert read_token({"Authorization": header}, None) == header.split()[1]
+    assert read_token({"Authorization": header}, None) == (header.split()[1], "Bearer")
 
 
 def test_a_token_may_be_in_a_form() -> None:
-    assert read_token({}, parameters("access_token=a")) == "a"
+    assert read_token({}, parameters("access_token=a")) == ("a", "Bearer")
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer a b", "Bearer a,Bearer b", "Basic a"])
