@@ -111,6 +111,16 @@ async def test_a_wrong_proof_uses_no_code_up(
     assert (await app.exchange(code, dpop_proof=proof(world, KEY))).token_type == "DPoP"
 
 
+async def test_whoever_lacks_a_nonce_has_used_no_refresh_token_up(
+    world: World, owner: Person, spa: App, refused: Refused
+) -> None:
+    token = (await bound(spa, owner, scope=OFFLINE)).refresh_token
+    for _ in range(3):
+        without = spa.refresh(token, dpop_proof=proof(world, KEY, nonce=None))
+        await refused(without, INVALID, "OAUTH_USE_DPOP_NONCE")
+    assert (await spa.refresh(token, dpop_proof=proof(world, KEY))).refresh_token != token
+
+
 async def test_a_proof_is_good_once(world: World, machine: App, refused: Refused) -> None:
     shown = proof(world, KEY)
     attempts = [machine.issue("client_credentials", dpop_proof=shown) for _ in range(10)]

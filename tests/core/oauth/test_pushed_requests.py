@@ -235,3 +235,13 @@ def test_the_server_says_where_requests_are_pushed() -> None:
     document = authorization_server_metadata(ISSUER)
     assert document["pushed_authorization_request_endpoint"] == f"{ISSUER}/oauth/par"
     assert document["require_pushed_authorization_requests"] is False
+
+
+async def test_a_person_may_take_longer_than_the_request_uri_lasts(
+    world: World, owner: Person, app: App
+) -> None:
+    """Once the browser is here, the request is one like any other."""
+    begun = await begin(app, await push(app))
+    world.clock.advance(timedelta(minutes=5))
+    answer = await app.approve(owner, begun.authorization.request_id)
+    assert (await app.exchange(answer["code"])).access_token
