@@ -28,6 +28,7 @@ import grpc
 import pytest
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
+from portico.oauth.v1 import token_service_pb2 as token_pb
 
 from portico_kit import dpop
 from portico_kit.oauth_metadata import authorization_server_metadata
@@ -35,7 +36,7 @@ from tests.core.applications.conftest import ISSUER, ApplicationClient
 from tests.core.applications.keys import assertion, ec_key
 from tests.core.conftest import Refused
 from tests.core.oauth.bound import NONCES, proof, user_info, user_info_with
-from tests.core.oauth.conftest import App, claims, new_app, token_pb
+from tests.core.oauth.conftest import App, claims, new_app
 from tests.core.world import Person, World
 from tests.support.proofs import ProofKey
 

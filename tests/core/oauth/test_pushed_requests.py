@@ -20,12 +20,14 @@ from typing import Any
 
 import grpc
 import pytest
+from portico.oauth.v1 import authorization_service_pb2 as pb
+from portico.oauth.v1 import token_service_pb2 as token_pb
 
 from portico_kit.oauth_metadata import authorization_server_metadata
 from tests.core.applications.conftest import ISSUER, ApplicationClient
 from tests.core.conftest import Refused
 from tests.core.oauth.bound import proof
-from tests.core.oauth.conftest import INTERNAL, App, Parameters, new_app, pb, said, token_pb
+from tests.core.oauth.conftest import INTERNAL, App, Parameters, new_app, said
 from tests.core.world import Person, World
 from tests.support.proofs import ProofKey
 
@@ -43,9 +45,13 @@ async def push_all(
     return await app.tokens.PushAuthorization(request, metadata=INTERNAL)
 
 
-async def push(app: App, dpop_proof: str = "", **changes: str | None) -> str:
-    """The request_uri of a request that is right but for what is given."""
-    pushed = await push_all(app, app.parameters(**changes), dpop_proof=dpop_proof)
+async def push(app: App, proven: str = "", **changes: str | None) -> str:
+    """The request_uri of a request that is right but for what is given.
+
+    Args:
+        proven: the proof that comes with it.
+    """
+    pushed = await push_all(app, app.parameters(**changes), dpop_proof=proven)
     return pushed.request_uri
 
 
@@ -152,7 +158,7 @@ async def test_the_parameters_beside_it_count_for_nothing(app: App) -> None:
 async def test_a_request_that_is_wrong_is_refused_at_once(
     app: App, refused: Refused, changes: dict[str, str | None], reason: str
 ) -> None:
-    await refused(push(app, **changes), INVALID, reason)
+    await refused(push(app, "", **changes), INVALID, reason)
 
 
 async def test_a_parameter_that_is_there_twice_is_refused(app: App, refused: Refused) -> None:
@@ -209,7 +215,7 @@ async def test_a_redirect_uri_that_was_taken_away_is_not_gone_to(
 async def test_a_proof_binds_the_code_to_its_key(
     world: World, owner: Person, app: App, refused: Refused
 ) -> None:
-    code = await code_of(app, owner, await push(app, dpop_proof=proof(world, KEY, "par")))
+    code = await code_of(app, owner, await push(app, proof(world, KEY, "par")))
     for shown in ("", proof(world, OTHER)):
         attempt = app.exchange(code, dpop_proof=shown)
         await refused(attempt, INVALID, "OAUTH_INVALID_GRANT")
@@ -220,14 +226,14 @@ async def test_a_proof_is_by_the_key_that_the_request_names(
     world: World, app: App, refused: Refused
 ) -> None:
     shown = proof(world, KEY, "par")
-    attempt = push(app, dpop_proof=shown, dpop_jkt=OTHER.jkt)
+    attempt = push(app, shown, dpop_jkt=OTHER.jkt)
     await refused(attempt, INVALID, "OAUTH_INVALID_DPOP_PROOF")
-    assert await push(app, dpop_proof=proof(world, KEY, "par"), dpop_jkt=KEY.jkt)
-    at_token = push(app, dpop_proof=proof(world, KEY, "token"))
+    assert await push(app, proof(world, KEY, "par"), dpop_jkt=KEY.jkt)
+    at_token = push(app, proof(world, KEY, "token"))
     await refused(at_token, INVALID, "OAUTH_INVALID_DPOP_PROOF")
-    twice = push(app, dpop_proof=shown)
+    twice = push(app, shown)
     await refused(twice, INVALID, "OAUTH_INVALID_DPOP_PROOF")
-    without = push(app, dpop_proof=proof(world, KEY, "par", nonce=None))
+    without = push(app, proof(world, KEY, "par", nonce=None))
     await refused(without, INVALID, "OAUTH_USE_DPOP_NONCE")
 
 
