@@ -26,8 +26,6 @@ REMEMBERED = 4096
 # What a method says whose callers are people who have signed in.
 SIGNED_IN = "signed_in"
 
-_REPLAY = "portico:dpop:"
-
 log = structlog.get_logger("authorize")
 
 
@@ -120,7 +118,7 @@ class SharedUsedProofs:
 
     async def use(self, proof: DpopProof) -> bool | None:
         """Whether a proof is used for the first time; None while Valkey does not answer."""
-        name = _REPLAY + proof.replay_id
+        name = dpop.REPLAY_PREFIX + proof.replay_id
         try:
             return bool(await self._valkey.set(name, b"", nx=True, ex=dpop.REPLAY_SECONDS))
         except (RedisError, OSError, TimeoutError):

@@ -15,6 +15,7 @@ from edge.web.forms import is_foreign
 from edge.web.oauth import authorize
 from edge.web.oauth.documents import KeySet, serving
 from edge.web.oauth.endpoints import OAuthEndpoints, answering
+from edge.web.oauth.proofs import offering_nonces
 from edge.web.page import Page, Serve
 from edge.web.pages import (
     accept_invitation,
@@ -83,6 +84,7 @@ from edge.web.paths import (
     LEAVE_ORGANIZATION,
     OPENID_CONFIGURATION,
     PROTECTED_RESOURCE,
+    PUSH,
     RECOVERY_CODES,
     REGISTER,
     REMOVE_FACTOR,
@@ -113,6 +115,8 @@ from edge.web.sessions import SignedOutError
 from edge.web.step_ups import StepUpNeededError
 from edge.web.visit import Site, Visit
 from portico_kit import oauth_metadata
+from portico_kit.clock import utc_now
+from portico_kit.dpop import DpopNonces
 
 PAGES: Mapping[str, Page] = {
     START: start.PAGE,
@@ -188,11 +192,14 @@ def _add_oauth(router: web.UrlDispatcher, site: Site) -> None:
     router.add_get(AUTHORIZE, _visiting(site, authorize.get))
     router.add_post(AUTHORIZE, _visiting(site, authorize.post))
     endpoints = OAuthEndpoints(site)
-    router.add_post(TOKEN, answering(endpoints.token))
+    nonces = DpopNonces(site.settings.internal_token.get_secret_value().encode())
+    offering = offering_nonces(nonces, utc_now)
+    router.add_post(TOKEN, offering(answering(endpoints.token)))
+    router.add_post(PUSH, offering(answering(endpoints.push)))
     router.add_post(REVOKE, answering(endpoints.revoke))
     router.add_post(INTROSPECT, answering(endpoints.introspect))
-    router.add_get(USERINFO, answering(endpoints.userinfo))
-    router.add_post(USERINFO, answering(endpoints.userinfo))
+    router.add_get(USERINFO, offering(answering(endpoints.userinfo)))
+    router.add_post(USERINFO, offering(answering(endpoints.userinfo)))
     issuer = oauth_metadata.issuer_of(site.settings.public_url)
     server = oauth_metadata.authorization_server_metadata(issuer)
     router.add_get(AUTHORIZATION_SERVER, serving(server))

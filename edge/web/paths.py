@@ -52,6 +52,7 @@ AUTHORIZE = "/oauth/authorize"
 CONSENT = "/oauth/consent"
 # What applications call.
 TOKEN = "/oauth/token"  # noqa: S105 - a path
+PUSH = "/oauth/par"
 REVOKE = "/oauth/revoke"
 INTROSPECT = "/oauth/introspect"
 USERINFO = "/oauth/userinfo"
@@ -104,6 +105,7 @@ class EndpointPath:
 _READS = ("GET", "HEAD")
 ENDPOINT_PATHS = (
     EndpointPath(TOKEN, ("POST",), LimitCategory.TOKEN),
+    EndpointPath(PUSH, ("POST",), LimitCategory.TOKEN),
     EndpointPath(REVOKE, ("POST",), LimitCategory.TOKEN),
     # Servers ask, for each request of theirs.
     EndpointPath(INTROSPECT, ("POST",), any_origin=False),

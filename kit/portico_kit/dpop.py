@@ -37,6 +37,9 @@ AUTHENTICATION_SCHEME = "DPoP"
 CLOCK_TOLERANCE = timedelta(seconds=60)
 # A proof from a clock that is ahead is good for twice the tolerance. Our own clocks differ, too.
 REPLAY_SECONDS = 125
+# Before `replay_id`, the name in Valkey under which the use of a proof is kept: in one place for
+# all endpoints, whichever part of the platform is behind them.
+REPLAY_PREFIX = "portico:dpop:"
 # A nonce is good for one to two of them.
 NONCE_PERIOD = timedelta(minutes=3)
 MAX_PROOF_CHARACTERS = 4096

@@ -14,7 +14,6 @@ from typing import Any
 
 import aiohttp
 import grpc
-import jwt
 import pytest
 from portico.keys.v1.api_key_service_pb2 import ListApiKeysRequest, ListApiKeysResponse
 from portico.oauth.v1 import token_service_pb2 as tokens
@@ -22,9 +21,7 @@ from portico.oauth.v1.token_service_pb2_grpc import TokenServiceStub
 
 from cli.run.state import load_secrets
 from portico_kit.clock import utc_now
-from portico_kit.secrets import Secrets
-from portico_kit.storage.base import create_engine
-from server.features.auth.signing_keys import SigningKeys
+from portico_kit.dpop import DpopNonces
 from tests.platform.conftest import Tenant
 from tests.stack import Stack
 from tests.support.proofs import ProofKey
@@ -191,7 +188,9 @@ async def test_a_token_that_is_bound_to_a_key_needs_a_proof_for_each_call(
     stack: Stack, machine: App, owner: Tenant
 ) -> None:
     key, path = ProofKey(), keys_of(owner)
-    token = await bound(stack, await machine.token("client_credentials", scope="keys:read"), key)
+    nonces = DpopNonces(load_secrets(stack.settings.state_dir)["PORTICO_INTERNAL_TOKEN"].encode())
+    proof = key.proof("POST", f"{stack.base_url}/oauth/token", nonce=nonces.issue(utc_now()))
+    token = await machine.token("client_credentials", scope="keys:read", dpop_proof=proof)
     url = f"{stack.base_url}{path}"
     for scheme, code in (("Bearer", "TOKEN_BOUND"), ("DPoP", "DPOP_PROOF_INVALID")):
         status, body, headers = await machine.get(path, authorization=f"{scheme} {token}")
@@ -215,17 +214,3 @@ async def test_a_token_that_is_bound_to_a_key_needs_a_proof_for_each_call(
     with pytest.raises(grpc.aio.AioRpcError) as refusal:
         await machine.native(owner.organization_id, authorization=f"DPoP {token}", dpop=native)
     assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
-
-
-async def bound(stack: Stack, token: str, key: ProofKey) -> str:
-    """The same token, bound to a key, as the core signs it."""
-    secrets = load_secrets(stack.settings.state_dir)
-    engine = create_engine(stack.database_url)
-    signing_keys = SigningKeys(engine, Secrets.from_base64(secrets["PORTICO_SECRET_KEY"]), utc_now)
-    await signing_keys.load()
-    await engine.dispose()
-    claims = jwt.decode(token, options={"verify_signature": False})
-    signs = signing_keys.signing_key()
-    headers = {"kid": signs.kid, "typ": "at+jwt"}
-    bound_claims = {**claims, "cnf": {"jkt": key.jkt}}
-    return jwt.encode(bound_claims, signs.private_key, "ES256", headers=headers)

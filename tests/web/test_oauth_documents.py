@@ -32,6 +32,8 @@ SERVER = {
     "token_endpoint": f"{ISSUER}/oauth/token",
     "revocation_endpoint": f"{ISSUER}/oauth/revoke",
     "introspection_endpoint": f"{ISSUER}/oauth/introspect",
+    "pushed_authorization_request_endpoint": f"{ISSUER}/oauth/par",
+    "dpop_signing_alg_values_supported": ["ES256", "EdDSA", "Ed25519", "PS256"],
     "jwks_uri": f"{ISSUER}/.well-known/jwks.json",
     "response_types_supported": ["code"],
     "code_challenge_methods_supported": ["S256"],

@@ -9,13 +9,20 @@ from typing import Any
 
 import grpc
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 from portico.oauth.v1 import authorization_service_pb2 as authorizations
 
 from edge.web.core_client import CoreError
+from edge.web.oauth import bearer
 from edge.web.oauth.bearer import read_token
-from edge.web.oauth.client_credentials import ASSERTION_TYPE, read_client
+from edge.web.oauth.client_credentials import (
+    ASSERTION_TYPE,
+    CREDENTIAL_PARAMETERS,
+    read_client,
+)
 from edge.web.oauth.errors import OAuthError, from_core, plain
 from edge.web.oauth.parameters import Parameters, read_form, read_pairs
+from edge.web.oauth.proofs import read_proof
 from edge.web.oauth.responses import LEADING_POLICY, address, is_safe
 from edge.web.visit import POLICY
 
@@ -212,11 +219,11 @@ def test_an_application_that_does_not_say_who_it_is_is_asked_for_a_credential(
     "header", ["Bearer a.b-c_d~e+f/g==", "bearer  a.b-c_d~e+f/g==", "BEARER a"]
 )
 def test_a_token_is_in_the_header(header: str) -> None:
-    assert read_token({"Authorization": header}, None) == header.split()[1]
+    assert read_token({"Authorization": header}, None) == (header.split()[1], "Bearer")
 
 
 def test_a_token_may_be_in_a_form() -> None:
-    assert read_token({}, parameters("access_token=a")) == "a"
+    assert read_token({}, parameters("access_token=a")) == ("a", "Bearer")
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer a b", "Bearer a,Bearer b", "Basic a"])
@@ -239,6 +246,40 @@ def test_a_token_that_is_presented_twice_is_refused() -> None:
         read_token({"Authorization": "Bearer a"}, parameters("access_token=a"))
     assert refused.value.response().status == 400
     assert 'error="invalid_request"' in refused.value.headers["WWW-Authenticate"]
+
+
+# Proofs of a key (RFC 9449)
+
+
+@pytest.mark.parametrize("header", ["DPoP a.b.c", "dpop a.b.c", "DPOP  a.b.c"])
+def test_a_token_may_come_with_a_proof(header: str) -> None:
+    assert read_token({"Authorization": header}, None) == ("a.b.c", "DPoP")
+
+
+def test_a_request_has_one_proof_at_the_most() -> None:
+    headers: CIMultiDict[str] = CIMultiDict()
+    assert read_proof(CIMultiDictProxy(headers)) == ""
+    headers.add("dpop", "a.b.c")
+    assert read_proof(CIMultiDictProxy(headers)) == "a.b.c"
+    headers.add("DPoP", "a.b.c")
+    with pytest.raises(OAuthError) as refused:
+        read_proof(CIMultiDictProxy(headers))
+    assert (refused.value.error, refused.value.response().status) == ("invalid_dpop_proof", 400)
+
+
+@pytest.mark.parametrize("error", ["invalid_token", "invalid_dpop_proof", "use_dpop_nonce"])
+def test_whoever_proved_a_key_is_asked_to_prove_one(error: str) -> None:
+    refused = bearer.refused(OAuthError(error, "why"), "DPoP")
+    assert refused.response().status == 401
+    challenge = refused.headers["WWW-Authenticate"]
+    assert challenge.startswith(f'DPoP realm="portico", error="{error}", error_description="why"')
+    assert challenge.endswith('algs="ES256 EdDSA Ed25519 PS256"')
+
+
+def test_a_pushed_request_is_what_stands_beside_the_credential() -> None:
+    given = parameters("client_id=a&client_secret=b&client_assertion=c&resource=d&resource=e")
+    pairs = given.pairs(but=CREDENTIAL_PARAMETERS)
+    assert pairs == [("client_id", "a"), ("resource", "d"), ("resource", "e")]
 
 
 # Refusals (RFC 6749, section 5.2)

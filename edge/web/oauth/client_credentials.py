@@ -21,6 +21,8 @@ BASIC = "client_secret_basic"
 POST = "client_secret_post"
 ASSERTION = "private_key_jwt"
 NONE = "none"
+# What an authorization request that is pushed has beside its own parameters.
+CREDENTIAL_PARAMETERS = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
 
 
 def read_client(headers: Mapping[str, str], parameters: Parameters) -> pb.ClientCredentials:

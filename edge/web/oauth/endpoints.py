@@ -1,4 +1,4 @@
-"""What applications call: /oauth/token, /oauth/revoke, /oauth/introspect and /oauth/userinfo.
+"""What applications call: /oauth/token, /oauth/par, /oauth/revoke, /oauth/introspect and so on.
 
 Each reads a form, asks the core and writes its answer; nothing is decided here.
 """
@@ -6,16 +6,19 @@ Each reads a form, asks the core and writes its answer; nothing is decided here.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import structlog
 from aiohttp import web
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from portico.oauth.v1 import token_service_pb2 as pb
+from portico.oauth.v1.authorization_service_pb2 import Parameter
 
 from edge.web.core_client import Caller, CoreError
 from edge.web.oauth import bearer
-from edge.web.oauth.client_credentials import read_client
+from edge.web.oauth.client_credentials import CREDENTIAL_PARAMETERS, read_client
 from edge.web.oauth.errors import (
     NOT_STORED,
     SERVER_ERROR,
@@ -24,10 +27,17 @@ from edge.web.oauth.errors import (
     json_response,
 )
 from edge.web.oauth.parameters import MAX_BYTES, Parameters, read_form
+from edge.web.oauth.proofs import read_proof
 from edge.web.visit import Site
+from portico_kit.dpop import DpopError, DpopNonceError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Answer = TypeVar("Answer")
+
+# What a request that presents a token is challenged for.
+_ABOUT_TOKEN = frozenset(
+    {"invalid_token", "insufficient_scope", DpopError.error, DpopNonceError.error}
+)
 
 log = structlog.get_logger("web")
 
@@ -52,9 +62,24 @@ class OAuthEndpoints:
             refresh_token=form.get("refresh_token"),
             scope=form.get("scope"),
             resource=form.all("resource"),
+            dpop_proof=read_proof(request.headers),
         )
         answer = await self._ask(self._core.tokens.IssueToken, asked, request)
         return json_response(set_fields(answer))
+
+    async def push(self, request: web.Request) -> web.Response:
+        """RFC 9126, section 2."""
+        form = await read_parameters(request)
+        asked = pb.PushAuthorizationRequest(
+            client=read_client(request.headers, form),
+            parameters=[
+                Parameter(name=name, value=value)
+                for name, value in form.pairs(but=CREDENTIAL_PARAMETERS)
+            ],
+            dpop_proof=read_proof(request.headers),
+        )
+        answer = await self._ask(self._core.tokens.PushAuthorization, asked, request)
+        return json_response(set_fields(answer), int(HTTPStatus.CREATED))
 
     async def revoke(self, request: web.Request) -> web.Response:
         """RFC 7009, section 2."""
@@ -83,12 +108,18 @@ class OAuthEndpoints:
         form = None
         if request.method == "POST" and request.can_read_body:
             form = await read_parameters(request)
-        asked = pb.GetUserInfoRequest(access_token=bearer.read_token(request.headers, form))
+        token, scheme = bearer.read_token(request.headers, form)
         try:
+            asked = pb.GetUserInfoRequest(
+                access_token=token,
+                token_type=scheme,
+                dpop_proof=read_proof(request.headers),
+                method=request.method,
+            )
             answer = await self._ask(self._core.tokens.GetUserInfo, asked, request)
         except OAuthError as error:
-            if error.error in ("invalid_token", "insufficient_scope"):
-                raise bearer.refused(error) from None
+            if error.error in _ABOUT_TOKEN:
+                raise bearer.refused(error, scheme) from None
             raise
         return json_response(set_fields(answer))
 
@@ -143,7 +174,10 @@ async def read_parameters(request: web.Request) -> Parameters:
 
 def set_fields(answer: Message) -> Mapping[str, Any]:
     """The fields of an answer that are set, under their names: those of the standards."""
-    return {
-        field.name: list(value) if field.is_repeated else value
-        for field, value in answer.ListFields()
-    }
+    return {field.name: _plain(field, value) for field, value in answer.ListFields()}
+
+
+def _plain(field: FieldDescriptor, value: Any) -> Any:
+    if field.message_type is not None:
+        return set_fields(value)
+    return list(value) if field.is_repeated else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import unquote_to_bytes
 
 from edge.web.oauth.errors import OAuthError, invalid_request
@@ -56,6 +56,19 @@ class Parameters:
         if not value:
             raise invalid_request(f"The parameter {name} is missing.")
         return value
+
+    def pairs(self, but: Collection[str]) -> Pairs:
+        """All names and values.
+
+        Args:
+            but: names that are left out.
+        """
+        return [
+            (name, value)
+            for name, values in self._values.items()
+            if name not in but
+            for value in values
+        ]
 
     def __contains__(self, name: str) -> bool:
         return name in self._values

@@ -22,9 +22,6 @@ from sqlalchemy.sql import ClauseElement
 from portico_kit.storage.base import CONNECTION, is_lost
 
 CONNECTIONS = 4
-# To plan a statement that joins a few tables by their keys costs several times what it costs to
-# run it, and gives the same plan each time: it is planned once for each connection.
-OPTIONS = f"{CONNECTION['options']} -c plan_cache_mode=force_generic_plan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +115,7 @@ class Statements:
             self._url,
             autocommit=True,
             row_factory=namedtuple_row,
-            **{**CONNECTION, "options": OPTIONS},
+            **CONNECTION,
         )
 
 

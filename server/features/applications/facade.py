@@ -19,7 +19,8 @@ from server.features.applications.client_cache import ClientCache
 from server.features.applications.errors import InvalidClientError as InvalidClientError
 from server.features.applications.failures import ClientFailures
 from server.features.applications.jwks import ASSERTION_ALGORITHMS as ASSERTION_ALGORITHMS
-from server.features.applications.kinds import NO_AUTHENTICATION, PRIVATE_KEY_JWT, SECRET_METHODS
+from server.features.applications.kinds import NO_AUTHENTICATION as NO_AUTHENTICATION
+from server.features.applications.kinds import PRIVATE_KEY_JWT, SECRET_METHODS
 from server.features.applications.models import Application
 from server.features.applications.read_models import Client as Client
 from server.features.applications.read_models import ClientView

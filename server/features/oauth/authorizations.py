@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from secrets import token_bytes
 from uuid import UUID
@@ -23,7 +23,12 @@ from server.features.auth.standings import SessionStandings
 from server.features.oauth import messages
 from server.features.oauth.codes import PURPOSE as CODE_PURPOSE
 from server.features.oauth.decisions import Choice, Decision, Facts, chosen, decide
-from server.features.oauth.errors import AuthorizationExpiredError, AuthorizationNotReadyError
+from server.features.oauth.errors import (
+    AuthorizationExpiredError,
+    AuthorizationNotReadyError,
+    InvalidDpopProofError,
+    named,
+)
 from server.features.oauth.models import (
     CODE_LIFETIME,
     SEED_BYTES,
@@ -31,6 +36,7 @@ from server.features.oauth.models import (
     StoredCode,
     StoredGrant,
 )
+from server.features.oauth.pushed import REQUEST_URI_PREFIX, PushedRequests
 from server.features.oauth.repository import AuthorizationRepository, GrantRepository
 from server.features.oauth.requests import (
     AuthorizationRequest,
@@ -49,6 +55,7 @@ from server.features.organizations.facade import Tenants, level_due
 
 CODE_GRANT = "authorization_code"
 REQUEST_PURPOSE = "oauth-request"
+WRONG_REDIRECT_URI = "redirect_uri is missing, there twice, or is not one of the application's"
 ID_TOKEN_ALGORITHMS = ("RS256", "ES256")
 
 
@@ -90,6 +97,7 @@ class Authorizations:
     subjects: Subjects
     sealed: SealedRequests
     secrets: Secrets
+    pushed: PushedRequests
 
     async def begin(
         self, given: Iterable[tuple[str, str]], call: Call
@@ -100,20 +108,69 @@ class Authorizations:
         redirect_uri = parameters.first("redirect_uri")
         if client is None:
             return NotTrusted("invalid_client", "client_id is missing, unknown or there twice")
+        request_uri = parameters.first("request_uri")
+        if request_uri.startswith(REQUEST_URI_PREFIX):
+            return await self._begin_pushed(client, request_uri, call)
         if not redirect_uri or not client.allows_redirect_uri(redirect_uri):
-            return NotTrusted(
-                "invalid_request",
-                "redirect_uri is missing, there twice, or is not one of the application's",
-            )
+            return NotTrusted("invalid_request", WRONG_REDIRECT_URI)
         # From here on there is somebody to answer.
         try:
-            _require_code_grant(client)
-            hinted = await self._hinted(parameters.first("id_token_hint"), client)
-            request = parse(parameters, client, issuer=self.issuer, hinted=hinted, now=call.now)
+            if client.require_pushed_authorization_requests:
+                raise RefusedRequestError(
+                    "invalid_request", "requests of this application must be pushed"
+                )
+            request = await self._parsed(client, parameters, call)
         except RefusedRequestError as error:
             mode = _mode(parameters)
             return refusal(redirect_uri, mode, parameters.first("state"), error, self.issuer)
         return Begun(request, client)
+
+    async def push(
+        self, client: Client, given: Iterable[tuple[str, str]], jkt: str, call: Call
+    ) -> str:
+        """The request_uri of a request that a client has sent itself.
+
+        Args:
+            given: the parameters, without those by which the client authenticates.
+            jkt: the thumbprint of the key that the client has proved to have; "" for none.
+
+        Raises:
+            DomainError: as the authorization endpoint would refuse the request.
+            UnavailableError: if it cannot be kept.
+        """
+        parameters = Parameters(given)
+        try:
+            _require_own(client, parameters)
+            request = await self._parsed(client, parameters, call)
+        except RefusedRequestError as error:
+            raise named(error.error, error.description) from None
+        if jkt and request.dpop_jkt not in ("", jkt):
+            raise InvalidDpopProofError("dpop_jkt is not the key of the proof")
+        return await self.pushed.keep(replace(request, dpop_jkt=jkt or request.dpop_jkt))
+
+    async def _begin_pushed(
+        self, client: Client, request_uri: str, call: Call
+    ) -> NotTrusted | Begun:
+        """What becomes of a request that was pushed; the parameters beside it count for nothing."""
+        request = await self.pushed.take(client.client_id, request_uri, call.now)
+        if request is None or not _is_answerable(client, request):
+            return NotTrusted(
+                "invalid_request_uri",
+                "the request_uri is not valid, was used before, or its time is over",
+            )
+        return Begun(request, client)
+
+    async def _parsed(
+        self, client: Client, parameters: Parameters, call: Call
+    ) -> AuthorizationRequest:
+        """The request of a client, whose redirect URI has been looked at.
+
+        Raises:
+            RefusedRequestError: with what the client is to be answered.
+        """
+        _require_code_grant(client)
+        hinted = await self._hinted(parameters.first("id_token_hint"), client)
+        return parse(parameters, client, issuer=self.issuer, hinted=hinted, now=call.now)
 
     async def open(self, request_id: str, call: Call) -> Begun:
         """A request that was begun before, of an application that may still be used.
@@ -125,9 +182,7 @@ class Authorizations:
         client = await self.applications.find(request.client_id) if request else None
         if request is None or client is None:
             raise AuthorizationExpiredError
-        if not client.allows_redirect_uri(request.redirect_uri):
-            raise AuthorizationExpiredError
-        if CODE_GRANT not in client.grant_types:
+        if not _is_answerable(client, request):
             raise AuthorizationExpiredError
         return Begun(request, client)
 
@@ -332,6 +387,7 @@ def _authorization(
         amr=amr(asked.shown),
         auth_time=last(asked.shown) or call.now,
         nonce=request.nonce,
+        dpop_jkt=request.dpop_jkt,
         refresh_counter=0,
         refresh_seed=token_bytes(SEED_BYTES),
         created_at=call.now,
@@ -358,6 +414,22 @@ def _scopes(
 ) -> frozenset[str] | None:
     grant = grants.get(organization_id)
     return None if grant is None else frozenset(grant.scopes)
+
+
+def _is_answerable(client: Client, request: AuthorizationRequest) -> bool:
+    """Whether a request of before is still one that its client may make."""
+    may = CODE_GRANT in client.grant_types
+    return may and client.allows_redirect_uri(request.redirect_uri)
+
+
+def _require_own(client: Client, parameters: Parameters) -> None:
+    """Refuses a pushed request that is not the client's own (RFC 9126, section 2.1)."""
+    if parameters.one("client_id") not in ("", client.client_id):
+        raise RefusedRequestError("invalid_request", "client_id is that of another application")
+    if parameters.all("request_uri"):
+        raise RefusedRequestError("invalid_request", "request_uri cannot be pushed")
+    if not client.allows_redirect_uri(parameters.one("redirect_uri")):
+        raise RefusedRequestError("invalid_request", WRONG_REDIRECT_URI)
 
 
 def _require_code_grant(client: Client) -> None:

@@ -34,12 +34,13 @@ class CodeExchange:
     ends: Ends
 
     async def use(
-        self, client: Client, code: str, redirect_uri: str, verifier: str, call: Call
+        self, client: Client, code: str, redirect_uri: str, verifier: str, jkt: str, call: Call
     ) -> Issued:
         """The tokens that a code is good for, once.
 
         Args:
             redirect_uri: where the code came, or "": OAuth 2.1 asks for the verifier alone.
+            jkt: the thumbprint of the key that the client has proved to have; "" for none.
 
         Raises:
             InvalidOAuthRequestError: if the code or the verifier is missing.
@@ -57,13 +58,15 @@ class CodeExchange:
             code_challenge=challenge_of(verifier) if _VERIFIER.fullmatch(verifier) else "",
             redirect_uri=redirect_uri,
             application_id=client.id,
+            dpop_jkt=jkt,
             now=call.now,
             idle_end=expires_at(client, call.now),
         )
         source = sources(rows)
         if source is None:
             raise await self._refused(client, code_hash, call)
-        return await self.tokens.for_person(client, source, still_allowed(client, source.scopes))
+        scopes = still_allowed(client, source.scopes)
+        return await self.tokens.for_person(client, source, scopes, jkt)
 
     async def _refused(self, client: Client, code_hash: bytes, call: Call) -> InvalidGrantError:
         """Why a code is not good; ends what it gave if it was used before.
@@ -73,7 +76,7 @@ class CodeExchange:
         found = await AuthorizationRepository(call.db).find_code(code_hash)
         if found is None or not found.used or found.application_id != client.id:
             return InvalidGrantError(
-                "the code is not valid, or is not for this client, redirect_uri or code_verifier"
+                "the code is not valid, or not for this client, redirect_uri, code_verifier or key"
             )
         await self.ends.code_reused(client, found, call)
         return InvalidGrantError("the code was used before", keeps_changes=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from portico_kit.errors import DomainError
@@ -54,6 +55,12 @@ class UnsupportedGrantTypeError(OAuthRefusal, DomainError):
     reason = "OAUTH_UNSUPPORTED_GRANT_TYPE"
 
 
+class UnsupportedResponseTypeError(OAuthRefusal, DomainError):
+    """The response type is not supported."""
+
+    reason = "OAUTH_UNSUPPORTED_RESPONSE_TYPE"
+
+
 class InvalidScopeError(OAuthRefusal, DomainError):
     """The scope is unknown, or more than the application may be given."""
 
@@ -64,6 +71,18 @@ class InvalidTargetError(OAuthRefusal, DomainError):
     """The resource is not known here."""
 
     reason = "OAUTH_INVALID_TARGET"
+
+
+class InvalidDpopProofError(OAuthRefusal, DomainError):
+    """The proof of possession is missing, not valid, or was used before (RFC 9449)."""
+
+    reason = "OAUTH_INVALID_DPOP_PROOF"
+
+
+class UseDpopNonceError(OAuthRefusal, DomainError):
+    """The proof of possession needs a nonce of the server (RFC 9449, section 8)."""
+
+    reason = "OAUTH_USE_DPOP_NONCE"
 
 
 class InvalidTokenError(DomainError):
@@ -99,3 +118,21 @@ class GrantNotFoundError(DomainError):
 
     code = StatusCode.NOT_FOUND
     reason = "GRANT_NOT_FOUND"
+
+
+_OF_REQUESTS: Mapping[str, Callable[[str], DomainError]] = {
+    "unauthorized_client": UnauthorizedClientError,
+    "unsupported_response_type": UnsupportedResponseTypeError,
+    "invalid_scope": InvalidScopeError,
+    "invalid_target": InvalidTargetError,
+}
+
+
+def named(error: str, description: str) -> DomainError:
+    """What refuses an authorization request by a name of the standards.
+
+    Args:
+        error: the name; one that only browsers bring back is "invalid_request" here.
+        description: what is wrong, for the developer of the application.
+    """
+    return _OF_REQUESTS.get(error, InvalidOAuthRequestError)(description)

@@ -51,6 +51,7 @@ def _serve(parts: CoreParts) -> Served:
     from portico.oauth.v1.token_service_pb2 import DESCRIPTOR as TOKENS
 
     from portico_kit.credentials import by_kind
+    from portico_kit.dpop import DpopNonces
     from portico_kit.jwt import TokenIssuer, TokenVerifier
     from portico_kit.service import Service
     from server.common.refresh_chain import RefreshTokens
@@ -66,6 +67,8 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.oauth.grant_service import GrantService
     from server.features.oauth.introspection import PresentedTokens
     from server.features.oauth.kinds import OAuthKinds
+    from server.features.oauth.proofs import Proofs, UsedProofs
+    from server.features.oauth.pushed import PushedRequests
     from server.features.oauth.refreshing import ApplicationRefreshing
     from server.features.oauth.requests import SealedRequests
     from server.features.oauth.subjects import Subjects
@@ -107,6 +110,18 @@ def _serve(parts: CoreParts) -> Served:
         subjects=subjects,
         ends=ends,
     )
+    sealed = SealedRequests(parts.secrets)
+    authorizations = Authorizations(
+        issuer=kinds.issuer,
+        applications=applications,
+        tenants=tenants,
+        standings=standings,
+        signing_keys=signing_keys,
+        subjects=subjects,
+        sealed=sealed,
+        secrets=parts.secrets,
+        pushed=PushedRequests(parts.redis, parts.secrets, sealed),
+    )
     token_service = TokenService(
         issuer=kinds.issuer,
         applications=applications,
@@ -116,16 +131,12 @@ def _serve(parts: CoreParts) -> Served:
             parts.reads, parts.statements, refresh_tokens, tokens, ends
         ),
         presented=presented,
-    )
-    authorizations = Authorizations(
-        issuer=kinds.issuer,
-        applications=applications,
-        tenants=tenants,
-        standings=standings,
-        signing_keys=signing_keys,
-        subjects=subjects,
-        sealed=SealedRequests(parts.secrets),
-        secrets=parts.secrets,
+        authorizations=authorizations,
+        proofs=Proofs(
+            kinds.issuer,
+            DpopNonces(parts.settings.internal_token.get_secret_value().encode()),
+            UsedProofs(parts.redis),
+        ),
     )
     return Served(
         services=(

@@ -10,12 +10,14 @@ from portico.oauth.v1 import token_service_pb2 as pb
 
 from portico_kit.call import Call
 from portico_kit.credentials import Authenticator, Grant
+from portico_kit.dpop import confirmation
 from portico_kit.errors import TokenExpiredError, UnauthenticatedError
 from portico_kit.jwt import Claims, TokenVerifier
 from portico_kit.oauth_scopes import OPENID
 from portico_kit.storage.reads import Reads
 from server.common.refresh_chain import RefreshTokens, is_reused
 from server.features.applications.facade import Applications, Client
+from server.features.oauth import messages
 from server.features.oauth.authenticators import GrantAuthenticator
 from server.features.oauth.ends import Ends
 from server.features.oauth.errors import InsufficientScopeError, InvalidTokenError
@@ -85,17 +87,22 @@ class PresentedTokens:
         if living is not None:
             await self.ends.revoked(client, living.authorization_id, call)
 
-    async def user_info(self, access_token: str) -> pb.GetUserInfoResponse:
+    async def user_info(self, access_token: str, jkt: str) -> pb.GetUserInfoResponse:
         """What the token's person lets the application know.
 
+        Args:
+            jkt: the thumbprint of the key that was proved; "" if it comes as a bearer token.
+
         Raises:
-            InvalidTokenError: if the token is not active, or of no person.
+            InvalidTokenError: if the token is not active, of no person, or bound to another key
+                or none.
             InsufficientScopeError: if it lacks "openid".
         """
         try:
             claims = await self.verifier.verify(access_token)
         except (UnauthenticatedError, TokenExpiredError):
             raise InvalidTokenError from None
+        _require_key(claims, jkt)
         grant = await self._grant(claims)
         if grant is None or grant.account is None or claims.kind != self.kinds.grant.name:
             raise InvalidTokenError
@@ -144,7 +151,7 @@ class PresentedTokens:
             active=True,
             scope=" ".join(sorted(scopes)),
             client_id=_client_id(claims),
-            token_type="Bearer",  # noqa: S106 - the type's name
+            token_type=messages.token_type(_jkt(claims)),
             exp=int(claims.expires_at.timestamp()),
             iat=claims.issued_at,
             sub=str(claims.subject),
@@ -155,11 +162,31 @@ class PresentedTokens:
             acr=str(private.get("acr", "")),
             amr=private.get("amr", ()),
             auth_time=int(private.get("auth_time", 0)),
+            cnf=pb.Confirmation(jkt=jkt) if (jkt := _jkt(claims)) else None,
         )
 
 
 def _client_id(claims: Claims) -> str:
     return str(claims.private["client_id"])
+
+
+def _jkt(claims: Claims) -> str:
+    """The thumbprint of the key that a token is bound to; "" for a bearer token."""
+    return confirmation(claims.private) or ""
+
+
+def _require_key(claims: Claims, jkt: str) -> None:
+    """Refuses a token that is presented otherwise than it was issued (RFC 9449, section 7.1).
+
+    Raises:
+        InvalidTokenError: if it is bound to a key and another or none was proved, or the
+            other way round.
+    """
+    if _jkt(claims) != jkt:
+        bound = "the token is bound to a key: it comes with the scheme DPoP and a proof of that key"
+        raise InvalidTokenError(
+            error_description="the token is bound to no key" if not _jkt(claims) else bound
+        )
 
 
 def _may_know(client: Client, claims: Claims) -> bool:

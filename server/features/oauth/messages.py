@@ -9,11 +9,14 @@ from portico.oauth.v1 import grant_service_pb2 as grants
 from portico.oauth.v1 import token_service_pb2 as tokens
 
 from portico_kit.clock import timestamp
+from portico_kit.dpop import AUTHENTICATION_SCHEME
 from portico_kit.oauth_scopes import described
 from server.features.applications.facade import Client
 from server.features.oauth.models import StoredGrant
 from server.features.oauth.requests import AuthorizationRequest, Response
 from server.features.oauth.tokens import Issued, of_organizations
+
+BEARER = "Bearer"
 
 
 def response(given: Response) -> authorizations.AuthorizationResponse:
@@ -83,9 +86,18 @@ def issued(given: Issued) -> tokens.IssueTokenResponse:
     """The tokens that an application gets."""
     return tokens.IssueTokenResponse(
         access_token=given.access_token,
-        token_type="Bearer",  # noqa: S106 - the type's name
+        token_type=token_type(given.jkt),
         expires_in=int(given.lifetime.total_seconds()),
         refresh_token=given.refresh_token,
         id_token=given.id_token,
         scope=" ".join(given.scopes),
     )
+
+
+def token_type(jkt: str) -> str:
+    """How an access token is presented.
+
+    Args:
+        jkt: the thumbprint of the key that it is bound to; "" for none.
+    """
+    return AUTHENTICATION_SCHEME if jkt else BEARER

@@ -9,7 +9,7 @@ from portico_kit.call import Call
 from portico_kit.storage.reads import Reads
 from portico_kit.storage.statements import Statements
 from server.common.refresh_chain import RefreshTokens, is_reused
-from server.features.applications.facade import Client
+from server.features.applications.facade import NO_AUTHENTICATION, Client
 from server.features.oauth.ends import Ends
 from server.features.oauth.errors import (
     InvalidGrantError,
@@ -19,6 +19,7 @@ from server.features.oauth.errors import (
 from server.features.oauth.repository import REFRESH, REFRESHABLE, SEEDS, sources
 from server.features.oauth.tokens import Issued, OAuthTokens, expires_at, still_allowed
 
+OTHER_KEY = "the refresh token is bound to another key"
 NOT_VALID = "the refresh token is not valid, has expired or was revoked"
 
 
@@ -32,15 +33,18 @@ class ApplicationRefreshing:
     tokens: OAuthTokens
     ends: Ends
 
-    async def use(self, client: Client, refresh_token: str, scope: str, call: Call) -> Issued:
+    async def use(
+        self, client: Client, refresh_token: str, scope: str, jkt: str, call: Call
+    ) -> Issued:
         """New tokens. Those who use a token at the same time get the same successor.
 
         Args:
             scope: what the access token is narrowed to; "" for all of the authorization.
+            jkt: the thumbprint of the key that the client has proved to have; "" for none.
 
         Raises:
             InvalidOAuthRequestError: if there is no refresh token.
-            InvalidGrantError: if it is not good, or another application's.
+            InvalidGrantError: if it is not good, another application's, or bound to another key.
             InvalidGrantError: also if its successor was used. The authorization ends.
             InvalidScopeError: if more is asked for than was given.
         """
@@ -56,6 +60,11 @@ class ApplicationRefreshing:
         found = rows[0]
         if found.application_id != client.id:
             raise InvalidGrantError(NOT_VALID)
+        # One that authenticates is known by that (RFC 9449, section 5), and may change its key.
+        bound = client.token_endpoint_auth_method == NO_AUTHENTICATION
+        # Whoever has not the key can do nothing with the token, so it ends nothing either.
+        if bound and found.dpop_jkt not in ("", jkt):
+            raise InvalidGrantError(OTHER_KEY)
         if is_reused(presented.number, found.refresh_counter):
             raise await self._refused(client, presented.number, found, call)
         scopes = _narrowed(scope, still_allowed(client, found.scopes))
@@ -64,13 +73,15 @@ class ApplicationRefreshing:
             authorization_id=found.id,
             application_id=client.id,
             successor=presented.number + 1,
+            dpop_jkt=jkt,
+            bound=bound,
             now=call.now,
             idle_end=expires_at(client, call.now),
         )
         source = sources(rows)
         if source is None:
             raise await self._refused(client, presented.number, found, call)
-        return await self.tokens.for_person(client, source, scopes)
+        return await self.tokens.for_person(client, source, scopes, jkt)
 
     async def _refused(
         self, client: Client, number: int, found: Any, call: Call

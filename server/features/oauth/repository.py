@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BindParameter,
+    Boolean,
     ColumnElement,
     String,
     Uuid,
@@ -280,6 +281,7 @@ REFRESHABLE = keyed_query(
         StoredAuthorization.auth_time,
         StoredAuthorization.last_used_at,
         StoredAuthorization.expires_at,
+        StoredAuthorization.dpop_jkt,
     )
     .join(StoredGrant, StoredGrant.id == StoredAuthorization.grant_id)
     .where(
@@ -295,6 +297,7 @@ SEEDS = keyed_query(
         StoredAuthorization.refresh_seed,
         StoredAuthorization.refresh_counter,
         StoredAuthorization.scopes,
+        StoredAuthorization.dpop_jkt,
         StoredGrant.application_id,
         StoredGrant.user_id,
     ).join(StoredGrant, StoredGrant.id == StoredAuthorization.grant_id),
@@ -364,8 +367,12 @@ def _with_tier(moved: Any) -> Any:
     return compiled(select(*cte.c, tier).add_cte(noted))
 
 
+_JKT = bindparam("dpop_jkt", type_=String())
+# That an authorization is bound to no key, or to the one that the client has proved to have.
+_KEY_FITS = or_(StoredAuthorization.dpop_jkt == "", StoredAuthorization.dpop_jkt == _JKT)
+
 # Uses the code up whose hash is `code_hash`, and gives what its tokens are made of, or no row: it
-# is used, its time is over, or it belongs to another application, address or verifier.
+# is used, its time is over, or it belongs to another application, address, verifier or key.
 #
 # One statement, so nothing is between its steps. It may be sent twice by the call `attempt`: the
 # second time it finds the code used by that call. Of two calls the second waits for the row, and
@@ -382,6 +389,7 @@ _used = (
             StoredCode.redirect_uri == bindparam("redirect_uri", type_=String()),
         ),
         StoredAuthorization.id == StoredCode.authorization_id,
+        _KEY_FITS,
         StoredGrant.id == StoredAuthorization.grant_id,
         StoredGrant.application_id == bindparam("application_id"),
         _lives(bindparam("now")),
@@ -399,6 +407,7 @@ EXCHANGE = _with_tier(
     )
     .values(
         refresh_counter=func.greatest(StoredAuthorization.refresh_counter, 1),
+        dpop_jkt=_JKT,
         last_used_at=bindparam("now"),
         expires_at=func.least(
             bindparam("idle_end", type_=StoredAuthorization.expires_at.type),
@@ -416,6 +425,7 @@ REFRESH = _with_tier(
         StoredAuthorization.id == bindparam("authorization_id"),
         StoredAuthorization.refresh_counter <= bindparam("successor"),
         StoredAuthorization.expires_at > bindparam("now"),
+        or_(_KEY_FITS, ~bindparam("bound", type_=Boolean())),
         StoredGrant.id == StoredAuthorization.grant_id,
         StoredGrant.application_id == bindparam("application_id"),
         _lives(bindparam("now")),
@@ -423,6 +433,7 @@ REFRESH = _with_tier(
     )
     .values(
         refresh_counter=bindparam("successor"),
+        dpop_jkt=_JKT,
         last_used_at=bindparam("now"),
         expires_at=func.least(
             bindparam("idle_end", type_=StoredAuthorization.expires_at.type),

@@ -33,8 +33,8 @@ CLAIMS_LENGTH = 8192
 # Ten years; more is a mistake, and says no more.
 LONGEST_MAX_AGE = 315_360_000  # seconds
 
-# A code challenge of S256 is base64url of 32 bytes.
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+# A code challenge of S256, or the thumbprint of a key: base64url of 32 bytes.
+_SHA_256 = re.compile(r"[A-Za-z0-9_-]{43}")
 _NUMBER = re.compile(r"[0-9]{1,10}")
 # The scope with which each claim is given.
 CLAIM_SCOPES: Mapping[str, str] = {
@@ -90,6 +90,7 @@ class AuthorizationRequest:
         acr_essential: whether one of them must be reached.
         claims: those that the ID token shall have.
         subject: who is expected, as the application knows them; "" for anybody.
+        dpop_jkt: the thumbprint of the key that the code is for (RFC 9449, section 10).
     """
 
     jti: str
@@ -110,6 +111,7 @@ class AuthorizationRequest:
     login_hint: str = ""
     ui_locales: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    dpop_jkt: str = ""
 
     @property
     def levels(self) -> tuple[Assurance, ...]:
@@ -228,6 +230,7 @@ def parse(
         login_hint=_limited(parameters, "login_hint", HINT_LENGTH),
         ui_locales=tuple(parameters.one("ui_locales").split()[:10]),
         resources=resources(parameters.all("resource"), issuer),
+        dpop_jkt=_dpop_jkt(parameters.one("dpop_jkt")),
     )
 
 
@@ -277,9 +280,15 @@ def _code_challenge(parameters: Parameters) -> str:
     # Absent, it would mean "plain".
     if parameters.one("code_challenge_method") != "S256":
         raise RefusedRequestError("invalid_request", 'code_challenge_method must be "S256"')
-    if not _CHALLENGE.fullmatch(challenge):
+    if not _SHA_256.fullmatch(challenge):
         raise RefusedRequestError("invalid_request", "code_challenge is no SHA-256 in base64url")
     return challenge
+
+
+def _dpop_jkt(asked: str) -> str:
+    if asked and not _SHA_256.fullmatch(asked):
+        raise RefusedRequestError("invalid_request", "dpop_jkt is no SHA-256 in base64url")
+    return asked
 
 
 def _scopes(asked: str, client: Client, claims: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from portico.oauth.v1 import token_service_pb2 as pb
 
 from portico_kit.call import Call
+from portico_kit.dpop import AUTHENTICATION_SCHEME, DpopProof
 from portico_kit.oauth_metadata import same_resource
 from server.features.applications.facade import (
+    NO_AUTHENTICATION,
     Applications,
     Client,
     ClientAuthentication,
     InvalidClientError,
 )
 from server.features.oauth import messages
+from server.features.oauth.authorizations import Authorizations
 from server.features.oauth.codes import CodeExchange
 from server.features.oauth.errors import (
+    InvalidDpopProofError,
     InvalidOAuthRequestError,
     InvalidScopeError,
     InvalidTargetError,
@@ -24,6 +28,8 @@ from server.features.oauth.errors import (
     UnsupportedGrantTypeError,
 )
 from server.features.oauth.introspection import PresentedTokens
+from server.features.oauth.proofs import Proofs
+from server.features.oauth.pushed import LIFETIME as PUSHED_LIFETIME
 from server.features.oauth.refreshing import ApplicationRefreshing
 from server.features.oauth.tokens import Issued, OAuthTokens, of_organizations
 
@@ -32,7 +38,6 @@ REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type
 CLIENT_CREDENTIALS = "client_credentials"
 GRANT_TYPES = (AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-NO_AUTHENTICATION = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +50,31 @@ class TokenService:
     codes: CodeExchange
     refreshing: ApplicationRefreshing
     presented: PresentedTokens
+    proofs: Proofs
+    authorizations: Authorizations
 
     async def IssueToken(self, request: pb.IssueTokenRequest, call: Call) -> pb.IssueTokenResponse:
         _require_supported(request.grant_type)
+        # Before the client's assertion, which is good once: a client without a nonce tries again.
+        proof = self.proofs.check(request.dpop_proof, "token", call.now)
         client = await self._authenticate(request.client, "token")
         if request.grant_type not in client.grant_types:
             raise UnauthorizedClientError("the application may not use this grant type")
         if not all(same_resource(each, self.issuer) for each in request.resource):
             raise InvalidTargetError("the resource is not known here")
-        return messages.issued(await self._issue(request, client, call))
+        jkt = await self.proofs.use_for(client, proof)
+        return messages.issued(await self._issue(request, client, jkt, call))
+
+    async def PushAuthorization(
+        self, request: pb.PushAuthorizationRequest, call: Call
+    ) -> pb.PushAuthorizationResponse:
+        proof = self.proofs.check(request.dpop_proof, "par", call.now)
+        client = await self._authenticate(request.client, "par")
+        jkt = await self.proofs.use(proof) if proof else ""
+        given = [(each.name, each.value) for each in request.parameters]
+        request_uri = await self.authorizations.push(client, given, jkt, call)
+        seconds = int(PUSHED_LIFETIME.total_seconds())
+        return pb.PushAuthorizationResponse(request_uri=request_uri, expires_in=seconds)
 
     async def Introspect(self, request: pb.IntrospectRequest, call: Call) -> pb.IntrospectResponse:
         client = await self._authenticate(request.client, "introspect")
@@ -72,18 +93,43 @@ class TokenService:
     async def GetUserInfo(
         self, request: pb.GetUserInfoRequest, call: Call
     ) -> pb.GetUserInfoResponse:
-        return await self.presented.user_info(request.access_token)
+        proof = self._proof_of_token(request, call)
+        jkt = await self.proofs.use(proof) if proof else ""
+        return await self.presented.user_info(request.access_token, jkt)
 
-    async def _issue(self, request: pb.IssueTokenRequest, client: Client, call: Call) -> Issued:
+    def _proof_of_token(self, request: pb.GetUserInfoRequest, call: Call) -> DpopProof | None:
+        """The proof that comes with a token of the scheme DPoP; None for a bearer token.
+
+        Raises:
+            InvalidDpopProofError: if there is none, or it is not accepted.
+        """
+        if request.token_type != AUTHENTICATION_SCHEME:
+            return None
+        proof = self.proofs.check(
+            request.dpop_proof,
+            "userinfo",
+            call.now,
+            method=request.method,
+            access_token=request.access_token,
+        )
+        if proof is None:
+            raise InvalidDpopProofError("the header DPoP is missing")
+        return proof
+
+    async def _issue(
+        self, request: pb.IssueTokenRequest, client: Client, jkt: str, call: Call
+    ) -> Issued:
         match request.grant_type:
             case "authorization_code":
                 return await self.codes.use(
-                    client, request.code, request.redirect_uri, request.code_verifier, call
+                    client, request.code, request.redirect_uri, request.code_verifier, jkt, call
                 )
             case "refresh_token":
-                return await self.refreshing.use(client, request.refresh_token, request.scope, call)
+                return await self.refreshing.use(
+                    client, request.refresh_token, request.scope, jkt, call
+                )
             case _:
-                return self.tokens.for_itself(client, _own_scopes(client, request.scope))
+                return self.tokens.for_itself(client, _own_scopes(client, request.scope), jkt)
 
     async def _authenticate(self, credentials: pb.ClientCredentials, endpoint: str) -> Client:
         """The client that a request is from.

@@ -37,6 +37,8 @@ class Issued:
     scopes: tuple[str, ...]
     refresh_token: str = field(default="", repr=False)
     id_token: str = field(default="", repr=False)
+    # Of the key that the access token is bound to; "" for a bearer token.
+    jkt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,12 @@ class OAuthTokens:
     accounts: Accounts
     clock: Clock
 
-    def for_itself(self, client: Client, scopes: Iterable[str]) -> Issued:
-        """A token with which an application acts for itself. Nothing is stored of it."""
+    def for_itself(self, client: Client, scopes: Iterable[str], jkt: str) -> Issued:
+        """A token with which an application acts for itself. Nothing is stored of it.
+
+        Args:
+            jkt: the thumbprint of the key that it is bound to; "" for a bearer token.
+        """
         scopes = frozenset(scopes)
         token = self.issuer.issue(
             kind=self.kinds.application,
@@ -61,21 +67,23 @@ class OAuthTokens:
             secret_id=client.secret_id,
             tier=client.tier,
             scopes=scopes,
-            private={"client_id": client.client_id},
+            private={"client_id": client.client_id, **_bound_to(jkt)},
             lifetime=client.access_token_lifetime,
         )
-        return Issued(token, client.access_token_lifetime, tuple(sorted(scopes)))
+        return Issued(token, client.access_token_lifetime, tuple(sorted(scopes)), jkt=jkt)
 
     async def for_person(
-        self, client: Client, source: TokenSource, scopes: Iterable[str]
+        self, client: Client, source: TokenSource, scopes: Iterable[str], jkt: str
     ) -> Issued:
         """The tokens of an authorization; the refresh token is its newest one.
 
         Args:
             scopes: of the access token, some of those of the authorization.
+            jkt: the thumbprint of the key that the access token is bound to; "" for a bearer
+                token.
         """
         scopes = frozenset(scopes)
-        access_token = self._access_token(client, source, scopes)
+        access_token = self._access_token(client, source, scopes, jkt)
         allowed = frozenset(source.scopes) & client.scopes
         id_token = (
             await self._id_token(client, source, allowed, access_token) if OPENID in scopes else ""
@@ -86,9 +94,12 @@ class OAuthTokens:
             tuple(sorted(scopes)),
             self._refresh_token(client, source),
             id_token,
+            jkt,
         )
 
-    def _access_token(self, client: Client, source: TokenSource, scopes: frozenset[str]) -> str:
+    def _access_token(
+        self, client: Client, source: TokenSource, scopes: frozenset[str], jkt: str
+    ) -> str:
         return self.issuer.issue(
             kind=self.kinds.grant,
             subject=self.subjects.of(client, source.user_id),
@@ -101,6 +112,7 @@ class OAuthTokens:
                 "acr": source.acr,
                 "amr": source.amr,
                 "auth_time": int(source.auth_time.timestamp()),
+                **_bound_to(jkt),
             },
             lifetime=client.access_token_lifetime,
         )
@@ -172,6 +184,11 @@ def still_allowed(client: Client, given: Iterable[str]) -> frozenset[str]:
 def of_organizations(scopes: Iterable[str]) -> frozenset[str]:
     """Those scopes that concern an organization."""
     return frozenset(scopes) & ORGANIZATION_SCOPES.keys()
+
+
+def _bound_to(jkt: str) -> Mapping[str, Any]:
+    """The claim that binds a token to a key (RFC 9449, section 6.1)."""
+    return {"cnf": {"jkt": jkt}} if jkt else {}
 
 
 def half_hash(token: str) -> str:

@@ -6,21 +6,29 @@ What is lost is lost before the client was told of it, or is given once more to 
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import grpc
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.dpop import check_proof
+from portico_kit.errors import UnavailableError
 from portico_kit.ids import new_id
 from portico_kit.storage.statements import run_in
 from server.features.oauth.codes import PURPOSE
+from server.features.oauth.proofs import UsedProofs
+from server.features.oauth.pushed import REQUEST_URI_PREFIX, PushedRequests
 from server.features.oauth.repository import EXCHANGE
+from server.features.oauth.requests import SealedRequests
+from tests.core.applications.conftest import ISSUER
 from tests.core.conftest import Refused
 from tests.core.oauth.conftest import CHALLENGE, App, list_grants
 from tests.core.world import Person, World
+from tests.support.proofs import ProofKey
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -43,6 +51,7 @@ async def test_a_code_that_is_sent_again_by_the_same_call_is_one_use(
         "code_hash": world.secrets.mac(PURPOSE, await app.code(owner)),
         "code_challenge": CHALLENGE,
         "redirect_uri": app.redirect_uri,
+        "dpop_jkt": "",
         "application_id": UUID(app.client_id),
         "now": world.clock(),
         "idle_end": world.clock() + timedelta(days=1),
@@ -105,3 +114,16 @@ async def test_a_refresh_token_survives_connections_that_are_lost(
         given = {each.refresh_token for each in answers if not isinstance(each, BaseException)}
         assert len(given) <= 1
         token = (await app.refresh(token)).refresh_token
+
+
+async def test_without_valkey_no_proof_and_no_pushed_request_is_taken(world: World) -> None:
+    """Nobody can say that it is the first use. What comes without either does not ask."""
+    away = Redis(host="127.0.0.1", port=1)
+    key = ProofKey()
+    proof = check_proof(key.proof("POST", ISSUER), method="POST", url=ISSUER, now=datetime.now(UTC))
+    with pytest.raises(UnavailableError):
+        await UsedProofs(away).use(proof)
+    pushed = PushedRequests(away, world.secrets, SealedRequests(world.secrets))
+    with pytest.raises(UnavailableError):
+        await pushed.take("a client", f"{REQUEST_URI_PREFIX}x", world.clock())
+    await away.aclose()

@@ -7,7 +7,7 @@
 | 2.1.1 | PKCE for every client, with S256 | `test_2_1_1_every_client_uses_pkce` |
 | 2.1.1 | the challenge is bound to the code | `test_2_1_1_a_code_is_bound_to_its_challenge` |
 | 2.1.2 | no implicit grant | `test_2_1_2_no_token_is_given_by_the_browser` |
-| 2.2.1 | tokens are bound to their sender | with DPoP, a part of its own |
+| 2.2.1 | tokens are bound to their sender | tests/core/oauth/test_dpop.py |
 | 2.2.2 | refresh tokens of public clients are rotated | `test_2_2_2_refresh_tokens_are_rotated` |
 | 2.3 | tokens are for one audience and few scopes | `test_2_3_tokens_are_restricted` |
 | 2.4 | no password grant | `test_2_4_no_password_is_taken` |

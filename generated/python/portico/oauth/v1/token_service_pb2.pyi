@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from portico.oauth.v1 import authorization_service_pb2 as _authorization_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -74,6 +75,7 @@ class IssueTokenRequest(_message.Message):
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     RESOURCE_FIELD_NUMBER: _builtins.int
+    DPOP_PROOF_FIELD_NUMBER: _builtins.int
     grant_type: _builtins.str
     """The grant type: "authorization_code", "refresh_token" or "client_credentials"."""
     code: _builtins.str
@@ -87,6 +89,11 @@ class IssueTokenRequest(_message.Message):
     scope: _builtins.str
     """The scopes, separated by spaces. Empty: those of the authorization, or of the
     application.
+    """
+    dpop_proof: _builtins.str
+    """The proof of possession of a key (RFC 9449), as the header DPoP has it. Empty
+    if there is none. The access token is bound to that key, as is the refresh token
+    of an application that does not authenticate.
     """
     @_builtins.property
     def client(self) -> Global___ClientCredentials:
@@ -107,10 +114,11 @@ class IssueTokenRequest(_message.Message):
         refresh_token: _builtins.str = ...,
         scope: _builtins.str = ...,
         resource: _abc.Iterable[_builtins.str] | None = ...,
+        dpop_proof: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "code", b"code", "code_verifier", b"code_verifier", "grant_type", b"grant_type", "redirect_uri", b"redirect_uri", "refresh_token", b"refresh_token", "resource", b"resource", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "code", b"code", "code_verifier", b"code_verifier", "dpop_proof", b"dpop_proof", "grant_type", b"grant_type", "redirect_uri", b"redirect_uri", "refresh_token", b"refresh_token", "resource", b"resource", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -131,7 +139,7 @@ class IssueTokenResponse(_message.Message):
     access_token: _builtins.str
     """The access token, a JWT (RFC 9068)."""
     token_type: _builtins.str
-    """How the access token is presented: "Bearer"."""
+    """How the access token is presented: "Bearer", or "DPoP" if it is bound to a key."""
     expires_in: _builtins.int
     """The lifetime of the access token, in seconds."""
     refresh_token: _builtins.str
@@ -157,6 +165,68 @@ class IssueTokenResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IssueTokenResponse: _TypeAlias = IssueTokenResponse  # noqa: Y015
+
+@_typing.final
+class PushAuthorizationRequest(_message.Message):
+    """Brings an authorization request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    DPOP_PROOF_FIELD_NUMBER: _builtins.int
+    dpop_proof: _builtins.str
+    """The proof of possession of a key (RFC 9449), as the header DPoP has it. Empty
+    if there is none. The code is then for that key alone.
+    """
+    @_builtins.property
+    def client(self) -> Global___ClientCredentials:
+        """Which application asks."""
+
+    @_builtins.property
+    def parameters(self) -> _containers.RepeatedCompositeFieldContainer[_authorization_service_pb2.Parameter]:
+        """The parameters of the request, without those that authenticate the application."""
+
+    def __init__(
+        self,
+        *,
+        client: Global___ClientCredentials | None = ...,
+        parameters: _abc.Iterable[_authorization_service_pb2.Parameter] | None = ...,
+        dpop_proof: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "dpop_proof", b"dpop_proof", "parameters", b"parameters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PushAuthorizationRequest: _TypeAlias = PushAuthorizationRequest  # noqa: Y015
+
+@_typing.final
+class PushAuthorizationResponse(_message.Message):
+    """Returns what stands for the request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_URI_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_FIELD_NUMBER: _builtins.int
+    request_uri: _builtins.str
+    """The value of the parameter request_uri."""
+    expires_in: _builtins.int
+    """How long it is valid, in seconds."""
+    def __init__(
+        self,
+        *,
+        request_uri: _builtins.str = ...,
+        expires_in: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_in", b"expires_in", "request_uri", b"request_uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PushAuthorizationResponse: _TypeAlias = PushAuthorizationResponse  # noqa: Y015
 
 @_typing.final
 class IntrospectRequest(_message.Message):
@@ -214,6 +284,7 @@ class IntrospectResponse(_message.Message):
     ACR_FIELD_NUMBER: _builtins.int
     AMR_FIELD_NUMBER: _builtins.int
     AUTH_TIME_FIELD_NUMBER: _builtins.int
+    CNF_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether the token is active."""
     scope: _builtins.str
@@ -221,7 +292,9 @@ class IntrospectResponse(_message.Message):
     client_id: _builtins.str
     """The application that it was given to."""
     token_type: _builtins.str
-    """How it is presented: "Bearer". Empty for a refresh token."""
+    """How it is presented: "Bearer", or "DPoP" if it is bound to a key. Empty for a
+    refresh token.
+    """
     exp: _builtins.int
     """When it expires, in seconds since 1970."""
     iat: _builtins.int
@@ -244,6 +317,10 @@ class IntrospectResponse(_message.Message):
     def amr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """How the person signed in (RFC 8176)."""
 
+    @_builtins.property
+    def cnf(self) -> Global___Confirmation:
+        """The key that it is bound to. Unset if it is bound to none."""
+
     def __init__(
         self,
         *,
@@ -261,14 +338,37 @@ class IntrospectResponse(_message.Message):
         acr: _builtins.str = ...,
         amr: _abc.Iterable[_builtins.str] | None = ...,
         auth_time: _builtins.int = ...,
+        cnf: Global___Confirmation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cnf", b"cnf"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr", b"acr", "active", b"active", "amr", b"amr", "aud", b"aud", "auth_time", b"auth_time", "client_id", b"client_id", "exp", b"exp", "iat", b"iat", "iss", b"iss", "jti", b"jti", "org", b"org", "scope", b"scope", "sub", b"sub", "token_type", b"token_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr", b"acr", "active", b"active", "amr", b"amr", "aud", b"aud", "auth_time", b"auth_time", "client_id", b"client_id", "cnf", b"cnf", "exp", b"exp", "iat", b"iat", "iss", b"iss", "jti", b"jti", "org", b"org", "scope", b"scope", "sub", b"sub", "token_type", b"token_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IntrospectResponse: _TypeAlias = IntrospectResponse  # noqa: Y015
+
+@_typing.final
+class Confirmation(_message.Message):
+    """The key that a token is bound to (RFC 7800)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JKT_FIELD_NUMBER: _builtins.int
+    jkt: _builtins.str
+    """The SHA-256 thumbprint of the public key (RFC 7638, RFC 9449)."""
+    def __init__(
+        self,
+        *,
+        jkt: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jkt", b"jkt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Confirmation: _TypeAlias = Confirmation  # noqa: Y015
 
 @_typing.final
 class RevokeRequest(_message.Message):
@@ -328,16 +428,32 @@ class GetUserInfoRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ACCESS_TOKEN_FIELD_NUMBER: _builtins.int
+    TOKEN_TYPE_FIELD_NUMBER: _builtins.int
+    DPOP_PROOF_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The access token."""
+    token_type: _builtins.str
+    """The scheme with which it is presented: "Bearer", or "DPoP" with a proof. Empty
+    means "Bearer".
+    """
+    dpop_proof: _builtins.str
+    """The proof of possession of the key that the token is bound to (RFC 9449), as the
+    header DPoP has it. Empty if there is none.
+    """
+    method: _builtins.str
+    """The HTTP method of the request, which the proof is for: "GET", "HEAD" or "POST"."""
     def __init__(
         self,
         *,
         access_token: _builtins.str = ...,
+        token_type: _builtins.str = ...,
+        dpop_proof: _builtins.str = ...,
+        method: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "dpop_proof", b"dpop_proof", "method", b"method", "token_type", b"token_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

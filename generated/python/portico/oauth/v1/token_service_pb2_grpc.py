@@ -45,6 +45,11 @@ class TokenServiceStub:
                 request_serializer=portico_dot_oauth_dot_v1_dot_token__service__pb2.IssueTokenRequest.SerializeToString,
                 response_deserializer=portico_dot_oauth_dot_v1_dot_token__service__pb2.IssueTokenResponse.FromString,
                 _registered_method=True)
+        self.PushAuthorization = channel.unary_unary(
+                '/portico.oauth.v1.TokenService/PushAuthorization',
+                request_serializer=portico_dot_oauth_dot_v1_dot_token__service__pb2.PushAuthorizationRequest.SerializeToString,
+                response_deserializer=portico_dot_oauth_dot_v1_dot_token__service__pb2.PushAuthorizationResponse.FromString,
+                _registered_method=True)
         self.Introspect = channel.unary_unary(
                 '/portico.oauth.v1.TokenService/Introspect',
                 request_serializer=portico_dot_oauth_dot_v1_dot_token__service__pb2.IntrospectRequest.SerializeToString,
@@ -75,7 +80,20 @@ class TokenServiceServicer:
         """Issues tokens (RFC 6749, section 3.2). A code and a refresh token are good
         once; a refresh token is given the same successor again until that one has
         been used. A second use of a code ends every token that it gave; a use of a
-        refresh token whose successor has been used ends its family.
+        refresh token whose successor has been used ends its family. Fails with
+        OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
+        is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
+        it lacks a nonce of the server.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PushAuthorization(self, request, context):
+        """Takes an authorization request from an application itself, before the browser is
+        sent (RFC 9126). It is checked as BeginAuthorization checks it, and refused with
+        the same names. The request is valid once, for a minute, for this application
+        alone: BeginAuthorization takes it as the parameter request_uri.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,6 +134,11 @@ def add_TokenServiceServicer_to_server(servicer, server):
                     servicer.IssueToken,
                     request_deserializer=portico_dot_oauth_dot_v1_dot_token__service__pb2.IssueTokenRequest.FromString,
                     response_serializer=portico_dot_oauth_dot_v1_dot_token__service__pb2.IssueTokenResponse.SerializeToString,
+            ),
+            'PushAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.PushAuthorization,
+                    request_deserializer=portico_dot_oauth_dot_v1_dot_token__service__pb2.PushAuthorizationRequest.FromString,
+                    response_serializer=portico_dot_oauth_dot_v1_dot_token__service__pb2.PushAuthorizationResponse.SerializeToString,
             ),
             'Introspect': grpc.unary_unary_rpc_method_handler(
                     servicer.Introspect,
@@ -166,6 +189,33 @@ class TokenService:
             '/portico.oauth.v1.TokenService/IssueToken',
             portico_dot_oauth_dot_v1_dot_token__service__pb2.IssueTokenRequest.SerializeToString,
             portico_dot_oauth_dot_v1_dot_token__service__pb2.IssueTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PushAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.oauth.v1.TokenService/PushAuthorization',
+            portico_dot_oauth_dot_v1_dot_token__service__pb2.PushAuthorizationRequest.SerializeToString,
+            portico_dot_oauth_dot_v1_dot_token__service__pb2.PushAuthorizationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -26,7 +26,16 @@ class TokenServiceStub:
     """Issues tokens (RFC 6749, section 3.2). A code and a refresh token are good
     once; a refresh token is given the same successor again until that one has
     been used. A second use of a code ends every token that it gave; a use of a
-    refresh token whose successor has been used ends its family.
+    refresh token whose successor has been used ends its family. Fails with
+    OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
+    is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
+    it lacks a nonce of the server.
+    """
+    PushAuthorization: _aio.UnaryUnaryMultiCallable[_token_service_pb2.PushAuthorizationRequest, _token_service_pb2.PushAuthorizationResponse]
+    """Takes an authorization request from an application itself, before the browser is
+    sent (RFC 9126). It is checked as BeginAuthorization checks it, and refused with
+    the same names. The request is valid once, for a minute, for this application
+    alone: BeginAuthorization takes it as the parameter request_uri.
     """
     Introspect: _aio.UnaryUnaryMultiCallable[_token_service_pb2.IntrospectRequest, _token_service_pb2.IntrospectResponse]
     """Says whether a token is active, and what it says (RFC 7662). A token is active
@@ -63,7 +72,22 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         """Issues tokens (RFC 6749, section 3.2). A code and a refresh token are good
         once; a refresh token is given the same successor again until that one has
         been used. A second use of a code ends every token that it gave; a use of a
-        refresh token whose successor has been used ends its family.
+        refresh token whose successor has been used ends its family. Fails with
+        OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
+        is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
+        it lacks a nonce of the server.
+        """
+
+    @_abc_1.abstractmethod
+    def PushAuthorization(
+        self,
+        request: _token_service_pb2.PushAuthorizationRequest,
+        context: _aio.ServicerContext[_token_service_pb2.PushAuthorizationRequest, _abc.Awaitable[_token_service_pb2.PushAuthorizationResponse]],
+    ) -> _abc.Awaitable[_token_service_pb2.PushAuthorizationResponse]:
+        """Takes an authorization request from an application itself, before the browser is
+        sent (RFC 9126). It is checked as BeginAuthorization checks it, and refused with
+        the same names. The request is valid once, for a minute, for this application
+        alone: BeginAuthorization takes it as the parameter request_uri.
         """
 
     @_abc_1.abstractmethod

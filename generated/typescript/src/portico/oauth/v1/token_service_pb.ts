@@ -5,6 +5,8 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
+import type { Parameter } from "./authorization_service_pb.js";
+import { file_portico_oauth_v1_authorization_service } from "./authorization_service_pb.js";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/oauth/v1/token_service.proto.
  */
 export const file_portico_oauth_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwb3J0aWNvL29hdXRoL3YxL3Rva2VuX3NlcnZpY2UucHJvdG8SEHBvcnRpY28ub2F1dGgudjEi/gEKEUNsaWVudENyZWRlbnRpYWxzEhsKCWNsaWVudF9pZBgBIAEoCUIIukgFcgMYgBASVQoGbWV0aG9kGAIgASgJQkW6SEJyQFITY2xpZW50X3NlY3JldF9iYXNpY1ISY2xpZW50X3NlY3JldF9wb3N0Ug9wcml2YXRlX2tleV9qd3RSBG5vbmUSIwoNY2xpZW50X3NlY3JldBgDIAEoCUIMukgFcgMY6AfI8xgBEicKEGNsaWVudF9hc3NlcnRpb24YBCABKAlCDbpIBnIEGICAAcjzGAESJwoVY2xpZW50X2Fzc2VydGlvbl90eXBlGAUgASgJQgi6SAVyAxjIASKxAgoRSXNzdWVUb2tlblJlcXVlc3QSHAoKZ3JhbnRfdHlwZRgBIAEoCUIIukgFcgMYyAESOwoGY2xpZW50GAIgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhoKBGNvZGUYAyABKAlCDLpIBXIDGOgHyPMYARIeCgxyZWRpcmVjdF91cmkYBCABKAlCCLpIBXIDGIAQEiMKDWNvZGVfdmVyaWZpZXIYBSABKAlCDLpIBXIDGOgHyPMYARIjCg1yZWZyZXNoX3Rva2VuGAYgASgJQgy6SAVyAxjoB8jzGAESGAoFc2NvcGUYByABKAlCCbpIBnIEGICAARIhCghyZXNvdXJjZRgIIAMoCUIPukgMkgEJEAoiBXIDGIAQIpwBChJJc3N1ZVRva2VuUmVzcG9uc2USGgoMYWNjZXNzX3Rva2VuGAEgASgJQgTI8xgBEhIKCnRva2VuX3R5cGUYAiABKAkSEgoKZXhwaXJlc19pbhgDIAEoDRIbCg1yZWZyZXNoX3Rva2VuGAQgASgJQgTI8xgBEhYKCGlkX3Rva2VuGAUgASgJQgTI8xgBEg0KBXNjb3BlGAYgASgJIpEBChFJbnRyb3NwZWN0UmVxdWVzdBI7CgZjbGllbnQYASABKAsyIy5wb3J0aWNvLm9hdXRoLnYxLkNsaWVudENyZWRlbnRpYWxzQga6SAPIAQESHAoFdG9rZW4YAiABKAlCDbpIBnIEGICAAcjzGAESIQoPdG9rZW5fdHlwZV9oaW50GAMgASgJQgi6SAVyAxjIASLiAQoSSW50cm9zcGVjdFJlc3BvbnNlEg4KBmFjdGl2ZRgBIAEoCBINCgVzY29wZRgCIAEoCRIRCgljbGllbnRfaWQYAyABKAkSEgoKdG9rZW5fdHlwZRgEIAEoCRILCgNleHAYBSABKA0SCwoDaWF0GAYgASgNEgsKA3N1YhgHIAEoCRILCgNhdWQYCCABKAkSCwoDaXNzGAkgASgJEgsKA2p0aRgKIAEoCRILCgNvcmcYCyABKAkSCwoDYWNyGAwgASgJEgsKA2FtchgNIAMoCRIRCglhdXRoX3RpbWUYDiABKA0ijQEKDVJldm9rZVJlcXVlc3QSOwoGY2xpZW50GAEgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhwKBXRva2VuGAIgASgJQg26SAZyBBiAgAHI8xgBEiEKD3Rva2VuX3R5cGVfaGludBgDIAEoCUIIukgFcgMYyAEiEAoOUmV2b2tlUmVzcG9uc2UiOQoSR2V0VXNlckluZm9SZXF1ZXN0EiMKDGFjY2Vzc190b2tlbhgBIAEoCUINukgGcgQYgIAByPMYASLAAQoTR2V0VXNlckluZm9SZXNwb25zZRILCgNzdWIYASABKAkSFwoEbmFtZRgCIAEoCUIEyPMYAUgAiAEBEhcKCnVwZGF0ZWRfYXQYAyABKA1IAYgBARIYCgVlbWFpbBgEIAEoCUIEyPMYAUgCiAEBEhsKDmVtYWlsX3ZlcmlmaWVkGAUgASgISAOIAQFCBwoFX25hbWVCDQoLX3VwZGF0ZWRfYXRCCAoGX2VtYWlsQhEKD19lbWFpbF92ZXJpZmllZDKxAwoMVG9rZW5TZXJ2aWNlEmkKCklzc3VlVG9rZW4SIy5wb3J0aWNvLm9hdXRoLnYxLklzc3VlVG9rZW5SZXF1ZXN0GiQucG9ydGljby5vYXV0aC52MS5Jc3N1ZVRva2VuUmVzcG9uc2UiEMrzGAIoAdLzGAIIB/DzGAQSaQoKSW50cm9zcGVjdBIjLnBvcnRpY28ub2F1dGgudjEuSW50cm9zcGVjdFJlcXVlc3QaJC5wb3J0aWNvLm9hdXRoLnYxLkludHJvc3BlY3RSZXNwb25zZSIQyvMYAigB0vMYAggH8PMYBBJdCgZSZXZva2USHy5wb3J0aWNvLm9hdXRoLnYxLlJldm9rZVJlcXVlc3QaIC5wb3J0aWNvLm9hdXRoLnYxLlJldm9rZVJlc3BvbnNlIhDK8xgCKAHS8xgCCAfw8xgEEmwKC0dldFVzZXJJbmZvEiQucG9ydGljby5vYXV0aC52MS5HZXRVc2VySW5mb1JlcXVlc3QaJS5wb3J0aWNvLm9hdXRoLnYxLkdldFVzZXJJbmZvUmVzcG9uc2UiEMrzGAIoAdLzGAIIB/DzGARiBnByb3RvMw", [file_buf_validate_validate, file_portico_type_v1_options]);
+  fileDesc("CiRwb3J0aWNvL29hdXRoL3YxL3Rva2VuX3NlcnZpY2UucHJvdG8SEHBvcnRpY28ub2F1dGgudjEi/gEKEUNsaWVudENyZWRlbnRpYWxzEhsKCWNsaWVudF9pZBgBIAEoCUIIukgFcgMYgBASVQoGbWV0aG9kGAIgASgJQkW6SEJyQFITY2xpZW50X3NlY3JldF9iYXNpY1ISY2xpZW50X3NlY3JldF9wb3N0Ug9wcml2YXRlX2tleV9qd3RSBG5vbmUSIwoNY2xpZW50X3NlY3JldBgDIAEoCUIMukgFcgMY6AfI8xgBEicKEGNsaWVudF9hc3NlcnRpb24YBCABKAlCDbpIBnIEGICAAcjzGAESJwoVY2xpZW50X2Fzc2VydGlvbl90eXBlGAUgASgJQgi6SAVyAxjIASLUAgoRSXNzdWVUb2tlblJlcXVlc3QSHAoKZ3JhbnRfdHlwZRgBIAEoCUIIukgFcgMYyAESOwoGY2xpZW50GAIgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhoKBGNvZGUYAyABKAlCDLpIBXIDGOgHyPMYARIeCgxyZWRpcmVjdF91cmkYBCABKAlCCLpIBXIDGIAQEiMKDWNvZGVfdmVyaWZpZXIYBSABKAlCDLpIBXIDGOgHyPMYARIjCg1yZWZyZXNoX3Rva2VuGAYgASgJQgy6SAVyAxjoB8jzGAESGAoFc2NvcGUYByABKAlCCbpIBnIEGICAARIhCghyZXNvdXJjZRgIIAMoCUIPukgMkgEJEAoiBXIDGIAQEiEKCmRwb3BfcHJvb2YYCSABKAlCDbpIBnIEGICAAcjzGAEinAEKEklzc3VlVG9rZW5SZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESEgoKdG9rZW5fdHlwZRgCIAEoCRISCgpleHBpcmVzX2luGAMgASgNEhsKDXJlZnJlc2hfdG9rZW4YBCABKAlCBMjzGAESFgoIaWRfdG9rZW4YBSABKAlCBMjzGAESDQoFc2NvcGUYBiABKAkitQEKGFB1c2hBdXRob3JpemF0aW9uUmVxdWVzdBI7CgZjbGllbnQYASABKAsyIy5wb3J0aWNvLm9hdXRoLnYxLkNsaWVudENyZWRlbnRpYWxzQga6SAPIAQESOQoKcGFyYW1ldGVycxgCIAMoCzIbLnBvcnRpY28ub2F1dGgudjEuUGFyYW1ldGVyQgi6SAWSAQIQZBIhCgpkcG9wX3Byb29mGAMgASgJQg26SAZyBBiAgAHI8xgBIkoKGVB1c2hBdXRob3JpemF0aW9uUmVzcG9uc2USGQoLcmVxdWVzdF91cmkYASABKAlCBMjzGAESEgoKZXhwaXJlc19pbhgCIAEoDSKRAQoRSW50cm9zcGVjdFJlcXVlc3QSOwoGY2xpZW50GAEgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhwKBXRva2VuGAIgASgJQg26SAZyBBiAgAHI8xgBEiEKD3Rva2VuX3R5cGVfaGludBgDIAEoCUIIukgFcgMYyAEijwIKEkludHJvc3BlY3RSZXNwb25zZRIOCgZhY3RpdmUYASABKAgSDQoFc2NvcGUYAiABKAkSEQoJY2xpZW50X2lkGAMgASgJEhIKCnRva2VuX3R5cGUYBCABKAkSCwoDZXhwGAUgASgNEgsKA2lhdBgGIAEoDRILCgNzdWIYByABKAkSCwoDYXVkGAggASgJEgsKA2lzcxgJIAEoCRILCgNqdGkYCiABKAkSCwoDb3JnGAsgASgJEgsKA2FjchgMIAEoCRILCgNhbXIYDSADKAkSEQoJYXV0aF90aW1lGA4gASgNEisKA2NuZhgPIAEoCzIeLnBvcnRpY28ub2F1dGgudjEuQ29uZmlybWF0aW9uIhsKDENvbmZpcm1hdGlvbhILCgNqa3QYASABKAkijQEKDVJldm9rZVJlcXVlc3QSOwoGY2xpZW50GAEgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhwKBXRva2VuGAIgASgJQg26SAZyBBiAgAHI8xgBEiEKD3Rva2VuX3R5cGVfaGludBgDIAEoCUIIukgFcgMYyAEiEAoOUmV2b2tlUmVzcG9uc2UioAEKEkdldFVzZXJJbmZvUmVxdWVzdBIjCgxhY2Nlc3NfdG9rZW4YASABKAlCDbpIBnIEGICAAcjzGAESKQoKdG9rZW5fdHlwZRgCIAEoCUIVukgSchBSAFIGQmVhcmVyUgREUG9QEiEKCmRwb3BfcHJvb2YYAyABKAlCDbpIBnIEGICAAcjzGAESFwoGbWV0aG9kGAQgASgJQge6SARyAhgKIsABChNHZXRVc2VySW5mb1Jlc3BvbnNlEgsKA3N1YhgBIAEoCRIXCgRuYW1lGAIgASgJQgTI8xgBSACIAQESFwoKdXBkYXRlZF9hdBgDIAEoDUgBiAEBEhgKBWVtYWlsGAQgASgJQgTI8xgBSAKIAQESGwoOZW1haWxfdmVyaWZpZWQYBSABKAhIA4gBAUIHCgVfbmFtZUINCgtfdXBkYXRlZF9hdEIICgZfZW1haWxCEQoPX2VtYWlsX3ZlcmlmaWVkMrEECgxUb2tlblNlcnZpY2USaQoKSXNzdWVUb2tlbhIjLnBvcnRpY28ub2F1dGgudjEuSXNzdWVUb2tlblJlcXVlc3QaJC5wb3J0aWNvLm9hdXRoLnYxLklzc3VlVG9rZW5SZXNwb25zZSIQyvMYAigB0vMYAggH8PMYBBJ+ChFQdXNoQXV0aG9yaXphdGlvbhIqLnBvcnRpY28ub2F1dGgudjEuUHVzaEF1dGhvcml6YXRpb25SZXF1ZXN0GisucG9ydGljby5vYXV0aC52MS5QdXNoQXV0aG9yaXphdGlvblJlc3BvbnNlIhDK8xgCKAHS8xgCCAfw8xgEEmkKCkludHJvc3BlY3QSIy5wb3J0aWNvLm9hdXRoLnYxLkludHJvc3BlY3RSZXF1ZXN0GiQucG9ydGljby5vYXV0aC52MS5JbnRyb3NwZWN0UmVzcG9uc2UiEMrzGAIoAdLzGAIIB/DzGAQSXQoGUmV2b2tlEh8ucG9ydGljby5vYXV0aC52MS5SZXZva2VSZXF1ZXN0GiAucG9ydGljby5vYXV0aC52MS5SZXZva2VSZXNwb25zZSIQyvMYAigB0vMYAggH8PMYBBJsCgtHZXRVc2VySW5mbxIkLnBvcnRpY28ub2F1dGgudjEuR2V0VXNlckluZm9SZXF1ZXN0GiUucG9ydGljby5vYXV0aC52MS5HZXRVc2VySW5mb1Jlc3BvbnNlIhDK8xgCKAHS8xgCCAfw8xgEYgZwcm90bzM", [file_buf_validate_validate, file_portico_oauth_v1_authorization_service, file_portico_type_v1_options]);
 
 /**
  * What an application presents to prove who it is (RFC 6749, section 2.3).
@@ -127,6 +129,15 @@ export type IssueTokenRequest = Message<"portico.oauth.v1.IssueTokenRequest"> & 
    * @generated from field: repeated string resource = 8;
    */
   resource: string[];
+
+  /**
+   * The proof of possession of a key (RFC 9449), as the header DPoP has it. Empty
+   * if there is none. The access token is bound to that key, as is the refresh token
+   * of an application that does not authenticate.
+   *
+   * @generated from field: string dpop_proof = 9;
+   */
+  dpopProof: string;
 };
 
 /**
@@ -150,7 +161,7 @@ export type IssueTokenResponse = Message<"portico.oauth.v1.IssueTokenResponse"> 
   accessToken: string;
 
   /**
-   * How the access token is presented: "Bearer".
+   * How the access token is presented: "Bearer", or "DPoP" if it is bound to a key.
    *
    * @generated from field: string token_type = 2;
    */
@@ -193,6 +204,70 @@ export const IssueTokenResponseSchema: GenMessage<IssueTokenResponse> = /*@__PUR
   messageDesc(file_portico_oauth_v1_token_service, 2);
 
 /**
+ * Brings an authorization request.
+ *
+ * @generated from message portico.oauth.v1.PushAuthorizationRequest
+ */
+export type PushAuthorizationRequest = Message<"portico.oauth.v1.PushAuthorizationRequest"> & {
+  /**
+   * Which application asks.
+   *
+   * @generated from field: portico.oauth.v1.ClientCredentials client = 1;
+   */
+  client?: ClientCredentials | undefined;
+
+  /**
+   * The parameters of the request, without those that authenticate the application.
+   *
+   * @generated from field: repeated portico.oauth.v1.Parameter parameters = 2;
+   */
+  parameters: Parameter[];
+
+  /**
+   * The proof of possession of a key (RFC 9449), as the header DPoP has it. Empty
+   * if there is none. The code is then for that key alone.
+   *
+   * @generated from field: string dpop_proof = 3;
+   */
+  dpopProof: string;
+};
+
+/**
+ * Describes the message portico.oauth.v1.PushAuthorizationRequest.
+ * Use `create(PushAuthorizationRequestSchema)` to create a new message.
+ */
+export const PushAuthorizationRequestSchema: GenMessage<PushAuthorizationRequest> = /*@__PURE__*/
+  messageDesc(file_portico_oauth_v1_token_service, 3);
+
+/**
+ * Returns what stands for the request.
+ *
+ * @generated from message portico.oauth.v1.PushAuthorizationResponse
+ */
+export type PushAuthorizationResponse = Message<"portico.oauth.v1.PushAuthorizationResponse"> & {
+  /**
+   * The value of the parameter request_uri.
+   *
+   * @generated from field: string request_uri = 1;
+   */
+  requestUri: string;
+
+  /**
+   * How long it is valid, in seconds.
+   *
+   * @generated from field: uint32 expires_in = 2;
+   */
+  expiresIn: number;
+};
+
+/**
+ * Describes the message portico.oauth.v1.PushAuthorizationResponse.
+ * Use `create(PushAuthorizationResponseSchema)` to create a new message.
+ */
+export const PushAuthorizationResponseSchema: GenMessage<PushAuthorizationResponse> = /*@__PURE__*/
+  messageDesc(file_portico_oauth_v1_token_service, 4);
+
+/**
  * Asks about a token.
  *
  * @generated from message portico.oauth.v1.IntrospectRequest
@@ -226,7 +301,7 @@ export type IntrospectRequest = Message<"portico.oauth.v1.IntrospectRequest"> & 
  * Use `create(IntrospectRequestSchema)` to create a new message.
  */
 export const IntrospectRequestSchema: GenMessage<IntrospectRequest> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 3);
+  messageDesc(file_portico_oauth_v1_token_service, 5);
 
 /**
  * Returns what a token says, under the names of RFC 7662, section 2.2. Only
@@ -257,7 +332,8 @@ export type IntrospectResponse = Message<"portico.oauth.v1.IntrospectResponse"> 
   clientId: string;
 
   /**
-   * How it is presented: "Bearer". Empty for a refresh token.
+   * How it is presented: "Bearer", or "DPoP" if it is bound to a key. Empty for a
+   * refresh token.
    *
    * @generated from field: string token_type = 4;
    */
@@ -332,6 +408,13 @@ export type IntrospectResponse = Message<"portico.oauth.v1.IntrospectResponse"> 
    * @generated from field: uint32 auth_time = 14;
    */
   authTime: number;
+
+  /**
+   * The key that it is bound to. Unset if it is bound to none.
+   *
+   * @generated from field: portico.oauth.v1.Confirmation cnf = 15;
+   */
+  cnf?: Confirmation | undefined;
 };
 
 /**
@@ -339,7 +422,28 @@ export type IntrospectResponse = Message<"portico.oauth.v1.IntrospectResponse"> 
  * Use `create(IntrospectResponseSchema)` to create a new message.
  */
 export const IntrospectResponseSchema: GenMessage<IntrospectResponse> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 4);
+  messageDesc(file_portico_oauth_v1_token_service, 6);
+
+/**
+ * The key that a token is bound to (RFC 7800).
+ *
+ * @generated from message portico.oauth.v1.Confirmation
+ */
+export type Confirmation = Message<"portico.oauth.v1.Confirmation"> & {
+  /**
+   * The SHA-256 thumbprint of the public key (RFC 7638, RFC 9449).
+   *
+   * @generated from field: string jkt = 1;
+   */
+  jkt: string;
+};
+
+/**
+ * Describes the message portico.oauth.v1.Confirmation.
+ * Use `create(ConfirmationSchema)` to create a new message.
+ */
+export const ConfirmationSchema: GenMessage<Confirmation> = /*@__PURE__*/
+  messageDesc(file_portico_oauth_v1_token_service, 7);
 
 /**
  * Revokes a token.
@@ -375,7 +479,7 @@ export type RevokeRequest = Message<"portico.oauth.v1.RevokeRequest"> & {
  * Use `create(RevokeRequestSchema)` to create a new message.
  */
 export const RevokeRequestSchema: GenMessage<RevokeRequest> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 5);
+  messageDesc(file_portico_oauth_v1_token_service, 8);
 
 /**
  * Confirms that the token is not active, whatever it was before.
@@ -390,7 +494,7 @@ export type RevokeResponse = Message<"portico.oauth.v1.RevokeResponse"> & {
  * Use `create(RevokeResponseSchema)` to create a new message.
  */
 export const RevokeResponseSchema: GenMessage<RevokeResponse> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 6);
+  messageDesc(file_portico_oauth_v1_token_service, 9);
 
 /**
  * Presents an access token.
@@ -404,6 +508,29 @@ export type GetUserInfoRequest = Message<"portico.oauth.v1.GetUserInfoRequest"> 
    * @generated from field: string access_token = 1;
    */
   accessToken: string;
+
+  /**
+   * The scheme with which it is presented: "Bearer", or "DPoP" with a proof. Empty
+   * means "Bearer".
+   *
+   * @generated from field: string token_type = 2;
+   */
+  tokenType: string;
+
+  /**
+   * The proof of possession of the key that the token is bound to (RFC 9449), as the
+   * header DPoP has it. Empty if there is none.
+   *
+   * @generated from field: string dpop_proof = 3;
+   */
+  dpopProof: string;
+
+  /**
+   * The HTTP method of the request, which the proof is for: "GET", "HEAD" or "POST".
+   *
+   * @generated from field: string method = 4;
+   */
+  method: string;
 };
 
 /**
@@ -411,7 +538,7 @@ export type GetUserInfoRequest = Message<"portico.oauth.v1.GetUserInfoRequest"> 
  * Use `create(GetUserInfoRequestSchema)` to create a new message.
  */
 export const GetUserInfoRequestSchema: GenMessage<GetUserInfoRequest> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 7);
+  messageDesc(file_portico_oauth_v1_token_service, 10);
 
 /**
  * Returns the claims of OpenID Connect Core 1.0, section 5.1, under their names;
@@ -463,7 +590,7 @@ export type GetUserInfoResponse = Message<"portico.oauth.v1.GetUserInfoResponse"
  * Use `create(GetUserInfoResponseSchema)` to create a new message.
  */
 export const GetUserInfoResponseSchema: GenMessage<GetUserInfoResponse> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 8);
+  messageDesc(file_portico_oauth_v1_token_service, 11);
 
 /**
  * Gives applications tokens, for the service that speaks the standards' wire
@@ -480,7 +607,10 @@ export const TokenService: GenService<{
    * Issues tokens (RFC 6749, section 3.2). A code and a refresh token are good
    * once; a refresh token is given the same successor again until that one has
    * been used. A second use of a code ends every token that it gave; a use of a
-   * refresh token whose successor has been used ends its family.
+   * refresh token whose successor has been used ends its family. Fails with
+   * OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
+   * is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
+   * it lacks a nonce of the server.
    *
    * @generated from rpc portico.oauth.v1.TokenService.IssueToken
    */
@@ -488,6 +618,19 @@ export const TokenService: GenService<{
     methodKind: "unary";
     input: typeof IssueTokenRequestSchema;
     output: typeof IssueTokenResponseSchema;
+  },
+  /**
+   * Takes an authorization request from an application itself, before the browser is
+   * sent (RFC 9126). It is checked as BeginAuthorization checks it, and refused with
+   * the same names. The request is valid once, for a minute, for this application
+   * alone: BeginAuthorization takes it as the parameter request_uri.
+   *
+   * @generated from rpc portico.oauth.v1.TokenService.PushAuthorization
+   */
+  pushAuthorization: {
+    methodKind: "unary";
+    input: typeof PushAuthorizationRequestSchema;
+    output: typeof PushAuthorizationResponseSchema;
   },
   /**
    * Says whether a token is active, and what it says (RFC 7662). A token is active
