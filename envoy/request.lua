@@ -29,6 +29,8 @@ local function note_head(handle, headers)
   handle:streamInfo():dynamicMetadata():set(VERB, "head", mark)
 end
 
+local OAUTH = "/oauth/"
+
 -- SECRET_PREFIXES is set by who loads this.
 local function is_secret(credential)
   for _, prefix in ipairs(SECRET_PREFIXES) do
@@ -46,6 +48,8 @@ function envoy_on_request(handle)
   end
   local authorization = headers:get("authorization")
   if not authorization then return end
+  -- The endpoints of OAuth read it themselves, in the schemes of their standards.
+  if string.sub(headers:get(":path") or "", 1, #OAUTH) == OAUTH then return end
   local scheme, credential = string.match(authorization, "^(%a+) +(.+)$")
   if scheme and string.lower(scheme) == "dpop" then
     -- RFC 9449: edge/authorize looks at the token and at its proof.

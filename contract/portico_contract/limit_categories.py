@@ -33,6 +33,7 @@ class LimitCategory(StrEnum):
     MAIL_ORGANIZATION = _name(options_pb2.LIMIT_CATEGORY_MAIL_ORGANIZATION)
     MAIL_SENDER = _name(options_pb2.LIMIT_CATEGORY_MAIL_SENDER)
     MAIL_CODE = _name(options_pb2.LIMIT_CATEGORY_MAIL_CODE)
+    TOKEN = _name(options_pb2.LIMIT_CATEGORY_TOKEN)
 
     @classmethod
     def of(cls, category: options_pb2.LimitCategory.ValueType) -> LimitCategory:
@@ -48,6 +49,9 @@ class LimitCategory(StrEnum):
 BY_TIER = (LimitCategory.READ, LimitCategory.WRITE, LimitCategory.DELETE)
 # Charged to the client address, whoever is signed in there.
 BY_ADDRESS = (LimitCategory.LOGIN, LimitCategory.REGISTER, LimitCategory.PASSWORD_RESET)
+# Charged to the client address, too. Nobody can guess there without the core, which counts
+# wrong credentials itself, so nothing is refused because nothing can be counted.
+BY_ADDRESS_IF_COUNTED = (LimitCategory.TOKEN,)
 # Charged for mails, to whoever causes or gets them. No method has such a category.
 BY_MAIL = (
     LimitCategory.MAIL_RECIPIENT,
@@ -58,7 +62,7 @@ BY_MAIL = (
 # Charged by the core, which alone can tell whose a credential or a mail is.
 BY_CORE = (LimitCategory.CREDENTIAL, *BY_MAIL)
 # The limiter has a rule for each of these, and for no other.
-LIMITED = (*BY_TIER, *BY_ADDRESS, *BY_CORE)
+LIMITED = (*BY_TIER, *BY_ADDRESS, *BY_ADDRESS_IF_COUNTED, *BY_CORE)
 
 
 def _check_placed() -> None:

@@ -14,7 +14,7 @@ from html import escape
 from edge.gateway.headers import security_headers
 from edge.gateway.typed import Json, set_header
 from edge.web.languages import Catalog, load_catalogs
-from edge.web.paths import PAGE_PATHS
+from edge.web.paths import ENDPOINT_PATHS, PAGE_PATHS
 
 # The look of edge/web/assets/style.css, as far as such a page needs it.
 _STYLE = (
@@ -48,7 +48,14 @@ def wants_page() -> str:
         '"content-type" in request.headers'
         ' && request.headers["content-type"].startsWith("application/grpc")'
     )
+    apis += "".join(f" || {path} == {_quoted(each.path)}" for each in ENDPOINT_PATHS)
     return f"({pages} || ({accepts} && !({apis}))) && !({grpc})"
+
+
+def wants_oauth() -> str:
+    """A CEL expression: the request is for what programs call in the formats of OAuth."""
+    path = "request.url_path"
+    return " || ".join(f"{path} == {_quoted(each.path)}" for each in ENDPOINT_PATHS)
 
 
 def page_reply(status: int) -> Json:

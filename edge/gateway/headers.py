@@ -64,6 +64,9 @@ EXPOSED_HEADERS = (
     "grpc-status-details-bin",
 )
 
+# Of the endpoints of OAuth, which pages of every origin call.
+_EXPOSED_TO_ALL = ("x-request-id", "retry-after", "www-authenticate", "dpop-nonce")
+
 ALLOWED_HEADERS = (
     "authorization",
     "dpop",
@@ -90,6 +93,7 @@ _WELL_FORMED_ID = "^[A-Za-z0-9._:-]{1,128}$"
 # The client's address behind the proxies that we trust. Filters and services further
 # in see only the connection itself, so they are told.
 CORS = "envoy.filters.http.cors"
+EDGE_HEADERS = "edge_headers"
 ADDRESS_HEADER = "x-edge-address"
 # A token of the scheme DPoP, which request.lua has taken out of Authorization.
 DPOP_CREDENTIAL_HEADER = "x-edge-dpop"
@@ -208,7 +212,7 @@ def edge_headers_filter() -> Json:
     Stands first to see each of them.
     """
     return extension(
-        "edge_headers",
+        EDGE_HEADERS,
         "extensions.filters.http.header_mutation.v3.HeaderMutation",
         mutations={
             "request_mutations": [{"append": set_header(ADDRESS_HEADER, CLIENT_ADDRESS)}],
@@ -243,6 +247,24 @@ def pages_cors_policy() -> dict[str, Json]:
     never = {"default_value": {"numerator": 0}}
     policy = typed("extensions.filters.http.cors.v3.CorsPolicy", filter_enabled=never)
     return {CORS: policy}
+
+
+def other_origins() -> dict[str, Json]:
+    """Lets pages of every origin read an answer, whoever makes it; never with cookies."""
+    readable = {
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": ", ".join(_EXPOSED_TO_ALL),
+    }
+    return {EDGE_HEADERS: _on_answers(readable)}
+
+
+def _on_answers(headers: dict[str, str]) -> Json:
+    """Adds headers to the answers of a route, beside those that every answer carries."""
+    mutations = [{"append": set_header(name, value)} for name, value in headers.items()]
+    return typed(
+        "extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute",
+        mutations={"response_mutations": mutations},
+    )
 
 
 def cors_policy(settings: GatewaySettings) -> Json:

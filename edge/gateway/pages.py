@@ -24,7 +24,7 @@ def page_routes(settings: GatewaySettings, lua: str) -> list[Json]:
     Args:
         lua: the name of the filter that wraps answers of the API.
     """
-    without = _without_the_apis_filters(settings, lua)
+    without = without_the_apis_filters(settings, lua)
     return [route for page in PAGE_PATHS for route in _routes(page, without, settings)]
 
 
@@ -78,7 +78,7 @@ def _to_the_pages(settings: GatewaySettings) -> Json:
     return {"cluster": CLUSTER, "timeout": seconds(settings.request_timeout)}
 
 
-def _without_the_apis_filters(settings: GatewaySettings, lua: str) -> dict[str, Json]:
+def without_the_apis_filters(settings: GatewaySettings, lua: str) -> dict[str, Json]:
     """No credential of the API is looked at, no body is JSON, no answer gets an envelope, and no
     other origin may read one: pages are for people, and know them by a cookie."""
     off = typed("extensions.filters.http.lua.v3.LuaPerRoute", disabled=True)

@@ -15,7 +15,7 @@ from typing import Any
 from grpc import StatusCode
 
 from edge.gateway.credentials import NEEDED_SCOPE, challenge
-from edge.gateway.error_pages import page_headers, page_reply, wants_page
+from edge.gateway.error_pages import page_headers, page_reply, wants_oauth, wants_page
 from edge.gateway.headers import (
     ANSWERED_REQUEST_ID,
     LONG_TARGET_BYTES,
@@ -315,8 +315,8 @@ def _transcoder_failure() -> Json:
 
 
 def _mappers(reply: Reply, operator: str, bearer: str) -> list[Json]:
-    """The reply for browsers, for native callers, and for everybody else. The cheap condition
-    comes first.
+    """The reply for browsers, for native callers, for callers of OAuth, and for everybody else.
+    The cheap condition comes first.
 
     Args:
         bearer: the challenge of the scheme Bearer.
@@ -336,6 +336,12 @@ def _mappers(reply: Reply, operator: str, bearer: str) -> list[Json]:
             **status,
         },
         _grpc_reply(conditions, reply.grpc, reply.message, reason, *headers),
+        {
+            "filter": _all(*conditions, _cel(wants_oauth())),
+            "headers_to_add": headers,
+            "body_format_override": _oauth_shape(reply),
+            **status,
+        },
         {
             "filter": _all(*conditions),
             "headers_to_add": headers,
@@ -394,6 +400,20 @@ def _error_shape(code: str, message: str) -> Json:
     }
     return {
         "json_format": {"success": False, "error": error},
+        "json_format_options": {"sort_properties": False},
+        "content_type": "application/json",
+    }
+
+
+def _oauth_shape(reply: Reply) -> Json:
+    """The error shape of RFC 6749, section 5.2."""
+    status = reply.instead or reply.status
+    waiting = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+    later = waiting or status == HTTPStatus.GATEWAY_TIMEOUT
+    otherwise = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request"
+    error = "temporarily_unavailable" if later else otherwise
+    return {
+        "json_format": {"error": error, "error_description": reply.message},
         "json_format_options": {"sort_properties": False},
         "content_type": "application/json",
     }

@@ -19,6 +19,7 @@ from edge.gateway.credentials import (
 from edge.gateway.headers import DPOP_CREDENTIAL_HEADER, cors_policy
 from edge.gateway.launcher import STOPPING
 from edge.gateway.limits import limit_policy
+from edge.gateway.oauth import endpoint_routes
 from edge.gateway.pages import page_routes
 from edge.gateway.paths import allow, bindings, path_table, shadowed_verbs, verbs_by_template
 from edge.gateway.settings import GatewaySettings
@@ -54,6 +55,7 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
                     _openapi(settings),
                     *_stopping(methods, settings),
                     *(rpc_route(method, settings) for method in methods),
+                    *endpoint_routes(settings, LUA),
                     *_literal_paths(methods, settings),
                     *_carriers(methods),
                     *page_routes(settings, LUA),

@@ -14,6 +14,7 @@ from edge.ratelimit.shadow_mode import NO_SHADOW_RULES, ShadowRules
 from edge.ratelimit.windows import BURST_SECONDS, Period, Window, Windows
 from portico_contract.limit_categories import (
     BY_ADDRESS,
+    BY_ADDRESS_IF_COUNTED,
     BY_MAIL,
     BY_TIER,
     LIMITED,
@@ -62,6 +63,8 @@ PER_ADDRESS: Mapping[LimitCategory, Rate] = {
     LimitCategory.LOGIN: Rate(5, 20),
     LimitCategory.REGISTER: Rate(3, 10),
     LimitCategory.CREDENTIAL: Rate(60, 1000),
+    # Many machines of an application may be behind one address.
+    LimitCategory.TOKEN: Rate(600, 20_000),
 }
 
 # How many mails with a reset link are sent to one address.
@@ -223,7 +226,7 @@ def _names() -> Iterator[str]:
     windows = ("", ".burst", ".minute", ".hour")
     for tier, kind in product(TIERS, ("", *(f".{one}" for one in (*BY_TIER, POOL, APPLICATION)))):
         yield from (f"{tier}{kind}{window}" for window in windows)
-    for category in (*BY_ADDRESS, LimitCategory.CREDENTIAL):
+    for category in (*BY_ADDRESS, *BY_ADDRESS_IF_COUNTED, LimitCategory.CREDENTIAL):
         yield from (f"{category}{window}" for window in windows)
     for category in BY_MAIL:
         yield from (f"{category}{window}" for window in ("", ".hour", ".day"))

@@ -12,9 +12,13 @@ from edge.web.assets import Asset
 from edge.web.backchannel_logout import receiving
 from edge.web.core_client import CoreError
 from edge.web.forms import is_foreign
-from edge.web.page import Page
+from edge.web.oauth import authorize
+from edge.web.oauth.documents import KeySet, serving
+from edge.web.oauth.endpoints import OAuthEndpoints, answering
+from edge.web.page import Page, Serve
 from edge.web.pages import (
     accept_invitation,
+    consent,
     mail_links,
     mail_requests,
     register,
@@ -31,6 +35,7 @@ from edge.web.pages import (
     verify_email,
 )
 from edge.web.pages.account import (
+    applications,
     delete,
     email,
     identities,
@@ -53,6 +58,7 @@ from edge.web.pages.account.security import (
 from edge.web.paths import (
     ACCEPT_INVITATION,
     ACCOUNT,
+    ACCOUNT_APPLICATIONS,
     ACCOUNT_DELETE,
     ACCOUNT_EMAIL,
     ACCOUNT_IDENTITIES,
@@ -65,11 +71,18 @@ from edge.web.paths import (
     ADD_PASSKEY,
     ADD_SMS_CODES,
     ASSETS,
+    AUTHORIZATION_SERVER,
+    AUTHORIZE,
     BACKCHANNEL_LOGOUT,
     CANCEL_FACTOR_RESET,
     CONFIRM_EMAIL_CHANGE,
+    CONSENT,
     FORGOT_PASSWORD,
+    INTROSPECT,
+    KEY_SET,
     LEAVE_ORGANIZATION,
+    OPENID_CONFIGURATION,
+    PROTECTED_RESOURCE,
     RECOVERY_CODES,
     REGISTER,
     REMOVE_FACTOR,
@@ -79,6 +92,7 @@ from edge.web.paths import (
     RESEND_VERIFICATION,
     RESET_PASSWORD,
     REVERT_EMAIL_CHANGE,
+    REVOKE,
     SIGN_IN,
     SIGN_IN_CALLBACK,
     SIGN_IN_PASSKEY,
@@ -88,7 +102,9 @@ from edge.web.paths import (
     SINGLE_SIGN_ON,
     START,
     STEP_UP,
+    TOKEN,
     UNLINK_IDENTITY,
+    USERINFO,
     VERIFY_EMAIL,
 )
 from edge.web.refusals import refusal_status
@@ -96,6 +112,7 @@ from edge.web.request_objects import showing
 from edge.web.sessions import SignedOutError
 from edge.web.step_ups import StepUpNeededError
 from edge.web.visit import Site, Visit
+from portico_kit import oauth_metadata
 
 PAGES: Mapping[str, Page] = {
     START: start.PAGE,
@@ -133,7 +150,9 @@ PAGES: Mapping[str, Page] = {
     ACCOUNT_SESSIONS: sessions.PAGE,
     ACCOUNT_ORGANIZATIONS: organizations.PAGE,
     LEAVE_ORGANIZATION: leave_organization.PAGE,
+    ACCOUNT_APPLICATIONS: applications.PAGE,
     ACCOUNT_DELETE: delete.PAGE,
+    CONSENT: consent.PAGE,
 }
 # For `portico health web`; the gateway has no route to it.
 HEALTH = "/health"
@@ -156,11 +175,37 @@ def build(site: Site) -> web.Application:
         app.router.add_get(path, _getting(site, page))
         if page.post is not None:
             app.router.add_post(path, _posting(site, page))
+    _add_oauth(app.router, site)
     app.router.add_post(f"{BACKCHANNEL_LOGOUT}/{{connection_id}}", receiving(site))
     app.router.add_get(f"{REQUEST_OBJECTS}/{{name}}", showing(site))
     app.router.add_get(f"{ASSETS}/{{name}}", _asset(site))
     app.router.add_get(HEALTH, _health)
     return app
+
+
+def _add_oauth(router: web.UrlDispatcher, site: Site) -> None:
+    """What is no page of ours: where applications send browsers to, and what they call."""
+    router.add_get(AUTHORIZE, _visiting(site, authorize.get))
+    router.add_post(AUTHORIZE, _visiting(site, authorize.post))
+    endpoints = OAuthEndpoints(site)
+    router.add_post(TOKEN, answering(endpoints.token))
+    router.add_post(REVOKE, answering(endpoints.revoke))
+    router.add_post(INTROSPECT, answering(endpoints.introspect))
+    router.add_get(USERINFO, answering(endpoints.userinfo))
+    router.add_post(USERINFO, answering(endpoints.userinfo))
+    issuer = oauth_metadata.issuer_of(site.settings.public_url)
+    server = oauth_metadata.authorization_server_metadata(issuer)
+    router.add_get(AUTHORIZATION_SERVER, serving(server))
+    router.add_get(OPENID_CONFIGURATION, serving(oauth_metadata.openid_configuration(issuer)))
+    router.add_get(PROTECTED_RESOURCE, serving(oauth_metadata.protected_resource_metadata(issuer)))
+    router.add_get(KEY_SET, answering(KeySet(site.core).get))
+
+
+def _visiting(site: Site, serve: Serve) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await _guarded(Visit(site, request), serve)
+
+    return handle
 
 
 def _getting(site: Site, page: Page) -> Handler:

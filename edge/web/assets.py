@@ -30,18 +30,20 @@ class Assets:
     """The files of this platform.
 
     Attributes:
-        passkeys: the one script, for what a browser does in no other way.
+        passkeys: the script for what a browser does in no other way.
+        form_post: the script that presses a button which a person can press as well.
         icon: what a browser shows beside the title; the logo if there is one.
     """
 
     stylesheet: Asset
     passkeys: Asset
+    form_post: Asset
     logo: Asset | None
     icon: Asset
 
     def find(self, path: str) -> Asset | None:
         """The asset with this path."""
-        known = (self.stylesheet, self.passkeys, self.logo, self.icon)
+        known = (self.stylesheet, self.passkeys, self.form_post, self.logo, self.icon)
         return next((each for each in known if each is not None and each.path == path), None)
 
 
@@ -52,15 +54,18 @@ def load_assets(brand_color: str, logo_file: Path | None) -> Assets:
     for name, color in colors.items():
         style = style.replace(f"/*{name}*/", color)
     stylesheet = _asset("style", ".css", "text/css", style.encode())
-    script = (FOLDER / "passkeys.js").read_bytes()
-    passkeys = _asset("passkeys", ".js", "text/javascript", script)
+    passkeys, form_post = _script("passkeys"), _script("form-post")
     if logo_file is None:
         drawn = ICON.format(color=brand_color).encode()
         icon = _asset("icon", ".svg", LOGO_TYPES[".svg"], drawn)
-        return Assets(stylesheet, passkeys, None, icon)
+        return Assets(stylesheet, passkeys, form_post, None, icon)
     kind = logo_file.suffix.lower()
     logo = _asset("logo", kind, LOGO_TYPES[kind], logo_file.read_bytes())
-    return Assets(stylesheet, passkeys, logo, logo)
+    return Assets(stylesheet, passkeys, form_post, logo, logo)
+
+
+def _script(name: str) -> Asset:
+    return _asset(name, ".js", "text/javascript", (FOLDER / f"{name}.js").read_bytes())
 
 
 def _asset(name: str, kind: str, content_type: str, content: bytes) -> Asset:

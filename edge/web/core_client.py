@@ -22,6 +22,9 @@ from portico.email_changes.v1.email_change_service_pb2_grpc import EmailChangeSe
 from portico.factor_codes.v1.factor_code_service_pb2_grpc import FactorCodeServiceStub
 from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetServiceStub
 from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
+from portico.oauth.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
+from portico.oauth.v1.grant_service_pb2_grpc import GrantServiceStub
+from portico.oauth.v1.token_service_pb2_grpc import TokenServiceStub
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
 from portico.passkeys.v1.passkey_service_pb2_grpc import PasskeyServiceStub
 from portico.passkeys.v1.passkey_sign_in_service_pb2_grpc import PasskeySignInServiceStub
@@ -67,11 +70,13 @@ class Caller:
         Args:
             token: an access token, or the internal token; None for a stranger.
         """
-        readable = "".join(c for c in self.user_agent if " " <= c <= "~")[:MAX_USER_AGENT]
+        agent = self.user_agent
+        if not (agent.isascii() and agent.isprintable()):
+            agent = "".join(c for c in agent if " " <= c <= "~")
         facts = {
             "authorization": f"Bearer {token}" if token else "",
             "x-edge-address": self.address,
-            "x-edge-user-agent": readable,
+            "x-edge-user-agent": agent[:MAX_USER_AGENT],
             "x-request-id": self.request_id,
         }
         return tuple((name, value) for name, value in facts.items() if value)
@@ -124,6 +129,9 @@ class CoreClient:
         self.federated = FederatedSignInServiceStub(channel)
         self.identities = IdentityServiceStub(channel)
         self.organizations = OrganizationServiceStub(channel)
+        self.authorizations = AuthorizationServiceStub(channel)
+        self.tokens = TokenServiceStub(channel)
+        self.grants = GrantServiceStub(channel)
 
     async def call(
         self,

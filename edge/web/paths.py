@@ -37,6 +37,7 @@ UNLINK_IDENTITY = "/account/identities/unlink"
 ACCOUNT_SESSIONS = "/account/sessions"
 ACCOUNT_ORGANIZATIONS = "/account/organizations"
 LEAVE_ORGANIZATION = "/account/organizations/leave"
+ACCOUNT_APPLICATIONS = "/account/applications"
 ACCOUNT_DELETE = "/account/delete"
 REPORT_SESSION = "/report-session"
 CONFIRM_EMAIL_CHANGE = "/confirm-email-change"
@@ -46,6 +47,18 @@ CANCEL_FACTOR_RESET = "/cancel-factor-reset"
 BACKCHANNEL_LOGOUT = "/sign-in/backchannel-logout"
 # No page: where providers fetch authorization requests, behind it the name of one.
 REQUEST_OBJECTS = "/sign-in/request-objects"
+# Where applications send browsers to, and the page that this leads to.
+AUTHORIZE = "/oauth/authorize"
+CONSENT = "/oauth/consent"
+# What applications call.
+TOKEN = "/oauth/token"  # noqa: S105 - a path
+REVOKE = "/oauth/revoke"
+INTROSPECT = "/oauth/introspect"
+USERINFO = "/oauth/userinfo"
+OPENID_CONFIGURATION = "/.well-known/openid-configuration"
+AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
+PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
+KEY_SET = "/.well-known/jwks.json"
 ASSETS = "/assets"
 START = "/"
 
@@ -71,6 +84,36 @@ class PagePath:
         return path == self.path or (self.below and path.startswith(f"{self.path}/"))
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointPath:
+    """A path that programs call, in the wire formats of OAuth 2.1 and OpenID Connect.
+
+    Attributes:
+        verbs: what it answers to.
+        limit: the budget, of the client's address, that a call is charged to. None if it is not.
+        any_origin: whether pages of every origin may call it: without cookies, which it does
+            not look at.
+    """
+
+    path: str
+    verbs: tuple[str, ...]
+    limit: LimitCategory | None = None
+    any_origin: bool = True
+
+
+_READS = ("GET", "HEAD")
+ENDPOINT_PATHS = (
+    EndpointPath(TOKEN, ("POST",), LimitCategory.TOKEN),
+    EndpointPath(REVOKE, ("POST",), LimitCategory.TOKEN),
+    # Servers ask, for each request of theirs.
+    EndpointPath(INTROSPECT, ("POST",), any_origin=False),
+    EndpointPath(USERINFO, (*_READS, "POST"), LimitCategory.TOKEN),
+    EndpointPath(OPENID_CONFIGURATION, _READS),
+    EndpointPath(AUTHORIZATION_SERVER, _READS),
+    EndpointPath(PROTECTED_RESOURCE, _READS),
+    EndpointPath(KEY_SET, _READS),
+)
+
 PAGE_PATHS = (
     PagePath(START),
     PagePath(SIGN_IN, LimitCategory.LOGIN),
@@ -88,6 +131,8 @@ PAGE_PATHS = (
     PagePath(RESET_PASSWORD, LimitCategory.PASSWORD_RESET),
     PagePath(ACCEPT_INVITATION, LimitCategory.WRITE, return_place=True),
     PagePath(ACCOUNT, LimitCategory.WRITE, below=True, return_place=True),
+    PagePath(AUTHORIZE, LimitCategory.WRITE),
+    PagePath(CONSENT, LimitCategory.WRITE, return_place=True),
     PagePath(REPORT_SESSION, LimitCategory.WRITE),
     PagePath(CONFIRM_EMAIL_CHANGE, LimitCategory.WRITE),
     PagePath(REVERT_EMAIL_CHANGE, LimitCategory.WRITE),

@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from edge.web.paths import PAGE_PATHS
 
 MAX_LENGTH = 2000
+# Of the pages of ours: an application's request is in the address of one.
+MAX_OWN_LENGTH = 8000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # RFC 3986's characters; a backslash, white space, quotes and what is not ASCII are none of them.
@@ -75,10 +77,12 @@ class ReturnPlaces:
 
     def accept(self, text: str | None) -> str | None:
         """The place to go to, or None if it is not registered."""
-        if not text or len(text) > MAX_LENGTH or not _CHARACTERS.match(text):
+        if not text or len(text) > MAX_OWN_LENGTH or not _CHARACTERS.match(text):
             return None
         if text.startswith("/"):
             return _own_page(text)
+        if len(text) > MAX_LENGTH:
+            return None
         parts = _split(text)
         if parts is None:
             return None

@@ -32,6 +32,7 @@ from edge.web.sessions import AccessToken, BrowserSessions, SignedOutError
 from edge.web.settings import WebSettings
 from edge.web.step_ups import REASON as STEP_UP_REASON
 from edge.web.step_ups import StepUpNeededError
+from portico_kit.oauth_scopes import described
 
 # No script, no frame, nothing from elsewhere. A form goes nowhere but to us; Chromium holds
 # the redirects after it to the same rule, so other places are reached from a page.
@@ -84,6 +85,7 @@ NOTICES = {
     "identity-unlinked": "notices.identity_unlinked",
     "factor-needed": "notices.factor_needed",
     "sign-in-again": "notices.sign_in_again",
+    "grant-withdrawn": "notices.grant_withdrawn",
 }
 
 Answer = TypeVar("Answer")
@@ -207,6 +209,11 @@ class Visit:
         """A kind of factor; one that has no text is shown as it is called."""
         key = f"factor_types.{name}"
         return self.t(key) if self.catalog.has(key) else name
+
+    def scope(self, name: str, description: str = "") -> str:
+        """What a scope allows; in a language without a text for it as the core says it."""
+        key = f"scopes.{name}"
+        return self.t(key) if self.catalog.has(key) else description or described(name)
 
     def time(self, at: Timestamp) -> Markup:
         """A moment, in UTC: a page without a script does not know where its reader is."""

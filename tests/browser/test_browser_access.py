@@ -100,7 +100,8 @@ class Inspector:
         page = self.visitor.page
         wanted = await page.evaluate(
             """() => [...document.querySelectorAll('a[href],button,input,select,textarea')]
-                .filter(e => e.type !== 'hidden' && e.getClientRects().length)
+                .filter(e => e.type !== 'hidden' && !(e.type === 'radio' && !e.checked))
+                .filter(e => e.getClientRects().length)
                 .map((e, i) => { e.dataset.at = i; return i })"""
         )
         await page.evaluate(

@@ -31,7 +31,7 @@ PATHS = [
     "/api/v1/auth/login",
     "/api/v1/health",
     "/api/v1/openapi.json",
-    "/.well-known/jwks.json",
+    "/.well-known/jwks.json/",
     "/portico.users.v1.UserService/GetMe",
     "/portico.users.v1.UserService/Nope",
     "http://a/api/v1/health",

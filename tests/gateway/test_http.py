@@ -159,7 +159,7 @@ def shown(answer: RawAnswer) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
-@pytest.mark.parametrize("path", [ME, HEALTH, "/.well-known/jwks.json", USERS])
+@pytest.mark.parametrize("path", [ME, HEALTH, "/.well-known/jwks.json/", USERS])
 async def test_head_says_what_get_says_without_the_body(
     gateway: Gateway, backends: Backends, token: str, path: str, encoding: str
 ) -> None:

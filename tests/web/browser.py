@@ -132,10 +132,11 @@ class Browser:
         headers: what it sends with each request.
     """
 
+    base = f"http://{HOST}"
+
     def __init__(self, socket: Path, headers: Mapping[str, str] | None = None) -> None:
-        self._connector = aiohttp.UnixConnector(str(socket))
         self._http = aiohttp.ClientSession(
-            connector=self._connector, cookie_jar=aiohttp.DummyCookieJar()
+            connector=aiohttp.UnixConnector(str(socket)), cookie_jar=aiohttp.DummyCookieJar()
         )
         self.address = new_address()
         self.headers = {
@@ -178,7 +179,7 @@ class Browser:
         self, verb: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> PageAnswer:
         """One request; cookies are sent and kept."""
-        url = URL(f"http://{HOST}{urlsplit(urljoin('/', path)).geturl()}", encoded=True)
+        url = URL(f"{self.base}{urlsplit(urljoin('/', path)).geturl()}", encoded=True)
         sent = {**self.headers, **headers}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
@@ -196,3 +197,18 @@ class Browser:
                 if cookie["max-age"] == "0":
                     del self.cookies[name]
             return PageAnswer(answer.status, answer.headers, await answer.read())
+
+
+class FrontDoorBrowser(Browser):
+    """A browser that comes through the gateway.
+
+    Args:
+        base_url: where the gateway listens. It believes what a client says of its address.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self._http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        self.base = base_url
+        self.address = new_address()
+        self.headers = {"User-Agent": AGENT, "X-Forwarded-For": self.address}
+        self.cookies = {}

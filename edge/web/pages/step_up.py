@@ -13,6 +13,7 @@ from edge.web.answers import FEDERATED, Prompt
 from edge.web.core_client import CoreError
 from edge.web.page import Page
 from edge.web.paths import ACCOUNT_SECURITY, STEP_UP
+from edge.web.redirects import is_own
 from edge.web.step_ups import ENROLLMENT, SIGN_IN, StepUp, StepUpNeededError, harmless
 from edge.web.visit import SECRET_FIELDS, Visit
 
@@ -42,6 +43,21 @@ async def ask(visit: Visit, needed: StepUpNeededError) -> web.StreamResponse:
     return visit.redirect(STEP_UP)
 
 
+async def ask_for(visit: Visit, place: str, methods: Sequence[str]) -> web.StreamResponse:
+    """Sends a person here for what an application asks for.
+
+    The way back is in the address, so that each tab has its own.
+
+    Args:
+        place: the page of ours to come back to.
+        methods: with which the person can confirm it; none if whichever they have.
+    """
+    session_id = (await visit.require_session()).session_id
+    step_up = StepUp(session_id, ACCOUNT_SECURITY, methods=methods)
+    _keep(visit, await _with_challenge(visit, step_up))
+    return visit.redirect(STEP_UP, return_to=place)
+
+
 async def resume(visit: Visit) -> None:
     """Fills the page in as it was when the person was asked, once."""
     step_up = _kept(visit)
@@ -68,7 +84,7 @@ async def post(visit: Visit) -> web.StreamResponse:
         return await _at_provider(visit, prompt, step_up)
     if visit.form.get("begin"):
         _keep(visit, await _with_challenge(visit, step_up))
-        return visit.redirect(STEP_UP, method=prompt.method)
+        return visit.redirect(visit.link(STEP_UP, method=prompt.method))
     is_for_code = bool(visit.form.get("send"))
     if not is_for_code and visit.lacks(prompt.field):
         return await _show(visit, prompt, step_up)
@@ -109,7 +125,7 @@ def _go_back(visit: Visit, step_up: StepUp, cookie: str) -> web.StreamResponse:
     visit.site.sessions.forget(visit.session_cookie)
     visit.put_cookie(cookies.SESSION, cookie, cookies.SESSION_SECONDS)
     _keep(visit, replace(step_up, challenge="", is_done=True))
-    return visit.redirect(step_up.place, notice="confirmed")
+    return visit.redirect(_place(visit, step_up), notice="confirmed")
 
 
 async def _at_provider(visit: Visit, prompt: Prompt, step_up: StepUp) -> web.StreamResponse:
@@ -157,6 +173,12 @@ async def _with_challenge(visit: Visit, step_up: StepUp) -> StepUp:
             raise StepUpNeededError(error.metadata.get("missing", ENROLLMENT)) from None
         raise
     return replace(step_up, challenge=begun.challenge, methods=list(begun.methods))
+
+
+def _place(visit: Visit, step_up: StepUp) -> str:
+    """Where the person was: on a page that the address names, or on the one of the cookie."""
+    named = visit.return_to
+    return named if named and is_own(named) else step_up.place
 
 
 def _kept(visit: Visit) -> StepUp | None:

@@ -102,6 +102,10 @@ class _LimitCategoryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LimitCa
     """Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
     LIMIT_CATEGORY_MAIL_CODE: _LimitCategory.ValueType  # 12
     """Mails with a code for one address: 5 an hour and 10 a day. Not for methods."""
+    LIMIT_CATEGORY_TOKEN: _LimitCategory.ValueType  # 13
+    """Tokens of OAuth, and what applications do with them at /oauth/: 600 per minute
+    and 20,000 per hour for each client address. Not for methods.
+    """
 
 class LimitCategory(_LimitCategory, metaclass=_LimitCategoryEnumTypeWrapper):
     """Groups methods that share a rate limit."""
@@ -141,6 +145,10 @@ LIMIT_CATEGORY_MAIL_SENDER: LimitCategory.ValueType  # 11
 """Mails that one caller causes: 20 an hour and 100 a day. Not for methods."""
 LIMIT_CATEGORY_MAIL_CODE: LimitCategory.ValueType  # 12
 """Mails with a code for one address: 5 an hour and 10 a day. Not for methods."""
+LIMIT_CATEGORY_TOKEN: LimitCategory.ValueType  # 13
+"""Tokens of OAuth, and what applications do with them at /oauth/: 600 per minute
+and 20,000 per hour for each client address. Not for methods.
+"""
 Global___LimitCategory: _TypeAlias = LimitCategory  # noqa: Y015
 
 class _Idempotency:

@@ -1,0 +1,149 @@
+"""What applications call: /oauth/token, /oauth/revoke, /oauth/introspect and /oauth/userinfo.
+
+Each reads a form, asks the core and writes its answer; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import structlog
+from aiohttp import web
+from google.protobuf.message import Message
+from portico.oauth.v1 import token_service_pb2 as pb
+
+from edge.web.core_client import Caller, CoreError
+from edge.web.oauth import bearer
+from edge.web.oauth.client_credentials import read_client
+from edge.web.oauth.errors import (
+    NOT_STORED,
+    SERVER_ERROR,
+    OAuthError,
+    from_core,
+    json_response,
+)
+from edge.web.oauth.parameters import MAX_BYTES, Parameters, read_form
+from edge.web.visit import Site
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger("web")
+
+
+class OAuthEndpoints:
+    """The handlers."""
+
+    def __init__(self, site: Site) -> None:
+        self._core = site.core
+        self._internal_token = site.settings.internal_token.get_secret_value()
+
+    async def token(self, request: web.Request) -> web.Response:
+        """RFC 6749, section 3.2."""
+        form = await read_parameters(request)
+        client = read_client(request.headers, form)
+        asked = pb.IssueTokenRequest(
+            grant_type=form.require("grant_type"),
+            client=client,
+            code=form.get("code"),
+            redirect_uri=form.get("redirect_uri"),
+            code_verifier=form.get("code_verifier"),
+            refresh_token=form.get("refresh_token"),
+            scope=form.get("scope"),
+            resource=form.all("resource"),
+        )
+        answer = await self._ask(self._core.tokens.IssueToken, asked, request)
+        return json_response(set_fields(answer))
+
+    async def revoke(self, request: web.Request) -> web.Response:
+        """RFC 7009, section 2."""
+        form = await read_parameters(request)
+        asked = pb.RevokeRequest(
+            client=read_client(request.headers, form),
+            token=form.require("token"),
+            token_type_hint=form.get("token_type_hint"),
+        )
+        await self._ask(self._core.tokens.Revoke, asked, request)
+        return web.Response(headers=NOT_STORED)
+
+    async def introspect(self, request: web.Request) -> web.Response:
+        """RFC 7662, section 2."""
+        form = await read_parameters(request)
+        asked = pb.IntrospectRequest(
+            client=read_client(request.headers, form),
+            token=form.require("token"),
+            token_type_hint=form.get("token_type_hint"),
+        )
+        answer = await self._ask(self._core.tokens.Introspect, asked, request)
+        return json_response({"active": answer.active, **set_fields(answer)})
+
+    async def userinfo(self, request: web.Request) -> web.Response:
+        """OpenID Connect Core 1.0, section 5.3."""
+        form = None
+        if request.method == "POST" and request.can_read_body:
+            form = await read_parameters(request)
+        asked = pb.GetUserInfoRequest(access_token=bearer.read_token(request.headers, form))
+        try:
+            answer = await self._ask(self._core.tokens.GetUserInfo, asked, request)
+        except OAuthError as error:
+            if error.error in ("invalid_token", "insufficient_scope"):
+                raise bearer.refused(error) from None
+            raise
+        return json_response(set_fields(answer))
+
+    async def _ask(
+        self, method: Callable[..., Awaitable[Answer]], asked: Message, request: web.Request
+    ) -> Answer:
+        """Asks the core.
+
+        Raises:
+            OAuthError: if it refuses or does not answer.
+        """
+        headers = request.headers
+        caller = Caller(
+            address=headers.get("X-Edge-Address", ""),
+            user_agent=headers.get("User-Agent", ""),
+            request_id=headers.get("X-Request-Id", ""),
+        )
+        try:
+            return await self._core.call(method, asked, caller, self._internal_token)
+        except CoreError as error:
+            raise from_core(error) from None
+
+
+def answering(handler: Handler) -> Handler:
+    """The handler, whose every failure is an answer that programs can read."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except OAuthError as error:
+            return error.response()
+        except Exception:
+            request_id = request.headers.get("X-Request-Id", "")
+            log.exception("unexpected_error", path=request.path, request_id=request_id)
+            return OAuthError(SERVER_ERROR).response()
+
+    return handle
+
+
+async def read_parameters(request: web.Request) -> Parameters:
+    """The parameters of a form.
+
+    Raises:
+        OAuthError: if it is none, too large, or malformed, or a parameter is there twice.
+    """
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        body = bytes(MAX_BYTES + 1)
+    return Parameters(read_form(request.headers, body))
+
+
+def set_fields(answer: Message) -> Mapping[str, Any]:
+    """The fields of an answer that are set, under their names: those of the standards."""
+    return {
+        field.name: list(value) if field.is_repeated else value
+        for field, value in answer.ListFields()
+    }

@@ -1,0 +1,1 @@
+"""Clients that others have made, unmodified, against the OAuth server."""
