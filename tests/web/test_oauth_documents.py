@@ -121,7 +121,9 @@ class Core(CoreClient):
     is_away = False
     asked = 0
 
-    async def call(self, method: Any, request: Any, caller: Any, token: Any = None) -> Any:
+    async def call(
+        self, method: Any, request: Any, caller: Any, token: Any = None, seconds: float = 1.0
+    ) -> Any:
         self.asked += 1
         if self.is_away:
             await super().call(method, request, caller, token)

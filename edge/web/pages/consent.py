@@ -28,8 +28,6 @@ _OVER = "AUTHORIZATION_EXPIRED"
 _NOT_READY = "AUTHORIZATION_NOT_READY"
 # With these the person is who signs in here, and has to show it.
 _AGAIN = "login"
-# The level that only passkeys reach.
-_PHISHING_RESISTANT = ("phr", "phrh")
 
 
 async def get(visit: Visit) -> web.StreamResponse:
@@ -86,8 +84,8 @@ async def _next(visit: Visit, found: pb.GetAuthorizationResponse) -> web.StreamR
         organization_id = found.organizations[0].id if needed else ""
         return await _approve(visit, found.authorization.request_id, organization_id)
     if found.next == "step_up":
-        methods = ["passkey"] if _wants_passkey(found) else []
-        return await step_up.ask_for(visit, here(visit), methods)
+        acr = next(iter(found.acr_values), "")
+        return await step_up.ask_for(visit, here(visit), acr)
     if found.next == "sign_in":
         return await _sign_in_again(visit, found)
     return _ask(visit, found)
@@ -164,13 +162,8 @@ async def _sign_in_again(visit: Visit, found: pb.GetAuthorizationResponse) -> we
     is_stale = _AGAIN in authorization.prompt or authorization.HasField("max_age")
     # Whoever has just shown it and is asked all the same is not whom the application means.
     if is_stale and visit.request.query.get("notice") != "confirmed":
-        return await step_up.ask_for(visit, here(visit), [])
+        return await step_up.ask_for(visit, here(visit), "")
     return visit.render("switch_account.html", here=here(visit), user=visit.user)
-
-
-def _wants_passkey(found: pb.GetAuthorizationResponse) -> bool:
-    first = next(iter(found.acr_values), "")
-    return first.rpartition(":")[2] in _PHISHING_RESISTANT
 
 
 def _has_continued(visit: Visit) -> bool:

@@ -43,17 +43,17 @@ async def ask(visit: Visit, needed: StepUpNeededError) -> web.StreamResponse:
     return visit.redirect(STEP_UP)
 
 
-async def ask_for(visit: Visit, place: str, methods: Sequence[str]) -> web.StreamResponse:
+async def ask_for(visit: Visit, place: str, acr: str) -> web.StreamResponse:
     """Sends a person here for what an application asks for.
 
     The way back is in the address, so that each tab has its own.
 
     Args:
         place: the page of ours to come back to.
-        methods: with which the person can confirm it; none if whichever they have.
+        acr: to which level; empty for the most that they can.
     """
     session_id = (await visit.require_session()).session_id
-    step_up = StepUp(session_id, ACCOUNT_SECURITY, methods=methods)
+    step_up = StepUp(session_id, ACCOUNT_SECURITY, acr=acr)
     _keep(visit, await _with_challenge(visit, step_up))
     return visit.redirect(STEP_UP, return_to=place)
 

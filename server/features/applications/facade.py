@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, exists
@@ -32,6 +32,15 @@ ID_LENGTH = 36  # characters
 def application_exists(application_id: SQLColumnExpression[UUID]) -> ColumnElement[bool]:
     """The condition that a row's application is not deleted, for another feature's query."""
     return exists().where(Application.id == application_id, Application.deleted_at.is_(None))
+
+
+async def find_clients(reads: Reads, ids: Collection[UUID]) -> Mapping[str, Client]:
+    """The applications that may be used now, for a worker, by `client_id`.
+
+    What depends on their organizations, a name and a tier, is not asked for.
+    """
+    rows = [ClientView(*row) for row in await reads.fetch(CLIENTS, list(ids))]
+    return {str(row.id): Client.of(row, "", "") for row in rows}
 
 
 class Applications:
