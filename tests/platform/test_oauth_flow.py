@@ -21,7 +21,6 @@ from tests.workers.harness import receiving
 
 ELSEWHERE = {"Origin": "https://app.example.com"}
 JSON = "application/json"
-UNVERIFIED = {"verify_signature": False}
 
 
 @pytest.fixture
@@ -375,11 +374,12 @@ async def test_a_sign_out_at_one_application_is_told_to_it_by_the_workers(
             token, key.key, ["RS256"], audience=client.client_id, issuer=document["issuer"]
         )
         assert "nonce" not in said
-        assert said["sid"] == jwt.decode(tokens["id_token"], options=UNVERIFIED)["sid"]
+        unverified = jwt.decode(tokens["id_token"], options={"verify_signature": False})
+        assert said["sid"] == unverified["sid"]
         path = f"/applications/{client.client_id}/logouts"
 
         async def is_delivered() -> bool:
-            listed = await tenant.client.call("GET", path)
+            listed = await tenant.client.call("GET", path, expect=200)
             return [each["status"] for each in listed] == ["delivered"]
 
         await eventually(is_delivered, 10)
