@@ -3,6 +3,7 @@
 local m = {}
 m["portico.keys.v1.ApiKeyImport"] = {}
 m["portico.keys.v1.ApiKeyLimits"] = {}
+m["portico.oauth.v1.LogoutParameters"] = {}
 m["portico.oauth.v1.Parameter"] = {}
 m["portico.organizations.v1.WindowLimits"] = {}
 m["portico.users.v1.NotificationPreferences"] = {}
@@ -20,6 +21,10 @@ m["portico.keys.v1.ApiKeyLimits"]["perMinute"] = {kind = "uint32"}
 m["portico.keys.v1.ApiKeyLimits"]["perHour"] = {kind = "uint32"}
 m["portico.keys.v1.ApiKeyLimits"]["perDay"] = {kind = "uint32"}
 m["portico.keys.v1.ApiKeyLimits"]["perMonth"] = {kind = "uint32"}
+m["portico.oauth.v1.LogoutParameters"]["idTokenHint"] = {kind = "string"}
+m["portico.oauth.v1.LogoutParameters"]["clientId"] = {kind = "string"}
+m["portico.oauth.v1.LogoutParameters"]["postLogoutRedirectUri"] = {kind = "string"}
+m["portico.oauth.v1.LogoutParameters"]["state"] = {kind = "string"}
 m["portico.oauth.v1.Parameter"]["name"] = {kind = "string"}
 m["portico.oauth.v1.Parameter"]["value"] = {kind = "string"}
 m["portico.organizations.v1.WindowLimits"]["perMinute"] = {kind = "uint32"}
@@ -120,6 +125,9 @@ return {
     {verb = "GET", path = "/api/v1/users/me/grants", guarded = true, query = {["limit"] = {}, ["cursor"] = {}}},
     {verb = "DELETE", path = "/api/v1/users/me/grants/{grant_id}", guarded = true, query = {}},
     {verb = "GET", path = "/api/v1/applications/{application_id}/usage", guarded = true, query = {}},
+    {verb = "POST", path = "/api/v1/oauth/logouts", needs_body = true, body = {["parameters"] = {kind = "message", message = m["portico.oauth.v1.LogoutParameters"]}}},
+    {verb = "POST", path = "/api/v1/oauth/logouts/get", guarded = true, needs_body = true, body = {["parameters"] = {kind = "message", message = m["portico.oauth.v1.LogoutParameters"]}}},
+    {verb = "GET", path = "/api/v1/applications/{application_id}/logouts", guarded = true, query = {["limit"] = {}, ["cursor"] = {}}},
     {verb = "POST", path = "/api/v1/organizations", guarded = true, needs_body = true, body = {["name"] = {kind = "string"}, ["slug"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/organizations", guarded = true, query = {["limit"] = {}, ["cursor"] = {}}},
     {verb = "GET", path = "/api/v1/organizations/{organization_id}", guarded = true, query = {}},

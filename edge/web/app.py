@@ -12,7 +12,7 @@ from edge.web.assets import Asset
 from edge.web.backchannel_logout import receiving
 from edge.web.core_client import CoreError
 from edge.web.forms import is_foreign
-from edge.web.oauth import authorize
+from edge.web.oauth import authorize, logout
 from edge.web.oauth.documents import KeySet, serving
 from edge.web.oauth.endpoints import OAuthEndpoints, answering
 from edge.web.oauth.proofs import offering_nonces
@@ -77,7 +77,9 @@ from edge.web.paths import (
     BACKCHANNEL_LOGOUT,
     CANCEL_FACTOR_RESET,
     CONFIRM_EMAIL_CHANGE,
+    CONFIRM_LOGOUT,
     CONSENT,
+    END_SESSION,
     FORGOT_PASSWORD,
     INTROSPECT,
     KEY_SET,
@@ -157,6 +159,7 @@ PAGES: Mapping[str, Page] = {
     ACCOUNT_APPLICATIONS: applications.PAGE,
     ACCOUNT_DELETE: delete.PAGE,
     CONSENT: consent.PAGE,
+    CONFIRM_LOGOUT: logout.CONFIRM_PAGE,
 }
 # For `portico health web`; the gateway has no route to it.
 HEALTH = "/health"
@@ -191,6 +194,8 @@ def _add_oauth(router: web.UrlDispatcher, site: Site) -> None:
     """What is no page of ours: where applications send browsers to, and what they call."""
     router.add_get(AUTHORIZE, _visiting(site, authorize.get))
     router.add_post(AUTHORIZE, _visiting(site, authorize.post))
+    router.add_get(END_SESSION, _visiting(site, logout.get))
+    router.add_post(END_SESSION, _visiting(site, logout.post))
     endpoints = OAuthEndpoints(site)
     nonces = DpopNonces(site.settings.internal_token.get_secret_value().encode())
     offering = offering_nonces(nonces, utc_now)

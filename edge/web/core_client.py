@@ -24,6 +24,7 @@ from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetSe
 from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.oauth.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from portico.oauth.v1.grant_service_pb2_grpc import GrantServiceStub
+from portico.oauth.v1.logout_service_pb2_grpc import LogoutServiceStub
 from portico.oauth.v1.token_service_pb2_grpc import TokenServiceStub
 from portico.organizations.v1.organization_service_pb2_grpc import OrganizationServiceStub
 from portico.passkeys.v1.passkey_service_pb2_grpc import PasskeyServiceStub
@@ -132,6 +133,7 @@ class CoreClient:
         self.authorizations = AuthorizationServiceStub(channel)
         self.tokens = TokenServiceStub(channel)
         self.grants = GrantServiceStub(channel)
+        self.logouts = LogoutServiceStub(channel)
 
     async def call(
         self,

@@ -50,6 +50,9 @@ REQUEST_OBJECTS = "/sign-in/request-objects"
 # Where applications send browsers to, and the page that this leads to.
 AUTHORIZE = "/oauth/authorize"
 CONSENT = "/oauth/consent"
+# Where applications send browsers to sign out, and what the button of its page does.
+END_SESSION = "/oauth/logout"
+CONFIRM_LOGOUT = "/oauth/logout/confirm"
 # What applications call.
 TOKEN = "/oauth/token"  # noqa: S105 - a path
 PUSH = "/oauth/par"
@@ -135,6 +138,8 @@ PAGE_PATHS = (
     PagePath(ACCOUNT, LimitCategory.WRITE, below=True, return_place=True),
     PagePath(AUTHORIZE, LimitCategory.WRITE),
     PagePath(CONSENT, LimitCategory.WRITE, return_place=True),
+    PagePath(END_SESSION, LimitCategory.WRITE),
+    PagePath(CONFIRM_LOGOUT, LimitCategory.WRITE),
     PagePath(REPORT_SESSION, LimitCategory.WRITE),
     PagePath(CONFIRM_EMAIL_CHANGE, LimitCategory.WRITE),
     PagePath(REVERT_EMAIL_CHANGE, LimitCategory.WRITE),

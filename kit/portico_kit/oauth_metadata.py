@@ -100,6 +100,9 @@ def openid_configuration(issuer: str) -> Mapping[str, Any]:
     return {
         **authorization_server_metadata(issuer),
         "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+        "end_session_endpoint": f"{issuer}/oauth/logout",
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "subject_types_supported": ["public", "pairwise"],
         "id_token_signing_alg_values_supported": list(ID_TOKEN_ALGORITHMS),
         "acr_values_supported": list(ACR_VALUES),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -77,6 +77,14 @@ class JsonClient:
         """
         return await self._ask("POST", url, form, headers)
 
+    async def notify(self, url: str, form: Form) -> int:
+        """Sends a form, and gives the status of the answer; what else is in it does not matter.
+
+        Raises:
+            FetchFailedError: saying why there is no answer.
+        """
+        return (await self._ask("POST", url, form, {}, _nothing)).status
+
     async def send(
         self,
         method: str,
@@ -95,7 +103,12 @@ class JsonClient:
         return await self._ask(method, url, json.dumps(document).encode(), headers)
 
     async def _ask(
-        self, method: str, url: str, body: Form | bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        body: Form | bytes | None,
+        headers: Mapping[str, str],
+        read: Callable[[aiohttp.ClientResponse], Awaitable[Any]] | None = None,
     ) -> JsonAnswer:
         try:
             checked = self._policy.check_url(url)
@@ -110,7 +123,7 @@ class JsonClient:
             async with self._open().request(
                 method, checked, data=body, headers=headers, allow_redirects=False
             ) as response:
-                return JsonAnswer(response.status, await _content(response))
+                return JsonAnswer(response.status, await (read or _content)(response))
         except TimeoutError as error:
             raise FetchFailedError("there was no answer in time") from error
         except (ValueError, RecursionError) as error:
@@ -140,6 +153,10 @@ class JsonClient:
                 auto_decompress=False,  # a small answer may unpack to a huge one
             )
         return self._session
+
+
+async def _nothing(response: aiohttp.ClientResponse) -> None:
+    """Nothing of the body: the status says it all."""
 
 
 async def _content(response: aiohttp.ClientResponse) -> Any:

@@ -6,15 +6,18 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
+import jwt
 import pytest
 
+from portico_kit.testing.waiting import eventually
 from tests.platform.conftest import PASSWORD, Tenant
 from tests.stack import Stack
 from tests.support.http import HttpResponse
 from tests.web.browser import FrontDoorBrowser, PageAnswer
 from tests.web.oauth_client import CONSENT, FORM, OAuthClient, decide, settled
+from tests.workers.harness import receiving
 
 ELSEWHERE = {"Origin": "https://app.example.com"}
 JSON = "application/json"
@@ -333,3 +336,50 @@ async def test_discovery_and_keys_are_answered_while_the_core_is_down(
         assert page.status == 503
     finally:
         await stack.start("core")
+
+
+async def test_a_sign_out_at_one_application_is_told_to_it_by_the_workers(
+    browser: FrontDoorBrowser, tenant: Tenant
+) -> None:
+    async with receiving() as receiver:
+        body = {
+            "name": "Difference Engine",
+            "kind": "web",
+            "redirectUris": ["https://app.example.com/callback"],
+            "postLogoutRedirectUris": ["https://app.example.com/left"],
+            "backchannelLogoutUri": receiver.url,
+            "scopes": ["openid", "offline_access", "projects:read"],
+        }
+        path = f"/organizations/{tenant.organization_id}/applications"
+        made = await tenant.client.call("POST", path, body, expect=201)
+        application = made.get("application", made)
+        client = OAuthClient(application["id"], made["clientSecret"])
+        form = client.exchange(await code_for(browser, client, tenant))
+        _, tokens = await client.call(browser, "/oauth/token", form)
+        document = json.loads((await browser.get("/.well-known/openid-configuration")).body)
+        assert document["backchannel_logout_session_supported"] is True
+        assert document["end_session_endpoint"].endswith("/oauth/logout")
+        sent = {
+            "id_token_hint": tokens["id_token"],
+            "post_logout_redirect_uri": "https://app.example.com/left",
+            "state": "xyz",
+        }
+        answer = await settled(browser, await send(browser, "/oauth/logout", urlencode(sent)))
+        assert answer.location == "https://app.example.com/left?state=xyz"
+        assert (await browser.get("/account")).status == 303
+        [request] = await receiver.got(1, within=20)
+        [token] = parse_qs(request.body.decode())["logout_token"]
+        key = jwt.PyJWKClient(document["jwks_uri"]).get_signing_key_from_jwt(token)
+        said = jwt.decode(
+            token, key.key, ["RS256"], audience=client.client_id, issuer=document["issuer"]
+        )
+        assert "nonce" not in said
+        unverified = jwt.decode(tokens["id_token"], options={"verify_signature": False})
+        assert said["sid"] == unverified["sid"]
+        path = f"/applications/{client.client_id}/logouts"
+
+        async def is_delivered() -> bool:
+            listed = await tenant.client.call("GET", path, expect=200)
+            return [each["status"] for each in listed] == ["delivered"]
+
+        await eventually(is_delivered, 10)

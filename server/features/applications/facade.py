@@ -35,6 +35,15 @@ def application_exists(application_id: SQLColumnExpression[UUID]) -> ColumnEleme
     return exists().where(Application.id == application_id, Application.deleted_at.is_(None))
 
 
+async def find_clients(reads: Reads, ids: Collection[UUID]) -> Mapping[str, Client]:
+    """The applications that may be used now, for a worker, by `client_id`.
+
+    What depends on their organizations, a name and a tier, is not asked for.
+    """
+    rows = [ClientView(*row) for row in await reads.fetch(CLIENTS, list(ids))]
+    return {str(row.id): Client.of(row, "", "") for row in rows}
+
+
 class Applications:
     """Finds and authenticates clients. All who ask at the same moment share a query."""
 

@@ -18,12 +18,14 @@ from server.features.auth.repository import (
     ChallengeRepository,
     SessionRepository,
     session_lasts,
+    shared_session,
+    take_session_ends,
 )
 from server.features.auth.session_ends import end_session, record_ends
 from server.features.users.facade import Account, account
 from server.features.users.ports import EndReason
 
-__all__ = ["Sessions", "session_lasts"]
+__all__ = ["Sessions", "session_lasts", "shared_session", "take_session_ends"]
 
 # Why sessions end when an account is taken back by mail, perhaps from somebody else.
 RECOVERIES = frozenset[EndReason]({"password_reset", "email_changed", "account_claimed"})

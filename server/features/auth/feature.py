@@ -32,6 +32,7 @@ def _tables() -> Tables:
             models.StoredSigningKey,
             models.StoredIdTokenKey,
             models.SignInPlace,
+            models.SessionEnd,
         ),
         # Tokens go before their sessions.
         cleanup={

@@ -105,6 +105,15 @@ class Session(Identified, Base):
         self.revoked_at = self.revoked_at or now
 
 
+class SessionEnd(Identified, Base):
+    """The end of a session that features above have yet to hear of, see `take_session_ends`."""
+
+    __tablename__ = "session_ends"
+
+    # No foreign key: the session may be deleted before.
+    session_id: Mapped[UUID]
+
+
 def shown_in(stored: Sequence[Mapping[str, Any]], created_at: datetime) -> Sequence[Authentication]:
     """What was shown in a session. One of before 0.2 began with a password."""
     if not stored:

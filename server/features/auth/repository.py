@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    Select,
     SQLColumnExpression,
     and_,
     bindparam,
@@ -26,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
 from portico_kit.storage.statements import compiled, run_in
-from server.features.auth.models import Challenge, RefreshToken, Session
+from server.features.auth.models import Challenge, RefreshToken, Session, SessionEnd
 from server.features.organizations.facade import asked_from, member_tier, working_organization
 from server.features.users.facade import session_may_hold, with_account
 
@@ -181,6 +182,29 @@ def session_lasts(
     Whether the person's account lets it hold is another question, see `session_may_hold`.
     """
     return exists().where(Session.id == session_id, _lasts(now))
+
+
+def shared_session(
+    session_id: BindParameter[UUID],
+) -> Select[UUID, UUID, datetime | None]:
+    """A session's id, its person and when it was ended, for an insert of another feature.
+
+    The session is locked against its end meanwhile: who inserts a row either does so before
+    the end is noted, or learns of it here.
+    """
+    query = select(Session.id, Session.user_id, Session.revoked_at).where(Session.id == session_id)
+    return query.with_for_update(read=True)
+
+
+async def take_session_ends(db: AsyncSession, limit: int) -> Sequence[UUID]:
+    """Takes the notes of sessions that have ended, in the caller's transaction.
+
+    Args:
+        limit: how many at the most.
+    """
+    chosen = select(SessionEnd.id).limit(limit).with_for_update(skip_locked=True)
+    taken = delete(SessionEnd).where(SessionEnd.id.in_(chosen)).returning(SessionEnd.session_id)
+    return list(await db.scalars(taken.execution_options(synchronize_session=False)))
 
 
 def _lasts(now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:

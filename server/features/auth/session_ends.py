@@ -7,16 +7,18 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import SQLColumnExpression, String, cast, func, literal
+from sqlalchemy import SQLColumnExpression, String, cast, func, insert, literal
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 
 from portico_contract import as_json, redacted
 from portico_kit.call import Call
 from portico_kit.credentials import Principal
+from portico_kit.ids import new_id
 from server.common.records import record_each
 from server.features.auth import messages
-from server.features.auth.models import Session
+from server.features.auth.models import Session, SessionEnd
+from server.features.auth.names import SESSION_ENDS_TASK
 from server.features.users import ports
 
 ENDED = "session.ended"
@@ -45,6 +47,9 @@ def end_session(
         action: what the audit log calls it, if it is more than an end.
         actor: who ends it, if it is not the call's principal.
     """
+    if session.revoked_at is None:
+        call.db.add(SessionEnd(id=new_id(), session_id=session.id))
+        call.tasks.add(SESSION_ENDS_TASK)
     session.revoke(call.now)
     shown = messages.session(session, None)
     shown.MergeFrom(messages.session_end(session.user_id, reason, call.now))
@@ -66,6 +71,10 @@ async def record_ends(
     Args:
         actor: who has ended them, if it is not the call's principal.
     """
+    if session_ids:
+        notes = [{"id": new_id(), "session_id": each} for each in session_ids]
+        await call.db.execute(insert(SessionEnd), notes)
+        call.tasks.add(SESSION_ENDS_TASK)
     end = messages.session_end(user_id, reason, call.now)
     await record_each(
         call,

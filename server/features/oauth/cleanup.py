@@ -10,13 +10,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.storage.base import delete_batch
 from server.features.applications.facade import application_exists
 from server.features.auth.facade import session_lasts
-from server.features.oauth.models import StoredAuthorization, StoredCode, StoredGrant
+from server.features.oauth.models import (
+    StoredAuthorization,
+    StoredCode,
+    StoredGrant,
+    StoredLogout,
+)
 from server.features.organizations.facade import is_alive
 from server.features.users.facade import has_account
 
 # A code that comes again within this time ends what it gave.
 CODES_KEPT = timedelta(hours=1)
 REVOKED_KEPT = timedelta(days=1)
+# No session lasts for so long, and nobody waits for a call so long.
+LOGOUTS_KEPT = timedelta(days=31)
 
 
 async def delete_codes(db: AsyncSession, now: datetime, limit: int) -> int:
@@ -24,6 +31,16 @@ async def delete_codes(db: AsyncSession, now: datetime, limit: int) -> int:
     return await delete_batch(
         db, StoredCode.code_hash, StoredCode.expires_at <= now - CODES_KEPT, limit
     )
+
+
+async def delete_logouts(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes what is left of sign-ins of long ago, and returns how many there were.
+
+    Args:
+        limit: how many at the most.
+    """
+    over = StoredLogout.created_at <= now - LOGOUTS_KEPT
+    return await delete_batch(db, StoredLogout.id, over, limit)
 
 
 async def delete_authorizations(db: AsyncSession, now: datetime, limit: int) -> int:

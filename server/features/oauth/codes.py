@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from portico_kit.call import Call
 from portico_kit.ids import new_id
+from portico_kit.oauth_scopes import OPENID
 from portico_kit.secrets import Secrets
 from portico_kit.storage.statements import Statements
 from server.features.applications.facade import Client
@@ -17,7 +18,13 @@ from server.features.oauth.errors import (
     InvalidGrantError,
     InvalidOAuthRequestError,
 )
-from server.features.oauth.repository import EXCHANGE, AuthorizationRepository, sources
+from server.features.oauth.logout_repository import REGISTER
+from server.features.oauth.repository import (
+    EXCHANGE,
+    AuthorizationRepository,
+    TokenSource,
+    sources,
+)
 from server.features.oauth.tokens import Issued, OAuthTokens, expires_at, still_allowed
 
 PURPOSE = "oauth-code"
@@ -65,8 +72,20 @@ class CodeExchange:
         source = sources(rows)
         if source is None:
             raise await self._refused(client, code_hash, call)
+        if client.backchannel_logout_uri and OPENID in source.scopes:
+            await self._register(client, source, call)
         scopes = still_allowed(client, source.scopes)
         return await self.tokens.for_person(client, source, scopes, jkt)
+
+    async def _register(self, client: Client, source: TokenSource, call: Call) -> None:
+        """Has the application be told when the session ends that it learns of here."""
+        await self.statements.run(
+            REGISTER,
+            id=new_id(),
+            session_id=source.session_id,
+            application_id=client.id,
+            now=call.now,
+        )
 
     async def _refused(self, client: Client, code_hash: bytes, call: Call) -> InvalidGrantError:
         """Why a code is not good; ends what it gave if it was used before.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from server.feature import Feature, Served, Tables
+from server.common.times import SWEEP
+from server.feature import Feature, Job, Served, Tables
+from server.features.auth.names import SESSION_ENDS_TASK
 from server.features.oauth.mails import MAILS
 
 if TYPE_CHECKING:
-    from server.parts import CoreParts
+    from server.parts import CoreParts, WorkerParts
 
 EVENTS = {
     "grant.created": "A person let an application act in the organization.",
@@ -21,12 +24,18 @@ def _tables() -> Tables:
     from server.features.oauth import cleanup, models
 
     return Tables(
-        models=(models.StoredGrant, models.StoredAuthorization, models.StoredCode),
+        models=(
+            models.StoredGrant,
+            models.StoredAuthorization,
+            models.StoredCode,
+            models.StoredLogout,
+        ),
         # Codes go before their authorizations, and these before their grants.
         cleanup={
             "oauth_codes": cleanup.delete_codes,
             "oauth_authorizations": cleanup.delete_authorizations,
             "oauth_grants": cleanup.delete_grants,
+            "oauth_logouts": cleanup.delete_logouts,
         },
     )
 
@@ -48,6 +57,7 @@ def _provide(parts: CoreParts) -> None:
 def _serve(parts: CoreParts) -> Served:
     from portico.oauth.v1.authorization_service_pb2 import DESCRIPTOR as AUTHORIZATIONS
     from portico.oauth.v1.grant_service_pb2 import DESCRIPTOR as GRANTS
+    from portico.oauth.v1.logout_service_pb2 import DESCRIPTOR as LOGOUTS
     from portico.oauth.v1.token_service_pb2 import DESCRIPTOR as TOKENS
 
     from portico_kit.credentials import by_kind
@@ -67,6 +77,8 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.oauth.grant_service import GrantService
     from server.features.oauth.introspection import PresentedTokens
     from server.features.oauth.kinds import OAuthKinds
+    from server.features.oauth.logout_service import LogoutService
+    from server.features.oauth.logouts import LogoutRequests
     from server.features.oauth.proofs import Proofs, UsedProofs
     from server.features.oauth.pushed import PushedRequests
     from server.features.oauth.refreshing import ApplicationRefreshing
@@ -148,12 +160,33 @@ def _serve(parts: CoreParts) -> Served:
                 GRANTS.services_by_name["GrantService"],
                 GrantService(applications, tenants, parts.cursors),
             ),
+            Service(
+                LOGOUTS.services_by_name["LogoutService"],
+                LogoutService(
+                    LogoutRequests(kinds.issuer, applications, signing_keys, subjects),
+                    applications,
+                    parts.cursors,
+                ),
+            ),
             Service(TOKENS.services_by_name["TokenService"], token_service),
         ),
         authenticators=authenticators,
     )
 
 
+def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
+    from server.features.oauth.tasks import tasks
+
+    return tasks(parts)
+
+
 FEATURE = Feature(
-    name="oauth", events=EVENTS, mails=MAILS, tables=_tables, provide=_provide, serve=_serve
+    name="oauth",
+    events=EVENTS,
+    mails=MAILS,
+    schedule={SESSION_ENDS_TASK: SWEEP},
+    tables=_tables,
+    provide=_provide,
+    serve=_serve,
+    tasks=_tasks,
 )

@@ -6,10 +6,19 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import (
+    ARRAY,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified
+from portico_kit.storage.claims import Waiting
 
 CODE_LIFETIME = timedelta(seconds=60)
 NONCE_LENGTH = 1024
@@ -105,6 +114,52 @@ class StoredAuthorization(Identified, Base):
         Index("ix_oauth_authorizations_request_hash", "request_hash"),
         # None on what each use changes: it would be written at each, in every index (no HOT).
     )
+
+
+class StoredLogout(Waiting, Base):
+    """A session in which an application has signed its person in: one call when it ends.
+
+    While the session holds, `ended_at` and `next_attempt_at` are not set.
+    """
+
+    __tablename__ = "oauth_logouts"
+
+    attempt_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    next_attempt_at: Mapped[datetime | None]
+    # No foreign keys: it outlives the session, and perhaps the person and the application.
+    session_id: Mapped[UUID]
+    application_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    created_at: Mapped[datetime]
+    # When the session ended.
+    ended_at: Mapped[datetime | None]
+    # When the application accepted the call, or it was given up.
+    settled_at: Mapped[datetime | None]
+    delivered: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    # Of the last answer; None if there was none.
+    response_status: Mapped[int | None]
+    # Why the last attempt failed, for the owner of the application; "" if it did not.
+    error: Mapped[str] = mapped_column(String(200), default="", server_default="")
+
+    __table_args__ = (
+        UniqueConstraint("session_id", "application_id"),
+        Index("ix_oauth_logouts_application_id_id", "application_id", "id"),
+        Index(
+            "ix_oauth_logouts_next_attempt_at",
+            "next_attempt_at",
+            postgresql_where=text("next_attempt_at is not null"),
+        ),
+        Index("ix_oauth_logouts_created_at", "created_at"),
+    )
+
+    @property
+    def status(self) -> str:
+        """How far it is; see `Logout.status` in the contract."""
+        if self.ended_at is None:
+            return "signed_in"
+        if self.settled_at is None:
+            return "pending"
+        return "delivered" if self.delivered else "failed"
 
 
 class StoredCode(Base):
