@@ -31,8 +31,15 @@ NAMED = (
     "connection_id",
     "domain_id",
 )
-# A connection is there for whoever signs in: that it exists is no secret.
-OPEN = {"BeginFederatedSignIn", "BeginLink", "GetConnectionKeys", "ReceiveLogoutToken"}
+# A connection is there for whoever signs in: that it exists is no secret. A request of an
+# application is asked for first; tests/core/oauth/test_consent.py has the organizations.
+OPEN = {
+    "ApproveAuthorization",
+    "BeginFederatedSignIn",
+    "BeginLink",
+    "GetConnectionKeys",
+    "ReceiveLogoutToken",
+}
 METHODS = [
     method
     for method in load(CONTRACT_FILE).routed

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
+from portico.applications.v1 import application_service_pb2 as applications
+from portico.applications.v1.application_service_pb2_grpc import ApplicationServiceStub
 from portico.connections.v1 import connection_service_pb2 as connections
 from portico.connections.v1.connection_service_pb2_grpc import ConnectionServiceStub
 from portico.organizations.v1 import organization_service_pb2 as organizations
@@ -43,6 +45,7 @@ class OrganizationFixture:
             "preset": "github",
             "client_id": "anything",
             "client_secret": "anything",
+            "kind": "machine",
             **self.ids,
         }
         if method.name == "CreateDomain":
@@ -87,6 +90,15 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
         ),
         metadata=owner.metadata,
     )
+    application = await ApplicationServiceStub(world.channel).CreateApplication(
+        applications.CreateApplicationRequest(
+            organization_id=organization_id,
+            name="A program",
+            kind="machine",
+            scopes=["organization:read"],
+        ),
+        metadata=owner.metadata,
+    )
     domain = await add(world, owner, organization_id, new_name())
     return OrganizationFixture(
         {
@@ -97,6 +109,8 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
             "delivery_id": test.delivery.id,
             "invitation_id": invitation.invitation.id,
             "project_id": project.project.id,
+            "application_id": application.application.id,
+            "secret_id": application.application.secrets[0].id,
             "connection_id": connection.connection.id,
             "domain_id": domain.id,
             "target_organization_id": await world.new_organization(owner),

@@ -36,6 +36,10 @@ MATRIX = {
     "ListProjects": ALL,
     "GetProject": ALL,
     "ListConnections": ALL,
+    "ListApplications": ALL,
+    "GetApplication": ALL,
+    "GetApplicationUsage": ALL,
+    "ListApplicationLogouts": ALL,
     "GetConnection": ALL,
     "ListDomains": ALL,
     "CreateApiKey": CONTRIBUTORS,
@@ -54,6 +58,11 @@ MATRIX = {
     "DeleteProject": CONTRIBUTORS,
     "RestoreProject": CONTRIBUTORS,
     "TransferProject": {"owner"},
+    "CreateApplication": MANAGERS,
+    "UpdateApplication": MANAGERS,
+    "RotateApplicationSecret": MANAGERS,
+    "RevokeApplicationSecret": MANAGERS,
+    "DeleteApplication": MANAGERS,
     "CreateConnection": {"owner"},
     "UpdateConnection": {"owner"},
     "TestConnection": {"owner"},
@@ -71,9 +80,10 @@ MATRIX = {
     "DeleteOrganization": {"owner"},
 }
 # Allowed, but not in the state in which the fixture has it: its delivery is on its way, its
-# domain has no record.
+# secret was replaced, its domain has no record.
 REFUSED_FOR_ITS_STATE = {
     "RedeliverDelivery": "DELIVERY_PENDING",
+    "RevokeApplicationSecret": "APPLICATION_SECRET_NOT_FOUND",
     "VerifyDomain": "DOMAIN_NOT_PROVEN",
 }
 

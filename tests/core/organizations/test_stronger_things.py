@@ -14,6 +14,8 @@ from typing import Any
 import grpc
 import pytest
 from grpc import aio
+from portico.applications.v1 import application_service_pb2 as applications
+from portico.applications.v1.application_service_pb2_grpc import ApplicationServiceStub
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
@@ -32,7 +34,7 @@ from tests.core.world import Person, World, new_email, refusal
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 EVERYTHING = sorted(organization_permissions())
 # What has rights of its own, by how requests name it.
-THINGS = {"api_key_id", "webhook_id", "delivery_id", "invitation_id", "user_id"}
+THINGS = {"api_key_id", "application_id", "webhook_id", "delivery_id", "invitation_id", "user_id"}
 # What requests can give rights with.
 GIVEN = {"scopes", "role", "event_types", "allow_key_import"}
 
@@ -42,6 +44,9 @@ THROUGH = {
     "CreateApiKey": "SCOPE_NOT_GRANTABLE",
     "UpdateApiKey": "PERMISSIONS_EXCEEDED",
     "RotateApiKey": "PERMISSIONS_EXCEEDED",
+    "CreateApplication": "SCOPE_NOT_GRANTABLE",
+    "UpdateApplication": "PERMISSIONS_EXCEEDED",
+    "RotateApplicationSecret": "PERMISSIONS_EXCEEDED",
     "CreateWebhook": "PERMISSIONS_EXCEEDED",
     "UpdateWebhook": "PERMISSIONS_EXCEEDED",
     "RotateWebhookSecret": "PERMISSIONS_EXCEEDED",
@@ -58,10 +63,15 @@ THROUGH = {
     "GetApiKey": "OK",
     "GetWebhook": "OK",
     "ListDeliveries": "OK",
+    "GetApplication": "OK",
+    "GetApplicationUsage": "OK",
+    "ListApplicationLogouts": "OK",
     # Taking power away takes no power.
     "RevokeInvitation": "OK",
     "RevokeApiKey": "OK",
     "DeleteWebhook": "OK",
+    "RevokeApplicationSecret": "OK",
+    "DeleteApplication": "OK",
 }
 # Every role may read what any event shows.
 HARMLESS_TO_PEOPLE = {name for name in THROUGH if "Webhook" in name or "Delivery" in name}
@@ -85,6 +95,7 @@ class Stronghold:
             "url": "https://example.com/theirs",
             "event_types": ["*"],
             "allow_key_import": True,
+            "kind": "machine",
             **self.ids,
         }
         message = GUARDED[name].request
@@ -136,6 +147,12 @@ async def build_stronghold(world: World, owner: Person) -> Stronghold:
         ),
         metadata=owner.metadata,
     )
+    application = await ApplicationServiceStub(world.channel).CreateApplication(
+        applications.CreateApplicationRequest(
+            organization_id=organization_id, name="A program", kind="machine", scopes=EVERYTHING
+        ),
+        metadata=owner.metadata,
+    )
     test = await world.webhooks.TestWebhook(
         webhooks.TestWebhookRequest(webhook_id=webhook.webhook.id), metadata=owner.metadata
     )
@@ -155,6 +172,8 @@ async def build_stronghold(world: World, owner: Person) -> Stronghold:
             "organization_id": organization_id,
             "user_id": other_owner.id,
             "api_key_id": key.api_key.id,
+            "application_id": application.application.id,
+            "secret_id": application.application.secrets[0].id,
             "webhook_id": webhook.webhook.id,
             "delivery_id": test.delivery.id,
             "invitation_id": invitation.invitation.id,
