@@ -67,7 +67,29 @@ EXCUSED = {
     "PROVIDER_UNREACHABLE",
     "ISSUER_MISMATCH",
     "REQUIRED",  # depends on the provider: its issuer, its tenants, the client's secret
+    "NO_ISSUER",
+    "NO_PRIVATE_KEY",
+    "NOT_ALLOWED",
+    "NOT_SUPPORTED",
+    "REGISTRATION_FAILED",
     "FACTOR_REQUIRED",
+    "SCOPE_UNKNOWN",  # permissions, and the four of OpenID Connect
+    "SCOPE_NOT_ALLOWED",  # depends on the kind of the application
+    "GRANT_TYPE_NOT_ALLOWED",
+    "METHOD_NOT_ALLOWED",
+    "AUTHENTICATION_REQUIRED",
+    "NOT_USED",
+    "TWO_KEY_SETS",
+    "LIFETIME_TOO_LONG",  # of the refresh token: two fields that have to fit
+    "INVALID_KEY_SET",  # RFC 7517 leaves their members open
+    "INVALID_KEY",
+    "PRIVATE_KEY",
+    "URI_INVALID",
+    "URI_SCHEME_NOT_ALLOWED",
+    "URI_HAS_CREDENTIALS",
+    "URI_HAS_WILDCARD",
+    "URI_HAS_FRAGMENT",
+    "URI_TOO_LONG",
 }
 _KEY = re.compile("[!-~]{1,255}")
 _NOBODYS = "01890a5d-ac96-774b-bcce-b302099a8057"

@@ -20,6 +20,7 @@ from tests.stack import Stack
 
 SPARES = 2
 WEBHOOK_URL = "http://127.0.0.1:9/hook"
+APPLICATION = {"name": "a program", "kind": "machine", "scopes": ["organization:read"]}
 WEBHOOK = {"url": WEBHOOK_URL, "eventTypes": ["*"]}
 MAIL_SECONDS = 30.0
 LATER = "2099-01-01T00:00:00Z"
@@ -28,6 +29,7 @@ _SCOPES = [
     *("organization:read", "organization:write", "members:read", "members:write"),
     *("keys:read", "keys:write", "webhooks:read", "webhooks:write"),
     *("projects:read", "projects:write"),
+    *("applications:read", "applications:write"),
 ]
 
 
@@ -110,6 +112,8 @@ async def _own(stack: Stack, tenant: Tenant, neighbour: Tenant, caller: SeededCa
         _add(caller, "webhookId", made["webhook"]["id"])
         made = await call("POST", f"{here}/projects", {"name": "a project"}, expect=201)
         _add(caller, "projectId", made["id"])
+        made = await call("POST", f"{here}/applications", APPLICATION, expect=201)
+        _add(caller, "applicationId", made["application"]["id"])
         someone = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
         made = await call("POST", f"{here}/invitations", someone, expect=201)
         _add(caller, "invitationId", made["id"])
@@ -178,6 +182,8 @@ async def _sign_in_again(tenant: Tenant, caller: SeededCaller) -> None:
         "requestEmailChange": {"currentPassword": [PASSWORD]},
         "switchOrganization": {"organizationId": [tenant.organization_id]},
         "createApiKey": {"expiresAt": [LATER]},
+        "createApplication": {"kind": ["machine"], "scopes": [["organization:read"]]},
+        "updateApplication": {"scopes": [["organization:read"]]},
         "importApiKeys": {"organizationId": [tenant.organization_id]},
         "updateApiKey": {"expiresAt": [LATER]},
         "updateOrganization": {"allowKeyImport": [True]},

@@ -29,7 +29,9 @@ SUCCESS = Counter(range(200, 300))
 # that was sent, an answer of an authenticator, of a provider or of a name server. What these
 # answer then is held by the tests of their features.
 BEYOND_THE_WALK = {
+    "approveAuthorization",
     "beginEmailEnrollment",
+    "beginFederatedStepUp",
     "beginSmsEnrollment",
     "cancelFactorReset",
     "completeChallenge",
@@ -43,11 +45,17 @@ BEYOND_THE_WALK = {
     "deleteDomain",
     "deleteMe",
     "deleteRememberedDevice",
+    "denyAuthorization",
     "finishPasskeyRegistration",
+    "getAuthorization",
+    "getRequestObject",
     "previewInvitation",
     "receiveLogoutToken",
+    "refuseAuthorization",
     "reportSession",
     "resetUserFactors",
+    "revokeApplicationSecret",
+    "revokeGrant",
     "sendChallengeCode",
     "signInWithPasskey",
     "testConnection",

@@ -77,7 +77,7 @@ async def test_what_discovery_demands_is_there(alone: Browser) -> None:
 @pytest.mark.parametrize("path", [AUTHORIZATION_SERVER, OPENID_CONFIGURATION])
 async def test_what_the_metadata_names_is_served(alone: Browser, path: str) -> None:
     document = assert_public(await alone.get(path))
-    served = {each.path for each in ENDPOINT_PATHS} | {"/oauth/authorize"}
+    served = {each.path for each in ENDPOINT_PATHS} | {"/oauth/authorize", "/oauth/logout"}
     named = {
         value.removeprefix(ISSUER)
         for name, value in document.items()
