@@ -128,9 +128,8 @@ def pool_windows(
         shadow_rules: rules of the table in shadow mode.
     """
     document = LimitsDocument.from_json(limits)
-    share = Fraction(document.multiplier_percent * POOL_FACTOR, 100)
-    usual = {"minute": _part(TIERS[tier].per_minute, share)}
-    rates = {**usual, **document.overrides.get(POOL, {})}
+    overrides = document.overrides.get(POOL, {})
+    rates = {**_times_the_tier(tier, document, POOL_FACTOR), **overrides}
     shadow = _ShadowMode(document, shadow_rules, tier, POOL)
     return _windows(rates, document, shadow, prefix="organization-")
 
@@ -147,10 +146,15 @@ def application_windows(
         shadow_rules: rules of the table in shadow mode.
     """
     document = LimitsDocument.from_json(limits)
-    share = Fraction(document.multiplier_percent * APPLICATION_FACTOR, 100)
-    rates = {"minute": _part(TIERS[tier].per_minute, share)}
+    rates = _times_the_tier(tier, document, APPLICATION_FACTOR)
     shadow = _ShadowMode(document, shadow_rules, tier, APPLICATION)
     return _windows(rates, document, shadow, prefix="application-")
+
+
+def _times_the_tier(tier: str, document: LimitsDocument, factor: int) -> dict[str, int]:
+    """What several callers share: a multiple of the tier's rate, as the organization has it."""
+    share = Fraction(document.multiplier_percent * factor, 100)
+    return {"minute": _part(TIERS[tier].per_minute, share)}
 
 
 @lru_cache(maxsize=4096)
