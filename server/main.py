@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 
 import structlog
 import uvloop
 from prometheus_client import start_http_server
 from sqlalchemy.exc import OperationalError
 
+from portico_kit.background import cancel
 from portico_kit.gc import freeze_startup_objects
 from portico_kit.logs import configure
 from portico_kit.rpc.server import pipeline_server
@@ -53,11 +53,9 @@ async def serve(settings: Settings) -> None:
             start_http_server(settings.metrics_port, addr="127.0.0.1")
         log.info("started", grpc_port=port, engine=settings.grpc_engine)
         freeze_startup_objects()
-        upkeep = asyncio.gather(*(job() for job in core.background))
+        upkeep = [asyncio.create_task(job()) for job in core.background]
         await stop.wait()
-        upkeep.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await upkeep
+        await cancel(*upkeep)
         await server.stop()
         log.info("stopped")
     finally:

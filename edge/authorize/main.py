@@ -24,10 +24,10 @@ from edge.serve import run, serving
 from edge.settings import AuthorizeSettings
 from edge.valkey import connect as connect_valkey
 from portico_kit import logs
+from portico_kit.background import cancel
 from portico_kit.clock import Clock, utc_now
 from portico_kit.dpop import DpopNonces
 from portico_kit.edge_state.possession import PossessionSeal
-from portico_kit.pubsub import cancel
 from portico_kit.settings import read
 from portico_kit.start import one_line
 

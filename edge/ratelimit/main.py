@@ -20,8 +20,8 @@ from edge.serve import run, serving
 from edge.settings import RateLimitSettings
 from edge.valkey import connect, pool
 from portico_kit import logs
+from portico_kit.background import cancel
 from portico_kit.clock import Clock, utc_now
-from portico_kit.pubsub import cancel
 from portico_kit.settings import read
 from portico_kit.start import one_line, require_free
 

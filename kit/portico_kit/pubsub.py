@@ -50,14 +50,3 @@ async def listen_forever(
         finally:
             on_disconnected()
         await asyncio.sleep(RETRY_SECONDS)
-
-
-async def cancel(listening: asyncio.Task[None]) -> None:
-    """Cancels a task that listens, and waits for its end.
-
-    It may take several attempts: redis-py loses a cancellation that arrives while it
-    connects.
-    """
-    while not listening.done():
-        listening.cancel()
-        await asyncio.wait([listening], timeout=RETRY_SECONDS)

@@ -23,6 +23,10 @@ GROUPS = re.compile(r"(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}")
 OTHER_PASSWORD = "violet lantern orchard tide"
 
 
+# So long a page may take from the reading of a code to its check.
+TYPED_SECONDS = 10
+
+
 class Phone:
     """An authenticator app, whose codes are good once each."""
 
@@ -31,10 +35,12 @@ class Phone:
         self._last = 0
 
     def code(self) -> str:
-        """The first code that was not used yet; the one after the present one is good, too."""
-        now = int(time.time()) // STEP_SECONDS
-        self._last = max(self._last + 1, now - 1)
-        assert self._last <= now + 1, "a code is not good yet"
+        """The first code that was not used yet; the ones beside the present one are good, too."""
+        # The one before the present one ends with the present step: it must last until it is used.
+        oldest = int(time.time() + TYPED_SECONDS) // STEP_SECONDS - 1
+        self._last = max(self._last + 1, oldest)
+        while self._last > int(time.time()) // STEP_SECONDS + 1:
+            time.sleep(0.5)
         return self._totp.code(self._last)
 
     def wrong_code(self) -> str:

@@ -19,8 +19,8 @@ from cli.run.watchdog import Watchdog
 from edge.ratelimit.limits_watcher import LimitsWatcher
 from edge.ratelimit.main import FIRST_LOAD_SECONDS, NAME
 from edge.valkey import connect
+from portico_kit.background import cancel
 from portico_kit.edge_state.limits import LIMITS_HASH, LimitsDocument
-from portico_kit.pubsub import cancel
 from tests.ratelimit.harness import Gateway, somebody
 from tests.ratelimit.test_process import health, running
 from tests.stack import running_valkey

@@ -12,7 +12,7 @@ import pytest
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from redis.asyncio import Redis
 
-from portico_kit.pubsub import cancel
+from portico_kit.background import cancel
 from portico_kit.testing.clocks import OffsetClock
 from portico_kit.testing.waiting import eventually
 from server.features.applications.client_cache import ClientCache, ClientInvalidations
