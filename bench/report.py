@@ -173,9 +173,9 @@ def _webhooks(found: WebhookFindings) -> str:
             _wait(found.beside_hanging),
         ],
     ]
-    for one in found.throughput:
-        cost = f"{one.rate:.0f} a second, {one.cpu_ms:.2f} ms of the worker's CPU time each"
-        rows.append([f"deliveries, {one.webhooks} webhooks of one tenant", cost])
+    rows += [
+        [f"deliveries, {one.webhooks} webhooks of one tenant", str(one)] for one in found.throughput
+    ]
     return _table(["what", "found"], rows)
 
 

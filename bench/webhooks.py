@@ -12,18 +12,18 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
 
-import psutil
 import psycopg
 from aiohttp import web
 from redis.asyncio import Redis
 
+from bench.cpu import snapshot
 from cli.run.process import Command, spawn
 from cli.run.watchdog import Watchdog
 from portico_kit.ids import new_id
@@ -73,12 +73,18 @@ class Throughput:
     Attributes:
         webhooks: of the one tenant that there is.
         rate: deliveries in a second.
-        cpu_ms: CPU time of the worker for each, in milliseconds.
+        cpu_ms: CPU time for each, in milliseconds, by process.
     """
 
     webhooks: int
     rate: float
-    cpu_ms: float
+    cpu_ms: Mapping[str, float]
+
+    def __str__(self) -> str:
+        """The figures in one line."""
+        parts = ", ".join(f"{name} {value:.2f}" for name, value in self.cpu_ms.items())
+        whole = sum(self.cpu_ms.values())
+        return f"{self.rate:.0f} a second, {whole:.2f} ms of CPU time each ({parts})"
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ class Site:
     secrets: Secrets
     notifier: CeleryTaskNotifier
     receivers: Receivers
-    worker: psutil.Process
+    pids: Mapping[str, int]
 
     async def tenant(self, url: str, webhooks: int) -> UUID:
         """A new organization with so many webhooks for everything."""
@@ -211,24 +217,20 @@ async def _waits(site: Site, hanging: list[UUID]) -> Waits:
 
 async def _throughput(site: Site, webhooks: int) -> Throughput:
     organization_id = await site.tenant(site.receivers.url("accept"), webhooks)
-    before, started = _cpu(site.worker), time.monotonic()
+    before, started = snapshot(site.pids), time.monotonic()
     await site.event(organization_id, DELIVERIES // webhooks)
     await _until(lambda: site.receivers.count >= DELIVERIES)
     took = time.monotonic() - started
     # The last rows are written.
     await asyncio.sleep(0.5)
-    cpu = _cpu(site.worker) - before
-    return Throughput(webhooks, DELIVERIES / took, cpu * 1000 / DELIVERIES)
+    after = snapshot(site.pids)
+    cpu = {name: (after[name] - before[name]) * 1000 / DELIVERIES for name in before}
+    return Throughput(webhooks, DELIVERIES / took, cpu)
 
 
 async def _until(condition: Callable[[], bool]) -> None:
     while not condition():  # noqa: ASYNC110 - the receivers only count
         await asyncio.sleep(0.05)
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
 
 
 @asynccontextmanager
@@ -254,7 +256,12 @@ async def _site(folder: Path, watchdog: Watchdog) -> AsyncIterator[Site]:
                 await psycopg.AsyncConnection.connect(database_url, autocommit=True) as database,
             ):
                 await _alive(valkey_url)
-                yield Site(database, Secrets(key), notifier, receivers, worker)
+                pids = {
+                    "worker": worker,
+                    "PostgreSQL": await asyncio.to_thread(_postgres_pid, folder),
+                    "Valkey": await _valkey_pid(valkey_url),
+                }
+                yield Site(database, Secrets(key), notifier, receivers, pids)
             await asyncio.to_thread(notifier.close)
 
 
@@ -277,7 +284,7 @@ async def _receivers() -> AsyncIterator[Receivers]:
 @asynccontextmanager
 async def _worker(
     folder: Path, watchdog: Watchdog, variables: dict[str, str]
-) -> AsyncIterator[psutil.Process]:
+) -> AsyncIterator[int]:
     command = Command(
         name="worker",
         arguments=(sys.executable, "-m", "cli", "worker"),
@@ -286,9 +293,19 @@ async def _worker(
     )
     child = await spawn(command, watchdog)
     try:
-        yield psutil.Process(child.pid)
+        yield child.pid
     finally:
         await child.kill()
+
+
+def _postgres_pid(folder: Path) -> int:
+    (file,) = folder.glob("pg/**/postmaster.pid")
+    return int(file.read_text().split()[0])
+
+
+async def _valkey_pid(valkey_url: str) -> int:
+    async with Redis.from_url(valkey_url) as valkey:
+        return int((await valkey.info("server"))["process_id"])
 
 
 async def _alive(valkey_url: str) -> None:
@@ -311,7 +328,7 @@ async def main() -> None:
             f" never {waits.missing}, pending at the end {waits.pending}"
         )
     for one in found.throughput:
-        print(f"{one.webhooks} webhooks: {one.rate:.0f}/s, {one.cpu_ms:.2f} ms CPU each")
+        print(f"{one.webhooks} webhooks: {one}")
 
 
 if __name__ == "__main__":

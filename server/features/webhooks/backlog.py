@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.event_types import TEST_EVENT
-from server.features.webhooks.fanout import add_deliveries, due_webhook
+from server.features.webhooks.fanout import Share, add_deliveries, due_webhook
 from server.features.webhooks.models import ALL_EVENTS, Delivery, Webhook
 
 # Pending deliveries of a webhook that is failing or slow.
@@ -85,8 +85,7 @@ async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebh
     if webhook is None or webhook.behind_since is None:
         return None
     events = (await db.scalars(_missed(webhook, webhook.behind_since))).all()
-    for event in events:
-        await add_deliveries(db, event, [webhook], now)
+    await add_deliveries(db, [Share(event, [webhook]) for event in events], now)
     since = None if len(events) < BATCH else events[-1].created_at - MARGIN
     await _set_behind(db, webhook_id, since)
     return due_webhook(webhook) if events else None

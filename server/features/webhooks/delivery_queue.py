@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -90,6 +90,63 @@ class AttemptResult:
         return self.response_status == GONE_STATUS
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt makes of its delivery, as it is written down.
+
+    Attributes:
+        until: the claim under which it was made.
+        next_attempt_at: when to try again; None if it has ended, well or not.
+    """
+
+    delivery_id: UUID
+    until: datetime
+    status: str
+    next_attempt_at: datetime | None
+    delivered_at: datetime | None
+    started_at: datetime
+    duration_ms: int
+    response_status: int | None
+    response_body: str
+    error: str
+
+
+def outcome(claim: Claim, result: AttemptResult, retry_at: datetime | None) -> Outcome:
+    """What an attempt comes to.
+
+    Args:
+        retry_at: when to try again if it was not accepted; None gives up.
+    """
+    status = DELIVERED if result.accepted else FAILED if retry_at is None else PENDING
+    ended_at = result.started_at + timedelta(milliseconds=result.duration_ms)
+    return Outcome(
+        delivery_id=claim.delivery_id,
+        until=claim.until,
+        status=status,
+        next_attempt_at=retry_at if status == PENDING else None,
+        delivered_at=ended_at if status == DELIVERED else None,
+        started_at=result.started_at,
+        duration_ms=result.duration_ms,
+        response_status=result.response_status,
+        response_body=result.response_body,
+        error=result.error,
+    )
+
+
+# The parameters of `_SETTLE_MANY`, in the order of the fields of `Outcome`.
+_COLUMNS = (
+    "delivery_ids",
+    "untils",
+    "statuses",
+    "next_attempts_at",
+    "delivered_at",
+    "started_at",
+    "durations_ms",
+    "response_statuses",
+    "response_bodies",
+    "errors",
+)
+
 # A loose index scan: one probe for each webhook that has pending deliveries, however
 # many those are.
 _DUE_WEBHOOKS = text("""
@@ -133,6 +190,44 @@ _SETTLE = text("""
            :response_body, :error
     from settled
     returning number
+""")
+
+# The same for many. A row that somebody else holds is left out, whoever that is: waiting for
+# several rows in whatever order would be a deadlock with a deletion.
+_SETTLE_MANY = text("""
+    with asked as (
+        select * from unnest(
+            cast(:delivery_ids as uuid[]), cast(:untils as timestamptz[]),
+            cast(:statuses as text[]), cast(:next_attempts_at as timestamptz[]),
+            cast(:delivered_at as timestamptz[]), cast(:started_at as timestamptz[]),
+            cast(:durations_ms as integer[]), cast(:response_statuses as integer[]),
+            cast(:response_bodies as text[]), cast(:errors as text[])
+        ) as asked(id, until, status, next_attempt_at, delivered_at, started_at, duration_ms,
+                   response_status, response_body, error)
+    ),
+    free as (
+        select deliveries.id from asked join deliveries
+        on deliveries.id = asked.id and deliveries.claimed_until = asked.until
+        for update of deliveries skip locked
+    ),
+    settled as (
+        update deliveries set
+            status = asked.status,
+            attempt_count = attempt_count + 1,
+            schedule_position = schedule_position + 1,
+            next_attempt_at = asked.next_attempt_at,
+            claimed_until = null,
+            delivered_at = asked.delivered_at
+        from asked join free on free.id = asked.id
+        where deliveries.id = asked.id
+        returning deliveries.id, deliveries.attempt_count
+    )
+    insert into attempts (delivery_id, number, started_at, duration_ms, response_status,
+                          response_body, error)
+    select id, settled.attempt_count, started_at, duration_ms, response_status, response_body,
+           error
+    from settled join asked using (id)
+    returning delivery_id
 """)
 
 # Of each webhook that is enabled, those that have been due the longest.
@@ -186,32 +281,27 @@ async def claim_due(
     return [Claim(until=until, **row) for row in rows.mappings()]
 
 
-async def record_attempt(
-    db: AsyncSession, claim: Claim, result: AttemptResult, retry_at: datetime | None
-) -> bool:
+async def record_attempt(db: AsyncSession, outcome: Outcome) -> bool:
     """Writes down an attempt and what follows from it.
-
-    Args:
-        retry_at: when to try again if it was not accepted; None gives up.
 
     Returns:
         False if the claim had run out, or the delivery is gone: nothing is written.
     """
-    status = DELIVERED if result.accepted else FAILED if retry_at is None else PENDING
-    ended_at = result.started_at + timedelta(milliseconds=result.duration_ms)
-    outcome = {
-        "delivery_id": claim.delivery_id,
-        "until": claim.until,
-        "status": status,
-        "next_attempt_at": retry_at if status == PENDING else None,
-        "delivered_at": ended_at if status == DELIVERED else None,
-        "started_at": result.started_at,
-        "duration_ms": result.duration_ms,
-        "response_status": result.response_status,
-        "response_body": result.response_body,
-        "error": result.error,
+    return await db.scalar(_SETTLE, asdict(outcome)) is not None
+
+
+async def record_attempts(db: AsyncSession, outcomes: Sequence[Outcome]) -> set[UUID]:
+    """Writes down many attempts at once, each as `record_attempt` does.
+
+    Returns:
+        The deliveries that it was written for. Left out is also what somebody else is
+        changing at this moment.
+    """
+    columns = {
+        name: [getattr(outcome, field.name) for outcome in outcomes]
+        for name, field in zip(_COLUMNS, fields(Outcome), strict=True)
     }
-    return await db.scalar(_SETTLE, outcome) is not None
+    return set(await db.scalars(_SETTLE_MANY, columns))
 
 
 async def lock_webhook(db: AsyncSession, webhook_id: UUID) -> None:

@@ -10,27 +10,13 @@ from datetime import UTC, datetime
 from heapq import heappop, heappush
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    DateTime,
-    Integer,
-    String,
-    Text,
-    Uuid,
-    column,
-    func,
-    literal,
-    select,
-    text,
-    update,
-)
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import new_id
 from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
-from server.features.webhooks.models import PENDING, Delivery, Webhook
+from server.features.webhooks.models import Webhook
 
 # Rows of one transaction: an organization with a hundred webhooks is not to hold up the
 # next one for long.
@@ -59,7 +45,7 @@ class FannedOut:
 
 
 @dataclass(frozen=True, slots=True)
-class _Share:
+class Share:
     """An event, and the webhooks that take it now."""
 
     event: Event
@@ -100,14 +86,13 @@ async def fan_out(
         return FannedOut()
     subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
     batch = _fair_batch(
-        _Share(
+        Share(
             event,
             [each for each in subscribers.get(event.organization_id, ()) if each.takes(event)],
         )
         for event in events
     )
-    for share in batch:
-        await add_deliveries(db, share.event, share.webhooks, now)
+    await add_deliveries(db, batch, now)
     ids = [share.event.id for share in batch]
     done = update(Event).where(Event.id.in_(ids)).values(fanned_out_at=now)
     await db.execute(done.execution_options(synchronize_session=False))
@@ -117,17 +102,17 @@ async def fan_out(
     return FannedOut(len(batch), list(due.values()), last, more=len(events) > 1)
 
 
-def _fair_batch(shares: Iterable[_Share]) -> list[_Share]:
+def _fair_batch(shares: Iterable[Share]) -> list[Share]:
     """As many as one transaction may hold, the next always of whoever has cost the least so far.
 
     So an organization with a hundred webhooks has one event in it for a hundred of
     another that has a single one; equals take turns in the order that they come in.
     """
-    queues: defaultdict[UUID, deque[_Share]] = defaultdict(deque)
+    queues: defaultdict[UUID, deque[Share]] = defaultdict(deque)
     for share in shares:
         queues[share.event.organization_id].append(share)
     turns = [(0, place, queue) for place, queue in enumerate(queues.values())]
-    batch: list[_Share] = []
+    batch: list[Share] = []
     room = MAX_DELIVERIES
     while turns:
         cost, place, queue = heappop(turns)
@@ -142,41 +127,48 @@ def _fair_batch(shares: Iterable[_Share]) -> list[_Share]:
     return batch
 
 
-async def add_deliveries(
-    db: AsyncSession, event: Event, webhooks: Sequence[Webhook], now: datetime
-) -> None:
-    """Adds the deliveries of an event to these webhooks, in one statement.
+async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetime) -> None:
+    """Adds the deliveries of events to their webhooks, in one statement.
 
     One that is there already is left alone: it must not be sent twice.
     """
-    if not webhooks:
+    told = [share for share in shares if share.webhooks]
+    if not told:
         return
-    ids = func.unnest(
-        literal([new_id() for _ in webhooks], ARRAY(Uuid())),
-        literal([webhook.id for webhook in webhooks], ARRAY(Uuid())),
-    ).table_valued(column("id", Uuid()), column("webhook_id", Uuid()), name="new")
-    new = ids.render_derived()
-    same = {
-        "organization_id": literal(event.organization_id, Uuid()),
-        "event_id": literal(event.id, Uuid()),
-        "event_type": literal(event.type, String()),
-        "payload": literal(event_payload(event), Text()),
-        "status": literal(PENDING, String()),
-        "attempt_count": literal(0, Integer()),
-        "schedule_position": literal(0, Integer()),
-        "next_attempt_at": literal(now, DateTime(timezone=True)),
+    pairs = [
+        (place, webhook.id) for place, share in enumerate(told, 1) for webhook in share.webhooks
+    ]
+    new = {
+        "now": now,
+        "organizations": [share.event.organization_id for share in told],
+        "events": [share.event.id for share in told],
+        "types": [share.event.type for share in told],
+        "payloads": [event_payload(share.event) for share in told],
+        "ids": [new_id() for _ in pairs],
+        "places": [place for place, _ in pairs],
+        "webhooks": [webhook_id for _, webhook_id in pairs],
     }
-    rows = select(new.c.id, new.c.webhook_id, *same.values())
-    columns = ["id", "webhook_id", *same]
-    await db.execute(
-        insert(Delivery).from_select(columns, rows, include_defaults=False).on_conflict_do_nothing()
-    )
+    await db.execute(_ADD, new)
 
 
 def due_webhook(webhook: Webhook) -> DueWebhook:
     """A webhook as the workers take turns with it."""
     return DueWebhook(webhook.id, webhook.organization_id, webhook.slow_since is not None)
 
+
+# Each payload goes to the database once, however many webhooks take it.
+_ADD = text("""
+    insert into deliveries (id, webhook_id, organization_id, event_id, event_type, payload,
+                            status, attempt_count, schedule_position, next_attempt_at)
+    select new.id, new.webhook_id, told.organization_id, told.event_id, told.event_type,
+           told.payload, 'pending', 0, 0, :now
+    from unnest(cast(:ids as uuid[]), cast(:places as bigint[]), cast(:webhooks as uuid[]))
+         as new(id, place, webhook_id)
+    join unnest(cast(:organizations as uuid[]), cast(:events as uuid[]), cast(:types as text[]),
+                cast(:payloads as text[])) with ordinality
+         as told(organization_id, event_id, event_type, payload, place) using (place)
+    on conflict do nothing
+""")
 
 # One probe for each organization that has pending events, however many those are; then
 # the oldest of each, from the organization on that comes after the last one.

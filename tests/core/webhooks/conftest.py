@@ -12,7 +12,12 @@ from portico.webhooks.v1 import webhook_service_pb2 as pb
 from portico.webhooks.v1.webhook_pb2 import Delivery, Webhook
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.features.webhooks.delivery_queue import AttemptResult, claim_due, record_attempt
+from server.features.webhooks.delivery_queue import (
+    AttemptResult,
+    claim_due,
+    outcome,
+    record_attempt,
+)
 from tests.core.world import Person, World
 
 URL = "https://example.com/hook"
@@ -84,7 +89,7 @@ class WebhookClient:
             claims = await claim_due(db, turns, now=now, until=until)
             (claim,) = [one for one in claims if str(one.delivery_id) == delivery_id]
             result = AttemptResult(now, 12, status, body, error)
-            assert await record_attempt(db, claim, result, retry_at=None)
+            assert await record_attempt(db, outcome(claim, result, retry_at=None))
 
 
 @pytest.fixture

@@ -25,19 +25,22 @@ from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
 from server.features.emails.facade import Mailer
 from server.features.webhooks.delivery.fair_queue import FairQueue
+from server.features.webhooks.delivery.settlements import Settlements
 from server.features.webhooks.delivery.signature import signed_headers
+from server.features.webhooks.delivery.unsealed import UnsealedSecrets
 from server.features.webhooks.delivery_queue import (
     AttemptResult,
     Claim,
     DueWebhook,
+    Outcome,
     claim_due,
     find_due_webhooks,
     lock_webhook,
+    outcome,
     record_attempt,
     record_health,
 )
 from server.features.webhooks.gone import disable_gone
-from server.features.webhooks.secret import unseal
 
 log = structlog.get_logger("webhooks")
 
@@ -45,7 +48,7 @@ log = structlog.get_logger("webhooks")
 LEASE = timedelta(seconds=30)
 # How long slots that become free are gathered, in seconds, so that one claim fills several.
 GATHERING = 0.02
-# Attempts that are written down at once: fewer than there are database connections.
+# Attempts with news of their receiver that are written down at once.
 RECORDINGS = 8
 RECORDINGS_OF_SLOW = 4
 
@@ -71,11 +74,11 @@ class Capacity:
         patience: seconds from which on a receiver is slow.
     """
 
-    slots: int = 100
-    share: int = 20
+    slots: int = 400
+    share: int = 40
     slow_slots: int = 100
     slow_share: int = 2
-    batch: int = 20
+    batch: int = 200
     patience: float = 2.0
 
 
@@ -108,7 +111,8 @@ class Deliverer:
     ) -> None:
         self._sessions = sessions
         self._client = client
-        self._secrets = secrets
+        self._unsealed = UnsealedSecrets(secrets)
+        self._settlements = Settlements(sessions)
         self._mailer = Mailer(secrets)
         self._clock = clock
         self._retries = retries
@@ -267,35 +271,49 @@ class Deliverer:
             result = await self._attempt(claim)
             if attempt.overtime is not None:
                 attempt.overtime.cancel()
+            recorded = await self._record(attempt, result)
+            # Of what went well, its row tells; a line for each would cost more than the row.
+            if not (recorded and result.accepted):
+                log.info(
+                    "attempt",
+                    delivery_id=str(claim.delivery_id),
+                    webhook_id=str(claim.webhook_id),
+                    status=result.response_status,
+                    duration_ms=result.duration_ms,
+                    error=result.error,
+                    recorded=recorded,
+                )
+
+    async def _record(self, attempt: _Attempt, result: AttemptResult) -> bool:
+        """Writes down an attempt, and what it says of the receiver if that is news."""
+        claim = attempt.claim
+        failing, slow = not result.accepted, self._is_slow(result)
+        came = outcome(claim, result, self._retry_at(claim, result))
+        if result.gone or (failing, slow) != (claim.failing, claim.slow):
             recording = self._recording if attempt.lane is self._fast else self._recording_slow
             async with recording, self._sessions.begin() as db:
-                recorded = await self._record(db, claim, result)
-            log.info(
-                "attempt",
-                delivery_id=str(claim.delivery_id),
-                webhook_id=str(claim.webhook_id),
-                status=result.response_status,
-                duration_ms=result.duration_ms,
-                error=result.error,
-                recorded=recorded,
-            )
-
-    async def _record(self, db: AsyncSession, claim: Claim, result: AttemptResult) -> bool:
-        """Writes down an attempt, and what it says of the receiver if that is news."""
-        failing = not result.accepted
-        slow = result.duration_ms >= self._capacity.patience * 1000
-        is_news = (failing, slow) != (claim.failing, claim.slow)
-        if is_news or result.gone:
-            await lock_webhook(db, claim.webhook_id)
-        if not await record_attempt(db, claim, result, self._retry_at(claim, result)):
-            return False
-        if is_news:
-            await record_health(db, claim, self._clock(), failing=failing, slow=slow)
-        if result.gone:
-            await disable_gone(db, claim.webhook_id, self._mailer, self._clock())
-        if not slow:
+                recorded = await self._record_news(db, claim, result, came)
+        else:
+            recorded = await self._settlements.settle(came)
+        if recorded and not slow:
             self._move(claim, self._slow, self._fast)
+        return recorded
+
+    async def _record_news(
+        self, db: AsyncSession, claim: Claim, result: AttemptResult, came: Outcome
+    ) -> bool:
+        """Writes down an attempt together with what changes for its webhook."""
+        await lock_webhook(db, claim.webhook_id)
+        if not await record_attempt(db, came):
+            return False
+        now = self._clock()
+        await record_health(db, claim, now, failing=not result.accepted, slow=self._is_slow(result))
+        if result.gone:
+            await disable_gone(db, claim.webhook_id, self._mailer, now)
         return True
+
+    def _is_slow(self, result: AttemptResult) -> bool:
+        return result.duration_ms >= self._capacity.patience * 1000
 
     def _retry_at(self, claim: Claim, result: AttemptResult) -> datetime | None:
         """When to try again: by the schedule, or later if the receiver asks for it."""
@@ -320,10 +338,10 @@ class Deliverer:
 
     def _signing(self, claim: Claim, now: datetime) -> list[str]:
         """The secrets to sign with, the newest first."""
-        secrets = [unseal(self._secrets, claim.sealed_secret)]
+        secrets = [self._unsealed.get(claim.sealed_secret)]
         expires_at = claim.previous_secret_expires_at
         if claim.sealed_previous_secret and expires_at is not None and now < expires_at:
-            secrets.append(unseal(self._secrets, claim.sealed_previous_secret))
+            secrets.append(self._unsealed.get(claim.sealed_previous_secret))
         return secrets
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from types import SimpleNamespace
 
 import aiohttp
+from yarl import URL
 
 from portico_kit.clock import Clock
 from server.common.outbound_addresses import AddressPolicy, AddressRefusedError
@@ -15,6 +19,9 @@ from server.features.webhooks.delivery_queue import AttemptResult
 
 TIMEOUT = 10.0  # seconds, for everything from the look-up to the last byte
 KEPT_BYTES = 2048  # of an answer
+# A connection is kept open for so many seconds after an answer, to so many origins at once.
+KEPT_SECONDS = 15.0
+KEPT_ORIGINS = 200
 # The longest that a receiver may ask to be left alone.
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 # The answers whose Retry-After counts (RFC 9110, section 10.2.3; RFC 6585, section 4).
@@ -37,35 +44,24 @@ class WebhookClient:
             timeout: seconds that an attempt may take.
         """
         self._clock = clock
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # the deliverer counts
-                # A connection that is reused may have been closed on the other side: that
-                # would cost the customer an attempt and a minute.
-                force_close=True,
-                socket_factory=policy.open_socket,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),  # nothing of one customer reaches another
-            timeout=aiohttp.ClientTimeout(total=timeout),
-            headers={"user-agent": user_agent, "accept-encoding": "identity"},
-            auto_decompress=False,  # a small answer may unpack to a huge one
-        )
+        self._policy = policy
+        self._timeout = timeout
+        self._user_agent = user_agent
+        self._origins = RecentOrigins()
+        self._kept = self._session(keep=True)
+        self._fresh = self._session(keep=False)
 
     async def close(self) -> None:
         """Closes the client."""
-        await self._session.close()
+        await self._kept.close()
+        await self._fresh.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
         """Makes one attempt and tells what came of it."""
         started_at, started = self._clock(), time.monotonic()
         status, text, error, pause = None, "", "", None
         try:
-            async with self._session.post(
-                url,
-                data=body,
-                headers={"content-type": "application/json", **headers},
-                allow_redirects=False,
-            ) as response:
+            async with await self._send(url, body, headers) as response:
                 status = response.status
                 if status in ASKING_FOR_TIME:
                     pause = retry_after(response.headers.get("retry-after", ""), self._clock())
@@ -74,6 +70,99 @@ class WebhookClient:
             error = _explain(failure)
         duration_ms = int((time.monotonic() - started) * 1000)
         return AttemptResult(started_at, duration_ms, status, text, error, pause)
+
+    async def _send(
+        self, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        """Sends a delivery, on a connection that is open already if there is one.
+
+        Such a connection may be closed on the other side at this moment, which says nothing
+        of the receiver: ends it before the head of an answer, the delivery goes out once more,
+        on a new one. Should the receiver have got it after all, it knows the second by its id.
+        """
+        if not self._origins.keeps(url):
+            return await _post(self._fresh, url, body, headers)
+        connection = Connection()
+        try:
+            return await _post(self._kept, url, body, headers, connection)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as failure:
+            if not connection.reused or isinstance(failure, aiohttp.ClientConnectorError):
+                raise
+        return await _post(self._fresh, url, body, headers)
+
+    def _session(self, *, keep: bool) -> aiohttp.ClientSession:
+        """A client of the policy's own; it keeps connections for a while, or none."""
+        kept = {"keepalive_timeout": KEPT_SECONDS} if keep else {"force_close": True}
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,  # the deliverer counts
+                socket_factory=self._policy.open_socket,
+                **kept,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),  # nothing of one customer reaches another
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            headers={"user-agent": self._user_agent, "accept-encoding": "identity"},
+            auto_decompress=False,  # a small answer may unpack to a huge one
+            trace_configs=[_TRACE] if keep else [],
+        )
+
+
+@dataclass(slots=True)
+class Connection:
+    """What an attempt finds out about its connection."""
+
+    reused: bool = False
+
+
+async def _note_reused(
+    _session: aiohttp.ClientSession,
+    context: SimpleNamespace,
+    _parameters: aiohttp.TraceConnectionReuseconnParams,
+) -> None:
+    context.trace_request_ctx.reused = True
+
+
+_TRACE = aiohttp.TraceConfig()
+_TRACE.on_connection_reuseconn.append(_note_reused)
+_TRACE.freeze()
+
+
+class RecentOrigins:
+    """The origins to which connections are kept: a few, so that there are files for all else."""
+
+    def __init__(self) -> None:
+        self._last_used: OrderedDict[URL, float] = OrderedDict()
+
+    def keeps(self, url: str) -> bool:
+        """Whether connections to where a URL leads are kept; it counts as used now."""
+        try:
+            origin = URL(url).origin()
+        except ValueError:
+            return False
+        now = time.monotonic()
+        while self._last_used and next(iter(self._last_used.values())) < now - KEPT_SECONDS:
+            self._last_used.popitem(last=False)
+        if origin not in self._last_used and len(self._last_used) >= KEPT_ORIGINS:
+            return False
+        self._last_used[origin] = now
+        self._last_used.move_to_end(origin)
+        return True
+
+
+async def _post(
+    session: aiohttp.ClientSession,
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    connection: Connection | None = None,
+) -> aiohttp.ClientResponse:
+    return await session.post(
+        url,
+        data=body,
+        headers={"content-type": "application/json", **headers},
+        allow_redirects=False,
+        trace_request_ctx=connection,
+    )
 
 
 def retry_after(value: str, now: datetime) -> timedelta | None:
