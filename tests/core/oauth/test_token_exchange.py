@@ -153,8 +153,7 @@ async def test_what_is_no_token_of_a_person_is_refused(
         "a name": owner.id,
         "nonsense": "\u00e9.b.c",
     }
-    for what, other in others.items():
-        print(what)
+    for other in others.values():
         await refused(trade(service, other), INVALID, "OAUTH_INVALID_REQUEST")
 
 
