@@ -16,7 +16,13 @@ from portico_kit.jwt import Claims, TokenKind
 from portico_kit.storage.reads import Reads
 from server.features.applications.facade import Applications, Client
 from server.features.auth.standings import SessionStandings
-from server.features.oauth.delegation import holders_of, is_exchanged, passes_on
+from server.features.oauth.delegation import (
+    actors_among,
+    holders_of,
+    is_exchanged,
+    passes_on,
+    scopes_of,
+)
 from server.features.oauth.repository import ACTIVE, LIVING, LIVING_COLUMNS
 from server.features.organizations.facade import Tenants, level_due
 from server.features.users.facade import Account, account
@@ -124,9 +130,9 @@ class GrantAuthenticator:
             None,
             living.organization_id,
             person.id,
-            tuple(each.id for each in holders[:0:-1]),
+            actors_among(holders),
         )
-        scopes = frozenset(living.scopes).intersection(*(each.scopes for each in holders))
+        scopes = frozenset(living.scopes) & scopes_of(holders)
         if living.organization_id is None or not with_permissions:
             return Grant(acting, account=person, scopes=scopes)
         return await self._in_organization(acting, living, living.organization_id, scopes)
@@ -140,9 +146,7 @@ class GrantAuthenticator:
         if active is None or active.organization_id != claims.organization_id:
             return None
         holders = await self.holders(claims, active)
-        if holders is None:
-            return None
-        return holders[0].scopes.intersection(*(each.scopes for each in holders))
+        return None if holders is None else scopes_of(holders)
 
     async def holders(
         self, claims: Claims, living: LivingGrant | ActiveGrant
@@ -155,12 +159,18 @@ class GrantAuthenticator:
         Args:
             living: the authorization that it came of.
         """
+        if is_exchanged(claims):
+            return await self._holders_of_exchanged(claims, living)
+        client = await self._applications.find(str(claims.private["client_id"]))
+        return (client,) if client and client.id == living.application_id else None
+
+    async def _holders_of_exchanged(
+        self, claims: Claims, living: LivingGrant | ActiveGrant
+    ) -> Sequence[Client] | None:
         found = [await self._applications.find(name) for name in holders_of(claims)]
         holders = [each for each in found if each is not None]
         if len(holders) < len(found) or holders[0].id != living.application_id:
             return None
-        if not is_exchanged(claims):
-            return holders
         if not _still_proven(holders[-1], claims.secret_id, self._clock()):
             return None
         return holders if passes_on(holders, claims.organization_id) else None

@@ -50,6 +50,19 @@ def may_exchange(holder: Client, actor: Client, organization_id: UUID | None) ->
     )
 
 
+def scopes_of(holders: Sequence[Client]) -> frozenset[str]:
+    """What each of the applications may have."""
+    scopes = holders[0].scopes
+    for each in holders[1:]:
+        scopes &= each.scopes
+    return scopes
+
+
+def actors_among(holders: Sequence[Client]) -> tuple[UUID, ...]:
+    """Who acts with a token that was given in exchange, the one that has it now first."""
+    return tuple([each.id for each in holders[:0:-1]]) if len(holders) > 1 else ()
+
+
 def delegation(actor: Client, subject: Claims) -> Mapping[str, Any]:
     """The claims that say of a new token who acts with it, and who did before."""
     act: dict[str, Any] = {"sub": actor.client_id}

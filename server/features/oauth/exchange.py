@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -14,7 +13,12 @@ from portico_kit.jwt import Claims, TokenVerifier
 from portico_kit.oauth_metadata import same_resource
 from server.features.applications.facade import Client
 from server.features.oauth.authenticators import ApplicationAuthenticator, GrantAuthenticator
-from server.features.oauth.delegation import MAX_HOLDERS, holders_of, may_exchange
+from server.features.oauth.delegation import (
+    MAX_HOLDERS,
+    holders_of,
+    may_exchange,
+    scopes_of,
+)
 from server.features.oauth.errors import (
     InvalidOAuthRequestError,
     InvalidScopeError,
@@ -105,7 +109,8 @@ class TokenExchange:
             )
         if len(holders_of(claims)) >= MAX_HOLDERS:
             raise InvalidOAuthRequestError("subject_token was exchanged too often")
-        return Subject(claims, living.account.id, _common(claims, living.scopes, holders))
+        scopes = (claims.scopes or frozenset()) & frozenset(living.scopes) & scopes_of(holders)
+        return Subject(claims, living.account.id, scopes)
 
     async def _check_actor(self, client: Client, token: str, jkt: str) -> None:
         """Refuses an actor token that is not the client's own.
@@ -147,12 +152,6 @@ def _check_types(request: pb.IssueTokenRequest) -> None:
     for name in ("subject_token_type", "actor_token_type", "requested_token_type"):
         if getattr(request, name) not in ("", *TOKEN_TYPES):
             raise InvalidOAuthRequestError(f"{name} is not supported")
-
-
-def _common(claims: Claims, given: Sequence[str], holders: Sequence[Client]) -> frozenset[str]:
-    """What a token allows, within what the person gives now and each holder may have."""
-    scopes = (claims.scopes or frozenset()) & frozenset(given)
-    return scopes.intersection(*(each.scopes for each in holders))
 
 
 def _passed_on(client: Client, subject: Subject, asked: str) -> frozenset[str]:

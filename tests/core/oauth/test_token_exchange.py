@@ -392,6 +392,16 @@ async def test_it_ends_with_the_session(
     await refused(trade(service, granted), INVALID, "OAUTH_INVALID_REQUEST")
 
 
+async def test_a_token_that_outlives_the_session_is_exchanged_after_it(
+    world: World, owner: Person, service: App, token: str, organization_id: str
+) -> None:
+    """Keycloak 33611: what was exchanged for an offline token was never active."""
+    await world.auth.Logout(auth.LogoutRequest(), metadata=owner.metadata)
+    given = (await trade(service, token)).access_token
+    assert await get_organization(world, organization_id, given)
+    assert await service.is_active(given)
+
+
 async def test_a_token_that_has_ended_is_not_exchanged(
     world: World, front: App, service: App, token: str, refused: Refused
 ) -> None:
