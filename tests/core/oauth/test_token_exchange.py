@@ -29,7 +29,7 @@ import grpc
 import pytest
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.projects.v1 import project_service_pb2 as projects
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.oauth_metadata import authorization_server_metadata
@@ -247,7 +247,11 @@ async def test_a_token_of_no_organization_is_not_exchanged(
 async def test_it_is_never_more_than_the_token_that_it_was_given_for(
     application_client: ApplicationClient, owner: Person, refused: Refused
 ) -> None:
-    """Neither in scope nor in time; and no more than the service may have itself."""
+    """Neither in scope nor in time; and no more than the service may have itself.
+
+    WSO2 28212, INDIGO IAM 1020: scopes that the other token lacked. Polaris 5039: each exchange
+    gave a whole lifetime once more. Keycloak 29614: what cannot be given is an error.
+    """
     service = await new_service(application_client, scopes=["projects:read", "keys:read"])
     front = await new_front(application_client, [service], access_token_lifetime_seconds=300)
     granted = await front.signed_in(owner, scope=ALL)
@@ -468,6 +472,23 @@ async def test_the_service_learns_nothing_of_the_person(
     given = (await trade(service, token)).access_token
     attempt = user_info(service, given)
     await refused(attempt, grpc.StatusCode.PERMISSION_DENIED, "OAUTH_INSUFFICIENT_SCOPE")
+
+
+async def test_each_application_calls_the_person_by_its_own_name(
+    world: World, application_client: ApplicationClient, owner: Person, organization_id: str
+) -> None:
+    """Abblix 261: the name that one application has for a person is nobody to another."""
+    service = await new_service(application_client)
+    front = await new_front(application_client, [service])
+    async with world.engine.begin() as db:
+        await db.execute(
+            text("update applications set subject_type = 'pairwise' where id = any(:ids)"),
+            {"ids": [service.client_id, front.client_id]},
+        )
+    granted = (await front.signed_in(owner, scope=ALL)).access_token
+    given = (await trade(service, granted)).access_token
+    assert len({owner.id, claims(granted)["sub"], claims(given)["sub"]}) == 3
+    assert await get_organization(world, organization_id, given)
 
 
 async def test_a_bound_token_gives_no_bearer_token(
