@@ -129,7 +129,8 @@ class TokenExchange:
         grant = await self.applications.grant(claims, principal, with_permissions=False)
         if grant is None or claims.subject != client.id:
             raise InvalidOAuthRequestError("actor_token is over, or another application's")
-        if confirmation(claims.private) not in (None, jkt):
+        bound_to = confirmation(claims.private)
+        if bound_to is not None and (not jkt or bound_to != jkt):
             raise InvalidOAuthRequestError("actor_token is bound to another key")
 
     async def _verified(self, token: str) -> Claims | None:
