@@ -12,7 +12,6 @@ from tests.web.oauth_client import OAuthClient, decide, new_client, settled
 TOKEN = "/oauth/token"
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-SCOPES = ["openid", "email", "projects:read"]
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ async def organization_id(world: World, person: Person) -> str:
 @pytest.fixture
 async def service(world: World, person: Person, organization_id: str) -> OAuthClient:
     """A service of it."""
-    grant_types = ["authorization_code", GRANT_TYPE]
+    grant_types = ["authorization_code", "refresh_token", GRANT_TYPE]
     return await new_client(world, person, organization_id, grant_types=grant_types)
 
 
