@@ -393,7 +393,11 @@ class Call:
                 actor_id=who.id,
                 action=action,
                 target_id=target_id,
-                details={**(redacted(data) if data is not None else {}), **(details or {})},
+                details={
+                    **(redacted(data) if data is not None else {}),
+                    **(details or {}),
+                    **who.delegation,
+                },
                 client_address=self.client.address,
                 request_id=self.request_id,
             )

@@ -38,6 +38,8 @@ class Principal:
         organization_id: the active organization of the credential.
         person_id: the person for whom the credential acts; None for a program that acts
             for itself.
+        actors: the applications that act with a token that they got in exchange for another
+            one's (RFC 8693), the one that calls first; empty if the credential is its own.
     """
 
     kind: str = ANONYMOUS_KIND
@@ -45,6 +47,7 @@ class Principal:
     session_id: UUID | None = None
     organization_id: UUID | None = None
     person_id: UUID | None = None
+    actors: tuple[UUID, ...] = ()
 
     @property
     def is_anonymous(self) -> bool:
@@ -55,6 +58,11 @@ class Principal:
     def is_person(self) -> bool:
         """Whether the credential acts for a person."""
         return self.person_id is not None
+
+    @property
+    def delegation(self) -> Mapping[str, Any]:
+        """What the audit log says of who acts for the principal; nothing if it does itself."""
+        return {"actors": [str(each) for each in self.actors]} if self.actors else {}
 
     @property
     def is_signed_in(self) -> bool:

@@ -138,11 +138,13 @@ class TokenIssuer:
         private: Mapping[str, Any] | None = None,
         lifetime: timedelta = ACCESS_TOKEN_LIFETIME,
         audience: str = "",
+        not_after: datetime | None = None,
     ) -> str:
         """A signed token; see `Claims` for what it says.
 
         Args:
             audience: whom it is for, if not for whom its kind is for. Nothing here accepts it.
+            not_after: in whole seconds, when it ends at the latest.
 
         Raises:
             ValueError: if a private claim has the name of another one.
@@ -151,6 +153,8 @@ class TokenIssuer:
         if not _COMMON_CLAIMS.isdisjoint(private):
             raise ValueError(f"not private: {', '.join(sorted(_COMMON_CLAIMS & private.keys()))}")
         now = self._clock()
+        # Rounded up: nothing ends before the moment that was stated for it.
+        expires = ceil((now + lifetime).timestamp())
         claims = {
             **private,
             "iss": kind.issuer or self._issuer,
@@ -163,8 +167,7 @@ class TokenIssuer:
             "tier": tier,
             "scope": None if scopes is None else " ".join(sorted(scopes)),
             "iat": int(now.timestamp()),
-            # Rounded up: nothing ends before the moment that was stated for it.
-            "exp": ceil((now + lifetime).timestamp()),
+            "exp": expires if not_after is None else min(expires, int(not_after.timestamp())),
             "jti": str(new_id()),
         }
         present = {name: value for name, value in claims.items() if value is not None}

@@ -178,6 +178,41 @@ async def test_a_grant_that_is_withdrawn_ends_at_the_next_call(app: App, owner: 
     assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
+async def test_a_token_that_was_given_in_exchange_is_a_credential_like_others(
+    stack: Stack, owner: Tenant
+) -> None:
+    """The gateway holds its scopes against the method, and charges the service for the person."""
+    exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
+    service = await new_app(stack, owner, "machine", scopes=["keys:read"], grantTypes=[exchange])
+    app = await new_app(
+        stack,
+        owner,
+        "web",
+        scopes=["openid", "keys:read", "projects:read"],
+        redirectUris=[REDIRECT],
+        tokenExchangeClientIds=[service.credentials.client_id],
+    )
+    subject = await consent(app, owner, "openid keys:read projects:read")
+    token = await service.token(
+        exchange,
+        subject_token=subject,
+        subject_token_type="urn:ietf:params:oauth:token-type:access_token",
+    )
+    bearer = {"authorization": f"Bearer {token}"}
+    status, _, headers = await service.get(keys_of(owner), **bearer)
+    assert status == 200
+    remaining = [headers["ratelimit"]]
+    _, _, headers = await app.get(keys_of(owner), authorization=f"Bearer {subject}")
+    remaining.append(headers["ratelimit"])
+    # Each is charged by itself: neither has used anything of the other's.
+    assert remaining[0].split(";")[1] == remaining[1].split(";")[1], remaining
+    path = f"/api/v1/organizations/{owner.organization_id}/projects"
+    status, body, _ = await service.get(path, **bearer)
+    assert (status, body["error"]["code"]) == (403, "INSUFFICIENT_SCOPE")
+    await service.http.close()
+    await app.http.close()
+
+
 async def test_an_application_does_nothing_that_takes_the_person(app: App, owner: Tenant) -> None:
     token = await consent(app, owner, "openid keys:read")
     status, body, _ = await app.get("/api/v1/users/me", authorization=f"Bearer {token}")

@@ -63,6 +63,12 @@ class OAuthEndpoints:
             scope=form.get("scope"),
             resource=form.all("resource"),
             dpop_proof=read_proof(request.headers),
+            subject_token=form.get("subject_token"),
+            subject_token_type=form.get("subject_token_type"),
+            actor_token=form.get("actor_token"),
+            actor_token_type=form.get("actor_token_type"),
+            requested_token_type=form.get("requested_token_type"),
+            audience=form.all("audience"),
         )
         answer = await self._ask(self._core.tokens.IssueToken, asked, request)
         return json_response(set_fields(answer))

@@ -64,7 +64,9 @@ class KeptAnswers:
         sender = digest.hex() if call.principal.is_anonymous else ""
         # A request without a field is about the session that it comes from.
         session = "" if call.method.request.DESCRIPTOR.fields else str(call.principal.session_id)
-        caller = (call.principal.kind, str(call.principal.id), session, sender)
+        # An application that acts with a token given in exchange is another caller.
+        actors = [f"actor {each}" for each in call.principal.actors]
+        caller = (call.principal.kind, str(call.principal.id), session, sender, *actors)
         # What was answered under another binding shows what the caller may not see now.
         bound_to = () if call.binding is None else tuple(sorted(map(str, call.binding)))
         return RepeatableCall(self._digest(call.method.path, *caller, key, *bound_to), digest)

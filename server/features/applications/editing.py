@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from portico.applications.v1 import application_service_pb2 as pb
 
+from portico_kit.ids import parse_id
 from portico_kit.structs import struct_members
 from server.common.outbound_addresses import AddressPolicy
 from server.features.applications.jwks import registered_keys
@@ -80,6 +81,9 @@ class ApplicationEditor:
             setattr(application, name, getattr(request, name))
         for name in _SETS.intersection(named):
             setattr(application, name, sorted(getattr(request, name)))
+        if "token_exchange_client_ids" in named:
+            ids = {parse_id(each) for each in request.token_exchange_client_ids}
+            application.token_exchange_client_ids = sorted(ids)
         self._apply_addresses(application, request, named)
         if "jwks" in named:
             given = request.HasField("jwks")

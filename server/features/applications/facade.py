@@ -21,6 +21,7 @@ from server.features.applications.failures import ClientFailures
 from server.features.applications.jwks import ASSERTION_ALGORITHMS as ASSERTION_ALGORITHMS
 from server.features.applications.kinds import NO_AUTHENTICATION as NO_AUTHENTICATION
 from server.features.applications.kinds import PRIVATE_KEY_JWT, SECRET_METHODS
+from server.features.applications.kinds import TOKEN_EXCHANGE as TOKEN_EXCHANGE
 from server.features.applications.models import Application
 from server.features.applications.read_models import Client as Client
 from server.features.applications.read_models import ClientView

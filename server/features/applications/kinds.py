@@ -10,7 +10,6 @@ REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type
 CLIENT_CREDENTIALS = "client_credentials"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - as above
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - the name of a method
 CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - as above
@@ -52,7 +51,6 @@ KINDS: Mapping[str, Kind] = {
                 CLIENT_CREDENTIALS,
                 DEVICE_CODE,
                 TOKEN_EXCHANGE,
-                JWT_BEARER,
             }
         ),
         (AUTHORIZATION_CODE, REFRESH_TOKEN),
@@ -72,7 +70,7 @@ KINDS: Mapping[str, Kind] = {
         NO_AUTHENTICATION,
     ),
     "machine": Kind(
-        frozenset({CLIENT_CREDENTIALS}),
+        frozenset({CLIENT_CREDENTIALS, TOKEN_EXCHANGE}),
         (CLIENT_CREDENTIALS,),
         ALL_METHODS - _PUBLIC,
         CLIENT_SECRET_BASIC,
@@ -85,4 +83,4 @@ KINDS: Mapping[str, Kind] = {
     ),
 }
 # Only a client that proves who it is may act for itself or pass tokens on.
-CONFIDENTIAL_GRANT_TYPES = frozenset({CLIENT_CREDENTIALS, TOKEN_EXCHANGE, JWT_BEARER})
+CONFIDENTIAL_GRANT_TYPES = frozenset({CLIENT_CREDENTIALS, TOKEN_EXCHANGE})

@@ -44,6 +44,7 @@ def application(row: Application, now: datetime) -> pb.Application:
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
         disabled_at=timestamp(row.disabled_at),
+        token_exchange_client_ids=map(str, row.token_exchange_client_ids),
     )
     if row.jwks is not None:
         shown.jwks.update(row.jwks)

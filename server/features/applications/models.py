@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -63,6 +63,10 @@ class Application(Identified, Timestamped, Versioned, Base):
     access_token_lifetime_seconds: Mapped[int]
     refresh_token_idle_seconds: Mapped[int]
     refresh_token_lifetime_seconds: Mapped[int]
+    # Who may exchange the tokens that it has of people.
+    token_exchange_client_ids: Mapped[list[UUID]] = mapped_column(
+        ARRAY(Uuid), default=list, server_default="{}"
+    )
     disabled_at: Mapped[datetime | None]
     # What belongs to a deleted one is deleted after it, in small portions.
     deleted_at: Mapped[datetime | None]

@@ -48,6 +48,7 @@ class ClientView:
     access_token_lifetime_seconds: int
     refresh_token_idle_seconds: int
     refresh_token_lifetime_seconds: int
+    token_exchange_client_ids: list[UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Client:
         client_id: what it calls itself.
         organization_id: the organization that owns it; there is one, which is not deleted.
         tier: how much the organization may use.
+        token_exchange_client_ids: which applications may exchange the tokens that it has of people.
         secret_id: which of its secrets it presented; "" if it presented none.
         secret_hash: of its secret, as is `previous_secret_hash`; never shown.
     """
@@ -93,6 +95,7 @@ class Client:
     access_token_lifetime: timedelta
     refresh_token_idle: timedelta
     refresh_token_lifetime: timedelta
+    token_exchange_client_ids: frozenset[UUID]
     secret_id: str = ""
     secret_hash: bytes | None = field(default=None, repr=False)
     previous_secret_hash: bytes | None = field(default=None, repr=False)
@@ -135,6 +138,7 @@ class Client:
             access_token_lifetime=timedelta(seconds=row.access_token_lifetime_seconds),
             refresh_token_idle=timedelta(seconds=row.refresh_token_idle_seconds),
             refresh_token_lifetime=timedelta(seconds=row.refresh_token_lifetime_seconds),
+            token_exchange_client_ids=frozenset(row.token_exchange_client_ids),
             secret_hash=row.secret_hash,
             previous_secret_hash=row.previous_secret_hash,
             previous_secret_expires_at=row.previous_secret_expires_at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,6 +16,13 @@ from portico_kit.jwt import Claims, TokenKind
 from portico_kit.storage.reads import Reads
 from server.features.applications.facade import Applications, Client
 from server.features.auth.standings import SessionStandings
+from server.features.oauth.delegation import (
+    actors_among,
+    holders_of,
+    is_exchanged,
+    passes_on,
+    scopes_of,
+)
 from server.features.oauth.repository import ACTIVE, LIVING, LIVING_COLUMNS
 from server.features.organizations.facade import Tenants, level_due
 from server.features.users.facade import Account, account
@@ -45,15 +53,9 @@ class ApplicationAuthenticator:
     ) -> Grant | None:
         """What the application may do; None if it may not act, or its secret is not good."""
         client = await self._applications.find(str(claims.subject))
-        if client is None or not self._still_proven(client, claims.secret_id):
+        if client is None or not _still_proven(client, claims.secret_id, self._clock()):
             return None
         return Grant(principal, {client.organization_id: client.scopes})
-
-    def _still_proven(self, client: Client, secret_id: str) -> bool:
-        """Whether what was shown for the token would be good now."""
-        if not secret_id:
-            return client.token_endpoint_auth_method == PRIVATE_KEY_JWT
-        return secret_id in client.secret_ids(self._clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,19 @@ class GrantAuthenticator:
     ) -> Grant | None:
         """What the application may do for the person; None if any of them may not, any more."""
         living = await self.living(claims)
-        client = await self._applications.find(str(claims.private["client_id"]))
-        if living is None or client is None or client.id != living.application_id:
+        holders = await self.holders(claims, living) if living else None
+        if living is None or holders is None:
             return None
         person = living.account
         acting = Principal(
-            self._kind.name, living.grant_id, None, living.organization_id, person.id
+            self._kind.name,
+            living.grant_id,
+            None,
+            living.organization_id,
+            person.id,
+            actors_among(holders),
         )
-        scopes = frozenset(living.scopes) & client.scopes
+        scopes = frozenset(living.scopes) & scopes_of(holders)
         if living.organization_id is None or not with_permissions:
             return Grant(acting, account=person, scopes=scopes)
         return await self._in_organization(acting, living, living.organization_id, scopes)
@@ -138,8 +145,35 @@ class GrantAuthenticator:
         active = await self._active.load(UUID(str(claims.private["gid"])))
         if active is None or active.organization_id != claims.organization_id:
             return None
+        holders = await self.holders(claims, active)
+        return None if holders is None else scopes_of(holders)
+
+    async def holders(
+        self, claims: Claims, living: LivingGrant | ActiveGrant
+    ) -> Sequence[Client] | None:
+        """The applications that have had a token, the one that has it now is the last.
+
+        None if it is not good: one of them may not be used or may not have it any more, or what
+        the last one showed for it is not good now.
+
+        Args:
+            living: the authorization that it came of.
+        """
+        if is_exchanged(claims):
+            return await self._holders_of_exchanged(claims, living)
         client = await self._applications.find(str(claims.private["client_id"]))
-        return client.scopes if client and client.id == active.application_id else None
+        return (client,) if client and client.id == living.application_id else None
+
+    async def _holders_of_exchanged(
+        self, claims: Claims, living: LivingGrant | ActiveGrant
+    ) -> Sequence[Client] | None:
+        found = [await self._applications.find(name) for name in holders_of(claims)]
+        holders = [each for each in found if each is not None]
+        if len(holders) < len(found) or holders[0].id != living.application_id:
+            return None
+        if not _still_proven(holders[-1], claims.secret_id, self._clock()):
+            return None
+        return holders if passes_on(holders, claims.organization_id) else None
 
     async def living(self, claims: Claims) -> LivingGrant | None:
         """The authorization that a token came of; None if it has ended."""
@@ -175,6 +209,13 @@ class GrantAuthenticator:
     async def _fetch_active(self, authorization_ids: Sequence[UUID]) -> Mapping[UUID, ActiveGrant]:
         rows = await self._reads.fetch(ACTIVE, authorization_ids, now=self._clock())
         return {row[0]: ActiveGrant(*row) for row in rows}
+
+
+def _still_proven(client: Client, secret_id: str, now: datetime) -> bool:
+    """Whether what an application showed for a token would be good now."""
+    if not secret_id:
+        return client.token_endpoint_auth_method == PRIVATE_KEY_JWT
+    return secret_id in client.secret_ids(now)
 
 
 def _living(row: Sequence[Any]) -> LivingGrant:

@@ -74,6 +74,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.oauth.authorizations import Authorizations
     from server.features.oauth.codes import CodeExchange
     from server.features.oauth.ends import Ends
+    from server.features.oauth.exchange import TokenExchange
     from server.features.oauth.grant_service import GrantService
     from server.features.oauth.introspection import PresentedTokens
     from server.features.oauth.kinds import OAuthKinds
@@ -109,11 +110,12 @@ def _serve(parts: CoreParts) -> Served:
         kinds.grant, parts.reads, parts.clock, applications, tenants, standings
     )
     authenticators = (itself, for_person)
+    verifier = TokenVerifier(
+        signing_keys, kinds.issuer, parts.clock, [kinds.application, kinds.grant]
+    )
     presented = PresentedTokens(
         kinds=kinds,
-        verifier=TokenVerifier(
-            signing_keys, kinds.issuer, parts.clock, [kinds.application, kinds.grant]
-        ),
+        verifier=verifier,
         by_kind=by_kind(authenticators),
         grants=for_person,
         refresh_tokens=refresh_tokens,
@@ -142,6 +144,7 @@ def _serve(parts: CoreParts) -> Served:
         refreshing=ApplicationRefreshing(
             parts.reads, parts.statements, refresh_tokens, tokens, ends
         ),
+        exchange=TokenExchange(kinds.issuer, verifier, for_person, itself, tokens),
         presented=presented,
         authorizations=authorizations,
         proofs=Proofs(

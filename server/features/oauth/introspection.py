@@ -19,6 +19,7 @@ from server.common.refresh_chain import RefreshTokens, is_reused
 from server.features.applications.facade import Applications, Client
 from server.features.oauth import messages
 from server.features.oauth.authenticators import GrantAuthenticator
+from server.features.oauth.delegation import ACT, is_exchanged
 from server.features.oauth.ends import Ends
 from server.features.oauth.errors import InsufficientScopeError, InvalidTokenError
 from server.features.oauth.kinds import OAuthKinds
@@ -82,6 +83,9 @@ class PresentedTokens:
         except UnauthenticatedError:
             return
         if claims.kind != self.kinds.grant.name or _client_id(claims) != client.client_id:
+            return
+        # The authorization is that of the application that it was exchanged with.
+        if is_exchanged(claims):
             return
         living = await self.grants.living(claims)
         if living is not None:
@@ -163,6 +167,7 @@ class PresentedTokens:
             amr=private.get("amr", ()),
             auth_time=int(private.get("auth_time", 0)),
             cnf=pb.Confirmation(jkt=jkt) if (jkt := _jkt(claims)) else None,
+            act=messages.actor(private[ACT]) if ACT in private else None,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from portico.oauth.v1 import authorization_service_pb2 as authorizations
@@ -91,7 +93,14 @@ def issued(given: Issued) -> tokens.IssueTokenResponse:
         refresh_token=given.refresh_token,
         id_token=given.id_token,
         scope=" ".join(given.scopes),
+        issued_token_type=given.issued_token_type,
     )
+
+
+def actor(claim: Mapping[str, Any]) -> tokens.Actor:
+    """Who acts with a token, by its claim `act`."""
+    before = claim.get("act")
+    return tokens.Actor(sub=str(claim["sub"]), act=actor(before) if before else None)
 
 
 def token_type(jkt: str) -> str:

@@ -11,6 +11,7 @@ from portico_kit.dpop import AUTHENTICATION_SCHEME, DpopProof
 from portico_kit.oauth_metadata import same_resource
 from server.features.applications.facade import (
     NO_AUTHENTICATION,
+    TOKEN_EXCHANGE,
     Applications,
     Client,
     ClientAuthentication,
@@ -27,6 +28,7 @@ from server.features.oauth.errors import (
     UnauthorizedClientError,
     UnsupportedGrantTypeError,
 )
+from server.features.oauth.exchange import TokenExchange
 from server.features.oauth.introspection import PresentedTokens
 from server.features.oauth.proofs import Proofs
 from server.features.oauth.pushed import LIFETIME as PUSHED_LIFETIME
@@ -36,7 +38,7 @@ from server.features.oauth.tokens import Issued, OAuthTokens, of_organizations
 AUTHORIZATION_CODE = "authorization_code"
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type
 CLIENT_CREDENTIALS = "client_credentials"
-GRANT_TYPES = (AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS)
+GRANT_TYPES = (AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -49,6 +51,7 @@ class TokenService:
     tokens: OAuthTokens
     codes: CodeExchange
     refreshing: ApplicationRefreshing
+    exchange: TokenExchange
     presented: PresentedTokens
     proofs: Proofs
     authorizations: Authorizations
@@ -128,6 +131,8 @@ class TokenService:
                 return await self.refreshing.use(
                     client, request.refresh_token, request.scope, jkt, call
                 )
+            case "urn:ietf:params:oauth:grant-type:token-exchange":
+                return await self.exchange.use(client, request, jkt)
             case _:
                 return self.tokens.for_itself(client, _own_scopes(client, request.scope), jkt)
 

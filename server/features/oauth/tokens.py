@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from portico_kit.clock import Clock
 from portico_kit.jws import signed
-from portico_kit.jwt import TokenIssuer
+from portico_kit.jwt import Claims, TokenIssuer
 from portico_kit.oauth_scopes import OPENID, ORGANIZATION_SCOPES
 from server.common.refresh_chain import RefreshTokens
 from server.features.applications.facade import Client
 from server.features.auth.signing_keys import SigningKeys
+from server.features.oauth.delegation import delegation
 from server.features.oauth.errors import InvalidScopeError
 from server.features.oauth.kinds import OAuthKinds
 from server.features.oauth.repository import TokenSource
@@ -39,6 +41,8 @@ class Issued:
     id_token: str = field(default="", repr=False)
     # Of the key that the access token is bound to; "" for a bearer token.
     jkt: str = ""
+    # See RFC 8693, section 2.2.1; "" unless it was given in exchange.
+    issued_token_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,53 @@ class OAuthTokens:
             self._refresh_token(client, source),
             id_token,
             jkt,
+        )
+
+    def exchanged(
+        self,
+        client: Client,
+        subject: Claims,
+        user_id: UUID,
+        scopes: Iterable[str],
+        jkt: str,
+        issued_token_type: str,
+    ) -> Issued:
+        """A token with which an application acts for a person, given for that of another one.
+
+        It belongs to the same authorization, says the same of the sign-in and lasts no longer.
+        Nothing is stored of it.
+
+        Args:
+            subject: what the other token says.
+            user_id: the person for whom it acts.
+            jkt: the thumbprint of the key that it is bound to; "" for a bearer token.
+            issued_token_type: what the application wanted it to be called.
+        """
+        scopes = frozenset(scopes)
+        same = {name: subject.private[name] for name in ("gid", "acr", "amr", "auth_time")}
+        token = self.issuer.issue(
+            kind=self.kinds.grant,
+            subject=self.subjects.of(client, user_id),
+            organization_id=subject.organization_id,
+            secret_id=client.secret_id,
+            tier=subject.tier,
+            scopes=scopes,
+            private={
+                "client_id": client.client_id,
+                **same,
+                **delegation(client, subject),
+                **_bound_to(jkt),
+            },
+            lifetime=client.access_token_lifetime,
+            not_after=subject.expires_at,
+        )
+        lifetime = min(client.access_token_lifetime, subject.expires_at - self.clock())
+        return Issued(
+            token,
+            lifetime,
+            tuple(sorted(scopes)),
+            jkt=jkt,
+            issued_token_type=issued_token_type,
         )
 
     def _access_token(

@@ -76,8 +76,16 @@ class IssueTokenRequest(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     RESOURCE_FIELD_NUMBER: _builtins.int
     DPOP_PROOF_FIELD_NUMBER: _builtins.int
+    SUBJECT_TOKEN_FIELD_NUMBER: _builtins.int
+    SUBJECT_TOKEN_TYPE_FIELD_NUMBER: _builtins.int
+    ACTOR_TOKEN_FIELD_NUMBER: _builtins.int
+    ACTOR_TOKEN_TYPE_FIELD_NUMBER: _builtins.int
+    REQUESTED_TOKEN_TYPE_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
     grant_type: _builtins.str
-    """The grant type: "authorization_code", "refresh_token" or "client_credentials"."""
+    """The grant type: "authorization_code", "refresh_token", "client_credentials" or
+    "urn:ietf:params:oauth:grant-type:token-exchange".
+    """
     code: _builtins.str
     """The authorization code."""
     redirect_uri: _builtins.str
@@ -95,6 +103,24 @@ class IssueTokenRequest(_message.Message):
     if there is none. The access token is bound to that key, as is the refresh token
     of an application that does not authenticate.
     """
+    subject_token: _builtins.str
+    """The token of the person for whom the application is to act (RFC 8693): an access
+    token of a person that another application has.
+    """
+    subject_token_type: _builtins.str
+    """The type of the subject token: "urn:ietf:params:oauth:token-type:access_token" or
+    "urn:ietf:params:oauth:token-type:jwt".
+    """
+    actor_token: _builtins.str
+    """A token that says who will act: an access token of the application for itself.
+    Empty if there is none.
+    """
+    actor_token_type: _builtins.str
+    """The type of the actor token, as of the subject token. Empty if there is none."""
+    requested_token_type: _builtins.str
+    """The type of the token that is wanted, as of the subject token. Empty: an access
+    token.
+    """
     @_builtins.property
     def client(self) -> Global___ClientCredentials:
         """Which application asks."""
@@ -102,6 +128,10 @@ class IssueTokenRequest(_message.Message):
     @_builtins.property
     def resource(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The resources that the token is for (RFC 8707)."""
+
+    @_builtins.property
+    def audience(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The services that the token is for (RFC 8693). Only the issuer is known."""
 
     def __init__(
         self,
@@ -115,10 +145,16 @@ class IssueTokenRequest(_message.Message):
         scope: _builtins.str = ...,
         resource: _abc.Iterable[_builtins.str] | None = ...,
         dpop_proof: _builtins.str = ...,
+        subject_token: _builtins.str = ...,
+        subject_token_type: _builtins.str = ...,
+        actor_token: _builtins.str = ...,
+        actor_token_type: _builtins.str = ...,
+        requested_token_type: _builtins.str = ...,
+        audience: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "code", b"code", "code_verifier", b"code_verifier", "dpop_proof", b"dpop_proof", "grant_type", b"grant_type", "redirect_uri", b"redirect_uri", "refresh_token", b"refresh_token", "resource", b"resource", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_token", b"actor_token", "actor_token_type", b"actor_token_type", "audience", b"audience", "client", b"client", "code", b"code", "code_verifier", b"code_verifier", "dpop_proof", b"dpop_proof", "grant_type", b"grant_type", "redirect_uri", b"redirect_uri", "refresh_token", b"refresh_token", "requested_token_type", b"requested_token_type", "resource", b"resource", "scope", b"scope", "subject_token", b"subject_token", "subject_token_type", b"subject_token_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,6 +172,7 @@ class IssueTokenResponse(_message.Message):
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     ID_TOKEN_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    ISSUED_TOKEN_TYPE_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The access token, a JWT (RFC 9068)."""
     token_type: _builtins.str
@@ -148,6 +185,10 @@ class IssueTokenResponse(_message.Message):
     """The ID token, a JWT. Empty if there is none."""
     scope: _builtins.str
     """The scopes of the access token, separated by spaces."""
+    issued_token_type: _builtins.str
+    """The type of a token that was given in exchange, as it was requested (RFC 8693).
+    Empty for other grant types.
+    """
     def __init__(
         self,
         *,
@@ -157,10 +198,11 @@ class IssueTokenResponse(_message.Message):
         refresh_token: _builtins.str = ...,
         id_token: _builtins.str = ...,
         scope: _builtins.str = ...,
+        issued_token_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expires_in", b"expires_in", "id_token", b"id_token", "refresh_token", b"refresh_token", "scope", b"scope", "token_type", b"token_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "expires_in", b"expires_in", "id_token", b"id_token", "issued_token_type", b"issued_token_type", "refresh_token", b"refresh_token", "scope", b"scope", "token_type", b"token_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -285,6 +327,7 @@ class IntrospectResponse(_message.Message):
     AMR_FIELD_NUMBER: _builtins.int
     AUTH_TIME_FIELD_NUMBER: _builtins.int
     CNF_FIELD_NUMBER: _builtins.int
+    ACT_FIELD_NUMBER: _builtins.int
     active: _builtins.bool
     """Whether the token is active."""
     scope: _builtins.str
@@ -321,6 +364,12 @@ class IntrospectResponse(_message.Message):
     def cnf(self) -> Global___Confirmation:
         """The key that it is bound to. Unset if it is bound to none."""
 
+    @_builtins.property
+    def act(self) -> Global___Actor:
+        """Who acts for the person with a token that was given in exchange (RFC 8693). Unset
+        for other tokens.
+        """
+
     def __init__(
         self,
         *,
@@ -339,14 +388,45 @@ class IntrospectResponse(_message.Message):
         amr: _abc.Iterable[_builtins.str] | None = ...,
         auth_time: _builtins.int = ...,
         cnf: Global___Confirmation | None = ...,
+        act: Global___Actor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cnf", b"cnf"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "cnf", b"cnf"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr", b"acr", "active", b"active", "amr", b"amr", "aud", b"aud", "auth_time", b"auth_time", "client_id", b"client_id", "cnf", b"cnf", "exp", b"exp", "iat", b"iat", "iss", b"iss", "jti", b"jti", "org", b"org", "scope", b"scope", "sub", b"sub", "token_type", b"token_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr", b"acr", "act", b"act", "active", b"active", "amr", b"amr", "aud", b"aud", "auth_time", b"auth_time", "client_id", b"client_id", "cnf", b"cnf", "exp", b"exp", "iat", b"iat", "iss", b"iss", "jti", b"jti", "org", b"org", "scope", b"scope", "sub", b"sub", "token_type", b"token_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___IntrospectResponse: _TypeAlias = IntrospectResponse  # noqa: Y015
+
+@_typing.final
+class Actor(_message.Message):
+    """An application that acts with a token that it got in exchange for another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUB_FIELD_NUMBER: _builtins.int
+    ACT_FIELD_NUMBER: _builtins.int
+    sub: _builtins.str
+    """The client_id of the application."""
+    @_builtins.property
+    def act(self) -> Global___Actor:
+        """Who acted with the token that it brought, if that was given in exchange, too.
+        For information only.
+        """
+
+    def __init__(
+        self,
+        *,
+        sub: _builtins.str = ...,
+        act: Global___Actor | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["act", b"act"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "sub", b"sub"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Actor: _TypeAlias = Actor  # noqa: Y015
 
 @_typing.final
 class Confirmation(_message.Message):

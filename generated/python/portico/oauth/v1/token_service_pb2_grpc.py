@@ -83,7 +83,8 @@ class TokenServiceServicer:
         refresh token whose successor has been used ends its family. Fails with
         OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
         is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
-        it lacks a nonce of the server.
+        it lacks a nonce of the server. An exchange of a token (RFC 8693) fails with
+        OAUTH_INVALID_REQUEST if the subject token or the actor token is not accepted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,8 +112,9 @@ class TokenServiceServicer:
     def Revoke(self, request, context):
         """Revokes a token of the application (RFC 7009). Either token of a person ends
         the family: the refresh token and all access tokens that came of one
-        authorization. A machine's token cannot be revoked; it ends with its secret or
-        its time. A token that is none of the application's changes nothing.
+        authorization. A machine's token and one that was given in exchange cannot be
+        revoked; they end with the secret or their time, the latter with the family, too. A
+        token that is none of the application's changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -29,7 +29,8 @@ class TokenServiceStub:
     refresh token whose successor has been used ends its family. Fails with
     OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
     is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
-    it lacks a nonce of the server.
+    it lacks a nonce of the server. An exchange of a token (RFC 8693) fails with
+    OAUTH_INVALID_REQUEST if the subject token or the actor token is not accepted.
     """
     PushAuthorization: _aio.UnaryUnaryMultiCallable[_token_service_pb2.PushAuthorizationRequest, _token_service_pb2.PushAuthorizationResponse]
     """Takes an authorization request from an application itself, before the browser is
@@ -45,8 +46,9 @@ class TokenServiceStub:
     Revoke: _aio.UnaryUnaryMultiCallable[_token_service_pb2.RevokeRequest, _token_service_pb2.RevokeResponse]
     """Revokes a token of the application (RFC 7009). Either token of a person ends
     the family: the refresh token and all access tokens that came of one
-    authorization. A machine's token cannot be revoked; it ends with its secret or
-    its time. A token that is none of the application's changes nothing.
+    authorization. A machine's token and one that was given in exchange cannot be
+    revoked; they end with the secret or their time, the latter with the family, too. A
+    token that is none of the application's changes nothing.
     """
     GetUserInfo: _aio.UnaryUnaryMultiCallable[_token_service_pb2.GetUserInfoRequest, _token_service_pb2.GetUserInfoResponse]
     """Returns what an access token with the scope "openid" may know of its person
@@ -75,7 +77,8 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         refresh token whose successor has been used ends its family. Fails with
         OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
         is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
-        it lacks a nonce of the server.
+        it lacks a nonce of the server. An exchange of a token (RFC 8693) fails with
+        OAUTH_INVALID_REQUEST if the subject token or the actor token is not accepted.
         """
 
     @_abc_1.abstractmethod
@@ -109,8 +112,9 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_token_service_pb2.RevokeResponse]:
         """Revokes a token of the application (RFC 7009). Either token of a person ends
         the family: the refresh token and all access tokens that came of one
-        authorization. A machine's token cannot be revoked; it ends with its secret or
-        its time. A token that is none of the application's changes nothing.
+        authorization. A machine's token and one that was given in exchange cannot be
+        revoked; they end with the secret or their time, the latter with the family, too. A
+        token that is none of the application's changes nothing.
         """
 
     @_abc_1.abstractmethod

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/oauth/v1/token_service.proto.
  */
 export const file_portico_oauth_v1_token_service: GenFile = /*@__PURE__*/
-  fileDesc("CiRwb3J0aWNvL29hdXRoL3YxL3Rva2VuX3NlcnZpY2UucHJvdG8SEHBvcnRpY28ub2F1dGgudjEi/gEKEUNsaWVudENyZWRlbnRpYWxzEhsKCWNsaWVudF9pZBgBIAEoCUIIukgFcgMYgBASVQoGbWV0aG9kGAIgASgJQkW6SEJyQFITY2xpZW50X3NlY3JldF9iYXNpY1ISY2xpZW50X3NlY3JldF9wb3N0Ug9wcml2YXRlX2tleV9qd3RSBG5vbmUSIwoNY2xpZW50X3NlY3JldBgDIAEoCUIMukgFcgMY6AfI8xgBEicKEGNsaWVudF9hc3NlcnRpb24YBCABKAlCDbpIBnIEGICAAcjzGAESJwoVY2xpZW50X2Fzc2VydGlvbl90eXBlGAUgASgJQgi6SAVyAxjIASLUAgoRSXNzdWVUb2tlblJlcXVlc3QSHAoKZ3JhbnRfdHlwZRgBIAEoCUIIukgFcgMYyAESOwoGY2xpZW50GAIgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhoKBGNvZGUYAyABKAlCDLpIBXIDGOgHyPMYARIeCgxyZWRpcmVjdF91cmkYBCABKAlCCLpIBXIDGIAQEiMKDWNvZGVfdmVyaWZpZXIYBSABKAlCDLpIBXIDGOgHyPMYARIjCg1yZWZyZXNoX3Rva2VuGAYgASgJQgy6SAVyAxjoB8jzGAESGAoFc2NvcGUYByABKAlCCbpIBnIEGICAARIhCghyZXNvdXJjZRgIIAMoCUIPukgMkgEJEAoiBXIDGIAQEiEKCmRwb3BfcHJvb2YYCSABKAlCDbpIBnIEGICAAcjzGAEinAEKEklzc3VlVG9rZW5SZXNwb25zZRIaCgxhY2Nlc3NfdG9rZW4YASABKAlCBMjzGAESEgoKdG9rZW5fdHlwZRgCIAEoCRISCgpleHBpcmVzX2luGAMgASgNEhsKDXJlZnJlc2hfdG9rZW4YBCABKAlCBMjzGAESFgoIaWRfdG9rZW4YBSABKAlCBMjzGAESDQoFc2NvcGUYBiABKAkitQEKGFB1c2hBdXRob3JpemF0aW9uUmVxdWVzdBI7CgZjbGllbnQYASABKAsyIy5wb3J0aWNvLm9hdXRoLnYxLkNsaWVudENyZWRlbnRpYWxzQga6SAPIAQESOQoKcGFyYW1ldGVycxgCIAMoCzIbLnBvcnRpY28ub2F1dGgudjEuUGFyYW1ldGVyQgi6SAWSAQIQZBIhCgpkcG9wX3Byb29mGAMgASgJQg26SAZyBBiAgAHI8xgBIkoKGVB1c2hBdXRob3JpemF0aW9uUmVzcG9uc2USGQoLcmVxdWVzdF91cmkYASABKAlCBMjzGAESEgoKZXhwaXJlc19pbhgCIAEoDSKRAQoRSW50cm9zcGVjdFJlcXVlc3QSOwoGY2xpZW50GAEgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhwKBXRva2VuGAIgASgJQg26SAZyBBiAgAHI8xgBEiEKD3Rva2VuX3R5cGVfaGludBgDIAEoCUIIukgFcgMYyAEijwIKEkludHJvc3BlY3RSZXNwb25zZRIOCgZhY3RpdmUYASABKAgSDQoFc2NvcGUYAiABKAkSEQoJY2xpZW50X2lkGAMgASgJEhIKCnRva2VuX3R5cGUYBCABKAkSCwoDZXhwGAUgASgNEgsKA2lhdBgGIAEoDRILCgNzdWIYByABKAkSCwoDYXVkGAggASgJEgsKA2lzcxgJIAEoCRILCgNqdGkYCiABKAkSCwoDb3JnGAsgASgJEgsKA2FjchgMIAEoCRILCgNhbXIYDSADKAkSEQoJYXV0aF90aW1lGA4gASgNEisKA2NuZhgPIAEoCzIeLnBvcnRpY28ub2F1dGgudjEuQ29uZmlybWF0aW9uIhsKDENvbmZpcm1hdGlvbhILCgNqa3QYASABKAkijQEKDVJldm9rZVJlcXVlc3QSOwoGY2xpZW50GAEgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhwKBXRva2VuGAIgASgJQg26SAZyBBiAgAHI8xgBEiEKD3Rva2VuX3R5cGVfaGludBgDIAEoCUIIukgFcgMYyAEiEAoOUmV2b2tlUmVzcG9uc2UioAEKEkdldFVzZXJJbmZvUmVxdWVzdBIjCgxhY2Nlc3NfdG9rZW4YASABKAlCDbpIBnIEGICAAcjzGAESKQoKdG9rZW5fdHlwZRgCIAEoCUIVukgSchBSAFIGQmVhcmVyUgREUG9QEiEKCmRwb3BfcHJvb2YYAyABKAlCDbpIBnIEGICAAcjzGAESFwoGbWV0aG9kGAQgASgJQge6SARyAhgKIsABChNHZXRVc2VySW5mb1Jlc3BvbnNlEgsKA3N1YhgBIAEoCRIXCgRuYW1lGAIgASgJQgTI8xgBSACIAQESFwoKdXBkYXRlZF9hdBgDIAEoDUgBiAEBEhgKBWVtYWlsGAQgASgJQgTI8xgBSAKIAQESGwoOZW1haWxfdmVyaWZpZWQYBSABKAhIA4gBAUIHCgVfbmFtZUINCgtfdXBkYXRlZF9hdEIICgZfZW1haWxCEQoPX2VtYWlsX3ZlcmlmaWVkMrEECgxUb2tlblNlcnZpY2USaQoKSXNzdWVUb2tlbhIjLnBvcnRpY28ub2F1dGgudjEuSXNzdWVUb2tlblJlcXVlc3QaJC5wb3J0aWNvLm9hdXRoLnYxLklzc3VlVG9rZW5SZXNwb25zZSIQyvMYAigB0vMYAggH8PMYBBJ+ChFQdXNoQXV0aG9yaXphdGlvbhIqLnBvcnRpY28ub2F1dGgudjEuUHVzaEF1dGhvcml6YXRpb25SZXF1ZXN0GisucG9ydGljby5vYXV0aC52MS5QdXNoQXV0aG9yaXphdGlvblJlc3BvbnNlIhDK8xgCKAHS8xgCCAfw8xgEEmkKCkludHJvc3BlY3QSIy5wb3J0aWNvLm9hdXRoLnYxLkludHJvc3BlY3RSZXF1ZXN0GiQucG9ydGljby5vYXV0aC52MS5JbnRyb3NwZWN0UmVzcG9uc2UiEMrzGAIoAdLzGAIIB/DzGAQSXQoGUmV2b2tlEh8ucG9ydGljby5vYXV0aC52MS5SZXZva2VSZXF1ZXN0GiAucG9ydGljby5vYXV0aC52MS5SZXZva2VSZXNwb25zZSIQyvMYAigB0vMYAggH8PMYBBJsCgtHZXRVc2VySW5mbxIkLnBvcnRpY28ub2F1dGgudjEuR2V0VXNlckluZm9SZXF1ZXN0GiUucG9ydGljby5vYXV0aC52MS5HZXRVc2VySW5mb1Jlc3BvbnNlIhDK8xgCKAHS8xgCCAfw8xgEYgZwcm90bzM", [file_buf_validate_validate, file_portico_oauth_v1_authorization_service, file_portico_type_v1_options]);
+  fileDesc("CiRwb3J0aWNvL29hdXRoL3YxL3Rva2VuX3NlcnZpY2UucHJvdG8SEHBvcnRpY28ub2F1dGgudjEi/gEKEUNsaWVudENyZWRlbnRpYWxzEhsKCWNsaWVudF9pZBgBIAEoCUIIukgFcgMYgBASVQoGbWV0aG9kGAIgASgJQkW6SEJyQFITY2xpZW50X3NlY3JldF9iYXNpY1ISY2xpZW50X3NlY3JldF9wb3N0Ug9wcml2YXRlX2tleV9qd3RSBG5vbmUSIwoNY2xpZW50X3NlY3JldBgDIAEoCUIMukgFcgMY6AfI8xgBEicKEGNsaWVudF9hc3NlcnRpb24YBCABKAlCDbpIBnIEGICAAcjzGAESJwoVY2xpZW50X2Fzc2VydGlvbl90eXBlGAUgASgJQgi6SAVyAxjIASKzBAoRSXNzdWVUb2tlblJlcXVlc3QSHAoKZ3JhbnRfdHlwZRgBIAEoCUIIukgFcgMYyAESOwoGY2xpZW50GAIgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhoKBGNvZGUYAyABKAlCDLpIBXIDGOgHyPMYARIeCgxyZWRpcmVjdF91cmkYBCABKAlCCLpIBXIDGIAQEiMKDWNvZGVfdmVyaWZpZXIYBSABKAlCDLpIBXIDGOgHyPMYARIjCg1yZWZyZXNoX3Rva2VuGAYgASgJQgy6SAVyAxjoB8jzGAESGAoFc2NvcGUYByABKAlCCbpIBnIEGICAARIhCghyZXNvdXJjZRgIIAMoCUIPukgMkgEJEAoiBXIDGIAQEiEKCmRwb3BfcHJvb2YYCSABKAlCDbpIBnIEGICAAcjzGAESJAoNc3ViamVjdF90b2tlbhgLIAEoCUINukgGcgQYgIAByPMYARIkChJzdWJqZWN0X3Rva2VuX3R5cGUYDCABKAlCCLpIBXIDGMgBEiIKC2FjdG9yX3Rva2VuGA0gASgJQg26SAZyBBiAgAHI8xgBEiIKEGFjdG9yX3Rva2VuX3R5cGUYDiABKAlCCLpIBXIDGMgBEiYKFHJlcXVlc3RlZF90b2tlbl90eXBlGA8gASgJQgi6SAVyAxjIARIhCghhdWRpZW5jZRgQIAMoCUIPukgMkgEJEAoiBXIDGIAQIrcBChJJc3N1ZVRva2VuUmVzcG9uc2USGgoMYWNjZXNzX3Rva2VuGAEgASgJQgTI8xgBEhIKCnRva2VuX3R5cGUYAiABKAkSEgoKZXhwaXJlc19pbhgDIAEoDRIbCg1yZWZyZXNoX3Rva2VuGAQgASgJQgTI8xgBEhYKCGlkX3Rva2VuGAUgASgJQgTI8xgBEg0KBXNjb3BlGAYgASgJEhkKEWlzc3VlZF90b2tlbl90eXBlGAcgASgJIrUBChhQdXNoQXV0aG9yaXphdGlvblJlcXVlc3QSOwoGY2xpZW50GAEgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEjkKCnBhcmFtZXRlcnMYAiADKAsyGy5wb3J0aWNvLm9hdXRoLnYxLlBhcmFtZXRlckIIukgFkgECEGQSIQoKZHBvcF9wcm9vZhgDIAEoCUINukgGcgQYgIAByPMYASJKChlQdXNoQXV0aG9yaXphdGlvblJlc3BvbnNlEhkKC3JlcXVlc3RfdXJpGAEgASgJQgTI8xgBEhIKCmV4cGlyZXNfaW4YAiABKA0ikQEKEUludHJvc3BlY3RSZXF1ZXN0EjsKBmNsaWVudBgBIAEoCzIjLnBvcnRpY28ub2F1dGgudjEuQ2xpZW50Q3JlZGVudGlhbHNCBrpIA8gBARIcCgV0b2tlbhgCIAEoCUINukgGcgQYgIAByPMYARIhCg90b2tlbl90eXBlX2hpbnQYAyABKAlCCLpIBXIDGMgBIrUCChJJbnRyb3NwZWN0UmVzcG9uc2USDgoGYWN0aXZlGAEgASgIEg0KBXNjb3BlGAIgASgJEhEKCWNsaWVudF9pZBgDIAEoCRISCgp0b2tlbl90eXBlGAQgASgJEgsKA2V4cBgFIAEoDRILCgNpYXQYBiABKA0SCwoDc3ViGAcgASgJEgsKA2F1ZBgIIAEoCRILCgNpc3MYCSABKAkSCwoDanRpGAogASgJEgsKA29yZxgLIAEoCRILCgNhY3IYDCABKAkSCwoDYW1yGA0gAygJEhEKCWF1dGhfdGltZRgOIAEoDRIrCgNjbmYYDyABKAsyHi5wb3J0aWNvLm9hdXRoLnYxLkNvbmZpcm1hdGlvbhIkCgNhY3QYECABKAsyFy5wb3J0aWNvLm9hdXRoLnYxLkFjdG9yIjoKBUFjdG9yEgsKA3N1YhgBIAEoCRIkCgNhY3QYAiABKAsyFy5wb3J0aWNvLm9hdXRoLnYxLkFjdG9yIhsKDENvbmZpcm1hdGlvbhILCgNqa3QYASABKAkijQEKDVJldm9rZVJlcXVlc3QSOwoGY2xpZW50GAEgASgLMiMucG9ydGljby5vYXV0aC52MS5DbGllbnRDcmVkZW50aWFsc0IGukgDyAEBEhwKBXRva2VuGAIgASgJQg26SAZyBBiAgAHI8xgBEiEKD3Rva2VuX3R5cGVfaGludBgDIAEoCUIIukgFcgMYyAEiEAoOUmV2b2tlUmVzcG9uc2UioAEKEkdldFVzZXJJbmZvUmVxdWVzdBIjCgxhY2Nlc3NfdG9rZW4YASABKAlCDbpIBnIEGICAAcjzGAESKQoKdG9rZW5fdHlwZRgCIAEoCUIVukgSchBSAFIGQmVhcmVyUgREUG9QEiEKCmRwb3BfcHJvb2YYAyABKAlCDbpIBnIEGICAAcjzGAESFwoGbWV0aG9kGAQgASgJQge6SARyAhgKIsABChNHZXRVc2VySW5mb1Jlc3BvbnNlEgsKA3N1YhgBIAEoCRIXCgRuYW1lGAIgASgJQgTI8xgBSACIAQESFwoKdXBkYXRlZF9hdBgDIAEoDUgBiAEBEhgKBWVtYWlsGAQgASgJQgTI8xgBSAKIAQESGwoOZW1haWxfdmVyaWZpZWQYBSABKAhIA4gBAUIHCgVfbmFtZUINCgtfdXBkYXRlZF9hdEIICgZfZW1haWxCEQoPX2VtYWlsX3ZlcmlmaWVkMrEECgxUb2tlblNlcnZpY2USaQoKSXNzdWVUb2tlbhIjLnBvcnRpY28ub2F1dGgudjEuSXNzdWVUb2tlblJlcXVlc3QaJC5wb3J0aWNvLm9hdXRoLnYxLklzc3VlVG9rZW5SZXNwb25zZSIQyvMYAigB0vMYAggH8PMYBBJ+ChFQdXNoQXV0aG9yaXphdGlvbhIqLnBvcnRpY28ub2F1dGgudjEuUHVzaEF1dGhvcml6YXRpb25SZXF1ZXN0GisucG9ydGljby5vYXV0aC52MS5QdXNoQXV0aG9yaXphdGlvblJlc3BvbnNlIhDK8xgCKAHS8xgCCAfw8xgEEmkKCkludHJvc3BlY3QSIy5wb3J0aWNvLm9hdXRoLnYxLkludHJvc3BlY3RSZXF1ZXN0GiQucG9ydGljby5vYXV0aC52MS5JbnRyb3NwZWN0UmVzcG9uc2UiEMrzGAIoAdLzGAIIB/DzGAQSXQoGUmV2b2tlEh8ucG9ydGljby5vYXV0aC52MS5SZXZva2VSZXF1ZXN0GiAucG9ydGljby5vYXV0aC52MS5SZXZva2VSZXNwb25zZSIQyvMYAigB0vMYAggH8PMYBBJsCgtHZXRVc2VySW5mbxIkLnBvcnRpY28ub2F1dGgudjEuR2V0VXNlckluZm9SZXF1ZXN0GiUucG9ydGljby5vYXV0aC52MS5HZXRVc2VySW5mb1Jlc3BvbnNlIhDK8xgCKAHS8xgCCAfw8xgEYgZwcm90bzM", [file_buf_validate_validate, file_portico_oauth_v1_authorization_service, file_portico_type_v1_options]);
 
 /**
  * What an application presents to prove who it is (RFC 6749, section 2.3).
@@ -74,7 +74,8 @@ export const ClientCredentialsSchema: GenMessage<ClientCredentials> = /*@__PURE_
  */
 export type IssueTokenRequest = Message<"portico.oauth.v1.IssueTokenRequest"> & {
   /**
-   * The grant type: "authorization_code", "refresh_token" or "client_credentials".
+   * The grant type: "authorization_code", "refresh_token", "client_credentials" or
+   * "urn:ietf:params:oauth:grant-type:token-exchange".
    *
    * @generated from field: string grant_type = 1;
    */
@@ -138,6 +139,52 @@ export type IssueTokenRequest = Message<"portico.oauth.v1.IssueTokenRequest"> & 
    * @generated from field: string dpop_proof = 9;
    */
   dpopProof: string;
+
+  /**
+   * The token of the person for whom the application is to act (RFC 8693): an access
+   * token of a person that another application has.
+   *
+   * @generated from field: string subject_token = 11;
+   */
+  subjectToken: string;
+
+  /**
+   * The type of the subject token: "urn:ietf:params:oauth:token-type:access_token" or
+   * "urn:ietf:params:oauth:token-type:jwt".
+   *
+   * @generated from field: string subject_token_type = 12;
+   */
+  subjectTokenType: string;
+
+  /**
+   * A token that says who will act: an access token of the application for itself.
+   * Empty if there is none.
+   *
+   * @generated from field: string actor_token = 13;
+   */
+  actorToken: string;
+
+  /**
+   * The type of the actor token, as of the subject token. Empty if there is none.
+   *
+   * @generated from field: string actor_token_type = 14;
+   */
+  actorTokenType: string;
+
+  /**
+   * The type of the token that is wanted, as of the subject token. Empty: an access
+   * token.
+   *
+   * @generated from field: string requested_token_type = 15;
+   */
+  requestedTokenType: string;
+
+  /**
+   * The services that the token is for (RFC 8693). Only the issuer is known.
+   *
+   * @generated from field: repeated string audience = 16;
+   */
+  audience: string[];
 };
 
 /**
@@ -194,6 +241,14 @@ export type IssueTokenResponse = Message<"portico.oauth.v1.IssueTokenResponse"> 
    * @generated from field: string scope = 6;
    */
   scope: string;
+
+  /**
+   * The type of a token that was given in exchange, as it was requested (RFC 8693).
+   * Empty for other grant types.
+   *
+   * @generated from field: string issued_token_type = 7;
+   */
+  issuedTokenType: string;
 };
 
 /**
@@ -415,6 +470,14 @@ export type IntrospectResponse = Message<"portico.oauth.v1.IntrospectResponse"> 
    * @generated from field: portico.oauth.v1.Confirmation cnf = 15;
    */
   cnf?: Confirmation | undefined;
+
+  /**
+   * Who acts for the person with a token that was given in exchange (RFC 8693). Unset
+   * for other tokens.
+   *
+   * @generated from field: portico.oauth.v1.Actor act = 16;
+   */
+  act?: Actor | undefined;
 };
 
 /**
@@ -423,6 +486,35 @@ export type IntrospectResponse = Message<"portico.oauth.v1.IntrospectResponse"> 
  */
 export const IntrospectResponseSchema: GenMessage<IntrospectResponse> = /*@__PURE__*/
   messageDesc(file_portico_oauth_v1_token_service, 6);
+
+/**
+ * An application that acts with a token that it got in exchange for another.
+ *
+ * @generated from message portico.oauth.v1.Actor
+ */
+export type Actor = Message<"portico.oauth.v1.Actor"> & {
+  /**
+   * The client_id of the application.
+   *
+   * @generated from field: string sub = 1;
+   */
+  sub: string;
+
+  /**
+   * Who acted with the token that it brought, if that was given in exchange, too.
+   * For information only.
+   *
+   * @generated from field: portico.oauth.v1.Actor act = 2;
+   */
+  act?: Actor | undefined;
+};
+
+/**
+ * Describes the message portico.oauth.v1.Actor.
+ * Use `create(ActorSchema)` to create a new message.
+ */
+export const ActorSchema: GenMessage<Actor> = /*@__PURE__*/
+  messageDesc(file_portico_oauth_v1_token_service, 7);
 
 /**
  * The key that a token is bound to (RFC 7800).
@@ -443,7 +535,7 @@ export type Confirmation = Message<"portico.oauth.v1.Confirmation"> & {
  * Use `create(ConfirmationSchema)` to create a new message.
  */
 export const ConfirmationSchema: GenMessage<Confirmation> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 7);
+  messageDesc(file_portico_oauth_v1_token_service, 8);
 
 /**
  * Revokes a token.
@@ -479,7 +571,7 @@ export type RevokeRequest = Message<"portico.oauth.v1.RevokeRequest"> & {
  * Use `create(RevokeRequestSchema)` to create a new message.
  */
 export const RevokeRequestSchema: GenMessage<RevokeRequest> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 8);
+  messageDesc(file_portico_oauth_v1_token_service, 9);
 
 /**
  * Confirms that the token is not active, whatever it was before.
@@ -494,7 +586,7 @@ export type RevokeResponse = Message<"portico.oauth.v1.RevokeResponse"> & {
  * Use `create(RevokeResponseSchema)` to create a new message.
  */
 export const RevokeResponseSchema: GenMessage<RevokeResponse> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 9);
+  messageDesc(file_portico_oauth_v1_token_service, 10);
 
 /**
  * Presents an access token.
@@ -538,7 +630,7 @@ export type GetUserInfoRequest = Message<"portico.oauth.v1.GetUserInfoRequest"> 
  * Use `create(GetUserInfoRequestSchema)` to create a new message.
  */
 export const GetUserInfoRequestSchema: GenMessage<GetUserInfoRequest> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 10);
+  messageDesc(file_portico_oauth_v1_token_service, 11);
 
 /**
  * Returns the claims of OpenID Connect Core 1.0, section 5.1, under their names;
@@ -590,7 +682,7 @@ export type GetUserInfoResponse = Message<"portico.oauth.v1.GetUserInfoResponse"
  * Use `create(GetUserInfoResponseSchema)` to create a new message.
  */
 export const GetUserInfoResponseSchema: GenMessage<GetUserInfoResponse> = /*@__PURE__*/
-  messageDesc(file_portico_oauth_v1_token_service, 11);
+  messageDesc(file_portico_oauth_v1_token_service, 12);
 
 /**
  * Gives applications tokens, for the service that speaks the standards' wire
@@ -610,7 +702,8 @@ export const TokenService: GenService<{
    * refresh token whose successor has been used ends its family. Fails with
    * OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
    * is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
-   * it lacks a nonce of the server.
+   * it lacks a nonce of the server. An exchange of a token (RFC 8693) fails with
+   * OAUTH_INVALID_REQUEST if the subject token or the actor token is not accepted.
    *
    * @generated from rpc portico.oauth.v1.TokenService.IssueToken
    */
@@ -647,8 +740,9 @@ export const TokenService: GenService<{
   /**
    * Revokes a token of the application (RFC 7009). Either token of a person ends
    * the family: the refresh token and all access tokens that came of one
-   * authorization. A machine's token cannot be revoked; it ends with its secret or
-   * its time. A token that is none of the application's changes nothing.
+   * authorization. A machine's token and one that was given in exchange cannot be
+   * revoked; they end with the secret or their time, the latter with the family, too. A
+   * token that is none of the application's changes nothing.
    *
    * @generated from rpc portico.oauth.v1.TokenService.Revoke
    */
