@@ -125,5 +125,5 @@ async def test_without_valkey_no_proof_and_no_pushed_request_is_taken(world: Wor
         await UsedProofs(away).use(proof)
     pushed = PushedRequests(away, world.secrets, SealedRequests(world.secrets))
     with pytest.raises(UnavailableError):
-        await pushed.take("a client", f"{REQUEST_URI_PREFIX}x", world.clock())
+        await pushed.find("a client", f"{REQUEST_URI_PREFIX}x", world.clock())
     await away.aclose()
