@@ -95,6 +95,8 @@ async def test_while_a_part_is_dead_nothing_is_said_that_is_not_known(
 
     And a flow goes on after it, whichever step it had come to.
     """
+    person = AtTheConsent(stack, app)
+    await person.arrive()
     tokens, unused, begun = await app.tokens(), await app.code(), await app.request_id()
     of_refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     racing = [await app.code() for _ in range(5)]

@@ -6,8 +6,11 @@ a form, whatever it says. Which module is promised by which test: docs/oauth-con
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import pytest
 
+from edge.web import cookies
 from tests.core.world import Person, World
 from tests.web.browser import Browser, PageAnswer
 from tests.web.conftest import sign_in
@@ -70,3 +73,41 @@ async def test_a_sign_out_that_says_nothing_but_a_state_is_asked_about(
     page = await browser.get("/oauth/logout?state=xyz")
     assert (page.status, page.heading) == (200, "Sign out?")
     assert (await browser.get("/account")).status == 200
+
+
+async def test_a_session_that_has_ended_is_none_where_no_page_may_be_shown(
+    browser: Browser, person: Person, client: OAuthClient
+) -> None:
+    """zitadel/zitadel#12165: who had signed out was shown an error in place of being sent back."""
+    await sign_in(browser, person)
+    stale = browser.cookies[cookies.SESSION]
+    page = await browser.get("/sign-out")
+    await browser.submit(page, "/sign-out")
+    for session in (stale, "A" * 43, "x"):
+        browser.cookies[cookies.SESSION] = session
+        back = client.answer(await client.send(browser, prompt="none"))
+        assert back["error"] == "login_required"
+
+
+async def test_whichever_application_signs_a_person_out_it_is_the_whole_session(
+    world: World, browser: Browser, person: Person, client: OAuthClient
+) -> None:
+    """ory/hydra#3820: the hint of the first application was worth nothing after the second's."""
+    organization_id = await world.new_organization(person)
+    other = await new_client(world, person, organization_id, name="Difference Engine")
+    await sign_in(browser, person)
+    hints = []
+    for application in (client, other):
+        page = await application.send(browser)
+        chosen = {"organization_id": organization_id} if 'type="radio"' in page.text else {}
+        back = application.answer(await decide(browser, page, "approve", **chosen))
+        form = application.exchange(back["code"])
+        _, tokens = await application.call(browser, "/oauth/token", form)
+        hints.append(tokens["id_token"])
+    query = urlencode({"id_token_hint": hints[0], "post_logout_redirect_uri": LEFT})
+    answer = await browser.get(f"/oauth/logout?{query}")
+    assert (answer.status, answer.location) == (303, LEFT)
+    assert (await browser.get("/account")).status == 303
+    for application in (client, other):
+        back = application.answer(await application.send(browser, prompt="none"))
+        assert back["error"] == "login_required"

@@ -140,9 +140,7 @@ async def test_a_state_beside_a_pushed_request_is_not_its_state(
     assert claims((await strict.exchange(answer["code"])).id_token)["nonce"] == "a nonce"
 
 
-@pytest.mark.parametrize(
-    "audience", [ISSUER, TOKEN, PAR, [ISSUER, PAR], [ISSUER, TOKEN]], ids=str
-)
+@pytest.mark.parametrize("audience", [ISSUER, TOKEN, PAR, [ISSUER, PAR], [ISSUER, TOKEN]], ids=str)
 async def test_a_pushed_request_is_signed_for_the_server_however_it_is_called(
     strict: Strict, audience: Any
 ) -> None:

@@ -14,14 +14,20 @@ import jwt
 import pytest
 from google.protobuf.json_format import MessageToDict
 from portico.auth.v1 import auth_service_pb2 as auth
+from portico.auth.v1 import challenge_service_pb2 as challenges
 
 from portico_kit.oauth_metadata import openid_configuration
 from tests.core.applications.conftest import ISSUER, ApplicationClient
 from tests.core.conftest import Refused
 from tests.core.oauth.conftest import App, claims, new_app, said
-from tests.core.world import Person, World
+from tests.core.world import PASSWORD, Person, World
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
+
+
+def now(app: App) -> float:
+    """Now, as everybody here has it."""
+    return app.world.clock().timestamp()
 
 
 async def test_without_a_nonce_there_is_none_in_the_id_token(owner: Person, app: App) -> None:
@@ -70,9 +76,12 @@ async def test_a_wish_that_cannot_be_granted_stops_nobody(
 async def test_who_is_signed_in_is_the_same_next_time_without_a_page(
     world: World, owner: Person, app: App
 ) -> None:
-    first = claims((await app.signed_in(owner)).id_token)
-    hint = (await app.signed_in(owner)).id_token
+    issued = await app.signed_in(owner)
+    hint, first = issued.id_token, claims(issued.id_token)
     with world.clock.later(timedelta(minutes=5)):
+        # thunder-id/thunderid#5105, authts/oidc-client-ts#1111: it was when the token was made.
+        refreshed = claims((await app.refresh(issued.refresh_token)).id_token)
+        assert refreshed["auth_time"] == first["auth_time"] < refreshed["iat"]
         for silent in ({"prompt": "none"}, {"prompt": "none", "id_token_hint": hint}):
             request_id = await app.request_id(**silent)
             assert (await app.ask_again(owner, request_id)).next == "approve"
@@ -93,6 +102,31 @@ async def test_a_sign_in_that_is_older_than_a_second_is_made_once_more(
     again = claims(issued.id_token)
     assert again["auth_time"] > first["auth_time"]
     assert again["sub"] == first["sub"]
+
+
+async def test_who_shows_once_more_who_they_are_stays_signed_in_elsewhere(
+    world: World, owner: Person, app: App, application_client: ApplicationClient
+) -> None:
+    """better-auth/better-auth#9936: to ask once more ended the session, and all that hung on it."""
+    other = await new_app(application_client)
+    elsewhere = await other.signed_in(owner)
+    first = claims((await app.signed_in(owner)).id_token)
+    with world.clock.later(timedelta(minutes=1)):
+        request_id = await app.request_id(prompt="login")
+        begun = await world.challenges.BeginStepUp(
+            challenges.BeginStepUpRequest(), metadata=owner.metadata
+        )
+        await world.challenges.CompleteChallenge(
+            challenges.CompleteChallengeRequest(
+                challenge=begun.challenge, method="password", password=PASSWORD
+            )
+        )
+        issued = await app.exchange((await app.approve(owner, request_id))["code"])
+        again = claims(issued.id_token)
+        assert again["sid"] == first["sid"]
+        assert again["auth_time"] >= first["auth_time"] + 60
+        assert await other.is_active(elsewhere.access_token)
+        assert (await other.refresh(elsewhere.refresh_token)).access_token
 
 
 async def test_a_secret_may_stand_in_the_form(
@@ -123,11 +157,11 @@ async def test_every_claim_that_is_announced_is_given_and_what_is_unknown_is_ign
     wanted = {name: forms[at % 3] for at, name in enumerate(names)} | {"shoe_size": None}
     asked = json.dumps({"id_token": wanted, "userinfo": wanted, "elsewhere": wanted})
     issued = await app.signed_in(owner, scope="openid", claims=asked)
-    told = MessageToDict(
-        await app.user_info(issued.access_token), preserving_proto_field_name=True
-    )
+    told = MessageToDict(await app.user_info(issued.access_token), preserving_proto_field_name=True)
     assert set(names) <= set(claims(issued.id_token))
     assert set(names) <= set(told)
+    # wso2/product-is#11317: seconds, no milliseconds.
+    assert abs(claims(issued.id_token)["updated_at"] - now(app)) < 86_400
     assert "shoe_size" not in {*claims(issued.id_token), *told}
     assert set(names) <= set(openid_configuration(ISSUER)["claims_supported"])
 
