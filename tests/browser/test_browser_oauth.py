@@ -167,7 +167,7 @@ async def test_an_application_that_asks_for_a_passkey_has_it_shown_in_a_step_up(
     await visitor.sign_in(ada)
     await visitor.follow("Recovery code")
     await visitor.fill(code=codes[0])
-    await visitor.press("Confirm")
+    await visitor.press("Sign in")
     assert visitor.path == "/account"
     await visitor.open(application.request(acr_values="phr"))
     assert visitor.path == "/step-up"
