@@ -178,7 +178,7 @@ async def test_an_application_that_asks_for_a_passkey_has_it_shown_in_a_step_up(
     tokens = await exchange(stack, application, callback.received[-1]["code"])
     said = jwt.decode(tokens["id_token"], options={"verify_signature": False})
     assert said["acr"] == "phr"
-    assert {"mfa", "swk", "user"} <= set(said["amr"])
+    assert {"hwk", "mfa", "user"} <= set(said["amr"])
 
 
 @pytest.mark.parametrize("scripts", [False, True])
