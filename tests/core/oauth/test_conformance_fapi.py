@@ -122,6 +122,21 @@ async def test_the_whole_flow_of_a_strict_application(owner: Person, strict: Str
         assert claims(refreshed.id_token)["sub"] == owner.id
 
 
+async def test_a_refresh_token_is_of_use_to_its_application_with_a_key(
+    application_client: ApplicationClient, owner: Person, strict: Strict, refused: Refused
+) -> None:
+    token = (await strict.exchange((await strict.response(owner))["code"])).refresh_token
+    app, other = strict.app, await new_strict(application_client, ec_key())
+    alone = token_pb.ClientCredentials(client_id=app.client_id, method="none")
+    attempt = app.refresh(token, client=alone, dpop_proof=proof(app.world, KEY))
+    await refused(attempt, *INVALID_CLIENT)
+    await refused(app.refresh(token, client=strict.client()), INVALID, "OAUTH_INVALID_DPOP_PROOF")
+    attempt = other.app.refresh(token, client=other.client(), dpop_proof=proof(app.world, KEY))
+    await refused(attempt, INVALID, "OAUTH_INVALID_GRANT")
+    good = app.refresh(token, client=strict.client(), dpop_proof=proof(app.world, KEY))
+    assert (await good).token_type == "DPoP"
+
+
 async def test_without_state_and_nonce_there_are_none_in_the_answers(
     owner: Person, strict: Strict
 ) -> None:
