@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+import jwt
 import pytest
 from aiohttp import web
 
 from portico_kit.testing.waiting import eventually
+from tests.browser.authenticator import Authenticator
 from tests.browser.chromium import requires_chromium
 from tests.browser.conftest import NewVisitor
 from tests.browser.test_browser_access import LONG, Inspector
+from tests.browser.test_browser_passkeys import NO_OFFERS, add_passkey, named, sign_out
 from tests.browser.visitor import Account, Visitor
 from tests.stack import Stack
 from tests.web.browser import FrontDoorBrowser
@@ -145,6 +148,37 @@ async def test_after_a_sign_in_the_browser_goes_on_to_the_application_by_itself(
     await other.page.get_by_role("button", name="Confirm", exact=True).click()
     await other.page.wait_for_url("**/welcome")
     assert "code" in callback.received[-1]
+
+
+async def test_an_application_that_asks_for_a_passkey_has_it_shown_in_a_step_up(
+    new_visitor: NewVisitor,
+    ada: Account,
+    application: OAuthClient,
+    callback: Callback,
+    stack: Stack,
+) -> None:
+    """`acr_values=phr`, of somebody who has signed in with a code: the passkey is what is left."""
+    visitor = await new_visitor(scripts=True, base_url=named(stack))
+    await visitor.context.add_init_script(NO_OFFERS)
+    await Authenticator.plug_in(visitor)
+    await visitor.sign_in(ada)
+    codes = await add_passkey(visitor, "Laptop")
+    await sign_out(visitor)
+    await visitor.sign_in(ada)
+    await visitor.follow("Recovery code")
+    await visitor.fill(code=codes[0])
+    await visitor.press("Sign in")
+    assert visitor.path == "/account"
+    await visitor.open(application.request(acr_values="phr"))
+    assert visitor.path == "/step-up"
+    await visitor.press("Use a passkey")
+    assert await visitor.heading() == "Analytical Engine asks for access"
+    await visitor.press("Allow")
+    assert await visitor.heading() == "Welcome back"
+    tokens = await exchange(stack, application, callback.received[-1]["code"])
+    said = jwt.decode(tokens["id_token"], options={"verify_signature": False})
+    assert said["acr"] == "phr"
+    assert {"hwk", "mfa", "user"} <= set(said["amr"])
 
 
 @pytest.mark.parametrize("scripts", [False, True])

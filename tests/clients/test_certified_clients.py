@@ -22,10 +22,11 @@ from tests.browser.conftest import browser as browser
 from tests.browser.conftest import new_visitor as new_visitor
 from tests.browser.conftest import visitor as visitor
 from tests.browser.visitor import Account, Visitor
+from tests.go import build, requires_go
 from tests.node import node_modules, requires_node
 from tests.stack import Stack
 
-pytestmark = [requires_chromium, requires_node]
+pytestmark = requires_chromium
 PACKAGE = Path(__file__).parent
 # Nobody listens there: the browser is stopped on its way.
 REDIRECT = "https://app.example.com/callback"
@@ -70,19 +71,18 @@ async def agree(visitor: Visitor, account: Account, url: str) -> str:
         return await arrived
 
 
-@pytest.mark.parametrize("client", ["openid-client", "oauth4webapi"])
-async def test_a_certified_client_goes_through_the_whole_flow(
-    client: str, stack: Stack, visitor: Visitor, ada: Account, tmp_path: Path
-) -> None:
-    shutil.copy(PACKAGE / f"{client}.mjs", tmp_path)
-    modules = await asyncio.to_thread(node_modules, PACKAGE)
-    (tmp_path / "node_modules").symlink_to(modules)
-    environment = {**os.environ, **await new_application(stack, ada)}
+async def go_through(
+    program: list[str], folder: Path, environment: dict[str, str], visitor: Visitor, ada: Account
+) -> Any:
+    """What a client says it got.
+
+    Args:
+        program: says where the person has to go, and reads where they came back to.
+    """
     process = await asyncio.create_subprocess_exec(
-        "node",
-        f"{client}.mjs",
-        cwd=tmp_path,
-        env=environment,
+        *program,
+        cwd=folder,
+        env={**os.environ, **environment},
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -97,16 +97,45 @@ async def test_a_certified_client_goes_through_the_whole_flow(
         process.stdin.write(f"{callback}\n".encode())
         result = await process.stdout.readline()
         assert result, (await process.stderr.read()).decode()
-        got: dict[str, Any] = json.loads(result)
+        return json.loads(result)
     finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
-    assert got == {
+
+
+@requires_node
+@pytest.mark.parametrize("client", ["openid-client", "oauth4webapi"])
+async def test_a_certified_client_goes_through_the_whole_flow(
+    client: str, stack: Stack, visitor: Visitor, ada: Account, tmp_path: Path
+) -> None:
+    shutil.copy(PACKAGE / f"{client}.mjs", tmp_path)
+    modules = await asyncio.to_thread(node_modules, PACKAGE)
+    (tmp_path / "node_modules").symlink_to(modules)
+    environment = await new_application(stack, ada)
+    program = ["node", f"{client}.mjs"]
+    assert await go_through(program, tmp_path, environment, visitor, ada) == {
         "email": ada.email,
         "iss": stack.base_url,
         "active": True,
         "ended": False,
+        "machine": "projects:read",
+    }
+
+
+@requires_go
+@pytest.mark.timeout(600)  # Go's own library is compiled, where it never was before
+async def test_go_goes_through_the_whole_flow(
+    stack: Stack, visitor: Visitor, ada: Account, tmp_path: Path
+) -> None:
+    """With golang.org/x/oauth2 and go-oidc, as servers written in Go do."""
+    program = await asyncio.to_thread(build, PACKAGE / "go")
+    environment = await new_application(stack, ada)
+    assert await go_through([str(program)], tmp_path, environment, visitor, ada) == {
+        "email": ada.email,
+        "iss": stack.base_url,
+        "refreshed": True,
+        "again": "invalid_grant",
         "machine": "projects:read",
     }
 

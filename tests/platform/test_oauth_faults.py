@@ -13,11 +13,12 @@ from urllib.parse import urlencode
 import pytest
 
 from portico_kit.testing.waiting import eventually
-from tests.platform.conftest import Tenant
+from tests.platform.conftest import PASSWORD, Tenant
 from tests.platform.oauth_app import Answer, App, basic, new_app
 from tests.stack import Stack
 from tests.support.addresses import new_address
-from tests.web.oauth_client import FORM
+from tests.web.browser import FrontDoorBrowser, PageAnswer
+from tests.web.oauth_client import CONSENT, FORM, decide, settled
 
 MACHINE = {"grant_type": "client_credentials"}
 AT_ONCE = 1000
@@ -33,6 +34,47 @@ async def app(stack: Stack, new_tenant: Any) -> AsyncIterator[App]:
     found = await new_app(stack, owner)
     yield found
     await found.http.close()
+
+
+class AtTheConsent:
+    """The owner of an application, with its question before them in a browser."""
+
+    def __init__(self, stack: Stack, app: App) -> None:
+        self.app = app
+        self.browser = FrontDoorBrowser(stack.base_url)
+        self.page: PageAnswer
+
+    async def arrive(self) -> None:
+        """Signs in on the way."""
+        page = await self.app.client.send(self.browser, prompt="consent")
+        email = self.app.owner.email
+        answer = await self.browser.submit(page, "/sign-in", email=email, password=PASSWORD)
+        self.page = await settled(self.browser, answer)
+        assert self.page.heading.endswith("asks for access")
+
+    async def is_told_to_come_back(self) -> None:
+        """At each step: a page of ours, and the application hears nothing that is not known."""
+        request_id = self.page.form(CONSENT).fields["request_id"]
+        answers = [
+            await self.browser.get(f"{CONSENT}?{urlencode({'request_id': request_id})}"),
+            await decide(self.browser, self.page, "approve"),
+            await decide(self.browser, self.page, "deny"),
+        ]
+        # What an application asks may be known without a look at the database.
+        begun = await self.browser.get(self.app.client.request())
+        if begun.status != 303:
+            answers.append(begun)
+        for answer in answers:
+            assert (answer.status, answer.heading) == (503, "Back in a moment"), answer.text
+            assert int(answer.headers["Retry-After"]) >= 1
+            assert "Location" not in answer.headers
+        assert not begun.headers.get("Location", "").startswith(self.app.client.redirect_uri)
+
+    async def goes_on(self) -> None:
+        """The same page, sent once more, gives the code."""
+        code = self.app.client.answer(await decide(self.browser, self.page, "approve"))["code"]
+        assert (await self.app.token(self.app.client.exchange(code)))[0] == 200
+        await self.browser.close()
 
 
 def is_unavailable(answer: Answer) -> bool:
@@ -53,6 +95,8 @@ async def test_while_a_part_is_dead_nothing_is_said_that_is_not_known(
 
     And a flow goes on after it, whichever step it had come to.
     """
+    person = AtTheConsent(stack, app)
+    await person.arrive()
     tokens, unused, begun = await app.tokens(), await app.code(), await app.request_id()
     of_refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
     racing = [await app.code() for _ in range(5)]
@@ -74,10 +118,12 @@ async def test_while_a_part_is_dead_nothing_is_said_that_is_not_known(
             assert is_unavailable(answer), (path, fields, answer)
         answer = await app.user_info(tokens["access_token"])
         assert is_unavailable(answer), answer
+        await person.is_told_to_come_back()
     finally:
         await stack.start(part)
     await recovered(app)
     # Nothing was used up, and nothing has ended.
+    await person.goes_on()
     assert (await app.user_info(tokens["access_token"]))[0] == 200
     assert (await app.token(of_refresh))[0] == 200
     for code in (unused, await app.approve(begun)):

@@ -68,9 +68,7 @@ class AuthorizationService:
     async def DenyAuthorization(
         self, request: pb.DenyAuthorizationRequest, call: Call
     ) -> pb.DenyAuthorizationResponse:
-        response = await self.authorizations.refuse(
-            request.request_id, "access_denied", DENIED, call
-        )
+        response = await self.authorizations.deny(request.request_id, DENIED, call)
         return pb.DenyAuthorizationResponse(response=messages.response(response))
 
     async def RefuseAuthorization(

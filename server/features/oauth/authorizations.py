@@ -146,13 +146,14 @@ class Authorizations:
             raise named(error.error, error.description) from None
         if jkt and request.dpop_jkt not in ("", jkt):
             raise InvalidDpopProofError("dpop_jkt is not the key of the proof")
-        return await self.pushed.keep(replace(request, dpop_jkt=jkt or request.dpop_jkt))
+        kept = replace(request, dpop_jkt=jkt or request.dpop_jkt, pushed=True)
+        return await self.pushed.keep(kept)
 
     async def _begin_pushed(
         self, client: Client, request_uri: str, call: Call
     ) -> NotTrusted | Begun:
         """What becomes of a request that was pushed; the parameters beside it count for nothing."""
-        request = await self.pushed.take(client.client_id, request_uri, call.now)
+        request = await self.pushed.find(client.client_id, request_uri, call.now)
         if request is None or not _is_answerable(client, request):
             return NotTrusted(
                 "invalid_request_uri",
@@ -228,8 +229,18 @@ class Authorizations:
         if choice is None:
             raise AuthorizationNotReadyError(next="organization")
         given = _given(choice, asked.request.scopes, scopes)
+        await self._use_up(asked.request, call)
         code = await self._give(asked, choice, given, call)
         return success(asked.request, code, self.issuer)
+
+    async def deny(self, request_id: str, description: str, call: Call) -> Response:
+        """The response of a person who gives nothing.
+
+        Raises:
+            AuthorizationExpiredError: see `open`.
+        """
+        await self._use_up((await self.open(request_id, call)).request, call)
+        return await self.refuse(request_id, "access_denied", description, call)
 
     async def refuse(self, request_id: str, error: str, description: str, call: Call) -> Response:
         """The response with an error.
@@ -239,6 +250,16 @@ class Authorizations:
         """
         begun = await self.open(request_id, call)
         return failure(begun.request, error, description, self.issuer)
+
+    async def _use_up(self, request: AuthorizationRequest, call: Call) -> None:
+        """Lets a pushed request lead to no other decision.
+
+        Raises:
+            AuthorizationExpiredError: if somebody else has decided it.
+            UnavailableError: if nobody can say so.
+        """
+        if request.pushed and not await self.pushed.decide(request, call.user_id):
+            raise AuthorizationExpiredError
 
     async def _give(self, asked: Asked, choice: Choice, scopes: tuple[str, ...], call: Call) -> str:
         """Remembers the consent, and makes the code."""

@@ -91,6 +91,7 @@ class AuthorizationRequest:
         claims: those that the ID token shall have.
         subject: who is expected, as the application knows them; "" for anybody.
         dpop_jkt: the thumbprint of the key that the code is for (RFC 9449, section 10).
+        pushed: whether the application has sent it itself; then one person decides it, once.
     """
 
     jti: str
@@ -112,6 +113,7 @@ class AuthorizationRequest:
     ui_locales: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
     dpop_jkt: str = ""
+    pushed: bool = False
 
     @property
     def levels(self) -> tuple[Assurance, ...]:

@@ -23,7 +23,7 @@ from server.features.oauth.codes import PURPOSE
 from server.features.oauth.proofs import UsedProofs
 from server.features.oauth.pushed import REQUEST_URI_PREFIX, PushedRequests
 from server.features.oauth.repository import EXCHANGE
-from server.features.oauth.requests import SealedRequests
+from server.features.oauth.requests import AuthorizationRequest, SealedRequests
 from tests.core.applications.conftest import ISSUER
 from tests.core.conftest import Refused
 from tests.core.oauth.conftest import CHALLENGE, App, list_grants
@@ -125,5 +125,8 @@ async def test_without_valkey_no_proof_and_no_pushed_request_is_taken(world: Wor
         await UsedProofs(away).use(proof)
     pushed = PushedRequests(away, world.secrets, SealedRequests(world.secrets))
     with pytest.raises(UnavailableError):
-        await pushed.take("a client", f"{REQUEST_URI_PREFIX}x", world.clock())
+        await pushed.find("a client", f"{REQUEST_URI_PREFIX}x", world.clock())
+    request = AuthorizationRequest("a request", 0.0, "a client", ISSUER, "query", (), "x")
+    with pytest.raises(UnavailableError):
+        await pushed.decide(request, new_id())
     await away.aclose()

@@ -66,6 +66,13 @@ def is_unknown(begun: pb.BeginAuthorizationResponse) -> bool:
     return begun.error.error == "invalid_request_uri"
 
 
+async def deny(app: App, person: Person, request_id: str) -> dict[str, str]:
+    """The response to a request that a person has refused."""
+    denied = pb.DenyAuthorizationRequest(request_id=request_id)
+    answer = await app.authorizations.DenyAuthorization(denied, metadata=person.metadata)
+    return said(answer.response)
+
+
 async def code_of(app: App, person: Person, request_uri: str) -> str:
     begun = await begin(app, request_uri)
     return (await app.approve(person, begun.authorization.request_id))["code"]
@@ -82,11 +89,49 @@ async def test_a_pushed_request_leads_to_tokens(owner: Person, app: App) -> None
     assert (await app.exchange(answer["code"])).access_token
 
 
-async def test_a_pushed_request_is_good_once(app: App) -> None:
+async def test_a_pushed_request_is_good_for_one_decision(owner: Person, app: App) -> None:
+    """Not for one page: browsers load an address ahead of the person, and people reload it.
+
+    FAPI 2.0 Security Profile, section 5.3.2.2, note 3.
+    """
+    for denied in (False, True):
+        request_uri = await push(app)
+        begun = await asyncio.gather(*(begin(app, request_uri) for _ in range(5)))
+        pages = [each.authorization.request_id for each in begun]
+        assert all(pages)
+        if denied:
+            await deny(app, owner, pages[0])
+        else:
+            await app.approve(owner, pages[0])
+        assert is_unknown(await begin(app, request_uri))
+
+
+async def test_of_a_pushed_request_that_is_approved_twice_one_code_is_good(
+    owner: Person, app: App, refused: Refused
+) -> None:
     request_uri = await push(app)
-    begun = await asyncio.gather(*(begin(app, request_uri) for _ in range(10)))
-    assert sum(each.HasField("authorization") for each in begun) == 1
-    assert is_unknown(await begin(app, request_uri))
+    first, second = await begin(app, request_uri), await begin(app, request_uri)
+    codes = [
+        (await app.approve(owner, each.authorization.request_id))["code"]
+        for each in (first, second)
+    ]
+    await refused(app.exchange(codes[0]), INVALID, "OAUTH_INVALID_GRANT")
+    assert (await app.exchange(codes[1])).access_token
+
+
+async def test_a_pushed_request_is_decided_by_one_person(
+    world: World, owner: Person, app: App, refused: Refused
+) -> None:
+    """Whoever is sent the address of somebody else's request does not answer it as well."""
+    request_uri = await push(app, scope="openid")
+    first, second = await begin(app, request_uri), await begin(app, request_uri)
+    other = await world.new_person()
+    await app.approve(owner, first.authorization.request_id)
+    for attempt in (
+        app.approve(other, second.authorization.request_id),
+        deny(app, other, second.authorization.request_id),
+    ):
+        await refused(attempt, grpc.StatusCode.FAILED_PRECONDITION, "AUTHORIZATION_EXPIRED")
 
 
 async def test_a_pushed_request_is_good_for_a_minute(world: World, app: App) -> None:
@@ -103,7 +148,7 @@ async def test_a_pushed_request_is_for_its_own_application(
     other = await new_app(application_client)
     request_uri = await push(app)
     assert is_unknown(await begin(other, request_uri))
-    # It took nothing away either.
+    # It took nothing away.
     assert (await begin(app, request_uri)).HasField("authorization")
 
 
