@@ -24,7 +24,13 @@ from server.features.oauth.repository import (
     TokenSource,
     sources,
 )
-from server.features.oauth.tokens import Issued, OAuthTokens, expires_at, still_allowed
+from server.features.oauth.tokens import (
+    Issued,
+    OAuthTokens,
+    asked_scopes,
+    expires_at,
+    still_allowed,
+)
 
 OTHER_KEY = "the refresh token is bound to another key"
 NOT_VALID = "the refresh token is not valid, has expired or was revoked"
@@ -60,7 +66,7 @@ class ApplicationRefreshing:
         presented = self.refresh_tokens.read(refresh_token)
         if presented is None:
             raise InvalidGrantError(NOT_VALID)
-        asked = frozenset(scope.split())
+        asked = asked_scopes(scope)
         source = await self._move_on(client, presented, asked, jkt, call)
         if source is None:
             raise await self._refused(client, presented, asked, jkt, call)

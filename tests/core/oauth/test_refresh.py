@@ -114,7 +114,7 @@ async def test_a_refusal_for_its_scopes_moves_no_chain_on(
 ) -> None:
     first = await app.signed_in(owner, scope="openid projects:read")
     second = await app.refresh(first.refresh_token)
-    for scope in ("openid organization:read", "no:scope", "openid projects:read x"):
+    for scope in ("openid organization:read", "no:scope", "openid projects:read x", " "):
         attempt = app.refresh(second.refresh_token, scope=scope)
         await refused(attempt, INVALID, "OAUTH_INVALID_SCOPE")
     # The successor counts as not used yet.
