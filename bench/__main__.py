@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import limiter
-from bench.baselines.golang import build_ratelimit
+from bench.baselines.golang import build_hydra, build_ratelimit
 from bench.chart import Bar, Group, write_chart
 from bench.limiter import Decision, Load
 from bench.measure import Measurement
@@ -38,7 +38,7 @@ VARIABLES = {"PORTICO_ADDRESS_RATE": "1000000", "PORTICO_BCRYPT_ROUNDS": str(ROU
 
 async def main() -> None:
     """Measures everything and writes the report."""
-    binary = await build_ratelimit()
+    binary, hydra = await build_ratelimit(), await build_hydra()
     decisions = await limiter.measure(decision_loads(), binary)
     with tempfile.TemporaryDirectory(prefix="portico-") as name, Watchdog() as watchdog:
         folder = Path(name)
@@ -52,7 +52,7 @@ async def main() -> None:
                 writes=await measure_writes(stack, people),
                 refreshes=await measure_refreshes(stack, people),
                 verifications=await measure_verification(stack, people),
-                oauth=await measure_oauth(stack, people, folder),
+                oauth=await measure_oauth(stack, people, folder, hydra),
                 decisions=decisions,
                 sign_in=await measure_sign_in(stack, people),
                 webhooks=webhooks,

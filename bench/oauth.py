@@ -29,11 +29,13 @@ from portico.oauth.v1 import token_service_pb2 as pb
 from portico.oauth.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
 from portico.oauth.v1.token_service_pb2_grpc import TokenServiceStub
 
+from bench.baselines.golang import build_hydra
+from bench.baselines.hydra import hydra
 from bench.baselines.start import oidc_provider
 from bench.load import Request, Result
 from bench.measure import HOST, Measurement, Service, Span, account, measure
 from bench.population import Inhabitant, populate
-from bench.report import table_of
+from bench.report import NO_HYDRA, table_of
 from cli.run.state import load_secrets
 from cli.run.watchdog import Watchdog
 from tests.stack import Stack
@@ -105,9 +107,13 @@ class Client:
 
 
 async def measure_oauth(
-    stack: Stack, people: Sequence[Inhabitant], folder: Path
+    stack: Stack, people: Sequence[Inhabitant], folder: Path, hydra_binary: str | None
 ) -> list[Measurement]:
-    """Each kind of request, in the order in which a client meets them; then the baseline's."""
+    """Each kind of request, in the order in which a client meets them; then the baselines'.
+
+    Args:
+        hydra_binary: None to do without it.
+    """
     service = Service(
         "Portico", 0, {part: stack.pid(part) for part in ("core", "postgres", "valkey")}
     )
@@ -127,7 +133,39 @@ async def measure_oauth(
             await measure(work, provider, [request], SPAN, CONCURRENCY)
             for work, request in gets.items()
         ]
+    return found + (await _measure_hydra(stack, hydra_binary) if hydra_binary else [])
+
+
+async def _measure_hydra(stack: Stack, binary: str) -> list[Measurement]:
+    """The same of Hydra, and what it does by default: opaque tokens, which are rows."""
+    found = []
+    async with hydra(stack, binary) as running:
+        for form, issuing, introspecting in (
+            ("jwt", CLIENT_CREDENTIALS, INTROSPECTION),
+            ("opaque", f"{CLIENT_CREDENTIALS.split(',')[0]}, opaque", f"{INTROSPECTION}, opaque"),
+        ):
+            client = running.clients[form]
+            grant = {"grant_type": "client_credentials", "scope": "projects:read"}
+            issue = _form("/oauth2/token", {**client, **grant})
+            token = await _token(running.public, issue)
+            look = _form("/admin/oauth2/introspect", {"token": token})
+            for work, service, request in (
+                (issuing, running.public, issue),
+                (introspecting, running.admin, look),
+            ):
+                found.append(await measure(work, service, [request], SPAN, CONCURRENCY))
     return found
+
+
+async def _token(service: Service, issue: Request) -> str:
+    address = f"http://{HOST}:{service.port}{issue.path}"
+    headers = {"content-type": FORM}
+    async with (
+        aiohttp.ClientSession(headers=headers) as http,
+        http.post(address, data=issue.body) as answer,
+    ):
+        token: str = (await answer.json())["access_token"]
+        return token
 
 
 async def _works_for_people(stack: Stack, web: Client, quick: Client) -> dict[str, Send]:
@@ -254,15 +292,16 @@ def _bearer(token: str) -> Metadata:
 
 async def main() -> None:
     """Measures the tokens of applications alone."""
+    binary = await build_hydra()
     with tempfile.TemporaryDirectory(prefix="portico-") as name, Watchdog() as watchdog:
         folder = Path(name)
         stack = Stack(folder / "s", watchdog, VARIABLES)
         try:
             await stack.start()
-            found = await measure_oauth(stack, await populate(stack, 1), folder)
+            found = await measure_oauth(stack, await populate(stack, 1), folder, binary)
         finally:
             await stack.stop()
-    sys.stdout.write(table_of(found) + "\n")
+    sys.stdout.write(table_of(found) + ("" if binary else NO_HYDRA) + "\n")
 
 
 if __name__ == "__main__":

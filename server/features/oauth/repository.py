@@ -11,6 +11,7 @@ from sqlalchemy import (
     BindParameter,
     Boolean,
     ColumnElement,
+    LargeBinary,
     String,
     Uuid,
     and_,
@@ -416,14 +417,25 @@ EXCHANGE = _with_tier(
     )
 )
 
-# Uses the refresh token with the number before `successor`, unless its successor has been used;
-# gives what the new tokens are made of, or no row. It may run twice: the second time it finds a
-# token whose successor has not been used.
+_GIVEN = StoredAuthorization.scopes
+
+# Uses the refresh token with the number before `successor`, unless its successor has been used or
+# the scopes are not allowed; gives what the new tokens are made of, or no row. It may run twice:
+# the second time it finds a token whose successor has not been used.
+#
+# Whether the token is ours is looked at here, too (see `refresh_chain`): a look-up before would
+# cost as much as all else. What is none of ours waits for no lock.
 REFRESH = _with_tier(
     update(StoredAuthorization)
     .where(
         StoredAuthorization.id == bindparam("authorization_id"),
+        func.sha256(
+            StoredAuthorization.refresh_seed.concat(bindparam("number", type_=LargeBinary()))
+        )
+        == bindparam("seed_hash", type_=LargeBinary()),
         StoredAuthorization.refresh_counter <= bindparam("successor"),
+        _GIVEN.bool_op("@>")(bindparam("asked", type_=_GIVEN.type)),
+        _GIVEN.bool_op("&&")(bindparam("allowed", type_=_GIVEN.type)),
         StoredAuthorization.expires_at > bindparam("now"),
         or_(_KEY_FITS, ~bindparam("bound", type_=Boolean())),
         StoredGrant.id == StoredAuthorization.grant_id,

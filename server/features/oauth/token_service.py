@@ -33,7 +33,7 @@ from server.features.oauth.introspection import PresentedTokens
 from server.features.oauth.proofs import Proofs
 from server.features.oauth.pushed import LIFETIME as PUSHED_LIFETIME
 from server.features.oauth.refreshing import ApplicationRefreshing
-from server.features.oauth.tokens import Issued, OAuthTokens, of_organizations
+from server.features.oauth.tokens import Issued, OAuthTokens, asked_scopes, of_organizations
 
 AUTHORIZATION_CODE = "authorization_code"
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type
@@ -171,7 +171,7 @@ def _require_token(token: str) -> None:
 def _own_scopes(client: Client, asked: str) -> frozenset[str]:
     """What an application is given for itself: there is no person whom it could know."""
     may_have = of_organizations(client.scopes)
-    scopes = frozenset(asked.split())
+    scopes = asked_scopes(asked)
     if not scopes <= may_have:
         raise InvalidScopeError("the application cannot be given all of the scopes for itself")
     return scopes or may_have

@@ -232,6 +232,19 @@ def still_allowed(client: Client, given: Iterable[str]) -> frozenset[str]:
     return allowed
 
 
+def asked_scopes(scope: str) -> frozenset[str]:
+    """The scopes that a request names; none if it leaves the choice to us.
+
+    Raises:
+        InvalidScopeError: if there are blanks and nothing else: whoever means less than
+            everything must not get everything.
+    """
+    asked = frozenset(scope.split())
+    if scope and not asked:
+        raise InvalidScopeError("the scope is blank")
+    return asked
+
+
 def of_organizations(scopes: Iterable[str]) -> frozenset[str]:
     """Those scopes that concern an organization."""
     return frozenset(scopes) & ORGANIZATION_SCOPES.keys()

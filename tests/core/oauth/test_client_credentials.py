@@ -56,7 +56,14 @@ async def test_it_can_ask_for_less_and_not_for_more(
         application_client, "machine", scopes=["projects:read", "organization:read"]
     )
     assert (await app.issue(CLIENT_CREDENTIALS, scope="projects:read")).scope == "projects:read"
-    for wider in ("keys:read", "projects:read keys:read", "openid", "offline_access", "made-up"):
+    for wider in (
+        "keys:read",
+        "projects:read keys:read",
+        "openid",
+        "offline_access",
+        "made-up",
+        " ",
+    ):
         attempt = app.issue(CLIENT_CREDENTIALS, scope=wider)
         await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "OAUTH_INVALID_SCOPE")
 

@@ -6,6 +6,7 @@ Nobody honest is signed out: an answer that is lost is asked for again.
 from __future__ import annotations
 
 import asyncio
+import base64
 from datetime import timedelta
 
 import grpc
@@ -106,6 +107,32 @@ async def test_a_refresh_gives_no_more_than_the_person_gave(
     attempt = app.refresh(first.refresh_token, scope="openid organization:read")
     await refused(attempt, INVALID, "OAUTH_INVALID_SCOPE")
     assert (await app.refresh(first.refresh_token)).access_token
+
+
+async def test_a_refusal_for_its_scopes_moves_no_chain_on(
+    owner: Person, app: App, refused: Refused
+) -> None:
+    first = await app.signed_in(owner, scope="openid projects:read")
+    second = await app.refresh(first.refresh_token)
+    for scope in ("openid organization:read", "no:scope", "openid projects:read x", " "):
+        attempt = app.refresh(second.refresh_token, scope=scope)
+        await refused(attempt, INVALID, "OAUTH_INVALID_SCOPE")
+    # The successor counts as not used yet.
+    assert (await app.refresh(first.refresh_token)).refresh_token == second.refresh_token
+
+
+@pytest.mark.parametrize("place", [1, 10, 20, 21, 40, 52], ids=lambda place: f"byte {place}")
+async def test_a_token_that_was_changed_is_refused_and_ends_nothing(
+    owner: Person, app: App, refused: Refused, place: int
+) -> None:
+    first = await app.signed_in(owner)
+    second = await app.refresh(first.refresh_token)
+    for token in (first.refresh_token, second.refresh_token):
+        changed = bytearray(base64.urlsafe_b64decode(token + "="))
+        changed[place] ^= 1
+        made_up = base64.urlsafe_b64encode(changed).decode().rstrip("=")
+        await refused(app.refresh(made_up), INVALID, "OAUTH_INVALID_GRANT")
+    assert (await app.refresh(second.refresh_token)).access_token
 
 
 async def test_an_unknown_resource_is_refused(owner: Person, app: App, refused: Refused) -> None:
