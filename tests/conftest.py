@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,6 +19,12 @@ from xdist.scheduler import LoadScopeScheduling
 from cli.main import leave_out_rich
 from cli.run.watchdog import Watchdog
 from tests.stack import PostgresServer, Stack, running_postgres, running_valkey
+
+# Compiled once: each of the processes that tests start would compile our sources and the tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Thousands of tests are made, and none of them goes away: there is nothing to look for.
+gc.disable()
 
 # As our processes do: tracebacks in its colours take seconds each.
 leave_out_rich()
@@ -43,6 +52,13 @@ SLOW = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the tests in order."""
     items.sort(key=lambda item: place(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """Has garbage collected from now on, less often, and leaves out what stays until the end."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+    gc.enable()
 
 
 def place(nodeid: str) -> int:

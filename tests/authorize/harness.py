@@ -117,7 +117,7 @@ class Edge:
     async def settle(self) -> None:
         """Waits until the service hears of changes, and so remembers keys at all."""
         key = self.core.add(Key())
-        await eventually(lambda: self.remembers(key.secret), within=5)
+        await eventually(lambda: self.remembers(key.secret))
         self.core.asked = 0
 
 

@@ -200,7 +200,7 @@ async def test_a_broken_subscription_empties_the_memory_and_heals(
 
     assert await eventually(refused) < 1
     again = edge.core.add(Key())
-    await eventually(lambda: edge.remembers(again.secret), within=5)
+    await eventually(lambda: edge.remembers(again.secret))
 
 
 async def test_without_valkey_nothing_is_remembered_and_keys_still_work(
@@ -222,7 +222,7 @@ async def test_without_valkey_nothing_is_remembered_and_keys_still_work(
         assert await edge.status(key.secret) == 200
         assert not await edge.remembers(key.secret)
         async with running_valkey(folder, watchdog):
-            await eventually(lambda: edge.remembers(key.secret), within=5)
+            await eventually(lambda: edge.remembers(key.secret))
 
 
 async def test_a_valkey_that_hangs_is_noticed(edge: Edge, valkey: Redis) -> None:

@@ -46,7 +46,7 @@ class Fleet:
         async def written() -> bool:
             return bool(await self.valkey.exists(name))
 
-        await eventually(written, within=5)
+        await eventually(written)
         self.core.asked = 0
 
 

@@ -29,7 +29,7 @@ async def test_uses_arrive_at_the_core_by_themselves(
         async def arrived() -> bool:
             return core.used[key.id] == 7
 
-        await eventually(arrived, within=5)
+        await eventually(arrived)
         assert core.last_used[key.id] == edge.clock.now
 
 
@@ -55,7 +55,7 @@ async def test_a_batch_whose_answer_was_lost_counts_once(
         async def arrived() -> bool:
             return core.used[key.id] == 1
 
-        await eventually(arrived, within=5)
+        await eventually(arrived)
         await edge.check(key.secret)
         core.records = True
     assert core.used[key.id] == 2
@@ -67,7 +67,7 @@ async def test_a_core_that_is_down_loses_no_use(
     async with running_edge(settings, core) as edge:
         await edge.settle()
         key = core.add(Key())
-        await eventually(lambda: edge.remembers(key.secret), within=5)
+        await eventually(lambda: edge.remembers(key.secret))
         counted = core.used[key.id]
         await core.stop()
         for _ in range(3):
@@ -77,7 +77,7 @@ async def test_a_core_that_is_down_loses_no_use(
         async def arrived() -> bool:
             return core.used[key.id] >= counted + 3
 
-        await eventually(arrived, within=5)
+        await eventually(arrived)
 
 
 async def test_what_is_refused_is_no_use(settings: AuthorizeSettings, core: FakeCore) -> None:

@@ -52,31 +52,32 @@ def test_a_database_that_does_not_answer_is_named_before_anything_is_started(
 
 
 @pytest.fixture(scope="module")
-def on_ipv6(short_folder: Path) -> Iterator[Run]:
+def first(short_folder: Path) -> Iterator[Run]:
     """A platform on the loopback address of IPv6, which the last of its tests ends."""
     with running(
-        short_folder / "six", PORTICO_REST_HOST="::1", PORTICO_GRPC_HOST="::1"
+        short_folder / "twice", PORTICO_REST_HOST="::1", PORTICO_GRPC_HOST="::1"
     ) as platform:
+        with psycopg.connect(embedded_database(platform.folder)) as connection:
+            connection.execute("CREATE TABLE left_behind AS SELECT 42 AS answer")
         yield platform
 
 
-def test_the_platform_listens_on_the_loopback_address_of_ipv6(on_ipv6: Run) -> None:
-    port = int(on_ipv6.environment["PORTICO_REST_PORT"])
-    assert f"http://[::1]:{port}/api/v1" in on_ipv6.output
+def test_the_platform_listens_on_the_loopback_address_of_ipv6(first: Run) -> None:
+    port = int(first.environment["PORTICO_REST_PORT"])
+    assert f"http://[::1]:{port}/api/v1" in first.output
     with socket.create_connection(("::1", port), timeout=5):
         pass
 
 
-def test_a_second_signal_ends_everything_without_waiting(on_ipv6: Run) -> None:
-    run = on_ipv6
-    family = run.family()
-    run.member("worker").suspend()
-    run.send(signal.SIGTERM)
-    wait_until(lambda: "Stopping." in run.output, 5)
+def test_a_second_signal_ends_everything_without_waiting(first: Run) -> None:
+    family = first.family()
+    first.member("worker").suspend()
+    first.send(signal.SIGTERM)
+    wait_until(lambda: "Stopping." in first.output, 5)
     time.sleep(0.5)
-    run.send(signal.SIGTERM)
+    first.send(signal.SIGTERM)
     assert all_gone(family, 5)
-    assert run.wait() == 0
+    assert first.wait() == 0
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,11 @@ class Successor:
 
 
 @pytest.fixture(scope="module")
-def successor(short_folder: Path) -> Iterator[Successor]:
-    """The second platform in a folder, after one that was stopped by Ctrl-C."""
-    home = short_folder / "twice"
-    with running(home) as first:
-        with psycopg.connect(embedded_database(home)) as connection:
-            connection.execute("CREATE TABLE left_behind AS SELECT 42 AS answer")
-        secrets = load_secrets(home)
-        family = first.family()
-        first.send(signal.SIGINT)
-        assert first.wait() == 0, first.output
-        assert all_gone(family, 0)
-    with running(home) as second:
+def successor(first: Run) -> Iterator[Successor]:
+    """The second platform in a folder, after one that was stopped in a hurry."""
+    first.discard()
+    secrets = load_secrets(first.folder)
+    with running(first.folder) as second:
         yield Successor(second, secrets)
 
 

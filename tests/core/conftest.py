@@ -60,12 +60,16 @@ def database_url(postgres: PostgresServer) -> Iterator[str]:
 # Where the core of the tests sends text messages to.
 SMS_COUNTRIES = ("AT", "BE", "CH", "DE", "ES", "FR", "GB", "IT", "NL", "PL", "SE", "US")
 ENGINES = ("pygrpc-native", "grpcio")
+# Rules of the pipeline about what `rpc/test_access.py` has found in a call on either engine.
+ENGINES_DO_NOT_MATTER = ("test_mixed_credentials", "test_new_kinds")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The tests of `rpc` meet both engines, those of the features the default one."""
     if "world" in metafunc.fixturenames:
-        engines = ENGINES if metafunc.definition.path.parent.name == "rpc" else ENGINES[:1]
+        path = metafunc.definition.path
+        both = path.parent.name == "rpc" and path.stem not in ENGINES_DO_NOT_MATTER
+        engines = ENGINES if both else ENGINES[:1]
         metafunc.parametrize("world", engines, indirect=True, scope="session")
 
 

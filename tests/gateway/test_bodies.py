@@ -14,6 +14,7 @@ from edge.gateway.paths import variables
 from portico_contract import CONTRACT_FILE, Method, load
 from tests.gateway.backends import GOOD_KEY, Backends
 from tests.gateway.gateway import Gateway
+from tests.support.cells import Cells
 from tests.support.http import HttpResponse
 
 ID = "0195d1a0-0000-7000-8000-000000000001"
@@ -44,52 +45,60 @@ def details(answer: HttpResponse) -> dict[str, str]:
     return {detail["field"]: detail["code"] for detail in answer.error["details"]}
 
 
-@pytest.mark.parametrize("method", WRITES, ids=lambda method: method.name)
 async def test_no_method_passes_over_an_unknown_field(
-    gateway: Gateway, backends: Backends, token: str, method: Method
+    gateway: Gateway, backends: Backends, token: str
 ) -> None:
-    assert method.rest is not None
-    for value in (ID, *STRANGE_IDS):
-        for slash in ("", "/"):
-            path = paths(method, value) + slash
-            body: Any = {"allowedCidr": [], "x": {"deep": 1}}
-            answer = await gateway.call(method.rest.verb, path, token=token, json=body)
-            # Where a literal path takes its place, the verb may be none there.
-            assert answer.status in {422, 405}, path
-            if answer.status == 422:
-                assert details(answer) == {"allowedCidr": "UNKNOWN_FIELD", "x": "UNKNOWN_FIELD"}
-    assert backends.calls == []
+    cells = Cells()
+    body: Any = {"allowedCidr": [], "x": {"deep": 1}}
+    for method in WRITES:
+        assert method.rest is not None
+        for value in (ID, *STRANGE_IDS):
+            for slash in ("", "/"):
+                path = paths(method, value) + slash
+                with cells.cell(method.name, path):
+                    answer = await gateway.call(method.rest.verb, path, token=token, json=body)
+                    # Where a literal path takes its place, the verb may be none there.
+                    assert answer.status in {422, 405}
+                    if answer.status == 422:
+                        unknown = {"allowedCidr": "UNKNOWN_FIELD", "x": "UNKNOWN_FIELD"}
+                        assert details(answer) == unknown
+                    assert backends.calls == []
+    cells.hold()
 
 
-@pytest.mark.parametrize("method", WRITES, ids=lambda method: method.name)
 async def test_no_method_with_a_body_takes_a_query(
-    gateway: Gateway, backends: Backends, token: str, method: Method
+    gateway: Gateway, backends: Backends, token: str
 ) -> None:
-    assert method.rest is not None
-    names = [*(field.name for field in method.input.fields), "colour"]
-    for name in names:
-        query = f"{name}=do-not-show"
-        path = f"{paths(method, ID)}?{query}"
-        answer = await gateway.call(method.rest.verb, path, token=token, json={})
-        assert answer.status == 422
-        assert details(answer) == {name: "UNKNOWN_PARAMETER"}
-        assert b"do-not-show" not in answer.body
-    assert backends.calls == []
+    cells = Cells()
+    for method in WRITES:
+        assert method.rest is not None
+        for name in (*(field.name for field in method.input.fields), "colour"):
+            with cells.cell(method.name, name):
+                path = f"{paths(method, ID)}?{name}=do-not-show"
+                answer = await gateway.call(method.rest.verb, path, token=token, json={})
+                assert answer.status == 422
+                assert details(answer) == {name: "UNKNOWN_PARAMETER"}
+                assert b"do-not-show" not in answer.body
+                assert backends.calls == []
+    cells.hold()
 
 
-@pytest.mark.parametrize("method", READS, ids=lambda method: method.name)
 async def test_no_path_variable_is_taken_from_the_query(
-    gateway: Gateway, backends: Backends, token: str, method: Method
+    gateway: Gateway, backends: Backends, token: str
 ) -> None:
-    assert method.rest is not None
-    for name in variables(method.rest.template):
-        camel = method.input.fields_by_name[name].json_name
-        for spelling in (name, camel, f"%{ord(camel[0]):02x}{camel[1:]}"):
-            path = f"{paths(method, ID)}?{spelling}={ID}"
-            answer = await gateway.call(method.rest.verb, path, token=token)
-            assert answer.status == 422, path
-            assert set(details(answer).values()) == {"UNKNOWN_PARAMETER"}
-    assert backends.calls == []
+    cells = Cells()
+    for method in READS:
+        assert method.rest is not None
+        for name in variables(method.rest.template):
+            camel = method.input.fields_by_name[name].json_name
+            for spelling in (name, camel, f"%{ord(camel[0]):02x}{camel[1:]}"):
+                with cells.cell(method.name, spelling):
+                    path = f"{paths(method, ID)}?{spelling}={ID}"
+                    answer = await gateway.call(method.rest.verb, path, token=token)
+                    assert answer.status == 422
+                    assert set(details(answer).values()) == {"UNKNOWN_PARAMETER"}
+                    assert backends.calls == []
+    cells.hold()
 
 
 async def test_a_password_in_the_query_signs_nobody_in(
@@ -377,20 +386,23 @@ async def test_grpc_says_what_it_means_by_numbers(
     assert [call.request for call in backends.calls] == [request, request]
 
 
-@pytest.mark.parametrize("method", WRITES, ids=lambda method: method.name)
-async def test_each_known_field_is_taken(
-    gateway: Gateway, backends: Backends, token: str, method: Method
-) -> None:
-    assert method.rest is not None
-    body = {
-        field.json_name: sample(field)
-        for field in method.input.fields
-        if field.name not in variables(method.rest.template) and field.name != "update_mask"
-    }
-    answer = await gateway.call(method.rest.verb, paths(method, ID), token=token, json=body or None)
-    assert answer.status == method.status, answer.body
-    [call] = backends.calls
-    assert {field.json_name for field, _ in call.request.ListFields()} >= body.keys()
+async def test_each_known_field_is_taken(gateway: Gateway, backends: Backends, token: str) -> None:
+    cells = Cells()
+    for method in WRITES:
+        with cells.cell(method.name):
+            assert method.rest is not None
+            backends.calls.clear()
+            body = {
+                field.json_name: sample(field)
+                for field in method.input.fields
+                if field.name not in variables(method.rest.template) and field.name != "update_mask"
+            }
+            path = paths(method, ID)
+            answer = await gateway.call(method.rest.verb, path, token=token, json=body or None)
+            assert answer.status == method.status, answer.body
+            [call] = backends.calls
+            assert {field.json_name for field, _ in call.request.ListFields()} >= body.keys()
+    cells.hold()
 
 
 def sample(field: Any) -> Any:

@@ -206,7 +206,10 @@ def test_what_is_committed_is_what_the_contract_gives(tmp_path: Path) -> None:
 
 
 def test_the_committed_yaml_is_the_rendered_configuration(config: dict[str, Any]) -> None:
-    assert yaml.safe_load((ROOT / "envoy" / "envoy.yaml").read_text()) == config
+    committed = (ROOT / "envoy" / "envoy.yaml").read_text()
+    # In C where it can: that takes a tenth of the time for what is two megabytes.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    assert yaml.load(committed, loader) == config  # noqa: S506
 
 
 @pytest.mark.parametrize("origin", ["*", "app.example.com", "https://app.example.com/"])

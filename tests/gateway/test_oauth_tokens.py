@@ -455,7 +455,7 @@ async def test_a_key_that_is_taken_back_verifies_no_more(
         async def is_gone() -> bool:
             return (await gateway.get(KEYS, token=former.access_token())).status == 401
 
-        await eventually(is_gone, 10)
+        await eventually(is_gone)
     finally:
         all_backends.keys[:] = [signer.public]
 

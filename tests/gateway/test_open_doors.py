@@ -10,6 +10,7 @@ from edge.gateway.paths import variables
 from portico_contract import CONTRACT_FILE, AccessRule, Method, load
 from tests.gateway.backends import Backends
 from tests.gateway.gateway import Gateway
+from tests.support.cells import Cells
 
 CONTRACT = load(CONTRACT_FILE)
 GUARDED = [m for m in CONTRACT.routed if m.access is not AccessRule.PUBLIC]
@@ -18,10 +19,6 @@ INTERNAL = [m for m in CONTRACT.methods if m.access is AccessRule.INTERNAL]
 
 UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED.value[0]
 UUID = "0195d1a0-0000-7000-8000-000000000001"
-
-
-def named(methods: list[Method]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("method", methods, ids=lambda method: method.name)
 
 
 def rest_path(method: Method) -> str:
@@ -39,80 +36,95 @@ def least_body(method: Method) -> dict[str, None] | None:
     return {fields[0].json_name: None} if method.rest.has_body and fields else None
 
 
-@named(GUARDED)
-async def test_rest_demands_a_credential(
-    gateway: Gateway, backends: Backends, method: Method
-) -> None:
-    assert method.rest is not None
-    answer = await gateway.call(method.rest.verb, rest_path(method))
-    assert answer.status == 401
-    assert answer.error["code"] == "UNAUTHENTICATED"
-    assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert backends.calls == []
+async def test_rest_demands_a_credential(gateway: Gateway, backends: Backends) -> None:
+    cells = Cells()
+    for method in GUARDED:
+        with cells.cell(method.name):
+            assert method.rest is not None
+            answer = await gateway.call(method.rest.verb, rest_path(method))
+            assert answer.status == 401
+            assert answer.error["code"] == "UNAUTHENTICATED"
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert backends.calls == []
+    cells.hold()
 
 
-@named([m for m in GUARDED if m.rest is not None and m.rest.verb == "GET"])
-async def test_head_demands_a_credential(
-    gateway: Gateway, backends: Backends, method: Method
-) -> None:
-    answer = await gateway.call("HEAD", rest_path(method))
-    assert answer.status == 401
-    assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert backends.calls == []
+async def test_head_demands_a_credential(gateway: Gateway, backends: Backends) -> None:
+    cells = Cells()
+    for method in GUARDED:
+        if method.rest is not None and method.rest.verb == "GET":
+            with cells.cell(method.name):
+                answer = await gateway.call("HEAD", rest_path(method))
+                assert answer.status == 401
+                assert answer.headers["www-authenticate"].startswith("Bearer")
+                assert backends.calls == []
+    cells.hold()
 
 
-@named(GUARDED)
-async def test_grpc_demands_a_credential(
-    gateway: Gateway, backends: Backends, method: Method
-) -> None:
-    request, response = method.request(), method.response
-    with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await gateway.native(method.path, request, response)
-    assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    assert backends.calls == []
+async def test_grpc_demands_a_credential(gateway: Gateway, backends: Backends) -> None:
+    cells = Cells()
+    for method in GUARDED:
+        with cells.cell(method.name):
+            with pytest.raises(grpc.aio.AioRpcError) as refusal:
+                await gateway.native(method.path, method.request(), method.response)
+            assert refusal.value.code() is grpc.StatusCode.UNAUTHENTICATED
+            assert backends.calls == []
+    cells.hold()
 
 
-@named(GUARDED)
-async def test_grpc_web_demands_a_credential(
-    gateway: Gateway, backends: Backends, method: Method
-) -> None:
-    answer = await gateway.web(method.path, method.request())
-    assert answer.grpc_status == grpc.StatusCode.UNAUTHENTICATED.value[0]
-    assert backends.calls == []
+async def test_grpc_web_demands_a_credential(gateway: Gateway, backends: Backends) -> None:
+    cells = Cells()
+    for method in GUARDED:
+        with cells.cell(method.name):
+            answer = await gateway.web(method.path, method.request())
+            assert answer.grpc_status == grpc.StatusCode.UNAUTHENTICATED.value[0]
+            assert backends.calls == []
+    cells.hold()
 
 
-@named(GUARDED)
-async def test_rest_opens_with_a_token(
-    gateway: Gateway, backends: Backends, method: Method, token: str
-) -> None:
-    assert method.rest is not None
-    body = least_body(method)
-    answer = await gateway.call(method.rest.verb, rest_path(method), token=token, json=body)
-    assert answer.status == method.status
-    [call] = backends.calls
-    assert call.path == method.path
+async def test_rest_opens_with_a_token(gateway: Gateway, backends: Backends, token: str) -> None:
+    cells = Cells()
+    for method in GUARDED:
+        with cells.cell(method.name):
+            assert method.rest is not None
+            backends.calls.clear()
+            answer = await gateway.call(
+                method.rest.verb, rest_path(method), token=token, json=least_body(method)
+            )
+            assert answer.status == method.status
+            [call] = backends.calls
+            assert call.path == method.path
+    cells.hold()
 
 
-@named(PUBLIC)
-async def test_public_methods_ignore_a_bad_credential(gateway: Gateway, method: Method) -> None:
-    assert method.rest is not None
+async def test_public_methods_ignore_a_bad_credential(gateway: Gateway) -> None:
+    cells = Cells()
     headers = {"Authorization": "Bearer not-a-token", "X-API-Key": "pk_test_wrong"}
-    body = least_body(method)
-    answer = await gateway.call(method.rest.verb, rest_path(method), headers=headers, json=body)
-    assert answer.status == method.status
+    for method in PUBLIC:
+        with cells.cell(method.name):
+            assert method.rest is not None
+            answer = await gateway.call(
+                method.rest.verb, rest_path(method), headers=headers, json=least_body(method)
+            )
+            assert answer.status == method.status
+    cells.hold()
 
 
-@named(INTERNAL)
 async def test_internal_methods_are_not_there(
-    gateway: Gateway, backends: Backends, method: Method, token: str
+    gateway: Gateway, backends: Backends, token: str
 ) -> None:
-    request, response = method.request(), method.response
-    with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await gateway.native(method.path, request, response, token=token)
-    assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert (await gateway.web(method.path, request, token=token)).grpc_status == UNIMPLEMENTED
-    assert (await gateway.call("POST", method.path, token=token, json={})).status == 404
-    assert backends.calls == []
+    cells = Cells()
+    for method in INTERNAL:
+        with cells.cell(method.name):
+            request, response = method.request(), method.response
+            with pytest.raises(grpc.aio.AioRpcError) as refusal:
+                await gateway.native(method.path, request, response, token=token)
+            assert refusal.value.code() is grpc.StatusCode.UNIMPLEMENTED
+            over_web = await gateway.web(method.path, request, token=token)
+            assert over_web.grpc_status == UNIMPLEMENTED
+            assert (await gateway.call("POST", method.path, token=token, json={})).status == 404
+            assert backends.calls == []
+    cells.hold()
 
 
 @pytest.mark.parametrize("service", ["grpc.health.v1.Health/Check", "grpc.reflection.v1.S/X"])

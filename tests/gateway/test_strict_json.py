@@ -319,7 +319,7 @@ def reference(method: Method, text: str) -> str:
     return ""
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(requests(), st.booleans())
 def test_what_is_accepted_protobuf_reads_too(
     case: tuple[Method, dict[str, Any]], ascii_only: bool
@@ -371,7 +371,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.lists(PIECES, max_size=12).map(b"".join), st.booleans())
 def test_what_is_json_python_says_too(pieces: bytes, wrap: bool) -> None:
     text = b'{"unknown":' + pieces + b"}" if wrap else pieces

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from portico.type.v1 import options_pb2
 from portico.users.v1.user_pb2 import User
 from portico.users.v1.user_service_pb2 import ListUsersResponse
@@ -12,7 +11,6 @@ from portico.users.v1.user_service_pb2 import ListUsersResponse
 from portico_contract import (
     CONTRACT_FILE,
     REDACTED,
-    Method,
     event_types,
     installed,
     methods,
@@ -20,23 +18,27 @@ from portico_contract import (
     redacted,
     services,
 )
+from tests.support.cells import Cells
 
 ROOT = CONTRACT_FILE.parents[1]
 METHODS = [method for service in services() for method in methods(service)]
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.path)
-def test_each_method_says_who_may_call_it_and_what_it_costs(method: Method) -> None:
-    descriptor = next(
-        found
+def test_each_method_says_who_may_call_it_and_what_it_costs() -> None:
+    accesses = {"public", "signed_in", "permission", "platform_permission", "internal"}
+    descriptors = {
+        f"/{service.full_name}/{found.name}": found
         for service in services()
         for found in service.methods
-        if method.path == f"/{service.full_name}/{found.name}"
-    )
-    limit = descriptor.GetOptions().Extensions[options_pb2.limit]
-    assert limit.category != options_pb2.LIMIT_CATEGORY_UNSPECIFIED
-    assert method.access in {"public", "signed_in", "permission", "platform_permission", "internal"}
-    assert bool(method.permission) == method.access.endswith("permission")
+    }
+    cells = Cells()
+    for method in METHODS:
+        with cells.cell(method.path):
+            limit = descriptors[method.path].GetOptions().Extensions[options_pb2.limit]
+            assert limit.category != options_pb2.LIMIT_CATEGORY_UNSPECIFIED
+            assert method.access in accesses
+            assert bool(method.permission) == method.access.endswith("permission")
+    cells.hold()
 
 
 def test_an_event_is_caused_by_writes_only() -> None:

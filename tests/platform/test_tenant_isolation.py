@@ -16,6 +16,7 @@ from portico_contract import CONTRACT_FILE, AccessRule, Method, load
 from tests.gateway.gateway import Gateway, settings_for
 from tests.platform.conftest import Tenant
 from tests.stack import Stack
+from tests.support.cells import Cells
 
 NAMED = (
     "organization_id",
@@ -106,21 +107,11 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
     }
 
 
-@pytest.fixture(scope="module")
-def strangers() -> dict[str, Tenant]:
-    """One for each test, so that each has the budget for all methods."""
-    return {}
-
-
 @pytest.fixture
-async def stranger(
-    request: pytest.FixtureRequest, strangers: dict[str, Tenant], new_tenant: Any
-) -> Tenant:
-    """The owner of another organization."""
-    name = request.node.originalname
-    if name not in strangers:
-        strangers[name] = await new_tenant()
-    return strangers[name]
+async def stranger(new_tenant: Any) -> Tenant:
+    """The owner of another organization, with the budget for all methods."""
+    made: Tenant = await new_tenant()
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -132,54 +123,59 @@ async def door(stack: Stack, tenant: Tenant) -> AsyncIterator[Gateway]:
         yield Gateway(settings, tenant.client.http, channel)
 
 
-def named(methods: list[Method]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("method", methods, ids=lambda method: method.name)
+async def test_over_rest(door: Gateway, theirs: Mapping[str, str], stranger: Tenant) -> None:
+    cells = Cells()
+    for method in METHODS:
+        with cells.cell(method.name):
+            assert method.rest is not None
+            message = request(method, theirs)
+            path, body = method.rest.template, MessageToDict(message)
+            for name in variables(path):
+                path = path.replace(f"{{{name}}}", getattr(message, name))
+                body.pop(_camel(name))
+            sent = None if method.rest.verb in {"GET", "DELETE"} else json.dumps(body).encode()
+            answer = await door.call(method.rest.verb, path, token=stranger.client.token, data=sent)
+            assert answer.status == (403 if administers(method) else 404), answer.body
+    cells.hold()
 
 
-@named(METHODS)
-async def test_over_rest(
-    door: Gateway, theirs: Mapping[str, str], stranger: Tenant, method: Method
-) -> None:
-    assert method.rest is not None
-    message = request(method, theirs)
-    path, body = method.rest.template, MessageToDict(message)
-    for name in variables(path):
-        path = path.replace(f"{{{name}}}", getattr(message, name))
-        body.pop(_camel(name))
-    sent = None if method.rest.verb in {"GET", "DELETE"} else json.dumps(body).encode()
-    answer = await door.call(method.rest.verb, path, token=stranger.client.token, data=sent)
-    assert answer.status == (403 if administers(method) else 404), answer.body
+async def test_over_grpc(door: Gateway, theirs: Mapping[str, str], stranger: Tenant) -> None:
+    cells = Cells()
+    for method in METHODS:
+        with cells.cell(method.name):
+            with pytest.raises(grpc.aio.AioRpcError) as refusal:
+                await door.native(
+                    method.path,
+                    request(method, theirs),
+                    method.response,
+                    token=stranger.client.token,
+                )
+            assert refusal.value.code() is expected(method)
+    cells.hold()
 
 
-@named(METHODS)
-async def test_over_grpc(
-    door: Gateway, theirs: Mapping[str, str], stranger: Tenant, method: Method
-) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as refusal:
-        await door.native(
-            method.path,
-            request(method, theirs),
-            method.response,
-            token=stranger.client.token,
-        )
-    assert refusal.value.code() is expected(method)
+async def test_over_grpc_web(door: Gateway, theirs: Mapping[str, str], stranger: Tenant) -> None:
+    cells = Cells()
+    for method in METHODS:
+        with cells.cell(method.name):
+            message = request(method, theirs)
+            answer = await door.web(method.path, message, token=stranger.client.token)
+            assert answer.grpc_status == expected(method).value[0]
+    cells.hold()
 
 
-@named(METHODS)
-async def test_over_grpc_web(
-    door: Gateway, theirs: Mapping[str, str], stranger: Tenant, method: Method
-) -> None:
-    answer = await door.web(method.path, request(method, theirs), token=stranger.client.token)
-    assert answer.grpc_status == expected(method).value[0]
-
-
-@named([method for method in METHODS if "Member" in method.name and "user_id" in str(method.rest)])
 async def test_a_foreign_id_inside_ones_own_organization(
-    door: Gateway, theirs: Mapping[str, str], stranger: Tenant, method: Method
+    door: Gateway, theirs: Mapping[str, str], stranger: Tenant
 ) -> None:
     mixed = {**theirs, "organization_id": stranger.organization_id}
-    answer = await door.web(method.path, request(method, mixed), token=stranger.client.token)
-    assert answer.grpc_status == grpc.StatusCode.NOT_FOUND.value[0]
+    cells = Cells()
+    for method in METHODS:
+        if "Member" in method.name and "user_id" in str(method.rest):
+            with cells.cell(method.name):
+                message = request(method, mixed)
+                answer = await door.web(method.path, message, token=stranger.client.token)
+                assert answer.grpc_status == grpc.StatusCode.NOT_FOUND.value[0]
+    cells.hold()
 
 
 def request(method: Method, ids: Mapping[str, str]) -> Message:

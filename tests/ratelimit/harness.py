@@ -129,7 +129,7 @@ class Organizations:
         async def seen() -> bool:
             return await self._burst_of_deletions(name) == -(-mark // 3)
 
-        await eventually(seen, within=5, every=0.005)
+        await eventually(seen, every=0.005)
         return name
 
     async def in_zone(self, zone: str) -> str:

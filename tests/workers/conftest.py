@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from server.common.outbound_addresses import AddressPolicy
 from server.features.webhooks.delivery.deliverer import Capacity, Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery.http import WebhookClient
+from tests.stack import PostgresServer
 from tests.workers.harness import Receiver, Subscription, Tenants, receiving
 from tests.workers.processes import Platform
 
@@ -28,6 +29,13 @@ MASTER_KEY = os.urandom(32)
 def secrets() -> Secrets:
     """The keys of the platform under test."""
     return Secrets(MASTER_KEY)
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> Iterator[str]:
+    """A migrated database without rows."""
+    with postgres.emptied_database() as url:
+        yield url
 
 
 @pytest.fixture

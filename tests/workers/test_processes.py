@@ -63,7 +63,7 @@ async def command(valkey: Redis, *words: str) -> None:
 async def stop(child: Child) -> int:
     """Asks a process to end, and gives its exit code."""
     child.send(signal.SIGTERM)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return await child.wait()
 
 

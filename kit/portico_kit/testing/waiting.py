@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-WITHIN_SECONDS = 10.0
+WITHIN_SECONDS = 30.0  # on a busy machine; what has a time of its own says which
 EVERY_SECONDS = 0.02
 
 

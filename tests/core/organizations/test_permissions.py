@@ -16,6 +16,7 @@ from tests.core.organizations.organization_fixture import (
     make_organization_fixture,
 )
 from tests.core.world import Person, World, refusal
+from tests.support.cells import Cells
 
 ALL = {"owner", "admin", "member", "viewer"}
 CONTRIBUTORS = {"owner", "admin", "member"}
@@ -122,30 +123,35 @@ async def foreign_organization(world: World) -> OrganizationFixture:
     return await make_organization_fixture(world, await world.new_person())
 
 
-@pytest.mark.parametrize("name", sorted(GUARDED))
 async def test_what_another_organization_has_does_not_exist(
-    world: World, stranger: Person, foreign_organization: OrganizationFixture, name: str
+    world: World, stranger: Person, foreign_organization: OrganizationFixture
 ) -> None:
-    request = foreign_organization.request(GUARDED[name])
-    with pytest.raises(aio.AioRpcError) as caught:
-        await invoke(world, GUARDED[name], request, stranger)
-    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+    cells = Cells()
+    for name, method in sorted(GUARDED.items()):
+        with cells.cell(name):
+            with pytest.raises(aio.AioRpcError) as caught:
+                await invoke(world, method, foreign_organization.request(method), stranger)
+            assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+    cells.hold()
 
 
-@pytest.mark.parametrize("name", sorted(GUARDED))
 async def test_what_nobody_has_does_not_exist_in_the_same_words(
-    world: World, stranger: Person, foreign_organization: OrganizationFixture, name: str
+    world: World, stranger: Person, foreign_organization: OrganizationFixture
 ) -> None:
     """Else the difference would tell which ids exist."""
     nothing = OrganizationFixture(
         dict.fromkeys(foreign_organization.ids, "01890a5d-ac96-774b-bcce-b302099a8057")
     )
-    refusals = []
-    for fixture in (foreign_organization, nothing):
-        with pytest.raises(aio.AioRpcError) as caught:
-            await invoke(world, GUARDED[name], fixture.request(GUARDED[name]), stranger)
-        refusals.append(refusal(caught.value))
-    assert refusals[0] == refusals[1]
+    cells = Cells()
+    for name, method in sorted(GUARDED.items()):
+        with cells.cell(name):
+            refusals = []
+            for fixture in (foreign_organization, nothing):
+                with pytest.raises(aio.AioRpcError) as caught:
+                    await invoke(world, method, fixture.request(method), stranger)
+                refusals.append(refusal(caught.value))
+            assert refusals[0] == refusals[1]
+    cells.hold()
 
 
 async def test_a_role_that_is_taken_counts_at_the_next_call(

@@ -30,6 +30,7 @@ from server.app import ROLES
 from tests.core.conftest import Refused
 from tests.core.organizations.organization_fixture import GUARDED
 from tests.core.world import Person, World, new_email, refusal
+from tests.support.cells import Cells
 
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 EVERYTHING = sorted(organization_permissions())
@@ -267,28 +268,43 @@ async def test_what_holds_no_more_than_oneself_is_changed_as_before(
     assert rotated.secret != key.secret
 
 
-@pytest.mark.parametrize(("event", "needed"), sorted(event_permissions().items()))
 async def test_to_hear_of_an_event_takes_the_permission_to_read_what_it_shows(
-    world: World, owner: Person, organization_id: str, event: str, needed: str, refused: Refused
+    world: World, owner: Person, organization_id: str, refused: Refused
 ) -> None:
-    request = webhooks.CreateWebhookRequest(
-        organization_id=organization_id, url="https://example.com/hook", event_types=[event]
-    )
-    lacking = {"organization:read", "members:read", "keys:read", "webhooks:read"} - {needed}
-    blind = await world.new_key(organization_id, owner, "webhooks:write", *lacking)
-    blind_metadata = await world.key_metadata(blind.secret)
-    attempt = world.webhooks.CreateWebhook(request, metadata=blind_metadata)
-    found = await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
-    assert found.metadata == {"permissions": needed}
-    seeing = await world.new_key(organization_id, owner, "webhooks:write", needed)
-    metadata = await world.key_metadata(seeing.secret)
-    webhook = (await world.webhooks.CreateWebhook(request, metadata=metadata)).webhook
-    elsewhere = webhooks.UpdateWebhookRequest(webhook_id=webhook.id, url="https://example.org/")
-    change = world.webhooks.UpdateWebhook(elsewhere, metadata=blind_metadata)
-    await refused(change, DENIED, "PERMISSIONS_EXCEEDED")
-    wider = webhooks.UpdateWebhookRequest(webhook_id=webhook.id, event_types=["*"])
-    change = world.webhooks.UpdateWebhook(wider, metadata=metadata)
-    await refused(change, DENIED, "PERMISSIONS_EXCEEDED")
+    reading = {"organization:read", "members:read", "keys:read", "webhooks:read"}
+    writing = "webhooks:write"
+
+    async def key(*permissions: str) -> tuple[tuple[str, str], ...]:
+        made = await world.new_key(organization_id, owner, writing, *permissions)
+        return await world.key_metadata(made.secret)
+
+    needs = set(event_permissions().values())
+    blind = {needed: await key(*(reading - {needed})) for needed in needs}
+    seeing = {needed: await key(needed) for needed in needs}
+    cells = Cells()
+    for event, needed in sorted(event_permissions().items()):
+        with cells.cell(event):
+            request = webhooks.CreateWebhookRequest(
+                organization_id=organization_id, url="https://example.com/hook", event_types=[event]
+            )
+            attempt = world.webhooks.CreateWebhook(request, metadata=blind[needed])
+            found = await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
+            assert found.metadata == {"permissions": needed}
+            answer = await world.webhooks.CreateWebhook(request, metadata=seeing[needed])
+            webhook_id = answer.webhook.id
+            elsewhere = webhooks.UpdateWebhookRequest(
+                webhook_id=webhook_id, url="https://example.org/"
+            )
+            change = world.webhooks.UpdateWebhook(elsewhere, metadata=blind[needed])
+            await refused(change, DENIED, "PERMISSIONS_EXCEEDED")
+            wider = webhooks.UpdateWebhookRequest(webhook_id=webhook_id, event_types=["*"])
+            change = world.webhooks.UpdateWebhook(wider, metadata=seeing[needed])
+            await refused(change, DENIED, "PERMISSIONS_EXCEEDED")
+            # An organization has room for a few only.
+            await world.webhooks.DeleteWebhook(
+                webhooks.DeleteWebhookRequest(webhook_id=webhook_id), metadata=owner.metadata
+            )
+    cells.hold()
 
 
 def test_every_event_of_an_organization_has_a_permission_that_every_role_holds() -> None:

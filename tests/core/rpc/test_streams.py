@@ -123,14 +123,14 @@ class House:
         return call(request, metadata=metadata)
 
     async def nothing_open(self) -> None:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(20):
             while self.ticking.open:  # noqa: ASYNC110 - the servicer does not know who waits
                 await asyncio.sleep(0.02)
 
 
 async def drained(call: Any) -> None:
     """Reads to the end."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await call.read() is not aio.EOF:
             pass
 
@@ -176,7 +176,7 @@ async def test_each_message_arrives_when_it_is_sent_and_a_client_that_goes_ends_
 ) -> None:
     person = await house.world.new_person()
     call = house.watch(WATCH, person.metadata)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         assert [(await call.read()).number for _ in range(3)] == [1, 2, 3]
     pool: Any = house.core.parts.engine.pool
     assert pool.checkedout() == 0
@@ -311,7 +311,7 @@ async def test_a_server_that_stops_ends_its_streams_with_unavailable(house: Hous
     person = await house.world.new_person()
     calls = []
     # One after the other: all at once would wait for connections of the database.
-    for _ in range(200):
+    for _ in range(60):
         calls.append(house.watch(WATCH, person.metadata))
         await calls[-1].read()
     stopping = asyncio.create_task(house.server.stop())
@@ -328,10 +328,11 @@ async def test_a_client_that_does_not_read_holds_the_servicer_back(house: House)
     person = await house.world.new_person()
     call = house.watch(WATCH, person.metadata, burst=1, bytes=100_000)
     await call.read()
-    await asyncio.sleep(1)
-    sent = house.ticking.sent
-    await asyncio.sleep(0.5)
-    assert house.ticking.sent == sent < 200
+    sent = 0
+    while sent != house.ticking.sent:  # until it stands still for a while
+        sent = house.ticking.sent
+        assert sent < 200
+        await asyncio.sleep(0.5)
     call.cancel()
     await house.nothing_open()
 
