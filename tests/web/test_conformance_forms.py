@@ -48,7 +48,6 @@ async def test_every_answer_comes_back_as_a_form(
         ({"response_type": ""}, "invalid_request"),
         ({"response_type": "token"}, "unsupported_response_type"),
         ({"scope": "openid made-up"}, "invalid_scope"),
-        ({"request": "e30.e30."}, "request_not_supported"),
         ({"request_uri": "https://app.example.com/request"}, "request_uri_not_supported"),
         ({"code_challenge": ""}, "invalid_request"),
     ):
