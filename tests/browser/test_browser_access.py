@@ -64,11 +64,17 @@ class Inspector:
         self.visitor = visitor
         self._axe = axe
 
-    async def violations(self) -> list[str]:
-        """What axe finds."""
+    async def violations(self, *, contrast: bool = True) -> list[str]:
+        """What axe finds.
+
+        Args:
+            contrast: whether colours are compared, too, which takes it more than all the rest.
+        """
         await self.visitor.page.emulate_media(color_scheme="light")
         await self.visitor.page.evaluate(self._axe + ";0")
-        return await self._run({"runOnly": TAGS})
+        return await self._run(
+            {"runOnly": TAGS, "rules": {"color-contrast": {"enabled": contrast}}}
+        )
 
     async def dark_violations(self) -> list[str]:
         """What axe finds in the dark, after it has looked at the light: only colours differ."""
@@ -76,6 +82,7 @@ class Inspector:
         return await self._run({"runOnly": {"type": "rule", "values": ["color-contrast"]}})
 
     async def _run(self, options: dict[str, Any]) -> list[str]:
+        options = {**options, "resultTypes": ["violations"]}  # else it describes what is good, too
         result = await self.visitor.page.evaluate("options => axe.run(options)", options)
         return [
             f"{self.visitor.page.url} {each['id']}: {node['html'][:120]}"
@@ -129,7 +136,7 @@ class Inspector:
 
     async def findings(self, *, wording_alone: bool = False) -> list[str]:
         """All of it, or what can be otherwise in another language."""
-        found = await self.violations()
+        found = await self.violations(contrast=not wording_alone)
         if not wording_alone:
             found += [*await self.dark_violations(), *await self.unreachable()]
         found += await self.too_wide()

@@ -15,7 +15,7 @@ from tests.cli.running import Run, running
 
 DISK_MEGABYTES = 220  # a new platform takes fifty
 CHUNK_BYTES = 65_536
-GOOD_AGAIN_SECONDS = 20
+GOOD_AGAIN_SECONDS = 60
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from cli.run.journal import Journal
 from cli.run.logs import Log, keep_small
 from cli.run.process import Child, Command, spawn
 from cli.run.watchdog import Watchdog
+from portico_kit.testing.waiting import eventually
 
 LIMIT = 200_000
 # Writes a numbered line every now and then, 64 bytes each, without end.
@@ -36,10 +37,7 @@ async def test_a_log_is_cut_and_what_it_held_last_is_kept(
     child = await writing(tmp_path, watchdog)
     keeping = asyncio.create_task(keep_small(lambda: [child.log], LIMIT))
     try:
-        for _ in range(100):
-            await asyncio.sleep(0.05)
-            if child.log.previous.exists():
-                break
+        await eventually(child.log.previous.exists)
         cut = child.log.previous.read_bytes()
         await asyncio.sleep(1.5)
     finally:

@@ -26,7 +26,7 @@ from portico_kit.testing.waiting import wait_until
 from tests.cli.running import Run, all_gone, running
 from tests.support.addresses import new_address
 
-GOOD_AGAIN_SECONDS = 20  # on a busy machine; on an idle one it is three at the most
+GOOD_AGAIN_SECONDS = 60  # on a busy machine; on an idle one it is three at the most
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +114,8 @@ def test_whatever_is_killed_is_started_again_and_the_platform_goes_on(
     before = child(run, name)
     said = run.output.count(f"portico: {part} ended with")
     before.kill()
-    wait_until(lambda: run.output.count(f"portico: {part} ended with") > said, 10)
-    wait_until(lambda: is_new(run, name, before), 10)
+    wait_until(lambda: run.output.count(f"portico: {part} ended with") > said)
+    wait_until(lambda: is_new(run, name, before))
     wait_until(lambda: serves(run), GOOD_AGAIN_SECONDS, every=0.1)
     assert not run.ended
     assert f'"{part} ended with' in (run.folder / "logs" / "run.log").read_text()
@@ -124,15 +124,15 @@ def test_whatever_is_killed_is_started_again_and_the_platform_goes_on(
 def test_two_that_die_at_once_are_both_started_again(run: Run) -> None:
     for name in ("postgres", "core"):
         child(run, name).kill()
-    wait_until(lambda: run.output.count("portico: core ended with") > 1, 10)
+    wait_until(lambda: run.output.count("portico: core ended with") > 1)
     wait_until(lambda: serves(run), GOOD_AGAIN_SECONDS, every=0.1)
 
 
 def test_a_killed_watchdog_is_replaced_at_the_next_occasion(run: Run) -> None:
     child(run, "sh").kill()
     child(run, "mailbox").kill()
-    wait_until(lambda: run.output.count("portico: mailbox ended with") > 1, 10)
-    wait_until(lambda: any(each.name() == "sh" for each in run.family()), 10)
+    wait_until(lambda: run.output.count("portico: mailbox ended with") > 1)
+    wait_until(lambda: any(each.name() == "sh" for each in run.family()))
     assert serves(run)
 
 
@@ -180,7 +180,7 @@ def test_a_part_that_hangs_is_not_healthy_though_its_socket_takes_connections(ru
 def test_ctrl_c_while_something_is_started_again_stops_everything(run: Run) -> None:
     family = run.family()
     child(run, "core").kill()
-    wait_until(lambda: run.output.count("portico: core ended with") > 2, 10)
+    wait_until(lambda: run.output.count("portico: core ended with") > 2)
     run.send(signal.SIGINT)
     assert run.wait() == 0, run.output
     assert all_gone([*family], 0)

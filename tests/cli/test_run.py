@@ -73,7 +73,7 @@ def test_a_second_signal_ends_everything_without_waiting(first: Run) -> None:
     family = first.family()
     first.member("worker").suspend()
     first.send(signal.SIGTERM)
-    wait_until(lambda: "Stopping." in first.output, 5)
+    wait_until(lambda: "Stopping." in first.output)
     time.sleep(0.5)
     first.send(signal.SIGTERM)
     assert all_gone(family, 5)
@@ -138,7 +138,7 @@ def test_two_runs_do_not_share_a_state_folder_and_its_sockets_and_logs_are_priva
     launch: Launch, home: Path
 ) -> None:
     first = launch("run")
-    wait_until((home / "secrets.env").exists, 10)
+    wait_until((home / "secrets.env").exists)
     for name in ("run", "logs"):
         assert stat.S_IMODE((home / name).stat().st_mode) == 0o700
     second = launch("run")
