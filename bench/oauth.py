@@ -30,7 +30,7 @@ from portico.oauth.v1.authorization_service_pb2_grpc import AuthorizationService
 from portico.oauth.v1.token_service_pb2_grpc import TokenServiceStub
 
 from bench.baselines.golang import build_hydra
-from bench.baselines.hydra import hydra
+from bench.baselines.hydra import Hydra, hydra
 from bench.baselines.start import oidc_provider
 from bench.load import Request, Result
 from bench.measure import HOST, Measurement, Service, Span, account, measure
@@ -45,8 +45,10 @@ SPAN = Span(requests=800, seconds=15)
 CODES = 1040
 REDIRECT = "https://app.example.com/callback"
 MACHINE = "machine"
-CLIENT_CREDENTIALS = "client_credentials, JWT by ES256"
+CLIENT_CREDENTIALS = "client_credentials, JWT"
 INTROSPECTION = "introspection, machine's token"
+OPAQUE_CREDENTIALS = "client_credentials, opaque"
+OPAQUE_INTROSPECTION = "introspection, machine's opaque token"
 FORM = "application/x-www-form-urlencoded"
 VERIFIER = "a-verifier-of-at-least-forty-three-characters-in-all"
 CHALLENGE = urlsafe_b64encode(sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
@@ -138,23 +140,24 @@ async def measure_oauth(
 
 async def _measure_hydra(stack: Stack, binary: str) -> list[Measurement]:
     """The same of Hydra, and what it does by default: opaque tokens, which are rows."""
-    found = []
     async with hydra(stack, binary) as running:
-        for form, issuing, introspecting in (
-            ("jwt", CLIENT_CREDENTIALS, INTROSPECTION),
-            ("opaque", f"{CLIENT_CREDENTIALS.split(',')[0]}, opaque", f"{INTROSPECTION}, opaque"),
-        ):
-            client = running.clients[form]
-            grant = {"grant_type": "client_credentials", "scope": "projects:read"}
-            issue = _form("/oauth2/token", {**client, **grant})
-            token = await _token(running.public, issue)
-            look = _form("/admin/oauth2/introspect", {"token": token})
-            for work, service, request in (
-                (issuing, running.public, issue),
-                (introspecting, running.admin, look),
-            ):
-                found.append(await measure(work, service, [request], SPAN, CONCURRENCY))
-    return found
+        return [
+            *await _measure_form(running, "jwt", CLIENT_CREDENTIALS, INTROSPECTION),
+            *await _measure_form(running, "opaque", OPAQUE_CREDENTIALS, OPAQUE_INTROSPECTION),
+        ]
+
+
+async def _measure_form(
+    running: Hydra, form: str, issuing: str, introspecting: str
+) -> list[Measurement]:
+    grant = {"grant_type": "client_credentials", "scope": "projects:read"}
+    issue = _form("/oauth2/token", {**running.clients[form], **grant})
+    token = await _token(running.public, issue)
+    look = _form("/admin/oauth2/introspect", {"token": token})
+    return [
+        await measure(issuing, running.public, [issue], SPAN, CONCURRENCY),
+        await measure(introspecting, running.admin, [look], SPAN, CONCURRENCY),
+    ]
 
 
 async def _token(service: Service, issue: Request) -> str:

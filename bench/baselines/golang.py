@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 RATELIMIT = "github.com/envoyproxy/ratelimit/src/service_cmd@latest"
@@ -39,7 +39,7 @@ async def build_hydra() -> str | None:
 
 
 async def _built(
-    binary: Path, steps: list[tuple[str, ...]], seconds: float, environment: Mapping[str, str]
+    binary: Path, steps: Sequence[tuple[str, ...]], seconds: float, environment: Mapping[str, str]
 ) -> str | None:
     if await asyncio.to_thread(binary.is_file):
         return str(binary)

@@ -20,6 +20,7 @@ from portico_kit.tokens import new_token
 from tests.stack import Stack
 
 DATABASE = "hydra"
+FORMS = ("jwt", "opaque")
 # Each token costs one hash of the client's secret. This is the cheapest that it takes; as it
 # comes it makes 25,000 rounds, which is 5 ms more.
 HASH_ROUNDS = "1"
@@ -62,8 +63,8 @@ async def hydra(stack: Stack, binary: str) -> AsyncIterator[Hydra]:
         await listening(public)
         await listening(admin)
         pids = {"hydra": pid, "postgres": stack.pid("postgres")}
-        services = [Service(HYDRA, port, pids) for port in (public, admin)]
-        yield Hydra(*services, {form: await _client(admin, form) for form in ("jwt", "opaque")})
+        clients = {form: await _client(admin, form) for form in FORMS}
+        yield Hydra(Service(HYDRA, public, pids), Service(HYDRA, admin, pids), clients)
 
 
 async def _database(stack: Stack) -> str:
