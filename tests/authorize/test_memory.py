@@ -161,10 +161,10 @@ async def test_an_answer_that_a_revocation_overtook_is_not_remembered(
     key = edge.core.add(Key())
     edge.core.answers.clear()
     waiting = asyncio.create_task(edge.status(key.secret))
-    await asyncio.sleep(0.05)  # the core has looked, and has not answered yet
+    await eventually(lambda: edge.core.asked == 1)  # it has looked, and has not answered yet
     edge.core.revoke(key)
     await CacheInvalidator(valkey).key_changed(UUID(key.id))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
     edge.core.answers.set()
     assert await waiting == 200
     assert await edge.status(key.secret) == 401
@@ -176,10 +176,10 @@ async def test_who_asks_after_a_revocation_does_not_get_an_older_answer(
     key = edge.core.add(Key())
     edge.core.answers.clear()
     early = asyncio.create_task(edge.status(key.secret))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: edge.core.asked == 1)
     edge.core.revoke(key)
     await CacheInvalidator(valkey).key_changed(UUID(key.id))
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
     late = asyncio.create_task(edge.status(key.secret))
     await asyncio.sleep(0.05)
     edge.core.answers.set()
