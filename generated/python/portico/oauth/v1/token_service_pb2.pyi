@@ -76,8 +76,11 @@ class IssueTokenRequest(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     RESOURCE_FIELD_NUMBER: _builtins.int
     DPOP_PROOF_FIELD_NUMBER: _builtins.int
+    DEVICE_CODE_FIELD_NUMBER: _builtins.int
     grant_type: _builtins.str
-    """The grant type: "authorization_code", "refresh_token" or "client_credentials"."""
+    """The grant type: "authorization_code", "refresh_token", "client_credentials" or
+    "urn:ietf:params:oauth:grant-type:device_code".
+    """
     code: _builtins.str
     """The authorization code."""
     redirect_uri: _builtins.str
@@ -95,6 +98,8 @@ class IssueTokenRequest(_message.Message):
     if there is none. The access token is bound to that key, as is the refresh token
     of an application that does not authenticate.
     """
+    device_code: _builtins.str
+    """The device code (RFC 8628)."""
     @_builtins.property
     def client(self) -> Global___ClientCredentials:
         """Which application asks."""
@@ -115,10 +120,11 @@ class IssueTokenRequest(_message.Message):
         scope: _builtins.str = ...,
         resource: _abc.Iterable[_builtins.str] | None = ...,
         dpop_proof: _builtins.str = ...,
+        device_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "code", b"code", "code_verifier", b"code_verifier", "dpop_proof", b"dpop_proof", "grant_type", b"grant_type", "redirect_uri", b"redirect_uri", "refresh_token", b"refresh_token", "resource", b"resource", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "code", b"code", "code_verifier", b"code_verifier", "device_code", b"device_code", "dpop_proof", b"dpop_proof", "grant_type", b"grant_type", "redirect_uri", b"redirect_uri", "refresh_token", b"refresh_token", "resource", b"resource", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
