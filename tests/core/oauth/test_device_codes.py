@@ -1,0 +1,3 @@
+"""A device without a browser."""
+
+from __future__ import annotations
