@@ -13,7 +13,12 @@ from portico_kit import dpop
 from portico_kit.assurance import Assurance
 from portico_kit.oauth_scopes import ORGANIZATION_SCOPES, PERSONAL_SCOPES
 
-GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+GRANT_TYPES = (
+    "authorization_code",
+    "refresh_token",
+    "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code",
+)
 CLIENT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 ASSERTION_ALGORITHMS = ("ES256", "PS256", "RS256", "EdDSA")
 ID_TOKEN_ALGORITHMS = ("RS256", "ES256")
@@ -74,6 +79,7 @@ def authorization_server_metadata(issuer: str) -> Mapping[str, Any]:
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth/authorize",
         "token_endpoint": f"{issuer}/oauth/token",
+        "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "revocation_endpoint": f"{issuer}/oauth/revoke",
         "introspection_endpoint": f"{issuer}/oauth/introspect",

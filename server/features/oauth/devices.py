@@ -192,7 +192,8 @@ class DeviceAuthorizations:
         look = partial(DeviceCodeRepository(call.db).find, code_hash, call.user_id, call.now)
         guess = await self.budget.guess(f"{call.user_id}@{GUESSES}", None, look)
         if guess.used_up:
-            call.record("authorization.device_codes_guessed", target_id=call.user_id)
+            details = {"userId": str(call.user_id)}
+            call.record("authorization.device_codes_guessed", details=details)
         if guess.found is None:
             raise DeviceCodeInvalidError
         return guess.found
