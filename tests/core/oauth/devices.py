@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from portico.oauth.v1 import device_service_pb2 as pb
@@ -20,7 +20,7 @@ class Device:
     """A device with an application, and the codes that it got."""
 
     app: App
-    codes: pb.AuthorizeDeviceResponse = pb.AuthorizeDeviceResponse()
+    codes: pb.AuthorizeDeviceResponse = field(default_factory=pb.AuthorizeDeviceResponse)
 
     @property
     def stub(self) -> DeviceServiceStub:

@@ -1,20 +1,20 @@
 """RFC 8628: a device without a browser is let in by a person elsewhere.
 
-| section | what must be | test |
-|---|---|---|
-| 3.1 | the client authenticates as at the token endpoint | `test_an_application_authenticates_as_at_the_token_endpoint` |
-| 3.1 | no parameter twice, unknown ones ignored, empty ones absent | tests/web/test_oauth_devices.py |
-| 3.2 | what the answer has | `test_a_device_gets_two_codes_and_where_to_type_one` |
-| 3.3 | the person types the code, sees the client and decides | `test_a_person_sees_who_asks_and_from_where`, `test_a_device_is_let_in` |
-| 3.4 | the client authenticates; the code is its own | `test_a_device_code_is_of_use_to_its_application_alone` |
-| 3.5 | authorization_pending, slow_down | `test_a_device_that_polls_too_often_waits_longer_each_time` |
-| 3.5 | access_denied | `test_what_a_person_refuses_stays_refused` |
-| 3.5 | expired_token | `test_codes_are_over_after_ten_minutes` |
-| 4 | the metadata | `test_the_server_says_that_it_takes_devices` |
-| 5.1 | user codes cannot be guessed | `test_wrong_codes_are_counted_for_the_person` |
-| 5.2 | device codes cannot be guessed | `test_a_device_gets_two_codes_and_where_to_type_one` |
-| 5.4 | remote phishing | `test_who_agreed_before_is_asked_again`, tests/web/test_oauth_devices.py |
-| 6.1 | user codes that people can type | `test_a_user_code_is_taken_however_it_is_typed` |
+| section | test |
+|---|---|
+| 3.1, who the application is | `test_an_application_authenticates_as_at_the_token_endpoint` |
+| 3.1, how parameters are read | tests/web/test_oauth_devices.py |
+| 3.2 | `test_a_device_gets_two_codes_and_where_to_type_one` |
+| 3.3 | `test_a_person_sees_who_asks_and_from_where`, `test_a_device_is_let_in` |
+| 3.4 | `test_a_device_code_is_of_use_to_its_application_alone` |
+| 3.5, slow_down | `test_a_device_that_polls_too_often_waits_longer_each_time` |
+| 3.5, access_denied | `test_what_a_person_refuses_stays_refused` |
+| 3.5, expired_token | `test_codes_are_over_after_ten_minutes` |
+| 4 | `test_the_server_says_that_it_takes_devices` |
+| 5.1 | `test_wrong_codes_are_counted_for_the_person` |
+| 5.2 | `test_a_device_gets_two_codes_and_where_to_type_one` |
+| 5.4 | `test_who_agreed_before_is_asked_again`, tests/web/test_oauth_devices.py |
+| 6.1 | `test_a_user_code_is_taken_however_it_is_typed` |
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ PENDING = (INVALID, "OAUTH_AUTHORIZATION_PENDING")
 SLOW_DOWN = (INVALID, "OAUTH_SLOW_DOWN")
 INVALID_GRANT = (INVALID, "OAUTH_INVALID_GRANT")
 WRONG = (grpc.StatusCode.NOT_FOUND, "DEVICE_CODE_INVALID")
+# As a keyboard for Japanese writes it.
+WIDE = "".join(chr(ord(each) + 0xFEE0) for each in "BCDF-GHJK")
 OFFLINE = "openid organization:read offline_access"
 
 
@@ -89,7 +91,7 @@ async def recorded(world: World, name: str, value: str) -> list[str]:
 
 
 def test_a_user_code_is_taken_however_it_is_typed() -> None:
-    for text_ in ("BCDF-GHJK", "bcdfghjk", " bcdf ghjk ", "BCDF–GHJK", "ＢＣＤＦ－ＧＨＪＫ"):
+    for text_ in ("BCDF-GHJK", "bcdfghjk", " bcdf ghjk ", "BCDF\u2013GHJK", WIDE):
         assert typed(text_) == "BCDFGHJK", text_
     for text_ in ("", "-", "BCDFGHJ", "BCDFGHJKL", "ACDFGHJK", "BCDFGHJ1", "ßCDFGHJ", "b" * 99):
         assert typed(text_) is None, text_
@@ -381,9 +383,7 @@ async def test_a_double_approval_is_one(world: World, tv: Device, owner: Person)
     assert len(await list_grants(world, owner)) == 1
 
 
-async def test_an_approval_and_a_refusal_at_once_are_one_of_them(
-    tv: Device, owner: Person
-) -> None:
+async def test_an_approval_and_a_refusal_at_once_are_one_of_them(tv: Device, owner: Person) -> None:
     for _ in range(3):
         device = await tv.begin(scope="openid")
         await outcomes([device.approve(owner), device.deny(owner), device.poll()])
@@ -468,9 +468,7 @@ async def test_pushed_requests_are_no_matter_of_devices(
     application_client: ApplicationClient, owner: Person
 ) -> None:
     """The device's own request comes from the application itself in any case."""
-    app = await new_app(
-        application_client, "device", require_pushed_authorization_requests=True
-    )
+    app = await new_app(application_client, "device", require_pushed_authorization_requests=True)
     _, issued = await Device(app).connected(owner, scope="openid")
     assert issued.access_token
 
