@@ -11,6 +11,7 @@ from portico.oauth.v1.device_service_pb2_grpc import DeviceServiceStub
 
 from tests.core.oauth.conftest import INTERNAL, App
 from tests.core.world import Person
+from tests.support.addresses import new_address
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 
@@ -20,6 +21,8 @@ class Device:
     """A device with an application, and the codes that it got."""
 
     app: App
+    # Of the device, and of whoever answers it.
+    address: str = field(default_factory=new_address)
     codes: pb.AuthorizeDeviceResponse = field(default_factory=pb.AuthorizeDeviceResponse)
 
     @property
@@ -27,15 +30,24 @@ class Device:
         return DeviceServiceStub(self.app.world.channel)
 
     @property
+    def from_here(self) -> tuple[tuple[str, str], ...]:
+        return (("x-edge-address", self.address),)
+
+    def _metadata(self, person: Person) -> tuple[tuple[str, str], ...]:
+        return (*person.metadata, *self.from_here)
+
+    @property
     def user_code(self) -> str:
         """What it shows."""
         return str(self.codes.user_code)
 
     async def begin(self, **fields: Any) -> Device:
-        """The same with codes of its own."""
+        """The same somewhere, with codes of its own."""
+        there = replace(self, address=new_address())
         values = {"client": self.app.credentials, **fields}
         request = pb.AuthorizeDeviceRequest(**values)
-        return replace(self, codes=await self.stub.AuthorizeDevice(request, metadata=INTERNAL))
+        metadata = (*INTERNAL, *there.from_here)
+        return replace(there, codes=await self.stub.AuthorizeDevice(request, metadata=metadata))
 
     async def poll(self, **fields: Any) -> token_pb.IssueTokenResponse:
         """Asks for its tokens."""
@@ -45,18 +57,18 @@ class Device:
     async def look(self, person: Person, user_code: str = "") -> pb.GetDeviceAuthorizationResponse:
         """What a person sees who types a code."""
         request = pb.GetDeviceAuthorizationRequest(user_code=user_code or self.user_code)
-        return await self.stub.GetDeviceAuthorization(request, metadata=person.metadata)
+        return await self.stub.GetDeviceAuthorization(request, metadata=self._metadata(person))
 
     async def approve(self, person: Person, **fields: Any) -> None:
         """A person allows it."""
         values = {"user_code": self.user_code, **fields}
         request = pb.ApproveDeviceAuthorizationRequest(**values)
-        await self.stub.ApproveDeviceAuthorization(request, metadata=person.metadata)
+        await self.stub.ApproveDeviceAuthorization(request, metadata=self._metadata(person))
 
     async def deny(self, person: Person) -> None:
         """A person refuses it."""
         request = pb.DenyDeviceAuthorizationRequest(user_code=self.user_code)
-        await self.stub.DenyDeviceAuthorization(request, metadata=person.metadata)
+        await self.stub.DenyDeviceAuthorization(request, metadata=self._metadata(person))
 
     async def connected(
         self, person: Person, **fields: Any
