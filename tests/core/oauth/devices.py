@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from grpc import aio
 from portico.oauth.v1 import device_service_pb2 as pb
 from portico.oauth.v1 import token_service_pb2 as token_pb
 from portico.oauth.v1.device_service_pb2_grpc import DeviceServiceStub
@@ -18,16 +19,21 @@ GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
 
 @dataclass(frozen=True)
 class Device:
-    """A device with an application, and the codes that it got."""
+    """A device with an application, and the codes that it got.
+
+    Attributes:
+        edge: a channel as the gateway has one, which may say where a call comes from.
+    """
 
     app: App
+    edge: aio.Channel | None = None
     # Of the device, and of whoever answers it.
     address: str = field(default_factory=new_address)
     codes: pb.AuthorizeDeviceResponse = field(default_factory=pb.AuthorizeDeviceResponse)
 
     @property
     def stub(self) -> DeviceServiceStub:
-        return DeviceServiceStub(self.app.world.channel)
+        return DeviceServiceStub(self.edge or self.app.world.channel)
 
     @property
     def from_here(self) -> tuple[tuple[str, str], ...]:

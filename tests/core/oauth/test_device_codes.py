@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
+from grpc import aio
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.oauth.v1 import device_service_pb2 as pb
 from sqlalchemy import text
@@ -68,9 +69,10 @@ OFFLINE = "openid organization:read offline_access"
 
 
 @pytest.fixture
-async def tv(application_client: ApplicationClient) -> Device:
+async def tv(world: World, application_client: ApplicationClient) -> AsyncIterator[Device]:
     """A device with a public application of the owner's organization."""
-    return Device(await new_app(application_client, "device"))
+    async with aio.insecure_channel(f"unix:{world.runtime_dir / 'core.sock'}") as edge:
+        yield Device(await new_app(application_client, "device"), edge)
 
 
 async def outcomes(calls: Sequence[Awaitable[Any]]) -> list[Any]:
@@ -134,7 +136,7 @@ def test_the_server_says_that_it_takes_devices() -> None:
 
 
 async def test_an_application_authenticates_as_at_the_token_endpoint(
-    application_client: ApplicationClient, refused: Refused
+    application_client: ApplicationClient, tv: Device, refused: Refused
 ) -> None:
     """Its client_id alone is no proof; see decisions/0047."""
     grants = [GRANT_TYPE, "refresh_token"]
@@ -144,17 +146,19 @@ async def test_an_application_authenticates_as_at_the_token_endpoint(
         token_endpoint_auth_method="client_secret_post",
         grant_types=grants,
     )
-    device = await Device(app).begin()
+    device = await replace(tv, app=app).begin()
     denied = (grpc.StatusCode.UNAUTHENTICATED, "OAUTH_INVALID_CLIENT")
     for wrong in (replace(app, secret=""), replace(app, secret="wrong")):
-        await refused(Device(wrong).begin(), *denied)
+        await refused(replace(tv, app=wrong).begin(), *denied)
         await refused(replace(device, app=wrong).poll(), *denied)
     await refused(device.poll(), *PENDING)
 
 
-async def test_only_an_application_with_the_grant_type_may_ask(app: App, refused: Refused) -> None:
-    await refused(Device(app).begin(), INVALID, "OAUTH_UNAUTHORIZED_CLIENT")
-    await refused(Device(app).poll(device_code="x"), INVALID, "OAUTH_UNAUTHORIZED_CLIENT")
+async def test_only_an_application_with_the_grant_type_may_ask(
+    tv: Device, app: App, refused: Refused
+) -> None:
+    await refused(replace(tv, app=app).begin(), INVALID, "OAUTH_UNAUTHORIZED_CLIENT")
+    await refused(replace(tv, app=app).poll(device_code="x"), INVALID, "OAUTH_UNAUTHORIZED_CLIENT")
 
 
 @pytest.mark.parametrize(
@@ -248,8 +252,9 @@ async def test_who_agreed_before_is_asked_again(tv: Device, owner: Person) -> No
 
 
 async def test_who_may_do_nothing_of_it_can_only_refuse(
-    world: World, tv: Device, stranger: Person, refused: Refused
+    world: World, tv: Device, refused: Refused
 ) -> None:
+    stranger = await world.new_person()
     device = await tv.begin(scope="projects:read")
     assert (await device.look(stranger)).next == "deny"
     not_ready = (grpc.StatusCode.FAILED_PRECONDITION, "AUTHORIZATION_NOT_READY")
@@ -298,10 +303,9 @@ async def test_wrong_codes_are_counted_for_the_person(
     blocked = (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_ATTEMPTS")
     for number in range(10):
         with world.clock.later(timedelta(seconds=40 * number)):
-            attempt = device.look(stranger, shown(new_user_code()))
-            await refused(attempt, *WRONG)
-            # A right one gives nothing back.
+            # A right one costs nothing, and gives nothing back.
             await device.look(stranger)
+            await refused(device.look(stranger, shown(new_user_code())), *WRONG)
     with world.clock.later(timedelta(seconds=400)):
         await refused(device.look(stranger), *blocked)
         await refused(device.approve(stranger), *blocked)
@@ -462,11 +466,11 @@ async def test_tokens_end_with_the_session_unless_they_are_for_offline_access(
 
 
 async def test_an_application_that_must_prove_a_key_proves_it_at_each_poll(
-    application_client: ApplicationClient, owner: Person, refused: Refused
+    application_client: ApplicationClient, tv: Device, owner: Person, refused: Refused
 ) -> None:
     app = await new_app(application_client, "device", dpop_bound_access_tokens=True)
     world, key, other = app.world, ProofKey(), ProofKey()
-    device = await Device(app).begin(scope="openid offline_access")
+    device = await replace(tv, app=app).begin(scope="openid offline_access")
     await refused(device.poll(), INVALID, "OAUTH_INVALID_DPOP_PROOF")
     await refused(device.poll(dpop_proof=proof(world, key)), *PENDING)
     await device.approve(owner)
@@ -478,21 +482,21 @@ async def test_an_application_that_must_prove_a_key_proves_it_at_each_poll(
 
 
 async def test_pushed_requests_are_no_matter_of_devices(
-    application_client: ApplicationClient, owner: Person
+    application_client: ApplicationClient, tv: Device, owner: Person
 ) -> None:
     """The device's own request comes from the application itself in any case."""
     app = await new_app(application_client, "device", require_pushed_authorization_requests=True)
-    _, issued = await Device(app).connected(owner, scope="openid")
+    _, issued = await replace(tv, app=app).connected(owner, scope="openid")
     assert issued.access_token
 
 
 async def test_introspection_and_revocation_know_its_tokens(
-    application_client: ApplicationClient, owner: Person
+    application_client: ApplicationClient, tv: Device, owner: Person
 ) -> None:
     app = await new_app(
         application_client, "device", token_endpoint_auth_method="client_secret_basic"
     )
-    _, issued = await Device(app).connected(owner, scope=OFFLINE)
+    _, issued = await replace(tv, app=app).connected(owner, scope=OFFLINE)
     said = await app.introspect(issued.access_token)
     assert (said.active, said.client_id, said.sub) == (True, app.client_id, owner.id)
     await app.revoke(issued.refresh_token)
