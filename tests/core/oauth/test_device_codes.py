@@ -503,6 +503,33 @@ async def test_introspection_and_revocation_know_its_tokens(
     assert not await app.is_active(issued.access_token)
 
 
+async def test_an_application_hears_of_the_end_of_the_session_as_after_a_code(
+    world: World, application_client: ApplicationClient, tv: Device, owner: Person
+) -> None:
+    app = await new_app(
+        application_client,
+        "web",
+        grant_types=["authorization_code", "refresh_token", GRANT_TYPE],
+        backchannel_logout_uri="https://app.example.com/logout",
+    )
+    await replace(tv, app=app).connected(owner, scope="openid")
+    query = text("select count(*) from oauth_logouts where application_id = :id")
+    async with world.engine.connect() as db:
+        assert await db.scalar(query, {"id": app.client_id}) == 1
+
+
+async def test_of_two_people_at_once_one_answers(
+    world: World, tv: Device, owner: Person, refused: Refused
+) -> None:
+    other = await world.new_person()
+    device = await tv.begin(scope="openid")
+    found = await outcomes([device.approve(owner), device.approve(other)])
+    assert len([each for each in found if isinstance(each, Exception)]) == 1
+    issued = await device.poll()
+    winner = owner if found[0] is None else other
+    assert claims(issued.id_token)["sub"] == winner.id
+
+
 async def test_no_application_answers_for_a_person(
     tv: Device, owner: Person, refused: Refused
 ) -> None:
@@ -515,11 +542,12 @@ async def test_no_application_answers_for_a_person(
     unsigned = device.stub.GetDeviceAuthorization(
         pb.GetDeviceAuthorizationRequest(user_code=device.user_code)
     )
-    await refused(unsigned, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+    unauthenticated = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+    await refused(unsigned, *unauthenticated)
     begin = device.stub.AuthorizeDevice(
         pb.AuthorizeDeviceRequest(client=tv.app.credentials), metadata=owner.metadata
     )
-    await refused(begin, *denied)
+    await refused(begin, *unauthenticated)
 
 
 async def test_old_codes_are_cleared_away_in_batches(world: World, tv: Device) -> None:
