@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -123,6 +124,20 @@ async def test_a_person_refuses(
     page = await browser.submit(asked, PAGE, decision="approve", confirmed="yes")
     assert (page.status, page.heading) == (404, "Connect a device")
     assert (await poll(device, program, codes))[1]["error"] == "access_denied"
+
+
+async def test_each_answer_to_a_poll_has_its_name(
+    world: World, browser: Browser, device: OAuthClient
+) -> None:
+    codes = await begin(device, browser)
+    polls = [await poll(device, browser, codes) for _ in range(2)]
+    with world.clock.later(timedelta(minutes=11)):
+        polls.append(await poll(device, browser, codes))
+    assert [(status, said["error"]) for status, said in polls] == [
+        (400, "authorization_pending"),
+        (400, "slow_down"),
+        (400, "expired_token"),
+    ]
 
 
 async def test_a_link_looks_up_nothing(
