@@ -20,6 +20,7 @@ from edge.web.page import Page, Serve
 from edge.web.pages import (
     accept_invitation,
     consent,
+    device,
     mail_links,
     mail_requests,
     register,
@@ -79,6 +80,8 @@ from edge.web.paths import (
     CONFIRM_EMAIL_CHANGE,
     CONFIRM_LOGOUT,
     CONSENT,
+    DEVICE,
+    DEVICE_AUTHORIZATION,
     END_SESSION,
     FORGOT_PASSWORD,
     INTROSPECT,
@@ -159,6 +162,7 @@ PAGES: Mapping[str, Page] = {
     ACCOUNT_APPLICATIONS: applications.PAGE,
     ACCOUNT_DELETE: delete.PAGE,
     CONSENT: consent.PAGE,
+    DEVICE: device.PAGE,
     CONFIRM_LOGOUT: logout.CONFIRM_PAGE,
 }
 # For `portico health web`; the gateway has no route to it.
@@ -201,6 +205,7 @@ def _add_oauth(router: web.UrlDispatcher, site: Site) -> None:
     offering = offering_nonces(nonces, utc_now)
     router.add_post(TOKEN, offering(answering(endpoints.token)))
     router.add_post(PUSH, offering(answering(endpoints.push)))
+    router.add_post(DEVICE_AUTHORIZATION, answering(endpoints.authorize_device))
     router.add_post(REVOKE, answering(endpoints.revoke))
     router.add_post(INTROSPECT, answering(endpoints.introspect))
     router.add_get(USERINFO, offering(answering(endpoints.userinfo)))

@@ -23,6 +23,7 @@ from portico.factor_codes.v1.factor_code_service_pb2_grpc import FactorCodeServi
 from portico.factor_resets.v1.factor_reset_service_pb2_grpc import FactorResetServiceStub
 from portico.factors.v1.factor_service_pb2_grpc import FactorServiceStub
 from portico.oauth.v1.authorization_service_pb2_grpc import AuthorizationServiceStub
+from portico.oauth.v1.device_service_pb2_grpc import DeviceServiceStub
 from portico.oauth.v1.grant_service_pb2_grpc import GrantServiceStub
 from portico.oauth.v1.logout_service_pb2_grpc import LogoutServiceStub
 from portico.oauth.v1.token_service_pb2_grpc import TokenServiceStub
@@ -132,6 +133,7 @@ class CoreClient:
         self.organizations = OrganizationServiceStub(channel)
         self.authorizations = AuthorizationServiceStub(channel)
         self.tokens = TokenServiceStub(channel)
+        self.devices = DeviceServiceStub(channel)
         self.grants = GrantServiceStub(channel)
         self.logouts = LogoutServiceStub(channel)
 

@@ -50,12 +50,15 @@ REQUEST_OBJECTS = "/sign-in/request-objects"
 # Where applications send browsers to, and the page that this leads to.
 AUTHORIZE = "/oauth/authorize"
 CONSENT = "/oauth/consent"
+# Where people type the code that a device shows; the core names it to the device.
+DEVICE = "/device"
 # Where applications send browsers to sign out, and what the button of its page does.
 END_SESSION = "/oauth/logout"
 CONFIRM_LOGOUT = "/oauth/logout/confirm"
 # What applications call.
 TOKEN = "/oauth/token"  # noqa: S105 - a path
 PUSH = "/oauth/par"
+DEVICE_AUTHORIZATION = "/oauth/device_authorization"
 REVOKE = "/oauth/revoke"
 INTROSPECT = "/oauth/introspect"
 USERINFO = "/oauth/userinfo"
@@ -109,6 +112,7 @@ _READS = ("GET", "HEAD")
 ENDPOINT_PATHS = (
     EndpointPath(TOKEN, ("POST",), LimitCategory.TOKEN),
     EndpointPath(PUSH, ("POST",), LimitCategory.TOKEN),
+    EndpointPath(DEVICE_AUTHORIZATION, ("POST",), LimitCategory.TOKEN),
     EndpointPath(REVOKE, ("POST",), LimitCategory.TOKEN),
     # Servers ask, for each request of theirs.
     EndpointPath(INTROSPECT, ("POST",), any_origin=False),
@@ -138,6 +142,7 @@ PAGE_PATHS = (
     PagePath(ACCOUNT, LimitCategory.WRITE, below=True, return_place=True),
     PagePath(AUTHORIZE, LimitCategory.WRITE),
     PagePath(CONSENT, LimitCategory.WRITE, return_place=True),
+    PagePath(DEVICE, LimitCategory.WRITE, return_place=True),
     PagePath(END_SESSION, LimitCategory.WRITE),
     PagePath(CONFIRM_LOGOUT, LimitCategory.WRITE),
     PagePath(REPORT_SESSION, LimitCategory.WRITE),

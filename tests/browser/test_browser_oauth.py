@@ -230,3 +230,48 @@ async def test_everybody_can_decide(
     await visitor.open("/account/applications")
     found += await inspector.findings()
     assert found == []
+
+
+async def test_a_person_lets_a_device_in(
+    new_visitor: NewVisitor, axe: str, ada: Account, stack: Stack
+) -> None:
+    """From the address that the device shows to its tokens; every page is for everybody."""
+    founded = await ada.call(stack, "POST", "/organizations", {"name": LONG}, expect=201)
+    await ada.call(stack, "POST", "/organizations", {"name": LONG[::-1]}, expect=201)
+    body = {"name": LONG, "kind": "device", "scopes": ["openid", "email", "projects:read"]}
+    path = f"/organizations/{founded['id']}/applications"
+    made = await ada.call(stack, "POST", path, body, expect=201)
+    device = OAuthClient(made["application"]["id"])
+    program = FrontDoorBrowser(stack.base_url)
+    try:
+        named = {"client_id": device.client_id}
+        status, codes = await device.call(program, "/oauth/device_authorization", named, {})
+        assert status == 200, codes
+        assert codes["verification_uri"] == f"{stack.base_url}/device"
+        visitor = await new_visitor(scripts=True, locale="de")
+        inspector, page = Inspector(visitor, axe), visitor.page
+        await visitor.open(codes["verification_uri_complete"].removeprefix(stack.base_url))
+        await visitor.fill(email=ada.email, password=ada.password)
+        await visitor.go(page.locator("main button").first)
+        assert await page.locator("#user_code").input_value() == codes["user_code"]
+        found = await inspector.findings()
+        await visitor.press("Weiter")
+        assert codes["user_code"] in await visitor.text()
+        found += await inspector.findings()
+        # The browser itself holds whoever has not ticked the box.
+        await page.locator("#approve").click()
+        assert await page.locator("#confirmed:invalid").count() == 1
+        await page.locator("#confirmed").check()
+        await visitor.go(page.locator("#approve"))
+        assert await visitor.heading() == "Das Gerät ist verbunden"
+        found += await inspector.findings()
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+            "device_code": codes["device_code"],
+            **named,
+        }
+        status, tokens = await device.call(program, "/oauth/token", form, {})
+        assert status == 200, tokens
+        assert found == []
+    finally:
+        await program.close()

@@ -30,6 +30,7 @@ SUCCESS = Counter(range(200, 300))
 # answer then is held by the tests of their features.
 BEYOND_THE_WALK = {
     "approveAuthorization",
+    "approveDeviceAuthorization",
     "beginEmailEnrollment",
     "beginFederatedStepUp",
     "beginSmsEnrollment",
@@ -46,8 +47,10 @@ BEYOND_THE_WALK = {
     "deleteMe",
     "deleteRememberedDevice",
     "denyAuthorization",
+    "denyDeviceAuthorization",
     "finishPasskeyRegistration",
     "getAuthorization",
+    "getDeviceAuthorization",
     "getRequestObject",
     "previewInvitation",
     "receiveLogoutToken",

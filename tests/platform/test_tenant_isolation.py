@@ -36,6 +36,7 @@ NAMED = (
 # application is asked for first; tests/core/oauth/test_consent.py has the organizations.
 OPEN = {
     "ApproveAuthorization",
+    "ApproveDeviceAuthorization",
     "BeginFederatedSignIn",
     "BeginLink",
     "GetConnectionKeys",

@@ -109,7 +109,7 @@ async def new_client(
     request = pb.CreateApplicationRequest(organization_id=organization_id, **values)
     stub = ApplicationServiceStub(world.channel)
     made = await stub.CreateApplication(request, metadata=owner.metadata)
-    uri = values["redirect_uris"][0]
+    uri = next(iter(values["redirect_uris"]), "")
     return OAuthClient(made.application.id, made.client_secret, redirect_uri=uri)
 
 

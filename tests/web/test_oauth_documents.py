@@ -30,6 +30,7 @@ SERVER = {
     "issuer": ISSUER,
     "authorization_endpoint": f"{ISSUER}/oauth/authorize",
     "token_endpoint": f"{ISSUER}/oauth/token",
+    "device_authorization_endpoint": f"{ISSUER}/oauth/device_authorization",
     "revocation_endpoint": f"{ISSUER}/oauth/revoke",
     "introspection_endpoint": f"{ISSUER}/oauth/introspect",
     "pushed_authorization_request_endpoint": f"{ISSUER}/oauth/par",

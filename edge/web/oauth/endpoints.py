@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from portico.oauth.v1 import device_service_pb2 as devices
 from portico.oauth.v1 import token_service_pb2 as pb
 from portico.oauth.v1.authorization_service_pb2 import Parameter
 
@@ -60,6 +61,7 @@ class OAuthEndpoints:
             redirect_uri=form.get("redirect_uri"),
             code_verifier=form.get("code_verifier"),
             refresh_token=form.get("refresh_token"),
+            device_code=form.get("device_code"),
             scope=form.get("scope"),
             resource=form.all("resource"),
             dpop_proof=read_proof(request.headers),
@@ -86,6 +88,17 @@ class OAuthEndpoints:
         )
         answer = await self._ask(self._core.tokens.PushAuthorization, asked, request)
         return json_response(set_fields(answer), int(HTTPStatus.CREATED))
+
+    async def authorize_device(self, request: web.Request) -> web.Response:
+        """RFC 8628, section 3.1."""
+        form = await read_parameters(request)
+        asked = devices.AuthorizeDeviceRequest(
+            client=read_client(request.headers, form),
+            scope=form.get("scope"),
+            resource=form.all("resource"),
+        )
+        answer = await self._ask(self._core.devices.AuthorizeDevice, asked, request)
+        return json_response(set_fields(answer))
 
     async def revoke(self, request: web.Request) -> web.Response:
         """RFC 7009, section 2."""

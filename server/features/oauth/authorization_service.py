@@ -47,11 +47,11 @@ class AuthorizationService:
             next=decision.next,
             authorization=messages.authorization(asked.request, asked.client, request.request_id),
             organizations=[
-                _organization(asked, each) for each in decision.choices if each.id is not None
+                organization(asked, each) for each in decision.choices if each.id is not None
             ],
             personal_scopes=[each for each in asked.request.scopes if each in PERSONAL_SCOPES],
-            granted_scopes=_granted(asked),
-            new_scopes=_new(asked),
+            granted_scopes=granted(asked),
+            new_scopes=new(asked),
             response=self._response(asked),
             acr_values=[level.acr for level in decision.levels],
         )
@@ -87,17 +87,19 @@ class AuthorizationService:
         return messages.response(failure(asked.request, error, description, issuer))
 
 
-def _organization(asked: Asked, choice: Choice) -> pb.AuthorizationOrganization:
+def organization(asked: Asked, choice: Choice) -> pb.AuthorizationOrganization:
+    """An organization in which the application can be let in, and what it gets there."""
     scopes = [each for each in choice.wanted(asked.request.scopes) if each not in PERSONAL_SCOPES]
     return pb.AuthorizationOrganization(id=str(choice.id), name=choice.name, scopes=scopes)
 
 
-def _granted(asked: Asked) -> list[str]:
+def granted(asked: Asked) -> list[str]:
     """What the application was given before, wherever it was."""
     known = {scope for each in asked.decision.choices for scope in each.granted or ()}
     return [each for each in asked.request.scopes if each in known]
 
 
-def _new(asked: Asked) -> list[str]:
-    known = set(_granted(asked))
+def new(asked: Asked) -> list[str]:
+    """What the application asks for and was not given before."""
+    known = set(granted(asked))
     return [each for each in asked.request.scopes if each not in known]

@@ -193,7 +193,10 @@ class Authorizations:
         Raises:
             AuthorizationExpiredError: see `open`.
         """
-        begun = await self.open(request_id, call)
+        return await self.ask_about(await self.open(request_id, call), call)
+
+    async def ask_about(self, begun: Begun, call: Call) -> Asked:
+        """What a request needs next of the caller, however it came."""
         shown = await self._shown(call)
         facts = Facts(
             subject=str(self.subjects.of(begun.client, call.user_id)),
@@ -223,6 +226,29 @@ class Authorizations:
         # Before anything is read that another approval of the same may change.
         await GrantRepository(call.db).lock_person(call.user_id, begun.client.id)
         asked = await self.ask(request_id, call)
+        authorization = await self.agree(
+            asked, organization_id, scopes, call.now + CODE_LIFETIME, call
+        )
+        code = self._new_code(asked.request, authorization, call)
+        return success(asked.request, code, self.issuer)
+
+    async def agree(
+        self,
+        asked: Asked,
+        organization_id: UUID | None,
+        scopes: Sequence[str],
+        fetched_until: datetime,
+        call: Call,
+    ) -> StoredAuthorization:
+        """Remembers what a person gives, and makes what the tokens will come of.
+
+        Args:
+            fetched_until: when it is over unless somebody has fetched tokens.
+
+        Raises:
+            AuthorizationNotReadyError: if the person has to do something else first.
+            InvalidRequestError: if more is given than was asked for or the person may.
+        """
         if not asked.decision.may_be_approved:
             raise AuthorizationNotReadyError(next=asked.decision.next)
         choice = chosen(asked.decision, asked.request.scopes, organization_id)
@@ -230,8 +256,7 @@ class Authorizations:
             raise AuthorizationNotReadyError(next="organization")
         given = _given(choice, asked.request.scopes, scopes)
         await self._use_up(asked.request, call)
-        code = await self._give(asked, choice, given, call)
-        return success(asked.request, code, self.issuer)
+        return await self._give(asked, choice, given, fetched_until, call)
 
     async def deny(self, request_id: str, description: str, call: Call) -> Response:
         """The response of a person who gives nothing.
@@ -261,18 +286,31 @@ class Authorizations:
         if request.pushed and not await self.pushed.decide(request, call.user_id):
             raise AuthorizationExpiredError
 
-    async def _give(self, asked: Asked, choice: Choice, scopes: tuple[str, ...], call: Call) -> str:
-        """Remembers the consent, and makes the code."""
+    async def _give(
+        self,
+        asked: Asked,
+        choice: Choice,
+        scopes: tuple[str, ...],
+        fetched_until: datetime,
+        call: Call,
+    ) -> StoredAuthorization:
         request, stored = asked.request, AuthorizationRepository(call.db)
         request_hash = self.secrets.mac(REQUEST_PURPOSE, f"{request.jti} {call.user_id}")
         await stored.take_back(request_hash)
         grant = await _consent(asked.client, choice, scopes, call)
         authorization = _authorization(asked, grant, scopes, request_hash, call)
         authorization.session_began_at = await self._session_began_at(call)
+        authorization.expires_at = fetched_until
         stored.add(authorization)
         await call.db.flush()
+        return authorization
+
+    def _new_code(
+        self, request: AuthorizationRequest, authorization: StoredAuthorization, call: Call
+    ) -> str:
+        """The code of an approval."""
         code = new_token()
-        stored.add_code(
+        AuthorizationRepository(call.db).add_code(
             StoredCode(
                 code_hash=self.secrets.mac(CODE_PURPOSE, code),
                 authorization_id=authorization.id,
@@ -412,8 +450,6 @@ def _authorization(
         refresh_counter=0,
         refresh_seed=token_bytes(SEED_BYTES),
         created_at=call.now,
-        # Until the code is used there is nothing to keep.
-        expires_at=call.now + CODE_LIFETIME,
         absolute_expires_at=call.now + client.refresh_token_lifetime,
     )
 

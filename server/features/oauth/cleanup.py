@@ -13,6 +13,7 @@ from server.features.auth.facade import session_lasts
 from server.features.oauth.models import (
     StoredAuthorization,
     StoredCode,
+    StoredDeviceCode,
     StoredGrant,
     StoredLogout,
 )
@@ -31,6 +32,15 @@ async def delete_codes(db: AsyncSession, now: datetime, limit: int) -> int:
     return await delete_batch(
         db, StoredCode.code_hash, StoredCode.expires_at <= now - CODES_KEPT, limit
     )
+
+
+async def delete_device_codes(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes device codes whose time is over, `limit` at the most, and returns how many.
+
+    Until then a device that goes on polling hears why it gets nothing.
+    """
+    over = StoredDeviceCode.expires_at <= now - CODES_KEPT
+    return await delete_batch(db, StoredDeviceCode.id, over, limit)
 
 
 async def delete_logouts(db: AsyncSession, now: datetime, limit: int) -> int:

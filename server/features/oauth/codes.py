@@ -72,6 +72,10 @@ class CodeExchange:
         source = sources(rows)
         if source is None:
             raise await self._refused(client, code_hash, call)
+        return await self.issue(client, source, jkt, call)
+
+    async def issue(self, client: Client, source: TokenSource, jkt: str, call: Call) -> Issued:
+        """The first tokens of an authorization."""
         if client.backchannel_logout_uri and OPENID in source.scopes:
             await self._register(client, source, call)
         scopes = still_allowed(client, source.scopes)

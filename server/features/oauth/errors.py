@@ -85,6 +85,30 @@ class UseDpopNonceError(OAuthRefusal, DomainError):
     reason = "OAUTH_USE_DPOP_NONCE"
 
 
+class AuthorizationPendingError(OAuthRefusal, DomainError):
+    """The person has not decided yet; poll again (RFC 8628)."""
+
+    reason = "OAUTH_AUTHORIZATION_PENDING"
+
+
+class SlowDownError(OAuthRefusal, DomainError):
+    """The device polls too often: it waits five seconds longer from now on (RFC 8628)."""
+
+    reason = "OAUTH_SLOW_DOWN"
+
+
+class AccessDeniedError(OAuthRefusal, DomainError):
+    """The person has refused what the device asked for (RFC 8628)."""
+
+    reason = "OAUTH_ACCESS_DENIED"
+
+
+class ExpiredTokenError(OAuthRefusal, DomainError):
+    """The device code has expired; begin again (RFC 8628)."""
+
+    reason = "OAUTH_EXPIRED_TOKEN"
+
+
 class InvalidTokenError(DomainError):
     """The access token is not valid here, has expired or was revoked."""
 
@@ -111,6 +135,14 @@ class AuthorizationNotReadyError(DomainError):
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "AUTHORIZATION_NOT_READY"
+
+
+class DeviceCodeInvalidError(DomainError):
+    """No device waits for an answer to this code: it is mistyped, was used, or its time is over."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "DEVICE_CODE_INVALID"
+    keeps_changes = True  # the audit log, if it was the last attempt
 
 
 class GrantNotFoundError(DomainError):

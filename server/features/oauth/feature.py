@@ -28,11 +28,13 @@ def _tables() -> Tables:
             models.StoredGrant,
             models.StoredAuthorization,
             models.StoredCode,
+            models.StoredDeviceCode,
             models.StoredLogout,
         ),
         # Codes go before their authorizations, and these before their grants.
         cleanup={
             "oauth_codes": cleanup.delete_codes,
+            "oauth_device_codes": cleanup.delete_device_codes,
             "oauth_authorizations": cleanup.delete_authorizations,
             "oauth_grants": cleanup.delete_grants,
             "oauth_logouts": cleanup.delete_logouts,
@@ -56,6 +58,7 @@ def _provide(parts: CoreParts) -> None:
 
 def _serve(parts: CoreParts) -> Served:
     from portico.oauth.v1.authorization_service_pb2 import DESCRIPTOR as AUTHORIZATIONS
+    from portico.oauth.v1.device_service_pb2 import DESCRIPTOR as DEVICES
     from portico.oauth.v1.grant_service_pb2 import DESCRIPTOR as GRANTS
     from portico.oauth.v1.logout_service_pb2 import DESCRIPTOR as LOGOUTS
     from portico.oauth.v1.token_service_pb2 import DESCRIPTOR as TOKENS
@@ -64,6 +67,7 @@ def _serve(parts: CoreParts) -> Served:
     from portico_kit.dpop import DpopNonces
     from portico_kit.jwt import TokenIssuer, TokenVerifier
     from portico_kit.service import Service
+    from server.common.guesses import GuessBudget
     from server.common.refresh_chain import RefreshTokens
     from server.features.applications.facade import Applications
     from server.features.auth.signing_keys import SigningKeys
@@ -73,6 +77,9 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.oauth.authorization_service import AuthorizationService
     from server.features.oauth.authorizations import Authorizations
     from server.features.oauth.codes import CodeExchange
+    from server.features.oauth.device_polls import DevicePolling
+    from server.features.oauth.device_service import DeviceService
+    from server.features.oauth.devices import DeviceAuthorizations
     from server.features.oauth.ends import Ends
     from server.features.oauth.exchange import TokenExchange
     from server.features.oauth.grant_service import GrantService
@@ -136,17 +143,27 @@ def _serve(parts: CoreParts) -> Served:
         secrets=parts.secrets,
         pushed=PushedRequests(parts.redis, parts.secrets, sealed),
     )
+    codes = CodeExchange(parts.secrets, parts.statements, tokens, ends)
+    devices = DeviceAuthorizations(
+        issuer=kinds.issuer,
+        applications=applications,
+        authorizations=authorizations,
+        secrets=parts.secrets,
+        budget=GuessBudget(parts.redis, parts.secrets, parts.clock),
+        limiter=parts.limiter,
+    )
     token_service = TokenService(
         issuer=kinds.issuer,
         applications=applications,
         tokens=tokens,
-        codes=CodeExchange(parts.secrets, parts.statements, tokens, ends),
+        codes=codes,
         refreshing=ApplicationRefreshing(
             parts.reads, parts.statements, refresh_tokens, tokens, ends
         ),
         exchange=TokenExchange(kinds.issuer, verifier, for_person, itself, tokens),
         presented=presented,
         authorizations=authorizations,
+        device_polling=DevicePolling(parts.statements, devices, codes),
         proofs=Proofs(
             kinds.issuer,
             DpopNonces(parts.settings.internal_token.get_secret_value().encode()),
@@ -158,6 +175,10 @@ def _serve(parts: CoreParts) -> Served:
             Service(
                 AUTHORIZATIONS.services_by_name["AuthorizationService"],
                 AuthorizationService(authorizations),
+            ),
+            Service(
+                DEVICES.services_by_name["DeviceService"],
+                DeviceService(devices, token_service.authenticate),
             ),
             Service(
                 GRANTS.services_by_name["GrantService"],

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from portico.oauth.v1 import authorization_service_pb2 as authorizations
+from portico.oauth.v1 import device_service_pb2 as devices
 from portico.oauth.v1 import grant_service_pb2 as grants
 from portico.oauth.v1 import token_service_pb2 as tokens
 
@@ -14,7 +15,7 @@ from portico_kit.clock import timestamp
 from portico_kit.dpop import AUTHENTICATION_SCHEME
 from portico_kit.oauth_scopes import described
 from server.features.applications.facade import Client
-from server.features.oauth.models import StoredGrant
+from server.features.oauth.models import StoredDeviceCode, StoredGrant
 from server.features.oauth.requests import AuthorizationRequest, Response
 from server.features.oauth.tokens import Issued, of_organizations
 
@@ -39,9 +40,7 @@ def authorization(
     return authorizations.Authorization(
         request_id=request_id,
         client=_client(request, client),
-        scopes=[
-            authorizations.Scope(name=name, description=described(name)) for name in request.scopes
-        ],
+        scopes=_scopes(request),
         prompt=request.prompt,
         max_age=request.max_age,
         acr_values=request.acr_values,
@@ -50,6 +49,29 @@ def authorization(
         resource=request.resources,
         needs_organization=bool(of_organizations(request.scopes)),
     )
+
+
+def device_authorization(
+    stored: StoredDeviceCode, request: AuthorizationRequest, client: Client, user_code: str
+) -> devices.DeviceAuthorization:
+    """What a device asks for, as it is put before a person.
+
+    Args:
+        user_code: as the device shows it.
+    """
+    return devices.DeviceAuthorization(
+        user_code=user_code,
+        client=_client(request, client),
+        scopes=_scopes(request),
+        needs_organization=bool(of_organizations(request.scopes)),
+        requested_at=timestamp(stored.created_at),
+        requested_from=stored.client_address,
+        expires_at=timestamp(stored.expires_at),
+    )
+
+
+def _scopes(request: AuthorizationRequest) -> list[authorizations.Scope]:
+    return [authorizations.Scope(name=name, description=described(name)) for name in request.scopes]
 
 
 def _client(request: AuthorizationRequest, client: Client) -> authorizations.AuthorizationClient:

@@ -21,6 +21,10 @@ from portico_kit.storage.base import Base, Identified
 from portico_kit.storage.claims import Waiting
 
 CODE_LIFETIME = timedelta(seconds=60)
+# Of a device code that was approved, from then on: it is polled for.
+FETCH_LIFETIME = timedelta(seconds=60)
+# An IPv6 address, in characters.
+ADDRESS_LENGTH = 45
 NONCE_LENGTH = 1024
 SEED_BYTES = 16
 # SHA-256 in base64url, in characters.
@@ -182,3 +186,59 @@ class StoredCode(Base):
         Index("ix_oauth_codes_authorization_id", "authorization_id"),
         Index("ix_oauth_codes_expires_at", "expires_at"),
     )
+
+
+class StoredDeviceCode(Identified, Base):
+    """A device that waits for a person's answer. Both of its codes are kept as keyed hashes."""
+
+    __tablename__ = "oauth_device_codes"
+
+    # No foreign key: it lasts for minutes.
+    application_id: Mapped[UUID]
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    user_code_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    # Where the device, or the server behind it, asked from: the person sees it.
+    client_address: Mapped[str] = mapped_column(String(ADDRESS_LENGTH))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    # How long the device waits between two polls, and from when on the next one is welcome.
+    interval_seconds: Mapped[int]
+    next_poll_at: Mapped[datetime]
+    # Which call polled last, and whether that was too early: what is sent to the database twice
+    # by one call is one poll.
+    polled_by: Mapped[UUID | None]
+    polled_early: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    # Who has decided; None if nobody has. No foreign key, as above.
+    user_id: Mapped[UUID | None]
+    # What was approved; None if nothing was.
+    authorization_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("oauth_authorizations.id", ondelete="CASCADE")
+    )
+    # Which call fetched the tokens.
+    used_by: Mapped[UUID | None]
+
+    __table_args__ = (
+        Index("ix_oauth_device_codes_authorization_id", "authorization_id"),
+        # None on what each poll changes: it would be written at each, in every index (no HOT).
+        Index("ix_oauth_device_codes_expires_at", "expires_at"),
+    )
+
+    def was_approved_by(self, user_id: UUID) -> bool:
+        """Whether it is this person who has approved it."""
+        return self.user_id == user_id and self.authorization_id is not None
+
+    def approve(self, user_id: UUID, authorization_id: UUID, expires_at: datetime) -> None:
+        """Notes that a person has approved it. The device has time to fetch the tokens."""
+        self.user_id = user_id
+        self.authorization_id = authorization_id
+        self.expires_at = expires_at
+
+    def deny(self, user_id: UUID) -> None:
+        """Notes that a person has refused it, whatever they said before."""
+        self.user_id = user_id
+        self.authorization_id = None
+
+    def fetch_until(self, now: datetime) -> datetime:
+        """Until when the device can fetch the tokens of an approval."""
+        return max(self.expires_at, now + FETCH_LIFETIME)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     BindParameter,
     Boolean,
     ColumnElement,
@@ -26,10 +27,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
-from portico_kit.storage.statements import compiled
+from portico_kit.storage.statements import Statement, compiled
 from server.features.applications.facade import application_exists
 from server.features.auth.facade import session_lasts
-from server.features.oauth.models import StoredAuthorization, StoredCode, StoredGrant
+from server.features.oauth.models import (
+    StoredAuthorization,
+    StoredCode,
+    StoredDeviceCode,
+    StoredGrant,
+)
 from server.features.organizations.facade import is_member_since, member_tier
 from server.features.users.facade import session_may_hold, with_account
 
@@ -346,7 +352,7 @@ _SOURCE = (
 )
 
 
-def _with_tier(moved: Any) -> Any:
+def _with_tier(moved: Any) -> Statement:
     """What the tokens are made of that an update has moved on; notes that the grant was used."""
     cte = moved.returning(*_SOURCE).cte("moved")
     noted = (
@@ -400,21 +406,46 @@ _used = (
     .returning(StoredCode.authorization_id)
     .cte("used")
 )
-EXCHANGE = _with_tier(
-    update(StoredAuthorization)
+
+
+def _first_tokens(used: CTE) -> Statement:
+    """What the first tokens of an authorization are made of, whose code has just been used."""
+    return _with_tier(
+        update(StoredAuthorization)
+        .where(
+            StoredAuthorization.id == used.c.authorization_id,
+            StoredGrant.id == StoredAuthorization.grant_id,
+        )
+        .values(
+            refresh_counter=func.greatest(StoredAuthorization.refresh_counter, 1),
+            dpop_jkt=_JKT,
+            last_used_at=bindparam("now"),
+            expires_at=func.least(
+                bindparam("idle_end", type_=StoredAuthorization.expires_at.type),
+                StoredAuthorization.absolute_expires_at,
+            ),
+        )
+    )
+
+
+EXCHANGE = _first_tokens(_used)
+
+# The same for a device code that was approved.
+DEVICE_EXCHANGE = _first_tokens(
+    update(StoredDeviceCode)
     .where(
-        StoredAuthorization.id == _used.c.authorization_id,
+        StoredDeviceCode.code_hash == bindparam("code_hash"),
+        or_(StoredDeviceCode.used_by.is_(None), StoredDeviceCode.used_by == bindparam("attempt")),
+        StoredDeviceCode.expires_at > bindparam("now"),
+        StoredAuthorization.id == StoredDeviceCode.authorization_id,
         StoredGrant.id == StoredAuthorization.grant_id,
+        StoredGrant.application_id == bindparam("application_id"),
+        _lives(bindparam("now")),
+        _ACCOUNT_LETS,
     )
-    .values(
-        refresh_counter=func.greatest(StoredAuthorization.refresh_counter, 1),
-        dpop_jkt=_JKT,
-        last_used_at=bindparam("now"),
-        expires_at=func.least(
-            bindparam("idle_end", type_=StoredAuthorization.expires_at.type),
-            StoredAuthorization.absolute_expires_at,
-        ),
-    )
+    .values(used_by=bindparam("attempt", type_=Uuid()))
+    .returning(StoredDeviceCode.authorization_id)
+    .cte("used")
 )
 
 _GIVEN = StoredAuthorization.scopes

@@ -259,6 +259,15 @@ def resources(asked: Sequence[str], issuer: str) -> tuple[str, ...]:
     return (issuer,) if asked else ()
 
 
+def scopes(asked: str, client: Client) -> tuple[str, ...]:
+    """What is asked for; all that the application may be given if nothing is named.
+
+    Raises:
+        RefusedRequestError: "invalid_scope" if it may not be given all of it.
+    """
+    return _scopes(asked, client, {})
+
+
 def _require_supported(parameters: Parameters) -> None:
     for name, error in (
         ("request", "request_not_supported"),

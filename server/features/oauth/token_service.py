@@ -20,6 +20,8 @@ from server.features.applications.facade import (
 from server.features.oauth import messages
 from server.features.oauth.authorizations import Authorizations
 from server.features.oauth.codes import CodeExchange
+from server.features.oauth.device_polls import DevicePolling
+from server.features.oauth.devices import DEVICE_CODE
 from server.features.oauth.errors import (
     InvalidDpopProofError,
     InvalidOAuthRequestError,
@@ -38,7 +40,13 @@ from server.features.oauth.tokens import Issued, OAuthTokens, asked_scopes, of_o
 AUTHORIZATION_CODE = "authorization_code"
 REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the name of a grant type
 CLIENT_CREDENTIALS = "client_credentials"
-GRANT_TYPES = (AUTHORIZATION_CODE, REFRESH_TOKEN, CLIENT_CREDENTIALS, TOKEN_EXCHANGE)
+GRANT_TYPES = (
+    AUTHORIZATION_CODE,
+    REFRESH_TOKEN,
+    CLIENT_CREDENTIALS,
+    DEVICE_CODE,
+    TOKEN_EXCHANGE,
+)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -55,12 +63,13 @@ class TokenService:
     presented: PresentedTokens
     proofs: Proofs
     authorizations: Authorizations
+    device_polling: DevicePolling
 
     async def IssueToken(self, request: pb.IssueTokenRequest, call: Call) -> pb.IssueTokenResponse:
         _require_supported(request.grant_type)
         # Before the client's assertion, which is good once: a client without a nonce tries again.
         proof = self.proofs.check(request.dpop_proof, "token", call.now)
-        client = await self._authenticate(request.client, "token")
+        client = await self.authenticate(request.client, "token")
         if request.grant_type not in client.grant_types:
             raise UnauthorizedClientError("the application may not use this grant type")
         if not all(same_resource(each, self.issuer) for each in request.resource):
@@ -72,7 +81,7 @@ class TokenService:
         self, request: pb.PushAuthorizationRequest, call: Call
     ) -> pb.PushAuthorizationResponse:
         proof = self.proofs.check(request.dpop_proof, "par", call.now)
-        client = await self._authenticate(request.client, "par")
+        client = await self.authenticate(request.client, "par")
         jkt = await self.proofs.use(proof) if proof else ""
         given = [(each.name, each.value) for each in request.parameters]
         request_uri = await self.authorizations.push(client, given, jkt, call)
@@ -80,7 +89,7 @@ class TokenService:
         return pb.PushAuthorizationResponse(request_uri=request_uri, expires_in=seconds)
 
     async def Introspect(self, request: pb.IntrospectRequest, call: Call) -> pb.IntrospectResponse:
-        client = await self._authenticate(request.client, "introspect")
+        client = await self.authenticate(request.client, "introspect")
         if client.token_endpoint_auth_method == NO_AUTHENTICATION:
             # Anybody could ask in its name.
             raise InvalidClientError(error_description="the client has no credential")
@@ -88,7 +97,7 @@ class TokenService:
         return await self.presented.introspect(client, request.token, call)
 
     async def Revoke(self, request: pb.RevokeRequest, call: Call) -> pb.RevokeResponse:
-        client = await self._authenticate(request.client, "revoke")
+        client = await self.authenticate(request.client, "revoke")
         _require_token(request.token)
         await self.presented.revoke(client, request.token, call)
         return pb.RevokeResponse()
@@ -99,6 +108,28 @@ class TokenService:
         proof = self._proof_of_token(request, call)
         jkt = await self.proofs.use(proof) if proof else ""
         return await self.presented.user_info(request.access_token, jkt)
+
+    async def authenticate(self, credentials: pb.ClientCredentials, endpoint: str) -> Client:
+        """The client that a request is from.
+
+        Args:
+            endpoint: the last part of the URL of the endpoint.
+
+        Raises:
+            InvalidClientError: if it does not prove that.
+        """
+        assertion_type = credentials.client_assertion_type
+        if credentials.client_assertion and assertion_type != ASSERTION_TYPE:
+            raise InvalidClientError(error_description="client_assertion_type is not supported")
+        return await self.applications.authenticate(
+            ClientAuthentication(
+                credentials.client_id,
+                credentials.method,  # type: ignore[arg-type]  # the contract checks it
+                credentials.client_secret,
+                credentials.client_assertion,
+                (self.issuer, f"{self.issuer}/oauth/token", f"{self.issuer}/oauth/{endpoint}"),
+            )
+        )
 
     def _proof_of_token(self, request: pb.GetUserInfoRequest, call: Call) -> DpopProof | None:
         """The proof that comes with a token of the scheme DPoP; None for a bearer token.
@@ -133,27 +164,10 @@ class TokenService:
                 )
             case "urn:ietf:params:oauth:grant-type:token-exchange":
                 return await self.exchange.use(client, request, jkt)
+            case "urn:ietf:params:oauth:grant-type:device_code":
+                return await self.device_polling.use(client, request.device_code, jkt, call)
             case _:
                 return self.tokens.for_itself(client, _own_scopes(client, request.scope), jkt)
-
-    async def _authenticate(self, credentials: pb.ClientCredentials, endpoint: str) -> Client:
-        """The client that a request is from.
-
-        Raises:
-            InvalidClientError: if it does not prove that.
-        """
-        assertion_type = credentials.client_assertion_type
-        if credentials.client_assertion and assertion_type != ASSERTION_TYPE:
-            raise InvalidClientError(error_description="client_assertion_type is not supported")
-        return await self.applications.authenticate(
-            ClientAuthentication(
-                credentials.client_id,
-                credentials.method,  # type: ignore[arg-type]  # the contract checks it
-                credentials.client_secret,
-                credentials.client_assertion,
-                (self.issuer, f"{self.issuer}/oauth/token", f"{self.issuer}/oauth/{endpoint}"),
-            )
-        )
 
 
 def _require_supported(grant_type: str) -> None:

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "2026_11_27_0400"
-down_revision = "2026_11_27_0200"
+down_revision = "2026_11_27_0300"
 branch_labels = None
 depends_on = None
 

@@ -9,9 +9,11 @@ import pytest
 from portico.auth.v1 import challenge_service_pb2 as challenges
 from portico.organizations.v1 import organization_service_pb2 as organizations
 
+from tests.core.applications.conftest import ApplicationClient
 from tests.core.conftest import Refused
 from tests.core.factors.conftest import Protected, enroll_app
-from tests.core.oauth.conftest import App, claims, get_organization, said
+from tests.core.oauth.conftest import App, claims, get_organization, new_app, said
+from tests.core.oauth.devices import Device
 from tests.core.world import Person, World
 
 AAL1, AAL2 = "urn:portico:aal1", "urn:portico:aal2"
@@ -78,9 +80,11 @@ async def test_an_organization_that_demands_a_factor_is_opened_by_it_alone(
     owner: Person,
     protected: Protected,
     app: App,
+    application_client: ApplicationClient,
     organization_id: str,
     refused: Refused,
 ) -> None:
+    tv = await new_app(application_client, "device")
     before = await app.signed_in(protected.person, scope=SCOPE)
     assert await get_organization(world, organization_id, before.access_token)
     policy = organizations.UpdateSecurityPolicyRequest(
@@ -102,7 +106,13 @@ async def test_an_organization_that_demands_a_factor_is_opened_by_it_alone(
     silent = await app.ask(protected.person, scope=SCOPE, prompt="none")
     assert said(silent.response)["error"] == "interaction_required"
     await refused(app.approve(protected.person, request_id), *NOT_READY)
+    device = await Device(tv).begin(scope=SCOPE)
+    found_there = await device.look(protected.person)
+    assert (found_there.next, list(found_there.acr_values)) == ("step_up", [AAL2])
+    await refused(device.approve(protected.person), *NOT_READY)
     person = await show(world, protected)
+    await device.approve(person)
+    assert claims((await device.poll()).access_token)["acr"] == AAL2
     assert (await app.ask_again(person, request_id)).next == "approve"
     issued = await app.exchange((await app.approve(person, request_id))["code"])
     assert claims(issued.access_token)["acr"] == AAL2

@@ -76,6 +76,7 @@ class IssueTokenRequest(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     RESOURCE_FIELD_NUMBER: _builtins.int
     DPOP_PROOF_FIELD_NUMBER: _builtins.int
+    DEVICE_CODE_FIELD_NUMBER: _builtins.int
     SUBJECT_TOKEN_FIELD_NUMBER: _builtins.int
     SUBJECT_TOKEN_TYPE_FIELD_NUMBER: _builtins.int
     ACTOR_TOKEN_FIELD_NUMBER: _builtins.int
@@ -83,7 +84,8 @@ class IssueTokenRequest(_message.Message):
     REQUESTED_TOKEN_TYPE_FIELD_NUMBER: _builtins.int
     AUDIENCE_FIELD_NUMBER: _builtins.int
     grant_type: _builtins.str
-    """The grant type: "authorization_code", "refresh_token", "client_credentials" or
+    """The grant type: "authorization_code", "refresh_token", "client_credentials",
+    "urn:ietf:params:oauth:grant-type:device_code" or
     "urn:ietf:params:oauth:grant-type:token-exchange".
     """
     code: _builtins.str
@@ -103,6 +105,8 @@ class IssueTokenRequest(_message.Message):
     if there is none. The access token is bound to that key, as is the refresh token
     of an application that does not authenticate.
     """
+    device_code: _builtins.str
+    """The device code (RFC 8628)."""
     subject_token: _builtins.str
     """The token of the person for whom the application is to act (RFC 8693): an access
     token of a person that another application has.
@@ -145,6 +149,7 @@ class IssueTokenRequest(_message.Message):
         scope: _builtins.str = ...,
         resource: _abc.Iterable[_builtins.str] | None = ...,
         dpop_proof: _builtins.str = ...,
+        device_code: _builtins.str = ...,
         subject_token: _builtins.str = ...,
         subject_token_type: _builtins.str = ...,
         actor_token: _builtins.str = ...,
@@ -154,7 +159,7 @@ class IssueTokenRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_token", b"actor_token", "actor_token_type", b"actor_token_type", "audience", b"audience", "client", b"client", "code", b"code", "code_verifier", b"code_verifier", "dpop_proof", b"dpop_proof", "grant_type", b"grant_type", "redirect_uri", b"redirect_uri", "refresh_token", b"refresh_token", "requested_token_type", b"requested_token_type", "resource", b"resource", "scope", b"scope", "subject_token", b"subject_token", "subject_token_type", b"subject_token_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_token", b"actor_token", "actor_token_type", b"actor_token_type", "audience", b"audience", "client", b"client", "code", b"code", "code_verifier", b"code_verifier", "device_code", b"device_code", "dpop_proof", b"dpop_proof", "grant_type", b"grant_type", "redirect_uri", b"redirect_uri", "refresh_token", b"refresh_token", "requested_token_type", b"requested_token_type", "resource", b"resource", "scope", b"scope", "subject_token", b"subject_token", "subject_token_type", b"subject_token_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -83,8 +83,12 @@ class TokenServiceServicer:
         refresh token whose successor has been used ends its family. Fails with
         OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
         is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
-        it lacks a nonce of the server. An exchange of a token (RFC 8693) fails with
-        OAUTH_INVALID_REQUEST if the subject token or the actor token is not accepted.
+        it lacks a nonce of the server. A device code is refused with
+        OAUTH_AUTHORIZATION_PENDING until the person has decided, with OAUTH_SLOW_DOWN if
+        the device polls too often (its interval is five seconds longer from then on), and
+        with OAUTH_ACCESS_DENIED or OAUTH_EXPIRED_TOKEN for good. An exchange of a
+        token (RFC 8693) fails with OAUTH_INVALID_REQUEST if the subject token or the actor
+        token is not accepted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

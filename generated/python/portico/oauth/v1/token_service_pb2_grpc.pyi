@@ -29,8 +29,12 @@ class TokenServiceStub:
     refresh token whose successor has been used ends its family. Fails with
     OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
     is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
-    it lacks a nonce of the server. An exchange of a token (RFC 8693) fails with
-    OAUTH_INVALID_REQUEST if the subject token or the actor token is not accepted.
+    it lacks a nonce of the server. A device code is refused with
+    OAUTH_AUTHORIZATION_PENDING until the person has decided, with OAUTH_SLOW_DOWN if
+    the device polls too often (its interval is five seconds longer from then on), and
+    with OAUTH_ACCESS_DENIED or OAUTH_EXPIRED_TOKEN for good. An exchange of a
+    token (RFC 8693) fails with OAUTH_INVALID_REQUEST if the subject token or the actor
+    token is not accepted.
     """
     PushAuthorization: _aio.UnaryUnaryMultiCallable[_token_service_pb2.PushAuthorizationRequest, _token_service_pb2.PushAuthorizationResponse]
     """Takes an authorization request from an application itself, before the browser is
@@ -77,8 +81,12 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         refresh token whose successor has been used ends its family. Fails with
         OAUTH_INVALID_DPOP_PROOF if a proof of possession is not valid, was used before, or
         is missing where the application must bring one, and with OAUTH_USE_DPOP_NONCE if
-        it lacks a nonce of the server. An exchange of a token (RFC 8693) fails with
-        OAUTH_INVALID_REQUEST if the subject token or the actor token is not accepted.
+        it lacks a nonce of the server. A device code is refused with
+        OAUTH_AUTHORIZATION_PENDING until the person has decided, with OAUTH_SLOW_DOWN if
+        the device polls too often (its interval is five seconds longer from then on), and
+        with OAUTH_ACCESS_DENIED or OAUTH_EXPIRED_TOKEN for good. An exchange of a
+        token (RFC 8693) fails with OAUTH_INVALID_REQUEST if the subject token or the actor
+        token is not accepted.
         """
 
     @_abc_1.abstractmethod
