@@ -92,6 +92,8 @@ def authorization_server_metadata(issuer: str) -> Mapping[str, Any]:
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
+        "request_object_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "require_signed_request_object": False,
     }
 
 
@@ -109,7 +111,7 @@ def openid_configuration(issuer: str) -> Mapping[str, Any]:
         "claim_types_supported": ["normal"],
         "claims_supported": list(CLAIMS),
         "claims_parameter_supported": True,
-        "request_parameter_supported": False,
+        "request_parameter_supported": True,
         "request_uri_parameter_supported": False,
         "prompt_values_supported": list(PROMPTS),
     }

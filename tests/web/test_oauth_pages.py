@@ -330,7 +330,6 @@ async def test_whom_we_cannot_trust_gets_nobody_sent(
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"scope": "openid everything"}, "invalid_scope"),
         ({"resource": "https://other.example.com"}, "invalid_target"),
-        ({"request": "e30.e30."}, "request_not_supported"),
         ({"prompt": "none login"}, "invalid_request"),
     ],
 )
