@@ -152,6 +152,16 @@ class Client:
         """Which names it knows people by: applications of which this is equal have the same."""
         return names_of_people(self)
 
+    @property
+    def learns_of_logouts(self) -> bool:
+        """Whether it is told when a session ends, in either way."""
+        return bool(self.backchannel_logout_uri or self.frontchannel_logout_uri)
+
+    @property
+    def takes_frontchannel_logouts_only(self) -> bool:
+        """Whether it is told by the browser of the session alone."""
+        return bool(self.frontchannel_logout_uri) and not self.backchannel_logout_uri
+
     def accepts_secret(self, secret_hash: bytes, now: datetime) -> bool:
         """Whether the hash is of its secret, or of its previous one in time."""
         good = [hmac.compare_digest(secret_hash, each) for each in self._hashes(now)]

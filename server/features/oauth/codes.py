@@ -72,7 +72,7 @@ class CodeExchange:
         source = sources(rows)
         if source is None:
             raise await self._refused(client, code_hash, call)
-        if client.backchannel_logout_uri and OPENID in source.scopes:
+        if client.learns_of_logouts and OPENID in source.scopes:
             await self._register(client, source, call)
         scopes = still_allowed(client, source.scopes)
         return await self.tokens.for_person(client, source, scopes, jkt)

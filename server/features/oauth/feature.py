@@ -74,6 +74,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.oauth.authorizations import Authorizations
     from server.features.oauth.codes import CodeExchange
     from server.features.oauth.ends import Ends
+    from server.features.oauth.frontchannel import FrontchannelLogouts
     from server.features.oauth.grant_service import GrantService
     from server.features.oauth.introspection import PresentedTokens
     from server.features.oauth.kinds import OAuthKinds
@@ -164,6 +165,7 @@ def _serve(parts: CoreParts) -> Served:
                 LOGOUTS.services_by_name["LogoutService"],
                 LogoutService(
                     LogoutRequests(kinds.issuer, applications, signing_keys, subjects),
+                    FrontchannelLogouts(kinds.issuer, applications, subjects),
                     applications,
                     parts.cursors,
                 ),
