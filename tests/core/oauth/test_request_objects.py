@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import grpc
@@ -11,15 +12,15 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 from portico.oauth.v1 import authorization_service_pb2 as pb
 from portico.oauth.v1 import token_service_pb2 as token_pb
-from sqlalchemy import text
 
 from portico_kit.oauth_metadata import openid_configuration
 from tests.core.applications.conftest import ISSUER, ApplicationClient
 from tests.core.applications.keys import ClientKey, assertion, ec_key
 from tests.core.conftest import Refused
-from tests.core.oauth.conftest import INTERNAL, App, new_app, said
+from tests.core.oauth.conftest import INTERNAL, App, Parameters, new_app, said
 from tests.core.world import Person
 
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
 KEY, OTHER = ec_key(), ec_key()
 JAR = {"typ": "oauth-authz-req+jwt"}
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -46,6 +47,25 @@ def signed(app: App, key: Any = KEY, headers: Any = JAR, **changed: Any) -> str:
     claims = {**dict(app.parameters()), "sub": None, "jti": None, **changed}
     said = {"client_id": claims.pop("client_id"), **claims}
     return key_signed(app, key, headers, said)
+
+
+def authenticated(app: App, shown: str = "") -> token_pb.ClientCredentials:
+    """What the application authenticates with, or something else that it has signed."""
+    return token_pb.ClientCredentials(
+        client_id=app.client_id,
+        method="private_key_jwt",
+        client_assertion=shown or assertion(KEY, app.client_id, app.world.clock()),
+        client_assertion_type=ASSERTION_TYPE,
+    )
+
+
+async def pushed(app: App, parameters: Parameters) -> token_pb.PushAuthorizationResponse:
+    """What the endpoint for pushed requests answers."""
+    request = token_pb.PushAuthorizationRequest(
+        client=authenticated(app),
+        parameters=[pb.Parameter(name=name, value=value) for name, value in parameters],
+    )
+    return await app.tokens.PushAuthorization(request, metadata=INTERNAL)
 
 
 async def begin(app: App, request: str, **more: str) -> pb.BeginAuthorizationResponse:
@@ -81,17 +101,29 @@ async def test_what_stands_beside_it_counts_for_nothing(signer: App) -> None:
         {"nbf": 4_000_000_000},
         {"client_id": "somebody"},
         {"client_id": None},
+        {"sub": "{client_id}"},
+        {"jti": ""},
+        {"iat": 1_000_000_000},
+        {"nbf": 1_000_000_000},
+        {"exp": 10**400},
+        {"exp": "4000000000"},
+        {"exp": True},
+        {"claims": ["email"]},
         {"request": "a.b.c"},
         {"request_uri": "urn:ietf:params:oauth:request_uri:x"},
         {"scope": ["openid"]},
         {"state": True},
         {"headers": {"typ": "client-authentication+jwt"}},
+        {"headers": {"typ": "logout+jwt"}},
         {"headers": {"crit": ["x"]}},
+        {"headers": {"kid": "another"}},
     ],
 )
 async def test_a_request_object_that_is_wrong_leads_nowhere(
     signer: App, wrong: dict[str, Any]
 ) -> None:
+    if wrong.get("sub"):
+        wrong = {"sub": signer.client_id}
     begun = await begin(signer, signed(signer, **wrong))
     assert begun.error.error == "invalid_request_object"
 
@@ -108,46 +140,158 @@ async def test_a_redirect_uri_is_held_against_the_registered_ones(signer: App) -
 
 
 async def test_a_signed_request_can_be_pushed(signer: App, refused: Refused) -> None:
-    def push(request: str) -> Any:
-        own = assertion(KEY, signer.client_id, signer.world.clock())
-        client = token_pb.ClientCredentials(
-            client_id=signer.client_id,
-            method="private_key_jwt",
-            client_assertion=own,
-            client_assertion_type=ASSERTION_TYPE,
-        )
-        asked = token_pb.PushAuthorizationRequest(
-            client=client, parameters=[pb.Parameter(name="request", value=request)]
-        )
-        return signer.tokens.PushAuthorization(asked, metadata=INTERNAL)
-
-    request_uri = (await push(signed(signer))).request_uri
+    beside = [("scope", "openid email"), ("redirect_uri", "https://evil.example/")]
+    right = [("request", signed(signer, scope="openid")), *beside]
+    request_uri = (await pushed(signer, right)).request_uri
     given = [("client_id", signer.client_id), ("request_uri", request_uri)]
-    assert (await signer.begin_with(given)).HasField("authorization")
-    wrong = push(signed(signer, OTHER))
-    await refused(wrong, grpc.StatusCode.INVALID_ARGUMENT, "OAUTH_INVALID_REQUEST_OBJECT")
+    begun = await signer.begin_with(given)
+    assert [each.name for each in begun.authorization.scopes] == ["openid"]
+    for wrong in (signed(signer, OTHER), signed(signer, client_id="somebody"), "a.b.c"):
+        call = pushed(signer, [("request", wrong)])
+        await refused(call, INVALID, "OAUTH_INVALID_REQUEST_OBJECT")
 
 
 async def test_a_request_object_is_no_assertion_of_the_client(
     signer: App, refused: Refused
 ) -> None:
     shown = signed(signer, sub=signer.client_id, jti="one")
-    client = token_pb.ClientCredentials(
-        client_id=signer.client_id,
-        method="private_key_jwt",
-        client_assertion=shown,
-        client_assertion_type=ASSERTION_TYPE,
-    )
-    attempt = signer.exchange("a code", client=client)
+    attempt = signer.exchange("a code", client=authenticated(signer, shown))
     await refused(attempt, grpc.StatusCode.UNAUTHENTICATED, "OAUTH_INVALID_CLIENT")
 
 
-async def test_an_application_can_be_held_to_signing(signer: App) -> None:
-    async with signer.world.engine.begin() as db:
-        statement = "update applications set require_signed_request_object = true where id = :id"
-        await db.execute(text(statement), {"id": signer.client_id})
-    assert (await signer.begin()).error.error == "invalid_request"
+async def test_an_application_can_be_held_to_signing(
+    application_client: ApplicationClient, signer: App, refused: Refused
+) -> None:
+    changed = await application_client.update(signer.client_id, require_signed_request_object=True)
+    assert changed.require_signed_request_object
+    assert said((await signer.begin()).response)["error"] == "invalid_request"
+    await refused(pushed(signer, signer.parameters()), INVALID, "OAUTH_INVALID_REQUEST")
+    elsewhere = await signer.begin(request_uri="https://app.example.com/request")
+    assert said(elsewhere.response)["error"] == "request_uri_not_supported"
     assert (await begin(signer, signed(signer))).HasField("authorization")
+    request_uri = (await pushed(signer, [("request", signed(signer))])).request_uri
+    given = [("client_id", signer.client_id), ("request_uri", request_uri)]
+    assert (await signer.begin_with(given)).HasField("authorization")
+
+
+async def test_who_is_held_to_signing_has_a_key(
+    application_client: ApplicationClient, signer: App, refused: Refused
+) -> None:
+    call = application_client.create(require_signed_request_object=True)
+    assert (await refused(call, INVALID, "VALIDATION_ERROR")).fields == ("jwks",)
+    call = application_client.create("machine", require_signed_request_object=True)
+    found = await refused(call, INVALID, "VALIDATION_ERROR")
+    assert found.fields == ("require_signed_request_object", "jwks")
+
+
+async def test_an_application_may_name_its_algorithm(
+    application_client: ApplicationClient, signer: App
+) -> None:
+    update = application_client.update
+    await update(signer.client_id, request_object_signing_alg="PS256")
+    assert (await begin(signer, signed(signer))).error.error == "invalid_request_object"
+    await update(signer.client_id, request_object_signing_alg="ES256")
+    assert (await begin(signer, signed(signer))).HasField("authorization")
+    await update(signer.client_id, request_object_signing_alg="")
+    assert (await begin(signer, signed(signer))).HasField("authorization")
+
+
+async def test_the_key_of_another_application_signs_nothing(
+    application_client: ApplicationClient, signer: App
+) -> None:
+    jwks = ParseDict({"keys": [OTHER.public]}, Struct())
+    other = await new_app(
+        application_client, token_endpoint_auth_method="private_key_jwt", jwks=jwks
+    )
+    for claims in ({}, {"iss": other.client_id}, {"client_id": other.client_id}):
+        begun = await begin(signer, signed(signer, OTHER, **claims))
+        assert begun.error.error == "invalid_request_object"
+    # Presented by its own application it is another's request.
+    assert (await begin(other, signed(signer))).error.error == "invalid_request_object"
+
+
+async def test_a_shared_secret_signs_no_request(app: App) -> None:
+    for secret in (app.secret, KEY.kid, ""):
+        by_secret = jwt.PyJWS().encode(b"{}", secret or "x" * 32, "HS256", headers=JAR)
+        assert (await begin(app, by_secret)).error.error == "invalid_request_object"
+
+
+async def test_an_encrypted_request_is_refused_by_name(signer: App) -> None:
+    begun = await begin(signer, "eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d")
+    assert begun.error.error == "invalid_request_object"
+    assert "encrypted" in begun.error.error_description
+
+
+async def test_a_wrong_request_object_is_answered_where_a_request_without_one_would_be(
+    signer: App,
+) -> None:
+    outside = {"redirect_uri": signer.redirect_uri, "state": "outside"}
+    begun = await begin(signer, signed(signer, OTHER), **outside)
+    assert begun.response.redirect_uri == signer.redirect_uri
+    answer = said(begun.response)
+    assert (answer["error"], answer["state"]) == ("invalid_request_object", "outside")
+    hostile = await begin(signer, signed(signer, OTHER), redirect_uri="https://evil.example/")
+    assert hostile.WhichOneof("outcome") == "error"
+
+
+@pytest.mark.parametrize("uri", ["https://app.example.com/request", "urn:example:a"])
+async def test_nobody_fetches_a_request_from_elsewhere(signer: App, uri: str) -> None:
+    alone = await signer.begin_with([("client_id", signer.client_id), ("request_uri", uri)])
+    assert alone.error.error == "request_uri_not_supported"
+    both = await begin(signer, signed(signer), request_uri=uri)
+    assert both.error.error == "invalid_request"
+
+
+async def test_a_pushed_request_and_a_signed_one_are_not_used_together(signer: App) -> None:
+    request_uri = (await pushed(signer, [("request", signed(signer))])).request_uri
+    both = await begin(signer, signed(signer), request_uri=request_uri)
+    assert both.error.error == "invalid_request"
+
+
+async def test_claims_that_are_no_parameters_are_ignored(signer: App) -> None:
+    more = {"nothing": True, "authorization_details": [{}], "prompt": None, "max_age": None}
+    headers = {"typ": "application/OAuth-Authz-Req+JWT"}
+    begun = await begin(signer, signed(signer, headers=headers, resource=[ISSUER], **more))
+    assert begun.HasField("authorization")
+
+
+async def test_one_that_comes_once_more_gives_one_good_code(owner: Person, signer: App) -> None:
+    """People reload and go back: the request may come again, and the later code counts."""
+    request, codes = signed(signer), []
+    for _ in range(2):
+        begun = await begin(signer, request)
+        answer = await signer.approve(owner, begun.authorization.request_id)
+        codes.append(answer["code"])
+    with pytest.raises(grpc.aio.AioRpcError):
+        await signer.exchange(codes[0], client=authenticated(signer))
+    assert (await signer.exchange(codes[1], client=authenticated(signer))).id_token
+
+
+async def test_one_that_has_a_name_is_pushed_once(signer: App, refused: Refused) -> None:
+    named, other = signed(signer, jti="a name"), signed(signer, jti="another")
+    for request in (named, other):
+        await pushed(signer, [("request", request)])
+    again = pushed(signer, [("request", named)])
+    await refused(again, INVALID, "OAUTH_INVALID_REQUEST_OBJECT")
+    # A browser brings what was never pushed as often as it likes.
+    for _ in range(2):
+        assert (await begin(signer, named)).HasField("authorization")
+
+
+async def test_of_many_pushes_at_once_one_is_taken(signer: App) -> None:
+    request = signed(signer, jti="a name")
+    pushes = [pushed(signer, [("request", request)]) for _ in range(20)]
+    done = await asyncio.gather(*pushes, return_exceptions=True)
+    assert sum(not isinstance(each, BaseException) for each in done) == 1
+
+
+async def test_a_public_client_may_sign_as_well(application_client: ApplicationClient) -> None:
+    jwks = ParseDict({"keys": [KEY.public]}, Struct())
+    app = await new_app(
+        application_client, "single_page", jwks=jwks, require_signed_request_object=True
+    )
+    assert said((await app.begin()).response)["error"] == "invalid_request"
+    assert (await begin(app, signed(app))).HasField("authorization")
 
 
 async def test_a_refusal_of_a_signed_request_goes_to_the_application(signer: App) -> None:
@@ -158,4 +302,6 @@ async def test_a_refusal_of_a_signed_request_goes_to_the_application(signer: App
 def test_the_server_says_that_it_takes_signed_requests() -> None:
     document = openid_configuration(ISSUER)
     assert document["request_parameter_supported"] is True
+    assert document["request_uri_parameter_supported"] is False
+    assert document["require_signed_request_object"] is False
     assert "none" not in document["request_object_signing_alg_values_supported"]
