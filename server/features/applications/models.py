@@ -101,7 +101,13 @@ class Application(Identified, Timestamped, Versioned, Base):
     @property
     def names_of_people(self) -> str:
         """Which names it knows people by: applications of which this is equal have the same."""
-        return names_of_people(self)
+        return names_of_people(
+            self.id,
+            self.organization_id,
+            self.subject_type,
+            self.sector_identifier_uri,
+            self.redirect_uris,
+        )
 
     def set_enabled(self, enabled: bool, now: datetime) -> None:
         """Enables or disables it; what it is already, it stays."""

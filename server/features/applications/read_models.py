@@ -150,7 +150,13 @@ class Client:
     @property
     def names_of_people(self) -> str:
         """Which names it knows people by: applications of which this is equal have the same."""
-        return names_of_people(self)
+        return names_of_people(
+            self.id,
+            self.organization_id,
+            self.subject_type,
+            self.sector_identifier_uri,
+            self.redirect_uris,
+        )
 
     @property
     def learns_of_logouts(self) -> bool:

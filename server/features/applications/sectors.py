@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -20,44 +19,36 @@ PUBLIC = "public"
 PAIRWISE = "pairwise"
 
 
-class Named(Protocol):
-    """What the names depend on."""
+def names_of_people(
+    application_id: UUID,
+    organization_id: UUID,
+    subject_type: str,
+    sector_identifier_uri: str,
+    redirect_uris: Sequence[str],
+) -> str:
+    """Which names an application knows people by; "" for those that all have in common.
 
-    @property
-    def id(self) -> UUID:
-        """The ID of the application."""
-
-    @property
-    def organization_id(self) -> UUID:
-        """Who owns it."""
-
-    @property
-    def subject_type(self) -> str:
-        """ "public" or "pairwise"."""
-
-    @property
-    def sector_identifier_uri(self) -> str:
-        """Whose host is the sector; "" if the redirect URIs say so."""
-
-    @property
-    def redirect_uris(self) -> Sequence[str]:
-        """Where its people come back to."""
-
-
-def names_of_people(application: Named) -> str:
-    """Which names an application knows people by; "" for those that all have in common."""
-    if application.subject_type != PAIRWISE:
+    Applications for which this is equal have the same.
+    """
+    if subject_type != PAIRWISE:
         return ""
-    uris = [application.sector_identifier_uri] if application.sector_identifier_uri else []
-    hosts = hosts_of(uris or application.redirect_uris)
+    hosts = hosts_of([sector_identifier_uri] if sector_identifier_uri else redirect_uris)
     # Of a device there is no address that others could have as well.
-    return f"{application.organization_id} {min(hosts) if len(hosts) == 1 else application.id}"
+    return f"{organization_id} {min(hosts) if len(hosts) == 1 else application_id}"
 
 
 def hosts_of(uris: Sequence[str]) -> frozenset[str]:
     """The hosts of addresses; of one with a scheme of its own the scheme."""
-    parts = map(urlsplit, uris)
-    return frozenset(each.hostname or f"{each.scheme}:" for each in parts)
+    return frozenset(map(_host, uris))
+
+
+def _host(uri: str) -> str:
+    try:
+        parts = urlsplit(uri)
+        return parts.hostname or f"{parts.scheme}:"
+    except ValueError:
+        # The host is no address, though it has the brackets of one.
+        return uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +58,19 @@ class SectorDocument:
     uri: str
     redirect_uris: frozenset[str]
 
-    def require(self, application: Named) -> None:
+    def require(self, uri: str, redirect_uris: Sequence[str]) -> None:
         """Refuses an application that is not of the sector (OpenID Connect Registration, 5).
+
+        Args:
+            uri: its sector identifier URI; "" for none.
 
         Raises:
             InvalidRequestError: if a redirect URI is not in the document.
         """
         # Somebody else may have changed the address meanwhile.
-        is_found = self.uri == application.sector_identifier_uri
-        if application.sector_identifier_uri and not is_found:
+        if uri and uri != self.uri:
             raise _wrong("has just been changed; try again")
-        if not self.redirect_uris.issuperset(application.redirect_uris) and self.uri:
+        if uri and not self.redirect_uris.issuperset(redirect_uris):
             raise _wrong("must be a list in which each of redirect_uris is")
 
 

@@ -67,7 +67,7 @@ class ApplicationService:
         )
         self.editor.create(application, request)
         sector = await self.sectors.fetch(application.sector_identifier_uri)
-        sector.require(application)
+        sector.require(application.sector_identifier_uri, application.redirect_uris)
         await self._require_room(application, call)
         secret = self._new_secret(application, call) if application.uses_secrets else ""
         ApplicationRepository(call.db).add(application)
@@ -120,7 +120,7 @@ class ApplicationService:
         names = application.names_of_people
         self.editor.apply(application, request, changed)
         if sector is not None:
-            sector.require(application)
+            sector.require(application.sector_identifier_uri, application.redirect_uris)
         if names != application.names_of_people:
             await self._require_nobody_known(application, call)
         if "enabled" in changed:

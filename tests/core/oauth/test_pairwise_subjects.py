@@ -17,7 +17,7 @@ from portico_kit.oauth_metadata import openid_configuration
 from tests.core.applications.conftest import ISSUER, REDIRECT, ApplicationClient
 from tests.core.applications.keys import KeySetServer, key_set_server
 from tests.core.conftest import Refused
-from tests.core.oauth.conftest import App, claims, new_app
+from tests.core.oauth.conftest import App, claims, get_organization, new_app
 from tests.core.world import Person, World
 
 SECOND = "https://second.example.com/callback"
@@ -109,6 +109,44 @@ async def test_several_hosts_need_a_sector_identifier_uri(
     app = await application_client.create(subject_type="pairwise")
     call = application_client.update(app.application.id, redirect_uris=several)
     await wrong(call)
+
+
+@pytest.mark.parametrize("uri", ["https://[:::]/callback", "https://[::1]/callback"])
+async def test_a_host_may_be_an_address_or_none(
+    application_client: ApplicationClient, uri: str
+) -> None:
+    made = await application_client.create(subject_type="pairwise", redirect_uris=[uri])
+    assert made.application.subject_type == "pairwise"
+
+
+async def test_native_applications_may_be_pairwise(
+    application_client: ApplicationClient, owner: Person
+) -> None:
+    uris = ("http://localhost/callback", "com.example.app:/callback")
+    apps = [
+        await new_app(
+            application_client,
+            "native",
+            subject_type="pairwise",
+            redirect_uris=[uri],
+            scopes=["openid"],
+        )
+        for uri in uris
+    ]
+    assert len({owner.id, *[await name_of(owner, app) for app in apps]}) == 3
+
+
+async def test_an_access_token_with_such_a_name_is_good_at_the_api(
+    world: World, application_client: ApplicationClient, organization_id: str, owner: Person
+) -> None:
+    app = await new_app(application_client, subject_type="pairwise")
+    code = await app.approve(
+        owner,
+        await app.request_id(scope="openid organization:read"),
+        organization_id=organization_id,
+    )
+    issued = await app.exchange(code["code"])
+    assert await get_organization(world, organization_id, issued.access_token)
 
 
 @pytest.mark.parametrize(
