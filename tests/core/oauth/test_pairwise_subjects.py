@@ -50,7 +50,9 @@ async def name_of(person: Person, app: App) -> str:
     name = str(claims(issued.id_token)["sub"])
     assert name == claims(issued.access_token)["sub"]
     assert name == (await app.user_info(issued.access_token)).sub
-    assert name == (await app.introspect(issued.access_token)).sub
+    # Introspection is for who has a credential.
+    if app.secret:
+        assert name == (await app.introspect(issued.access_token)).sub
     return name
 
 
