@@ -203,8 +203,10 @@ async def test_the_key_of_another_application_signs_nothing(
     other = await new_app(
         application_client, token_endpoint_auth_method="private_key_jwt", jwks=jwks
     )
-    for claims in ({}, {"iss": other.client_id}, {"client_id": other.client_id}):
-        begun = await begin(signer, signed(signer, OTHER, **claims))
+    own = other.client_id
+    wrong: list[dict[str, Any]] = [{}, {"iss": own}, {"client_id": own}]
+    for changed in wrong:
+        begun = await begin(signer, signed(signer, OTHER, **changed))
         assert begun.error.error == "invalid_request_object"
     # Presented by its own application it is another's request.
     assert (await begin(other, signed(signer))).error.error == "invalid_request_object"
@@ -249,7 +251,12 @@ async def test_a_pushed_request_and_a_signed_one_are_not_used_together(signer: A
 
 
 async def test_claims_that_are_no_parameters_are_ignored(signer: App) -> None:
-    more = {"nothing": True, "authorization_details": [{}], "prompt": None, "max_age": None}
+    more: dict[str, Any] = {
+        "nothing": True,
+        "authorization_details": [{}],
+        "prompt": None,
+        "max_age": None,
+    }
     headers = {"typ": "application/OAuth-Authz-Req+JWT"}
     begun = await begin(signer, signed(signer, headers=headers, resource=[ISSUER], **more))
     assert begun.HasField("authorization")
