@@ -32,18 +32,21 @@ class Assets:
     Attributes:
         passkeys: the script for what a browser does in no other way.
         form_post: the script that presses a button which a person can press as well.
+        logout_frames: the script that follows a link once the frames of its page are loaded.
         icon: what a browser shows beside the title; the logo if there is one.
     """
 
     stylesheet: Asset
     passkeys: Asset
     form_post: Asset
+    logout_frames: Asset
     logo: Asset | None
     icon: Asset
 
     def find(self, path: str) -> Asset | None:
         """The asset with this path."""
-        known = (self.stylesheet, self.passkeys, self.form_post, self.logo, self.icon)
+        scripts = (self.passkeys, self.form_post, self.logout_frames)
+        known = (self.stylesheet, *scripts, self.logo, self.icon)
         return next((each for each in known if each is not None and each.path == path), None)
 
 
@@ -54,14 +57,14 @@ def load_assets(brand_color: str, logo_file: Path | None) -> Assets:
     for name, color in colors.items():
         style = style.replace(f"/*{name}*/", color)
     stylesheet = _asset("style", ".css", "text/css", style.encode())
-    passkeys, form_post = _script("passkeys"), _script("form-post")
+    scripts = _script("passkeys"), _script("form-post"), _script("logout-frames")
     if logo_file is None:
         drawn = ICON.format(color=brand_color).encode()
         icon = _asset("icon", ".svg", LOGO_TYPES[".svg"], drawn)
-        return Assets(stylesheet, passkeys, form_post, None, icon)
+        return Assets(stylesheet, *scripts, None, icon)
     kind = logo_file.suffix.lower()
     logo = _asset("logo", kind, LOGO_TYPES[kind], logo_file.read_bytes())
-    return Assets(stylesheet, passkeys, form_post, logo, logo)
+    return Assets(stylesheet, *scripts, logo, logo)
 
 
 def _script(name: str) -> Asset:

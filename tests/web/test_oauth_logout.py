@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from urllib.parse import urlencode
 
 import jwt
@@ -9,6 +11,7 @@ import pytest
 from portico.oauth.v1 import token_service_pb2 as tokens
 from portico.oauth.v1.token_service_pb2_grpc import TokenServiceStub
 
+from tests.core.applications.conftest import ISSUER
 from tests.core.world import INTERNAL_TOKEN, Person, World, bearer
 from tests.web.browser import Browser, PageAnswer
 from tests.web.conftest import NewBrowser, sign_in
@@ -190,3 +193,99 @@ async def test_the_page_speaks_the_language_that_the_application_asks_for(
 ) -> None:
     page = await signed_in.get(logout(client_id=client.client_id, ui_locales="de"))
     assert page.heading == "Abmelden?"
+
+
+FRONT = "https://app.example.com/signed-out?from=portico"
+
+
+@pytest.fixture
+async def told(world: World, person: Person) -> OAuthClient:
+    """An application that is told by the browser of the end of a session, and which it is."""
+    organization_id = await world.new_organization(person)
+    return await new_client(
+        world,
+        person,
+        organization_id,
+        post_logout_redirect_uris=[LEFT],
+        frontchannel_logout_uri=FRONT,
+        frontchannel_logout_session_required=True,
+    )
+
+
+def frames(page: PageAnswer) -> list[str]:
+    """The addresses that a page loads in frames."""
+    return [html.unescape(each) for each in re.findall(r'<iframe[^>]* src="([^"]*)"', page.text)]
+
+
+def policy(page: PageAnswer) -> dict[str, str]:
+    """What a page may load, by kind."""
+    directives = page.headers["Content-Security-Policy"].split("; ")
+    return {name: value for name, _, value in (each.partition(" ") for each in directives)}
+
+
+def told_of(page: PageAnswer, id_token: str) -> None:
+    """Asserts that the browser tells the application of the session, and loads nothing else."""
+    sid = jwt.decode(id_token, options={"verify_signature": False})["sid"]
+    named = urlencode({"iss": ISSUER, "sid": sid})
+    assert frames(page) == [f"{FRONT}&{named}"]
+    assert policy(page)["frame-src"] == "https://app.example.com"
+    assert policy(page)["frame-ancestors"] == "'none'"
+    assert 'sandbox="allow-scripts allow-same-origin"' in page.text
+
+
+async def test_the_browser_tells_the_applications_of_the_session_and_goes_on(
+    world: World, signed_in: Browser, client: OAuthClient, told: OAuthClient
+) -> None:
+    await id_token(world, signed_in, client)
+    hint = await id_token(world, signed_in, told)
+    page = await signed_in.get(
+        logout(id_token_hint=hint, post_logout_redirect_uri=LEFT, state="xyz")
+    )
+    assert (page.status, page.heading) == (200, "You are signed out")
+    told_of(page, hint)
+    # Without a script as well, and whatever becomes of the frames.
+    place = f"{LEFT}?state=xyz"
+    assert f'<meta http-equiv="refresh" content="5; url={place}">' in page.text
+    assert f'href="{place}"' in page.text
+    assert policy(page)["script-src"] == "'self'"
+    script = re.search(r'<script src="(/assets/logout-frames-[^"]+)"', page.text)
+    assert script is not None
+    assert (await signed_in.get(script.group(1))).status == 200
+    assert not await is_signed_in(signed_in)
+
+
+async def test_the_page_of_the_end_tells_them_if_there_is_nowhere_to_go(
+    world: World, signed_in: Browser, told: OAuthClient
+) -> None:
+    hint = await id_token(world, signed_in, told)
+    page = await signed_in.get(logout(id_token_hint=hint))
+    told_of(page, hint)
+    assert "refresh" not in page.text
+    assert "script-src" not in policy(page)
+    # The session is over; nobody is told of another.
+    again = await signed_in.get(logout(id_token_hint=hint))
+    assert frames(again) == []
+
+
+async def test_who_signs_out_on_our_page_signs_out_of_the_applications(
+    world: World, signed_in: Browser, told: OAuthClient
+) -> None:
+    hint = await id_token(world, signed_in, told)
+    page = await signed_in.submit(await signed_in.get("/sign-out"), "/sign-out")
+    told_of(page, hint)
+    assert 'content="5; url=/sign-in?notice=signed-out"' in page.text
+    assert not await is_signed_in(signed_in)
+
+
+async def test_another_session_of_the_person_is_not_ended_by_the_browser(
+    world: World,
+    signed_in: Browser,
+    told: OAuthClient,
+    person: Person,
+    new_browser: NewBrowser,
+) -> None:
+    elsewhere = new_browser()
+    await sign_in(elsewhere, person)
+    await id_token(world, elsewhere, told)
+    answer = await signed_in.submit(await signed_in.get("/sign-out"), "/sign-out")
+    assert answer.status == 303

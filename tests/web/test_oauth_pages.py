@@ -330,7 +330,8 @@ async def test_whom_we_cannot_trust_gets_nobody_sent(
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"scope": "openid everything"}, "invalid_scope"),
         ({"resource": "https://other.example.com"}, "invalid_target"),
-        ({"request": "e30.e30."}, "request_not_supported"),
+        ({"request": "e30.e30."}, "invalid_request_object"),
+        ({"request_uri": "https://app.example.com/r"}, "request_uri_not_supported"),
         ({"prompt": "none login"}, "invalid_request"),
     ],
 )

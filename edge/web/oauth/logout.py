@@ -14,7 +14,7 @@ from aiohttp import web
 from portico.auth.v1 import auth_service_pb2 as auth
 from portico.oauth.v1 import logout_service_pb2 as pb
 
-from edge.web import cookies
+from edge.web import cookies, frontchannel_logout
 from edge.web.core_client import CoreError
 from edge.web.oauth.errors import OAuthError
 from edge.web.oauth.parameters import Pairs, Parameters, read_form, read_pairs
@@ -129,15 +129,19 @@ async def _signed_out(visit: Visit, logout: pb.Logout) -> web.StreamResponse:
         visit.drop_cookie(cookies.SESSION)
     if logout.confirmation_needed:
         place = logout.redirect_uri if is_safe(logout.redirect_uri) else ""
-        return visit.render("session_ended.html", logout=logout, place=place)
+        return frontchannel_logout.render(
+            visit, "session_ended.html", (), place=place, logout=logout
+        )
     return _leave(visit, logout)
 
 
 def _leave(visit: Visit, logout: pb.Logout) -> web.StreamResponse:
     """To the application; from a page after a form, which must not lead to another origin."""
-    place = logout.redirect_uri
+    place, frames = logout.redirect_uri, logout.frontchannel_logout_uris
     if not place or not is_safe(place) or len(place) > MAX_ADDRESS:
-        return visit.render("session_ended.html", logout=logout, place="")
+        return frontchannel_logout.render(visit, "session_ended.html", frames, logout=logout)
+    if frames:
+        return frontchannel_logout.render(visit, frontchannel_logout.GOES_ON, frames, place=place)
     if visit.request.method == "POST":
         return visit.render("to_application.html", place=place)
     return visit.redirect(place)

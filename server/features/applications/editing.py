@@ -15,6 +15,7 @@ from server.features.applications.kinds import KINDS
 from server.features.applications.models import Application
 from server.features.applications.redirect_uris import RedirectRules
 from server.features.applications.rules import require_consistent
+from server.features.applications.sectors import PUBLIC
 
 # Fields that are columns of the same name.
 _PLAIN = frozenset(
@@ -24,7 +25,11 @@ _PLAIN = frozenset(
         "id_token_signed_response_alg",
         "dpop_bound_access_tokens",
         "require_pushed_authorization_requests",
+        "require_signed_request_object",
+        "request_object_signing_alg",
+        "subject_type",
         "backchannel_logout_session_required",
+        "frontchannel_logout_session_required",
         "access_token_lifetime_seconds",
         "refresh_token_idle_seconds",
         "refresh_token_lifetime_seconds",
@@ -35,7 +40,7 @@ _REDIRECTS = ("redirect_uris", "post_logout_redirect_uris")
 # People follow them.
 _LINKS = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
 # We ask them.
-_OUTBOUND = ("jwks_uri", "backchannel_logout_uri")
+_OUTBOUND = ("jwks_uri", "sector_identifier_uri", "backchannel_logout_uri")
 
 Request = pb.CreateApplicationRequest | pb.UpdateApplicationRequest
 
@@ -66,6 +71,9 @@ class ApplicationEditor:
         application.token_endpoint_auth_method = kind.default_method
         application.redirect_uris, application.post_logout_redirect_uris = [], []
         application.jwks, application.jwks_uri = None, ""
+        application.subject_type, application.sector_identifier_uri = PUBLIC, ""
+        application.frontchannel_logout_uri, application.request_object_signing_alg = "", ""
+        application.require_signed_request_object = False
         application.access_token_lifetime_seconds = ACCESS_TOKEN_LIFETIME_SECONDS
         application.refresh_token_idle_seconds = REFRESH_TOKEN_IDLE_SECONDS
         application.refresh_token_lifetime_seconds = REFRESH_TOKEN_LIFETIME_SECONDS
@@ -79,6 +87,7 @@ class ApplicationEditor:
         """
         for name in _PLAIN.intersection(named):
             setattr(application, name, getattr(request, name))
+        application.subject_type = application.subject_type or PUBLIC
         for name in _SETS.intersection(named):
             setattr(application, name, sorted(getattr(request, name)))
         if "token_exchange_client_ids" in named:
@@ -92,6 +101,14 @@ class ApplicationEditor:
         if not application.uses_secrets:
             application.clear_secrets()
 
+    def checked_sector(self, uri: str) -> str:
+        """The address of a sector's document, as it is stored; "" for none.
+
+        Raises:
+            InvalidRequestError: if we must not be sent there.
+        """
+        return self.policy.check_url(uri, "sector_identifier_uri") if uri else ""
+
     def _apply_addresses(
         self, application: Application, request: Request, named: Collection[str]
     ) -> None:
@@ -101,6 +118,13 @@ class ApplicationEditor:
                 uris = list(getattr(request, name))
                 rules.check(uris, name)
                 setattr(application, name, uris)
+        if "frontchannel_logout_uri" in named:
+            uri = request.frontchannel_logout_uri
+            # A frame is in a browser, wherever the application is.
+            RedirectRules(False, self.policy.allow_loopback).check_one(
+                uri, "frontchannel_logout_uri"
+            )
+            application.frontchannel_logout_uri = uri
         for name in (*_LINKS, *_OUTBOUND):
             if name in named:
                 policy = self.policy if name in _OUTBOUND else AddressPolicy(allow_loopback=False)

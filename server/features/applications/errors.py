@@ -34,6 +34,13 @@ class ApplicationLimitReachedError(DomainError):
     reason = "APPLICATION_LIMIT_REACHED"
 
 
+class ApplicationPeopleKnownError(DomainError):
+    """People have let the application in; by other names it would not recognize them."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "APPLICATION_PEOPLE_KNOWN"
+
+
 class InvalidClientError(DomainError):
     """The client is unknown, disabled or did not authenticate as it is registered."""
 

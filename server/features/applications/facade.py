@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, exists
@@ -26,6 +27,7 @@ from server.features.applications.models import Application
 from server.features.applications.read_models import Client as Client
 from server.features.applications.read_models import ClientView
 from server.features.applications.repository import CLIENTS, ApplicationRepository
+from server.features.applications.request_objects import RequestObjects
 from server.features.organizations.facade import Tenants
 
 ID_LENGTH = 36  # characters
@@ -55,6 +57,7 @@ class Applications:
         cache: ClientCache,
         secrets: ClientSecrets,
         assertions: ClientAssertions,
+        request_objects: RequestObjects,
         failures: ClientFailures,
     ) -> None:
         self._reads = reads
@@ -62,6 +65,7 @@ class Applications:
         self._cache = cache
         self._secrets = secrets
         self._assertions = assertions
+        self._request_objects = request_objects
         self._failures = failures
         self._by_id: BatchLoader[UUID, ClientView] = BatchLoader(self._fetch_rows)
 
@@ -88,6 +92,20 @@ class Applications:
             return await self._authenticated(client_id, request)
         except InvalidClientError as error:
             await self._failures.failed(client_id, error)
+
+    async def request_object(
+        self, client: Client, text: str, issuer: str, *, once: bool
+    ) -> Mapping[str, Any]:
+        """The claims of a request object that a client has signed for us (RFC 9101).
+
+        Args:
+            once: whether one that has a `jti` is good a single time.
+
+        Raises:
+            InvalidClientError: if it has not; metadata may have an `error_description`.
+            UnavailableError: if nobody can say whether it came before.
+        """
+        return await self._request_objects.check(client, text, issuer, once=once)
 
     async def _authenticated(self, client_id: str, request: ClientAuthentication) -> Client:
         client = await self.find(client_id)

@@ -30,20 +30,24 @@ def _provide(parts: CoreParts) -> None:
     from server.features.applications.assertions import ClientAssertions, UsedAssertions
     from server.features.applications.authentication import ClientSecrets
     from server.features.applications.client_cache import ClientCache
+    from server.features.applications.client_jwts import ClientJwts
     from server.features.applications.client_keys import ClientKeys
     from server.features.applications.facade import Applications, CreatedApplications
     from server.features.applications.failures import ClientFailures
+    from server.features.applications.request_objects import RequestObjects
     from server.features.organizations import ports
     from server.features.organizations.facade import Tenants
 
     def applications() -> Applications:
         used = UsedAssertions(parts.redis, parts.secrets)
+        jwts = ClientJwts(ClientKeys(parts.get(JsonClient), parts.clock))
         return Applications(
             parts.reads,
             parts.get(Tenants),
             parts.get(ClientCache),
             parts.get(ClientSecrets),
-            ClientAssertions(ClientKeys(parts.get(JsonClient), parts.clock), used, parts.clock),
+            ClientAssertions(jwts, used, parts.clock),
+            RequestObjects(jwts, used, parts.clock),
             ClientFailures(parts.redis, parts.secrets),
         )
 
@@ -65,12 +69,14 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.applications.client_cache import ClientCache, ClientInvalidations
     from server.features.applications.editing import ApplicationEditor
     from server.features.applications.ports import Grants
+    from server.features.applications.sectors import SectorDocuments
     from server.features.applications.service import ApplicationService
     from server.features.organizations.facade import Tenants
 
     service = ApplicationService(
         editor=ApplicationEditor(AddressPolicy(parts.settings.webhook_allow_loopback)),
         secrets=parts.get(ClientSecrets),
+        sectors=SectorDocuments(parts.get(JsonClient)),
         cursors=parts.cursors,
         invalidator=parts.invalidator,
         tenants=parts.get(Tenants),

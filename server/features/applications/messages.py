@@ -44,6 +44,12 @@ def application(row: Application, now: datetime) -> pb.Application:
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
         disabled_at=timestamp(row.disabled_at),
+        subject_type=row.subject_type,
+        sector_identifier_uri=row.sector_identifier_uri,
+        frontchannel_logout_uri=row.frontchannel_logout_uri,
+        frontchannel_logout_session_required=row.frontchannel_logout_session_required,
+        require_signed_request_object=row.require_signed_request_object,
+        request_object_signing_alg=row.request_object_signing_alg,
         token_exchange_client_ids=map(str, row.token_exchange_client_ids),
     )
     if row.jwks is not None:

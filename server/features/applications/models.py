@@ -6,7 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, Uuid
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,6 +26,7 @@ from server.features.applications.errors import (
 )
 from server.features.applications.kinds import SECRET_METHODS
 from server.features.applications.read_models import secret_id
+from server.features.applications.sectors import names_of_people
 
 _URI = String(2000)
 
@@ -55,11 +65,18 @@ class Application(Identified, Timestamped, Versioned, Base):
     dpop_bound_access_tokens: Mapped[bool] = mapped_column(default=False)
     require_pushed_authorization_requests: Mapped[bool] = mapped_column(default=False)
     require_signed_request_object: Mapped[bool] = mapped_column(default=False)
+    # "" for any that is supported.
+    request_object_signing_alg: Mapped[str] = mapped_column(
+        String(8), default="", server_default=""
+    )
     subject_type: Mapped[str] = mapped_column(String(8), default="public")
     sector_identifier_uri: Mapped[str] = mapped_column(_URI, default="")
     backchannel_logout_uri: Mapped[str] = mapped_column(_URI, default="")
     backchannel_logout_session_required: Mapped[bool] = mapped_column(default=False)
     frontchannel_logout_uri: Mapped[str] = mapped_column(_URI, default="")
+    frontchannel_logout_session_required: Mapped[bool] = mapped_column(
+        default=False, server_default=text("false")
+    )
     access_token_lifetime_seconds: Mapped[int]
     refresh_token_idle_seconds: Mapped[int]
     refresh_token_lifetime_seconds: Mapped[int]
@@ -93,6 +110,17 @@ class Application(Identified, Timestamped, Versioned, Base):
     def uses_secrets(self) -> bool:
         """Whether it authenticates with a secret."""
         return self.token_endpoint_auth_method in SECRET_METHODS
+
+    @property
+    def names_of_people(self) -> str:
+        """Which names it knows people by: applications of which this is equal have the same."""
+        return names_of_people(
+            self.id,
+            self.organization_id,
+            self.subject_type,
+            self.sector_identifier_uri,
+            self.redirect_uris,
+        )
 
     def set_enabled(self, enabled: bool, now: datetime) -> None:
         """Enables or disables it; what it is already, it stays."""

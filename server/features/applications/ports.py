@@ -14,3 +14,7 @@ class Grants(Protocol):
     async def revoke_of_application(self, application_id: UUID, call: Call) -> None:
         """Revokes what people let an application do, and records each."""
         ...
+
+    async def has_people(self, application_id: UUID, call: Call) -> bool:
+        """Whether anybody has let an application in, whether that has ended or not."""
+        ...

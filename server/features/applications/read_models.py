@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from server.features.applications.redirect_uris import loopback_without_port
+from server.features.applications.sectors import names_of_people
 
 SECRET_ID_BYTES = 8
 
@@ -40,11 +41,13 @@ class ClientView:
     dpop_bound_access_tokens: bool
     require_pushed_authorization_requests: bool
     require_signed_request_object: bool
+    request_object_signing_alg: str
     subject_type: str
     sector_identifier_uri: str
     backchannel_logout_uri: str
     backchannel_logout_session_required: bool
     frontchannel_logout_uri: str
+    frontchannel_logout_session_required: bool
     access_token_lifetime_seconds: int
     refresh_token_idle_seconds: int
     refresh_token_lifetime_seconds: int
@@ -87,11 +90,13 @@ class Client:
     dpop_bound_access_tokens: bool
     require_pushed_authorization_requests: bool
     require_signed_request_object: bool
+    request_object_signing_alg: str
     subject_type: str
     sector_identifier_uri: str
     backchannel_logout_uri: str
     backchannel_logout_session_required: bool
     frontchannel_logout_uri: str
+    frontchannel_logout_session_required: bool
     access_token_lifetime: timedelta
     refresh_token_idle: timedelta
     refresh_token_lifetime: timedelta
@@ -130,11 +135,13 @@ class Client:
             dpop_bound_access_tokens=row.dpop_bound_access_tokens,
             require_pushed_authorization_requests=row.require_pushed_authorization_requests,
             require_signed_request_object=row.require_signed_request_object,
+            request_object_signing_alg=row.request_object_signing_alg,
             subject_type=row.subject_type,
             sector_identifier_uri=row.sector_identifier_uri,
             backchannel_logout_uri=row.backchannel_logout_uri,
             backchannel_logout_session_required=row.backchannel_logout_session_required,
             frontchannel_logout_uri=row.frontchannel_logout_uri,
+            frontchannel_logout_session_required=row.frontchannel_logout_session_required,
             access_token_lifetime=timedelta(seconds=row.access_token_lifetime_seconds),
             refresh_token_idle=timedelta(seconds=row.refresh_token_idle_seconds),
             refresh_token_lifetime=timedelta(seconds=row.refresh_token_lifetime_seconds),
@@ -143,6 +150,27 @@ class Client:
             previous_secret_hash=row.previous_secret_hash,
             previous_secret_expires_at=row.previous_secret_expires_at,
         )
+
+    @property
+    def names_of_people(self) -> str:
+        """Which names it knows people by: applications of which this is equal have the same."""
+        return names_of_people(
+            self.id,
+            self.organization_id,
+            self.subject_type,
+            self.sector_identifier_uri,
+            self.redirect_uris,
+        )
+
+    @property
+    def learns_of_logouts(self) -> bool:
+        """Whether it is told when a session ends, in either way."""
+        return bool(self.backchannel_logout_uri or self.frontchannel_logout_uri)
+
+    @property
+    def takes_frontchannel_logouts_only(self) -> bool:
+        """Whether it is told by the browser of the session alone."""
+        return bool(self.frontchannel_logout_uri) and not self.backchannel_logout_uri
 
     def accepts_secret(self, secret_hash: bytes, now: datetime) -> bool:
         """Whether the hash is of its secret, or of its previous one in time."""

@@ -51,6 +51,16 @@ class RedirectRules:
         if violations:
             raise InvalidRequestError(violations=violations)
 
+    def check_one(self, uri: str, field: str) -> None:
+        """Holds one address, or "" for none, against the rules.
+
+        Raises:
+            InvalidRequestError: naming the field.
+        """
+        problem = self._problem(uri) if uri else None
+        if problem is not None:
+            raise InvalidRequestError(violations=(FieldViolation(field, *problem),))
+
     def _violations(self, uris: Sequence[str], field: str) -> Iterable[FieldViolation]:
         for place, uri in enumerate(uris):
             problem = self._problem(uri)
@@ -110,6 +120,16 @@ class RedirectRules:
         if "@" in rest.partition("?")[0]:
             return "URI_HAS_CREDENTIALS", "must contain no user name or password"
         return None
+
+
+def origin(uri: str) -> str:
+    """The scheme, host and port of a web address that keeps the rules; "" of another one."""
+    scheme, _, rest = uri.partition(":")
+    found = _AUTHORITY.fullmatch(rest)
+    if scheme not in ("https", "http") or found is None:
+        return ""
+    host, port = _host_and_port(found.group(1))
+    return f"{scheme}://{host}:{port or {'https': '443', 'http': '80'}[scheme]}"
 
 
 def loopback_without_port(uri: str) -> str | None:

@@ -51,7 +51,9 @@ class ApplicationRepository:
         query = select(Application).where(
             Application.id == application_id, Application.organization_id.in_(organizations), _THERE
         )
-        return await self._db.scalar(query.with_for_update(key_share=True))
+        query = query.with_for_update(key_share=True)
+        # Also if it was looked at before.
+        return await self._db.scalar(query.execution_options(populate_existing=True))
 
     async def find_of_any(self, application_id: UUID) -> Application | None:
         """The application, whichever organization owns it; locked. Only for the platform."""

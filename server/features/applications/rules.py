@@ -18,6 +18,8 @@ from server.features.applications.kinds import (
     REFRESH_TOKEN,
 )
 from server.features.applications.models import Application
+from server.features.applications.redirect_uris import origin
+from server.features.applications.sectors import PAIRWISE, hosts_of
 from server.features.keys.errors import ScopeUnknownError
 
 # With which people sign in; the others need nobody.
@@ -34,6 +36,9 @@ def require_consistent(application: Application) -> None:
         *_grant_type_violations(application),
         *_method_violations(application),
         *_redirect_violations(application),
+        *_signing_violations(application),
+        *_sector_violations(application),
+        *_frontchannel_violations(application),
         *_scope_violations(application),
         *_lifetime_violations(application),
     )
@@ -102,6 +107,40 @@ def _redirect_violations(application: Application) -> Iterator[FieldViolation]:
         for field in ("redirect_uris", "post_logout_redirect_uris"):
             if getattr(application, field):
                 yield FieldViolation(field, "NOT_USED", "is for authorization_code only")
+
+
+def _signing_violations(application: Application) -> Iterator[FieldViolation]:
+    if not application.require_signed_request_object:
+        return
+    if AUTHORIZATION_CODE not in application.grant_types:
+        yield FieldViolation(
+            "require_signed_request_object", "NOT_USED", "is for authorization_code only"
+        )
+    if application.jwks is None and not application.jwks_uri:
+        yield FieldViolation("jwks", "REQUIRED", "is required for signed requests, or jwks_uri")
+
+
+def _sector_violations(application: Application) -> Iterator[FieldViolation]:
+    if application.sector_identifier_uri and not application.redirect_uris:
+        yield FieldViolation("sector_identifier_uri", "NOT_USED", "is for redirect_uris only")
+    several = len(hosts_of(application.redirect_uris)) > 1
+    if several and application.subject_type == PAIRWISE and not application.sector_identifier_uri:
+        yield FieldViolation(
+            "sector_identifier_uri",
+            "REQUIRED",
+            "is required for pairwise names if redirect_uris have several hosts",
+        )
+
+
+def _frontchannel_violations(application: Application) -> Iterator[FieldViolation]:
+    """OpenID Connect Front-Channel Logout 1.0, section 2."""
+    uri = application.frontchannel_logout_uri
+    if uri and origin(uri) not in map(origin, application.redirect_uris):
+        yield FieldViolation(
+            "frontchannel_logout_uri",
+            "ORIGIN_NOT_REGISTERED",
+            "must have the scheme, host and port of one of redirect_uris",
+        )
 
 
 def _scope_violations(application: Application) -> Iterator[FieldViolation]:

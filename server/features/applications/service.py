@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -23,17 +23,21 @@ from server.features.applications.editing import ApplicationEditor
 from server.features.applications.errors import (
     ApplicationLimitReachedError,
     ApplicationNotFoundError,
+    ApplicationPeopleKnownError,
 )
 from server.features.applications.kinds import PERSONAL_SCOPES
 from server.features.applications.models import Application
 from server.features.applications.ports import Grants
 from server.features.applications.repository import ApplicationRepository
 from server.features.applications.rules import permissions_among
+from server.features.applications.sectors import SectorDocument, SectorDocuments
 from server.features.keys.errors import ScopeNotGrantableError
 from server.features.organizations.facade import Tenants
 
 # Of an organization.
 MAX_APPLICATIONS = 50
+# What the document of a sector is held against.
+_OF_SECTOR = frozenset({"sector_identifier_uri", "redirect_uris"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class ApplicationService:
 
     editor: ApplicationEditor
     secrets: ClientSecrets
+    sectors: SectorDocuments
     cursors: Cursors
     invalidator: CacheInvalidator
     tenants: Tenants
@@ -61,6 +66,8 @@ class ApplicationService:
             id=new_id(), organization_id=organization_id, created_by=call.principal.person_id
         )
         self.editor.create(application, request)
+        sector = await self.sectors.fetch(application.sector_identifier_uri)
+        sector.require(application.sector_identifier_uri, application.redirect_uris)
         await self._require_room(application, call)
         secret = self._new_secret(application, call) if application.uses_secrets else ""
         ApplicationRepository(call.db).add(application)
@@ -102,14 +109,20 @@ class ApplicationService:
     async def UpdateApplication(
         self, request: pb.UpdateApplicationRequest, call: Call
     ) -> pb.UpdateApplicationResponse:
-        application = await _find_to_change(request.application_id, call)
         changed = changed_fields(request)
+        sector = await self._sector(request, changed, call)
+        application = await _find_to_change(request.application_id, call)
         # As with revoking: to end what it does takes no more than the method's permission.
         if request.enabled or changed - {"application_id"} != {"enabled"}:
             _require_held(application, call)
         if "scopes" in changed:
             _require_grantable(request.scopes, application.organization_id, call)
+        names = application.names_of_people
         self.editor.apply(application, request, changed)
+        if sector is not None:
+            sector.require(application.sector_identifier_uri, application.redirect_uris)
+        if names != application.names_of_people:
+            await self._require_nobody_known(application, call)
         if "enabled" in changed:
             application.set_enabled(request.enabled, call.now)
         shown = await self._changed("application.updated", application, call)
@@ -160,6 +173,27 @@ class ApplicationService:
         application.first_party = request.first_party
         shown = await self._changed("application.updated", application, call)
         return pb.SetFirstPartyResponse(application=shown)
+
+    async def _sector(
+        self, request: pb.UpdateApplicationRequest, changed: Collection[str], call: Call
+    ) -> SectorDocument | None:
+        """The document of the sector, if the change concerns it.
+
+        Asked for before anybody waits for the row: another server may take its time.
+        """
+        if not _OF_SECTOR.intersection(changed):
+            return None
+        repository = ApplicationRepository(call.db)
+        found = await repository.find(parse_id(request.application_id), call.tenants)
+        uri = _authorized(found, call).sector_identifier_uri
+        if "sector_identifier_uri" in changed:
+            uri = self.editor.checked_sector(request.sector_identifier_uri)
+        return await self.sectors.fetch(uri)
+
+    async def _require_nobody_known(self, application: Application, call: Call) -> None:
+        """Refuses other names for people who have used the application."""
+        if await self.grants.has_people(application.id, call):
+            raise ApplicationPeopleKnownError
 
     async def _require_room(self, application: Application, call: Call) -> None:
         """Refuses one application too many, however many are created at once."""

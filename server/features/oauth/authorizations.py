@@ -17,7 +17,7 @@ from portico_kit.ids import new_id
 from portico_kit.oauth_scopes import OFFLINE_ACCESS
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
-from server.features.applications.facade import Applications, Client
+from server.features.applications.facade import Applications, Client, InvalidClientError
 from server.features.auth.signing_keys import SigningKeys
 from server.features.auth.standings import SessionStandings
 from server.features.oauth import messages
@@ -39,6 +39,7 @@ from server.features.oauth.models import (
 from server.features.oauth.pushed import REQUEST_URI_PREFIX, PushedRequests
 from server.features.oauth.repository import AuthorizationRepository, GrantRepository
 from server.features.oauth.requests import (
+    INVALID_REQUEST_OBJECT,
     AuthorizationRequest,
     Parameters,
     RefusedRequestError,
@@ -48,6 +49,7 @@ from server.features.oauth.requests import (
     parse,
     refusal,
     response_mode,
+    signed_parameters,
     success,
 )
 from server.features.oauth.subjects import Subjects
@@ -105,25 +107,41 @@ class Authorizations:
         """What becomes of a request that has just come."""
         parameters = Parameters(given)
         client = await self.applications.find(parameters.first("client_id"))
-        redirect_uri = parameters.first("redirect_uri")
         if client is None:
             return NotTrusted("invalid_client", "client_id is missing, unknown or there twice")
         request_uri = parameters.first("request_uri")
-        if request_uri.startswith(REQUEST_URI_PREFIX):
+        if request_uri.startswith(REQUEST_URI_PREFIX) and not parameters.all("request"):
             return await self._begin_pushed(client, request_uri, call)
-        if not redirect_uri or not client.allows_redirect_uri(redirect_uri):
-            return NotTrusted("invalid_request", WRONG_REDIRECT_URI)
-        # From here on there is somebody to answer.
         try:
+            if request_uri and not parameters.all("request"):
+                raise RefusedRequestError(
+                    "request_uri_not_supported", "request_uri must be of a pushed request"
+                )
+            parameters = await self._signed(client, parameters, once=False)
+            _require_redirect_uri(client, parameters)
             if client.require_pushed_authorization_requests:
                 raise RefusedRequestError(
                     "invalid_request", "requests of this application must be pushed"
                 )
             request = await self._parsed(client, parameters, call)
         except RefusedRequestError as error:
-            mode = _mode(parameters)
-            return refusal(redirect_uri, mode, parameters.first("state"), error, self.issuer)
+            return self._refused(client, parameters, error)
         return Begun(request, client)
+
+    def _refused(
+        self, client: Client, parameters: Parameters, error: RefusedRequestError
+    ) -> NotTrusted | Response:
+        """The refusal of a request: for the client, if its redirect URI is one of its own.
+
+        Args:
+            parameters: those of the address if a request object is none of the client's. Where
+                they lead, a request without one would lead as well.
+        """
+        redirect_uri = parameters.first("redirect_uri")
+        if not redirect_uri or not client.allows_redirect_uri(redirect_uri):
+            return NotTrusted(error.error, error.description)
+        mode = _mode(parameters)
+        return refusal(redirect_uri, mode, parameters.first("state"), error, self.issuer)
 
     async def push(
         self, client: Client, given: Iterable[tuple[str, str]], jkt: str, call: Call
@@ -141,6 +159,8 @@ class Authorizations:
         parameters = Parameters(given)
         try:
             _require_own(client, parameters)
+            parameters = await self._signed(client, parameters, once=True)
+            _require_redirect_uri(client, parameters)
             request = await self._parsed(client, parameters, call)
         except RefusedRequestError as error:
             raise named(error.error, error.description) from None
@@ -160,6 +180,35 @@ class Authorizations:
                 "the request_uri is not valid, was used before, or its time is over",
             )
         return Begun(request, client)
+
+    async def _signed(self, client: Client, parameters: Parameters, *, once: bool) -> Parameters:
+        """The parameters that count: those of a request object alone, if there is one (RFC 9101).
+
+        Args:
+            once: whether it is good a single time if it has a name.
+
+        Raises:
+            RefusedRequestError: if it is none of the client, or is missing and must be there.
+            UnavailableError: if nobody can say whether it came before.
+        """
+        text = parameters.one("request")
+        if not text:
+            if client.require_signed_request_object:
+                raise RefusedRequestError(
+                    "invalid_request", "requests of this application must be signed"
+                )
+            return parameters
+        if parameters.all("request_uri"):
+            raise RefusedRequestError("invalid_request", "there are request and request_uri")
+        try:
+            claims = await self.applications.request_object(client, text, self.issuer, once=once)
+        except InvalidClientError as error:
+            why = error.metadata.get("error_description", "the client has not signed it")
+            raise RefusedRequestError(INVALID_REQUEST_OBJECT, why) from None
+        signed = signed_parameters(claims, text)
+        if signed.one("client_id") != client.client_id:
+            raise RefusedRequestError(INVALID_REQUEST_OBJECT, "client_id is another one")
+        return signed
 
     async def _parsed(
         self, client: Client, parameters: Parameters, call: Call
@@ -485,6 +534,9 @@ def _require_own(client: Client, parameters: Parameters) -> None:
         raise RefusedRequestError("invalid_request", "client_id is that of another application")
     if parameters.all("request_uri"):
         raise RefusedRequestError("invalid_request", "request_uri cannot be pushed")
+
+
+def _require_redirect_uri(client: Client, parameters: Parameters) -> None:
     if not client.allows_redirect_uri(parameters.one("redirect_uri")):
         raise RefusedRequestError("invalid_request", WRONG_REDIRECT_URI)
 

@@ -76,7 +76,7 @@ class CodeExchange:
 
     async def issue(self, client: Client, source: TokenSource, jkt: str, call: Call) -> Issued:
         """The first tokens of an authorization."""
-        if client.backchannel_logout_uri and OPENID in source.scopes:
+        if client.learns_of_logouts and OPENID in source.scopes:
             await self._register(client, source, call)
         scopes = still_allowed(client, source.scopes)
         return await self.tokens.for_person(client, source, scopes, jkt)

@@ -61,6 +61,12 @@ class UnsupportedResponseTypeError(OAuthRefusal, DomainError):
     reason = "OAUTH_UNSUPPORTED_RESPONSE_TYPE"
 
 
+class InvalidRequestObjectError(OAuthRefusal, DomainError):
+    """The request object is not valid, or not signed by the application."""
+
+    reason = "OAUTH_INVALID_REQUEST_OBJECT"
+
+
 class InvalidScopeError(OAuthRefusal, DomainError):
     """The scope is unknown, or more than the application may be given."""
 
@@ -155,6 +161,7 @@ class GrantNotFoundError(DomainError):
 _OF_REQUESTS: Mapping[str, Callable[[str], DomainError]] = {
     "unauthorized_client": UnauthorizedClientError,
     "unsupported_response_type": UnsupportedResponseTypeError,
+    "invalid_request_object": InvalidRequestObjectError,
     "invalid_scope": InvalidScopeError,
     "invalid_target": InvalidTargetError,
 }

@@ -82,6 +82,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.oauth.devices import DeviceAuthorizations
     from server.features.oauth.ends import Ends
     from server.features.oauth.exchange import TokenExchange
+    from server.features.oauth.frontchannel import FrontchannelLogouts
     from server.features.oauth.grant_service import GrantService
     from server.features.oauth.introspection import PresentedTokens
     from server.features.oauth.kinds import OAuthKinds
@@ -188,6 +189,7 @@ def _serve(parts: CoreParts) -> Served:
                 LOGOUTS.services_by_name["LogoutService"],
                 LogoutService(
                     LogoutRequests(kinds.issuer, applications, signing_keys, subjects),
+                    FrontchannelLogouts(kinds.issuer, applications, subjects),
                     applications,
                     parts.cursors,
                 ),

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -124,6 +124,15 @@ async def claim_due(
     return [Claim(until=until, **row) for row in rows.mappings()]
 
 
+async def forget(db: AsyncSession, claim: Claim) -> None:
+    """Ends a claim of which there is nothing to say, if it has not run out."""
+    await db.execute(
+        delete(StoredLogout).where(
+            StoredLogout.id == claim.logout_id, StoredLogout.next_attempt_at == claim.until
+        )
+    )
+
+
 async def settle(db: AsyncSession, claim: Claim, changes: Mapping[str, Any]) -> None:
     """Ends a claim, if it has not run out."""
     await claims.settle(
@@ -141,6 +150,13 @@ class LogoutRepository:
 
     def __init__(self, db: AsyncSession) -> None:
         self._db = db
+
+    async def applications_of(self, session_id: UUID) -> Sequence[UUID]:
+        """The applications that learn of the end of a session, those of late first."""
+        query = select(StoredLogout.application_id).where(
+            StoredLogout.session_id == session_id, StoredLogout.ended_at.is_(None)
+        )
+        return (await self._db.scalars(query.order_by(StoredLogout.id.desc()))).all()
 
     async def list(
         self, application_id: UUID, paging: Paging, cursors: Cursors

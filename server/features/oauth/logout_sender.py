@@ -21,7 +21,7 @@ from server.common.outbound_json import FetchFailedError, JsonClient
 from server.features.applications.facade import Client, find_clients
 from server.features.auth.facade import take_session_ends
 from server.features.auth.signing_keys import SigningKeys
-from server.features.oauth.logout_repository import Claim, claim_due, end_sessions, settle
+from server.features.oauth.logout_repository import Claim, claim_due, end_sessions, forget, settle
 from server.features.oauth.logout_tokens import LogoutTokens
 
 log = structlog.get_logger("oauth")
@@ -115,6 +115,10 @@ class LogoutSender:
 
     async def _send(self, claim: Claim, client: Client | None) -> None:
         with log_failures("logout_not_recorded", logout_id=str(claim.logout_id)):
+            if client is not None and client.takes_frontchannel_logouts_only:
+                async with self.sessions.begin() as db:
+                    await forget(db, claim)
+                return
             if client is None or not client.backchannel_logout_uri:
                 await self._settle(claim, self._ended(delivered=False, error=NO_RECEIVER))
                 return

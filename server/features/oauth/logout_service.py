@@ -12,6 +12,7 @@ from portico_kit.clock import timestamp
 from portico_kit.errors import NotFoundError
 from portico_kit.paging import Cursors
 from server.features.applications.facade import Applications
+from server.features.oauth.frontchannel import FrontchannelLogouts
 from server.features.oauth.logout_repository import LogoutRepository
 from server.features.oauth.logouts import (
     INVALID,
@@ -27,6 +28,7 @@ class LogoutService:
     """Serves portico.oauth.v1.LogoutService."""
 
     requests: LogoutRequests
+    frontchannel: FrontchannelLogouts
     applications: Applications
     cursors: Cursors
 
@@ -45,8 +47,11 @@ class LogoutService:
             checked = await self.requests.check(request.parameters)
         except RefusedLogoutError as refusal:
             return pb.GetLogoutResponse(error=_error(refusal))
-        is_known = self.requests.is_about(checked, call.principal.session_id)
-        return pb.GetLogoutResponse(logout=_logout(checked, is_known=is_known))
+        session_id = call.principal.session_id
+        logout = _logout(checked, is_known=self.requests.is_about(checked, session_id))
+        if session_id is not None:
+            logout.frontchannel_logout_uris.extend(await self.frontchannel.of(session_id, call))
+        return pb.GetLogoutResponse(logout=logout)
 
     async def ListApplicationLogouts(
         self, request: pb.ListApplicationLogoutsRequest, call: Call

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     delete,
+    exists,
     func,
     or_,
     select,
@@ -122,6 +123,11 @@ class GrantRepository:
     ) -> Sequence[StoredGrant]:
         """Revokes what people let an application do; gives it."""
         return await self._revoke(now, StoredGrant.application_id == application_id)
+
+    async def exist_of_application(self, application_id: UUID) -> bool:
+        """Whether an application was ever let in, as far as is remembered."""
+        found = exists().where(StoredGrant.application_id == application_id)
+        return bool(await self._db.scalar(select(found)))
 
     async def _revoke(self, now: datetime, *which: ColumnElement[bool]) -> Sequence[StoredGrant]:
         revoked = (

@@ -7,6 +7,7 @@ The rules are those of RFC 6749 (section 4.1.1) as OAuth 2.1 has them, of OpenID
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 from collections import Counter
@@ -67,6 +68,8 @@ PARAMETERS = frozenset(
         "ui_locales",
     }
 )
+# Those that a request object may have as claims.
+SIGNED_PARAMETERS = PARAMETERS | {"resource", "dpop_jkt"}
 _LEVELS = {level.acr: level for level in Assurance if level > Assurance.NONE}
 
 
@@ -84,7 +87,7 @@ class AuthorizationRequest:
     """A request that a person can be asked about.
 
     Attributes:
-        jti: names it; no two have the same.
+        jti: names it. No two have the same, but for a signed one that comes once more.
         requested_at: when it came, in seconds since 1970.
         acr_values: the levels that are asked for, preferred first.
         acr_essential: whether one of them must be reached.
@@ -153,8 +156,13 @@ class SealedRequests:
 class Parameters:
     """The parameters of a request, as they came."""
 
-    def __init__(self, given: Iterable[tuple[str, str]]) -> None:
-        """Takes names and values. One without a value counts as absent (RFC 6749, 3.1)."""
+    def __init__(self, given: Iterable[tuple[str, str]], jti: str = "") -> None:
+        """Takes names and values. One without a value counts as absent (RFC 6749, 3.1).
+
+        Args:
+            jti: names the request if it may come more than once; "" for a new name.
+        """
+        self.jti = jti or new_token()
         self._given = [(name, value) for name, value in given if value]
         self._counts = Counter(name for name, _ in self._given)
 
@@ -189,6 +197,42 @@ class Parameters:
                 raise RefusedRequestError("invalid_request", f"{known} is there twice")
 
 
+INVALID_REQUEST_OBJECT = "invalid_request_object"
+
+
+def signed_parameters(claims: Mapping[str, Any], text: str) -> Parameters:
+    """The parameters that a request object has as claims. Other claims count for nothing.
+
+    Args:
+        text: the object.
+
+    Raises:
+        RefusedRequestError: if one has a form that no parameter has, or leads to another request.
+    """
+    if not claims.keys().isdisjoint({"request", "request_uri"}):
+        raise RefusedRequestError(INVALID_REQUEST_OBJECT, "a request is in the request")
+    given = [
+        (name, _as_text(name, value))
+        for name, claim in claims.items()
+        if name in SIGNED_PARAMETERS
+        for value in (claim if name == "resource" and isinstance(claim, list) else [claim])
+        if value is not None
+    ]
+    # Approved once more it gives another code in the place of the first.
+    return Parameters(given, jti=hashlib.sha256(text.encode()).hexdigest())
+
+
+def _as_text(name: str, value: Any) -> str:
+    """A claim as the parameter that it stands for: text, a number, or a JSON object."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and name == "claims":
+        return json.dumps(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise RefusedRequestError(INVALID_REQUEST_OBJECT, f"{name} has not the form of a parameter")
+
+
 def parse(
     parameters: Parameters,
     client: Client,
@@ -214,7 +258,7 @@ def parse(
         raise RefusedRequestError("invalid_request", "id_token_hint is no ID token of this client")
     acr_values, essential = _acr_values(parameters, claims)
     return AuthorizationRequest(
-        jti=new_token(),
+        jti=parameters.jti,
         requested_at=now.timestamp(),
         client_id=client.client_id,
         redirect_uri=parameters.one("redirect_uri"),
@@ -270,7 +314,6 @@ def scopes(asked: str, client: Client) -> tuple[str, ...]:
 
 def _require_supported(parameters: Parameters) -> None:
     for name, error in (
-        ("request", "request_not_supported"),
         ("request_uri", "request_uri_not_supported"),
         ("registration", "registration_not_supported"),
     ):

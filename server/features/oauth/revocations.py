@@ -41,6 +41,10 @@ class GrantRevocations:
         grants = await GrantRepository(call.db).revoke_of_application(application_id, call.now)
         await self._record(grants, call, Principal("application", application_id))
 
+    async def has_people(self, application_id: UUID, call: Call) -> bool:
+        """Whether anybody has let an application in, whether that has ended or not."""
+        return await GrantRepository(call.db).exist_of_application(application_id)
+
     async def _record(
         self, grants: Sequence[StoredGrant], call: Call, actor: Principal | None = None
     ) -> None:

@@ -90,7 +90,6 @@ async def test_nobody_is_sent_anywhere_if_it_is_there_twice(app: App, twice: str
         ({"prompt": "sing"}, "invalid_request"),
         ({"max_age": "-1"}, "invalid_request"),
         ({"max_age": "soon"}, "invalid_request"),
-        ({"request": "eyJ"}, "request_not_supported"),
         ({"request_uri": "https://app.example.com/request"}, "request_uri_not_supported"),
         ({"registration": "{}"}, "registration_not_supported"),
         ({"id_token_hint": "eyJ"}, "invalid_request"),

@@ -149,6 +149,7 @@ async def test_the_token_is_signed_as_the_id_tokens_of_the_application_are(
         application_client,
         backchannel_logout_uri=receiver.url,
         id_token_signed_response_alg="ES256",
+        subject_type="pairwise",
     )
     id_token = claims((await app.signed_in(member)).id_token)
     await sign_out(world, member)
@@ -157,7 +158,29 @@ async def test_the_token_is_signed_as_the_id_tokens_of_the_application_are(
     token = token_of(request.body)
     assert jwt.get_unverified_header(token)["alg"] == "ES256"
     said = await verified(world, token, app.client_id)
-    assert said["sub"] == id_token["sub"]
+    # A name that the application alone has for the person, in both.
+    assert said["sub"] == id_token["sub"] != member.id
+
+
+async def test_who_is_told_by_the_browser_alone_is_not_called_and_nothing_is_left_of_it(
+    world: World,
+    application_client: ApplicationClient,
+    member: Person,
+    receiver: Receiver,
+    send: LogoutSender,
+) -> None:
+    front = "https://app.example.com/signed-out"
+    by_browser = await new_app(application_client, frontchannel_logout_uri=front)
+    both = await new_app(
+        application_client, frontchannel_logout_uri=front, backchannel_logout_uri=receiver.url
+    )
+    for app in (by_browser, both):
+        await app.signed_in(member)
+    await sign_out(world, member)
+    await send()
+    await receiver.got(1)
+    assert await logouts(by_browser, application_client.owner) == []
+    assert [each.status for each in await logouts(both, application_client.owner)] == ["delivered"]
 
 
 async def test_a_logout_token_passes_for_no_other_token(

@@ -187,7 +187,7 @@ async def test_the_parameters_beside_it_count_for_nothing(app: App) -> None:
         ({"redirect_uri": "https://evil.example/"}, "OAUTH_INVALID_REQUEST"),
         ({"redirect_uri": None}, "OAUTH_INVALID_REQUEST"),
         ({"request_uri": f"{PREFIX}x"}, "OAUTH_INVALID_REQUEST"),
-        ({"request": "a.b.c"}, "OAUTH_INVALID_REQUEST"),
+        ({"request": "a.b.c"}, "OAUTH_INVALID_REQUEST_OBJECT"),
         ({"client_id": "somebody"}, "OAUTH_INVALID_REQUEST"),
         ({"code_challenge": None}, "OAUTH_INVALID_REQUEST"),
         ({"code_challenge_method": "plain"}, "OAUTH_INVALID_REQUEST"),

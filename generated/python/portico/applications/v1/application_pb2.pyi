@@ -58,6 +58,12 @@ class Application(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     DISABLED_AT_FIELD_NUMBER: _builtins.int
+    SUBJECT_TYPE_FIELD_NUMBER: _builtins.int
+    SECTOR_IDENTIFIER_URI_FIELD_NUMBER: _builtins.int
+    FRONTCHANNEL_LOGOUT_URI_FIELD_NUMBER: _builtins.int
+    FRONTCHANNEL_LOGOUT_SESSION_REQUIRED_FIELD_NUMBER: _builtins.int
+    REQUIRE_SIGNED_REQUEST_OBJECT_FIELD_NUMBER: _builtins.int
+    REQUEST_OBJECT_SIGNING_ALG_FIELD_NUMBER: _builtins.int
     TOKEN_EXCHANGE_CLIENT_IDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the application, a UUIDv7. It is the client_id."""
@@ -105,6 +111,28 @@ class Application(_message.Message):
     """How long refresh tokens are valid after the authorization, in seconds."""
     created_by: _builtins.str
     """The ID of the person who created the application. Empty if a program did."""
+    subject_type: _builtins.str
+    """How the application knows people: "public" by their IDs, which all
+    applications see, or "pairwise" by names that its sector alone has for them
+    (OpenID Connect Core, section 8).
+    """
+    sector_identifier_uri: _builtins.str
+    """The address of a JSON array with the redirect URIs of all applications that
+    share their names for people. Empty if the host of the redirect URIs says
+    which do.
+    """
+    frontchannel_logout_uri: _builtins.str
+    """What the browser loads in a frame when the person signs out (OpenID Connect
+    Front-Channel Logout 1.0). Empty for nothing.
+    """
+    frontchannel_logout_session_required: _builtins.bool
+    """Whether the issuer and the session are added to it, as "iss" and "sid"."""
+    require_signed_request_object: _builtins.bool
+    """Whether authorization requests must be signed (RFC 9101)."""
+    request_object_signing_alg: _builtins.str
+    """The algorithm that signs authorization requests. Empty for any that is
+    supported.
+    """
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where authorization responses may be sent to."""
@@ -184,11 +212,17 @@ class Application(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         disabled_at: _timestamp_pb2.Timestamp | None = ...,
+        subject_type: _builtins.str = ...,
+        sector_identifier_uri: _builtins.str = ...,
+        frontchannel_logout_uri: _builtins.str = ...,
+        frontchannel_logout_session_required: _builtins.bool = ...,
+        require_signed_request_object: _builtins.bool = ...,
+        request_object_signing_alg: _builtins.str = ...,
         token_exchange_client_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "jwks", b"jwks", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "scopes", b"scopes", "secrets", b"secrets", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "scopes", b"scopes", "secrets", b"secrets", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,12 @@ class CreateApplicationRequest(_message.Message):
     ACCESS_TOKEN_LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
     REFRESH_TOKEN_IDLE_SECONDS_FIELD_NUMBER: _builtins.int
     REFRESH_TOKEN_LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
+    SUBJECT_TYPE_FIELD_NUMBER: _builtins.int
+    SECTOR_IDENTIFIER_URI_FIELD_NUMBER: _builtins.int
+    FRONTCHANNEL_LOGOUT_URI_FIELD_NUMBER: _builtins.int
+    FRONTCHANNEL_LOGOUT_SESSION_REQUIRED_FIELD_NUMBER: _builtins.int
+    REQUIRE_SIGNED_REQUEST_OBJECT_FIELD_NUMBER: _builtins.int
+    REQUEST_OBJECT_SIGNING_ALG_FIELD_NUMBER: _builtins.int
     TOKEN_EXCHANGE_CLIENT_IDS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization that will own the application."""
@@ -102,6 +108,31 @@ class CreateApplicationRequest(_message.Message):
     """How long refresh tokens are valid after the authorization, in seconds: 3,600
     (1 hour) to 31,536,000 (365 days).
     Defaults to 31,536,000.
+    """
+    subject_type: _builtins.str
+    """How the application knows people: "public" by their IDs, which all
+    applications see, or "pairwise" by names that its sector alone has for them.
+    By default "public".
+    """
+    sector_identifier_uri: _builtins.str
+    """For "pairwise": the address of a JSON array with the redirect URIs of all
+    applications of the organization that share their names for people. Must be
+    a public https address, and is fetched. Required if the redirect URIs have
+    several hosts.
+    """
+    frontchannel_logout_uri: _builtins.str
+    """What the browser loads in a frame when the person signs out. Must be https,
+    with the host and port of one of the redirect URIs.
+    """
+    frontchannel_logout_session_required: _builtins.bool
+    """Whether the issuer and the session are added to it, as "iss" and "sid"."""
+    require_signed_request_object: _builtins.bool
+    """Whether authorization requests must be signed (RFC 9101) by a key of jwks or
+    jwks_uri.
+    """
+    request_object_signing_alg: _builtins.str
+    """The algorithm that signs authorization requests: "ES256", "ES384", "EdDSA",
+    "PS256" or "RS256". By default any.
     """
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -171,11 +202,17 @@ class CreateApplicationRequest(_message.Message):
         access_token_lifetime_seconds: _builtins.int | None = ...,
         refresh_token_idle_seconds: _builtins.int | None = ...,
         refresh_token_lifetime_seconds: _builtins.int | None = ...,
+        subject_type: _builtins.str | None = ...,
+        sector_identifier_uri: _builtins.str | None = ...,
+        frontchannel_logout_uri: _builtins.str | None = ...,
+        frontchannel_logout_session_required: _builtins.bool | None = ...,
+        require_signed_request_object: _builtins.bool | None = ...,
+        request_object_signing_alg: _builtins.str | None = ...,
         token_exchange_client_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "scopes", b"scopes", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["access_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds"]  # noqa: Y015
@@ -187,6 +224,10 @@ class CreateApplicationRequest(_message.Message):
     _WhichOneofArgType__client_uri: _TypeAlias = _typing.Literal["_client_uri", b"_client_uri"]  # noqa: Y015
     _WhichOneofReturnType__dpop_bound_access_tokens: _TypeAlias = _typing.Literal["dpop_bound_access_tokens"]  # noqa: Y015
     _WhichOneofArgType__dpop_bound_access_tokens: _TypeAlias = _typing.Literal["_dpop_bound_access_tokens", b"_dpop_bound_access_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__frontchannel_logout_session_required: _TypeAlias = _typing.Literal["frontchannel_logout_session_required"]  # noqa: Y015
+    _WhichOneofArgType__frontchannel_logout_session_required: _TypeAlias = _typing.Literal["_frontchannel_logout_session_required", b"_frontchannel_logout_session_required"]  # noqa: Y015
+    _WhichOneofReturnType__frontchannel_logout_uri: _TypeAlias = _typing.Literal["frontchannel_logout_uri"]  # noqa: Y015
+    _WhichOneofArgType__frontchannel_logout_uri: _TypeAlias = _typing.Literal["_frontchannel_logout_uri", b"_frontchannel_logout_uri"]  # noqa: Y015
     _WhichOneofReturnType__id_token_signed_response_alg: _TypeAlias = _typing.Literal["id_token_signed_response_alg"]  # noqa: Y015
     _WhichOneofArgType__id_token_signed_response_alg: _TypeAlias = _typing.Literal["_id_token_signed_response_alg", b"_id_token_signed_response_alg"]  # noqa: Y015
     _WhichOneofReturnType__jwks_uri: _TypeAlias = _typing.Literal["jwks_uri"]  # noqa: Y015
@@ -199,8 +240,16 @@ class CreateApplicationRequest(_message.Message):
     _WhichOneofArgType__refresh_token_idle_seconds: _TypeAlias = _typing.Literal["_refresh_token_idle_seconds", b"_refresh_token_idle_seconds"]  # noqa: Y015
     _WhichOneofReturnType__refresh_token_lifetime_seconds: _TypeAlias = _typing.Literal["refresh_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__refresh_token_lifetime_seconds: _TypeAlias = _typing.Literal["_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__request_object_signing_alg: _TypeAlias = _typing.Literal["request_object_signing_alg"]  # noqa: Y015
+    _WhichOneofArgType__request_object_signing_alg: _TypeAlias = _typing.Literal["_request_object_signing_alg", b"_request_object_signing_alg"]  # noqa: Y015
     _WhichOneofReturnType__require_pushed_authorization_requests: _TypeAlias = _typing.Literal["require_pushed_authorization_requests"]  # noqa: Y015
     _WhichOneofArgType__require_pushed_authorization_requests: _TypeAlias = _typing.Literal["_require_pushed_authorization_requests", b"_require_pushed_authorization_requests"]  # noqa: Y015
+    _WhichOneofReturnType__require_signed_request_object: _TypeAlias = _typing.Literal["require_signed_request_object"]  # noqa: Y015
+    _WhichOneofArgType__require_signed_request_object: _TypeAlias = _typing.Literal["_require_signed_request_object", b"_require_signed_request_object"]  # noqa: Y015
+    _WhichOneofReturnType__sector_identifier_uri: _TypeAlias = _typing.Literal["sector_identifier_uri"]  # noqa: Y015
+    _WhichOneofArgType__sector_identifier_uri: _TypeAlias = _typing.Literal["_sector_identifier_uri", b"_sector_identifier_uri"]  # noqa: Y015
+    _WhichOneofReturnType__subject_type: _TypeAlias = _typing.Literal["subject_type"]  # noqa: Y015
+    _WhichOneofArgType__subject_type: _TypeAlias = _typing.Literal["_subject_type", b"_subject_type"]  # noqa: Y015
     _WhichOneofReturnType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofArgType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["_token_endpoint_auth_method", b"_token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofReturnType__tos_uri: _TypeAlias = _typing.Literal["tos_uri"]  # noqa: Y015
@@ -216,6 +265,10 @@ class CreateApplicationRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dpop_bound_access_tokens) -> _WhichOneofReturnType__dpop_bound_access_tokens | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frontchannel_logout_session_required) -> _WhichOneofReturnType__frontchannel_logout_session_required | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frontchannel_logout_uri) -> _WhichOneofReturnType__frontchannel_logout_uri | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__id_token_signed_response_alg) -> _WhichOneofReturnType__id_token_signed_response_alg | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__jwks_uri) -> _WhichOneofReturnType__jwks_uri | None: ...
@@ -228,7 +281,15 @@ class CreateApplicationRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__refresh_token_lifetime_seconds) -> _WhichOneofReturnType__refresh_token_lifetime_seconds | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__request_object_signing_alg) -> _WhichOneofReturnType__request_object_signing_alg | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__require_pushed_authorization_requests) -> _WhichOneofReturnType__require_pushed_authorization_requests | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__require_signed_request_object) -> _WhichOneofReturnType__require_signed_request_object | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sector_identifier_uri) -> _WhichOneofReturnType__sector_identifier_uri | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__subject_type) -> _WhichOneofReturnType__subject_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__token_endpoint_auth_method) -> _WhichOneofReturnType__token_endpoint_auth_method | None: ...
     @_typing.overload
@@ -416,6 +477,12 @@ class UpdateApplicationRequest(_message.Message):
     REFRESH_TOKEN_LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    SUBJECT_TYPE_FIELD_NUMBER: _builtins.int
+    SECTOR_IDENTIFIER_URI_FIELD_NUMBER: _builtins.int
+    FRONTCHANNEL_LOGOUT_URI_FIELD_NUMBER: _builtins.int
+    FRONTCHANNEL_LOGOUT_SESSION_REQUIRED_FIELD_NUMBER: _builtins.int
+    REQUIRE_SIGNED_REQUEST_OBJECT_FIELD_NUMBER: _builtins.int
+    REQUEST_OBJECT_SIGNING_ALG_FIELD_NUMBER: _builtins.int
     TOKEN_EXCHANGE_CLIENT_IDS_FIELD_NUMBER: _builtins.int
     application_id: _builtins.str
     """The ID of the application."""
@@ -458,6 +525,32 @@ class UpdateApplicationRequest(_message.Message):
     enabled: _builtins.bool
     """Whether the application may be used. A disabled one gets no tokens, and those
     that it has are not accepted.
+    """
+    subject_type: _builtins.str
+    """How the application knows people: "public" by their IDs, which all
+    applications see, or "pairwise" by names that its sector alone has for them.
+    Cannot be changed once a person has let the application in: it would not
+    recognize anybody.
+    """
+    sector_identifier_uri: _builtins.str
+    """For "pairwise": the address of a JSON array with the redirect URIs of all
+    applications of the organization that share their names for people. Must be
+    a public https address, and is fetched. Required if the redirect URIs have
+    several hosts. Empty: none.
+    """
+    frontchannel_logout_uri: _builtins.str
+    """What the browser loads in a frame when the person signs out. Must be https,
+    with the host and port of one of the redirect URIs. Empty: none.
+    """
+    frontchannel_logout_session_required: _builtins.bool
+    """Whether the issuer and the session are added to it, as "iss" and "sid"."""
+    require_signed_request_object: _builtins.bool
+    """Whether authorization requests must be signed (RFC 9101) by a key of jwks or
+    jwks_uri.
+    """
+    request_object_signing_alg: _builtins.str
+    """The algorithm that signs authorization requests: "ES256", "ES384", "EdDSA",
+    "PS256" or "RS256". Empty: any.
     """
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -532,11 +625,17 @@ class UpdateApplicationRequest(_message.Message):
         refresh_token_lifetime_seconds: _builtins.int | None = ...,
         enabled: _builtins.bool | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        subject_type: _builtins.str | None = ...,
+        sector_identifier_uri: _builtins.str | None = ...,
+        frontchannel_logout_uri: _builtins.str | None = ...,
+        frontchannel_logout_session_required: _builtins.bool | None = ...,
+        require_signed_request_object: _builtins.bool | None = ...,
+        request_object_signing_alg: _builtins.str | None = ...,
         token_exchange_client_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "application_id", b"application_id", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "application_id", b"application_id", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "scopes", b"scopes", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["access_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds"]  # noqa: Y015
@@ -550,6 +649,10 @@ class UpdateApplicationRequest(_message.Message):
     _WhichOneofArgType__dpop_bound_access_tokens: _TypeAlias = _typing.Literal["_dpop_bound_access_tokens", b"_dpop_bound_access_tokens"]  # noqa: Y015
     _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
     _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    _WhichOneofReturnType__frontchannel_logout_session_required: _TypeAlias = _typing.Literal["frontchannel_logout_session_required"]  # noqa: Y015
+    _WhichOneofArgType__frontchannel_logout_session_required: _TypeAlias = _typing.Literal["_frontchannel_logout_session_required", b"_frontchannel_logout_session_required"]  # noqa: Y015
+    _WhichOneofReturnType__frontchannel_logout_uri: _TypeAlias = _typing.Literal["frontchannel_logout_uri"]  # noqa: Y015
+    _WhichOneofArgType__frontchannel_logout_uri: _TypeAlias = _typing.Literal["_frontchannel_logout_uri", b"_frontchannel_logout_uri"]  # noqa: Y015
     _WhichOneofReturnType__id_token_signed_response_alg: _TypeAlias = _typing.Literal["id_token_signed_response_alg"]  # noqa: Y015
     _WhichOneofArgType__id_token_signed_response_alg: _TypeAlias = _typing.Literal["_id_token_signed_response_alg", b"_id_token_signed_response_alg"]  # noqa: Y015
     _WhichOneofReturnType__jwks_uri: _TypeAlias = _typing.Literal["jwks_uri"]  # noqa: Y015
@@ -564,8 +667,16 @@ class UpdateApplicationRequest(_message.Message):
     _WhichOneofArgType__refresh_token_idle_seconds: _TypeAlias = _typing.Literal["_refresh_token_idle_seconds", b"_refresh_token_idle_seconds"]  # noqa: Y015
     _WhichOneofReturnType__refresh_token_lifetime_seconds: _TypeAlias = _typing.Literal["refresh_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__refresh_token_lifetime_seconds: _TypeAlias = _typing.Literal["_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__request_object_signing_alg: _TypeAlias = _typing.Literal["request_object_signing_alg"]  # noqa: Y015
+    _WhichOneofArgType__request_object_signing_alg: _TypeAlias = _typing.Literal["_request_object_signing_alg", b"_request_object_signing_alg"]  # noqa: Y015
     _WhichOneofReturnType__require_pushed_authorization_requests: _TypeAlias = _typing.Literal["require_pushed_authorization_requests"]  # noqa: Y015
     _WhichOneofArgType__require_pushed_authorization_requests: _TypeAlias = _typing.Literal["_require_pushed_authorization_requests", b"_require_pushed_authorization_requests"]  # noqa: Y015
+    _WhichOneofReturnType__require_signed_request_object: _TypeAlias = _typing.Literal["require_signed_request_object"]  # noqa: Y015
+    _WhichOneofArgType__require_signed_request_object: _TypeAlias = _typing.Literal["_require_signed_request_object", b"_require_signed_request_object"]  # noqa: Y015
+    _WhichOneofReturnType__sector_identifier_uri: _TypeAlias = _typing.Literal["sector_identifier_uri"]  # noqa: Y015
+    _WhichOneofArgType__sector_identifier_uri: _TypeAlias = _typing.Literal["_sector_identifier_uri", b"_sector_identifier_uri"]  # noqa: Y015
+    _WhichOneofReturnType__subject_type: _TypeAlias = _typing.Literal["subject_type"]  # noqa: Y015
+    _WhichOneofArgType__subject_type: _TypeAlias = _typing.Literal["_subject_type", b"_subject_type"]  # noqa: Y015
     _WhichOneofReturnType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofArgType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["_token_endpoint_auth_method", b"_token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofReturnType__tos_uri: _TypeAlias = _typing.Literal["tos_uri"]  # noqa: Y015
@@ -583,6 +694,10 @@ class UpdateApplicationRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frontchannel_logout_session_required) -> _WhichOneofReturnType__frontchannel_logout_session_required | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frontchannel_logout_uri) -> _WhichOneofReturnType__frontchannel_logout_uri | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__id_token_signed_response_alg) -> _WhichOneofReturnType__id_token_signed_response_alg | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__jwks_uri) -> _WhichOneofReturnType__jwks_uri | None: ...
@@ -597,7 +712,15 @@ class UpdateApplicationRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__refresh_token_lifetime_seconds) -> _WhichOneofReturnType__refresh_token_lifetime_seconds | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__request_object_signing_alg) -> _WhichOneofReturnType__request_object_signing_alg | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__require_pushed_authorization_requests) -> _WhichOneofReturnType__require_pushed_authorization_requests | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__require_signed_request_object) -> _WhichOneofReturnType__require_signed_request_object | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__sector_identifier_uri) -> _WhichOneofReturnType__sector_identifier_uri | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__subject_type) -> _WhichOneofReturnType__subject_type | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__token_endpoint_auth_method) -> _WhichOneofReturnType__token_endpoint_auth_method | None: ...
     @_typing.overload

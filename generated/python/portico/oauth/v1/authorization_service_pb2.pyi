@@ -245,8 +245,8 @@ class AuthorizationError(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     ERROR_DESCRIPTION_FIELD_NUMBER: _builtins.int
     error: _builtins.str
-    """The error of RFC 6749, section 4.1.2.1: "invalid_request" or
-    "invalid_client".
+    """The error of the standards, for example "invalid_request", "invalid_client",
+    "invalid_request_object" or "request_uri_not_supported".
     """
     error_description: _builtins.str
     """What is wrong, for the developer of the application."""

@@ -29,7 +29,7 @@ from portico.oauth.v1 import authorization_service_pb2 as portico_dot_oauth_dot_
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%portico/oauth/v1/logout_service.proto\x12\x10portico.oauth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,portico/oauth/v1/authorization_service.proto\x1a\x1dportico/type/v1/options.proto\"\x95\x01\n\x10LogoutParameters\x12\x1f\n\rid_token_hint\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@\x12\x1b\n\tclient_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12*\n\x18post_logout_redirect_uri\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x17\n\x05state\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"h\n\x06Logout\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x18\n\x10\x61pplication_name\x18\x02 \x01(\t\x12\x14\n\x0credirect_uri\x18\x03 \x01(\t\x12\x1b\n\x13\x63onfirmation_needed\x18\x04 \x01(\x08\"T\n\x12\x42\x65ginLogoutRequest\x12>\n\nparameters\x18\x01 \x01(\x0b\x32\".portico.oauth.v1.LogoutParametersB\x06\xbaH\x03\xc8\x01\x01\"\x83\x01\n\x13\x42\x65ginLogoutResponse\x12\x35\n\x05\x65rror\x18\x01 \x01(\x0b\x32$.portico.oauth.v1.AuthorizationErrorH\x00\x12*\n\x06logout\x18\x02 \x01(\x0b\x32\x18.portico.oauth.v1.LogoutH\x00\x42\t\n\x07outcome\"R\n\x10GetLogoutRequest\x12>\n\nparameters\x18\x01 \x01(\x0b\x32\".portico.oauth.v1.LogoutParametersB\x06\xbaH\x03\xc8\x01\x01\"\x81\x01\n\x11GetLogoutResponse\x12\x35\n\x05\x65rror\x18\x01 \x01(\x0b\x32$.portico.oauth.v1.AuthorizationErrorH\x00\x12*\n\x06logout\x18\x02 \x01(\x0b\x32\x18.portico.oauth.v1.LogoutH\x00\x42\t\n\x07outcome\"\x84\x01\n\x1dListApplicationLogoutsRequest\x12 \n\x0e\x61pplication_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"}\n\x1eListApplicationLogoutsResponse\x12\x34\n\x07logouts\x18\x01 \x03(\x0b\x32#.portico.oauth.v1.ApplicationLogout\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x81\x02\n\x11\x41pplicationLogout\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12,\n\x08\x65nded_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rattempt_count\x18\x04 \x01(\r\x12\x33\n\x0fnext_attempt_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nsettled_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fresponse_status\x18\x07 \x01(\r\x12\r\n\x05\x65rror\x18\x08 \x01(\t2\xfd\x03\n\rLogoutService\x12\x8c\x01\n\x0b\x42\x65ginLogout\x12$.portico.oauth.v1.BeginLogoutRequest\x1a%.portico.oauth.v1.BeginLogoutResponse\"0\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/oauth/logouts:\x01*\x12\x8a\x01\n\tGetLogout\x12\".portico.oauth.v1.GetLogoutRequest\x1a#.portico.oauth.v1.GetLogoutResponse\"4\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/oauth/logouts/get:\x01*\x12\xcf\x01\n\x16ListApplicationLogouts\x12/.portico.oauth.v1.ListApplicationLogoutsRequest\x1a\x30.portico.oauth.v1.ListApplicationLogoutsResponse\"R\xca\xf3\x18\x13\x1a\x11\x61pplications:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02/\x12-/api/v1/applications/{application_id}/logoutsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%portico/oauth/v1/logout_service.proto\x12\x10portico.oauth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,portico/oauth/v1/authorization_service.proto\x1a\x1dportico/type/v1/options.proto\"\x95\x01\n\x10LogoutParameters\x12\x1f\n\rid_token_hint\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80@\x12\x1b\n\tclient_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12*\n\x18post_logout_redirect_uri\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12\x17\n\x05state\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\"\x8a\x01\n\x06Logout\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x18\n\x10\x61pplication_name\x18\x02 \x01(\t\x12\x14\n\x0credirect_uri\x18\x03 \x01(\t\x12\x1b\n\x13\x63onfirmation_needed\x18\x04 \x01(\x08\x12 \n\x18\x66rontchannel_logout_uris\x18\x05 \x03(\t\"T\n\x12\x42\x65ginLogoutRequest\x12>\n\nparameters\x18\x01 \x01(\x0b\x32\".portico.oauth.v1.LogoutParametersB\x06\xbaH\x03\xc8\x01\x01\"\x83\x01\n\x13\x42\x65ginLogoutResponse\x12\x35\n\x05\x65rror\x18\x01 \x01(\x0b\x32$.portico.oauth.v1.AuthorizationErrorH\x00\x12*\n\x06logout\x18\x02 \x01(\x0b\x32\x18.portico.oauth.v1.LogoutH\x00\x42\t\n\x07outcome\"R\n\x10GetLogoutRequest\x12>\n\nparameters\x18\x01 \x01(\x0b\x32\".portico.oauth.v1.LogoutParametersB\x06\xbaH\x03\xc8\x01\x01\"\x81\x01\n\x11GetLogoutResponse\x12\x35\n\x05\x65rror\x18\x01 \x01(\x0b\x32$.portico.oauth.v1.AuthorizationErrorH\x00\x12*\n\x06logout\x18\x02 \x01(\x0b\x32\x18.portico.oauth.v1.LogoutH\x00\x42\t\n\x07outcome\"\x84\x01\n\x1dListApplicationLogoutsRequest\x12 \n\x0e\x61pplication_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"}\n\x1eListApplicationLogoutsResponse\x12\x34\n\x07logouts\x18\x01 \x03(\x0b\x32#.portico.oauth.v1.ApplicationLogout\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x81\x02\n\x11\x41pplicationLogout\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12,\n\x08\x65nded_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rattempt_count\x18\x04 \x01(\r\x12\x33\n\x0fnext_attempt_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nsettled_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0fresponse_status\x18\x07 \x01(\r\x12\r\n\x05\x65rror\x18\x08 \x01(\t2\xfd\x03\n\rLogoutService\x12\x8c\x01\n\x0b\x42\x65ginLogout\x12$.portico.oauth.v1.BeginLogoutRequest\x1a%.portico.oauth.v1.BeginLogoutResponse\"0\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1a\"\x15/api/v1/oauth/logouts:\x01*\x12\x8a\x01\n\tGetLogout\x12\".portico.oauth.v1.GetLogoutRequest\x1a#.portico.oauth.v1.GetLogoutResponse\"4\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1e\"\x19/api/v1/oauth/logouts/get:\x01*\x12\xcf\x01\n\x16ListApplicationLogouts\x12/.portico.oauth.v1.ListApplicationLogoutsRequest\x1a\x30.portico.oauth.v1.ListApplicationLogoutsResponse\"R\xca\xf3\x18\x13\x1a\x11\x61pplications:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02/\x12-/api/v1/applications/{application_id}/logoutsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,22 +62,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOGOUTSERVICE'].methods_by_name['ListApplicationLogouts']._serialized_options = b'\312\363\030\023\032\021applications:read\322\363\030\002\010\001\202\323\344\223\002/\022-/api/v1/applications/{application_id}/logouts'
   _globals['_LOGOUTPARAMETERS']._serialized_start=229
   _globals['_LOGOUTPARAMETERS']._serialized_end=378
-  _globals['_LOGOUT']._serialized_start=380
-  _globals['_LOGOUT']._serialized_end=484
-  _globals['_BEGINLOGOUTREQUEST']._serialized_start=486
-  _globals['_BEGINLOGOUTREQUEST']._serialized_end=570
-  _globals['_BEGINLOGOUTRESPONSE']._serialized_start=573
-  _globals['_BEGINLOGOUTRESPONSE']._serialized_end=704
-  _globals['_GETLOGOUTREQUEST']._serialized_start=706
-  _globals['_GETLOGOUTREQUEST']._serialized_end=788
-  _globals['_GETLOGOUTRESPONSE']._serialized_start=791
-  _globals['_GETLOGOUTRESPONSE']._serialized_end=920
-  _globals['_LISTAPPLICATIONLOGOUTSREQUEST']._serialized_start=923
-  _globals['_LISTAPPLICATIONLOGOUTSREQUEST']._serialized_end=1055
-  _globals['_LISTAPPLICATIONLOGOUTSRESPONSE']._serialized_start=1057
-  _globals['_LISTAPPLICATIONLOGOUTSRESPONSE']._serialized_end=1182
-  _globals['_APPLICATIONLOGOUT']._serialized_start=1185
-  _globals['_APPLICATIONLOGOUT']._serialized_end=1442
-  _globals['_LOGOUTSERVICE']._serialized_start=1445
-  _globals['_LOGOUTSERVICE']._serialized_end=1954
+  _globals['_LOGOUT']._serialized_start=381
+  _globals['_LOGOUT']._serialized_end=519
+  _globals['_BEGINLOGOUTREQUEST']._serialized_start=521
+  _globals['_BEGINLOGOUTREQUEST']._serialized_end=605
+  _globals['_BEGINLOGOUTRESPONSE']._serialized_start=608
+  _globals['_BEGINLOGOUTRESPONSE']._serialized_end=739
+  _globals['_GETLOGOUTREQUEST']._serialized_start=741
+  _globals['_GETLOGOUTREQUEST']._serialized_end=823
+  _globals['_GETLOGOUTRESPONSE']._serialized_start=826
+  _globals['_GETLOGOUTRESPONSE']._serialized_end=955
+  _globals['_LISTAPPLICATIONLOGOUTSREQUEST']._serialized_start=958
+  _globals['_LISTAPPLICATIONLOGOUTSREQUEST']._serialized_end=1090
+  _globals['_LISTAPPLICATIONLOGOUTSRESPONSE']._serialized_start=1092
+  _globals['_LISTAPPLICATIONLOGOUTSRESPONSE']._serialized_end=1217
+  _globals['_APPLICATIONLOGOUT']._serialized_start=1220
+  _globals['_APPLICATIONLOGOUT']._serialized_end=1477
+  _globals['_LOGOUTSERVICE']._serialized_start=1480
+  _globals['_LOGOUTSERVICE']._serialized_end=1989
 # @@protoc_insertion_point(module_scope)

@@ -68,6 +68,7 @@ class Logout(_message.Message):
     APPLICATION_NAME_FIELD_NUMBER: _builtins.int
     REDIRECT_URI_FIELD_NUMBER: _builtins.int
     CONFIRMATION_NEEDED_FIELD_NUMBER: _builtins.int
+    FRONTCHANNEL_LOGOUT_URIS_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     """The client_id of the application. Empty if it has not named itself."""
     application_name: _builtins.str
@@ -78,6 +79,13 @@ class Logout(_message.Message):
     """Whether the person has to agree first: no hint shows that the application
     asks for the session that they are in.
     """
+    @_builtins.property
+    def frontchannel_logout_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the browser loads in frames when the session ends, so that applications
+        in which the person is signed in end theirs (OpenID Connect Front-Channel
+        Logout 1.0). Ask before the session is ended. Empty if nobody is signed in.
+        """
+
     def __init__(
         self,
         *,
@@ -85,10 +93,11 @@ class Logout(_message.Message):
         application_name: _builtins.str = ...,
         redirect_uri: _builtins.str = ...,
         confirmation_needed: _builtins.bool = ...,
+        frontchannel_logout_uris: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_name", b"application_name", "client_id", b"client_id", "confirmation_needed", b"confirmation_needed", "redirect_uri", b"redirect_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["application_name", b"application_name", "client_id", b"client_id", "confirmation_needed", b"confirmation_needed", "frontchannel_logout_uris", b"frontchannel_logout_uris", "redirect_uri", b"redirect_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,7 +12,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file portico/applications/v1/application.proto.
  */
 export const file_portico_applications_v1_application: GenFile = /*@__PURE__*/
-  fileDesc("Cilwb3J0aWNvL2FwcGxpY2F0aW9ucy92MS9hcHBsaWNhdGlvbi5wcm90bxIXcG9ydGljby5hcHBsaWNhdGlvbnMudjEitwcKC0FwcGxpY2F0aW9uEgoKAmlkGAEgASgJEhcKD29yZ2FuaXphdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBGtpbmQYBCABKAkSFQoNcmVkaXJlY3RfdXJpcxgFIAMoCRIhChlwb3N0X2xvZ291dF9yZWRpcmVjdF91cmlzGAYgAygJEhMKC2dyYW50X3R5cGVzGAcgAygJEg4KBnNjb3BlcxgIIAMoCRIiChp0b2tlbl9lbmRwb2ludF9hdXRoX21ldGhvZBgJIAEoCRI7CgdzZWNyZXRzGAogAygLMioucG9ydGljby5hcHBsaWNhdGlvbnMudjEuQXBwbGljYXRpb25TZWNyZXQSJQoEandrcxgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEAoIandrc191cmkYDCABKAkSEAoIbG9nb191cmkYDSABKAkSEgoKY2xpZW50X3VyaRgOIAEoCRISCgpwb2xpY3lfdXJpGA8gASgJEg8KB3Rvc191cmkYECABKAkSEwoLZmlyc3RfcGFydHkYESABKAgSDwoHZW5hYmxlZBgSIAEoCBIkChxpZF90b2tlbl9zaWduZWRfcmVzcG9uc2VfYWxnGBMgASgJEiAKGGRwb3BfYm91bmRfYWNjZXNzX3Rva2VucxgUIAEoCBItCiVyZXF1aXJlX3B1c2hlZF9hdXRob3JpemF0aW9uX3JlcXVlc3RzGBUgASgIEh4KFmJhY2tjaGFubmVsX2xvZ291dF91cmkYFiABKAkSKwojYmFja2NoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFyABKAgSJQodYWNjZXNzX3Rva2VuX2xpZmV0aW1lX3NlY29uZHMYGCABKA0SIgoacmVmcmVzaF90b2tlbl9pZGxlX3NlY29uZHMYGSABKA0SJgoecmVmcmVzaF90b2tlbl9saWZldGltZV9zZWNvbmRzGBogASgNEhIKCmNyZWF0ZWRfYnkYGyABKAkSLgoKY3JlYXRlZF9hdBgcIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgdIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGlzYWJsZWRfYXQYHiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiEKGXRva2VuX2V4Y2hhbmdlX2NsaWVudF9pZHMYKyADKAkijwEKEUFwcGxpY2F0aW9uU2VjcmV0EgoKAmlkGAEgASgJEg4KBnByZWZpeBgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Cilwb3J0aWNvL2FwcGxpY2F0aW9ucy92MS9hcHBsaWNhdGlvbi5wcm90bxIXcG9ydGljby5hcHBsaWNhdGlvbnMudjEihgkKC0FwcGxpY2F0aW9uEgoKAmlkGAEgASgJEhcKD29yZ2FuaXphdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBGtpbmQYBCABKAkSFQoNcmVkaXJlY3RfdXJpcxgFIAMoCRIhChlwb3N0X2xvZ291dF9yZWRpcmVjdF91cmlzGAYgAygJEhMKC2dyYW50X3R5cGVzGAcgAygJEg4KBnNjb3BlcxgIIAMoCRIiChp0b2tlbl9lbmRwb2ludF9hdXRoX21ldGhvZBgJIAEoCRI7CgdzZWNyZXRzGAogAygLMioucG9ydGljby5hcHBsaWNhdGlvbnMudjEuQXBwbGljYXRpb25TZWNyZXQSJQoEandrcxgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEAoIandrc191cmkYDCABKAkSEAoIbG9nb191cmkYDSABKAkSEgoKY2xpZW50X3VyaRgOIAEoCRISCgpwb2xpY3lfdXJpGA8gASgJEg8KB3Rvc191cmkYECABKAkSEwoLZmlyc3RfcGFydHkYESABKAgSDwoHZW5hYmxlZBgSIAEoCBIkChxpZF90b2tlbl9zaWduZWRfcmVzcG9uc2VfYWxnGBMgASgJEiAKGGRwb3BfYm91bmRfYWNjZXNzX3Rva2VucxgUIAEoCBItCiVyZXF1aXJlX3B1c2hlZF9hdXRob3JpemF0aW9uX3JlcXVlc3RzGBUgASgIEh4KFmJhY2tjaGFubmVsX2xvZ291dF91cmkYFiABKAkSKwojYmFja2NoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFyABKAgSJQodYWNjZXNzX3Rva2VuX2xpZmV0aW1lX3NlY29uZHMYGCABKA0SIgoacmVmcmVzaF90b2tlbl9pZGxlX3NlY29uZHMYGSABKA0SJgoecmVmcmVzaF90b2tlbl9saWZldGltZV9zZWNvbmRzGBogASgNEhIKCmNyZWF0ZWRfYnkYGyABKAkSLgoKY3JlYXRlZF9hdBgcIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgdIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGlzYWJsZWRfYXQYHiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHN1YmplY3RfdHlwZRghIAEoCRIdChVzZWN0b3JfaWRlbnRpZmllcl91cmkYIiABKAkSHwoXZnJvbnRjaGFubmVsX2xvZ291dF91cmkYIyABKAkSLAokZnJvbnRjaGFubmVsX2xvZ291dF9zZXNzaW9uX3JlcXVpcmVkGCQgASgIEiUKHXJlcXVpcmVfc2lnbmVkX3JlcXVlc3Rfb2JqZWN0GCUgASgIEiIKGnJlcXVlc3Rfb2JqZWN0X3NpZ25pbmdfYWxnGCYgASgJEiEKGXRva2VuX2V4Y2hhbmdlX2NsaWVudF9pZHMYKyADKAkijwEKEUFwcGxpY2F0aW9uU2VjcmV0EgoKAmlkGAEgASgJEg4KBnByZWZpeBgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * An OAuth 2.1 client: an application of an organization that signs people in
@@ -234,6 +234,54 @@ export type Application = Message<"portico.applications.v1.Application"> & {
    * @generated from field: google.protobuf.Timestamp disabled_at = 30;
    */
   disabledAt?: Timestamp | undefined;
+
+  /**
+   * How the application knows people: "public" by their IDs, which all
+   * applications see, or "pairwise" by names that its sector alone has for them
+   * (OpenID Connect Core, section 8).
+   *
+   * @generated from field: string subject_type = 33;
+   */
+  subjectType: string;
+
+  /**
+   * The address of a JSON array with the redirect URIs of all applications that
+   * share their names for people. Empty if the host of the redirect URIs says
+   * which do.
+   *
+   * @generated from field: string sector_identifier_uri = 34;
+   */
+  sectorIdentifierUri: string;
+
+  /**
+   * What the browser loads in a frame when the person signs out (OpenID Connect
+   * Front-Channel Logout 1.0). Empty for nothing.
+   *
+   * @generated from field: string frontchannel_logout_uri = 35;
+   */
+  frontchannelLogoutUri: string;
+
+  /**
+   * Whether the issuer and the session are added to it, as "iss" and "sid".
+   *
+   * @generated from field: bool frontchannel_logout_session_required = 36;
+   */
+  frontchannelLogoutSessionRequired: boolean;
+
+  /**
+   * Whether authorization requests must be signed (RFC 9101).
+   *
+   * @generated from field: bool require_signed_request_object = 37;
+   */
+  requireSignedRequestObject: boolean;
+
+  /**
+   * The algorithm that signs authorization requests. Empty for any that is
+   * supported.
+   *
+   * @generated from field: string request_object_signing_alg = 38;
+   */
+  requestObjectSigningAlg: string;
 
   /**
    * The IDs of the applications that may exchange the access tokens of people that

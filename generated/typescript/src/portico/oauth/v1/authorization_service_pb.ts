@@ -278,8 +278,8 @@ export const AuthorizationResponseSchema: GenMessage<AuthorizationResponse> = /*
  */
 export type AuthorizationError = Message<"portico.oauth.v1.AuthorizationError"> & {
   /**
-   * The error of RFC 6749, section 4.1.2.1: "invalid_request" or
-   * "invalid_client".
+   * The error of the standards, for example "invalid_request", "invalid_client",
+   * "invalid_request_object" or "request_uri_not_supported".
    *
    * @generated from field: string error = 1;
    */
