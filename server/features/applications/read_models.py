@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from server.features.applications.kinds import CREATED
 from server.features.applications.redirect_uris import loopback_without_port
 
 SECRET_ID_BYTES = 8
@@ -48,6 +49,8 @@ class ClientView:
     access_token_lifetime_seconds: int
     refresh_token_idle_seconds: int
     refresh_token_lifetime_seconds: int
+    origin: str
+    metadata_document: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Client:
     """An application that may be used now, as the rest of the server sees it.
 
     Attributes:
-        client_id: what it calls itself.
+        client_id: what it calls itself: its id, or the address of its document.
+        origin: how it came to be, see `kinds`.
         organization_id: the organization that owns it; there is one, which is not deleted.
         tier: how much the organization may use.
         secret_id: which of its secrets it presented; "" if it presented none.
@@ -93,6 +97,7 @@ class Client:
     access_token_lifetime: timedelta
     refresh_token_idle: timedelta
     refresh_token_lifetime: timedelta
+    origin: str = CREATED
     secret_id: str = ""
     secret_hash: bytes | None = field(default=None, repr=False)
     previous_secret_hash: bytes | None = field(default=None, repr=False)
@@ -105,7 +110,8 @@ class Client:
         """The client that a row describes."""
         return cls(
             id=row.id,
-            client_id=str(row.id),
+            client_id=row.metadata_document or str(row.id),
+            origin=row.origin,
             organization_id=row.organization_id,
             organization_name=organization_name,
             tier=tier,
