@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -179,8 +179,9 @@ class RegistrationPolicy(Timestamped, Base):
 
     __tablename__ = "registration_policies"
 
+    # Its type is named: queries are compiled before the table of organizations is known.
     organization_id: Mapped[UUID] = mapped_column(
-        ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True
+        Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True
     )
     registration: Mapped[str] = mapped_column(String(8), default=OFF)
     kinds: Mapped[list[str]] = mapped_column(ARRAY(String(16)))

@@ -304,9 +304,8 @@ async def test_what_the_policy_loses_they_lose(registry: Registry, stranger: Per
     app = (await registry.register()).app
     tokens = await app.signed_in(stranger, scope="openid offline_access projects:read")
     await registry.allow(scopes=["openid", "offline_access"])
-    async with asyncio.timeout(5):
-        while "projects:read" in (await app.refresh(tokens.refresh_token)).scope.split():
-            await asyncio.sleep(0.05)
+    await asyncio.sleep(1)  # so long a process may take to hear of it
+    assert (await app.refresh(tokens.refresh_token)).scope == "openid offline_access"
 
 
 async def test_the_owner_disables_it(
@@ -353,9 +352,8 @@ async def test_an_update_replaces_everything(registry: Registry, stranger: Perso
     shown = await made.update(client_name="Another", redirect_uris=["http://[::1]/back"])
     assert (shown["client_name"], shown["redirect_uris"]) == ("Another", ["http://[::1]/back"])
     assert "policy_uri" not in shown
-    async with asyncio.timeout(5):
-        while (await made.app.begin(redirect_uri=LOOPBACK)).WhichOneof("outcome") != "error":
-            await asyncio.sleep(0.05)
+    await asyncio.sleep(1)  # so long a process may take to hear of it
+    assert (await made.app.begin(redirect_uri=LOOPBACK)).WhichOneof("outcome") == "error"
 
 
 async def test_an_update_that_needs_a_secret_gives_one(registry: Registry) -> None:
