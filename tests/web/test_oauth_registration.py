@@ -1,4 +1,4 @@
-"""How applications register themselves, on the wire: JSON, statuses and headers of RFC 7591/7592."""
+"""How applications register themselves on the wire: what RFC 7591 and RFC 7592 say of HTTP."""
 
 from __future__ import annotations
 
