@@ -1,4 +1,4 @@
-"""The MCP SDKs' clients, unmodified: they find the server, register themselves, and call the API."""
+"""The MCP SDKs' clients, unmodified: they find the server, register, and call the API."""
 
 from __future__ import annotations
 
