@@ -41,6 +41,8 @@ LONGEST_NAME = 50  # characters
 MOST_URIS = 20
 LONGEST_SCOPE = 16_384  # characters
 LONGEST_URI = 2000  # characters
+# Letters and marks that show nothing.
+_BLANKS = frozenset("\u2800\u3164\u115f\u1160\uffa0\u17b4\u17b5\u034f")
 _LINKS = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
 _FLAGS = (
     "dpop_bound_access_tokens",
@@ -247,12 +249,16 @@ def _scopes(
 def _name(metadata: Metadata, redirect_uris: Sequence[str]) -> str:
     """The name without what would break a line, hide or turn it around."""
     given = _text(metadata, "client_name", LONGEST_URI)
-    kept = "".join(c if unicodedata.category(c)[0] not in "CZ" else " " for c in given)
+    kept = "".join(" " if _is_invisible(c) else c for c in given)
     name = " ".join(kept.split())[:LONGEST_NAME].strip()
     if any(unicodedata.category(c)[0] in "LNPS" for c in name):
         return name
     host = urlsplit(redirect_uris[0]).hostname if redirect_uris else ""
     return (host or "Application")[:LONGEST_NAME]
+
+
+def _is_invisible(character: str) -> bool:
+    return character in _BLANKS or unicodedata.category(character)[0] in "CZ"
 
 
 def _algorithm(metadata: Metadata) -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 from portico.applications.v1 import registration_service_pb2 as pb
 
 from portico_kit.call import Call
+from portico_kit.credentials import Principal
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from portico_kit.errors import InvalidRequestError
 from portico_kit.ids import new_id
@@ -99,6 +100,7 @@ class RegistrationService:
         self._require_own(application, metadata, call)
         found = await RegistrationPolicyRepository(call.db).find(application.organization_id)
         policy = found or RegistrationPolicy.closed(application.organization_id)
+        version = application.version
         # How long tokens live is the organization's word.
         lifetimes = {name: getattr(application, name) for name in _LIFETIMES}
         self._apply(application, metadata, policy)
@@ -107,7 +109,7 @@ class RegistrationService:
         secret = "" if application.secret_hash else self._new_secret(application, call)
         await call.db.flush()
         await call.db.refresh(application)
-        if call.changed(application.version):
+        if application.version != version:
             self._record("application.updated", application, call)
             self._invalidate(application.id, call)
         return pb.UpdateClientResponse(registration=json.dumps(information(application, secret)))
@@ -172,7 +174,7 @@ class RegistrationService:
             InvalidRegistrationTokenError: if there is none. Who asks learns nothing of others.
         """
         application_id = application_id_of(client_id)
-        presented = self.secrets.mac(PURPOSE, ascii(token))
+        presented = self.secrets.mac(PURPOSE, token)
         found = None
         if application_id is not None and token:
             found = await ApplicationRepository(call.db).find_of_any(application_id)
@@ -201,7 +203,7 @@ class RegistrationService:
     def _is_secret_of(self, application: Application, secret: object, call: Call) -> bool:
         if not isinstance(secret, str) or application.secret_hash is None:
             return False
-        presented = self.client_secrets.hash(ascii(secret)[1:-1])
+        presented = self.client_secrets.hash(secret)
         return hmac.compare_digest(application.secret_hash, presented)
 
     def _new_secret(self, application: Application, call: Call) -> str:
@@ -218,6 +220,7 @@ class RegistrationService:
             organization_id=application.organization_id,
             target_id=application.id,
             data=messages.application(application, call.now),
+            actor=Principal("application", application.id),
         )
 
     def _invalidate(self, application_id: UUID, call: Call) -> None:

@@ -206,17 +206,18 @@ async def test_redirects_are_compared_exactly_but_for_the_port_of_this_machine(
         assert error_of(await app.begin(redirect_uri=bad)).startswith("invalid_request"), bad
 
 
-async def test_what_the_document_says_no_more_is_refused_at_the_token_endpoint(
+async def test_a_code_for_where_the_document_sends_nobody_any_more_is_refused(
     registry: Registry, documents: DocumentServer, stranger: Person, refused: Refused
 ) -> None:
     url = documents.publish("client.json", redirect_uris=[WEB])
-    app = registry.app(url, WEB)
-    code = await app.code(stranger)
+    app, clock = registry.app(url, WEB), registry.world.clock
+    await app.begin()
     documents.publish("client.json", redirect_uris=["https://other.example.com/callback"])
-    with registry.world.clock.later(timedelta(seconds=50)):
-        # The document is kept for five minutes: it counts as it was.
-        assert (await app.exchange(code)).access_token
-    with registry.world.clock.later(timedelta(minutes=6)):
+    # For five minutes it counts as it was.
+    with clock.later(timedelta(minutes=4, seconds=30)):
+        code = await app.code(stranger)
+    with clock.later(timedelta(minutes=5, seconds=10)):
+        await refused(app.exchange(code), BAD, "OAUTH_INVALID_GRANT")
         assert error_of(await app.begin()).startswith("invalid_request")
 
 

@@ -156,8 +156,8 @@ async def test_two_that_say_the_same_are_two(registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("reason", "changes"),
     [
-        (METADATA, {"redirect_uris": None}),
-        (METADATA, {"redirect_uris": []}),
+        (REDIRECT, {"redirect_uris": None}),
+        (REDIRECT, {"redirect_uris": []}),
         (METADATA, {"redirect_uris": WEB}),
         (METADATA, {"redirect_uris": [1]}),
         (METADATA, {"redirect_uris": [f"{WEB}/{n}" for n in range(21)]}),
