@@ -16,8 +16,12 @@ import httpx2
 import psycopg
 import pytest
 from mcp.client.auth import OAuthClientProvider
-from mcp.client.auth.oauth2 import AuthorizationCodeResult
-from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
+from mcp.shared.auth import (
+    AuthorizationCodeResult,
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthToken,
+)
 from pydantic import AnyUrl
 
 from tests.browser.chromium import requires_chromium
@@ -116,7 +120,8 @@ async def test_the_client_of_the_python_sdk_registers_itself_and_calls_the_api(
     assert answer.status_code == 200
     assert kept.information is not None
     assert claims["client_id"] == kept.information.client_id
-    listed = await ada.call(stack, "GET", f"/organizations/{open_organization}/applications")
+    path = f"/organizations/{open_organization}/applications"
+    listed = await ada.call(stack, "GET", path, expect=200)
     origins = {each["id"]: each["origin"] for each in listed}
     assert origins[kept.information.client_id] == "registered"
 

@@ -359,7 +359,10 @@ async def test_an_update_replaces_everything(registry: Registry, stranger: Perso
 
 async def test_an_update_that_needs_a_secret_gives_one(registry: Registry) -> None:
     made = await registry.register()
-    changes = {"redirect_uris": [WEB], "token_endpoint_auth_method": "client_secret_basic"}
+    changes: dict[str, Any] = {
+        "redirect_uris": [WEB],
+        "token_endpoint_auth_method": "client_secret_basic",
+    }
     first = await made.update(**changes)
     assert first["client_secret"].startswith("ps_")
     # One that has a secret keeps it, and may say which one it is.
