@@ -117,7 +117,7 @@ ENDPOINT_PATHS = (
     EndpointPath(INTROSPECT, ("POST",), any_origin=False),
     EndpointPath(USERINFO, (*_READS, "POST"), LimitCategory.TOKEN),
     EndpointPath(REGISTER_CLIENT, ("POST",), LimitCategory.REGISTER),
-    EndpointPath(REGISTERED_CLIENT, ("GET", "PUT", "DELETE"), LimitCategory.TOKEN),
+    EndpointPath(REGISTERED_CLIENT, (*_READS, "PUT", "DELETE"), LimitCategory.TOKEN),
     EndpointPath(OPENID_CONFIGURATION, _READS),
     EndpointPath(AUTHORIZATION_SERVER, _READS),
     EndpointPath(PROTECTED_RESOURCE, _READS),

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -26,7 +26,6 @@ from portico_kit.errors import DomainError, InvalidRequestError
 from portico_kit.status import StatusCode
 from portico_kit.storage.reads import Reads
 from server.common.kept_documents import KeptDocuments
-from server.common.limiter import Limiter
 from server.common.outbound_json import FetchFailedError, JsonAnswer, JsonClient
 from server.features.applications import messages
 from server.features.applications.editing import ApplicationEditor
@@ -47,6 +46,10 @@ from server.features.applications.repository import (
     ApplicationRepository,
 )
 from server.features.organizations.facade import Tenants
+
+if TYPE_CHECKING:
+    # Workers look for clients, and load no gRPC for it.
+    from server.common.limiter import Limiter
 
 MAX_BYTES = 16 * 1024
 LONGEST = 2000  # characters
