@@ -87,6 +87,9 @@ class Settings(SharedSettings, ServerSettings):
     # Its webhooks may receive the events that belong to no organization, about people; unset,
     # these are only in the audit log.
     operator_organization: UUID | None = None
+    # Owns the applications that come by themselves and name no organization: registered without
+    # an initial access token, or described by a document; its policy decides. Unset, none do.
+    registration_organization: UUID | None = None
     # How new passwords are hashed; both forms are verified.
     password_hash: Literal["bcrypt", "argon2id"] = "bcrypt"  # noqa: S105
     bcrypt_rounds: int = Field(default=10, ge=4, le=20)

@@ -53,7 +53,10 @@ from tests.support.addresses import new_address
 TEMPLATE = "migrated"
 # Fast, and open to what tests do: cheap passwords, receivers on loopback, clients that name
 # their own address, and a place to return to.
+# Named before it is there; tests/clients/test_mcp_clients.py founds it.
+REGISTRATION_ORGANIZATION = "01890a5d-0000-7000-8000-00000000dc49"
 TEST_VARIABLES = {
+    "PORTICO_REGISTRATION_ORGANIZATION": REGISTRATION_ORGANIZATION,
     "PORTICO_BCRYPT_ROUNDS": "4",
     "PORTICO_WEBHOOK_ALLOW_LOOPBACK": "true",
     "PORTICO_TRUSTED_HOPS": "1",

@@ -16,6 +16,7 @@ from edge.web.oauth import authorize, logout
 from edge.web.oauth.documents import KeySet, serving
 from edge.web.oauth.endpoints import OAuthEndpoints, answering
 from edge.web.oauth.proofs import offering_nonces
+from edge.web.oauth.registration import RegistrationEndpoints
 from edge.web.page import Page, Serve
 from edge.web.pages import (
     accept_invitation,
@@ -92,6 +93,8 @@ from edge.web.paths import (
     PUSH,
     RECOVERY_CODES,
     REGISTER,
+    REGISTER_CLIENT,
+    REGISTERED_CLIENT,
     REMOVE_FACTOR,
     RENAME_FACTOR,
     REPORT_SESSION,
@@ -210,10 +213,17 @@ def _add_oauth(router: web.UrlDispatcher, site: Site) -> None:
     router.add_post(INTROSPECT, answering(endpoints.introspect))
     router.add_get(USERINFO, offering(answering(endpoints.userinfo)))
     router.add_post(USERINFO, offering(answering(endpoints.userinfo)))
+    registrations = RegistrationEndpoints(site)
+    router.add_post(REGISTER_CLIENT, answering(registrations.register))
+    router.add_get(REGISTERED_CLIENT, answering(registrations.read))
+    router.add_put(REGISTERED_CLIENT, answering(registrations.update))
+    router.add_delete(REGISTERED_CLIENT, answering(registrations.delete))
     issuer = oauth_metadata.issuer_of(site.settings.public_url)
-    server = oauth_metadata.authorization_server_metadata(issuer)
+    documents = site.settings.registration_organization is not None
+    server = oauth_metadata.authorization_server_metadata(issuer, client_documents=documents)
+    openid = oauth_metadata.openid_configuration(issuer, client_documents=documents)
     router.add_get(AUTHORIZATION_SERVER, serving(server))
-    router.add_get(OPENID_CONFIGURATION, serving(oauth_metadata.openid_configuration(issuer)))
+    router.add_get(OPENID_CONFIGURATION, serving(openid))
     router.add_get(PROTECTED_RESOURCE, serving(oauth_metadata.protected_resource_metadata(issuer)))
     router.add_get(KEY_SET, answering(KeySet(site.core).get))
 

@@ -62,6 +62,9 @@ DEVICE_AUTHORIZATION = "/oauth/device_authorization"
 REVOKE = "/oauth/revoke"
 INTROSPECT = "/oauth/introspect"
 USERINFO = "/oauth/userinfo"
+# Where applications register themselves, and where they keep their registration.
+REGISTER_CLIENT = "/oauth/register"
+REGISTERED_CLIENT = "/oauth/register/client"
 OPENID_CONFIGURATION = "/.well-known/openid-configuration"
 AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
@@ -117,6 +120,8 @@ ENDPOINT_PATHS = (
     # Servers ask, for each request of theirs.
     EndpointPath(INTROSPECT, ("POST",), any_origin=False),
     EndpointPath(USERINFO, (*_READS, "POST"), LimitCategory.TOKEN),
+    EndpointPath(REGISTER_CLIENT, ("POST",), LimitCategory.REGISTER),
+    EndpointPath(REGISTERED_CLIENT, (*_READS, "PUT", "DELETE"), LimitCategory.TOKEN),
     EndpointPath(OPENID_CONFIGURATION, _READS),
     EndpointPath(AUTHORIZATION_SERVER, _READS),
     EndpointPath(PROTECTED_RESOURCE, _READS),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
@@ -27,6 +28,9 @@ class WebSettings(PlatformSettings):
     brand_color: str = "#1f5fd0"
     # Who carries text messages; without anybody, codes by SMS are not offered.
     sms_provider: Literal["none", "twilio", "phonebox"] = "none"
+    # Takes the applications that come by themselves; set, the discovery documents say that a
+    # client may describe itself in a document.
+    registration_organization: UUID | None = None
     # Where a person may be sent after signing in, beside the pages themselves.
     return_urls: Annotated[tuple[str, ...], NoDecode] = ()
 

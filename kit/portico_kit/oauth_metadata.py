@@ -70,11 +70,14 @@ def same_resource(one: str, other: str) -> bool:
     return one.removesuffix("/") == other.removesuffix("/")
 
 
-def authorization_server_metadata(issuer: str) -> Mapping[str, Any]:
+def authorization_server_metadata(
+    issuer: str, *, client_documents: bool = False
+) -> Mapping[str, Any]:
     """The document at /.well-known/oauth-authorization-server (RFC 8414).
 
     Args:
         issuer: as `issuer_of` gives it.
+        client_documents: whether a client_id may be the address of a document.
     """
     return {
         "issuer": issuer,
@@ -82,6 +85,8 @@ def authorization_server_metadata(issuer: str) -> Mapping[str, Any]:
         "token_endpoint": f"{issuer}/oauth/token",
         "device_authorization_endpoint": f"{issuer}/oauth/device_authorization",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "registration_endpoint": f"{issuer}/oauth/register",
+        "client_id_metadata_document_supported": client_documents,
         "revocation_endpoint": f"{issuer}/oauth/revoke",
         "introspection_endpoint": f"{issuer}/oauth/introspect",
         "pushed_authorization_request_endpoint": f"{issuer}/oauth/par",
@@ -104,10 +109,10 @@ def authorization_server_metadata(issuer: str) -> Mapping[str, Any]:
     }
 
 
-def openid_configuration(issuer: str) -> Mapping[str, Any]:
+def openid_configuration(issuer: str, *, client_documents: bool = False) -> Mapping[str, Any]:
     """The document at /.well-known/openid-configuration (OpenID Connect Discovery, section 3)."""
     return {
-        **authorization_server_metadata(issuer),
+        **authorization_server_metadata(issuer, client_documents=client_documents),
         "userinfo_endpoint": f"{issuer}/oauth/userinfo",
         "end_session_endpoint": f"{issuer}/oauth/logout",
         "backchannel_logout_supported": True,

@@ -36,7 +36,10 @@ class KeptDocuments(Generic[T]):
     """Documents of one kind, by address. Whoever asks for one at the same time shares a fetch."""
 
     def __init__(
-        self, clock: Clock, kept: timedelta, failures_kept: timedelta = timedelta(0)
+        self,
+        clock: Clock,
+        kept: timedelta | Callable[[T], timedelta],
+        failures_kept: timedelta = timedelta(0),
     ) -> None:
         """Takes for how long documents are kept, and that there was none to be had."""
         self._clock = clock
@@ -46,6 +49,15 @@ class KeptDocuments(Generic[T]):
         self._documents: OrderedDict[str, _Kept[T]] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[T]] = {}
 
+    def knows(self, url: str) -> bool:
+        """Whether `get` needs no fetch of its own."""
+        found, failed, now = self._documents.get(url), self._failures.get(url), self._clock()
+        if found and now - found.fetched_at < self._lifetime(found.value):
+            return True
+        return url in self._fetching or (
+            failed is not None and now - failed[1] < self._failures_kept
+        )
+
     async def get(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
         """The document.
 
@@ -53,9 +65,12 @@ class KeptDocuments(Generic[T]):
             fetch: brings it if none is kept that is young enough.
         """
         found = self._documents.get(url)
-        if found and self._clock() - found.fetched_at < self._kept:
+        if found and self._clock() - found.fetched_at < self._lifetime(found.value):
             return found.value
         return await self._fetch_together(url, fetch)
+
+    def _lifetime(self, value: T) -> timedelta:
+        return self._kept if isinstance(self._kept, timedelta) else self._kept(value)
 
     async def replace(self, url: str, fetch: Callable[[], Awaitable[T]]) -> T:
         """The document, fetched once more, unless that was done for the same reason lately."""

@@ -43,10 +43,12 @@ class JsonAnswer:
 
     Attributes:
         content: the JSON that the body is; a text if it is a JWT; None if there is no body.
+        headers: their names in any case.
     """
 
     status: int
     content: Any = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class JsonClient:
@@ -61,13 +63,26 @@ class JsonClient:
         if self._session is not None:
             await self._session.close()
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> JsonAnswer:
+    async def get(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        max_bytes: int = MAX_BYTES,
+    ) -> JsonAnswer:
         """Fetches a document.
+
+        Args:
+            max_bytes: a larger one is refused.
 
         Raises:
             FetchFailedError: saying why there is none.
         """
-        return await self._ask("GET", url, None, headers or {})
+
+        async def read(response: aiohttp.ClientResponse) -> Any:
+            return await _content(response, max_bytes)
+
+        return await self._ask("GET", url, None, headers or {}, read)
 
     async def post(self, url: str, form: Form, headers: Mapping[str, str]) -> JsonAnswer:
         """Sends a form.
@@ -123,7 +138,8 @@ class JsonClient:
             async with self._open().request(
                 method, checked, data=body, headers=headers, allow_redirects=False
             ) as response:
-                return JsonAnswer(response.status, await (read or _content)(response))
+                content = await (read or _content)(response)
+                return JsonAnswer(response.status, content, response.headers)
         except TimeoutError as error:
             raise FetchFailedError("there was no answer in time") from error
         except (ValueError, RecursionError) as error:
@@ -159,19 +175,19 @@ async def _nothing(response: aiohttp.ClientResponse) -> None:
     """Nothing of the body: the status says it all."""
 
 
-async def _content(response: aiohttp.ClientResponse) -> Any:
+async def _content(response: aiohttp.ClientResponse, max_bytes: int = MAX_BYTES) -> Any:
     """What the body says.
 
     Raises:
         ValueError: if it is neither JSON nor a JWT.
     """
-    body = await _body(response)
+    body = await _body(response, max_bytes)
     if response.content_type == JWT_TYPE:
         return body.decode("ascii").strip()
     return json.loads(body) if body else None
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
+async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     """The whole body.
 
     Raises:
@@ -182,6 +198,6 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
-        if len(body) > MAX_BYTES:
-            raise FetchFailedError("the answer is larger than 256 KiB")
+        if len(body) > max_bytes:
+            raise FetchFailedError(f"the answer is larger than {max_bytes // 1024} KiB")
     return bytes(body)

@@ -54,12 +54,12 @@ async def new_application(stack: Stack, owner: Account) -> dict[str, str]:
     }
 
 
-async def agree(visitor: Visitor, account: Account, url: str) -> str:
+async def agree(visitor: Visitor, account: Account, url: str, redirect: str = REDIRECT) -> str:
     """Signs in, allows what is asked, and gives where the browser was sent to."""
     arrived: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def note(request: Request) -> None:
-        if request.url.startswith(REDIRECT) and not arrived.done():
+        if request.url.startswith(redirect) and not arrived.done():
             arrived.set_result(request.url)
 
     visitor.page.on("request", note)

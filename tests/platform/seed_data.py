@@ -184,6 +184,7 @@ async def _sign_in_again(tenant: Tenant, caller: SeededCaller) -> None:
         "createApiKey": {"expiresAt": [LATER]},
         "createApplication": {"kind": ["machine"], "scopes": [["organization:read"]]},
         "updateApplication": {"scopes": [["organization:read"]]},
+        "updateRegistrationPolicy": {"scopes": [["organization:read"]]},
         "importApiKeys": {"organizationId": [tenant.organization_id]},
         "updateApiKey": {"expiresAt": [LATER]},
         "updateOrganization": {"allowKeyImport": [True]},

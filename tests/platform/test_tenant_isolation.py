@@ -63,6 +63,7 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
     },
     "CreateApplication": {"name": "a program", "kind": "machine", "scopes": ["organization:read"]},
     "SetFirstParty": {"firstParty": True},
+    "UpdateRegistrationPolicy": {"registration": "token"},
     "RevokeApplicationSecret": {"secretId": "0011223344556677"},
     "UpdateMember": {"role": "viewer"},
     "UpdateOrganizationLimits": {"multiplierPercent": 200},

@@ -6,7 +6,7 @@ question is answered at once.
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
 from portico.oauth.v1 import authorization_service_pb2 as pb
@@ -19,6 +19,9 @@ from edge.web.pages import step_up
 from edge.web.paths import CONSENT, SIGN_IN
 from edge.web.visit import Visit
 
+# How applications came to be whose names nobody has verified.
+SELF_REGISTERED = ("registered", "document")
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 # What a request brings along in the address.
 CARRIED = ("request_id", "prompt", "login_hint", "ui_locales")
 # Says that the person has been elsewhere in between.
@@ -99,6 +102,8 @@ def _ask(visit: Visit, found: pb.GetAuthorizationResponse) -> web.StreamResponse
     return visit.render(
         "consent.html",
         client=client,
+        self_registered=client.origin in SELF_REGISTERED,
+        is_local=client.origin in SELF_REGISTERED and _is_local(client.redirect_host),
         authorization=found.authorization,
         carried={name: visit.value(name) for name in CARRIED if visit.value(name)},
         new=[scope for scope in scopes if scope.name not in granted],
@@ -109,6 +114,12 @@ def _ask(visit: Visit, found: pb.GetAuthorizationResponse) -> web.StreamResponse
         here=here(visit),
         user=visit.user,
     )
+
+
+def _is_local(redirect_host: str) -> bool:
+    """Whether the answer goes to a program that listens on the person's machine."""
+    host = urlsplit(f"//{redirect_host}").hostname or ""
+    return host in _THIS_MACHINE
 
 
 def _missing(

@@ -53,3 +53,38 @@ class TooManyClientFailuresError(DomainError):
 
     code = StatusCode.RESOURCE_EXHAUSTED
     reason = "OAUTH_TOO_MANY_FAILURES"
+
+
+class ApplicationNotCreatedError(DomainError):
+    """The application describes itself: it can only be enabled, disabled or deleted."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "APPLICATION_NOT_CREATED"
+
+
+class InvalidRegistrationTokenError(DomainError):
+    """The token is missing, or is not good for this registration."""
+
+    code = StatusCode.UNAUTHENTICATED
+    reason = "OAUTH_INVALID_REGISTRATION_TOKEN"
+
+
+class InvalidRedirectUriError(DomainError):
+    """A redirect URI of the registration is not allowed."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "OAUTH_INVALID_REDIRECT_URI"
+
+
+class InvalidClientMetadataError(DomainError):
+    """The registration has a value that is not allowed, or lacks one."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    reason = "OAUTH_INVALID_CLIENT_METADATA"
+
+
+class TooManyRegistrationsError(DomainError):
+    """The organization takes no more applications that register themselves."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "OAUTH_TOO_MANY_REGISTRATIONS"

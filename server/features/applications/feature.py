@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 EVENTS = {
     "application.created": "An application was created.",
     "application.deleted": "An application was deleted and is no longer accepted.",
+    "application.registration_policy_updated": "What may register itself was changed.",
     "application.secret_rotated": "The secret of an application was replaced.",
     "application.updated": "An application was changed, or one of its secrets was revoked.",
 }
 
 
 def _tables() -> Tables:
-    from server.features.applications.models import Application
+    from server.features.applications.models import Application, RegistrationPolicy
 
-    return Tables(models=(Application,))
+    return Tables(models=(Application, RegistrationPolicy))
 
 
 def _provide(parts: CoreParts) -> None:
@@ -32,6 +33,8 @@ def _provide(parts: CoreParts) -> None:
     from server.features.applications.client_cache import ClientCache
     from server.features.applications.client_jwts import ClientJwts
     from server.features.applications.client_keys import ClientKeys
+    from server.features.applications.documents import ClientDocuments
+    from server.features.applications.editing import ApplicationEditor
     from server.features.applications.facade import Applications, CreatedApplications
     from server.features.applications.failures import ClientFailures
     from server.features.applications.request_objects import RequestObjects
@@ -49,6 +52,16 @@ def _provide(parts: CoreParts) -> None:
             ClientAssertions(jwts, used, parts.clock),
             RequestObjects(jwts, used, parts.clock),
             ClientFailures(parts.redis, parts.secrets),
+            ClientDocuments(
+                parts.settings.registration_organization,
+                parts.get(JsonClient),
+                ApplicationEditor(policy),
+                parts.reads,
+                parts.get(Tenants),
+                parts.clock,
+                parts.invalidator,
+                parts.limiter,
+            ),
         )
 
     policy = AddressPolicy(parts.settings.webhook_allow_loopback)
@@ -61,6 +74,7 @@ def _provide(parts: CoreParts) -> None:
 
 def _serve(parts: CoreParts) -> Served:
     from portico.applications.v1.application_service_pb2 import DESCRIPTOR
+    from portico.applications.v1.registration_service_pb2 import DESCRIPTOR as REGISTRATIONS
 
     from portico_kit.service import Service
     from server.common.outbound_addresses import AddressPolicy
@@ -69,12 +83,15 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.applications.client_cache import ClientCache, ClientInvalidations
     from server.features.applications.editing import ApplicationEditor
     from server.features.applications.ports import Grants
+    from server.features.applications.registration_policy_service import RegistrationPolicyService
+    from server.features.applications.registration_service import RegistrationService
     from server.features.applications.sectors import SectorDocuments
     from server.features.applications.service import ApplicationService
     from server.features.organizations.facade import Tenants
 
+    editor = ApplicationEditor(AddressPolicy(parts.settings.webhook_allow_loopback))
     service = ApplicationService(
-        editor=ApplicationEditor(AddressPolicy(parts.settings.webhook_allow_loopback)),
+        editor=editor,
         secrets=parts.get(ClientSecrets),
         sectors=SectorDocuments(parts.get(JsonClient)),
         cursors=parts.cursors,
@@ -83,9 +100,24 @@ def _serve(parts: CoreParts) -> Served:
         grants=parts.get(Grants),
         environment=parts.settings.key_environment,
     )
+    registrations = RegistrationService(
+        open_organization=parts.settings.registration_organization,
+        editor=editor,
+        client_secrets=parts.get(ClientSecrets),
+        secrets=parts.secrets,
+        invalidator=parts.invalidator,
+        tenants=parts.get(Tenants),
+        grants=parts.get(Grants),
+        environment=parts.settings.key_environment,
+    )
+    policies = RegistrationPolicyService(parts.secrets, parts.get(Tenants), parts.invalidator)
     invalidations = ClientInvalidations(parts.redis, parts.get(ClientCache))
     return Served(
-        services=(Service(DESCRIPTOR.services_by_name["ApplicationService"], service),),
+        services=(
+            Service(DESCRIPTOR.services_by_name["ApplicationService"], service),
+            Service(REGISTRATIONS.services_by_name["RegistrationPolicyService"], policies),
+            Service(REGISTRATIONS.services_by_name["RegistrationService"], registrations),
+        ),
         background=(invalidations.listen_forever,),
         on_close=(parts.get(JsonClient).close,),
     )

@@ -84,3 +84,14 @@ KINDS: Mapping[str, Kind] = {
 }
 # Only a client that proves who it is may act for itself or pass tokens on.
 CONFIDENTIAL_GRANT_TYPES = frozenset({CLIENT_CREDENTIALS, TOKEN_EXCHANGE})
+
+# How an application came to be.
+CREATED, REGISTERED, DOCUMENT = "created", "registered", "document"
+# What a registration policy says.
+OFF, WITH_TOKEN, LISTED, OPEN = "off", "token", "listed", "open"
+REGISTRABLE_KINDS = ("native", "single_page", "web")
+REGISTRABLE_SCOPES = ("email", "openid", "profile")
+MAX_REGISTERED = 100  # applications of an organization
+UNUSED_DAYS = 7
+# What registers itself acts for people who agree, never for the organization that took it.
+REGISTRABLE_GRANT_TYPES = frozenset({AUTHORIZATION_CODE, REFRESH_TOKEN, DEVICE_CODE})

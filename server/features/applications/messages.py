@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from portico.applications.v1 import application_pb2 as pb
+from portico.applications.v1 import registration_service_pb2 as registrations
 
 from portico_kit.clock import timestamp
-from server.features.applications.models import Application
+from server.features.applications.models import Application, RegistrationPolicy
 from server.features.applications.read_models import secret_id
 
 
@@ -44,6 +45,8 @@ def application(row: Application, now: datetime) -> pb.Application:
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
         disabled_at=timestamp(row.disabled_at),
+        origin=row.origin,
+        metadata_document=row.metadata_document,
         subject_type=row.subject_type,
         sector_identifier_uri=row.sector_identifier_uri,
         frontchannel_logout_uri=row.frontchannel_logout_uri,
@@ -72,3 +75,19 @@ def _secrets(row: Application, now: datetime) -> Iterator[pb.ApplicationSecret]:
             created_at=timestamp(row.previous_secret_created_at),
             expires_at=timestamp(until),
         )
+
+
+def policy(row: RegistrationPolicy) -> registrations.RegistrationPolicy:
+    """The message for a registration policy."""
+    return registrations.RegistrationPolicy(
+        organization_id=str(row.organization_id),
+        registration=row.registration,
+        kinds=row.kinds,
+        redirect_hosts=row.redirect_hosts,
+        scopes=row.scopes,
+        max_applications=row.max_applications,
+        unused_days=row.unused_days,
+        documents=row.documents,
+        document_hosts=row.document_hosts,
+        initial_access_token_created_at=timestamp(row.initial_access_token_created_at),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,7 +25,17 @@ from server.features.applications.errors import (
     ApplicationHasNoSecretError,
     ApplicationSecretNotFoundError,
 )
-from server.features.applications.kinds import SECRET_METHODS
+from server.features.applications.kinds import (
+    CREATED,
+    LISTED,
+    MAX_REGISTERED,
+    OFF,
+    OPEN,
+    REGISTRABLE_KINDS,
+    REGISTRABLE_SCOPES,
+    SECRET_METHODS,
+    UNUSED_DAYS,
+)
 from server.features.applications.read_models import secret_id
 from server.features.applications.sectors import names_of_people
 
@@ -85,12 +96,23 @@ class Application(Identified, Timestamped, Versioned, Base):
         ARRAY(Uuid), default=list, server_default="{}"
     )
     disabled_at: Mapped[datetime | None]
+    # How it came to be, see `Application.origin` in the contract.
+    origin: Mapped[str] = mapped_column(String(16), default=CREATED, server_default=CREATED)
+    # The address of the document that describes it; "" if there is none.
+    metadata_document: Mapped[str] = mapped_column(_URI, default="", server_default="")
+    # Of the token with which it changes its registration itself (RFC 7592).
+    registration_token_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     # What belongs to a deleted one is deleted after it, in small portions.
     deleted_at: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         Index("ix_applications_organization_id_id", "organization_id", "id"),
+        Index(
+            "ix_applications_created_at",
+            "created_at",
+            postgresql_where=text("origin <> 'created' and deleted_at is null"),
+        ),
         CheckConstraint("cardinality(scopes) > 0", name="has_scopes"),
         CheckConstraint(
             "access_token_lifetime_seconds between 300 and 900", name="access_tokens_are_short"
@@ -174,6 +196,7 @@ class Application(Identified, Timestamped, Versioned, Base):
         self.deleted_at = now
         self.clear_secrets()
         self.jwks, self.jwks_uri = None, ""
+        self.registration_token_hash = None
 
     def _clear_current(self) -> None:
         self.secret_hash, self.secret_prefix, self.secret_created_at = None, "", None
@@ -181,3 +204,52 @@ class Application(Identified, Timestamped, Versioned, Base):
     def _clear_previous(self) -> None:
         self.previous_secret_hash, self.previous_secret_prefix = None, ""
         self.previous_secret_created_at = self.previous_secret_expires_at = None
+
+
+class RegistrationPolicy(Timestamped, Base):
+    """Which applications may come to an organization by themselves; without a row, none."""
+
+    __tablename__ = "registration_policies"
+
+    # Its type is named: queries are compiled before the table of organizations is known.
+    organization_id: Mapped[UUID] = mapped_column(
+        Uuid, ForeignKey("organizations.id", ondelete="CASCADE"), primary_key=True
+    )
+    registration: Mapped[str] = mapped_column(String(8), default=OFF)
+    kinds: Mapped[list[str]] = mapped_column(ARRAY(String(16)))
+    redirect_hosts: Mapped[list[str]] = mapped_column(ARRAY(String(253)))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    max_applications: Mapped[int]
+    unused_days: Mapped[int]
+    documents: Mapped[str] = mapped_column(String(8), default=OFF)
+    document_hosts: Mapped[list[str]] = mapped_column(ARRAY(String(253)))
+    initial_access_token_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    initial_access_token_created_at: Mapped[datetime | None]
+
+    @classmethod
+    def closed(cls, organization_id: UUID) -> RegistrationPolicy:
+        """What counts where nothing was said."""
+        return cls(
+            organization_id=organization_id,
+            registration=OFF,
+            kinds=list(REGISTRABLE_KINDS),
+            redirect_hosts=[],
+            scopes=list(REGISTRABLE_SCOPES),
+            max_applications=MAX_REGISTERED,
+            unused_days=UNUSED_DAYS,
+            documents=OFF,
+            document_hosts=[],
+        )
+
+    def takes_document(self, host: str) -> bool:
+        """Whether an application may describe itself at a host."""
+        if self.documents == LISTED:
+            return host in self.document_hosts
+        return self.documents == OPEN
+
+    def takes_redirect(self, uri: str) -> bool:
+        """Whether a redirect URI has a host that is allowed; those that are no https have none."""
+        where = urlsplit(uri)
+        if not self.redirect_hosts or where.scheme != "https":
+            return True
+        return where.hostname in self.redirect_hosts

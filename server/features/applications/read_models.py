@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from server.features.applications.kinds import CREATED
 from server.features.applications.redirect_uris import loopback_without_port
 from server.features.applications.sectors import names_of_people
 
@@ -52,6 +53,8 @@ class ClientView:
     refresh_token_idle_seconds: int
     refresh_token_lifetime_seconds: int
     token_exchange_client_ids: list[UUID]
+    origin: str
+    metadata_document: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,8 @@ class Client:
     """An application that may be used now, as the rest of the server sees it.
 
     Attributes:
-        client_id: what it calls itself.
+        client_id: what it calls itself: its id, or the address of its document.
+        origin: how it came to be, see `kinds`.
         organization_id: the organization that owns it; there is one, which is not deleted.
         tier: how much the organization may use.
         token_exchange_client_ids: which applications may exchange the tokens that it has of people.
@@ -101,6 +105,7 @@ class Client:
     refresh_token_idle: timedelta
     refresh_token_lifetime: timedelta
     token_exchange_client_ids: frozenset[UUID]
+    origin: str = CREATED
     secret_id: str = ""
     secret_hash: bytes | None = field(default=None, repr=False)
     previous_secret_hash: bytes | None = field(default=None, repr=False)
@@ -113,7 +118,8 @@ class Client:
         """The client that a row describes."""
         return cls(
             id=row.id,
-            client_id=str(row.id),
+            client_id=row.metadata_document or str(row.id),
+            origin=row.origin,
             organization_id=row.organization_id,
             organization_name=organization_name,
             tier=tier,

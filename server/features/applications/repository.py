@@ -7,13 +7,14 @@ from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from portico_kit.storage.reads import keyed_query
-from server.features.applications.models import Application
+from server.features.applications.kinds import CREATED
+from server.features.applications.models import Application, RegistrationPolicy
 from server.features.applications.read_models import ClientView
 
 NEWEST_FIRST = Order((Application.id,))
@@ -31,9 +32,25 @@ class ApplicationRepository:
         self._db.add(application)
 
     async def count(self, organization_id: UUID) -> int:
-        """How many applications an organization has."""
-        query = select(func.count()).where(Application.organization_id == organization_id, _THERE)
+        """How many applications were created in an organization."""
+        return await self._count(organization_id, Application.origin == CREATED)
+
+    async def count_registered(self, organization_id: UUID) -> int:
+        """How many applications came to an organization by themselves."""
+        return await self._count(organization_id, Application.origin != CREATED)
+
+    async def _count(self, organization_id: UUID, which: ColumnElement[bool]) -> int:
+        query = select(func.count()).where(
+            Application.organization_id == organization_id, which, _THERE
+        )
         return await self._db.scalar(query) or 0
+
+    async def list_registered(self, organization_id: UUID) -> Sequence[Application]:
+        """The applications that came to an organization by themselves; locked."""
+        query = select(Application).where(
+            Application.organization_id == organization_id, Application.origin != CREATED, _THERE
+        )
+        return (await self._db.scalars(query.with_for_update(key_share=True))).all()
 
     async def find(
         self, application_id: UUID, organizations: Collection[UUID]
@@ -84,6 +101,28 @@ class ApplicationRepository:
         return await fetch_page(self._db, query, NEWEST_FIRST, paging, cursors)
 
 
+class RegistrationPolicyRepository:
+    """Registration policies in the caller's transaction."""
+
+    def __init__(self, db: AsyncSession) -> None:
+        self._db = db
+
+    def add(self, policy: RegistrationPolicy) -> None:
+        """Adds a new policy."""
+        self._db.add(policy)
+
+    async def find(self, organization_id: UUID) -> RegistrationPolicy | None:
+        """The policy of an organization; None if it never gave itself one."""
+        return await self._db.get(RegistrationPolicy, organization_id)
+
+    async def find_by_token(self, token_hash: bytes) -> RegistrationPolicy | None:
+        """The policy of the organization that gave an initial access token."""
+        query = select(RegistrationPolicy).where(
+            RegistrationPolicy.initial_access_token_hash == token_hash
+        )
+        return await self._db.scalar(query)
+
+
 def _columns() -> list[InstrumentedAttribute[Any]]:
     """The columns of the view, in the order of its fields."""
     return [getattr(Application, field.name) for field in fields(ClientView)]
@@ -92,4 +131,21 @@ def _columns() -> list[InstrumentedAttribute[Any]]:
 # Asked outside of any organization: by its id alone a client says which one it belongs to.
 CLIENTS = keyed_query(
     select(*_columns()).where(_THERE, Application.disabled_at.is_(None)), Application.id
+)
+
+# What is said of a document's application, whether or not it may be used.
+DOCUMENT_STATES = keyed_query(
+    select(Application.id, Application.disabled_at, Application.deleted_at), Application.id
+)
+POLICIES = keyed_query(
+    select(
+        RegistrationPolicy.organization_id,
+        RegistrationPolicy.kinds,
+        RegistrationPolicy.redirect_hosts,
+        RegistrationPolicy.scopes,
+        RegistrationPolicy.max_applications,
+        RegistrationPolicy.documents,
+        RegistrationPolicy.document_hosts,
+    ),
+    RegistrationPolicy.organization_id,
 )

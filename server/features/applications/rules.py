@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 from portico_contract import organization_permissions
+from portico_kit.call import Call
 from portico_kit.errors import FieldViolation, InvalidRequestError
 from server.features.applications.kinds import (
     AUTHORIZATION_CODE,
@@ -20,7 +22,7 @@ from server.features.applications.kinds import (
 from server.features.applications.models import Application
 from server.features.applications.redirect_uris import origin
 from server.features.applications.sectors import PAIRWISE, hosts_of
-from server.features.keys.errors import ScopeUnknownError
+from server.features.keys.errors import ScopeNotGrantableError, ScopeUnknownError
 
 # With which people sign in; the others need nobody.
 _WITH_PEOPLE = frozenset({AUTHORIZATION_CODE, DEVICE_CODE})
@@ -57,6 +59,18 @@ def permissions_among(scopes: Sequence[str]) -> frozenset[str]:
     if unknown:
         raise ScopeUnknownError(scopes=" ".join(sorted(unknown)))
     return wanted
+
+
+def require_grantable(scopes: Sequence[str], organization_id: UUID, call: Call) -> None:
+    """Refuses scopes that the caller does not hold: nobody gives more than they have.
+
+    Raises:
+        ScopeUnknownError: if there is one that means nothing.
+        ScopeNotGrantableError: naming those that the caller lacks.
+    """
+    lacking = permissions_among(scopes) - call.permissions(organization_id)
+    if lacking:
+        raise ScopeNotGrantableError(scopes=" ".join(sorted(lacking)))
 
 
 def _grant_type_violations(application: Application) -> Iterator[FieldViolation]:

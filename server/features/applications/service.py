@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -22,14 +22,15 @@ from server.features.applications.authentication import ClientSecrets
 from server.features.applications.editing import ApplicationEditor
 from server.features.applications.errors import (
     ApplicationLimitReachedError,
+    ApplicationNotCreatedError,
     ApplicationNotFoundError,
     ApplicationPeopleKnownError,
 )
-from server.features.applications.kinds import PERSONAL_SCOPES
+from server.features.applications.kinds import CREATED, DOCUMENT, PERSONAL_SCOPES
 from server.features.applications.models import Application
 from server.features.applications.ports import Grants
 from server.features.applications.repository import ApplicationRepository
-from server.features.applications.rules import permissions_among
+from server.features.applications.rules import permissions_among, require_grantable
 from server.features.applications.sectors import SectorDocument, SectorDocuments
 from server.features.keys.errors import ScopeNotGrantableError
 from server.features.organizations.facade import Tenants
@@ -61,7 +62,7 @@ class ApplicationService:
         self, request: pb.CreateApplicationRequest, call: Call
     ) -> pb.CreateApplicationResponse:
         organization_id = parse_id(request.organization_id)
-        _require_grantable(request.scopes, organization_id, call)
+        require_grantable(request.scopes, organization_id, call)
         application = Application(
             id=new_id(), organization_id=organization_id, created_by=call.principal.person_id
         )
@@ -112,11 +113,13 @@ class ApplicationService:
         changed = changed_fields(request)
         sector = await self._sector(request, changed, call)
         application = await _find_to_change(request.application_id, call)
+        if application.origin == DOCUMENT and changed - {"application_id"} != {"enabled"}:
+            raise ApplicationNotCreatedError
         # As with revoking: to end what it does takes no more than the method's permission.
         if request.enabled or changed - {"application_id"} != {"enabled"}:
             _require_held(application, call)
         if "scopes" in changed:
-            _require_grantable(request.scopes, application.organization_id, call)
+            require_grantable(request.scopes, application.organization_id, call)
         names = application.names_of_people
         self.editor.apply(application, request, changed)
         if sector is not None:
@@ -170,6 +173,9 @@ class ApplicationService:
         if application is None:
             raise ApplicationNotFoundError
         call.expect(application.version)
+        if request.first_party and application.origin != CREATED:
+            # It could have people sent elsewhere afterwards, and they would not be asked.
+            raise ApplicationNotCreatedError
         application.first_party = request.first_party
         shown = await self._changed("application.updated", application, call)
         return pb.SetFirstPartyResponse(application=shown)
@@ -267,9 +273,3 @@ def _authorized(application: Application | None, call: Call) -> Application:
 def _require_held(application: Application, call: Call) -> None:
     permissions = frozenset(application.scopes) - PERSONAL_SCOPES
     call.require_held(application.organization_id, permissions)
-
-
-def _require_grantable(scopes: Sequence[str], organization_id: UUID, call: Call) -> None:
-    lacking = permissions_among(scopes) - call.permissions(organization_id)
-    if lacking:
-        raise ScopeNotGrantableError(scopes=" ".join(sorted(lacking)))

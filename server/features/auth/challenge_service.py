@@ -52,7 +52,7 @@ class ChallengeService:
     passkeys: Passkeys
     standings: SessionStandings
 
-    async def BeginStepUp(  # noqa: N802
+    async def BeginStepUp(
         self, request: pb.BeginStepUpRequest, call: Call
     ) -> pb.BeginStepUpResponse:
         """A challenge for the caller, in the session of the call."""
@@ -75,7 +75,7 @@ class ChallengeService:
             expires_in=int(CHALLENGE_LIFETIME.total_seconds()),
         )
 
-    async def GetChallengePasskeyOptions(  # noqa: N802
+    async def GetChallengePasskeyOptions(
         self, request: pb.GetChallengePasskeyOptionsRequest, call: Call
     ) -> pb.GetChallengePasskeyOptionsResponse:
         """Options for the passkeys of the challenge's person."""
@@ -88,7 +88,7 @@ class ChallengeService:
             options=ParseDict(options, PasskeyRequestOptions())
         )
 
-    async def SendChallengeCode(  # noqa: N802
+    async def SendChallengeCode(
         self, request: pb.SendChallengeCodeRequest, call: Call
     ) -> pb.SendChallengeCodeResponse:
         """The challenge is locked, the account is not: who completes it locks that first."""
@@ -99,7 +99,7 @@ class ChallengeService:
         await self.challenges.send(challenge, account, request.method, call)
         return pb.SendChallengeCodeResponse()
 
-    async def CompleteChallenge(  # noqa: N802
+    async def CompleteChallenge(
         self, request: pb.CompleteChallengeRequest, call: Call
     ) -> pb.CompleteChallengeResponse:
         """Tokens, for the right answer.

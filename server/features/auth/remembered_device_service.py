@@ -49,7 +49,7 @@ class RememberedDevices:
 class RememberedDeviceService:
     """Serves portico.auth.v1.RememberedDeviceService."""
 
-    async def ListRememberedDevices(  # noqa: N802
+    async def ListRememberedDevices(
         self, request: pb.ListRememberedDevicesRequest, call: Call
     ) -> pb.ListRememberedDevicesResponse:
         """The caller's devices."""
@@ -58,7 +58,7 @@ class RememberedDeviceService:
         )
         return pb.ListRememberedDevicesResponse(devices=[_message(*each) for each in found])
 
-    async def DeleteRememberedDevice(  # noqa: N802
+    async def DeleteRememberedDevice(
         self, request: pb.DeleteRememberedDeviceRequest, call: Call
     ) -> pb.DeleteRememberedDeviceResponse:
         """Forgets one of the caller's devices."""

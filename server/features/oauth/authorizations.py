@@ -17,7 +17,14 @@ from portico_kit.ids import new_id
 from portico_kit.oauth_scopes import OFFLINE_ACCESS
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
-from server.features.applications.facade import Applications, Client, InvalidClientError
+from server.features.applications.facade import (
+    CREATED,
+    NO_AUTHENTICATION,
+    Applications,
+    Client,
+    DocumentRefusedError,
+    InvalidClientError,
+)
 from server.features.auth.signing_keys import SigningKeys
 from server.features.auth.standings import SessionStandings
 from server.features.oauth import messages
@@ -106,7 +113,11 @@ class Authorizations:
     ) -> NotTrusted | Response | Begun:
         """What becomes of a request that has just come."""
         parameters = Parameters(given)
-        client = await self.applications.find(parameters.first("client_id"))
+        address = call.client.address
+        try:
+            client = await self.applications.find_to_ask(parameters.first("client_id"), address)
+        except DocumentRefusedError as error:
+            return NotTrusted("invalid_client", error.description)
         if client is None:
             return NotTrusted("invalid_client", "client_id is missing, unknown or there twice")
         request_uri = parameters.first("request_uri")
@@ -229,8 +240,13 @@ class Authorizations:
             AuthorizationExpiredError: if it is none of ours, or can lead nowhere any more.
         """
         request = self.sealed.open(request_id, call.now)
-        client = await self.applications.find(request.client_id) if request else None
-        if request is None or client is None:
+        if request is None:
+            raise AuthorizationExpiredError
+        try:
+            client = await self.applications.find_to_ask(request.client_id, call.client.address)
+        except DocumentRefusedError:
+            client = None
+        if client is None:
             raise AuthorizationExpiredError
         if not _is_answerable(client, request):
             raise AuthorizationExpiredError
@@ -305,6 +321,7 @@ class Authorizations:
             raise AuthorizationNotReadyError(next="organization")
         given = _given(choice, asked.request.scopes, scopes)
         await self._use_up(asked.request, call)
+        await self.applications.keep(asked.client, call)
         return await self._give(asked, choice, given, fetched_until, call)
 
     async def deny(self, request_id: str, description: str, call: Call) -> Response:
@@ -399,7 +416,7 @@ class Authorizations:
 
     async def _choices(self, begun: Begun, call: Call) -> Sequence[Choice]:
         """The person's organizations, with what the application was given there before."""
-        grants = await GrantRepository(call.db).active(call.user_id, begun.client.id)
+        grants = await self._remembered(begun, call)
         rights = await self.tenants.member_rights(call.user_id)
         choices = [Choice(None, granted=_scopes(grants, None))]
         for organization_id, held in rights.permissions.items():
@@ -416,6 +433,23 @@ class Authorizations:
                     )
                 )
         return choices
+
+    async def _remembered(self, begun: Begun, call: Call) -> Mapping[UUID | None, StoredGrant]:
+        """What the person gave the application before, where that need not be asked once more.
+
+        One that nobody created is only as much the same one as the place that the code goes to
+        (RFC 8252, section 8.6): a program on the person's machine may be any, and a document
+        may name another place by now.
+        """
+        client, redirect_uri = begun.client, begun.request.redirect_uri
+        if client.origin != CREATED:
+            known = await self.applications.find(client.client_id)
+            if known is None or not known.allows_redirect_uri(redirect_uri):
+                return {}
+            is_public = client.token_endpoint_auth_method == NO_AUTHENTICATION
+            if is_public and not redirect_uri.startswith("https://"):
+                return {}
+        return await GrantRepository(call.db).active(call.user_id, client.id)
 
     async def _hinted(self, hint: str, client: Client) -> str | None:
         """Whom an ID token of this client names; "" for none, None if it is no good.

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, or_
+from sqlalchemy import and_, bindparam, exists, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.storage.base import delete_batch
-from server.features.applications.facade import application_exists
+from server.features.applications.facade import (
+    APPLICATION_ID,
+    application_exists,
+    is_unused_registration,
+)
 from server.features.auth.facade import session_lasts
 from server.features.oauth.models import (
     StoredAuthorization,
@@ -85,3 +89,15 @@ async def delete_grants(db: AsyncSession, now: datetime, limit: int) -> int:
         and_(StoredGrant.organization_id.is_not(None), ~is_alive(StoredGrant.organization_id)),
     )
     return await delete_batch(db, StoredGrant.id, gone, limit)
+
+
+async def delete_registrations(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes applications that came by themselves and that nobody uses; returns how many.
+
+    Args:
+        limit: how many at the most.
+    """
+    used = exists().where(StoredGrant.application_id == APPLICATION_ID)
+    return await delete_batch(
+        db, APPLICATION_ID, is_unused_registration(used, bindparam("now", now)), limit
+    )

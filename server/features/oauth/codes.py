@@ -12,7 +12,7 @@ from portico_kit.ids import new_id
 from portico_kit.oauth_scopes import OPENID
 from portico_kit.secrets import Secrets
 from portico_kit.storage.statements import Statements
-from server.features.applications.facade import Client
+from server.features.applications.facade import DOCUMENT, Client
 from server.features.oauth.ends import Ends
 from server.features.oauth.errors import (
     InvalidGrantError,
@@ -57,6 +57,8 @@ class CodeExchange:
         if not code or not verifier:
             raise InvalidOAuthRequestError("code or code_verifier is missing")
         code_hash = self.secrets.mac(PURPOSE, code)
+        if client.origin == DOCUMENT:
+            await self._require_still_named(client, code_hash, call)
         # The challenge of a verifier that has not the form of one is none.
         rows = await self.statements.run(
             EXCHANGE,
@@ -80,6 +82,16 @@ class CodeExchange:
             await self._register(client, source, call)
         scopes = still_allowed(client, source.scopes)
         return await self.tokens.for_person(client, source, scopes, jkt)
+
+    async def _require_still_named(self, client: Client, code_hash: bytes, call: Call) -> None:
+        """Refuses a code that went to where the client's document sends nobody any more.
+
+        Raises:
+            InvalidGrantError: if it did.
+        """
+        found = await AuthorizationRepository(call.db).find_code(code_hash)
+        if found is not None and not client.allows_redirect_uri(found.redirect_uri):
+            raise InvalidGrantError("the document at the client_id has another redirect_uri now")
 
     async def _register(self, client: Client, source: TokenSource, call: Call) -> None:
         """Has the application be told when the session ends that it learns of here."""

@@ -38,6 +38,7 @@ def _tables() -> Tables:
             "oauth_authorizations": cleanup.delete_authorizations,
             "oauth_grants": cleanup.delete_grants,
             "oauth_logouts": cleanup.delete_logouts,
+            "applications": cleanup.delete_registrations,
         },
     )
 

@@ -78,7 +78,7 @@ class GrantService:
         """The messages for rows."""
         shown = []
         for row in rows:
-            client = await self.applications.find(str(row.application_id))
+            client = await self.applications.find_by_id(row.application_id)
             organization = (
                 await self.tenants.find(row.organization_id) if row.organization_id else None
             )

@@ -10,6 +10,7 @@ from portico.oauth.v1.authorization_service_pb2 import AuthorizationError
 from portico_kit.call import Call
 from portico_kit.clock import timestamp
 from portico_kit.errors import NotFoundError
+from portico_kit.ids import parse_id
 from portico_kit.paging import Cursors
 from server.features.applications.facade import Applications
 from server.features.oauth.frontchannel import FrontchannelLogouts
@@ -56,7 +57,7 @@ class LogoutService:
     async def ListApplicationLogouts(
         self, request: pb.ListApplicationLogoutsRequest, call: Call
     ) -> pb.ListApplicationLogoutsResponse:
-        client = await self.applications.find(request.application_id.lower())
+        client = await self.applications.find_by_id(parse_id(request.application_id))
         if client is None:
             raise NotFoundError
         call.authorize(client.organization_id)

@@ -14,7 +14,7 @@ from portico.oauth.v1 import token_service_pb2 as tokens
 from portico_kit.clock import timestamp
 from portico_kit.dpop import AUTHENTICATION_SCHEME
 from portico_kit.oauth_scopes import described
-from server.features.applications.facade import Client
+from server.features.applications.facade import DOCUMENT, Client
 from server.features.oauth.models import StoredDeviceCode, StoredGrant
 from server.features.oauth.requests import AuthorizationRequest, Response
 from server.features.oauth.tokens import Issued, of_organizations
@@ -86,6 +86,8 @@ def _client(request: AuthorizationRequest, client: Client) -> authorizations.Aut
         organization_name=client.organization_name,
         redirect_host=where.netloc if where.scheme in ("http", "https") else where.scheme,
         first_party=client.first_party,
+        origin=client.origin,
+        document_host=urlsplit(client.client_id).netloc if client.origin == DOCUMENT else "",
     )
 
 

@@ -52,6 +52,7 @@ class UsedCode(NamedTuple):
     application_id: UUID
     user_id: UUID
     used: bool
+    redirect_uri: str
 
 
 class Usage(NamedTuple):
@@ -207,6 +208,7 @@ class AuthorizationRepository:
                 StoredGrant.application_id,
                 StoredGrant.user_id,
                 StoredCode.used_by.is_not(None),
+                StoredCode.redirect_uri,
             )
             .join(StoredAuthorization, StoredAuthorization.id == StoredCode.authorization_id)
             .join(StoredGrant, StoredGrant.id == StoredAuthorization.grant_id)

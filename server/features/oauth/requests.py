@@ -23,7 +23,7 @@ from portico_kit.oauth_metadata import PROMPTS, RESPONSE_MODES, same_resource
 from portico_kit.oauth_scopes import EMAIL, OPENID, PROFILE
 from portico_kit.secrets import Secrets
 from portico_kit.tokens import new_token
-from server.features.applications.facade import Client
+from server.features.applications.facade import CREATED, Client
 from server.features.oauth.models import NONCE_LENGTH
 
 PURPOSE = "oauth-authorization-request"
@@ -353,7 +353,10 @@ def _scopes(asked: str, client: Client, claims: Mapping[str, Mapping[str, Any]])
         return tuple(sorted(client.scopes))
     names = list(dict.fromkeys(asked.split()))
     unknown = [name for name in names if name not in client.scopes]
-    if unknown:
+    if unknown and client.origin != CREATED and len(unknown) < len(names):
+        # It asks for all that there is, as the documents list it (RFC 6749, section 3.3).
+        names = [name for name in names if name in client.scopes]
+    elif unknown:
         raise RefusedRequestError(
             "invalid_scope", "the application cannot be given all of the scopes"
         )

@@ -63,7 +63,7 @@ class GrantRevocations:
 
     async def _clients(self, grants: Sequence[StoredGrant]) -> dict[UUID, Client | None]:
         ids = list({each.application_id for each in grants})
-        found = await asyncio.gather(*(self.applications.find(str(each)) for each in ids))
+        found = await asyncio.gather(*(self.applications.find_by_id(each) for each in ids))
         return dict(zip(ids, found, strict=True))
 
     async def _names(self, grants: Sequence[StoredGrant]) -> dict[UUID | None, str]:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_27_0600"
-down_revision = "2026_11_27_0400"
+down_revision = "2026_11_27_0500"
 branch_labels = None
 depends_on = None
 

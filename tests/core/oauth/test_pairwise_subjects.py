@@ -105,12 +105,10 @@ async def test_several_hosts_need_a_sector_identifier_uri(
     application_client: ApplicationClient, wrong: Wrong
 ) -> None:
     several = [REDIRECT, SECOND]
-    call = application_client.create(subject_type="pairwise", redirect_uris=several)
-    await wrong(call)
+    await wrong(application_client.create(subject_type="pairwise", redirect_uris=several))
     await application_client.create(redirect_uris=several)
     app = await application_client.create(subject_type="pairwise")
-    call = application_client.update(app.application.id, redirect_uris=several)
-    await wrong(call)
+    await wrong(application_client.update(app.application.id, redirect_uris=several))
 
 
 @pytest.mark.parametrize("uri", ["https://[:::]/callback", "https://[::1]/callback"])

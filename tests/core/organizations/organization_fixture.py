@@ -46,6 +46,7 @@ class OrganizationFixture:
             "client_id": "anything",
             "client_secret": "anything",
             "kind": "machine",
+            "registration": "token",
             **self.ids,
         }
         if method.name == "CreateDomain":

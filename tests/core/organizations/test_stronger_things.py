@@ -48,6 +48,7 @@ THROUGH = {
     "CreateApplication": "SCOPE_NOT_GRANTABLE",
     "UpdateApplication": "PERMISSIONS_EXCEEDED",
     "RotateApplicationSecret": "PERMISSIONS_EXCEEDED",
+    "UpdateRegistrationPolicy": "SCOPE_NOT_GRANTABLE",
     "CreateWebhook": "PERMISSIONS_EXCEEDED",
     "UpdateWebhook": "PERMISSIONS_EXCEEDED",
     "RotateWebhookSecret": "PERMISSIONS_EXCEEDED",
@@ -97,6 +98,7 @@ class Stronghold:
             "event_types": ["*"],
             "allow_key_import": True,
             "kind": "machine",
+            "registration": "open",
             **self.ids,
         }
         message = GUARDED[name].request

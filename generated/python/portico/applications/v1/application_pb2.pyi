@@ -58,6 +58,8 @@ class Application(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     DISABLED_AT_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    METADATA_DOCUMENT_FIELD_NUMBER: _builtins.int
     SUBJECT_TYPE_FIELD_NUMBER: _builtins.int
     SECTOR_IDENTIFIER_URI_FIELD_NUMBER: _builtins.int
     FRONTCHANNEL_LOGOUT_URI_FIELD_NUMBER: _builtins.int
@@ -111,6 +113,15 @@ class Application(_message.Message):
     """How long refresh tokens are valid after the authorization, in seconds."""
     created_by: _builtins.str
     """The ID of the person who created the application. Empty if a program did."""
+    origin: _builtins.str
+    """How the application came to be: "created" by somebody of the organization,
+    "registered" by itself (RFC 7591), or "document" if it describes itself at
+    its client_id.
+    """
+    metadata_document: _builtins.str
+    """The address of the document that describes the application: its client_id.
+    Empty if there is none.
+    """
     subject_type: _builtins.str
     """How the application knows people: "public" by their IDs, which all
     applications see, or "pairwise" by names that its sector alone has for them
@@ -212,6 +223,8 @@ class Application(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         disabled_at: _timestamp_pb2.Timestamp | None = ...,
+        origin: _builtins.str = ...,
+        metadata_document: _builtins.str = ...,
         subject_type: _builtins.str = ...,
         sector_identifier_uri: _builtins.str = ...,
         frontchannel_logout_uri: _builtins.str = ...,
@@ -222,7 +235,7 @@ class Application(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "jwks", b"jwks", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "scopes", b"scopes", "secrets", b"secrets", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "metadata_document", b"metadata_document", "name", b"name", "organization_id", b"organization_id", "origin", b"origin", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "scopes", b"scopes", "secrets", b"secrets", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

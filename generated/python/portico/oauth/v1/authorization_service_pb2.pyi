@@ -133,6 +133,8 @@ class AuthorizationClient(_message.Message):
     ORGANIZATION_NAME_FIELD_NUMBER: _builtins.int
     REDIRECT_HOST_FIELD_NUMBER: _builtins.int
     FIRST_PARTY_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    DOCUMENT_HOST_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     """The client_id."""
     name: _builtins.str
@@ -155,6 +157,14 @@ class AuthorizationClient(_message.Message):
     """
     first_party: _builtins.bool
     """Whether it belongs to the operator of the platform: no consent is asked."""
+    origin: _builtins.str
+    """How it came to be: "created" by somebody of its organization, "registered" by
+    itself, or "document". Nobody has verified the name of the latter two.
+    """
+    document_host: _builtins.str
+    """The host of the document that describes it, which is all that is certain of
+    it. Empty if there is none.
+    """
     def __init__(
         self,
         *,
@@ -167,10 +177,12 @@ class AuthorizationClient(_message.Message):
         organization_name: _builtins.str = ...,
         redirect_host: _builtins.str = ...,
         first_party: _builtins.bool = ...,
+        origin: _builtins.str = ...,
+        document_host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_uri", b"client_uri", "first_party", b"first_party", "logo_uri", b"logo_uri", "name", b"name", "organization_name", b"organization_name", "policy_uri", b"policy_uri", "redirect_host", b"redirect_host", "tos_uri", b"tos_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_uri", b"client_uri", "document_host", b"document_host", "first_party", b"first_party", "logo_uri", b"logo_uri", "name", b"name", "organization_name", b"organization_name", "origin", b"origin", "policy_uri", b"policy_uri", "redirect_host", b"redirect_host", "tos_uri", b"tos_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
