@@ -12,6 +12,7 @@ from edge.web.assets import Asset
 from edge.web.backchannel_logout import receiving
 from edge.web.core_client import CoreError
 from edge.web.forms import is_foreign
+from edge.web.logos import showing_logos
 from edge.web.oauth import authorize, logout
 from edge.web.oauth.documents import KeySet, serving
 from edge.web.oauth.endpoints import OAuthEndpoints, answering
@@ -84,6 +85,7 @@ from edge.web.paths import (
     INTROSPECT,
     KEY_SET,
     LEAVE_ORGANIZATION,
+    LOGOS,
     OPENID_CONFIGURATION,
     PROTECTED_RESOURCE,
     PUSH,
@@ -186,6 +188,7 @@ def build(site: Site) -> web.Application:
     app.router.add_post(f"{BACKCHANNEL_LOGOUT}/{{connection_id}}", receiving(site))
     app.router.add_get(f"{REQUEST_OBJECTS}/{{name}}", showing(site))
     app.router.add_get(f"{ASSETS}/{{name}}", _asset(site))
+    app.router.add_get(f"{LOGOS}/{{application_id}}/{{digest}}", showing_logos(site))
     app.router.add_get(HEALTH, _health)
     return app
 

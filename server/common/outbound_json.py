@@ -85,6 +85,25 @@ class JsonClient:
         """
         return (await self._ask("POST", url, form, {}, _nothing)).status
 
+    async def download(self, url: str, accept: str, limit: int) -> bytes:
+        """Fetches what is no JSON.
+
+        Args:
+            accept: the media types that are asked for. What comes is for the caller to check.
+            limit: its size at the most, in bytes.
+
+        Raises:
+            FetchFailedError: saying why there is none.
+        """
+
+        async def read(response: aiohttp.ClientResponse) -> bytes:
+            return await _body(response, limit)
+
+        answer = await self._ask("GET", url, None, {"accept": accept}, read)
+        if answer.status != 200:
+            raise FetchFailedError(f"it was answered with {answer.status}")
+        return bytes(answer.content)
+
     async def send(
         self,
         method: str,
@@ -171,7 +190,7 @@ async def _content(response: aiohttp.ClientResponse) -> Any:
     return json.loads(body) if body else None
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
+async def _body(response: aiohttp.ClientResponse, limit: int = MAX_BYTES) -> bytes:
     """The whole body.
 
     Raises:
@@ -182,6 +201,6 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
-        if len(body) > MAX_BYTES:
-            raise FetchFailedError("the answer is larger than 256 KiB")
+        if len(body) > limit:
+            raise FetchFailedError(f"the answer is larger than {limit // 1024} KiB")
     return bytes(body)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from server.common.roles import Role
-from server.feature import Feature, Served, Tables
+from server.common.times import SWEEP
+from server.feature import Feature, Job, Served, Tables
+from server.features.applications.names import LOGOS_TASK
 
 if TYPE_CHECKING:
-    from server.parts import CoreParts
+    from server.parts import CoreParts, WorkerParts
 
 EVENTS = {
     "application.created": "An application was created.",
@@ -19,9 +22,12 @@ EVENTS = {
 
 
 def _tables() -> Tables:
-    from server.features.applications.models import Application
+    from server.features.applications.logos import delete_logos
+    from server.features.applications.models import Application, ApplicationLogo
 
-    return Tables(models=(Application,))
+    return Tables(
+        models=(Application, ApplicationLogo), cleanup={"application_logos": delete_logos}
+    )
 
 
 def _provide(parts: CoreParts) -> None:
@@ -57,6 +63,7 @@ def _provide(parts: CoreParts) -> None:
 
 def _serve(parts: CoreParts) -> Served:
     from portico.applications.v1.application_service_pb2 import DESCRIPTOR
+    from portico.applications.v1.logo_service_pb2 import DESCRIPTOR as LOGOS
 
     from portico_kit.service import Service
     from server.common.outbound_addresses import AddressPolicy
@@ -64,6 +71,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.applications.authentication import ClientSecrets
     from server.features.applications.client_cache import ClientCache, ClientInvalidations
     from server.features.applications.editing import ApplicationEditor
+    from server.features.applications.logo_service import LogoService
     from server.features.applications.ports import Grants
     from server.features.applications.service import ApplicationService
     from server.features.organizations.facade import Tenants
@@ -79,10 +87,19 @@ def _serve(parts: CoreParts) -> Served:
     )
     invalidations = ClientInvalidations(parts.redis, parts.get(ClientCache))
     return Served(
-        services=(Service(DESCRIPTOR.services_by_name["ApplicationService"], service),),
+        services=(
+            Service(DESCRIPTOR.services_by_name["ApplicationService"], service),
+            Service(LOGOS.services_by_name["LogoService"], LogoService()),
+        ),
         background=(invalidations.listen_forever,),
         on_close=(parts.get(JsonClient).close,),
     )
+
+
+def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
+    from server.features.applications.tasks import tasks
+
+    return tasks(parts)
 
 
 FEATURE = Feature(
@@ -92,4 +109,6 @@ FEATURE = Feature(
     tables=_tables,
     provide=_provide,
     serve=_serve,
+    schedule={LOGOS_TASK: SWEEP},
+    tasks=_tasks,
 )

@@ -23,6 +23,7 @@ def application(row: Application, now: datetime) -> pb.Application:
         post_logout_redirect_uris=row.post_logout_redirect_uris,
         grant_types=row.grant_types,
         scopes=row.scopes,
+        required_scopes=row.required_scopes,
         token_endpoint_auth_method=row.token_endpoint_auth_method,
         secrets=_secrets(row, now),
         jwks_uri=row.jwks_uri,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -34,6 +34,10 @@ class Application(Identified, Timestamped, Versioned, Base):
     post_logout_redirect_uris: Mapped[list[str]] = mapped_column(ARRAY(_URI))
     grant_types: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    # Of the scopes those that people cannot leave out.
+    required_scopes: Mapped[list[str]] = mapped_column(
+        ARRAY(String(64)), default=list, server_default="{}"
+    )
     token_endpoint_auth_method: Mapped[str] = mapped_column(String(32))
     secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     secret_prefix: Mapped[str] = mapped_column(String(32), default="")
@@ -47,6 +51,11 @@ class Application(Identified, Timestamped, Versioned, Base):
     jwks: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     jwks_uri: Mapped[str] = mapped_column(_URI, default="")
     logo_uri: Mapped[str] = mapped_column(_URI, default="")
+    # SHA-256 of the copy that people see, see `ApplicationLogo`; "" while there is none.
+    logo_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    # When a worker fetches it; not set if that was done, or given up.
+    logo_due_at: Mapped[datetime | None]
+    logo_attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     client_uri: Mapped[str] = mapped_column(_URI, default="")
     policy_uri: Mapped[str] = mapped_column(_URI, default="")
     tos_uri: Mapped[str] = mapped_column(_URI, default="")
@@ -70,6 +79,11 @@ class Application(Identified, Timestamped, Versioned, Base):
     __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
         Index("ix_applications_organization_id_id", "organization_id", "id"),
+        Index(
+            "ix_applications_logo_due_at",
+            "logo_due_at",
+            postgresql_where=text("logo_due_at is not null"),
+        ),
         CheckConstraint("cardinality(scopes) > 0", name="has_scopes"),
         CheckConstraint(
             "access_token_lifetime_seconds between 300 and 900", name="access_tokens_are_short"
@@ -96,6 +110,16 @@ class Application(Identified, Timestamped, Versioned, Base):
             self.disabled_at = None
         elif self.disabled_at is None:
             self.disabled_at = now
+
+    def set_logo(self, uri: str, now: datetime) -> None:
+        """Has a worker fetch the logo, also if the address is the same: there may be another.
+
+        Until then people see none, or the one that was there before.
+        """
+        if uri != self.logo_uri:
+            self.logo_digest = ""
+        self.logo_uri, self.logo_attempts = uri, 0
+        self.logo_due_at = now if uri else None
 
     def set_secret(
         self, secret_hash: bytes, prefix: str, now: datetime, overlap: timedelta = timedelta(0)
@@ -149,3 +173,12 @@ class Application(Identified, Timestamped, Versioned, Base):
     def _clear_previous(self) -> None:
         self.previous_secret_hash, self.previous_secret_prefix = None, ""
         self.previous_secret_created_at = self.previous_secret_expires_at = None
+
+
+class ApplicationLogo(Identified, Base):
+    """Our copy of an application's logo. It has the id of the application."""
+
+    __tablename__ = "application_logos"
+
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    content_type: Mapped[str] = mapped_column(String(16))

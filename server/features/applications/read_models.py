@@ -25,6 +25,7 @@ class ClientView:
     post_logout_redirect_uris: list[str]
     grant_types: list[str]
     scopes: list[str]
+    required_scopes: list[str]
     token_endpoint_auth_method: str
     secret_hash: bytes | None
     previous_secret_hash: bytes | None
@@ -32,6 +33,7 @@ class ClientView:
     jwks: dict[str, Any] | None
     jwks_uri: str
     logo_uri: str
+    logo_digest: str
     client_uri: str
     policy_uri: str
     tos_uri: str
@@ -73,10 +75,12 @@ class Client:
     post_logout_redirect_uris: tuple[str, ...]
     grant_types: frozenset[str]
     scopes: frozenset[str]
+    required_scopes: frozenset[str]
     token_endpoint_auth_method: str
     jwks: dict[str, Any] | None
     jwks_uri: str
     logo_uri: str
+    logo_digest: str
     client_uri: str
     policy_uri: str
     tos_uri: str
@@ -115,10 +119,12 @@ class Client:
             post_logout_redirect_uris=tuple(row.post_logout_redirect_uris),
             grant_types=frozenset(row.grant_types),
             scopes=frozenset(row.scopes),
+            required_scopes=frozenset(row.required_scopes),
             token_endpoint_auth_method=row.token_endpoint_auth_method,
             jwks=row.jwks,
             jwks_uri=row.jwks_uri,
             logo_uri=row.logo_uri,
+            logo_digest=row.logo_digest,
             client_uri=row.client_uri,
             policy_uri=row.policy_uri,
             tos_uri=row.tos_uri,
@@ -139,6 +145,11 @@ class Client:
             previous_secret_hash=row.previous_secret_hash,
             previous_secret_expires_at=row.previous_secret_expires_at,
         )
+
+    @property
+    def logo_path(self) -> str:
+        """Where browsers find our copy of its logo; "" if there is none."""
+        return f"/assets/logos/{self.client_id}/{self.logo_digest}" if self.logo_digest else ""
 
     def accepts_secret(self, secret_hash: bytes, now: datetime) -> bool:
         """Whether the hash is of its secret, or of its previous one in time."""

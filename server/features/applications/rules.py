@@ -108,6 +108,8 @@ def _scope_violations(application: Application) -> Iterator[FieldViolation]:
     grants, scopes = frozenset(application.grant_types), frozenset(application.scopes)
     if not scopes:
         yield FieldViolation("scopes", "REQUIRED", "must not be empty")
+    if not frozenset(application.required_scopes) <= scopes:
+        yield FieldViolation("required_scopes", "SCOPE_NOT_ALLOWED", "must be among scopes")
     if not grants & _WITH_PEOPLE and scopes & PERSONAL_SCOPES:
         yield FieldViolation(
             "scopes",

@@ -62,6 +62,7 @@ def _client(request: AuthorizationRequest, client: Client) -> authorizations.Aut
         organization_name=client.organization_name,
         redirect_host=where.netloc if where.scheme in ("http", "https") else where.scheme,
         first_party=client.first_party,
+        logo_path=client.logo_path,
     )
 
 

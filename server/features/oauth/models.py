@@ -40,6 +40,10 @@ class StoredGrant(Identified, Base):
     # None if no scope concerns an organization.
     organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    # What the application asked for and the person left out.
+    declined_scopes: Mapped[list[str]] = mapped_column(
+        ARRAY(String(64)), default=list, server_default="{}"
+    )
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
@@ -64,11 +68,19 @@ class StoredGrant(Identified, Base):
         ),
     )
 
-    def widen(self, scopes: Iterable[str], now: datetime) -> bool:
-        """Adds scopes that the person gives beside those of before; says whether any is new."""
-        new = frozenset(scopes) - frozenset(self.scopes)
+    def widen(self, scopes: Iterable[str], declined: Iterable[str], now: datetime) -> bool:
+        """Adds scopes that the person gives beside those of before; says whether any is new.
+
+        Args:
+            declined: what they leave out. What was given before stays given.
+        """
+        given = frozenset(scopes) | frozenset(self.scopes)
+        declines = sorted((frozenset(declined) | frozenset(self.declined_scopes)) - given)
+        new = given - frozenset(self.scopes)
+        if declines != self.declined_scopes:
+            self.declined_scopes = declines
         if new:
-            self.scopes = sorted(new | frozenset(self.scopes))
+            self.scopes = sorted(given)
             self.updated_at = now
         return bool(new)
 

@@ -58,6 +58,7 @@ class Application(_message.Message):
     CREATED_AT_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     DISABLED_AT_FIELD_NUMBER: _builtins.int
+    REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the application, a UUIDv7. It is the client_id."""
     organization_id: _builtins.str
@@ -73,7 +74,10 @@ class Application(_message.Message):
     jwks_uri: _builtins.str
     """Where the application publishes its JSON Web Key Set."""
     logo_uri: _builtins.str
-    """The address of the logo."""
+    """The address of the logo. A PNG, JPEG, GIF or WebP image of at most 64 KiB and
+    1,024 pixels a side is fetched once, each time the address is set, and people
+    see that copy.
+    """
     client_uri: _builtins.str
     """The address of a page about the application."""
     policy_uri: _builtins.str
@@ -144,6 +148,12 @@ class Application(_message.Message):
     def disabled_at(self) -> _timestamp_pb2.Timestamp:
         """When the application was disabled. Not set if it is enabled."""
 
+    @_builtins.property
+    def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The scopes without which the application is of no use: people give them
+        together with "openid", or nothing. Every other scope they can leave out.
+        """
+
     def __init__(
         self,
         *,
@@ -177,10 +187,11 @@ class Application(_message.Message):
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         disabled_at: _timestamp_pb2.Timestamp | None = ...,
+        required_scopes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "jwks", b"jwks", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "scopes", b"scopes", "secrets", b"secrets", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "required_scopes", b"required_scopes", "scopes", b"scopes", "secrets", b"secrets", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -49,6 +49,7 @@ class CreateApplicationRequest(_message.Message):
     ACCESS_TOKEN_LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
     REFRESH_TOKEN_IDLE_SECONDS_FIELD_NUMBER: _builtins.int
     REFRESH_TOKEN_LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
+    REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization that will own the application."""
     name: _builtins.str
@@ -69,7 +70,9 @@ class CreateApplicationRequest(_message.Message):
     address.
     """
     logo_uri: _builtins.str
-    """The address of the logo. Must be https."""
+    """The address of the logo. Must be https. A PNG, JPEG, GIF or WebP image of at
+    most 64 KiB and 1,024 pixels a side is fetched once, and people see that copy.
+    """
     client_uri: _builtins.str
     """The address of a page about the application. Must be https."""
     policy_uri: _builtins.str
@@ -138,6 +141,13 @@ class CreateApplicationRequest(_message.Message):
         rejected. For "private_key_jwt" either this or jwks_uri is required.
         """
 
+    @_builtins.property
+    def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The scopes without which the application is of no use: people give them
+        together with "openid", or nothing. Every other scope they can leave out.
+        Must be among `scopes`. By default none.
+        """
+
     def __init__(
         self,
         *,
@@ -163,10 +173,11 @@ class CreateApplicationRequest(_message.Message):
         access_token_lifetime_seconds: _builtins.int | None = ...,
         refresh_token_idle_seconds: _builtins.int | None = ...,
         refresh_token_lifetime_seconds: _builtins.int | None = ...,
+        required_scopes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "required_scopes", b"required_scopes", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["access_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds"]  # noqa: Y015
@@ -407,6 +418,7 @@ class UpdateApplicationRequest(_message.Message):
     REFRESH_TOKEN_LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
     application_id: _builtins.str
     """The ID of the application."""
     name: _builtins.str
@@ -418,7 +430,10 @@ class UpdateApplicationRequest(_message.Message):
     address. Empty: none.
     """
     logo_uri: _builtins.str
-    """The address of the logo. Must be https. Empty: none."""
+    """The address of the logo. Must be https. Empty: none. A PNG, JPEG, GIF or WebP
+    image of at most 64 KiB and 1,024 pixels a side is fetched once more each time
+    the field is set, and people see that copy.
+    """
     client_uri: _builtins.str
     """The address of a page about the application. Must be https. Empty: none."""
     policy_uri: _builtins.str
@@ -489,6 +504,13 @@ class UpdateApplicationRequest(_message.Message):
         the body are the mask.
         """
 
+    @_builtins.property
+    def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The scopes without which the application is of no use: people give them
+        together with "openid", or nothing. Every other scope they can leave out.
+        Must be among `scopes`.
+        """
+
     def __init__(
         self,
         *,
@@ -515,10 +537,11 @@ class UpdateApplicationRequest(_message.Message):
         refresh_token_lifetime_seconds: _builtins.int | None = ...,
         enabled: _builtins.bool | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        required_scopes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "application_id", b"application_id", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "application_id", b"application_id", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "required_scopes", b"required_scopes", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["access_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds"]  # noqa: Y015

@@ -1,0 +1,57 @@
+"""Single scopes on the consent page, and copies of logos (expand)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "2026_11_27_0800"
+down_revision = "2026_11_27_0200"
+branch_labels = None
+depends_on = None
+
+SCOPES = sa.ARRAY(sa.String(length=64))
+MOMENT = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    op.add_column(
+        "applications",
+        sa.Column("required_scopes", SCOPES, server_default="{}", nullable=False),
+    )
+    op.add_column(
+        "applications",
+        sa.Column("logo_digest", sa.String(length=64), server_default="", nullable=False),
+    )
+    op.add_column("applications", sa.Column("logo_due_at", MOMENT, nullable=True))
+    op.add_column(
+        "applications", sa.Column("logo_attempts", sa.Integer(), server_default="0", nullable=False)
+    )
+    op.create_index(
+        "ix_applications_logo_due_at",
+        "applications",
+        ["logo_due_at"],
+        postgresql_where=sa.text("logo_due_at is not null"),
+    )
+    op.create_table(
+        "application_logos",
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("content_type", sa.String(length=16), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_application_logos")),
+    )
+    op.add_column(
+        "oauth_grants",
+        sa.Column("declined_scopes", SCOPES, server_default="{}", nullable=False),
+    )
+
+
+def downgrade() -> None:
+    # What people left out is forgotten: they are asked again.
+    op.drop_column("oauth_grants", "declined_scopes")
+    op.drop_table("application_logos")
+    op.drop_index("ix_applications_logo_due_at", "applications")
+    op.drop_column("applications", "logo_attempts")
+    op.drop_column("applications", "logo_due_at")
+    op.drop_column("applications", "logo_digest")
+    op.drop_column("applications", "required_scopes")
