@@ -157,7 +157,8 @@ class StoredLogout(Waiting, Base):
         UniqueConstraint("session_id", "application_id"),
         Index("ix_oauth_logouts_application_id_id", "application_id", "id"),
         Index(
-            "ix_oauth_logouts_next_attempt_at",
+            "ix_oauth_logouts_due",
+            "application_id",
             "next_attempt_at",
             postgresql_where=text("next_attempt_at is not null"),
         ),

@@ -1,4 +1,4 @@
-"""Single scopes on the consent page, and copies of logos (expand)."""
+"""Single scopes of a consent, copies of logos, and logouts by application (expand)."""
 
 from __future__ import annotations
 
@@ -44,9 +44,24 @@ def upgrade() -> None:
         "oauth_grants",
         sa.Column("declined_scopes", SCOPES, server_default="{}", nullable=False),
     )
+    # Calls are claimed by application: a slow one is no longer walked past to find the others.
+    op.create_index(
+        "ix_oauth_logouts_due",
+        "oauth_logouts",
+        ["application_id", "next_attempt_at"],
+        postgresql_where=sa.text("next_attempt_at is not null"),
+    )
+    op.drop_index("ix_oauth_logouts_next_attempt_at", "oauth_logouts")
 
 
 def downgrade() -> None:
+    op.create_index(
+        "ix_oauth_logouts_next_attempt_at",
+        "oauth_logouts",
+        ["next_attempt_at"],
+        postgresql_where=sa.text("next_attempt_at is not null"),
+    )
+    op.drop_index("ix_oauth_logouts_due", "oauth_logouts")
     # What people left out is forgotten: they are asked again.
     op.drop_column("oauth_grants", "declined_scopes")
     op.drop_table("application_logos")
