@@ -594,8 +594,8 @@ async def test_a_person_sees_what_they_have_given_and_withdraws_it(
     _, tokens = await client.call(signed_in, "/oauth/token", client.exchange(back["code"]))
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
     page = await signed_in.get(APPLICATIONS)
-    for text in ("Analytical Engine", "See your email address.", "See the organization&#39;s"):
-        assert text in page.text
+    for words in ("Analytical Engine", "See your email address.", "See the organization&#39;s"):
+        assert words in page.text
     [grant] = re.findall(r'name="withdraw" value="([^"]+)"', page.text)
     answer = await signed_in.submit(page, APPLICATIONS, withdraw=grant)
     page = await signed_in.follow(answer)
