@@ -209,9 +209,11 @@ def _add_oauth(router: web.UrlDispatcher, site: Site) -> None:
     router.add_get(USERINFO, offering(answering(endpoints.userinfo)))
     router.add_post(USERINFO, offering(answering(endpoints.userinfo)))
     issuer = oauth_metadata.issuer_of(site.settings.public_url)
-    server = oauth_metadata.authorization_server_metadata(issuer)
+    certificates = site.settings.proxy_secret is not None
+    server = oauth_metadata.authorization_server_metadata(issuer, certificates=certificates)
+    openid = oauth_metadata.openid_configuration(issuer, certificates=certificates)
     router.add_get(AUTHORIZATION_SERVER, serving(server))
-    router.add_get(OPENID_CONFIGURATION, serving(oauth_metadata.openid_configuration(issuer)))
+    router.add_get(OPENID_CONFIGURATION, serving(openid))
     router.add_get(PROTECTED_RESOURCE, serving(oauth_metadata.protected_resource_metadata(issuer)))
     router.add_get(KEY_SET, answering(KeySet(site.core).get))
 

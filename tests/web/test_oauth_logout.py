@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 import pytest
@@ -190,3 +190,15 @@ async def test_the_page_speaks_the_language_that_the_application_asks_for(
 ) -> None:
     page = await signed_in.get(logout(client_id=client.client_id, ui_locales="de"))
     assert page.heading == "Abmelden?"
+
+
+@pytest.mark.parametrize("state", ["a+b/c==", "x#y&z=1", "é ☃", '"><script>', "%2B%00", "a" * 1000])
+async def test_a_state_comes_back_as_it_was(
+    world: World, signed_in: Browser, client: OAuthClient, state: str
+) -> None:
+    hint = await id_token(world, signed_in, client)
+    place = logout(id_token_hint=hint, post_logout_redirect_uri=LEFT, state=state)
+    answer = await signed_in.get(place)
+    assert answer.location.startswith(f"{LEFT}?"), answer.text
+    assert parse_qs(urlsplit(answer.location).query) == {"state": [state]}
+    assert not urlsplit(answer.location).fragment

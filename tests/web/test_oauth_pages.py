@@ -14,6 +14,7 @@ from sqlalchemy import text
 from edge.web import cookies
 from tests.core.applications.test_images import png
 from tests.core.world import Person, World
+from tests.support.certificates import new_certificate
 from tests.web.browser import Browser, PageAnswer
 from tests.web.conftest import NewBrowser, sign_in
 from tests.web.oauth_client import (
@@ -618,3 +619,30 @@ async def test_a_grant_of_somebody_else_stays(
     token = re.findall(r'name="form_token" value="([^"]+)"', own.text)[0]
     await other.post(APPLICATIONS, {"form_token": token, "withdraw": grant})
     assert grant in (await signed_in.get(APPLICATIONS)).text
+
+
+# Certificates
+
+
+async def test_a_certificate_that_our_proxy_tells_binds_tokens_and_a_strangers_does_not(
+    signed_in: Browser, world: World, person: Person, organization_id: str
+) -> None:
+    client = await new_client(
+        world, person, organization_id, tls_client_certificate_bound_access_tokens=True
+    )
+    page = consent_asked(await client.send(signed_in))
+    code = client.answer(await decide(signed_in, page, "approve"))["code"]
+    mine, other = new_certificate(), new_certificate()
+    for headers in (mine.header, {**mine.header, "x-proxy-secret": "x" * 32}):
+        sent = {**client.basic, **headers}
+        status, refused = await client.call(signed_in, "/oauth/token", client.exchange(code), sent)
+        assert (status, refused["error"]) == (400, "invalid_request")
+    sent = {**client.basic, **mine.told}
+    status, tokens = await client.call(signed_in, "/oauth/token", client.exchange(code), sent)
+    assert (status, tokens["token_type"]) == (200, "Bearer")
+    _, said = await client.call(signed_in, "/oauth/introspect", {"token": tokens["access_token"]})
+    assert said["cnf"] == mine.cnf
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    for headers, expected in ((mine.told, 200), (mine.header, 401), (other.told, 401), ({}, 401)):
+        status, _ = await client.call(signed_in, "/oauth/userinfo", {}, {**bearer, **headers})
+        assert status == expected

@@ -23,6 +23,7 @@ _PLAIN = frozenset(
         "token_endpoint_auth_method",
         "id_token_signed_response_alg",
         "dpop_bound_access_tokens",
+        "tls_client_certificate_bound_access_tokens",
         "require_pushed_authorization_requests",
         "backchannel_logout_session_required",
         "access_token_lifetime_seconds",

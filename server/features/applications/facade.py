@@ -15,12 +15,14 @@ from server.features.applications.authentication import (
     ClientAuthentication as ClientAuthentication,
 )
 from server.features.applications.authentication import ClientSecrets
+from server.features.applications.certificates import ClientCertificateKeys
 from server.features.applications.client_cache import ClientCache
 from server.features.applications.errors import InvalidClientError as InvalidClientError
 from server.features.applications.failures import ClientFailures
 from server.features.applications.jwks import ASSERTION_ALGORITHMS as ASSERTION_ALGORITHMS
+from server.features.applications.kinds import KEY_METHODS as KEY_METHODS
 from server.features.applications.kinds import NO_AUTHENTICATION as NO_AUTHENTICATION
-from server.features.applications.kinds import PRIVATE_KEY_JWT, SECRET_METHODS
+from server.features.applications.kinds import PRIVATE_KEY_JWT, SECRET_METHODS, SELF_SIGNED_TLS
 from server.features.applications.models import Application
 from server.features.applications.read_models import Client as Client
 from server.features.applications.read_models import ClientView
@@ -54,6 +56,7 @@ class Applications:
         cache: ClientCache,
         secrets: ClientSecrets,
         assertions: ClientAssertions,
+        certificates: ClientCertificateKeys,
         failures: ClientFailures,
     ) -> None:
         self._reads = reads
@@ -61,6 +64,7 @@ class Applications:
         self._cache = cache
         self._secrets = secrets
         self._assertions = assertions
+        self._certificates = certificates
         self._failures = failures
         self._by_id: BatchLoader[UUID, ClientView] = BatchLoader(self._fetch_rows)
 
@@ -91,6 +95,8 @@ class Applications:
     async def _authenticated(self, client_id: str, request: ClientAuthentication) -> Client:
         client = await self.find(client_id)
         if request.presents_nothing:
+            if client is not None and client.token_endpoint_auth_method == SELF_SIGNED_TLS:
+                return await self._certificates.check(client, request.certificate)
             if client is None or client.token_endpoint_auth_method != NO_AUTHENTICATION:
                 raise InvalidClientError
             return client

@@ -35,6 +35,7 @@ def _provide(parts: CoreParts) -> None:
     from server.common.outbound_json import JsonClient
     from server.features.applications.assertions import ClientAssertions, UsedAssertions
     from server.features.applications.authentication import ClientSecrets
+    from server.features.applications.certificates import ClientCertificateKeys
     from server.features.applications.client_cache import ClientCache
     from server.features.applications.client_keys import ClientKeys
     from server.features.applications.facade import Applications, CreatedApplications
@@ -44,12 +45,14 @@ def _provide(parts: CoreParts) -> None:
 
     def applications() -> Applications:
         used = UsedAssertions(parts.redis, parts.secrets)
+        keys = ClientKeys(parts.get(JsonClient), parts.clock)
         return Applications(
             parts.reads,
             parts.get(Tenants),
             parts.get(ClientCache),
             parts.get(ClientSecrets),
-            ClientAssertions(ClientKeys(parts.get(JsonClient), parts.clock), used, parts.clock),
+            ClientAssertions(keys, used, parts.clock),
+            ClientCertificateKeys(keys),
             ClientFailures(parts.redis, parts.secrets),
         )
 

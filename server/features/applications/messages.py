@@ -35,6 +35,7 @@ def application(row: Application, now: datetime) -> pb.Application:
         enabled=row.disabled_at is None,
         id_token_signed_response_alg=row.id_token_signed_response_alg,
         dpop_bound_access_tokens=row.dpop_bound_access_tokens,
+        tls_client_certificate_bound_access_tokens=row.tls_client_certificate_bound_access_tokens,
         require_pushed_authorization_requests=row.require_pushed_authorization_requests,
         backchannel_logout_uri=row.backchannel_logout_uri,
         backchannel_logout_session_required=row.backchannel_logout_session_required,

@@ -62,6 +62,9 @@ class Application(Identified, Timestamped, Versioned, Base):
     first_party: Mapped[bool] = mapped_column(default=False)
     id_token_signed_response_alg: Mapped[str] = mapped_column(String(8), default="RS256")
     dpop_bound_access_tokens: Mapped[bool] = mapped_column(default=False)
+    tls_client_certificate_bound_access_tokens: Mapped[bool] = mapped_column(
+        default=False, server_default=text("false")
+    )
     require_pushed_authorization_requests: Mapped[bool] = mapped_column(default=False)
     require_signed_request_object: Mapped[bool] = mapped_column(default=False)
     subject_type: Mapped[str] = mapped_column(String(8), default="public")

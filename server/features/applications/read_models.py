@@ -40,6 +40,7 @@ class ClientView:
     first_party: bool
     id_token_signed_response_alg: str
     dpop_bound_access_tokens: bool
+    tls_client_certificate_bound_access_tokens: bool
     require_pushed_authorization_requests: bool
     require_signed_request_object: bool
     subject_type: str
@@ -87,6 +88,7 @@ class Client:
     first_party: bool
     id_token_signed_response_alg: str
     dpop_bound_access_tokens: bool
+    tls_client_certificate_bound_access_tokens: bool
     require_pushed_authorization_requests: bool
     require_signed_request_object: bool
     subject_type: str
@@ -131,6 +133,7 @@ class Client:
             first_party=row.first_party,
             id_token_signed_response_alg=row.id_token_signed_response_alg,
             dpop_bound_access_tokens=row.dpop_bound_access_tokens,
+            tls_client_certificate_bound_access_tokens=row.tls_client_certificate_bound_access_tokens,
             require_pushed_authorization_requests=row.require_pushed_authorization_requests,
             require_signed_request_object=row.require_signed_request_object,
             subject_type=row.subject_type,

@@ -13,13 +13,12 @@ from portico_kit.clock import Clock
 from portico_kit.credentials import Grant, Principal, Withheld
 from portico_kit.jwt import Claims, TokenKind
 from portico_kit.storage.reads import Reads
-from server.features.applications.facade import Applications, Client
+from server.features.applications.facade import KEY_METHODS, Applications, Client
 from server.features.auth.standings import SessionStandings
 from server.features.oauth.repository import ACTIVE, LIVING, LIVING_COLUMNS
 from server.features.organizations.facade import Tenants, level_due
 from server.features.users.facade import Account, account
 
-PRIVATE_KEY_JWT = "private_key_jwt"
 LEVELS: Mapping[str, Assurance] = {level.acr: level for level in Assurance}
 
 
@@ -52,7 +51,7 @@ class ApplicationAuthenticator:
     def _still_proven(self, client: Client, secret_id: str) -> bool:
         """Whether what was shown for the token would be good now."""
         if not secret_id:
-            return client.token_endpoint_auth_method == PRIVATE_KEY_JWT
+            return client.token_endpoint_auth_method in KEY_METHODS
         return secret_id in client.secret_ids(self._clock())
 
 

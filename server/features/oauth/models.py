@@ -23,8 +23,8 @@ from portico_kit.storage.claims import Waiting
 CODE_LIFETIME = timedelta(seconds=60)
 NONCE_LENGTH = 1024
 SEED_BYTES = 16
-# SHA-256 in base64url, in characters.
-JKT_LENGTH = 43
+# SHA-256 in base64url, and what may stand before it, in characters.
+JKT_LENGTH = 64
 
 _ACTIVE = text("revoked_at is null")
 
@@ -110,7 +110,8 @@ class StoredAuthorization(Identified, Base):
     refresh_counter: Mapped[int] = mapped_column(default=0)
     # Random. The secret key alone makes no refresh token.
     refresh_seed: Mapped[bytes] = mapped_column(LargeBinary)
-    # Of the key that the code is for, then of the one that was proved last (RFC 9449); "" for none.
+    # Of the key that the code is for, then of the one that was proved last (RFC 9449), or of the
+    # certificate, see `client_certificates.binding`; "" for none.
     dpop_jkt: Mapped[str] = mapped_column(String(JKT_LENGTH), default="", server_default="")
     created_at: Mapped[datetime]
     # When the code was used, or a refresh token last.

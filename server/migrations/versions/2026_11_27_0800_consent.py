@@ -1,4 +1,4 @@
-"""Single scopes of a consent, copies of logos, and logouts by application (expand)."""
+"""Single scopes, copies of logos, logouts by application, client certificates (expand)."""
 
 from __future__ import annotations
 
@@ -44,6 +44,17 @@ def upgrade() -> None:
         "oauth_grants",
         sa.Column("declined_scopes", SCOPES, server_default="{}", nullable=False),
     )
+    op.add_column(
+        "applications",
+        sa.Column(
+            "tls_client_certificate_bound_access_tokens",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+        ),
+    )
+    # Longer: no row is written for that.
+    op.alter_column("oauth_authorizations", "dpop_jkt", type_=sa.String(length=64))
     # Calls are claimed by application: a slow one is no longer walked past to find the others.
     op.create_index(
         "ix_oauth_logouts_due",
@@ -62,6 +73,13 @@ def downgrade() -> None:
         postgresql_where=sa.text("next_attempt_at is not null"),
     )
     op.drop_index("ix_oauth_logouts_due", "oauth_logouts")
+    # What is bound to a certificate has no key of that length: it ends.
+    op.execute(
+        "update oauth_authorizations set ended_at = now(), dpop_jkt = ''"
+        " where length(dpop_jkt) > 43"
+    )
+    op.alter_column("oauth_authorizations", "dpop_jkt", type_=sa.String(length=43))
+    op.drop_column("applications", "tls_client_certificate_bound_access_tokens")
     # What people left out is forgotten: they are asked again.
     op.drop_column("oauth_grants", "declined_scopes")
     op.drop_table("application_logos")

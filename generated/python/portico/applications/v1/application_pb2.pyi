@@ -59,6 +59,7 @@ class Application(_message.Message):
     UPDATED_AT_FIELD_NUMBER: _builtins.int
     DISABLED_AT_FIELD_NUMBER: _builtins.int
     REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_CERTIFICATE_BOUND_ACCESS_TOKENS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the application, a UUIDv7. It is the client_id."""
     organization_id: _builtins.str
@@ -69,7 +70,8 @@ class Application(_message.Message):
     """The kind: "web", "single_page", "native", "machine" or "device"."""
     token_endpoint_auth_method: _builtins.str
     """How the application authenticates: "client_secret_basic",
-    "client_secret_post", "private_key_jwt" or "none".
+    "client_secret_post", "private_key_jwt", "self_signed_tls_client_auth" or
+    "none".
     """
     jwks_uri: _builtins.str
     """Where the application publishes its JSON Web Key Set."""
@@ -108,6 +110,10 @@ class Application(_message.Message):
     """How long refresh tokens are valid after the authorization, in seconds."""
     created_by: _builtins.str
     """The ID of the person who created the application. Empty if a program did."""
+    tls_client_certificate_bound_access_tokens: _builtins.bool
+    """Whether access tokens must be bound to the certificate of the application's TLS
+    connection (RFC 8705).
+    """
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where authorization responses may be sent to."""
@@ -188,10 +194,11 @@ class Application(_message.Message):
         updated_at: _timestamp_pb2.Timestamp | None = ...,
         disabled_at: _timestamp_pb2.Timestamp | None = ...,
         required_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        tls_client_certificate_bound_access_tokens: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "jwks", b"jwks", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "required_scopes", b"required_scopes", "scopes", b"scopes", "secrets", b"secrets", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "required_scopes", b"required_scopes", "scopes", b"scopes", "secrets", b"secrets", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -50,6 +50,7 @@ class CreateApplicationRequest(_message.Message):
     REFRESH_TOKEN_IDLE_SECONDS_FIELD_NUMBER: _builtins.int
     REFRESH_TOKEN_LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
     REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_CERTIFICATE_BOUND_ACCESS_TOKENS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization that will own the application."""
     name: _builtins.str
@@ -105,6 +106,10 @@ class CreateApplicationRequest(_message.Message):
     (1 hour) to 31,536,000 (365 days).
     Defaults to 31,536,000.
     """
+    tls_client_certificate_bound_access_tokens: _builtins.bool
+    """Whether access tokens must be bound to the certificate of the application's TLS
+    connection (RFC 8705). Takes a platform whose proxy tells certificates.
+    """
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where authorization responses may be sent to, at most 20. Compared exactly;
@@ -138,7 +143,8 @@ class CreateApplicationRequest(_message.Message):
     def jwks(self) -> _struct_pb2.Struct:
         """The public keys of the application, a JSON Web Key Set (RFC 7517) of 1 to 10
         keys: RSA of at least 2,048 bits, P-256, P-384 or Ed25519. Private keys are
-        rejected. For "private_key_jwt" either this or jwks_uri is required.
+        rejected. For "private_key_jwt" and
+        "self_signed_tls_client_auth" either this or jwks_uri is required.
         """
 
     @_builtins.property
@@ -174,10 +180,11 @@ class CreateApplicationRequest(_message.Message):
         refresh_token_idle_seconds: _builtins.int | None = ...,
         refresh_token_lifetime_seconds: _builtins.int | None = ...,
         required_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        tls_client_certificate_bound_access_tokens: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "required_scopes", b"required_scopes", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "required_scopes", b"required_scopes", "scopes", b"scopes", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["access_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds"]  # noqa: Y015
@@ -203,6 +210,8 @@ class CreateApplicationRequest(_message.Message):
     _WhichOneofArgType__refresh_token_lifetime_seconds: _TypeAlias = _typing.Literal["_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofReturnType__require_pushed_authorization_requests: _TypeAlias = _typing.Literal["require_pushed_authorization_requests"]  # noqa: Y015
     _WhichOneofArgType__require_pushed_authorization_requests: _TypeAlias = _typing.Literal["_require_pushed_authorization_requests", b"_require_pushed_authorization_requests"]  # noqa: Y015
+    _WhichOneofReturnType__tls_client_certificate_bound_access_tokens: _TypeAlias = _typing.Literal["tls_client_certificate_bound_access_tokens"]  # noqa: Y015
+    _WhichOneofArgType__tls_client_certificate_bound_access_tokens: _TypeAlias = _typing.Literal["_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens"]  # noqa: Y015
     _WhichOneofReturnType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofArgType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["_token_endpoint_auth_method", b"_token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofReturnType__tos_uri: _TypeAlias = _typing.Literal["tos_uri"]  # noqa: Y015
@@ -231,6 +240,8 @@ class CreateApplicationRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__refresh_token_lifetime_seconds) -> _WhichOneofReturnType__refresh_token_lifetime_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__require_pushed_authorization_requests) -> _WhichOneofReturnType__require_pushed_authorization_requests | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tls_client_certificate_bound_access_tokens) -> _WhichOneofReturnType__tls_client_certificate_bound_access_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__token_endpoint_auth_method) -> _WhichOneofReturnType__token_endpoint_auth_method | None: ...
     @_typing.overload
@@ -419,6 +430,7 @@ class UpdateApplicationRequest(_message.Message):
     ENABLED_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_CERTIFICATE_BOUND_ACCESS_TOKENS_FIELD_NUMBER: _builtins.int
     application_id: _builtins.str
     """The ID of the application."""
     name: _builtins.str
@@ -464,6 +476,10 @@ class UpdateApplicationRequest(_message.Message):
     """Whether the application may be used. A disabled one gets no tokens, and those
     that it has are not accepted.
     """
+    tls_client_certificate_bound_access_tokens: _builtins.bool
+    """Whether access tokens must be bound to the certificate of the application's TLS
+    connection (RFC 8705). Takes a platform whose proxy tells certificates.
+    """
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where authorization responses may be sent to, at most 20. Compared exactly;
@@ -494,7 +510,8 @@ class UpdateApplicationRequest(_message.Message):
     def jwks(self) -> _struct_pb2.Struct:
         """The public keys of the application, a JSON Web Key Set (RFC 7517) of 1 to 10
         keys: RSA of at least 2,048 bits, P-256, P-384 or Ed25519. Private keys are
-        rejected. For "private_key_jwt" either this or jwks_uri is required.
+        rejected. For "private_key_jwt" and
+        "self_signed_tls_client_auth" either this or jwks_uri is required.
         """
 
     @_builtins.property
@@ -538,10 +555,11 @@ class UpdateApplicationRequest(_message.Message):
         enabled: _builtins.bool | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         required_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        tls_client_certificate_bound_access_tokens: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "application_id", b"application_id", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "required_scopes", b"required_scopes", "scopes", b"scopes", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "application_id", b"application_id", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "required_scopes", b"required_scopes", "scopes", b"scopes", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["access_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds"]  # noqa: Y015
@@ -571,6 +589,8 @@ class UpdateApplicationRequest(_message.Message):
     _WhichOneofArgType__refresh_token_lifetime_seconds: _TypeAlias = _typing.Literal["_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofReturnType__require_pushed_authorization_requests: _TypeAlias = _typing.Literal["require_pushed_authorization_requests"]  # noqa: Y015
     _WhichOneofArgType__require_pushed_authorization_requests: _TypeAlias = _typing.Literal["_require_pushed_authorization_requests", b"_require_pushed_authorization_requests"]  # noqa: Y015
+    _WhichOneofReturnType__tls_client_certificate_bound_access_tokens: _TypeAlias = _typing.Literal["tls_client_certificate_bound_access_tokens"]  # noqa: Y015
+    _WhichOneofArgType__tls_client_certificate_bound_access_tokens: _TypeAlias = _typing.Literal["_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens"]  # noqa: Y015
     _WhichOneofReturnType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofArgType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["_token_endpoint_auth_method", b"_token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofReturnType__tos_uri: _TypeAlias = _typing.Literal["tos_uri"]  # noqa: Y015
@@ -603,6 +623,8 @@ class UpdateApplicationRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__refresh_token_lifetime_seconds) -> _WhichOneofReturnType__refresh_token_lifetime_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__require_pushed_authorization_requests) -> _WhichOneofReturnType__require_pushed_authorization_requests | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tls_client_certificate_bound_access_tokens) -> _WhichOneofReturnType__tls_client_certificate_bound_access_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__token_endpoint_auth_method) -> _WhichOneofReturnType__token_endpoint_auth_method | None: ...
     @_typing.overload

@@ -27,7 +27,7 @@ from portico.oauth.v1 import authorization_service_pb2 as portico_dot_oauth_dot_
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$portico/oauth/v1/token_service.proto\x12\x10portico.oauth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a,portico/oauth/v1/authorization_service.proto\x1a\x1dportico/type/v1/options.proto\"\xfe\x01\n\x11\x43lientCredentials\x12\x1b\n\tclient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12U\n\x06method\x18\x02 \x01(\tBE\xbaHBr@R\x13\x63lient_secret_basicR\x12\x63lient_secret_postR\x0fprivate_key_jwtR\x04none\x12#\n\rclient_secret\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\'\n\x10\x63lient_assertion\x18\x04 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12\'\n\x15\x63lient_assertion_type\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\xd4\x02\n\x11IssueTokenRequest\x12\x1c\n\ngrant_type\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12;\n\x06\x63lient\x18\x02 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x04\x63ode\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\x1e\n\x0credirect_uri\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12#\n\rcode_verifier\x18\x05 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12#\n\rrefresh_token\x18\x06 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\x18\n\x05scope\x18\x07 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01\x12!\n\x08resource\x18\x08 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\n\"\x05r\x03\x18\x80\x10\x12!\n\ndpop_proof\x18\t \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\"\x9c\x01\n\x12IssueTokenResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\r\x12\x1b\n\rrefresh_token\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x16\n\x08id_token\x18\x05 \x01(\tB\x04\xc8\xf3\x18\x01\x12\r\n\x05scope\x18\x06 \x01(\t\"\xb5\x01\n\x18PushAuthorizationRequest\x12;\n\x06\x63lient\x18\x01 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\nparameters\x18\x02 \x03(\x0b\x32\x1b.portico.oauth.v1.ParameterB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12!\n\ndpop_proof\x18\x03 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\"J\n\x19PushAuthorizationResponse\x12\x19\n\x0brequest_uri\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\nexpires_in\x18\x02 \x01(\r\"\x91\x01\n\x11IntrospectRequest\x12;\n\x06\x63lient\x18\x01 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x05token\x18\x02 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12!\n\x0ftoken_type_hint\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x8f\x02\n\x12IntrospectResponse\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x12\n\ntoken_type\x18\x04 \x01(\t\x12\x0b\n\x03\x65xp\x18\x05 \x01(\r\x12\x0b\n\x03iat\x18\x06 \x01(\r\x12\x0b\n\x03sub\x18\x07 \x01(\t\x12\x0b\n\x03\x61ud\x18\x08 \x01(\t\x12\x0b\n\x03iss\x18\t \x01(\t\x12\x0b\n\x03jti\x18\n \x01(\t\x12\x0b\n\x03org\x18\x0b \x01(\t\x12\x0b\n\x03\x61\x63r\x18\x0c \x01(\t\x12\x0b\n\x03\x61mr\x18\r \x03(\t\x12\x11\n\tauth_time\x18\x0e \x01(\r\x12+\n\x03\x63nf\x18\x0f \x01(\x0b\x32\x1e.portico.oauth.v1.Confirmation\"\x1b\n\x0c\x43onfirmation\x12\x0b\n\x03jkt\x18\x01 \x01(\t\"\x8d\x01\n\rRevokeRequest\x12;\n\x06\x63lient\x18\x01 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x05token\x18\x02 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12!\n\x0ftoken_type_hint\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x10\n\x0eRevokeResponse\"\xa0\x01\n\x12GetUserInfoRequest\x12#\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12)\n\ntoken_type\x18\x02 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x06\x42\x65\x61rerR\x04\x44PoP\x12!\n\ndpop_proof\x18\x03 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12\x17\n\x06method\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\n\"\xc0\x01\n\x13GetUserInfoResponse\x12\x0b\n\x03sub\x18\x01 \x01(\t\x12\x17\n\x04name\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12\x17\n\nupdated_at\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x18\n\x05\x65mail\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01H\x02\x88\x01\x01\x12\x1b\n\x0e\x65mail_verified\x18\x05 \x01(\x08H\x03\x88\x01\x01\x42\x07\n\x05_nameB\r\n\x0b_updated_atB\x08\n\x06_emailB\x11\n\x0f_email_verified2\xb1\x04\n\x0cTokenService\x12i\n\nIssueToken\x12#.portico.oauth.v1.IssueTokenRequest\x1a$.portico.oauth.v1.IssueTokenResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12~\n\x11PushAuthorization\x12*.portico.oauth.v1.PushAuthorizationRequest\x1a+.portico.oauth.v1.PushAuthorizationResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12i\n\nIntrospect\x12#.portico.oauth.v1.IntrospectRequest\x1a$.portico.oauth.v1.IntrospectResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12]\n\x06Revoke\x12\x1f.portico.oauth.v1.RevokeRequest\x1a .portico.oauth.v1.RevokeResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12l\n\x0bGetUserInfo\x12$.portico.oauth.v1.GetUserInfoRequest\x1a%.portico.oauth.v1.GetUserInfoResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$portico/oauth/v1/token_service.proto\x12\x10portico.oauth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a,portico/oauth/v1/authorization_service.proto\x1a\x1dportico/type/v1/options.proto\"\xa5\x02\n\x11\x43lientCredentials\x12\x1b\n\tclient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12U\n\x06method\x18\x02 \x01(\tBE\xbaHBr@R\x13\x63lient_secret_basicR\x12\x63lient_secret_postR\x0fprivate_key_jwtR\x04none\x12#\n\rclient_secret\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\'\n\x10\x63lient_assertion\x18\x04 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12\'\n\x15\x63lient_assertion_type\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12%\n\x12\x63lient_certificate\x18\x06 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x01\"\xd4\x02\n\x11IssueTokenRequest\x12\x1c\n\ngrant_type\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12;\n\x06\x63lient\x18\x02 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x04\x63ode\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\x1e\n\x0credirect_uri\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12#\n\rcode_verifier\x18\x05 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12#\n\rrefresh_token\x18\x06 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\x18\n\x05scope\x18\x07 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01\x12!\n\x08resource\x18\x08 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\n\"\x05r\x03\x18\x80\x10\x12!\n\ndpop_proof\x18\t \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\"\x9c\x01\n\x12IssueTokenResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x02 \x01(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\r\x12\x1b\n\rrefresh_token\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x16\n\x08id_token\x18\x05 \x01(\tB\x04\xc8\xf3\x18\x01\x12\r\n\x05scope\x18\x06 \x01(\t\"\xb5\x01\n\x18PushAuthorizationRequest\x12;\n\x06\x63lient\x18\x01 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x39\n\nparameters\x18\x02 \x03(\x0b\x32\x1b.portico.oauth.v1.ParameterB\x08\xbaH\x05\x92\x01\x02\x10\x64\x12!\n\ndpop_proof\x18\x03 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\"J\n\x19PushAuthorizationResponse\x12\x19\n\x0brequest_uri\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\nexpires_in\x18\x02 \x01(\r\"\x91\x01\n\x11IntrospectRequest\x12;\n\x06\x63lient\x18\x01 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x05token\x18\x02 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12!\n\x0ftoken_type_hint\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x8f\x02\n\x12IntrospectResponse\x12\x0e\n\x06\x61\x63tive\x18\x01 \x01(\x08\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x11\n\tclient_id\x18\x03 \x01(\t\x12\x12\n\ntoken_type\x18\x04 \x01(\t\x12\x0b\n\x03\x65xp\x18\x05 \x01(\r\x12\x0b\n\x03iat\x18\x06 \x01(\r\x12\x0b\n\x03sub\x18\x07 \x01(\t\x12\x0b\n\x03\x61ud\x18\x08 \x01(\t\x12\x0b\n\x03iss\x18\t \x01(\t\x12\x0b\n\x03jti\x18\n \x01(\t\x12\x0b\n\x03org\x18\x0b \x01(\t\x12\x0b\n\x03\x61\x63r\x18\x0c \x01(\t\x12\x0b\n\x03\x61mr\x18\r \x03(\t\x12\x11\n\tauth_time\x18\x0e \x01(\r\x12+\n\x03\x63nf\x18\x0f \x01(\x0b\x32\x1e.portico.oauth.v1.Confirmation\"-\n\x0c\x43onfirmation\x12\x0b\n\x03jkt\x18\x01 \x01(\t\x12\x10\n\x08x5t_s256\x18\x02 \x01(\t\"\x8d\x01\n\rRevokeRequest\x12;\n\x06\x63lient\x18\x01 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x05token\x18\x02 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12!\n\x0ftoken_type_hint\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x10\n\x0eRevokeResponse\"\xc7\x01\n\x12GetUserInfoRequest\x12#\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12)\n\ntoken_type\x18\x02 \x01(\tB\x15\xbaH\x12r\x10R\x00R\x06\x42\x65\x61rerR\x04\x44PoP\x12!\n\ndpop_proof\x18\x03 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x01\xc8\xf3\x18\x01\x12\x17\n\x06method\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18\n\x12%\n\x12\x63lient_certificate\x18\x0f \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80\x01\"\xc0\x01\n\x13GetUserInfoResponse\x12\x0b\n\x03sub\x18\x01 \x01(\t\x12\x17\n\x04name\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12\x17\n\nupdated_at\x18\x03 \x01(\rH\x01\x88\x01\x01\x12\x18\n\x05\x65mail\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01H\x02\x88\x01\x01\x12\x1b\n\x0e\x65mail_verified\x18\x05 \x01(\x08H\x03\x88\x01\x01\x42\x07\n\x05_nameB\r\n\x0b_updated_atB\x08\n\x06_emailB\x11\n\x0f_email_verified2\xb1\x04\n\x0cTokenService\x12i\n\nIssueToken\x12#.portico.oauth.v1.IssueTokenRequest\x1a$.portico.oauth.v1.IssueTokenResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12~\n\x11PushAuthorization\x12*.portico.oauth.v1.PushAuthorizationRequest\x1a+.portico.oauth.v1.PushAuthorizationResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12i\n\nIntrospect\x12#.portico.oauth.v1.IntrospectRequest\x1a$.portico.oauth.v1.IntrospectResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12]\n\x06Revoke\x12\x1f.portico.oauth.v1.RevokeRequest\x1a .portico.oauth.v1.RevokeResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12l\n\x0bGetUserInfo\x12$.portico.oauth.v1.GetUserInfoRequest\x1a%.portico.oauth.v1.GetUserInfoResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLIENTCREDENTIALS'].fields_by_name['client_assertion']._serialized_options = b'\272H\006r\004\030\200\200\001\310\363\030\001'
   _globals['_CLIENTCREDENTIALS'].fields_by_name['client_assertion_type']._loaded_options = None
   _globals['_CLIENTCREDENTIALS'].fields_by_name['client_assertion_type']._serialized_options = b'\272H\005r\003\030\310\001'
+  _globals['_CLIENTCREDENTIALS'].fields_by_name['client_certificate']._loaded_options = None
+  _globals['_CLIENTCREDENTIALS'].fields_by_name['client_certificate']._serialized_options = b'\272H\006z\004\030\200\200\001'
   _globals['_ISSUETOKENREQUEST'].fields_by_name['grant_type']._loaded_options = None
   _globals['_ISSUETOKENREQUEST'].fields_by_name['grant_type']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_ISSUETOKENREQUEST'].fields_by_name['client']._loaded_options = None
@@ -96,6 +98,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSERINFOREQUEST'].fields_by_name['dpop_proof']._serialized_options = b'\272H\006r\004\030\200\200\001\310\363\030\001'
   _globals['_GETUSERINFOREQUEST'].fields_by_name['method']._loaded_options = None
   _globals['_GETUSERINFOREQUEST'].fields_by_name['method']._serialized_options = b'\272H\004r\002\030\n'
+  _globals['_GETUSERINFOREQUEST'].fields_by_name['client_certificate']._loaded_options = None
+  _globals['_GETUSERINFOREQUEST'].fields_by_name['client_certificate']._serialized_options = b'\272H\006z\004\030\200\200\001'
   _globals['_GETUSERINFORESPONSE'].fields_by_name['name']._loaded_options = None
   _globals['_GETUSERINFORESPONSE'].fields_by_name['name']._serialized_options = b'\310\363\030\001'
   _globals['_GETUSERINFORESPONSE'].fields_by_name['email']._loaded_options = None
@@ -111,29 +115,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TOKENSERVICE'].methods_by_name['GetUserInfo']._loaded_options = None
   _globals['_TOKENSERVICE'].methods_by_name['GetUserInfo']._serialized_options = b'\312\363\030\002(\001\322\363\030\002\010\007\360\363\030\004'
   _globals['_CLIENTCREDENTIALS']._serialized_start=165
-  _globals['_CLIENTCREDENTIALS']._serialized_end=419
-  _globals['_ISSUETOKENREQUEST']._serialized_start=422
-  _globals['_ISSUETOKENREQUEST']._serialized_end=762
-  _globals['_ISSUETOKENRESPONSE']._serialized_start=765
-  _globals['_ISSUETOKENRESPONSE']._serialized_end=921
-  _globals['_PUSHAUTHORIZATIONREQUEST']._serialized_start=924
-  _globals['_PUSHAUTHORIZATIONREQUEST']._serialized_end=1105
-  _globals['_PUSHAUTHORIZATIONRESPONSE']._serialized_start=1107
-  _globals['_PUSHAUTHORIZATIONRESPONSE']._serialized_end=1181
-  _globals['_INTROSPECTREQUEST']._serialized_start=1184
-  _globals['_INTROSPECTREQUEST']._serialized_end=1329
-  _globals['_INTROSPECTRESPONSE']._serialized_start=1332
-  _globals['_INTROSPECTRESPONSE']._serialized_end=1603
-  _globals['_CONFIRMATION']._serialized_start=1605
-  _globals['_CONFIRMATION']._serialized_end=1632
-  _globals['_REVOKEREQUEST']._serialized_start=1635
-  _globals['_REVOKEREQUEST']._serialized_end=1776
-  _globals['_REVOKERESPONSE']._serialized_start=1778
-  _globals['_REVOKERESPONSE']._serialized_end=1794
-  _globals['_GETUSERINFOREQUEST']._serialized_start=1797
-  _globals['_GETUSERINFOREQUEST']._serialized_end=1957
-  _globals['_GETUSERINFORESPONSE']._serialized_start=1960
-  _globals['_GETUSERINFORESPONSE']._serialized_end=2152
-  _globals['_TOKENSERVICE']._serialized_start=2155
-  _globals['_TOKENSERVICE']._serialized_end=2716
+  _globals['_CLIENTCREDENTIALS']._serialized_end=458
+  _globals['_ISSUETOKENREQUEST']._serialized_start=461
+  _globals['_ISSUETOKENREQUEST']._serialized_end=801
+  _globals['_ISSUETOKENRESPONSE']._serialized_start=804
+  _globals['_ISSUETOKENRESPONSE']._serialized_end=960
+  _globals['_PUSHAUTHORIZATIONREQUEST']._serialized_start=963
+  _globals['_PUSHAUTHORIZATIONREQUEST']._serialized_end=1144
+  _globals['_PUSHAUTHORIZATIONRESPONSE']._serialized_start=1146
+  _globals['_PUSHAUTHORIZATIONRESPONSE']._serialized_end=1220
+  _globals['_INTROSPECTREQUEST']._serialized_start=1223
+  _globals['_INTROSPECTREQUEST']._serialized_end=1368
+  _globals['_INTROSPECTRESPONSE']._serialized_start=1371
+  _globals['_INTROSPECTRESPONSE']._serialized_end=1642
+  _globals['_CONFIRMATION']._serialized_start=1644
+  _globals['_CONFIRMATION']._serialized_end=1689
+  _globals['_REVOKEREQUEST']._serialized_start=1692
+  _globals['_REVOKEREQUEST']._serialized_end=1833
+  _globals['_REVOKERESPONSE']._serialized_start=1835
+  _globals['_REVOKERESPONSE']._serialized_end=1851
+  _globals['_GETUSERINFOREQUEST']._serialized_start=1854
+  _globals['_GETUSERINFOREQUEST']._serialized_end=2053
+  _globals['_GETUSERINFORESPONSE']._serialized_start=2056
+  _globals['_GETUSERINFORESPONSE']._serialized_end=2248
+  _globals['_TOKENSERVICE']._serialized_start=2251
+  _globals['_TOKENSERVICE']._serialized_end=2812
 # @@protoc_insertion_point(module_scope)
