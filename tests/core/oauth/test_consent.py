@@ -339,3 +339,21 @@ async def test_what_was_left_out_in_one_organization_is_asked_for_in_another(
     assert (await app.exchange(response["code"])).scope == (
         "openid organization:read projects:read"
     )
+
+
+async def test_who_leaves_out_that_it_goes_on_ends_it_by_signing_out(
+    world: World, owner: Person, app: App, refused: Refused
+) -> None:
+    asked = "openid offline_access projects:read"
+    request_id = await app.request_id(scope=asked)
+    given = ["openid", "projects:read"]
+    issued = await app.exchange((await app.approve(owner, request_id, scopes=given))["code"])
+    renewed = await app.refresh(issued.refresh_token)
+    assert renewed.scope == "openid projects:read"
+    # What was not given cannot be had by asking for it later (RFC 6749, section 6).
+    wider = app.refresh(renewed.refresh_token, scope=asked)
+    await refused(wider, grpc.StatusCode.INVALID_ARGUMENT, "OAUTH_INVALID_SCOPE")
+    assert (await app.ask(owner, scope=asked)).next == "approve"
+    await world.auth.Logout(auth.LogoutRequest(), metadata=owner.metadata)
+    ended = app.refresh(renewed.refresh_token)
+    await refused(ended, grpc.StatusCode.INVALID_ARGUMENT, "OAUTH_INVALID_GRANT")
