@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -48,18 +49,20 @@ def test_calls_that_last_hold_no_slot_of_those_that_are_quick() -> None:
     for application, owner in owners.items():
         lanes.add(application, owner)
     hanging = begin_all(lanes, owners)
-    assert len(hanging) == SLOTS
     late = uuid4()
     owners[late] = uuid4()
     lanes.add(late, owners[late])
-    assert not begin_all(lanes, owners)
+    # However many hang, there is one for who comes next.
+    [first] = begin_all(lanes, owners)
+    assert (first.claim.application_id, len(hanging)) == (late, SLOTS - 1)
     for call in hanging:
         lanes.outlast(call)
     for application, owner in owners.items():
         lanes.add(application, owner)
-    # Those who hang have as much under way as a slow one may have at once.
-    begun = begin_all(lanes, owners)
-    assert [call.claim.application_id for call in begun] == [late] * MOST_TO_ONE
+    begun = Counter(call.claim.application_id for call in begin_all(lanes, owners))
+    assert begun[late] == MOST_TO_ONE - 1
+    # Those who hang have as much under way as a slow one may have at once, or one less.
+    assert max(count for each, count in begun.items() if each != late) == 1
 
 
 def test_who_was_slow_has_few_calls_until_it_answers_quickly() -> None:
