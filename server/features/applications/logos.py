@@ -50,6 +50,7 @@ _CLAIM = text("""
     from due
     where applications.id = due.id
     returning applications.id, applications.logo_uri, applications.logo_attempts,
+              applications.logo_due_at as until,
               applications.deleted_at is not null as deleted
 """)
 
@@ -117,15 +118,10 @@ class LogoFetcher:
 
 
 async def _settle(db: AsyncSession, due: Row[Any], **changes: Any) -> bool:
-    """Writes down what came of a logo, unless the application has another address by now."""
+    """Writes down what came of a logo, unless it was set again meanwhile, or the claim ran out."""
     settled = await db.scalars(
         update(Application)
-        .where(
-            Application.id == due.id,
-            Application.logo_uri == due.logo_uri,
-            # Set once more, it is 0 again.
-            Application.logo_attempts == due.logo_attempts,
-        )
+        .where(Application.id == due.id, Application.logo_due_at == due.until)
         # Neither the version nor what its owner sees of it changes.
         .values(updated_at=Application.updated_at, **changes)
         .returning(Application.id)

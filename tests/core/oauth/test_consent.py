@@ -302,7 +302,7 @@ async def test_what_an_application_cannot_do_without_is_given_or_nothing_is(
     assert list(asked.required_scopes) == ["openid", "projects:read"]
     attempt = app.approve(owner, request_id, scopes=given)
     found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
-    assert found.fields == ["scopes"]
+    assert list(found.fields) == ["scopes"]
     assert (await app.approve(owner, request_id, scopes=["openid", "projects:read"]))["code"]
 
 
