@@ -113,6 +113,9 @@ async def test_a_token_that_is_bound_to_a_certificate_is_checked_beside_the_gate
 async def test_a_token_that_is_bound_to_nothing_passes_beside_a_certificate(
     behind_a_proxy: Gateway, backends: Backends, signer: Signer
 ) -> None:
+    # Until then the published keys are not fetched.
+    await behind_a_proxy.becomes(200, KEYS, token=signer.access_token())
+    backends.reset()
     answer = await behind_a_proxy.get(KEYS, token=signer.access_token(), headers=MINE.told)
     assert answer.status == 200
     [call] = backends.calls

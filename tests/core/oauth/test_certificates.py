@@ -84,7 +84,7 @@ async def test_a_key_must_be_registered(
     found = await refused(
         application_client.create("machine", **method), INVALID, "VALIDATION_ERROR"
     )
-    assert found.fields == ["jwks"]
+    assert list(found.fields) == ["jwks"]
 
 
 async def test_a_token_is_bound_to_the_certificate(
