@@ -26,8 +26,8 @@ OTHER = new_certificate()
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 WRONG_CLIENT = (grpc.StatusCode.UNAUTHENTICATED, "OAUTH_INVALID_CLIENT")
 WRONG_TOKEN = (grpc.StatusCode.UNAUTHENTICATED, "OAUTH_INVALID_TOKEN")
-BOUND = {"tls_client_certificate_bound_access_tokens": True}
-SELF_SIGNED = {
+BOUND: dict[str, Any] = {"tls_client_certificate_bound_access_tokens": True}
+SELF_SIGNED: dict[str, Any] = {
     "token_endpoint_auth_method": "self_signed_tls_client_auth",
     "jwks": ParseDict({"keys": [KEY.public]}, Struct()),
 }
@@ -80,7 +80,7 @@ async def test_a_certificate_is_no_credential_of_others(
 async def test_a_key_must_be_registered(
     application_client: ApplicationClient, refused: Refused
 ) -> None:
-    method = {"token_endpoint_auth_method": "self_signed_tls_client_auth"}
+    method: dict[str, Any] = {"token_endpoint_auth_method": "self_signed_tls_client_auth"}
     found = await refused(
         application_client.create("machine", **method), INVALID, "VALIDATION_ERROR"
     )
