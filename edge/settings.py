@@ -35,6 +35,9 @@ class AuthorizeSettings(EdgeSettings):
 
     # The bearer secret of internal callers, shared with the core.
     internal_token: SecretStr = Field(min_length=32)
+    # By which the proxy in front of us shows that it is the one that tells certificates of
+    # clients. Without it nobody is believed.
+    proxy_secret: SecretStr | None = Field(default=None, min_length=32)
     # Where clients reach the platform: what proofs of possession are made for, and who issues the
     # tokens that they belong to.
     public_url: PublicUrl = "http://127.0.0.1:8080"

@@ -39,6 +39,16 @@ local function is_secret(credential)
   return false
 end
 
+-- Only edge/authorize sees certificates. CERTIFICATE_MARKS are what the claim looks like in base64,
+-- by where it begins; a token that looks so by chance is refused there, and would be one of ours.
+local function is_bound_to_certificate(headers, credential)
+  if not headers:get("client-cert") then return false end
+  for _, mark in ipairs(CERTIFICATE_MARKS) do
+    if string.find(credential, mark, 1, true) then return true end
+  end
+  return false
+end
+
 function envoy_on_request(handle)
   local headers = handle:headers()
   if headers:get(":method") == "HEAD" then note_head(handle, headers) end
@@ -65,6 +75,9 @@ function envoy_on_request(handle)
     headers:replace("authorization", "Bearer malformed")
   elseif is_secret(credential) then
     headers:replace("x-api-key", credential)
+    headers:remove("authorization")
+  elseif is_bound_to_certificate(headers, credential) then
+    headers:replace("x-edge-dpop", credential)
     headers:remove("authorization")
   else
     -- RFC 9110, section 11.4: the name of a scheme has no case, and more than one space may follow.

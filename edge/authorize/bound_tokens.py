@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from edge.authorize.published_keys import PublishedKeys
 from edge.authorize.verified_key import Unavailable
 from portico_kit import dpop
+from portico_kit.client_certificates import bound_certificate, is_bound_to
 from portico_kit.clock import Clock
 from portico_kit.dpop import DpopError, DpopNonces, DpopProof
 from portico_kit.edge_state.possession import PossessionSeal
@@ -40,6 +41,7 @@ class BoundRequest:
         path: with its query, as the client has sent it.
         permission: what the method of the API needs, or "".
         access: the access rule of that method.
+        certificate: of the client's TLS connection (DER); b"" if none is known.
     """
 
     token: str
@@ -48,6 +50,7 @@ class BoundRequest:
     path: str
     permission: str
     access: str
+    certificate: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ class SharedUsedProofs:
 
 
 class BoundTokens:
-    """Decides about requests with the scheme DPoP."""
+    """Decides about requests with the scheme DPoP, and with tokens bound to certificates."""
 
     def __init__(
         self,
@@ -169,6 +172,21 @@ class BoundTokens:
             return SessionRequired()
         if request.permission and request.permission not in scopes(claims):
             return ScopeRequired(request.permission)
+        if bound_certificate(claims):
+            return self._by_certificate(request, claims)
+        return await self._by_proof(request, claims, now)
+
+    def _by_certificate(
+        self, request: BoundRequest, claims: Mapping[str, Any]
+    ) -> BoundToken | TokenRefused:
+        """RFC 8705, section 3: the connection has shown the key."""
+        if not is_bound_to(claims, request.certificate):
+            return TokenRefused()
+        return BoundToken(claims, request.token, self._seal.make(request.token))
+
+    async def _by_proof(
+        self, request: BoundRequest, claims: Mapping[str, Any], now: datetime
+    ) -> BoundToken | ProofRefused | Unavailable:
         try:
             proof = self._check(request, claims, now)
         except DpopError as error:
@@ -249,7 +267,7 @@ def _is_access_token(claims: Mapping[str, Any], origin: str) -> bool:
         and claims.get("kind") in KINDS
         and all(isinstance(text, str) for text in texts)
         and isinstance(claims["exp"], int)
-        and bool(dpop.confirmation(claims))
+        and bool(dpop.confirmation(claims) or bound_certificate(claims))
     )
 
 

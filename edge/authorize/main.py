@@ -25,6 +25,7 @@ from edge.settings import AuthorizeSettings
 from edge.valkey import connect as connect_valkey
 from portico_kit import logs
 from portico_kit.background import cancel
+from portico_kit.client_certificates import ClientCertificates
 from portico_kit.clock import Clock, utc_now
 from portico_kit.dpop import DpopNonces
 from portico_kit.edge_state.possession import PossessionSeal
@@ -67,7 +68,10 @@ async def authorize(settings: AuthorizeSettings, clock: Clock = utc_now) -> Asyn
         seal=PossessionSeal(internal_token),
         clock=clock,
     )
-    service = AuthorizeService(resolver, usage, bound_tokens, Renderer(settings.origin))
+    secret = settings.proxy_secret
+    certificates = ClientCertificates(secret.get_secret_value() if secret else "")
+    renderer = Renderer(settings.origin)
+    service = AuthorizeService(resolver, usage, bound_tokens, renderer, certificates)
     listening = asyncio.create_task(InvalidationListener(valkey, resolver).listen_forever())
     stopped = asyncio.Event()
     flushing = asyncio.create_task(usage.flush_regularly(stopped))

@@ -20,6 +20,11 @@ from edge.authorize.render import DPOP_CREDENTIAL_HEADER, DPOP_HEADER, KEY_HEADE
 from edge.authorize.resolver import KeyResolver
 from edge.authorize.usage import UsageBuffer
 from edge.authorize.verified_key import VerifiedKey
+from portico_kit.client_certificates import (
+    CERTIFICATE_HEADER,
+    PROXY_SECRET_HEADER,
+    ClientCertificates,
+)
 
 # Set by the gateway: the connection's own address would be that of a proxy in front of it.
 ADDRESS_HEADER = "x-edge-address"
@@ -36,12 +41,14 @@ class AuthorizeService(AuthorizationServicer):  # type: ignore[misc]
         usage: UsageBuffer,
         bound_tokens: BoundTokens,
         renderer: Renderer,
+        certificates: ClientCertificates,
     ) -> None:
-        """Takes what decides about keys, and about tokens with a proof, and what renders that."""
+        """Takes what decides about keys, and about bound tokens, and what renders that."""
         self._resolver = resolver
         self._usage = usage
         self._bound_tokens = bound_tokens
         self._renderer = renderer
+        self._certificates = certificates
         # The reply for a key is always the same, and is freed with the key.
         self._admitted: WeakKeyDictionary[VerifiedKey, CheckResponse] = WeakKeyDictionary()
 
@@ -72,6 +79,11 @@ class AuthorizeService(AuthorizationServicer):  # type: ignore[misc]
                 path=http.headers.get("x-envoy-original-path", http.path),
                 permission=route.get("permission", ""),
                 access=route.get("access", ""),
+                certificate=self._certificates.read(
+                    # Envoy joins what is there more than once; that is no certificate then.
+                    [http.headers.get(PROXY_SECRET_HEADER, "")],
+                    [http.headers.get(CERTIFICATE_HEADER, "")],
+                ),
             )
         )
         if not isinstance(decision, BoundToken):

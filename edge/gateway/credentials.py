@@ -23,6 +23,7 @@ from edge.gateway.kinds import ClientToken, OAuthToken
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.typed import Json, extension, seconds, typed
 from portico_contract import AccessRule, Method
+from portico_kit.client_certificates import CERTIFICATE_HEADER, PROXY_SECRET_HEADER
 from portico_kit.oauth_metadata import resource_metadata_url
 
 JWT_AUTHN = "envoy.filters.http.jwt_authn"
@@ -47,6 +48,8 @@ _TOLD = (
     ADDRESS_HEADER,
     DPOP_CREDENTIAL_HEADER,
     "dpop",
+    CERTIFICATE_HEADER,
+    PROXY_SECRET_HEADER,
     "x-envoy-original-path",
     "x-envoy-original-method",
 )

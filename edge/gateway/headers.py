@@ -13,9 +13,10 @@ from edge.gateway.typed import (
     set_header,
     typed,
 )
+from portico_kit.client_certificates import CERTIFICATE_HEADER, PROXY_SECRET_HEADER
 
 # Names a client has no business sending: the edge itself says these things.
-FORGEABLE_PREFIXES = ("x-auth-", "x-edge-", "x-envoy-")
+FORGEABLE_PREFIXES = ("x-auth-", "x-edge-", "x-envoy-", "x-forwarded-client-cert")
 
 # Told by the edge to itself on the way back; never shown to a client.
 INTERNAL_RESPONSE_HEADERS = (
@@ -107,14 +108,19 @@ ANSWERED_REQUEST_ID = (
 )
 
 
-def strip_forged() -> Json:
-    """Removes headers of ours from a request before anything else reads it."""
+def strip_forged(settings: GatewaySettings) -> Json:
+    """Removes headers of ours from a request before anything else reads it.
+
+    Those about certificates only where a proxy tells them; there, whoever reads them asks for
+    the proxy's secret.
+    """
+    told = () if settings.proxy_secret else (CERTIFICATE_HEADER, PROXY_SECRET_HEADER)
     return extension(
         "strip_forged",
         "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
         mutations=[
             {"remove_on_match": {"key_matcher": {"prefix": prefix}}}
-            for prefix in FORGEABLE_PREFIXES
+            for prefix in (*FORGEABLE_PREFIXES, *told)
         ],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -33,11 +34,26 @@ from edge.gateway.settings import GatewaySettings
 from edge.gateway.transcoding import MAX_REQUEST_BYTES, transcoder_filter
 from edge.gateway.typed import Json, extension, seconds, typed
 from portico_contract import Method
+from portico_kit.client_certificates import CERTIFICATE_HEADER, MEMBER
 
 _FILTERS = "extensions.filters.http."
 # A token in the form in which we issue it: "Bearer", and a header that is a JSON object.
 _USUAL_CREDENTIAL = {"prefix": "Bearer ey"}
 _RECEIVING_SECONDS = 30.0
+
+
+def _marks(text: bytes) -> list[str]:
+    """How a text looks within base64: one of three, by where it begins; whole characters only."""
+    found = []
+    for shift in range(3):
+        whole = base64.urlsafe_b64encode(bytes(shift) + text).decode().rstrip("=")
+        bits = 8 * (shift + len(text))
+        found.append(whole[-(-8 * shift // 6) : bits // 6])
+    return found
+
+
+# Of the claims of a token that is bound to a certificate.
+_CERTIFICATE_MARKS = _marks(f'"{MEMBER}"'.encode())
 _COMPRESSED = ("application/json", "text/html", "text/css", "image/svg+xml")
 _COMPRESSORS: dict[str, tuple[str, Json]] = {
     "gzip": ("gzip.compressor.v3.Gzip", {"compression_level": "COMPRESSION_LEVEL_4"}),
@@ -83,7 +99,7 @@ def _public_connection(methods: Sequence[Method], settings: GatewaySettings) -> 
 
 def _early_mutations(settings: GatewaySettings) -> list[Json]:
     hops = settings.trusted_hops
-    return [strip_forged(), *([forwarded_address(hops)] if hops else [])]
+    return [strip_forged(settings), *([forwarded_address(hops)] if hops else [])]
 
 
 def _client_address(settings: GatewaySettings) -> Json:
@@ -190,7 +206,9 @@ def request_filter(settings: GatewaySettings) -> Json:
     # The usual one first: it is looked at once then.
     usual_credential = header_matches("authorization", _USUAL_CREDENTIAL)
     usual = {"or_matcher": {"predicate": [usual_credential, no_credential]}}
-    unusual = ({"not_matcher": not_ascii}, {"not_matcher": is_head})
+    unusual: list[Json] = [{"not_matcher": not_ascii}, {"not_matcher": is_head}]
+    if settings.proxy_secret:
+        unusual.append({"not_matcher": header_matches(CERTIFICATE_HEADER, ".*")})
     nothing_to_do = {"and_matcher": {"predicate": [usual, *unusual]}}
     script = typed(f"{_FILTERS}lua.v3.Lua", default_source_code=_request_script(settings))
     return skip_when("request", nothing_to_do, script)
@@ -199,7 +217,9 @@ def request_filter(settings: GatewaySettings) -> Json:
 def _request_script(settings: GatewaySettings) -> Json:
     """The script, and how the secrets start that may come as a bearer token."""
     prefixes = ", ".join(json.dumps(kind.prefix) for kind in kinds.SECRETS)
-    return _script_with(settings, "request", f"SECRET_PREFIXES = {{{prefixes}}}")
+    marks = ", ".join(map(json.dumps, _CERTIFICATE_MARKS if settings.proxy_secret else ()))
+    constants = f"SECRET_PREFIXES, CERTIFICATE_MARKS = {{{prefixes}}}, {{{marks}}}"
+    return _script_with(settings, "request", constants)
 
 
 def envelope_filter(settings: GatewaySettings) -> Json:

@@ -27,6 +27,7 @@ from edge.gateway.transcoding import untranscoded
 from edge.gateway.typed import Json, default_header, seconds, set_header
 from portico_contract import Binding, Method
 from portico_contract.limit_categories import LimitCategory
+from portico_kit.client_certificates import CERTIFICATE_HEADER, PROXY_SECRET_HEADER
 
 READY_PATH = "/api/v1/health/ready"
 OPENAPI_PATH = "/api/v1/openapi.json"
@@ -113,7 +114,7 @@ def rpc_route(method: Method, settings: GatewaySettings) -> Json:
         # REST callers name no deadline; the core must not work for one who has gone.
         "request_headers_to_add": [deadline],
         # edge/authorize has looked at it. The token endpoint, which is no method, reads its own.
-        "request_headers_to_remove": ["dpop"],
+        "request_headers_to_remove": ["dpop", CERTIFICATE_HEADER, PROXY_SECRET_HEADER],
         "metadata": {
             "filter_metadata": {LUA: envelope(method), ACCESS_METADATA: access_metadata(method)}
         },

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from portico_kit.oauth_metadata import issuer_of
@@ -48,6 +48,8 @@ class GatewaySettings(BaseModel):
         public_url: where clients reach the platform; OAuth tokens are issued by it, and for it.
         cors_origins: the origins whose pages may call the API.
         trusted_hops: how many proxies in front of us may name the client's address.
+        proxy_secret: by which the proxy in front shows that it may tell certificates of
+            clients; without it what is said of certificates goes no further than here.
         address_rate: requests a second that one client address may make before
             anything else is looked at; bursts of twice as many pass.
         request_timeout: how long a call may take, in seconds.
@@ -70,6 +72,7 @@ class GatewaySettings(BaseModel):
     public_url: PublicUrl = "http://127.0.0.1:8080"
     cors_origins: tuple[str, ...] = ()
     trusted_hops: int = Field(default=0, ge=0, le=10)
+    proxy_secret: SecretStr | None = Field(default=None, min_length=32)
     address_rate: int = Field(default=500, ge=1)
     request_timeout: float = Field(default=10, gt=0, le=300)
     jwks_cache: float = Field(default=30, gt=0)

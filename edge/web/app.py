@@ -12,6 +12,7 @@ from edge.web.assets import Asset
 from edge.web.backchannel_logout import receiving
 from edge.web.core_client import CoreError
 from edge.web.forms import is_foreign
+from edge.web.logos import showing_logos
 from edge.web.oauth import authorize, logout
 from edge.web.oauth.documents import KeySet, serving
 from edge.web.oauth.endpoints import OAuthEndpoints, answering
@@ -88,6 +89,7 @@ from edge.web.paths import (
     INTROSPECT,
     KEY_SET,
     LEAVE_ORGANIZATION,
+    LOGOS,
     OPENID_CONFIGURATION,
     PROTECTED_RESOURCE,
     PUSH,
@@ -193,6 +195,7 @@ def build(site: Site) -> web.Application:
     app.router.add_post(f"{BACKCHANNEL_LOGOUT}/{{connection_id}}", receiving(site))
     app.router.add_get(f"{REQUEST_OBJECTS}/{{name}}", showing(site))
     app.router.add_get(f"{ASSETS}/{{name}}", _asset(site))
+    app.router.add_get(f"{LOGOS}/{{application_id}}/{{digest}}", showing_logos(site))
     app.router.add_get(HEALTH, _health)
     return app
 
@@ -219,9 +222,12 @@ def _add_oauth(router: web.UrlDispatcher, site: Site) -> None:
     router.add_put(REGISTERED_CLIENT, answering(registrations.update))
     router.add_delete(REGISTERED_CLIENT, answering(registrations.delete))
     issuer = oauth_metadata.issuer_of(site.settings.public_url)
-    documents = site.settings.registration_organization is not None
-    server = oauth_metadata.authorization_server_metadata(issuer, client_documents=documents)
-    openid = oauth_metadata.openid_configuration(issuer, client_documents=documents)
+    offered = {
+        "client_documents": site.settings.registration_organization is not None,
+        "certificates": site.settings.proxy_secret is not None,
+    }
+    server = oauth_metadata.authorization_server_metadata(issuer, **offered)
+    openid = oauth_metadata.openid_configuration(issuer, **offered)
     router.add_get(AUTHORIZATION_SERVER, serving(server))
     router.add_get(OPENID_CONFIGURATION, serving(openid))
     router.add_get(PROTECTED_RESOURCE, serving(oauth_metadata.protected_resource_metadata(issuer)))

@@ -12,6 +12,7 @@ import grpc
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
+from portico.applications.v1.logo_service_pb2_grpc import LogoServiceStub
 from portico.applications.v1.registration_service_pb2_grpc import RegistrationServiceStub
 from portico.auth.v1.auth_service_pb2_grpc import AuthServiceStub
 from portico.auth.v1.browser_session_service_pb2_grpc import BrowserSessionServiceStub
@@ -138,6 +139,7 @@ class CoreClient:
         self.grants = GrantServiceStub(channel)
         self.logouts = LogoutServiceStub(channel)
         self.registrations = RegistrationServiceStub(channel)
+        self.logos = LogoServiceStub(channel)
 
     async def call(
         self,

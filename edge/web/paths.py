@@ -70,6 +70,8 @@ AUTHORIZATION_SERVER = "/.well-known/oauth-authorization-server"
 PROTECTED_RESOURCE = "/.well-known/oauth-protected-resource"
 KEY_SET = "/.well-known/jwks.json"
 ASSETS = "/assets"
+# Our copies of the logos of applications.
+LOGOS = f"{ASSETS}/logos"
 START = "/"
 
 

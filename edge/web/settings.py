@@ -19,6 +19,9 @@ class WebSettings(PlatformSettings):
 
     # The bearer secret of internal callers, shared with the core.
     internal_token: SecretStr = Field(min_length=32)
+    # By which the proxy in front of us shows that it is the one that tells certificates of
+    # clients. Without it nobody is believed.
+    proxy_secret: SecretStr | None = Field(default=None, min_length=32)
     log_level: LogLevel = "info"
     public_url: str = "http://127.0.0.1:8080"
     # How the product is called on the pages.

@@ -21,6 +21,7 @@ GRANT_TYPES = (
     "urn:ietf:params:oauth:grant-type:token-exchange",
 )
 CLIENT_AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+SELF_SIGNED_TLS = "self_signed_tls_client_auth"
 ASSERTION_ALGORITHMS = ("ES256", "PS256", "RS256", "EdDSA")
 ID_TOKEN_ALGORITHMS = ("RS256", "ES256")
 RESPONSE_MODES = ("query", "fragment", "form_post")
@@ -71,14 +72,16 @@ def same_resource(one: str, other: str) -> bool:
 
 
 def authorization_server_metadata(
-    issuer: str, *, client_documents: bool = False
+    issuer: str, *, client_documents: bool = False, certificates: bool = False
 ) -> Mapping[str, Any]:
     """The document at /.well-known/oauth-authorization-server (RFC 8414).
 
     Args:
         issuer: as `issuer_of` gives it.
         client_documents: whether a client_id may be the address of a document.
+        certificates: whether a proxy tells the certificates of clients (RFC 8705).
     """
+    methods = [*CLIENT_AUTH_METHODS[:-1], *([SELF_SIGNED_TLS] if certificates else [])]
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth/authorize",
@@ -95,24 +98,29 @@ def authorization_server_metadata(
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),
         "grant_types_supported": list(GRANT_TYPES),
-        "token_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
+        "token_endpoint_auth_methods_supported": [*methods, "none"],
         "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
-        "revocation_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS),
+        "revocation_endpoint_auth_methods_supported": [*methods, "none"],
         "revocation_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
-        "introspection_endpoint_auth_methods_supported": list(CLIENT_AUTH_METHODS[:-1]),
+        "introspection_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
         "request_object_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
         "require_signed_request_object": False,
+        **({"tls_client_certificate_bound_access_tokens": True} if certificates else {}),
     }
 
 
-def openid_configuration(issuer: str, *, client_documents: bool = False) -> Mapping[str, Any]:
+def openid_configuration(
+    issuer: str, *, client_documents: bool = False, certificates: bool = False
+) -> Mapping[str, Any]:
     """The document at /.well-known/openid-configuration (OpenID Connect Discovery, section 3)."""
     return {
-        **authorization_server_metadata(issuer, client_documents=client_documents),
+        **authorization_server_metadata(
+            issuer, client_documents=client_documents, certificates=certificates
+        ),
         "userinfo_endpoint": f"{issuer}/oauth/userinfo",
         "end_session_endpoint": f"{issuer}/oauth/logout",
         "backchannel_logout_supported": True,

@@ -100,6 +100,25 @@ class JsonClient:
         """
         return (await self._ask("POST", url, form, {}, _nothing)).status
 
+    async def download(self, url: str, accept: str, limit: int) -> bytes:
+        """Fetches what is no JSON.
+
+        Args:
+            accept: the media types that are asked for. What comes is for the caller to check.
+            limit: its size at the most, in bytes.
+
+        Raises:
+            FetchFailedError: saying why there is none.
+        """
+
+        async def read(response: aiohttp.ClientResponse) -> bytes:
+            return await _body(response, limit)
+
+        answer = await self._ask("GET", url, None, {"accept": accept}, read)
+        if answer.status != 200:
+            raise FetchFailedError(f"it was answered with {answer.status}")
+        return bytes(answer.content)
+
     async def send(
         self,
         method: str,

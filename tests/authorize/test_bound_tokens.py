@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from edge.settings import AuthorizeSettings
@@ -15,6 +16,7 @@ from portico_kit.edge_state.possession import POSSESSION_HEADER, PossessionSeal
 from portico_kit.testing.fake_core import INTERNAL_TOKEN, FakeCore
 from tests.authorize.harness import BOUND_PATH, CheckResult, Edge, running_edge
 from tests.gateway.tokens import APPLICATION, ORIGIN, Signer
+from tests.support.certificates import PROXY_SECRET, new_certificate
 from tests.support.proofs import ProofKey
 
 SIGNER = Signer("main")
@@ -281,3 +283,54 @@ async def test_without_valkey_no_proof_is_accepted(
     async with running_edge(changed, core) as edge:
         result = await Client(edge, ProofKey()).call()
         assert (result.status, result.headers["retry-after"]) == (503, "1")
+
+
+# Tokens that are bound to a certificate (RFC 8705)
+
+
+@pytest.fixture
+async def behind_a_proxy(settings: AuthorizeSettings, core: FakeCore) -> AsyncIterator[Client]:
+    core.signing_keys = [SIGNER.public]
+    told = settings.model_copy(update={"proxy_secret": SecretStr(PROXY_SECRET)})
+    async with running_edge(told, core) as edge:
+        yield Client(edge, ProofKey())
+
+
+async def test_a_token_passes_with_the_certificate_that_it_is_bound_to(
+    behind_a_proxy: Client,
+) -> None:
+    mine, other = new_certificate(), new_certificate()
+    token = behind_a_proxy.token(cnf=mine.cnf)
+    check = behind_a_proxy.edge.check_bound
+    result = await check(token, None, headers=mine.told)
+    assert result.headers["authorization"] == f"Bearer {token}"
+    assert result.headers[POSSESSION_HEADER] == PossessionSeal(INTERNAL_TOKEN).make(token)
+    doubled = {**mine.told, "client-cert": f"{mine.told['client-cert']},{mine.told['client-cert']}"}
+    for headers in (
+        {},
+        other.told,
+        # A stranger knows the certificate, which is public, and not the secret of the proxy.
+        mine.header,
+        {**mine.header, "x-proxy-secret": ""},
+        {**mine.header, "x-proxy-secret": "x" * 32},
+        doubled,
+    ):
+        is_refused(
+            await check(token, None, headers=headers), 401, "UNAUTHENTICATED", "invalid_token"
+        )
+    # Neither does a proof help.
+    proven = await check(token, await behind_a_proxy.proof(token))
+    is_refused(proven, 401, "UNAUTHENTICATED", "invalid_token")
+
+
+async def test_a_certificate_is_no_proof_for_a_token_of_a_key(behind_a_proxy: Client) -> None:
+    mine = new_certificate()
+    result = await behind_a_proxy.edge.check_bound(behind_a_proxy.token(), None, headers=mine.told)
+    is_refused(result, 401, "DPOP_PROOF_INVALID", "invalid_dpop_proof")
+
+
+async def test_without_the_setting_nobody_tells_a_certificate(client: Client) -> None:
+    mine = new_certificate()
+    for headers in (mine.told, {**mine.header, "x-proxy-secret": ""}):
+        result = await client.edge.check_bound(client.token(cnf=mine.cnf), None, headers=headers)
+        is_refused(result, 401, "UNAUTHENTICATED", "invalid_token")

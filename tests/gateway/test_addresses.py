@@ -9,6 +9,8 @@ import pytest
 from tests.gateway.backends import GOOD_KEY, Backends
 from tests.gateway.gateway import Gateway, running, settings_for
 from tests.gateway.raw import ask, request
+from tests.gateway.tokens import Signer
+from tests.support import certificates
 
 KEYS = "/api/v1/organizations/0195d1a0-0000-7000-8000-000000000001/api-keys"
 
@@ -16,7 +18,9 @@ KEYS = "/api/v1/organizations/0195d1a0-0000-7000-8000-000000000001/api-keys"
 @pytest.fixture(scope="module")
 async def behind_a_proxy(all_backends: Backends) -> AsyncIterator[Gateway]:
     """A gateway that believes one proxy in front of it."""
-    settings = settings_for(all_backends.runtime_dir, trusted_hops=1)
+    settings = settings_for(
+        all_backends.runtime_dir, trusted_hops=1, proxy_secret=certificates.PROXY_SECRET
+    )
     # The same sockets, but an access log of its own.
     log = all_backends.runtime_dir / "proxied.log"
     async with running(settings.model_copy(update={"access_log": log})) as gateway:
@@ -86,3 +90,48 @@ async def test_a_proxy_that_names_no_address_is_the_client_itself(
 ) -> None:
     told = await addresses_told(behind_a_proxy, backends, x_forwarded_for=forwarded)
     assert told == ("127.0.0.1", "127.0.0.1")
+
+
+MINE = certificates.new_certificate()
+
+
+async def test_a_token_that_is_bound_to_a_certificate_is_checked_beside_the_gateway(
+    behind_a_proxy: Gateway, backends: Backends, signer: Signer
+) -> None:
+    # Wherever the claim begins within base64.
+    for padding in ("", "a", "ab"):
+        backends.reset()
+        token = signer.access_token(padding=padding, cnf=MINE.cnf)
+        await behind_a_proxy.get(KEYS, token=token, headers=MINE.told)
+        [check] = backends.checks
+        told = check.attributes.request.http.headers
+        assert told["x-edge-dpop"] == token
+        assert {name: told[name] for name in MINE.told} == MINE.told
+        assert "authorization" not in told
+
+
+async def test_a_token_that_is_bound_to_nothing_passes_beside_a_certificate(
+    behind_a_proxy: Gateway, backends: Backends, signer: Signer
+) -> None:
+    # Until then the published keys are not fetched.
+    await behind_a_proxy.becomes(200, KEYS, token=signer.access_token())
+    backends.reset()
+    answer = await behind_a_proxy.get(KEYS, token=signer.access_token(), headers=MINE.told)
+    assert answer.status == 200
+    [call] = backends.calls
+    # The core is told neither, and the secret least of all.
+    assert not set(MINE.told) & call.metadata.keys()
+    assert backends.checks == []
+
+
+async def test_without_the_setting_nobody_tells_a_certificate(
+    gateway: Gateway, backends: Backends, signer: Signer
+) -> None:
+    token = signer.access_token(cnf=MINE.cnf)
+    answer = await gateway.get(KEYS, token=token, headers=MINE.told)
+    assert (answer.status, answer.error["code"]) == (401, "TOKEN_BOUND")
+    assert (backends.calls, backends.checks) == ([], [])
+    headers = {**MINE.told, "content-type": "application/x-www-form-urlencoded"}
+    await gateway.call("POST", "/oauth/token", headers=headers, data=b"a=b")
+    [request] = backends.pages
+    assert not set(MINE.told) & {name.lower() for name in request.headers}

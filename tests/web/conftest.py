@@ -14,6 +14,7 @@ from tests.core.conftest import own_time as own_time  # a fixture of these tests
 from tests.core.conftest import running
 from tests.core.world import INTERNAL_TOKEN, Person, World
 from tests.stack import PostgresServer
+from tests.support.certificates import PROXY_SECRET
 from tests.web.browser import Browser, PageAnswer
 
 APP = "https://app.example.com"
@@ -39,6 +40,7 @@ def settings_for(runtime_dir: Path) -> WebSettings:
     return WebSettings(
         runtime_dir=runtime_dir,
         internal_token=SecretStr(INTERNAL_TOKEN),
+        proxy_secret=SecretStr(PROXY_SECRET),
         public_url="https://id.example.com",
         return_urls=(APP, LOCAL_APP),
     )

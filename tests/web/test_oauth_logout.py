@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 import pytest
@@ -289,3 +289,15 @@ async def test_another_session_of_the_person_is_not_ended_by_the_browser(
     await id_token(world, elsewhere, told)
     answer = await signed_in.submit(await signed_in.get("/sign-out"), "/sign-out")
     assert answer.status == 303
+
+
+@pytest.mark.parametrize("state", ["a+b/c==", "x#y&z=1", "é ☃", '"><script>', "%2B%00", "a" * 1000])
+async def test_a_state_comes_back_as_it_was(
+    world: World, signed_in: Browser, client: OAuthClient, state: str
+) -> None:
+    hint = await id_token(world, signed_in, client)
+    place = logout(id_token_hint=hint, post_logout_redirect_uri=LEFT, state=state)
+    answer = await signed_in.get(place)
+    assert answer.location.startswith(f"{LEFT}?"), answer.text
+    assert parse_qs(urlsplit(answer.location).query) == {"state": [state]}
+    assert not urlsplit(answer.location).fragment

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from html import unescape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from sqlalchemy import text
 
 from edge.web import cookies
+from tests.core.applications.test_images import png
 from tests.core.world import Person, World
+from tests.support.certificates import new_certificate
 from tests.web.browser import Browser, PageAnswer
 from tests.web.conftest import NewBrowser, sign_in
 from tests.web.oauth_client import (
@@ -98,14 +102,14 @@ async def test_the_page_says_who_asks_for_what_for_whom_and_where_that_leads(
 ) -> None:
     page = consent_asked(await client.send(signed_in))
     assert page.heading == "Analytical Engine asks for access"
-    for text in (
+    for words in (
         "Know that it is you.",
         "See your email address.",
         "See the organization&#39;s projects.",
         "app.example.com",
         person.email,
     ):
-        assert text in page.text, text
+        assert words in page.text, words
     assert {"https://app.example.com/privacy", "https://app.example.com/terms"} <= set(
         page.reader.links
     )
@@ -267,6 +271,112 @@ async def test_a_session_that_ends_meanwhile_leads_through_the_sign_in_and_back(
     assert page.heading == "Sign in"
     answer = await signed_in.submit(page, "/sign-in", email=person.email, password=person.password)
     consent_asked(await settled(signed_in, answer))
+
+
+# Single scopes
+
+
+async def told_scopes(browser: Browser, client: OAuthClient, answer: PageAnswer) -> list[str]:
+    """What the application is told that it got, sorted."""
+    code = client.answer(answer)["code"]
+    status, tokens = await client.call(browser, "/oauth/token", client.exchange(code))
+    assert status == 200, tokens
+    return sorted(tokens["scope"].split())
+
+
+async def untick(browser: Browser, page: PageAnswer, *scopes: str) -> PageAnswer:
+    """Allows it, but for some scopes: a browser sends nothing of a box without a tick."""
+    fields = {**page.form(CONSENT).fields, "decision": "approve"}
+    for scope in scopes:
+        del fields[f"scope.{scope}"]
+    return await browser.post(CONSENT, fields)
+
+
+async def test_a_person_leaves_out_single_scopes_and_is_not_asked_in_a_loop(
+    signed_in: Browser, client: OAuthClient
+) -> None:
+    page = consent_asked(await client.send(signed_in))
+    assert "scope.openid" not in page.form(CONSENT).fields
+    answer = await untick(signed_in, page, "email")
+    assert await told_scopes(signed_in, client, answer) == ["openid", "projects:read"]
+    # It asks for the same again: nothing is new, and nobody is asked.
+    answer = await client.send(signed_in)
+    assert await told_scopes(signed_in, client, answer) == ["openid", "projects:read"]
+    # With something new, or if it insists, the box is there again, without a tick.
+    for asked in ({"scope": "openid email projects:read keys:read"}, {"prompt": "consent"}):
+        fields = consent_asked(await client.send(signed_in, **asked)).form(CONSENT).fields
+        assert "scope.email" not in fields
+        assert "scope.projects:read" not in fields
+    page = consent_asked(await client.send(signed_in, prompt="consent"))
+    answer = await decide(signed_in, page, "approve", **{"scope.email": "yes"})
+    assert await told_scopes(signed_in, client, answer) == ["email", "openid", "projects:read"]
+
+
+async def test_what_is_required_has_no_box_and_what_is_not_asked_for_cannot_be_added(
+    signed_in: Browser, world: World, person: Person, organization_id: str
+) -> None:
+    client = await new_client(world, person, organization_id, required_scopes=["email"])
+    page = consent_asked(await client.send(signed_in, scope="openid email projects:read"))
+    fields = page.form(CONSENT).fields
+    assert {name for name in fields if name.startswith("scope.")} == {"scope.projects:read"}
+    extra = {"scope.keys:read": "yes", "scope.offline_access": "yes", "scope.nothing": "yes"}
+    fields = {**fields, **extra, "decision": "approve"}
+    del fields["scope.projects:read"]
+    answer = await signed_in.post(CONSENT, fields)
+    assert await told_scopes(signed_in, client, answer) == ["email", "openid"]
+
+
+async def test_nothing_chosen_is_never_everything(signed_in: Browser, client: OAuthClient) -> None:
+    asked = {"scope": "email projects:read"}
+    page = consent_asked(await client.send(signed_in, **asked))
+    answer = await untick(signed_in, page, "email", "projects:read")
+    assert (answer.status, answer.alert) == (
+        422,
+        "Choose at least one thing that the application may do, or do not allow it.",
+    )
+    assert "scope.email" not in answer.form(CONSENT).fields
+    answer = await decide(signed_in, answer, "approve", **{"scope.email": "yes"})
+    assert await told_scopes(signed_in, client, answer) == ["email"]
+
+
+async def test_without_a_scope_the_page_shows_all_that_the_application_gets(
+    signed_in: Browser, client: OAuthClient
+) -> None:
+    page = consent_asked(await client.send(signed_in, scope=""))
+    shown = {name for name in page.form(CONSENT).fields if name.startswith("scope.")}
+    answer = await decide(signed_in, page, "approve")
+    told = await told_scopes(signed_in, client, answer)
+    assert shown == {f"scope.{name}" for name in told if name != "openid"}
+    assert len(shown) == 5
+
+
+async def test_the_page_shows_our_copy_of_the_logo_and_asks_nobody_else(
+    signed_in: Browser, world: World, client: OAuthClient
+) -> None:
+    content = png(48, 48)
+    digest = hashlib.sha256(content).hexdigest()
+    async with world.engine.begin() as db:
+        await db.execute(
+            text("update applications set logo_uri = :uri, logo_digest = :digest where id = :id"),
+            {"uri": "https://tracker.example/x.png", "digest": digest, "id": client.client_id},
+        )
+        await db.execute(
+            text("insert into application_logos values (:content, 'image/png', :id)"),
+            {"content": content, "id": client.client_id},
+        )
+    page = consent_asked(await client.send(signed_in))
+    place = page.reader.attributes["img"]["src"]
+    assert place == f"/assets/logos/{client.client_id}/{digest}"
+    assert "tracker.example" not in page.text
+    assert "img-src 'self';" in page.headers["Content-Security-Policy"]
+    image = await signed_in.get(place)
+    assert (image.status, image.body) == (200, content)
+    assert image.headers["Content-Type"] == "image/png"
+    assert image.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert image.headers["X-Content-Type-Options"] == "nosniff"
+    for wrong in (f"{place[:-1]}x", place.replace(digest, "0" * 64), f"{place}/..", f"{place}?x=/"):
+        answer = await signed_in.get(wrong)
+        assert answer.status == (200 if "?" in wrong else 404), wrong
 
 
 # Organizations
@@ -486,8 +596,8 @@ async def test_a_person_sees_what_they_have_given_and_withdraws_it(
     _, tokens = await client.call(signed_in, "/oauth/token", client.exchange(back["code"]))
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
     page = await signed_in.get(APPLICATIONS)
-    for text in ("Analytical Engine", "See your email address.", "See the organization&#39;s"):
-        assert text in page.text
+    for words in ("Analytical Engine", "See your email address.", "See the organization&#39;s"):
+        assert words in page.text
     [grant] = re.findall(r'name="withdraw" value="([^"]+)"', page.text)
     answer = await signed_in.submit(page, APPLICATIONS, withdraw=grant)
     page = await signed_in.follow(answer)
@@ -510,3 +620,30 @@ async def test_a_grant_of_somebody_else_stays(
     token = re.findall(r'name="form_token" value="([^"]+)"', own.text)[0]
     await other.post(APPLICATIONS, {"form_token": token, "withdraw": grant})
     assert grant in (await signed_in.get(APPLICATIONS)).text
+
+
+# Certificates
+
+
+async def test_a_certificate_that_our_proxy_tells_binds_tokens_and_a_strangers_does_not(
+    signed_in: Browser, world: World, person: Person, organization_id: str
+) -> None:
+    client = await new_client(
+        world, person, organization_id, tls_client_certificate_bound_access_tokens=True
+    )
+    page = consent_asked(await client.send(signed_in))
+    code = client.answer(await decide(signed_in, page, "approve"))["code"]
+    mine, other = new_certificate(), new_certificate()
+    for headers in (mine.header, {**mine.header, "x-proxy-secret": "x" * 32}):
+        sent = {**client.basic, **headers}
+        status, refused = await client.call(signed_in, "/oauth/token", client.exchange(code), sent)
+        assert (status, refused["error"]) == (400, "invalid_request")
+    sent = {**client.basic, **mine.told}
+    status, tokens = await client.call(signed_in, "/oauth/token", client.exchange(code), sent)
+    assert (status, tokens["token_type"]) == (200, "Bearer")
+    _, said = await client.call(signed_in, "/oauth/introspect", {"token": tokens["access_token"]})
+    assert said["cnf"] == mine.cnf
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    for headers, expected in ((mine.told, 200), (mine.header, 401), (other.told, 401), ({}, 401)):
+        status, _ = await client.call(signed_in, "/oauth/userinfo", {}, {**bearer, **headers})
+        assert status == expected

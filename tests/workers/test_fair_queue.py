@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis.strategies import DataObject, data, integers, lists, permutations, tuples
 
-from server.features.webhooks.delivery.fair_queue import FairQueue
+from server.common.fair_queue import FairQueue
 
 
 class Lane:

@@ -30,6 +30,12 @@ from edge.web.oauth.errors import (
 from edge.web.oauth.parameters import MAX_BYTES, Parameters, read_form
 from edge.web.oauth.proofs import read_proof
 from edge.web.visit import Site
+from portico_kit.client_certificates import (
+    CERTIFICATE_HEADER,
+    MEMBER,
+    PROXY_SECRET_HEADER,
+    ClientCertificates,
+)
 from portico_kit.dpop import DpopError, DpopNonceError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -40,6 +46,9 @@ _ABOUT_TOKEN = frozenset(
     {"invalid_token", "insufficient_scope", DpopError.error, DpopNonceError.error}
 )
 
+# Names of the standards that cannot be those of fields.
+_NAMES = {"x5t_s256": MEMBER}
+
 log = structlog.get_logger("web")
 
 
@@ -49,11 +58,13 @@ class OAuthEndpoints:
     def __init__(self, site: Site) -> None:
         self._core = site.core
         self._internal_token = site.settings.internal_token.get_secret_value()
+        secret = site.settings.proxy_secret
+        self._certificates = ClientCertificates(secret.get_secret_value() if secret else "")
 
     async def token(self, request: web.Request) -> web.Response:
         """RFC 6749, section 3.2."""
         form = await read_parameters(request)
-        client = read_client(request.headers, form)
+        client = self._client(request, form)
         asked = pb.IssueTokenRequest(
             grant_type=form.require("grant_type"),
             client=client,
@@ -79,7 +90,7 @@ class OAuthEndpoints:
         """RFC 9126, section 2."""
         form = await read_parameters(request)
         asked = pb.PushAuthorizationRequest(
-            client=read_client(request.headers, form),
+            client=self._client(request, form),
             parameters=[
                 Parameter(name=name, value=value)
                 for name, value in form.pairs(but=CREDENTIAL_PARAMETERS)
@@ -104,7 +115,7 @@ class OAuthEndpoints:
         """RFC 7009, section 2."""
         form = await read_parameters(request)
         asked = pb.RevokeRequest(
-            client=read_client(request.headers, form),
+            client=self._client(request, form),
             token=form.require("token"),
             token_type_hint=form.get("token_type_hint"),
         )
@@ -115,7 +126,7 @@ class OAuthEndpoints:
         """RFC 7662, section 2."""
         form = await read_parameters(request)
         asked = pb.IntrospectRequest(
-            client=read_client(request.headers, form),
+            client=self._client(request, form),
             token=form.require("token"),
             token_type_hint=form.get("token_type_hint"),
         )
@@ -134,6 +145,7 @@ class OAuthEndpoints:
                 token_type=scheme,
                 dpop_proof=read_proof(request.headers),
                 method=request.method,
+                client_certificate=self._certificate(request),
             )
             answer = await self._ask(self._core.tokens.GetUserInfo, asked, request)
         except OAuthError as error:
@@ -141,6 +153,18 @@ class OAuthEndpoints:
                 raise bearer.refused(error, scheme) from None
             raise
         return json_response(set_fields(answer))
+
+    def _client(self, request: web.Request, form: Parameters) -> pb.ClientCredentials:
+        """What the application presents, in the request and by its connection."""
+        client = read_client(request.headers, form)
+        client.client_certificate = self._certificate(request)
+        return client
+
+    def _certificate(self, request: web.Request) -> bytes:
+        headers = request.headers
+        return self._certificates.read(
+            headers.getall(PROXY_SECRET_HEADER, []), headers.getall(CERTIFICATE_HEADER, [])
+        )
 
     async def _ask(
         self, method: Callable[..., Awaitable[Answer]], asked: Message, request: web.Request
@@ -193,7 +217,10 @@ async def read_parameters(request: web.Request) -> Parameters:
 
 def set_fields(answer: Message) -> Mapping[str, Any]:
     """The fields of an answer that are set, under their names: those of the standards."""
-    return {field.name: _plain(field, value) for field, value in answer.ListFields()}
+    return {
+        _NAMES.get(field.name, field.name): _plain(field, value)
+        for field, value in answer.ListFields()
+    }
 
 
 def _plain(field: FieldDescriptor, value: Any) -> Any:

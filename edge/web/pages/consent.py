@@ -6,6 +6,7 @@ question is answered at once.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from urllib.parse import urlencode, urlsplit
 
 from aiohttp import web
@@ -28,6 +29,9 @@ CARRIED = ("request_id", "prompt", "login_hint", "ui_locales")
 CONTINUED = "continued"
 # The lifetime of a request is over, or somebody has written the address themselves.
 _OVER = "AUTHORIZATION_EXPIRED"
+# A form with boxes says so: one without a tick sends no field for a box.
+_CHOOSING = "choosing"
+_SCOPE = "scope."
 _NOT_READY = "AUTHORIZATION_NOT_READY"
 # With these the person is who signs in here, and has to show it.
 _AGAIN = "login"
@@ -57,7 +61,7 @@ async def post(visit: Visit) -> web.StreamResponse:
         if not await visit.is_signed_in():
             return await _signed_out(visit, request_id)
         if visit.form.get("decision") == "approve":
-            return await _approve(visit, request_id, visit.form.get("organization_id", ""))
+            return await _decide(visit, request_id)
         return await _deny(visit, request_id)
     except CoreError as error:
         if _is_over(error):
@@ -97,16 +101,17 @@ def _ask(visit: Visit, found: pb.GetAuthorizationResponse) -> web.StreamResponse
     """The page itself."""
     client = found.authorization.client
     visit.put_header("Content-Security-Policy", LEADING_POLICY)
-    granted = set(found.granted_scopes)
+    granted, required = set(found.granted_scopes), set(found.required_scopes)
     scopes = found.authorization.scopes
     return visit.render(
         "consent.html",
         client=client,
-        self_registered=client.origin in SELF_REGISTERED,
         is_local=client.origin in SELF_REGISTERED and _is_local(client.redirect_host),
         authorization=found.authorization,
         carried={name: visit.value(name) for name in CARRIED if visit.value(name)},
-        new=[scope for scope in scopes if scope.name not in granted],
+        needed=[each for each in scopes if each.name in required - granted],
+        optional=[each for each in scopes if each.name not in granted | required],
+        ticked=_ticked(visit, found),
         granted=[scope for scope in scopes if scope.name in granted],
         organizations=found.organizations,
         missing={each.id: _missing(found, each) for each in found.organizations},
@@ -130,8 +135,46 @@ def _missing(
     return [scope for scope in found.authorization.scopes if scope.name not in given]
 
 
-async def _approve(visit: Visit, request_id: str, organization_id: str) -> web.StreamResponse:
-    asked = pb.ApproveAuthorizationRequest(request_id=request_id, organization_id=organization_id)
+def _ticked(visit: Visit, found: pb.GetAuthorizationResponse) -> set[str]:
+    """Which boxes are ticked: as the person left them, else all but what they declined before."""
+    optional = set(found.new_scopes) - set(found.required_scopes)
+    if _CHOOSING in visit.form:
+        return {name for name in optional if _SCOPE + name in visit.form}
+    return optional - set(found.declined_scopes)
+
+
+async def _decide(visit: Visit, request_id: str) -> web.StreamResponse:
+    """Gives the application what the person has chosen."""
+    organization_id = visit.form.get("organization_id", "")
+    if _CHOOSING not in visit.form:
+        return await _approve(visit, request_id, organization_id)
+    found = await _look(visit, request_id)
+    if found.next not in ("organization", "consent", "approve"):
+        return visit.redirect(here(visit))
+    chosen = _chosen(visit, found, organization_id)
+    if not chosen:
+        visit.status, visit.alert = 422, visit.t("consent.nothing_chosen")
+        return _ask(visit, found)
+    return await _approve(visit, request_id, organization_id, chosen)
+
+
+def _chosen(
+    visit: Visit, found: pb.GetAuthorizationResponse, organization_id: str
+) -> Collection[str]:
+    """The scopes that a form with boxes gives, as far as the person may give them there."""
+    chosen = {*found.granted_scopes, *found.required_scopes, *_ticked(visit, found)}
+    if not found.authorization.needs_organization:
+        return chosen.intersection(found.personal_scopes)
+    within = next((each for each in found.organizations if each.id == organization_id), None)
+    return chosen.intersection((*found.personal_scopes, *(within.scopes if within else ())))
+
+
+async def _approve(
+    visit: Visit, request_id: str, organization_id: str, scopes: Collection[str] = ()
+) -> web.StreamResponse:
+    asked = pb.ApproveAuthorizationRequest(
+        request_id=request_id, organization_id=organization_id, scopes=scopes
+    )
     authorizations = visit.site.core.authorizations
     answer = await visit.ask_as_person(authorizations.ApproveAuthorization, asked)
     return _sent(visit, answer.response)

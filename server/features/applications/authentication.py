@@ -28,6 +28,7 @@ class ClientAuthentication:
         secret: of the two methods with a secret.
         assertion: of "private_key_jwt".
         audiences: what an assertion may be for: the issuer, and the address that it was sent to.
+        certificate: of the TLS connection (DER); b"" if none is known.
     """
 
     client_id: str
@@ -35,6 +36,7 @@ class ClientAuthentication:
     secret: str = field(default="", repr=False)
     assertion: str = field(default="", repr=False)
     audiences: tuple[str, ...] = ()
+    certificate: bytes = field(default=b"", repr=False)
 
     @property
     def presents_nothing(self) -> bool:

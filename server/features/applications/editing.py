@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from portico.applications.v1 import application_service_pb2 as pb
 
+from portico_kit.clock import utc_now
 from portico_kit.ids import parse_id
 from portico_kit.structs import struct_members
 from server.common.outbound_addresses import AddressPolicy
@@ -24,6 +25,7 @@ _PLAIN = frozenset(
         "token_endpoint_auth_method",
         "id_token_signed_response_alg",
         "dpop_bound_access_tokens",
+        "tls_client_certificate_bound_access_tokens",
         "require_pushed_authorization_requests",
         "require_signed_request_object",
         "request_object_signing_alg",
@@ -35,9 +37,9 @@ _PLAIN = frozenset(
         "refresh_token_lifetime_seconds",
     }
 )
-_SETS = frozenset({"grant_types", "scopes"})
+_SETS = frozenset({"grant_types", "scopes", "required_scopes"})
 _REDIRECTS = ("redirect_uris", "post_logout_redirect_uris")
-# People follow them.
+# People follow them, or see what is there.
 _LINKS = ("logo_uri", "client_uri", "policy_uri", "tos_uri")
 # We ask them.
 _OUTBOUND = ("jwks_uri", "sector_identifier_uri", "backchannel_logout_uri")
@@ -70,6 +72,7 @@ class ApplicationEditor:
         application.grant_types = list(kind.default_grant_types)
         application.token_endpoint_auth_method = kind.default_method
         application.redirect_uris, application.post_logout_redirect_uris = [], []
+        application.required_scopes = []
         application.jwks, application.jwks_uri = None, ""
         application.subject_type, application.sector_identifier_uri = PUBLIC, ""
         application.frontchannel_logout_uri, application.request_object_signing_alg = "", ""
@@ -129,4 +132,8 @@ class ApplicationEditor:
             if name in named:
                 policy = self.policy if name in _OUTBOUND else AddressPolicy(allow_loopback=False)
                 uri = getattr(request, name)
-                setattr(application, name, policy.check_url(uri, name) if uri else "")
+                checked = policy.check_url(uri, name) if uri else ""
+                if name == "logo_uri":
+                    application.set_logo(checked, utc_now())
+                else:
+                    setattr(application, name, checked)

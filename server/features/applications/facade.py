@@ -27,6 +27,7 @@ from server.features.applications.authentication import (
     ClientAuthentication as ClientAuthentication,
 )
 from server.features.applications.authentication import ClientSecrets
+from server.features.applications.certificates import ClientCertificateKeys
 from server.features.applications.client_cache import ClientCache
 from server.features.applications.documents import (
     ClientDocuments,
@@ -39,8 +40,14 @@ from server.features.applications.failures import ClientFailures
 from server.features.applications.jwks import ASSERTION_ALGORITHMS as ASSERTION_ALGORITHMS
 from server.features.applications.kinds import CREATED as CREATED
 from server.features.applications.kinds import DOCUMENT as DOCUMENT
+from server.features.applications.kinds import KEY_METHODS as KEY_METHODS
 from server.features.applications.kinds import NO_AUTHENTICATION as NO_AUTHENTICATION
-from server.features.applications.kinds import PRIVATE_KEY_JWT, SECRET_METHODS, UNUSED_DAYS
+from server.features.applications.kinds import (
+    PRIVATE_KEY_JWT,
+    SECRET_METHODS,
+    SELF_SIGNED_TLS,
+    UNUSED_DAYS,
+)
 from server.features.applications.kinds import TOKEN_EXCHANGE as TOKEN_EXCHANGE
 from server.features.applications.models import Application, RegistrationPolicy
 from server.features.applications.read_models import Client as Client
@@ -98,6 +105,7 @@ class Applications:
         secrets: ClientSecrets,
         assertions: ClientAssertions,
         request_objects: RequestObjects,
+        certificates: ClientCertificateKeys,
         failures: ClientFailures,
         documents: ClientDocuments,
     ) -> None:
@@ -107,6 +115,7 @@ class Applications:
         self._secrets = secrets
         self._assertions = assertions
         self._request_objects = request_objects
+        self._certificates = certificates
         self._failures = failures
         self._documents = documents
         self._by_id: BatchLoader[UUID, ClientView] = BatchLoader(self._fetch_rows)
@@ -184,6 +193,8 @@ class Applications:
     async def _authenticated(self, client_id: str, request: ClientAuthentication) -> Client:
         client = await self._find_to_authenticate(client_id)
         if request.presents_nothing:
+            if client is not None and client.token_endpoint_auth_method == SELF_SIGNED_TLS:
+                return await self._certificates.check(client, request.certificate)
             if client is None or client.token_endpoint_auth_method != NO_AUTHENTICATION:
                 raise InvalidClientError
             return client

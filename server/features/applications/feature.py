@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from server.common.roles import Role
-from server.feature import Feature, Served, Tables
+from server.common.times import SWEEP
+from server.feature import Feature, Job, Served, Tables
+from server.features.applications.names import LOGOS_TASK
 
 if TYPE_CHECKING:
-    from server.parts import CoreParts
+    from server.parts import CoreParts, WorkerParts
 
 EVENTS = {
     "application.created": "An application was created.",
@@ -20,9 +23,17 @@ EVENTS = {
 
 
 def _tables() -> Tables:
-    from server.features.applications.models import Application, RegistrationPolicy
+    from server.features.applications.logos import delete_logos
+    from server.features.applications.models import (
+        Application,
+        ApplicationLogo,
+        RegistrationPolicy,
+    )
 
-    return Tables(models=(Application, RegistrationPolicy))
+    return Tables(
+        models=(Application, ApplicationLogo, RegistrationPolicy),
+        cleanup={"application_logos": delete_logos},
+    )
 
 
 def _provide(parts: CoreParts) -> None:
@@ -30,6 +41,7 @@ def _provide(parts: CoreParts) -> None:
     from server.common.outbound_json import JsonClient
     from server.features.applications.assertions import ClientAssertions, UsedAssertions
     from server.features.applications.authentication import ClientSecrets
+    from server.features.applications.certificates import ClientCertificateKeys
     from server.features.applications.client_cache import ClientCache
     from server.features.applications.client_jwts import ClientJwts
     from server.features.applications.client_keys import ClientKeys
@@ -43,7 +55,8 @@ def _provide(parts: CoreParts) -> None:
 
     def applications() -> Applications:
         used = UsedAssertions(parts.redis, parts.secrets)
-        jwts = ClientJwts(ClientKeys(parts.get(JsonClient), parts.clock))
+        keys = ClientKeys(parts.get(JsonClient), parts.clock)
+        jwts = ClientJwts(keys)
         return Applications(
             parts.reads,
             parts.get(Tenants),
@@ -51,6 +64,7 @@ def _provide(parts: CoreParts) -> None:
             parts.get(ClientSecrets),
             ClientAssertions(jwts, used, parts.clock),
             RequestObjects(jwts, used, parts.clock),
+            ClientCertificateKeys(keys),
             ClientFailures(parts.redis, parts.secrets),
             ClientDocuments(
                 parts.settings.registration_organization,
@@ -74,6 +88,7 @@ def _provide(parts: CoreParts) -> None:
 
 def _serve(parts: CoreParts) -> Served:
     from portico.applications.v1.application_service_pb2 import DESCRIPTOR
+    from portico.applications.v1.logo_service_pb2 import DESCRIPTOR as LOGOS
     from portico.applications.v1.registration_service_pb2 import DESCRIPTOR as REGISTRATIONS
 
     from portico_kit.service import Service
@@ -82,6 +97,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.applications.authentication import ClientSecrets
     from server.features.applications.client_cache import ClientCache, ClientInvalidations
     from server.features.applications.editing import ApplicationEditor
+    from server.features.applications.logo_service import LogoService
     from server.features.applications.ports import Grants
     from server.features.applications.registration_policy_service import RegistrationPolicyService
     from server.features.applications.registration_service import RegistrationService
@@ -117,10 +133,17 @@ def _serve(parts: CoreParts) -> Served:
             Service(DESCRIPTOR.services_by_name["ApplicationService"], service),
             Service(REGISTRATIONS.services_by_name["RegistrationPolicyService"], policies),
             Service(REGISTRATIONS.services_by_name["RegistrationService"], registrations),
+            Service(LOGOS.services_by_name["LogoService"], LogoService()),
         ),
         background=(invalidations.listen_forever,),
         on_close=(parts.get(JsonClient).close,),
     )
+
+
+def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
+    from server.features.applications.tasks import tasks
+
+    return tasks(parts)
 
 
 FEATURE = Feature(
@@ -130,4 +153,6 @@ FEATURE = Feature(
     tables=_tables,
     provide=_provide,
     serve=_serve,
+    schedule={LOGOS_TASK: SWEEP},
+    tasks=_tasks,
 )

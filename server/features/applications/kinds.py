@@ -14,9 +14,12 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - the name of a method
 CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - as above
 PRIVATE_KEY_JWT = "private_key_jwt"
+SELF_SIGNED_TLS = "self_signed_tls_client_auth"
 NO_AUTHENTICATION = "none"
 SECRET_METHODS = frozenset({CLIENT_SECRET_BASIC, CLIENT_SECRET_POST})
-ALL_METHODS = SECRET_METHODS | {PRIVATE_KEY_JWT, NO_AUTHENTICATION}
+# What a client has keys for, in a set that it registers or publishes.
+KEY_METHODS = frozenset({PRIVATE_KEY_JWT, SELF_SIGNED_TLS})
+ALL_METHODS = SECRET_METHODS | KEY_METHODS | {NO_AUTHENTICATION}
 
 # What an application learns of people, beside the permissions of the contract.
 PERSONAL_SCOPES = frozenset({"openid", "profile", "email", "offline_access"})

@@ -55,6 +55,10 @@ class Application(Identified, Timestamped, Versioned, Base):
     post_logout_redirect_uris: Mapped[list[str]] = mapped_column(ARRAY(_URI))
     grant_types: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    # Of the scopes those that people cannot leave out.
+    required_scopes: Mapped[list[str]] = mapped_column(
+        ARRAY(String(64)), default=list, server_default="{}"
+    )
     token_endpoint_auth_method: Mapped[str] = mapped_column(String(32))
     secret_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     secret_prefix: Mapped[str] = mapped_column(String(32), default="")
@@ -68,12 +72,20 @@ class Application(Identified, Timestamped, Versioned, Base):
     jwks: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     jwks_uri: Mapped[str] = mapped_column(_URI, default="")
     logo_uri: Mapped[str] = mapped_column(_URI, default="")
+    # SHA-256 of the copy that people see, see `ApplicationLogo`; "" while there is none.
+    logo_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    # When a worker fetches it; not set if that was done, or given up.
+    logo_due_at: Mapped[datetime | None]
+    logo_attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     client_uri: Mapped[str] = mapped_column(_URI, default="")
     policy_uri: Mapped[str] = mapped_column(_URI, default="")
     tos_uri: Mapped[str] = mapped_column(_URI, default="")
     first_party: Mapped[bool] = mapped_column(default=False)
     id_token_signed_response_alg: Mapped[str] = mapped_column(String(8), default="RS256")
     dpop_bound_access_tokens: Mapped[bool] = mapped_column(default=False)
+    tls_client_certificate_bound_access_tokens: Mapped[bool] = mapped_column(
+        default=False, server_default=text("false")
+    )
     require_pushed_authorization_requests: Mapped[bool] = mapped_column(default=False)
     require_signed_request_object: Mapped[bool] = mapped_column(default=False)
     # "" for any that is supported.
@@ -113,6 +125,11 @@ class Application(Identified, Timestamped, Versioned, Base):
             "created_at",
             postgresql_where=text("origin <> 'created' and deleted_at is null"),
         ),
+        Index(
+            "ix_applications_logo_due_at",
+            "logo_due_at",
+            postgresql_where=text("logo_due_at is not null"),
+        ),
         CheckConstraint("cardinality(scopes) > 0", name="has_scopes"),
         CheckConstraint(
             "access_token_lifetime_seconds between 300 and 900", name="access_tokens_are_short"
@@ -150,6 +167,16 @@ class Application(Identified, Timestamped, Versioned, Base):
             self.disabled_at = None
         elif self.disabled_at is None:
             self.disabled_at = now
+
+    def set_logo(self, uri: str, now: datetime) -> None:
+        """Has a worker fetch the logo, also if the address is the same: there may be another.
+
+        Until then people see none, or the one that was there before.
+        """
+        if uri != self.logo_uri:
+            self.logo_digest = ""
+        self.logo_uri, self.logo_attempts = uri, 0
+        self.logo_due_at = now if uri else None
 
     def set_secret(
         self, secret_hash: bytes, prefix: str, now: datetime, overlap: timedelta = timedelta(0)
@@ -253,3 +280,12 @@ class RegistrationPolicy(Timestamped, Base):
         if not self.redirect_hosts or where.scheme != "https":
             return True
         return where.hostname in self.redirect_hosts
+
+
+class ApplicationLogo(Identified, Base):
+    """Our copy of an application's logo. It has the id of the application."""
+
+    __tablename__ = "application_logos"
+
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    content_type: Mapped[str] = mapped_column(String(16))

@@ -27,6 +27,7 @@ class ClientView:
     post_logout_redirect_uris: list[str]
     grant_types: list[str]
     scopes: list[str]
+    required_scopes: list[str]
     token_endpoint_auth_method: str
     secret_hash: bytes | None
     previous_secret_hash: bytes | None
@@ -34,12 +35,14 @@ class ClientView:
     jwks: dict[str, Any] | None
     jwks_uri: str
     logo_uri: str
+    logo_digest: str
     client_uri: str
     policy_uri: str
     tos_uri: str
     first_party: bool
     id_token_signed_response_alg: str
     dpop_bound_access_tokens: bool
+    tls_client_certificate_bound_access_tokens: bool
     require_pushed_authorization_requests: bool
     require_signed_request_object: bool
     request_object_signing_alg: str
@@ -82,16 +85,19 @@ class Client:
     post_logout_redirect_uris: tuple[str, ...]
     grant_types: frozenset[str]
     scopes: frozenset[str]
+    required_scopes: frozenset[str]
     token_endpoint_auth_method: str
     jwks: dict[str, Any] | None
     jwks_uri: str
     logo_uri: str
+    logo_digest: str
     client_uri: str
     policy_uri: str
     tos_uri: str
     first_party: bool
     id_token_signed_response_alg: str
     dpop_bound_access_tokens: bool
+    tls_client_certificate_bound_access_tokens: bool
     require_pushed_authorization_requests: bool
     require_signed_request_object: bool
     request_object_signing_alg: str
@@ -129,16 +135,19 @@ class Client:
             post_logout_redirect_uris=tuple(row.post_logout_redirect_uris),
             grant_types=frozenset(row.grant_types),
             scopes=frozenset(row.scopes),
+            required_scopes=frozenset(row.required_scopes),
             token_endpoint_auth_method=row.token_endpoint_auth_method,
             jwks=row.jwks,
             jwks_uri=row.jwks_uri,
             logo_uri=row.logo_uri,
+            logo_digest=row.logo_digest,
             client_uri=row.client_uri,
             policy_uri=row.policy_uri,
             tos_uri=row.tos_uri,
             first_party=row.first_party,
             id_token_signed_response_alg=row.id_token_signed_response_alg,
             dpop_bound_access_tokens=row.dpop_bound_access_tokens,
+            tls_client_certificate_bound_access_tokens=row.tls_client_certificate_bound_access_tokens,
             require_pushed_authorization_requests=row.require_pushed_authorization_requests,
             require_signed_request_object=row.require_signed_request_object,
             request_object_signing_alg=row.request_object_signing_alg,
@@ -177,6 +186,11 @@ class Client:
     def takes_frontchannel_logouts_only(self) -> bool:
         """Whether it is told by the browser of the session alone."""
         return bool(self.frontchannel_logout_uri) and not self.backchannel_logout_uri
+
+    @property
+    def logo_path(self) -> str:
+        """Where browsers find our copy of its logo; "" if there is none."""
+        return f"/assets/logos/{self.client_id}/{self.logo_digest}" if self.logo_digest else ""
 
     def accepts_secret(self, secret_hash: bytes, now: datetime) -> bool:
         """Whether the hash is of its secret, or of its previous one in time."""

@@ -13,10 +13,10 @@ from server.features.applications.kinds import (
     CLIENT_CREDENTIALS,
     CONFIDENTIAL_GRANT_TYPES,
     DEVICE_CODE,
+    KEY_METHODS,
     KINDS,
     NO_AUTHENTICATION,
     PERSONAL_SCOPES,
-    PRIVATE_KEY_JWT,
     REFRESH_TOKEN,
 )
 from server.features.applications.models import Application
@@ -109,8 +109,8 @@ def _method_violations(application: Application) -> Iterator[FieldViolation]:
     has_keys = application.jwks is not None or bool(application.jwks_uri)
     if application.jwks is not None and application.jwks_uri:
         yield FieldViolation("jwks_uri", "TWO_KEY_SETS", "must not be given beside jwks")
-    if method == PRIVATE_KEY_JWT and not has_keys:
-        yield FieldViolation("jwks", "REQUIRED", "is required for private_key_jwt, or jwks_uri")
+    if method in KEY_METHODS and not has_keys:
+        yield FieldViolation("jwks", "REQUIRED", f"is required for {method}, or jwks_uri")
 
 
 def _redirect_violations(application: Application) -> Iterator[FieldViolation]:
@@ -161,6 +161,8 @@ def _scope_violations(application: Application) -> Iterator[FieldViolation]:
     grants, scopes = frozenset(application.grant_types), frozenset(application.scopes)
     if not scopes:
         yield FieldViolation("scopes", "REQUIRED", "must not be empty")
+    if not frozenset(application.required_scopes) <= scopes:
+        yield FieldViolation("required_scopes", "SCOPE_NOT_ALLOWED", "must be among scopes")
     if not grants & _WITH_PEOPLE and scopes & PERSONAL_SCOPES:
         yield FieldViolation(
             "scopes",

@@ -27,7 +27,6 @@ from server.features.oauth.repository import ACTIVE, LIVING, LIVING_COLUMNS
 from server.features.organizations.facade import Tenants, level_due
 from server.features.users.facade import Account, account
 
-PRIVATE_KEY_JWT = "private_key_jwt"
 LEVELS: Mapping[str, Assurance] = {level.acr: level for level in Assurance}
 
 
@@ -214,7 +213,7 @@ class GrantAuthenticator:
 def _still_proven(client: Client, secret_id: str, now: datetime) -> bool:
     """Whether what an application showed for a token would be good now."""
     if not secret_id:
-        return client.token_endpoint_auth_method == PRIVATE_KEY_JWT
+        return client.token_endpoint_auth_method in KEY_METHODS
     return secret_id in client.secret_ids(now)
 
 

@@ -11,7 +11,7 @@ from portico_kit.ids import parse_id
 from portico_kit.oauth_scopes import PERSONAL_SCOPES
 from server.features.oauth import messages
 from server.features.oauth.authorizations import Asked, Authorizations, NotTrusted
-from server.features.oauth.decisions import Choice
+from server.features.oauth.decisions import Choice, required_of
 from server.features.oauth.requests import Response, failure
 
 DENIED = "the person refused"
@@ -54,6 +54,8 @@ class AuthorizationService:
             new_scopes=new(asked),
             response=self._response(asked),
             acr_values=[level.acr for level in decision.levels],
+            required_scopes=_required(asked),
+            declined_scopes=_declined(asked),
         )
 
     async def ApproveAuthorization(
@@ -103,3 +105,14 @@ def new(asked: Asked) -> list[str]:
     """What the application asks for and was not given before."""
     known = set(granted(asked))
     return [each for each in asked.request.scopes if each not in known]
+
+
+def _required(asked: Asked) -> list[str]:
+    required = required_of(asked.client)
+    return [each for each in asked.request.scopes if each in required]
+
+
+def _declined(asked: Asked) -> list[str]:
+    """What the person has left out, and given nowhere."""
+    known = {scope for each in asked.decision.choices for scope in each.declined}
+    return [each for each in new(asked) if each in known]

@@ -12,7 +12,7 @@ import jwt
 
 from portico_kit.assurance import Assurance, Authentication, amr, assurance, last
 from portico_kit.call import Call
-from portico_kit.errors import UnauthenticatedError, invalid
+from portico_kit.errors import UnauthenticatedError
 from portico_kit.ids import new_id
 from portico_kit.oauth_scopes import OFFLINE_ACCESS
 from portico_kit.secrets import Secrets
@@ -29,7 +29,15 @@ from server.features.auth.signing_keys import SigningKeys
 from server.features.auth.standings import SessionStandings
 from server.features.oauth import messages
 from server.features.oauth.codes import PURPOSE as CODE_PURPOSE
-from server.features.oauth.decisions import Choice, Decision, Facts, chosen, decide
+from server.features.oauth.decisions import (
+    Choice,
+    Decision,
+    Facts,
+    chosen,
+    decide,
+    given_of,
+    required_of,
+)
 from server.features.oauth.errors import (
     AuthorizationExpiredError,
     AuthorizationNotReadyError,
@@ -285,7 +293,8 @@ class Authorizations:
         Raises:
             AuthorizationExpiredError: see `open`.
             AuthorizationNotReadyError: if the person has to do something else first.
-            InvalidRequestError: if more is given than was asked for or the person may.
+            InvalidRequestError: if more is given than was asked for or the person may, or
+                less than the application needs.
         """
         begun = await self.open(request_id, call)
         # Before anything is read that another approval of the same may change.
@@ -319,7 +328,8 @@ class Authorizations:
         choice = chosen(asked.decision, asked.request.scopes, organization_id)
         if choice is None:
             raise AuthorizationNotReadyError(next="organization")
-        given = _given(choice, asked.request.scopes, scopes)
+        required = required_of(asked.client)
+        given = given_of(asked.decision, choice, asked.request.scopes, scopes, required)
         await self._use_up(asked.request, call)
         await self.applications.keep(asked.client, call)
         return await self._give(asked, choice, given, fetched_until, call)
@@ -363,7 +373,8 @@ class Authorizations:
         request, stored = asked.request, AuthorizationRepository(call.db)
         request_hash = self.secrets.mac(REQUEST_PURPOSE, f"{request.jti} {call.user_id}")
         await stored.take_back(request_hash)
-        grant = await _consent(asked.client, choice, scopes, call)
+        left_out = frozenset(choice.wanted(request.scopes)) - frozenset(scopes)
+        grant = await _consent(asked.client, choice, scopes, left_out, call)
         authorization = _authorization(asked, grant, scopes, request_hash, call)
         authorization.session_began_at = await self._session_began_at(call)
         authorization.expires_at = fetched_until
@@ -416,25 +427,20 @@ class Authorizations:
 
     async def _choices(self, begun: Begun, call: Call) -> Sequence[Choice]:
         """The person's organizations, with what the application was given there before."""
-        grants = await self._remembered(begun, call)
+        grants = await self._known_grants(begun, call)
         rights = await self.tenants.member_rights(call.user_id)
-        choices = [Choice(None, granted=_scopes(grants, None))]
+        required = required_of(begun.client)
+        choices = [_remembered(Choice(None), grants, required)]
         for organization_id, held in rights.permissions.items():
             view = await self.tenants.find(organization_id)
             demands = rights.demands.get(organization_id, ())
             if view is not None:
-                choices.append(
-                    Choice(
-                        organization_id,
-                        view.name,
-                        held,
-                        level_due(demands, call.now),
-                        _scopes(grants, organization_id),
-                    )
-                )
+                level = level_due(demands, call.now)
+                choice = Choice(organization_id, view.name, held, level)
+                choices.append(_remembered(choice, grants, required))
         return choices
 
-    async def _remembered(self, begun: Begun, call: Call) -> Mapping[UUID | None, StoredGrant]:
+    async def _known_grants(self, begun: Begun, call: Call) -> Mapping[UUID | None, StoredGrant]:
         """What the person gave the application before, where that need not be asked once more.
 
         One that nobody created is only as much the same one as the place that the code goes to
@@ -478,13 +484,17 @@ class Authorizations:
 
 
 async def _consent(
-    client: Client, choice: Choice, scopes: tuple[str, ...], call: Call
+    client: Client,
+    choice: Choice,
+    scopes: tuple[str, ...],
+    left_out: frozenset[str],
+    call: Call,
 ) -> StoredGrant:
     """The grant of the person, which remembers these scopes from now on."""
     grants = GrantRepository(call.db)
     known = (await grants.active(call.user_id, client.id)).get(choice.id)
     if known is not None:
-        if known.widen(scopes, call.now):
+        if known.widen(scopes, left_out, call.now):
             _record("grant.updated", known, client, choice, call)
         return known
     await grants.revoke_left(call.user_id, client.id, choice.id, call.now)
@@ -494,6 +504,7 @@ async def _consent(
         application_id=client.id,
         organization_id=choice.id,
         scopes=sorted(scopes),
+        declined_scopes=sorted(left_out),
         created_at=call.now,
         updated_at=call.now,
     )
@@ -537,23 +548,21 @@ def _authorization(
     )
 
 
-def _given(choice: Choice, asked: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:
-    """What the person gives, in the order in which it was asked for.
+def _remembered(
+    choice: Choice, grants: Mapping[UUID | None, StoredGrant], required: frozenset[str]
+) -> Choice:
+    """A choice with what the person decided there before.
 
-    Raises:
-        InvalidRequestError: if it is more than was asked for, or than they may give.
+    What the application cannot do without is asked for again, though it was left out.
     """
-    wanted = choice.wanted(asked)
-    if not set(given) <= set(wanted):
-        raise invalid("scopes", "SCOPE_NOT_ASKED_FOR", "must be scopes that can be given")
-    return tuple(each for each in wanted if not given or each in given)
-
-
-def _scopes(
-    grants: Mapping[UUID | None, StoredGrant], organization_id: UUID | None
-) -> frozenset[str] | None:
-    grant = grants.get(organization_id)
-    return None if grant is None else frozenset(grant.scopes)
+    grant = grants.get(choice.id)
+    if grant is None:
+        return choice
+    return replace(
+        choice,
+        granted=frozenset(grant.scopes),
+        declined=frozenset(grant.declined_scopes) - required,
+    )
 
 
 def _is_answerable(client: Client, request: AuthorizationRequest) -> bool:

@@ -9,7 +9,9 @@ from typing import Literal
 from uuid import UUID
 
 from portico_kit.assurance import Assurance, Authentication, assurance, last
-from portico_kit.oauth_scopes import PERSONAL_SCOPES
+from portico_kit.errors import invalid
+from portico_kit.oauth_scopes import OPENID, PERSONAL_SCOPES
+from server.features.applications.facade import Client
 from server.features.oauth.requests import AuthorizationRequest
 from server.features.oauth.tokens import of_organizations
 
@@ -33,6 +35,7 @@ class Choice:
         allowed: what the person may do there.
         demand: how surely they must have signed in to do it.
         granted: what the application was given there before; None if it was not let in.
+        declined: what the person has left out there.
     """
 
     id: UUID | None
@@ -40,6 +43,7 @@ class Choice:
     allowed: frozenset[str] = frozenset()
     demand: Assurance = Assurance.NONE
     granted: frozenset[str] | None = None
+    declined: frozenset[str] = frozenset()
 
     def wanted(self, scopes: Sequence[str]) -> tuple[str, ...]:
         """What the application can be given here, of what it asks for."""
@@ -49,9 +53,15 @@ class Choice:
         """What of that it was not given before."""
         return tuple(each for each in self.wanted(scopes) if each not in (self.granted or ()))
 
+    def unasked(self, scopes: Sequence[str]) -> tuple[str, ...]:
+        """What of that the person has not decided about."""
+        return tuple(each for each in self.new(scopes) if each not in self.declined)
+
     def covers(self, scopes: Sequence[str]) -> bool:
-        """Whether the person has given all of it before."""
-        return self.granted is not None and not self.new(scopes)
+        """Whether the person has given all of it before, or left it out."""
+        if self.granted is None or self.unasked(scopes):
+            return False
+        return bool(self.granted.intersection(scopes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,3 +205,37 @@ def chosen(
         return decision.choices[0]
     covered = [each for each in decision.choices if each.covers(scopes)]
     return covered[0] if len(covered) == 1 else None
+
+
+def required_of(client: Client) -> frozenset[str]:
+    """The scopes that people cannot leave out; of an application of the operator all."""
+    return client.scopes if client.first_party else client.required_scopes | {OPENID}
+
+
+def given_of(
+    decision: Decision,
+    choice: Choice,
+    asked: Sequence[str],
+    given: Sequence[str],
+    required: frozenset[str],
+) -> tuple[str, ...]:
+    """What the person gives, in the order in which it was asked for.
+
+    Args:
+        given: what they chose; empty for all that they have not left out before. Who is asked
+            has all of it before them.
+        required: what they cannot leave out.
+
+    Raises:
+        InvalidRequestError: if it is more than was asked for, or than they may give, or less
+            than the application needs.
+    """
+    wanted = choice.wanted(asked)
+    if not given:
+        left_out = () if decision.next == "consent" else choice.declined
+        return tuple(each for each in wanted if each not in left_out)
+    if not set(given) <= set(wanted):
+        raise invalid("scopes", "SCOPE_NOT_ASKED_FOR", "must be scopes that can be given")
+    if not required.intersection(wanted) <= set(given):
+        raise invalid("scopes", "SCOPE_REQUIRED", "must have the scopes that are required")
+    return tuple(each for each in wanted if each in given)

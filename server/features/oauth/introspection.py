@@ -9,6 +9,7 @@ from typing import Any
 from portico.oauth.v1 import token_service_pb2 as pb
 
 from portico_kit.call import Call
+from portico_kit.client_certificates import bound_certificate, is_bound_to
 from portico_kit.credentials import Authenticator, Grant
 from portico_kit.dpop import confirmation
 from portico_kit.errors import TokenExpiredError, UnauthenticatedError
@@ -91,11 +92,14 @@ class PresentedTokens:
         if living is not None:
             await self.ends.revoked(client, living.authorization_id, call)
 
-    async def user_info(self, access_token: str, jkt: str) -> pb.GetUserInfoResponse:
+    async def user_info(
+        self, access_token: str, jkt: str, certificate: bytes
+    ) -> pb.GetUserInfoResponse:
         """What the token's person lets the application know.
 
         Args:
             jkt: the thumbprint of the key that was proved; "" if it comes as a bearer token.
+            certificate: of the TLS connection; b"" if none is known.
 
         Raises:
             InvalidTokenError: if the token is not active, of no person, or bound to another key
@@ -106,7 +110,7 @@ class PresentedTokens:
             claims = await self.verifier.verify(access_token)
         except (UnauthenticatedError, TokenExpiredError):
             raise InvalidTokenError from None
-        _require_key(claims, jkt)
+        _require_key(claims, jkt, certificate)
         grant = await self._grant(claims)
         if grant is None or grant.account is None or claims.kind != self.kinds.grant.name:
             raise InvalidTokenError
@@ -166,7 +170,7 @@ class PresentedTokens:
             acr=str(private.get("acr", "")),
             amr=private.get("amr", ()),
             auth_time=int(private.get("auth_time", 0)),
-            cnf=pb.Confirmation(jkt=jkt) if (jkt := _jkt(claims)) else None,
+            cnf=_confirmation(claims),
             act=messages.actor(private[ACT]) if ACT in private else None,
         )
 
@@ -180,13 +184,23 @@ def _jkt(claims: Claims) -> str:
     return confirmation(claims.private) or ""
 
 
-def _require_key(claims: Claims, jkt: str) -> None:
+def _confirmation(claims: Claims) -> pb.Confirmation | None:
+    if certificate := bound_certificate(claims.private):
+        return pb.Confirmation(x5t_s256=certificate)
+    return pb.Confirmation(jkt=jkt) if (jkt := _jkt(claims)) else None
+
+
+def _require_key(claims: Claims, jkt: str, certificate: bytes) -> None:
     """Refuses a token that is presented otherwise than it was issued (RFC 9449, section 7.1).
 
     Raises:
         InvalidTokenError: if it is bound to a key and another or none was proved, or the
-            other way round.
+            other way round; or to another certificate (RFC 8705, section 3).
     """
+    if bound_certificate(claims.private):
+        if jkt or not is_bound_to(claims.private, certificate):
+            raise InvalidTokenError(error_description="the token is bound to another certificate")
+        return
     if _jkt(claims) != jkt:
         bound = "the token is bound to a key: it comes with the scheme DPoP and a proof of that key"
         raise InvalidTokenError(

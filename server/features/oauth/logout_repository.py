@@ -53,20 +53,37 @@ REGISTER = compiled(
     .returning(StoredLogout.id)
 )
 
-# A few of each application: those that have been due the longest.
+# A loose index scan: one probe for each application that is to be told, however often it is.
+_DUE_APPLICATIONS = text("""
+    with recursive queues(application_id) as (
+        (select application_id from oauth_logouts where next_attempt_at is not null
+         order by application_id limit 1)
+        union all
+        select (select application_id from oauth_logouts
+                where next_attempt_at is not null and application_id > queues.application_id
+                order by application_id limit 1)
+        from queues where queues.application_id is not null
+    )
+    select application_id from queues
+    where application_id is not null and exists (
+        select from oauth_logouts
+        where oauth_logouts.application_id = queues.application_id and next_attempt_at <= :now
+    )
+""")
+
+# Of each application those that have been due the longest.
 _CLAIM = text("""
-    with places as (
-        select id, next_attempt_at,
-               row_number() over (partition by application_id order by next_attempt_at) as place
-        from oauth_logouts
-        where next_attempt_at <= :now and not application_id = any(cast(:busy as uuid[]))
-    ), due as (
-        select oauth_logouts.id
-        from oauth_logouts join places on places.id = oauth_logouts.id
-        where places.place <= :share and oauth_logouts.next_attempt_at <= :now
-        order by places.next_attempt_at
-        limit :limit
-        for update of oauth_logouts skip locked
+    with due as (
+        select chosen.id
+        from unnest(cast(:applications as uuid[]), cast(:shares as integer[]))
+             as asked(application_id, share)
+        cross join lateral (
+            select id from oauth_logouts
+            where oauth_logouts.application_id = asked.application_id and next_attempt_at <= :now
+            order by next_attempt_at
+            limit asked.share
+            for update skip locked
+        ) chosen
     )
     update oauth_logouts set next_attempt_at = :until
     from due
@@ -102,25 +119,22 @@ async def end_sessions(db: AsyncSession, session_ids: Sequence[UUID], now: datet
     )
 
 
+async def due_applications(db: AsyncSession, now: datetime) -> Sequence[UUID]:
+    """The applications that are to be told of something now."""
+    return (await db.scalars(_DUE_APPLICATIONS, {"now": now})).all()
+
+
 async def claim_due(
-    db: AsyncSession,
-    *,
-    now: datetime,
-    until: datetime,
-    busy: Sequence[UUID],
-    share: int,
-    limit: int,
+    db: AsyncSession, turns: Mapping[UUID, int], *, now: datetime, until: datetime
 ) -> list[Claim]:
-    """Claims calls that are due.
+    """Claims the calls to each application that have been due the longest.
 
     Args:
+        turns: how many at the most, by application.
         until: when the claims run out.
-        busy: applications that are to be left out.
-        share: how many of one application at the most.
-        limit: how many at the most.
     """
-    values = {"now": now, "until": until, "busy": list(busy), "share": share, "limit": limit}
-    rows = await db.execute(_CLAIM, values)
+    asked = {"applications": list(turns), "shares": list(turns.values())}
+    rows = await db.execute(_CLAIM, {**asked, "now": now, "until": until})
     return [Claim(until=until, **row) for row in rows.mappings()]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -17,26 +18,32 @@ from portico_kit.storage.base import Sessions
 from portico_kit.storage.reads import Reads
 from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RetrySchedule
+from server.common.fair_queue import FairQueue
 from server.common.outbound_json import FetchFailedError, JsonClient
 from server.features.applications.facade import Client, find_clients
 from server.features.auth.facade import take_session_ends
 from server.features.auth.signing_keys import SigningKeys
-from server.features.oauth.logout_repository import Claim, claim_due, end_sessions, forget, settle
+from server.features.oauth.logout_lanes import PATIENCE, Call, Lanes
+from server.features.oauth.logout_repository import (
+    Claim,
+    claim_due,
+    due_applications,
+    end_sessions,
+    forget,
+    settle,
+)
 from server.features.oauth.logout_tokens import LogoutTokens
 
 log = structlog.get_logger("oauth")
 
 ENDS_AT_ONCE = 1000
-# Calls at once: in all, and to one application, so that a slow one leaves room for others.
-MOST_CALLS = 200
-MOST_TO_ONE = 8
 # Longer than a call can take.
 LEASE = timedelta(seconds=30)
 # How often it is looked for other calls while some are under way.
 LOOK_SECONDS = 0.5
 KEYS_FRESH_SECONDS = 10.0
 # How long calls under way may take to finish when a worker stops.
-PATIENCE_SECONDS = 4.0
+CLOSING_SECONDS = 4.0
 # The first attempt is made at once.
 RETRIES = RetrySchedule(tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 900)))
 # What the standard has applications answer, and what many do instead (section 2.8).
@@ -55,7 +62,8 @@ class LogoutSender:
     tokens: LogoutTokens
     clock: Clock
     retries: RetrySchedule = RETRIES
-    _calls: dict[asyncio.Task[None], Claim] = field(default_factory=dict, repr=False)
+    _calls: dict[asyncio.Task[None], Call] = field(default_factory=dict, repr=False)
+    _lanes: Lanes = field(default_factory=Lanes, repr=False)
     _keys_read: list[float] = field(default_factory=list, repr=False)
 
     async def __call__(self) -> None:
@@ -64,54 +72,74 @@ class LogoutSender:
         It does not wait for slow applications before it looks for more.
         """
         while True:
-            claims = await self._claim()
-            clients = await self._clients(claims) if claims else {}
-            for claim in claims:
-                self._start(claim, clients.get(str(claim.application_id)))
+            await self._look()
             if not self._calls:
                 return
-            done, _ = await asyncio.wait(
+            await asyncio.wait(
                 tuple(self._calls), timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
-            self._forget(done)
+            self._note_slow_ones()
 
     async def close(self) -> None:
         """Lets the calls under way finish, for a while; the rest is due again."""
         if self._calls:
-            _, late = await asyncio.wait(tuple(self._calls), timeout=PATIENCE_SECONDS)
+            _, late = await asyncio.wait(tuple(self._calls), timeout=CLOSING_SECONDS)
             for task in late:
                 task.cancel()
         await self.client.close()
         await self.reads.close()
 
-    async def _claim(self) -> list[Claim]:
-        now = self.clock()
-        under_way = Counter(claim.application_id for claim in self._calls.values())
-        busy = [each for each, count in under_way.items() if count >= MOST_TO_ONE]
+    async def _look(self) -> None:
+        """Starts what is due, as far as there are slots."""
         async with self.sessions.begin() as db:
             while ended := await take_session_ends(db, ENDS_AT_ONCE):
-                await end_sessions(db, ended, now)
-            room = MOST_CALLS - len(self._calls)
-            if room <= 0:
-                return []
-            return await claim_due(
-                db, now=now, until=now + LEASE, busy=busy, share=MOST_TO_ONE, limit=room
-            )
+                await end_sessions(db, ended, self.clock())
+        async with self.sessions() as db:
+            due = await due_applications(db, self.clock())
+        clients = await self._clients(due) if due else {}
+        for application_id in due:
+            self._lanes.add(application_id, _owner(application_id, clients))
+        while found := self._lanes.next_turns():
+            lane, turns = found
+            # What is left from before, and is due no more, is not looked up.
+            came = await self._claim({each: turns[each] for each in turns if each in due})
+            for claim in came:
+                self._start(claim, lane, clients)
+            counts = Counter(claim.application_id for claim in came)
+            for application_id, count in turns.items():
+                if counts[application_id] < count:
+                    lane.discard(application_id)
 
-    async def _clients(self, claims: list[Claim]) -> Mapping[str, Client]:
-        """The applications of claims, as they are now."""
+    async def _claim(self, turns: Mapping[UUID, int]) -> list[Claim]:
+        now = self.clock()
+        async with self.sessions.begin() as db:
+            return await claim_due(db, turns, now=now, until=now + LEASE)
+
+    async def _clients(self, application_ids: Sequence[UUID]) -> Mapping[str, Client]:
+        """The applications, as they are now."""
         if not self._keys_read or time.monotonic() - self._keys_read[-1] > KEYS_FRESH_SECONDS:
             await self.signing_keys.load()
             self._keys_read[:] = [time.monotonic()]
-        return await find_clients(self.reads, {claim.application_id for claim in claims})
+        return await find_clients(self.reads, application_ids)
 
-    def _start(self, claim: Claim, client: Client | None) -> None:
+    def _start(self, claim: Claim, lane: FairQueue, clients: Mapping[str, Client]) -> None:
+        owner = _owner(claim.application_id, clients)
+        call = Call(claim, owner, lane, time.monotonic())
+        self._lanes.begin(call)
+        client = clients.get(str(claim.application_id))
         task = asyncio.get_running_loop().create_task(self._send(claim, client))
-        self._calls[task] = claim
+        self._calls[task] = call
+        task.add_done_callback(self._finished)
 
-    def _forget(self, done: set[asyncio.Task[None]]) -> None:
-        for task in done:
-            self._calls.pop(task, None)
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        call = self._calls.pop(task)
+        self._lanes.end(call, was_quick=time.monotonic() - call.began < PATIENCE)
+
+    def _note_slow_ones(self) -> None:
+        now = time.monotonic()
+        for call in self._calls.values():
+            if now - call.began >= PATIENCE:
+                self._lanes.outlast(call)
 
     async def _send(self, claim: Claim, client: Client | None) -> None:
         with log_failures("logout_not_recorded", logout_id=str(claim.logout_id)):
@@ -152,3 +180,9 @@ class LogoutSender:
     async def _settle(self, claim: Claim, changes: Mapping[str, Any]) -> None:
         async with self.sessions.begin() as db:
             await settle(db, claim, changes)
+
+
+def _owner(application_id: UUID, clients: Mapping[str, Client]) -> UUID:
+    """Whose share a call is of; one that is gone is not called."""
+    client = clients.get(str(application_id))
+    return client.organization_id if client else application_id

@@ -11,6 +11,7 @@ from portico.oauth.v1 import device_service_pb2 as devices
 from portico.oauth.v1 import grant_service_pb2 as grants
 from portico.oauth.v1 import token_service_pb2 as tokens
 
+from portico_kit.client_certificates import BOUND_TO_CERTIFICATE
 from portico_kit.clock import timestamp
 from portico_kit.dpop import AUTHENTICATION_SCHEME
 from portico_kit.oauth_scopes import described
@@ -88,6 +89,7 @@ def _client(request: AuthorizationRequest, client: Client) -> authorizations.Aut
         first_party=client.first_party,
         origin=client.origin,
         document_host=urlsplit(client.client_id).netloc if client.origin == DOCUMENT else "",
+        logo_path=client.logo_path,
     )
 
 
@@ -131,6 +133,8 @@ def token_type(jkt: str) -> str:
     """How an access token is presented.
 
     Args:
-        jkt: the thumbprint of the key that it is bound to; "" for none.
+        jkt: the thumbprint of the key that it is bound to; "" for none. One that is bound to a
+            certificate is a bearer token (RFC 8705, section 3).
     """
-    return AUTHENTICATION_SCHEME if jkt else BEARER
+    is_proved = bool(jkt) and not jkt.startswith(BOUND_TO_CERTIFICATE)
+    return AUTHENTICATION_SCHEME if is_proved else BEARER

@@ -27,8 +27,8 @@ FETCH_LIFETIME = timedelta(seconds=60)
 ADDRESS_LENGTH = 45
 NONCE_LENGTH = 1024
 SEED_BYTES = 16
-# SHA-256 in base64url, in characters.
-JKT_LENGTH = 43
+# SHA-256 in base64url, and what may stand before it, in characters.
+JKT_LENGTH = 64
 
 _ACTIVE = text("revoked_at is null")
 
@@ -44,6 +44,10 @@ class StoredGrant(Identified, Base):
     # None if no scope concerns an organization.
     organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"))
     scopes: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
+    # What the application asked for and the person left out.
+    declined_scopes: Mapped[list[str]] = mapped_column(
+        ARRAY(String(64)), default=list, server_default="{}"
+    )
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
@@ -68,11 +72,19 @@ class StoredGrant(Identified, Base):
         ),
     )
 
-    def widen(self, scopes: Iterable[str], now: datetime) -> bool:
-        """Adds scopes that the person gives beside those of before; says whether any is new."""
-        new = frozenset(scopes) - frozenset(self.scopes)
+    def widen(self, scopes: Iterable[str], declined: Iterable[str], now: datetime) -> bool:
+        """Adds scopes that the person gives beside those of before; says whether any is new.
+
+        Args:
+            declined: what they leave out. What was given before stays given.
+        """
+        given = frozenset(scopes) | frozenset(self.scopes)
+        declines = sorted((frozenset(declined) | frozenset(self.declined_scopes)) - given)
+        new = given - frozenset(self.scopes)
+        if declines != self.declined_scopes:
+            self.declined_scopes = declines
         if new:
-            self.scopes = sorted(new | frozenset(self.scopes))
+            self.scopes = sorted(given)
             self.updated_at = now
         return bool(new)
 
@@ -102,7 +114,8 @@ class StoredAuthorization(Identified, Base):
     refresh_counter: Mapped[int] = mapped_column(default=0)
     # Random. The secret key alone makes no refresh token.
     refresh_seed: Mapped[bytes] = mapped_column(LargeBinary)
-    # Of the key that the code is for, then of the one that was proved last (RFC 9449); "" for none.
+    # Of the key that the code is for, then of the one that was proved last (RFC 9449), or of the
+    # certificate, see `client_certificates.binding`; "" for none.
     dpop_jkt: Mapped[str] = mapped_column(String(JKT_LENGTH), default="", server_default="")
     created_at: Mapped[datetime]
     # When the code was used, or a refresh token last.
@@ -149,7 +162,8 @@ class StoredLogout(Waiting, Base):
         UniqueConstraint("session_id", "application_id"),
         Index("ix_oauth_logouts_application_id_id", "application_id", "id"),
         Index(
-            "ix_oauth_logouts_next_attempt_at",
+            "ix_oauth_logouts_due",
+            "application_id",
             "next_attempt_at",
             postgresql_where=text("next_attempt_at is not null"),
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from portico.oauth.v1 import token_service_pb2 as pb
 
 from portico_kit.call import Call
+from portico_kit.client_certificates import binding
 from portico_kit.dpop import AUTHENTICATION_SCHEME, DpopProof
 from portico_kit.oauth_metadata import same_resource
 from server.features.applications.facade import (
@@ -75,6 +76,7 @@ class TokenService:
         if not all(same_resource(each, self.issuer) for each in request.resource):
             raise InvalidTargetError("the resource is not known here")
         jkt = await self.proofs.use_for(client, proof)
+        jkt = jkt or _certificate_of(client, request.client)
         return messages.issued(await self._issue(request, client, jkt, call))
 
     async def PushAuthorization(
@@ -107,7 +109,8 @@ class TokenService:
     ) -> pb.GetUserInfoResponse:
         proof = self._proof_of_token(request, call)
         jkt = await self.proofs.use(proof) if proof else ""
-        return await self.presented.user_info(request.access_token, jkt)
+        certificate = request.client_certificate
+        return await self.presented.user_info(request.access_token, jkt, certificate)
 
     async def authenticate(self, credentials: pb.ClientCredentials, endpoint: str) -> Client:
         """The client that a request is from.
@@ -128,6 +131,7 @@ class TokenService:
                 credentials.client_secret,
                 credentials.client_assertion,
                 (self.issuer, f"{self.issuer}/oauth/token", f"{self.issuer}/oauth/{endpoint}"),
+                credentials.client_certificate,
             )
         )
 
@@ -168,6 +172,21 @@ class TokenService:
                 return await self.device_polling.use(client, request.device_code, jkt, call)
             case _:
                 return self.tokens.for_itself(client, _own_scopes(client, request.scope), jkt)
+
+
+def _certificate_of(client: Client, credentials: pb.ClientCredentials) -> str:
+    """What the tokens of a request are bound to if not to a key; "" for nothing.
+
+    Raises:
+        InvalidOAuthRequestError: if the application wants a certificate to be it and has none.
+    """
+    if not client.tls_client_certificate_bound_access_tokens:
+        return ""
+    if not credentials.client_certificate:
+        raise InvalidOAuthRequestError(
+            "tokens of this application are bound to a certificate, and the connection has none"
+        )
+    return binding(credentials.client_certificate)
 
 
 def _require_supported(grant_type: str) -> None:

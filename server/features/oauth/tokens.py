@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from portico_kit.client_certificates import BOUND_TO_CERTIFICATE, MEMBER
 from portico_kit.clock import Clock
 from portico_kit.jws import signed
 from portico_kit.jwt import Claims, TokenIssuer
@@ -39,7 +40,8 @@ class Issued:
     scopes: tuple[str, ...]
     refresh_token: str = field(default="", repr=False)
     id_token: str = field(default="", repr=False)
-    # Of the key that the access token is bound to; "" for a bearer token.
+    # Of the key that the access token is bound to, or what `binding` makes of a certificate; ""
+    # for a bearer token.
     jkt: str = ""
     # See RFC 8693, section 2.2.1; "" unless it was given in exchange.
     issued_token_type: str = ""
@@ -251,7 +253,9 @@ def of_organizations(scopes: Iterable[str]) -> frozenset[str]:
 
 
 def _bound_to(jkt: str) -> Mapping[str, Any]:
-    """The claim that binds a token to a key (RFC 9449, section 6.1)."""
+    """The claim that binds a token to a key (RFC 9449, section 6.1), or to a certificate."""
+    if jkt.startswith(BOUND_TO_CERTIFICATE):
+        return {"cnf": {MEMBER: jkt.removeprefix(BOUND_TO_CERTIFICATE)}}
     return {"cnf": {"jkt": jkt}} if jkt else {}
 
 

@@ -230,3 +230,130 @@ async def test_what_was_agreed_to_with_an_organization_covers_a_plain_sign_in(
     issued = await app.signed_in(owner, scope="openid email")
     assert (issued.scope, claims(issued.access_token)["org"]) == ("email openid", organization_id)
     assert len(await list_grants(world, owner)) == 1
+
+
+# Single scopes
+
+
+async def test_what_the_person_leaves_out_the_application_does_not_get_and_is_told(
+    owner: Person, app: App
+) -> None:
+    response = await app.approve(
+        owner,
+        await app.request_id(scope="openid email projects:read"),
+        scopes=["openid", "projects:read"],
+    )
+    issued = await app.exchange(response["code"])
+    assert issued.scope == "openid projects:read"
+    assert not (await app.user_info(issued.access_token)).email
+
+
+async def test_what_was_left_out_is_not_asked_for_again_and_again(owner: Person, app: App) -> None:
+    asked = "openid email projects:read"
+    request_id = await app.request_id(scope=asked)
+    await app.exchange((await app.approve(owner, request_id, scopes=["openid"]))["code"])
+    assert (await app.ask(owner, scope=asked)).next == "approve"
+    assert (await app.ask(owner, scope=asked, prompt="none")).next == "approve"
+    assert (await app.signed_in(owner, scope=asked)).scope == "openid"
+    # Together with something new it is before the person once more, as it was left.
+    wider = await app.ask(owner, scope=f"{asked} organization:read")
+    assert (wider.next, list(wider.new_scopes), list(wider.declined_scopes)) == (
+        "consent",
+        ["email", "projects:read", "organization:read"],
+        ["email", "projects:read"],
+    )
+    given = ["openid", "email", "organization:read"]
+    request_id = await app.request_id(scope=f"{asked} organization:read")
+    await app.approve(owner, request_id, scopes=given)
+    assert (await app.signed_in(owner, scope=f"{asked} organization:read")).scope == (
+        "email openid organization:read"
+    )
+
+
+async def test_an_application_can_ask_once_more_for_what_was_left_out(
+    world: World, owner: Person, app: App
+) -> None:
+    request_id = await app.request_id(scope="openid email")
+    await app.approve(owner, request_id, scopes=["openid"])
+    again = await app.ask(owner, scope="openid email", prompt="consent")
+    assert (again.next, list(again.declined_scopes)) == ("consent", ["email"])
+    # Who is asked and agrees to all of it gives all of it.
+    await app.approve(owner, await app.request_id(scope="openid email", prompt="consent"))
+    assert (await app.signed_in(owner, scope="openid email")).scope == "email openid"
+    [grant] = await list_grants(world, owner)
+    assert list(grant.scopes) == ["email", "openid"]
+
+
+async def test_who_has_left_out_all_that_is_asked_for_is_asked(owner: Person, app: App) -> None:
+    request_id = await app.request_id(scope="openid email")
+    await app.approve(owner, request_id, scopes=["openid"])
+    assert (await app.ask(owner, scope="email")).next == "consent"
+    asked = await app.ask(owner, scope="email", prompt="none")
+    assert said(asked.response)["error"] == "consent_required"
+
+
+@pytest.mark.parametrize("given", [["email"], ["openid"], ["email", "projects:read"]])
+async def test_what_an_application_cannot_do_without_is_given_or_nothing_is(
+    application_client: ApplicationClient, owner: Person, given: list[str], refused: Refused
+) -> None:
+    app = await new_app(application_client, required_scopes=["projects:read"])
+    request_id = await app.request_id(scope="openid email projects:read")
+    asked = await app.ask_again(owner, request_id)
+    assert list(asked.required_scopes) == ["openid", "projects:read"]
+    attempt = app.approve(owner, request_id, scopes=given)
+    found = await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+    assert list(found.fields) == ["scopes"]
+    assert (await app.approve(owner, request_id, scopes=["openid", "projects:read"]))["code"]
+
+
+async def test_what_became_required_is_asked_for_though_it_was_left_out(
+    application_client: ApplicationClient, owner: Person
+) -> None:
+    app = await new_app(application_client)
+    request_id = await app.request_id(scope="openid email")
+    await app.approve(owner, request_id, scopes=["openid"])
+    assert (await app.ask(owner, scope="openid email")).next == "approve"
+    await application_client.update(app.client_id, required_scopes=["email"])
+    await asyncio.sleep(0.3)
+    asked = await app.ask(owner, scope="openid email")
+    assert (asked.next, list(asked.declined_scopes)) == ("consent", [])
+
+
+async def test_required_scopes_are_scopes_of_the_application(
+    application_client: ApplicationClient, refused: Refused
+) -> None:
+    attempt = application_client.create(required_scopes=["keys:write"])
+    await refused(attempt, grpc.StatusCode.INVALID_ARGUMENT, "VALIDATION_ERROR")
+
+
+async def test_what_was_left_out_in_one_organization_is_asked_for_in_another(
+    world: World, owner: Person, app: App, organization_id: str
+) -> None:
+    second = await world.new_organization(owner)
+    asked = "openid projects:read organization:read"
+    given = ["openid", "projects:read"]
+    request_id = await app.request_id(scope=asked)
+    await app.approve(owner, request_id, organization_id=organization_id, scopes=given)
+    request_id = await app.request_id(scope=asked, prompt="consent")
+    response = await app.approve(owner, request_id, organization_id=second)
+    assert (await app.exchange(response["code"])).scope == (
+        "openid organization:read projects:read"
+    )
+
+
+async def test_who_leaves_out_that_it_goes_on_ends_it_by_signing_out(
+    world: World, owner: Person, app: App, refused: Refused
+) -> None:
+    asked = "openid offline_access projects:read"
+    request_id = await app.request_id(scope=asked)
+    given = ["openid", "projects:read"]
+    issued = await app.exchange((await app.approve(owner, request_id, scopes=given))["code"])
+    renewed = await app.refresh(issued.refresh_token)
+    assert renewed.scope == "openid projects:read"
+    # What was not given cannot be had by asking for it later (RFC 6749, section 6).
+    wider = app.refresh(renewed.refresh_token, scope=asked)
+    await refused(wider, grpc.StatusCode.INVALID_ARGUMENT, "OAUTH_INVALID_SCOPE")
+    assert (await app.ask(owner, scope=asked)).next == "approve"
+    await world.auth.Logout(auth.LogoutRequest(), metadata=owner.metadata)
+    ended = app.refresh(renewed.refresh_token)
+    await refused(ended, grpc.StatusCode.INVALID_ARGUMENT, "OAUTH_INVALID_GRANT")

@@ -1,6 +1,6 @@
 """Sends what is due: claims deliveries, posts them side by side, writes down what came of it.
 
-Organizations share the slots (see fair_queue.py). A receiver that takes long moves to a
+Organizations share the slots (see `FairQueue`). A receiver that takes long moves to a
 lane of its own, in the middle of an attempt if need be: a slot of the fast lane is held
 for `Capacity.patience` at the most, whatever a receiver does.
 """
@@ -23,8 +23,8 @@ from portico_kit.secrets import Secrets
 from portico_kit.storage.base import Sessions
 from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
+from server.common.fair_queue import FairQueue
 from server.features.emails.facade import Mailer
-from server.features.webhooks.delivery.fair_queue import FairQueue
 from server.features.webhooks.delivery.settlements import Settlements
 from server.features.webhooks.delivery.signature import signed_headers
 from server.features.webhooks.delivery.unsealed import UnsealedSecrets

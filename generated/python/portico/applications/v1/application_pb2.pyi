@@ -66,6 +66,8 @@ class Application(_message.Message):
     FRONTCHANNEL_LOGOUT_SESSION_REQUIRED_FIELD_NUMBER: _builtins.int
     REQUIRE_SIGNED_REQUEST_OBJECT_FIELD_NUMBER: _builtins.int
     REQUEST_OBJECT_SIGNING_ALG_FIELD_NUMBER: _builtins.int
+    REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_CERTIFICATE_BOUND_ACCESS_TOKENS_FIELD_NUMBER: _builtins.int
     TOKEN_EXCHANGE_CLIENT_IDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the application, a UUIDv7. It is the client_id."""
@@ -77,12 +79,16 @@ class Application(_message.Message):
     """The kind: "web", "single_page", "native", "machine" or "device"."""
     token_endpoint_auth_method: _builtins.str
     """How the application authenticates: "client_secret_basic",
-    "client_secret_post", "private_key_jwt" or "none".
+    "client_secret_post", "private_key_jwt", "self_signed_tls_client_auth" or
+    "none".
     """
     jwks_uri: _builtins.str
     """Where the application publishes its JSON Web Key Set."""
     logo_uri: _builtins.str
-    """The address of the logo."""
+    """The address of the logo. A PNG, JPEG, GIF or WebP image of at most 64 KiB and
+    1,024 pixels a side is fetched once, each time the address is set, and people
+    see that copy.
+    """
     client_uri: _builtins.str
     """The address of a page about the application."""
     policy_uri: _builtins.str
@@ -144,6 +150,10 @@ class Application(_message.Message):
     """The algorithm that signs authorization requests. Empty for any that is
     supported.
     """
+    tls_client_certificate_bound_access_tokens: _builtins.bool
+    """Whether access tokens must be bound to the certificate of the application's TLS
+    connection (RFC 8705).
+    """
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where authorization responses may be sent to."""
@@ -183,6 +193,12 @@ class Application(_message.Message):
     @_builtins.property
     def disabled_at(self) -> _timestamp_pb2.Timestamp:
         """When the application was disabled. Not set if it is enabled."""
+
+    @_builtins.property
+    def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The scopes without which the application is of no use: people give them
+        together with "openid", or nothing. Every other scope they can leave out.
+        """
 
     @_builtins.property
     def token_exchange_client_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -231,11 +247,13 @@ class Application(_message.Message):
         frontchannel_logout_session_required: _builtins.bool = ...,
         require_signed_request_object: _builtins.bool = ...,
         request_object_signing_alg: _builtins.str = ...,
+        required_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        tls_client_certificate_bound_access_tokens: _builtins.bool = ...,
         token_exchange_client_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "jwks", b"jwks", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "metadata_document", b"metadata_document", "name", b"name", "organization_id", b"organization_id", "origin", b"origin", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "scopes", b"scopes", "secrets", b"secrets", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "created_at", b"created_at", "created_by", b"created_by", "disabled_at", b"disabled_at", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "first_party", b"first_party", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id", b"id", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "metadata_document", b"metadata_document", "name", b"name", "organization_id", b"organization_id", "origin", b"origin", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "required_scopes", b"required_scopes", "scopes", b"scopes", "secrets", b"secrets", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,6 +55,8 @@ class CreateApplicationRequest(_message.Message):
     FRONTCHANNEL_LOGOUT_SESSION_REQUIRED_FIELD_NUMBER: _builtins.int
     REQUIRE_SIGNED_REQUEST_OBJECT_FIELD_NUMBER: _builtins.int
     REQUEST_OBJECT_SIGNING_ALG_FIELD_NUMBER: _builtins.int
+    REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_CERTIFICATE_BOUND_ACCESS_TOKENS_FIELD_NUMBER: _builtins.int
     TOKEN_EXCHANGE_CLIENT_IDS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization that will own the application."""
@@ -76,7 +78,9 @@ class CreateApplicationRequest(_message.Message):
     address.
     """
     logo_uri: _builtins.str
-    """The address of the logo. Must be https."""
+    """The address of the logo. Must be https. A PNG, JPEG, GIF or WebP image of at
+    most 64 KiB and 1,024 pixels a side is fetched once, and people see that copy.
+    """
     client_uri: _builtins.str
     """The address of a page about the application. Must be https."""
     policy_uri: _builtins.str
@@ -134,6 +138,10 @@ class CreateApplicationRequest(_message.Message):
     """The algorithm that signs authorization requests: "ES256", "ES384", "EdDSA",
     "PS256" or "RS256". By default any.
     """
+    tls_client_certificate_bound_access_tokens: _builtins.bool
+    """Whether access tokens must be bound to the certificate of the application's TLS
+    connection (RFC 8705). Takes a platform whose proxy tells certificates.
+    """
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where authorization responses may be sent to, at most 20. Compared exactly;
@@ -167,7 +175,15 @@ class CreateApplicationRequest(_message.Message):
     def jwks(self) -> _struct_pb2.Struct:
         """The public keys of the application, a JSON Web Key Set (RFC 7517) of 1 to 10
         keys: RSA of at least 2,048 bits, P-256, P-384 or Ed25519. Private keys are
-        rejected. For "private_key_jwt" either this or jwks_uri is required.
+        rejected. For "private_key_jwt" and
+        "self_signed_tls_client_auth" either this or jwks_uri is required.
+        """
+
+    @_builtins.property
+    def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The scopes without which the application is of no use: people give them
+        together with "openid", or nothing. Every other scope they can leave out.
+        Must be among `scopes`. By default none.
         """
 
     @_builtins.property
@@ -208,11 +224,13 @@ class CreateApplicationRequest(_message.Message):
         frontchannel_logout_session_required: _builtins.bool | None = ...,
         require_signed_request_object: _builtins.bool | None = ...,
         request_object_signing_alg: _builtins.str | None = ...,
+        required_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        tls_client_certificate_bound_access_tokens: _builtins.bool | None = ...,
         token_exchange_client_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "scopes", b"scopes", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "kind", b"kind", "logo_uri", b"logo_uri", "name", b"name", "organization_id", b"organization_id", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "required_scopes", b"required_scopes", "scopes", b"scopes", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["access_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds"]  # noqa: Y015
@@ -250,6 +268,8 @@ class CreateApplicationRequest(_message.Message):
     _WhichOneofArgType__sector_identifier_uri: _TypeAlias = _typing.Literal["_sector_identifier_uri", b"_sector_identifier_uri"]  # noqa: Y015
     _WhichOneofReturnType__subject_type: _TypeAlias = _typing.Literal["subject_type"]  # noqa: Y015
     _WhichOneofArgType__subject_type: _TypeAlias = _typing.Literal["_subject_type", b"_subject_type"]  # noqa: Y015
+    _WhichOneofReturnType__tls_client_certificate_bound_access_tokens: _TypeAlias = _typing.Literal["tls_client_certificate_bound_access_tokens"]  # noqa: Y015
+    _WhichOneofArgType__tls_client_certificate_bound_access_tokens: _TypeAlias = _typing.Literal["_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens"]  # noqa: Y015
     _WhichOneofReturnType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofArgType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["_token_endpoint_auth_method", b"_token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofReturnType__tos_uri: _TypeAlias = _typing.Literal["tos_uri"]  # noqa: Y015
@@ -290,6 +310,8 @@ class CreateApplicationRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sector_identifier_uri) -> _WhichOneofReturnType__sector_identifier_uri | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__subject_type) -> _WhichOneofReturnType__subject_type | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tls_client_certificate_bound_access_tokens) -> _WhichOneofReturnType__tls_client_certificate_bound_access_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__token_endpoint_auth_method) -> _WhichOneofReturnType__token_endpoint_auth_method | None: ...
     @_typing.overload
@@ -483,6 +505,8 @@ class UpdateApplicationRequest(_message.Message):
     FRONTCHANNEL_LOGOUT_SESSION_REQUIRED_FIELD_NUMBER: _builtins.int
     REQUIRE_SIGNED_REQUEST_OBJECT_FIELD_NUMBER: _builtins.int
     REQUEST_OBJECT_SIGNING_ALG_FIELD_NUMBER: _builtins.int
+    REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
+    TLS_CLIENT_CERTIFICATE_BOUND_ACCESS_TOKENS_FIELD_NUMBER: _builtins.int
     TOKEN_EXCHANGE_CLIENT_IDS_FIELD_NUMBER: _builtins.int
     application_id: _builtins.str
     """The ID of the application."""
@@ -495,7 +519,10 @@ class UpdateApplicationRequest(_message.Message):
     address. Empty: none.
     """
     logo_uri: _builtins.str
-    """The address of the logo. Must be https. Empty: none."""
+    """The address of the logo. Must be https. Empty: none. A PNG, JPEG, GIF or WebP
+    image of at most 64 KiB and 1,024 pixels a side is fetched once more each time
+    the field is set, and people see that copy.
+    """
     client_uri: _builtins.str
     """The address of a page about the application. Must be https. Empty: none."""
     policy_uri: _builtins.str
@@ -552,6 +579,10 @@ class UpdateApplicationRequest(_message.Message):
     """The algorithm that signs authorization requests: "ES256", "ES384", "EdDSA",
     "PS256" or "RS256". Empty: any.
     """
+    tls_client_certificate_bound_access_tokens: _builtins.bool
+    """Whether access tokens must be bound to the certificate of the application's TLS
+    connection (RFC 8705). Takes a platform whose proxy tells certificates.
+    """
     @_builtins.property
     def redirect_uris(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Where authorization responses may be sent to, at most 20. Compared exactly;
@@ -582,7 +613,8 @@ class UpdateApplicationRequest(_message.Message):
     def jwks(self) -> _struct_pb2.Struct:
         """The public keys of the application, a JSON Web Key Set (RFC 7517) of 1 to 10
         keys: RSA of at least 2,048 bits, P-256, P-384 or Ed25519. Private keys are
-        rejected. For "private_key_jwt" either this or jwks_uri is required.
+        rejected. For "private_key_jwt" and
+        "self_signed_tls_client_auth" either this or jwks_uri is required.
         """
 
     @_builtins.property
@@ -590,6 +622,13 @@ class UpdateApplicationRequest(_message.Message):
         """The fields to change. A field that is named but not set is cleared. Without
         a mask, the fields that are set are changed. Over REST, the field names in
         the body are the mask.
+        """
+
+    @_builtins.property
+    def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The scopes without which the application is of no use: people give them
+        together with "openid", or nothing. Every other scope they can leave out.
+        Must be among `scopes`.
         """
 
     @_builtins.property
@@ -631,11 +670,13 @@ class UpdateApplicationRequest(_message.Message):
         frontchannel_logout_session_required: _builtins.bool | None = ...,
         require_signed_request_object: _builtins.bool | None = ...,
         request_object_signing_alg: _builtins.str | None = ...,
+        required_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        tls_client_certificate_bound_access_tokens: _builtins.bool | None = ...,
         token_exchange_client_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "application_id", b"application_id", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "scopes", b"scopes", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds", "_backchannel_logout_session_required", b"_backchannel_logout_session_required", "_backchannel_logout_uri", b"_backchannel_logout_uri", "_client_uri", b"_client_uri", "_dpop_bound_access_tokens", b"_dpop_bound_access_tokens", "_enabled", b"_enabled", "_frontchannel_logout_session_required", b"_frontchannel_logout_session_required", "_frontchannel_logout_uri", b"_frontchannel_logout_uri", "_id_token_signed_response_alg", b"_id_token_signed_response_alg", "_jwks_uri", b"_jwks_uri", "_logo_uri", b"_logo_uri", "_name", b"_name", "_policy_uri", b"_policy_uri", "_refresh_token_idle_seconds", b"_refresh_token_idle_seconds", "_refresh_token_lifetime_seconds", b"_refresh_token_lifetime_seconds", "_request_object_signing_alg", b"_request_object_signing_alg", "_require_pushed_authorization_requests", b"_require_pushed_authorization_requests", "_require_signed_request_object", b"_require_signed_request_object", "_sector_identifier_uri", b"_sector_identifier_uri", "_subject_type", b"_subject_type", "_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens", "_token_endpoint_auth_method", b"_token_endpoint_auth_method", "_tos_uri", b"_tos_uri", "access_token_lifetime_seconds", b"access_token_lifetime_seconds", "application_id", b"application_id", "backchannel_logout_session_required", b"backchannel_logout_session_required", "backchannel_logout_uri", b"backchannel_logout_uri", "client_uri", b"client_uri", "dpop_bound_access_tokens", b"dpop_bound_access_tokens", "enabled", b"enabled", "frontchannel_logout_session_required", b"frontchannel_logout_session_required", "frontchannel_logout_uri", b"frontchannel_logout_uri", "grant_types", b"grant_types", "id_token_signed_response_alg", b"id_token_signed_response_alg", "jwks", b"jwks", "jwks_uri", b"jwks_uri", "logo_uri", b"logo_uri", "name", b"name", "policy_uri", b"policy_uri", "post_logout_redirect_uris", b"post_logout_redirect_uris", "redirect_uris", b"redirect_uris", "refresh_token_idle_seconds", b"refresh_token_idle_seconds", "refresh_token_lifetime_seconds", b"refresh_token_lifetime_seconds", "request_object_signing_alg", b"request_object_signing_alg", "require_pushed_authorization_requests", b"require_pushed_authorization_requests", "require_signed_request_object", b"require_signed_request_object", "required_scopes", b"required_scopes", "scopes", b"scopes", "sector_identifier_uri", b"sector_identifier_uri", "subject_type", b"subject_type", "tls_client_certificate_bound_access_tokens", b"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_method", b"token_endpoint_auth_method", "token_exchange_client_ids", b"token_exchange_client_ids", "tos_uri", b"tos_uri", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["access_token_lifetime_seconds"]  # noqa: Y015
     _WhichOneofArgType__access_token_lifetime_seconds: _TypeAlias = _typing.Literal["_access_token_lifetime_seconds", b"_access_token_lifetime_seconds"]  # noqa: Y015
@@ -677,6 +718,8 @@ class UpdateApplicationRequest(_message.Message):
     _WhichOneofArgType__sector_identifier_uri: _TypeAlias = _typing.Literal["_sector_identifier_uri", b"_sector_identifier_uri"]  # noqa: Y015
     _WhichOneofReturnType__subject_type: _TypeAlias = _typing.Literal["subject_type"]  # noqa: Y015
     _WhichOneofArgType__subject_type: _TypeAlias = _typing.Literal["_subject_type", b"_subject_type"]  # noqa: Y015
+    _WhichOneofReturnType__tls_client_certificate_bound_access_tokens: _TypeAlias = _typing.Literal["tls_client_certificate_bound_access_tokens"]  # noqa: Y015
+    _WhichOneofArgType__tls_client_certificate_bound_access_tokens: _TypeAlias = _typing.Literal["_tls_client_certificate_bound_access_tokens", b"_tls_client_certificate_bound_access_tokens"]  # noqa: Y015
     _WhichOneofReturnType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofArgType__token_endpoint_auth_method: _TypeAlias = _typing.Literal["_token_endpoint_auth_method", b"_token_endpoint_auth_method"]  # noqa: Y015
     _WhichOneofReturnType__tos_uri: _TypeAlias = _typing.Literal["tos_uri"]  # noqa: Y015
@@ -721,6 +764,8 @@ class UpdateApplicationRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sector_identifier_uri) -> _WhichOneofReturnType__sector_identifier_uri | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__subject_type) -> _WhichOneofReturnType__subject_type | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tls_client_certificate_bound_access_tokens) -> _WhichOneofReturnType__tls_client_certificate_bound_access_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__token_endpoint_auth_method) -> _WhichOneofReturnType__token_endpoint_auth_method | None: ...
     @_typing.overload

@@ -133,6 +133,7 @@ class AuthorizationClient(_message.Message):
     ORGANIZATION_NAME_FIELD_NUMBER: _builtins.int
     REDIRECT_HOST_FIELD_NUMBER: _builtins.int
     FIRST_PARTY_FIELD_NUMBER: _builtins.int
+    LOGO_PATH_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     DOCUMENT_HOST_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
@@ -157,6 +158,10 @@ class AuthorizationClient(_message.Message):
     """
     first_party: _builtins.bool
     """Whether it belongs to the operator of the platform: no consent is asked."""
+    logo_path: _builtins.str
+    """The path of our copy of its logo. Showing that tells nobody who looks at it.
+    Empty if there is none.
+    """
     origin: _builtins.str
     """How it came to be: "created" by somebody of its organization, "registered" by
     itself, or "document". Nobody has verified the name of the latter two.
@@ -177,12 +182,13 @@ class AuthorizationClient(_message.Message):
         organization_name: _builtins.str = ...,
         redirect_host: _builtins.str = ...,
         first_party: _builtins.bool = ...,
+        logo_path: _builtins.str = ...,
         origin: _builtins.str = ...,
         document_host: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_uri", b"client_uri", "document_host", b"document_host", "first_party", b"first_party", "logo_uri", b"logo_uri", "name", b"name", "organization_name", b"organization_name", "origin", b"origin", "policy_uri", b"policy_uri", "redirect_host", b"redirect_host", "tos_uri", b"tos_uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "client_uri", b"client_uri", "document_host", b"document_host", "first_party", b"first_party", "logo_path", b"logo_path", "logo_uri", b"logo_uri", "name", b"name", "organization_name", b"organization_name", "origin", b"origin", "policy_uri", b"policy_uri", "redirect_host", b"redirect_host", "tos_uri", b"tos_uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -376,6 +382,8 @@ class GetAuthorizationResponse(_message.Message):
     NEW_SCOPES_FIELD_NUMBER: _builtins.int
     RESPONSE_FIELD_NUMBER: _builtins.int
     ACR_VALUES_FIELD_NUMBER: _builtins.int
+    REQUIRED_SCOPES_FIELD_NUMBER: _builtins.int
+    DECLINED_SCOPES_FIELD_NUMBER: _builtins.int
     next: _builtins.str
     """What is next: "sign_in" (again, or as somebody else), "step_up" (to one of
     `acrValues`), "organization" (the person chooses one), "consent" (the person
@@ -415,6 +423,18 @@ class GetAuthorizationResponse(_message.Message):
         first.
         """
 
+    @_builtins.property
+    def required_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The requested scopes that the person cannot leave out: "openid", and those
+        without which the application is of no use.
+        """
+
+    @_builtins.property
+    def declined_scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The requested scopes, among the new ones, that the person left out before. They
+        are not asked for again on their own.
+        """
+
     def __init__(
         self,
         *,
@@ -426,10 +446,12 @@ class GetAuthorizationResponse(_message.Message):
         new_scopes: _abc.Iterable[_builtins.str] | None = ...,
         response: Global___AuthorizationResponse | None = ...,
         acr_values: _abc.Iterable[_builtins.str] | None = ...,
+        required_scopes: _abc.Iterable[_builtins.str] | None = ...,
+        declined_scopes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["authorization", b"authorization", "response", b"response"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr_values", b"acr_values", "authorization", b"authorization", "granted_scopes", b"granted_scopes", "new_scopes", b"new_scopes", "next", b"next", "organizations", b"organizations", "personal_scopes", b"personal_scopes", "response", b"response"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acr_values", b"acr_values", "authorization", b"authorization", "declined_scopes", b"declined_scopes", "granted_scopes", b"granted_scopes", "new_scopes", b"new_scopes", "next", b"next", "organizations", b"organizations", "personal_scopes", b"personal_scopes", "required_scopes", b"required_scopes", "response", b"response"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -486,8 +508,10 @@ class ApproveAuthorizationRequest(_message.Message):
     """
     @_builtins.property
     def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The scopes that the person gives, of those that are requested. Empty: all
-        that the person may give.
+        """The scopes that the person gives, of those that are requested; `required_scopes`
+        must be among them as far as the person may give them. What is left out, and
+        was not given before, is remembered as declined. Empty: all that the person may
+        give; without what was declined before unless `next` is "consent".
         """
 
     def __init__(

@@ -96,7 +96,7 @@ class AuthorizationServiceServicer:
 
     def ApproveAuthorization(self, request, context):
         """Gives the application what it asks for, or a part of it, and returns an
-        authorization code. The consent is remembered. Approving a request again
+        authorization code. The consent is remembered, and so is what was left out. Approving a request again
         makes another code and voids the one before. Fails with
         AUTHORIZATION_NOT_READY if GetAuthorization says that the person has to sign
         in, to step up or to choose an organization first, and with

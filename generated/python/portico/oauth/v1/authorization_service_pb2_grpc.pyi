@@ -34,7 +34,7 @@ class AuthorizationServiceStub:
     """
     ApproveAuthorization: _aio.UnaryUnaryMultiCallable[_authorization_service_pb2.ApproveAuthorizationRequest, _authorization_service_pb2.ApproveAuthorizationResponse]
     """Gives the application what it asks for, or a part of it, and returns an
-    authorization code. The consent is remembered. Approving a request again
+    authorization code. The consent is remembered, and so is what was left out. Approving a request again
     makes another code and voids the one before. Fails with
     AUTHORIZATION_NOT_READY if GetAuthorization says that the person has to sign
     in, to step up or to choose an organization first, and with
@@ -85,7 +85,7 @@ class AuthorizationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_authorization_service_pb2.ApproveAuthorizationRequest, _abc.Awaitable[_authorization_service_pb2.ApproveAuthorizationResponse]],
     ) -> _abc.Awaitable[_authorization_service_pb2.ApproveAuthorizationResponse]:
         """Gives the application what it asks for, or a part of it, and returns an
-        authorization code. The consent is remembered. Approving a request again
+        authorization code. The consent is remembered, and so is what was left out. Approving a request again
         makes another code and voids the one before. Fails with
         AUTHORIZATION_NOT_READY if GetAuthorization says that the person has to sign
         in, to step up or to choose an organization first, and with

@@ -30,6 +30,7 @@ class ClientCredentials(_message.Message):
     CLIENT_SECRET_FIELD_NUMBER: _builtins.int
     CLIENT_ASSERTION_FIELD_NUMBER: _builtins.int
     CLIENT_ASSERTION_TYPE_FIELD_NUMBER: _builtins.int
+    CLIENT_CERTIFICATE_FIELD_NUMBER: _builtins.int
     client_id: _builtins.str
     """The client_id."""
     method: _builtins.str
@@ -42,6 +43,10 @@ class ClientCredentials(_message.Message):
     """The assertion (RFC 7523, section 2.2)."""
     client_assertion_type: _builtins.str
     """The type of the assertion."""
+    client_certificate: _builtins.bytes
+    """The certificate of the TLS connection (X.509, DER), by the word of the proxy that
+    ends it (RFC 8705, RFC 9440). Empty if there is none.
+    """
     def __init__(
         self,
         *,
@@ -50,10 +55,11 @@ class ClientCredentials(_message.Message):
         client_secret: _builtins.str = ...,
         client_assertion: _builtins.str = ...,
         client_assertion_type: _builtins.str = ...,
+        client_certificate: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_assertion", b"client_assertion", "client_assertion_type", b"client_assertion_type", "client_id", b"client_id", "client_secret", b"client_secret", "method", b"method"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_assertion", b"client_assertion", "client_assertion_type", b"client_assertion_type", "client_certificate", b"client_certificate", "client_id", b"client_id", "client_secret", b"client_secret", "method", b"method"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -440,16 +446,24 @@ class Confirmation(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     JKT_FIELD_NUMBER: _builtins.int
+    X5T_S256_FIELD_NUMBER: _builtins.int
     jkt: _builtins.str
-    """The SHA-256 thumbprint of the public key (RFC 7638, RFC 9449)."""
+    """The SHA-256 thumbprint of the public key (RFC 7638, RFC 9449). Empty if the token is
+    bound to a certificate.
+    """
+    x5t_s256: _builtins.str
+    """The SHA-256 thumbprint of the certificate (RFC 8705), x5t#S256. Empty if the token
+    is bound to a key.
+    """
     def __init__(
         self,
         *,
         jkt: _builtins.str = ...,
+        x5t_s256: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["jkt", b"jkt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jkt", b"jkt", "x5t_s256", b"x5t_s256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -516,6 +530,7 @@ class GetUserInfoRequest(_message.Message):
     TOKEN_TYPE_FIELD_NUMBER: _builtins.int
     DPOP_PROOF_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
+    CLIENT_CERTIFICATE_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
     """The access token."""
     token_type: _builtins.str
@@ -528,6 +543,8 @@ class GetUserInfoRequest(_message.Message):
     """
     method: _builtins.str
     """The HTTP method of the request, which the proof is for: "GET", "HEAD" or "POST"."""
+    client_certificate: _builtins.bytes
+    """The certificate of the TLS connection, as ClientCredentials has it."""
     def __init__(
         self,
         *,
@@ -535,10 +552,11 @@ class GetUserInfoRequest(_message.Message):
         token_type: _builtins.str = ...,
         dpop_proof: _builtins.str = ...,
         method: _builtins.str = ...,
+        client_certificate: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "dpop_proof", b"dpop_proof", "method", b"method", "token_type", b"token_type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_token", b"access_token", "client_certificate", b"client_certificate", "dpop_proof", b"dpop_proof", "method", b"method", "token_type", b"token_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

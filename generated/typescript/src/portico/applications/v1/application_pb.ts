@@ -12,7 +12,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file portico/applications/v1/application.proto.
  */
 export const file_portico_applications_v1_application: GenFile = /*@__PURE__*/
-  fileDesc("Cilwb3J0aWNvL2FwcGxpY2F0aW9ucy92MS9hcHBsaWNhdGlvbi5wcm90bxIXcG9ydGljby5hcHBsaWNhdGlvbnMudjEisQkKC0FwcGxpY2F0aW9uEgoKAmlkGAEgASgJEhcKD29yZ2FuaXphdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBGtpbmQYBCABKAkSFQoNcmVkaXJlY3RfdXJpcxgFIAMoCRIhChlwb3N0X2xvZ291dF9yZWRpcmVjdF91cmlzGAYgAygJEhMKC2dyYW50X3R5cGVzGAcgAygJEg4KBnNjb3BlcxgIIAMoCRIiChp0b2tlbl9lbmRwb2ludF9hdXRoX21ldGhvZBgJIAEoCRI7CgdzZWNyZXRzGAogAygLMioucG9ydGljby5hcHBsaWNhdGlvbnMudjEuQXBwbGljYXRpb25TZWNyZXQSJQoEandrcxgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEAoIandrc191cmkYDCABKAkSEAoIbG9nb191cmkYDSABKAkSEgoKY2xpZW50X3VyaRgOIAEoCRISCgpwb2xpY3lfdXJpGA8gASgJEg8KB3Rvc191cmkYECABKAkSEwoLZmlyc3RfcGFydHkYESABKAgSDwoHZW5hYmxlZBgSIAEoCBIkChxpZF90b2tlbl9zaWduZWRfcmVzcG9uc2VfYWxnGBMgASgJEiAKGGRwb3BfYm91bmRfYWNjZXNzX3Rva2VucxgUIAEoCBItCiVyZXF1aXJlX3B1c2hlZF9hdXRob3JpemF0aW9uX3JlcXVlc3RzGBUgASgIEh4KFmJhY2tjaGFubmVsX2xvZ291dF91cmkYFiABKAkSKwojYmFja2NoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFyABKAgSJQodYWNjZXNzX3Rva2VuX2xpZmV0aW1lX3NlY29uZHMYGCABKA0SIgoacmVmcmVzaF90b2tlbl9pZGxlX3NlY29uZHMYGSABKA0SJgoecmVmcmVzaF90b2tlbl9saWZldGltZV9zZWNvbmRzGBogASgNEhIKCmNyZWF0ZWRfYnkYGyABKAkSLgoKY3JlYXRlZF9hdBgcIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgdIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGlzYWJsZWRfYXQYHiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm9yaWdpbhgfIAEoCRIZChFtZXRhZGF0YV9kb2N1bWVudBggIAEoCRIUCgxzdWJqZWN0X3R5cGUYISABKAkSHQoVc2VjdG9yX2lkZW50aWZpZXJfdXJpGCIgASgJEh8KF2Zyb250Y2hhbm5lbF9sb2dvdXRfdXJpGCMgASgJEiwKJGZyb250Y2hhbm5lbF9sb2dvdXRfc2Vzc2lvbl9yZXF1aXJlZBgkIAEoCBIlCh1yZXF1aXJlX3NpZ25lZF9yZXF1ZXN0X29iamVjdBglIAEoCBIiChpyZXF1ZXN0X29iamVjdF9zaWduaW5nX2FsZxgmIAEoCRIhChl0b2tlbl9leGNoYW5nZV9jbGllbnRfaWRzGCsgAygJIo8BChFBcHBsaWNhdGlvblNlY3JldBIKCgJpZBgBIAEoCRIOCgZwcmVmaXgYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Cilwb3J0aWNvL2FwcGxpY2F0aW9ucy92MS9hcHBsaWNhdGlvbi5wcm90bxIXcG9ydGljby5hcHBsaWNhdGlvbnMudjEi/gkKC0FwcGxpY2F0aW9uEgoKAmlkGAEgASgJEhcKD29yZ2FuaXphdGlvbl9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEgwKBGtpbmQYBCABKAkSFQoNcmVkaXJlY3RfdXJpcxgFIAMoCRIhChlwb3N0X2xvZ291dF9yZWRpcmVjdF91cmlzGAYgAygJEhMKC2dyYW50X3R5cGVzGAcgAygJEg4KBnNjb3BlcxgIIAMoCRIiChp0b2tlbl9lbmRwb2ludF9hdXRoX21ldGhvZBgJIAEoCRI7CgdzZWNyZXRzGAogAygLMioucG9ydGljby5hcHBsaWNhdGlvbnMudjEuQXBwbGljYXRpb25TZWNyZXQSJQoEandrcxgLIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSEAoIandrc191cmkYDCABKAkSEAoIbG9nb191cmkYDSABKAkSEgoKY2xpZW50X3VyaRgOIAEoCRISCgpwb2xpY3lfdXJpGA8gASgJEg8KB3Rvc191cmkYECABKAkSEwoLZmlyc3RfcGFydHkYESABKAgSDwoHZW5hYmxlZBgSIAEoCBIkChxpZF90b2tlbl9zaWduZWRfcmVzcG9uc2VfYWxnGBMgASgJEiAKGGRwb3BfYm91bmRfYWNjZXNzX3Rva2VucxgUIAEoCBItCiVyZXF1aXJlX3B1c2hlZF9hdXRob3JpemF0aW9uX3JlcXVlc3RzGBUgASgIEh4KFmJhY2tjaGFubmVsX2xvZ291dF91cmkYFiABKAkSKwojYmFja2NoYW5uZWxfbG9nb3V0X3Nlc3Npb25fcmVxdWlyZWQYFyABKAgSJQodYWNjZXNzX3Rva2VuX2xpZmV0aW1lX3NlY29uZHMYGCABKA0SIgoacmVmcmVzaF90b2tlbl9pZGxlX3NlY29uZHMYGSABKA0SJgoecmVmcmVzaF90b2tlbl9saWZldGltZV9zZWNvbmRzGBogASgNEhIKCmNyZWF0ZWRfYnkYGyABKAkSLgoKY3JlYXRlZF9hdBgcIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgdIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGlzYWJsZWRfYXQYHiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm9yaWdpbhgfIAEoCRIZChFtZXRhZGF0YV9kb2N1bWVudBggIAEoCRIUCgxzdWJqZWN0X3R5cGUYISABKAkSHQoVc2VjdG9yX2lkZW50aWZpZXJfdXJpGCIgASgJEh8KF2Zyb250Y2hhbm5lbF9sb2dvdXRfdXJpGCMgASgJEiwKJGZyb250Y2hhbm5lbF9sb2dvdXRfc2Vzc2lvbl9yZXF1aXJlZBgkIAEoCBIlCh1yZXF1aXJlX3NpZ25lZF9yZXF1ZXN0X29iamVjdBglIAEoCBIiChpyZXF1ZXN0X29iamVjdF9zaWduaW5nX2FsZxgmIAEoCRIXCg9yZXF1aXJlZF9zY29wZXMYJyADKAkSMgoqdGxzX2NsaWVudF9jZXJ0aWZpY2F0ZV9ib3VuZF9hY2Nlc3NfdG9rZW5zGCggASgIEiEKGXRva2VuX2V4Y2hhbmdlX2NsaWVudF9pZHMYKyADKAkijwEKEUFwcGxpY2F0aW9uU2VjcmV0EgoKAmlkGAEgASgJEg4KBnByZWZpeBgCIAEoCRIuCgpjcmVhdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * An OAuth 2.1 client: an application of an organization that signs people in
@@ -80,7 +80,8 @@ export type Application = Message<"portico.applications.v1.Application"> & {
 
   /**
    * How the application authenticates: "client_secret_basic",
-   * "client_secret_post", "private_key_jwt" or "none".
+   * "client_secret_post", "private_key_jwt", "self_signed_tls_client_auth" or
+   * "none".
    *
    * @generated from field: string token_endpoint_auth_method = 9;
    */
@@ -109,7 +110,9 @@ export type Application = Message<"portico.applications.v1.Application"> & {
   jwksUri: string;
 
   /**
-   * The address of the logo.
+   * The address of the logo. A PNG, JPEG, GIF or WebP image of at most 64 KiB and
+   * 1,024 pixels a side is fetched once, each time the address is set, and people
+   * see that copy.
    *
    * @generated from field: string logo_uri = 13;
    */
@@ -299,6 +302,22 @@ export type Application = Message<"portico.applications.v1.Application"> & {
    * @generated from field: string request_object_signing_alg = 38;
    */
   requestObjectSigningAlg: string;
+
+  /**
+   * The scopes without which the application is of no use: people give them
+   * together with "openid", or nothing. Every other scope they can leave out.
+   *
+   * @generated from field: repeated string required_scopes = 39;
+   */
+  requiredScopes: string[];
+
+  /**
+   * Whether access tokens must be bound to the certificate of the application's TLS
+   * connection (RFC 8705).
+   *
+   * @generated from field: bool tls_client_certificate_bound_access_tokens = 40;
+   */
+  tlsClientCertificateBoundAccessTokens: boolean;
 
   /**
    * The IDs of the applications that may exchange the access tokens of people that
