@@ -90,7 +90,6 @@ class ApplicationEditor:
         """
         for name in _PLAIN.intersection(named):
             setattr(application, name, getattr(request, name))
-        application.subject_type = application.subject_type or PUBLIC
         for name in _SETS.intersection(named):
             setattr(application, name, sorted(getattr(request, name)))
         if "token_exchange_client_ids" in named:
