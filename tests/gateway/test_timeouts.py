@@ -84,7 +84,7 @@ async def test_a_core_that_hangs_is_a_timeout_over_rest_grpc_and_grpc_web(
             over_grpc(),
             over_grpc_web(),
         )
-    assert answers == [
+    assert list(answers) == [
         *[(504, "TIMEOUT")] * 3,
         grpc.StatusCode.DEADLINE_EXCEEDED,
         (200, grpc.StatusCode.DEADLINE_EXCEEDED.value[0]),
