@@ -84,10 +84,11 @@ async def test_a_core_that_hangs_is_a_timeout_over_rest_grpc_and_grpc_web(
             over_grpc(),
             over_grpc_web(),
         )
-    *rest, grpc_status, grpc_web = answers
-    assert rest == [(504, "TIMEOUT")] * 3
-    assert grpc_status is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert grpc_web == (200, grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
+    assert list(answers) == [
+        *[(504, "TIMEOUT")] * 3,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        (200, grpc.StatusCode.DEADLINE_EXCEEDED.value[0]),
+    ]
 
 
 async def test_many_calls_to_a_core_that_hangs_all_end_in_time(

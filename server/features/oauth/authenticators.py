@@ -14,7 +14,7 @@ from portico_kit.clock import Clock
 from portico_kit.credentials import Grant, Principal, Withheld
 from portico_kit.jwt import Claims, TokenKind
 from portico_kit.storage.reads import Reads
-from server.features.applications.facade import Applications, Client
+from server.features.applications.facade import KEY_METHODS, Applications, Client
 from server.features.auth.standings import SessionStandings
 from server.features.oauth.delegation import (
     actors_among,
