@@ -72,9 +72,10 @@ async def _database(stack: Stack) -> str:
         stack.database_url, autocommit=True
     ) as connection:
         await connection.execute(f"create database {DATABASE}".encode())
-    # Without a limit it opens a connection for each request that waits.
     parts = urlsplit(stack.database_url)
-    query = f"{parts.query}&max_conns=8" if parts.query else "max_conns=8"
+    # As many as ask at once, and kept: as it comes it opens new ones all the time.
+    pool = "max_conns=8&max_idle_conns=8"
+    query = f"{parts.query}&{pool}" if parts.query else pool
     return urlunsplit(parts._replace(scheme="postgres", path=f"/{DATABASE}", query=query))
 
 
