@@ -74,6 +74,7 @@ async def _show(visit: Visit) -> web.StreamResponse:
         organizations=found.organizations,
         missing={each.id: _missing(found, each) for each in found.organizations},
         can_approve=found.next != "deny",
+        is_local=False,
         here=here(visit),
         user=visit.user,
     )
