@@ -108,8 +108,7 @@ async def test_several_hosts_need_a_sector_identifier_uri(
     await wrong(call)
     await application_client.create(redirect_uris=several)
     app = await application_client.create(subject_type="pairwise")
-    call = application_client.update(app.application.id, redirect_uris=several)
-    await wrong(call)
+    await wrong(application_client.update(app.application.id, redirect_uris=several))
 
 
 @pytest.mark.parametrize("uri", ["https://[:::]/callback", "https://[::1]/callback"])
