@@ -233,10 +233,15 @@ class ClientDocuments:
             origin=DOCUMENT,
             metadata_document=url,
             first_party=False,
+            tls_client_certificate_bound_access_tokens=False,
             require_signed_request_object=False,
+            request_object_signing_alg="",
             subject_type="public",
             sector_identifier_uri="",
             frontchannel_logout_uri="",
+            frontchannel_logout_session_required=False,
+            token_exchange_client_ids=[],
+            logo_digest="",
         )
         self._describe(row, url, metadata, policy)
         return row

@@ -199,7 +199,7 @@ class DeviceAuthorizations:
         return guess.found
 
     async def _client(self, stored: StoredDeviceCode) -> Client:
-        client = await self.applications.find(str(stored.application_id))
+        client = await self.applications.find_by_id(stored.application_id)
         if client is None or DEVICE_CODE not in client.grant_types:
             raise DeviceCodeInvalidError
         return client

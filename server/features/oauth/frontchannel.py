@@ -32,7 +32,7 @@ class FrontchannelLogouts:
     async def of(self, session_id: UUID, call: Call) -> Sequence[str]:
         """The addresses of the applications that a session has signed its person in to."""
         ids = await LogoutRepository(call.db).applications_of(session_id)
-        found = await asyncio.gather(*(self.applications.find(str(each)) for each in ids))
+        found = await asyncio.gather(*(self.applications.find_by_id(each) for each in ids))
         clients = [each for each in found if each is not None and each.frontchannel_logout_uri]
         return [self._address(each, session_id) for each in clients[:MOST]]
 
