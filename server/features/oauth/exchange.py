@@ -24,7 +24,7 @@ from server.features.oauth.errors import (
     InvalidScopeError,
     InvalidTargetError,
 )
-from server.features.oauth.tokens import Issued, OAuthTokens, of_organizations
+from server.features.oauth.tokens import Issued, OAuthTokens, asked_scopes, of_organizations
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the name of a type
 # All of our access tokens are JWTs.
@@ -162,10 +162,10 @@ def _passed_on(client: Client, subject: Subject, asked: str) -> frozenset[str]:
     they made themselves known.
 
     Raises:
-        InvalidScopeError: if more is asked for, or nothing is left.
+        InvalidScopeError: if more is asked for, blanks alone are, or nothing is left.
     """
     allowed = of_organizations(subject.scopes & client.scopes)
-    wanted = frozenset(asked.split())
+    wanted = asked_scopes(asked)
     if not wanted <= allowed:
         raise InvalidScopeError("the scope is more than may be passed on to this application")
     if not allowed:

@@ -260,7 +260,7 @@ async def test_it_is_never_more_than_the_token_that_it_was_given_for(
     assert given.expires_in <= 300
     assert claims(given.access_token)["exp"] <= claims(granted.access_token)["exp"]
     wider = ["keys:read", "organization:read", "projects:read keys:read", "openid", "made-up"]
-    for scope in (*wider, "offline_access"):
+    for scope in (*wider, "offline_access", " "):
         attempt = trade(service, granted.access_token, scope=scope)
         await refused(attempt, INVALID, "OAUTH_INVALID_SCOPE")
     narrow = (await front.signed_in(owner, scope="organization:read")).access_token
