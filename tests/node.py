@@ -34,7 +34,12 @@ def node_modules(package: Path) -> Path:
             shutil.copy(package / name, unfinished)
         quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
         run(["npm", "ci", *quiet], unfinished, INSTALL_SECONDS)
-        unfinished.rename(home)
+        try:
+            unfinished.rename(home)
+        except OSError:
+            # Another process was faster.
+            assert home.is_dir()
+            shutil.rmtree(unfinished)
     return home / "node_modules"
 
 

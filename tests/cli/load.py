@@ -5,8 +5,9 @@ request was taken (nobody listens, or gRPC says that the server shuts down), or
 a cut, which is anything else.
 
 A caller of gRPC whose request crosses the server's GOAWAY sees its connection
-close, whether the request was taken or not. Such requests are kept by their id:
-what was taken stands in the server's log.
+close, whether the request was taken or not. So does who has a new connection that
+nobody has accepted yet when the server stops to listen. Such requests are kept by
+their id: what was taken stands in the server's log.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ PAUSE_SECONDS = 0.01
 UNTAKEN = ("failed to connect", "shutting down", "Connection refused")
 # The server closed on purpose (RFC 9113, section 6.8), and the request met it on its way.
 CROSSED = "GOAWAY received; Error code: 0;"
+# The kernel has made the connection, and ends it with those that nobody has accepted.
+NEVER_ACCEPTED = f"{CUT}:REST ConnectionResetError("
 
 Call = Callable[[], Awaitable[str]]
 
@@ -78,8 +81,19 @@ class Load:
             connection = await asyncio.open_connection("127.0.0.1", self._rest_port)
         except OSError:
             return REFUSED
-        outcome, _ = await sign_in(*connection)
+        outcome, _ = await self._sign_in_first(*connection)
         return outcome
+
+    async def _sign_in_first(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> tuple[str, bool]:
+        """The first request of a connection, which perhaps nobody has accepted."""
+        request_id = str(uuid4())
+        outcome, goes_on = await sign_in(reader, writer, request_id)
+        if outcome.startswith(NEVER_ACCEPTED):
+            self.crossed[request_id] = outcome
+            return REFUSED, False
+        return outcome, goes_on
 
     async def _keep_alive(self) -> None:
         """One connection for many requests, and the next when the server closes it."""
@@ -90,11 +104,13 @@ class Load:
                 self._count(REFUSED)
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            goes_on = True
+            outcome, goes_on = await self._sign_in_first(*connection)
+            self._count(outcome)
             while goes_on:
+                await asyncio.sleep(PAUSE_SECONDS)
                 outcome, goes_on = await sign_in(*connection)
                 self._count(outcome)
-                await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _grpc(self, door: str, port: int) -> None:
         options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
@@ -121,11 +137,14 @@ class Load:
         return ANSWERED
 
 
-async def sign_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[str, bool]:
+async def sign_in(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request_id: str = ""
+) -> tuple[str, bool]:
     """Signs in with a wrong password, and says what came of it and if the connection goes on."""
     body = json.dumps({"email": "nobody@example.com", "password": "wrong wrong wrong"})
     head = (
         f"POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\nx-forwarded-for: {new_address()}\r\n"
+        f"x-request-id: {request_id or uuid4()}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     goes_on = False
