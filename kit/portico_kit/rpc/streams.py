@@ -74,6 +74,9 @@ async def write_all(
                 if len(answer) > most:
                     raise AnswerTooLargeError
                 await _written(write(answer))
+                # Neither may wait for anything, the servicer or the writing: what ends this
+                # stream, and everybody else, must have a turn all the same.
+                await asyncio.sleep(0)
         call.require_authorized()
 
     await first_of(run(), streams.ended(), _out_of_time(method.timeout))

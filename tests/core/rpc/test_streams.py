@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,12 +24,16 @@ from sqlalchemy import text
 from edge.ratelimit.main import ratelimit
 from edge.settings import RateLimitSettings
 from portico_contract import methods
-from portico_kit.call import Call
+from portico_kit.call import Call, Client
+from portico_kit.clock import utc_now
 from portico_kit.errors import NotFoundError
+from portico_kit.ids import new_id
 from portico_kit.rpc import access
 from portico_kit.rpc.server import Server, pipeline_server
-from portico_kit.service import Service
+from portico_kit.rpc.streams import Streams, write_all
+from portico_kit.service import MAX_MESSAGE_BYTES, Service
 from portico_kit.testing.clocks import OffsetClock
+from server.common.records import RECORDS
 from server.core import Core, build
 from server.settings import Settings
 from tests.core.conftest import ENGINES, SECRET_KEY
@@ -335,6 +339,34 @@ async def test_a_client_that_does_not_read_holds_the_servicer_back(house: House)
         await asyncio.sleep(0.5)
     call.cancel()
     await house.nothing_open()
+
+
+async def test_a_stream_that_never_waits_leaves_everybody_else_a_turn(ticks: Any) -> None:
+    """So it is after a client has gone: what is written then waits for nothing."""
+    watch = methods(ticks.DESCRIPTOR.services_by_name["TickService"])[0]
+    call = Call(watch, {}, Client(), request_id=str(new_id()), now=utc_now(), records=RECORDS)
+    written = 0
+
+    async def ticking(_request: Any, _call: Call) -> AsyncGenerator[Any, None]:
+        while True:
+            yield ticks.Tick()
+
+    async def write(_message: bytes) -> None:
+        nonlocal written
+        written += 1
+        assert written < 1000
+
+    request = ticks.WatchRequest()
+    stream = asyncio.create_task(
+        write_all(ticking, watch, Streams(), request, call, write, MAX_MESSAGE_BYTES)
+    )
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not stream.done()
+    assert written > 1
+    stream.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stream
 
 
 def test_what_a_stream_says_of_itself(ticks: Any) -> None:
