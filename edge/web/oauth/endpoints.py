@@ -17,7 +17,7 @@ from portico.oauth.v1 import device_service_pb2 as devices
 from portico.oauth.v1 import token_service_pb2 as pb
 from portico.oauth.v1.authorization_service_pb2 import Parameter
 
-from edge.web.core_client import Caller, CoreError
+from edge.web.core_client import Caller, CoreClient, CoreError
 from edge.web.oauth import bearer
 from edge.web.oauth.client_credentials import CREDENTIAL_PARAMETERS, read_client
 from edge.web.oauth.errors import (
@@ -169,21 +169,31 @@ class OAuthEndpoints:
     async def _ask(
         self, method: Callable[..., Awaitable[Answer]], asked: Message, request: web.Request
     ) -> Answer:
-        """Asks the core.
+        return await ask_core(self._core, self._internal_token, method, asked, request)
 
-        Raises:
-            OAuthError: if it refuses or does not answer.
-        """
-        headers = request.headers
-        caller = Caller(
-            address=headers.get("X-Edge-Address", ""),
-            user_agent=headers.get("User-Agent", ""),
-            request_id=headers.get("X-Request-Id", ""),
-        )
-        try:
-            return await self._core.call(method, asked, caller, self._internal_token)
-        except CoreError as error:
-            raise from_core(error) from None
+
+async def ask_core(
+    core: CoreClient,
+    internal_token: str,
+    method: Callable[..., Awaitable[Answer]],
+    asked: Message,
+    request: web.Request,
+) -> Answer:
+    """Asks the core, for whoever sent a request.
+
+    Raises:
+        OAuthError: if it refuses or does not answer.
+    """
+    headers = request.headers
+    caller = Caller(
+        address=headers.get("X-Edge-Address", ""),
+        user_agent=headers.get("User-Agent", ""),
+        request_id=headers.get("X-Request-Id", ""),
+    )
+    try:
+        return await core.call(method, asked, caller, internal_token)
+    except CoreError as error:
+        raise from_core(error) from None
 
 
 def answering(handler: Handler) -> Handler:

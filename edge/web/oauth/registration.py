@@ -15,8 +15,8 @@ from aiohttp import web
 from google.protobuf.message import Message
 from portico.applications.v1 import registration_service_pb2 as pb
 
-from edge.web.core_client import Caller, CoreError
-from edge.web.oauth.errors import NOT_STORED, REALM, OAuthError, from_core, json_response
+from edge.web.oauth.endpoints import ask_core
+from edge.web.oauth.errors import NOT_STORED, REALM, OAuthError, json_response
 from edge.web.oauth.parameters import MAX_BYTES
 from edge.web.paths import REGISTERED_CLIENT
 from edge.web.visit import Site
@@ -86,24 +86,12 @@ class RegistrationEndpoints:
     async def _ask(
         self, method: Callable[..., Awaitable[Answer]], asked: Message, request: web.Request
     ) -> Answer:
-        """Asks the core.
-
-        Raises:
-            OAuthError: if it refuses or does not answer.
-        """
-        headers = request.headers
-        caller = Caller(
-            address=headers.get("X-Edge-Address", ""),
-            user_agent=headers.get("User-Agent", ""),
-            request_id=headers.get("X-Request-Id", ""),
-        )
         try:
-            return await self._core.call(method, asked, caller, self._internal_token)
-        except CoreError as error:
-            refused = from_core(error)
-            if refused.error == _CORE_TOKEN_ERROR:
-                raise _unauthorized(bool(headers.get("Authorization"))) from None
-            raise refused from None
+            return await ask_core(self._core, self._internal_token, method, asked, request)
+        except OAuthError as error:
+            if error.error == _CORE_TOKEN_ERROR:
+                raise _unauthorized(bool(request.headers.get("Authorization"))) from None
+            raise
 
 
 async def read_json(request: web.Request) -> str:
