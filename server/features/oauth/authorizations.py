@@ -299,7 +299,7 @@ class Authorizations:
         begun = await self.open(request_id, call)
         # Before anything is read that another approval of the same may change.
         await GrantRepository(call.db).lock_person(call.user_id, begun.client.id)
-        asked = await self.ask(request_id, call)
+        asked = await self.ask_about(begun, call)
         authorization = await self.agree(
             asked, organization_id, scopes, call.now + CODE_LIFETIME, call
         )
@@ -340,8 +340,9 @@ class Authorizations:
         Raises:
             AuthorizationExpiredError: see `open`.
         """
-        await self._use_up((await self.open(request_id, call)).request, call)
-        return await self.refuse(request_id, "access_denied", description, call)
+        begun = await self.open(request_id, call)
+        await self._use_up(begun.request, call)
+        return failure(begun.request, "access_denied", description, self.issuer)
 
     async def refuse(self, request_id: str, error: str, description: str, call: Call) -> Response:
         """The response with an error.
