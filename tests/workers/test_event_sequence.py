@@ -89,7 +89,8 @@ async def test_a_number_is_seen_only_after_all_before_it_whatever_the_transactio
         assert seen == list(range(1, len(seen) + 1))
 
     async with asyncio.TaskGroup() as group:
-        for step in (*relays, look):
+        steps: list[Callable[[], Awaitable[object]]] = [*relays, look]
+        for step in steps:
             group.create_task(repeat(step, written))
         writing = (write(tenants, organization, number) for number in range(WRITERS))
         await asyncio.gather(*writing)
