@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.clock import Clock
 from portico_kit.secrets import Secrets
-from portico_kit.storage.base import Sessions
+from portico_kit.storage.base import Sessions, single_statements
 from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
 from server.common.fair_queue import FairQueue
@@ -109,6 +109,7 @@ class Deliverer:
         capacity: Capacity | None = None,
     ) -> None:
         self._sessions = sessions
+        self._statements = single_statements(sessions)
         self._client = client
         self._unsealed = UnsealedSecrets(secrets)
         self._settlements = Settlements(sessions)
@@ -227,7 +228,7 @@ class Deliverer:
 
     async def _claim(self, turns: dict[UUID, int]) -> list[Claim]:
         now = self._clock()
-        async with self._sessions.begin() as db:
+        async with self._statements() as db:
             return await claim_due(db, turns, now=now, until=now + LEASE)
 
     def _start(self, claim: Claim, lane: FairQueue) -> None:
