@@ -16,6 +16,7 @@ from portico_kit.ids import new_id
 from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.models import Webhook
+from server.features.webhooks.ordering import add_ordered_deliveries
 
 # Rows of one transaction: an organization with a hundred webhooks is not to hold up the
 # next one for long.
@@ -34,6 +35,7 @@ class FannedOut:
     Attributes:
         count: how many events have their deliveries now.
         due: the webhooks that have something to be sent.
+        blocked: new deliveries that wait for others.
         last: the organization after which the next batch goes on.
         more: whether there may be more events.
         waits: whether all of them are of organizations that other workers are at.
@@ -41,6 +43,7 @@ class FannedOut:
 
     count: int = 0
     due: Sequence[DueWebhook] = ()
+    blocked: Sequence[UUID] = ()
     last: UUID = BEGINNING
     more: bool = False
     waits: bool = False
@@ -86,10 +89,11 @@ async def fan_out(
     )
     await add_deliveries(db, batch, now)
     await _number(db, [share.event for share in batch], now)
+    blocked = await add_deliveries_in_order(db, batch, now)
     due = {webhook.id: due_webhook(webhook) for share in batch for webhook in share.webhooks}
     # A share of the claim is two events or more: a single one was the last of its organization.
     last = batch[-1].event.organization_id
-    return FannedOut(len(batch), list(due.values()), last, more=len(found) > 1)
+    return FannedOut(len(batch), list(due.values()), blocked, last, more=len(found) > 1)
 
 
 def _fair_batch(shares: Iterable[Share]) -> list[Share]:
@@ -118,16 +122,19 @@ def _fair_batch(shares: Iterable[Share]) -> list[Share]:
 
 
 async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetime) -> None:
-    """Adds the deliveries of events to their webhooks, in one statement.
+    """Adds the deliveries of events to their webhooks without an order, in one statement.
 
     One that is there already is left alone: it must not be sent twice.
     """
     told = [share for share in shares if share.webhooks]
-    if not told:
-        return
     pairs = [
-        (place, webhook.id) for place, share in enumerate(told, 1) for webhook in share.webhooks
+        (place, webhook.id)
+        for place, share in enumerate(told, 1)
+        for webhook in share.webhooks
+        if not webhook.ordered
     ]
+    if not pairs:
+        return
     new = {
         "now": now,
         "organizations": [share.event.organization_id for share in told],
@@ -140,9 +147,27 @@ async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetim
     await db.execute(_ADD, new)
 
 
+async def add_deliveries_in_order(
+    db: AsyncSession, shares: Iterable[Share], now: datetime
+) -> Sequence[UUID]:
+    """Adds the deliveries to ordered webhooks, once the events have their numbers.
+
+    Returns:
+        Those that wait for others; see `add_ordered_deliveries`.
+    """
+    pairs = [
+        (share.event.id, webhook.id)
+        for share in shares
+        for webhook in share.webhooks
+        if webhook.ordered
+    ]
+    return await add_ordered_deliveries(db, pairs, now)
+
+
 def due_webhook(webhook: Webhook) -> DueWebhook:
     """A webhook as the workers take turns with it."""
-    return DueWebhook(webhook.id, webhook.organization_id, webhook.slow_since is not None)
+    slow = webhook.slow_since is not None
+    return DueWebhook(webhook.id, webhook.organization_id, slow, webhook.limited)
 
 
 _ADD = text("""
