@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
+
+import uvloop
 
 T = TypeVar("T")
 
@@ -26,7 +29,9 @@ class LoopThread:
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        # Those who leave the look-up to uvloop have threads of its own.
+        os.environ.setdefault("UV_THREADPOOL_SIZE", str(LOOKUP_THREADS))
+        self._loop = uvloop.new_event_loop()
         self._loop.set_default_executor(ThreadPoolExecutor(LOOKUP_THREADS, "lookup"))
         context = contextvars.copy_context()
         self._thread = threading.Thread(

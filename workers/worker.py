@@ -11,6 +11,7 @@ from celery.apps.worker import Worker
 from celery.worker import state
 from celery.worker.consumer import Consumer
 
+from portico_kit.gc import freeze_startup_objects
 from server.settings import WorkerSettings
 from workers.app import create_app
 from workers.broker import connect_patiently
@@ -89,6 +90,7 @@ def work(settings: WorkerSettings) -> int:
     log.info("started", concurrency=settings.worker_concurrency)
     beat = _beat(app, settings)
     background = [loop.submit(job()) for job in wiring.parts.background]
+    freeze_startup_objects()
     worker.start()
     if beat is not None:
         beat.stop()

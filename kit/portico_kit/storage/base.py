@@ -106,6 +106,8 @@ def create_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         # Opening a connection costs PostgreSQL more than a request does: none comes and goes.
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT,
+        # The connection that was used last: it has the statements prepared.
+        pool_use_lifo=True,
         connect_args=dict(CONNECTION),
     )
     event.listen(engine.sync_engine, "checkout", _replace_if_lost)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import earliest_id
 from portico_kit.storage.base import delete_batch
+from portico_kit.storage.statements import compiled, run_in
 from server.features.webhooks.models import DELIVERED, FAILED, PENDING, Delivery, Webhook
 from server.features.webhooks.payload import event_payload
 
@@ -218,9 +220,10 @@ _SETTLE = text("""
 
 # The same for many. A row that somebody else holds is left out, whoever that is: waiting for
 # several rows in whatever order would be a deadlock with a deletion.
-_SETTLE_MANY = text("""
-    with asked as (
-        select * from unnest(
+_SETTLE_MANY = compiled(
+    text("""
+    with free as (
+        select asked.* from unnest(
             cast(:delivery_ids as uuid[]), cast(:untils as timestamptz[]),
             cast(:statuses as text[]), cast(:next_attempts_at as timestamptz[]),
             cast(:delivered_at as timestamptz[]), cast(:started_at as timestamptz[]),
@@ -228,31 +231,28 @@ _SETTLE_MANY = text("""
             cast(:response_bodies as text[]), cast(:errors as text[])
         ) as asked(id, until, status, next_attempt_at, delivered_at, started_at, duration_ms,
                    response_status, response_body, error)
-    ),
-    free as (
-        select deliveries.id from asked join deliveries
-        on deliveries.id = asked.id and deliveries.claimed_until = asked.until
+        join deliveries on deliveries.id = asked.id and deliveries.claimed_until = asked.until
         for update of deliveries skip locked
     ),
     settled as (
         update deliveries set
-            status = asked.status,
+            status = free.status,
             attempt_count = attempt_count + 1,
             schedule_position = schedule_position + 1,
-            next_attempt_at = asked.next_attempt_at,
+            next_attempt_at = free.next_attempt_at,
             claimed_until = null,
-            delivered_at = asked.delivered_at
-        from asked join free on free.id = asked.id
-        where deliveries.id = asked.id
-        returning deliveries.id, deliveries.attempt_count
+            delivered_at = free.delivered_at
+        from free where deliveries.id = free.id
+        returning deliveries.attempt_count, free.*
     )
     insert into attempts (delivery_id, number, started_at, duration_ms, response_status,
                           response_body, error)
-    select id, settled.attempt_count, started_at, duration_ms, response_status, response_body,
-           error
-    from settled join asked using (id)
+    select id, attempt_count, started_at, duration_ms, response_status, response_body, error
+    from settled
     returning delivery_id
-""")
+"""),
+    binary=True,
+)
 
 # The fields of a claim, of the delivery, its webhook and its event.
 CLAIM_COLUMNS = """
@@ -269,15 +269,16 @@ CLAIM_COLUMNS = """
 
 # Of each webhook that is enabled, those that have been due the longest. Webhooks with limits
 # have a statement of their own (limits.py).
-_CLAIM = text(f"""
+_CLAIM = compiled(
+    text(f"""
     with chosen as (
-        select due.id
+        select due.id, due.event_id, webhooks.id as webhook_id
         from unnest(cast(:webhooks as uuid[]), cast(:shares as integer[]))
              as asked(webhook_id, share)
         join webhooks on webhooks.id = asked.webhook_id and webhooks.enabled
              and webhooks.max_per_second is null and webhooks.max_in_flight is null
         cross join lateral (
-            select id from deliveries
+            select id, event_id from deliveries
             where deliveries.webhook_id = asked.webhook_id
               and next_attempt_at <= :now
               and (claimed_until is null or claimed_until <= :now)
@@ -287,12 +288,13 @@ _CLAIM = text(f"""
         ) due
     )
     update deliveries set claimed_until = :until
-    from chosen join deliveries claimed on claimed.id = chosen.id
-    join webhooks on webhooks.id = claimed.webhook_id
-    left join events on events.id = claimed.event_id
+    from chosen join webhooks on webhooks.id = chosen.webhook_id
+    left join events on events.id = chosen.event_id
     where deliveries.id = chosen.id
     returning {CLAIM_COLUMNS}
-""")  # noqa: S608
+"""),  # noqa: S608 - of constants
+    binary=True,
+)
 
 
 async def find_due_webhooks(db: AsyncSession, now: datetime) -> Sequence[DueWebhook]:
@@ -313,8 +315,12 @@ async def claim_due(
         until: when the claims run out.
     """
     asked = {"webhooks": list(turns), "shares": list(turns.values()), "now": now, "until": until}
-    rows = await db.execute(_CLAIM, asked)
-    return [Claim(until=until, **row) for row in rows.mappings()]
+    return claims_of(await run_in(db, _CLAIM, **asked), until)
+
+
+def claims_of(rows: Sequence[Any], until: datetime) -> list[Claim]:
+    """Claims, of rows with the `CLAIM_COLUMNS`."""
+    return [Claim(until=until, **dict(zip(row._fields, row, strict=True))) for row in rows]
 
 
 async def record_attempt(db: AsyncSession, outcome: Outcome) -> bool:
@@ -337,7 +343,7 @@ async def record_attempts(db: AsyncSession, outcomes: Sequence[Outcome]) -> set[
         name: [getattr(outcome, field.name) for outcome in outcomes]
         for name, field in zip(_COLUMNS, fields(Outcome), strict=True)
     }
-    return set(await db.scalars(_SETTLE_MANY, columns))
+    return {row.delivery_id for row in await run_in(db, _SETTLE_MANY, **columns)}
 
 
 async def lock_webhook(db: AsyncSession, webhook_id: UUID) -> None:

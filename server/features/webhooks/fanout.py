@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import new_id
+from portico_kit.storage.statements import Written, compiled, write_in
 from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.models import Webhook
@@ -144,7 +145,7 @@ async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetim
         "places": [place for place, _ in pairs],
         "webhooks": [webhook_id for _, webhook_id in pairs],
     }
-    await db.execute(_ADD, new)
+    await write_in(db, [Written(_ADD, new)])
 
 
 async def add_deliveries_in_order(
@@ -170,7 +171,8 @@ def due_webhook(webhook: Webhook) -> DueWebhook:
     return DueWebhook(webhook.id, webhook.organization_id, slow, webhook.limited)
 
 
-_ADD = text("""
+_ADD = compiled(
+    text("""
     insert into deliveries (id, webhook_id, organization_id, event_id, event_type,
                             status, attempt_count, schedule_position, next_attempt_at)
     select new.id, new.webhook_id, told.organization_id, told.event_id, told.event_type,
@@ -180,7 +182,9 @@ _ADD = text("""
     join unnest(cast(:organizations as uuid[]), cast(:events as uuid[]), cast(:types as text[]))
          with ordinality as told(organization_id, event_id, event_type, place) using (place)
     on conflict do nothing
-""")
+"""),
+    binary=True,
+)
 
 # One probe for each organization that has pending events, however many those are; then
 # the oldest of each, from the organization on that comes after the last one. For one that
@@ -230,7 +234,8 @@ async def _claim_pending(db: AsyncSession, limit: int, after: UUID) -> Sequence[
 
 # The events are given in their order. Nobody else is at these organizations; a number is
 # seen when all before it are.
-_NUMBER = text("""
+_NUMBER = compiled(
+    text("""
     with asked as (
         select id, organization_id,
                row_number() over (partition by organization_id order by place) as number
@@ -249,7 +254,9 @@ _NUMBER = text("""
         sequence = taken.last - counts.count + asked.number
     from asked join taken using (organization_id) join counts using (organization_id)
     where events.id = asked.id
-""")
+"""),
+    binary=True,
+)
 
 
 async def _number(db: AsyncSession, events: Sequence[Event], now: datetime) -> None:
@@ -259,7 +266,7 @@ async def _number(db: AsyncSession, events: Sequence[Event], now: datetime) -> N
         "organizations": [event.organization_id for event in events],
         "now": now,
     }
-    await db.execute(_NUMBER, numbered)
+    await write_in(db, [Written(_NUMBER, numbered)])
 
 
 async def _enabled_webhooks(

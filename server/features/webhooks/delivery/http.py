@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from types import SimpleNamespace
-
-import aiohttp
-from yarl import URL
 
 from portico_kit.clock import Clock
 from server.common.outbound_addresses import AddressPolicy, AddressRefusedError
+from server.features.webhooks.delivery.connections import (
+    KEPT_SECONDS,
+    Answer,
+    Connection,
+    Connections,
+    InvalidAnswerError,
+    InvalidUrlError,
+    NoAnswerError,
+    Origin,
+    Target,
+    target_of,
+)
 from server.features.webhooks.delivery_queue import AttemptResult
 
 TIMEOUT = 10.0  # seconds, for everything from the look-up to the last byte
-KEPT_BYTES = 2048  # of an answer
-# A connection is kept open for so many seconds after an answer, to so many origins at once.
-KEPT_SECONDS = 15.0
+# What is left for a second try on a new connection, at the least.
+SHORTEST_TIMEOUT = 0.1
+# Connections are kept to so many origins at once.
 KEPT_ORIGINS = 200
 # The longest that a receiver may ask to be left alone.
 LONGEST_RETRY_AFTER = timedelta(hours=24)
@@ -37,108 +47,127 @@ class WebhookClient:
     def __init__(
         self, policy: AddressPolicy, clock: Clock, user_agent: str, timeout: float = TIMEOUT
     ) -> None:
-        """Opens the client; needs a running event loop.
+        """Opens the client.
 
         Args:
             policy: says which addresses may be connected to.
             timeout: seconds that an attempt may take.
         """
         self._clock = clock
-        self._policy = policy
         self._timeout = timeout
-        self._user_agent = user_agent
+        self._defaults = {
+            "user-agent": user_agent,
+            "accept": "*/*",
+            "accept-encoding": "identity",  # a small answer may unpack to a huge one
+            "content-type": "application/json",
+        }
         self._origins = RecentOrigins()
-        self._kept = self._session(keep=True)
-        self._fresh = self._session(keep=False)
+        self._connections = Connections(policy)
 
     async def close(self) -> None:
         """Closes the client."""
-        await self._kept.close()
-        await self._fresh.close()
+        self._connections.close()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
-        """Makes one attempt and tells what came of it."""
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_seconds: float | None = None,
+    ) -> AttemptResult:
+        """Makes one attempt and tells what came of it.
+
+        Args:
+            timeout_seconds: how long it may take; None for what the client was opened with.
+        """
         started_at, started = self._clock(), time.monotonic()
         status, text, error, pause = None, "", "", None
         try:
-            async with await self._send(url, body, headers) as response:
-                status = response.status
-                if status in ASKING_FOR_TIME:
-                    pause = retry_after(response.headers.get("retry-after", ""), self._clock())
-                text = await _beginning(response)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failure:
+            answer = await self._send(url, body, headers, timeout_seconds)
+            status = answer.status
+            if status in ASKING_FOR_TIME:
+                pause = retry_after(answer.retry_after.decode("latin-1"), self._clock())
+            text = _readable(answer.body)
+        except (NoAnswerError, InvalidAnswerError, TimeoutError, OSError, ValueError) as failure:
             error = _explain(failure)
         duration_ms = int((time.monotonic() - started) * 1000)
         return AttemptResult(started_at, duration_ms, status, text, error, pause)
 
     async def _send(
-        self, url: str, body: bytes, headers: Mapping[str, str]
-    ) -> aiohttp.ClientResponse:
+        self, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float | None
+    ) -> Answer:
         """Sends a delivery, on a connection that is open already if there is one.
 
         Such a connection may be closed on the other side at this moment, which says nothing
         of the receiver: ends it before the head of an answer, the delivery goes out once more,
         on a new one. Should the receiver have got it after all, it knows the second by its id.
         """
-        if not self._origins.keeps(url):
-            return await _post(self._fresh, url, body, headers)
-        connection = Connection()
+        seconds = self._timeout if timeout_seconds is None else timeout_seconds
+        target = target_of(url)
+        keep = self._origins.keeps(target.origin)
+        request = self._request(target, body, headers, keep=keep)
+        kept = self._connections.take(target) if keep else None
+        if kept is None:
+            return await self._send_fresh(target, request, seconds, keep=keep)
+        started = time.monotonic()
         try:
-            return await _post(self._kept, url, body, headers, connection)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as failure:
-            if not connection.reused or isinstance(failure, aiohttp.ClientConnectorError):
-                raise
-        return await _post(self._fresh, url, body, headers)
+            return await self._exchange(target, kept, request, seconds)
+        except TimeoutError:
+            raise
+        except (NoAnswerError, OSError):
+            # Both together take no longer than one may.
+            left = max(seconds - (time.monotonic() - started), SHORTEST_TIMEOUT)
+            return await self._send_fresh(target, request, left, keep=keep)
 
-    def _session(self, *, keep: bool) -> aiohttp.ClientSession:
-        """A client of the policy's own; it keeps connections for a while, or none."""
-        kept = {"keepalive_timeout": KEPT_SECONDS} if keep else {"force_close": True}
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=0,  # the deliverer counts
-                socket_factory=self._policy.open_socket,
-                **kept,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),  # nothing of one customer reaches another
-            timeout=aiohttp.ClientTimeout(total=self._timeout),
-            headers={"user-agent": self._user_agent, "accept-encoding": "identity"},
-            auto_decompress=False,  # a small answer may unpack to a huge one
-            trace_configs=[_TRACE] if keep else [],
-        )
+    async def _send_fresh(
+        self, target: Target, request: bytes, seconds: float, *, keep: bool
+    ) -> Answer:
+        """Sends a request on a connection of its own."""
+        started = time.monotonic()
+        async with asyncio.timeout(seconds):
+            connection = await self._connections.connect(target)
+        left = seconds - (time.monotonic() - started)
+        if keep:
+            return await self._exchange(target, connection, request, left)
+        try:
+            return await connection.exchange(request, left)
+        finally:
+            connection.abort()
 
+    async def _exchange(
+        self, target: Target, connection: Connection, request: bytes, seconds: float
+    ) -> Answer:
+        """Sends a request, and keeps the connection if another one may follow."""
+        answer = await connection.exchange(request, seconds)
+        if connection.reusable:
+            self._connections.keep(target, connection)
+        return answer
 
-@dataclass(slots=True)
-class Connection:
-    """What an attempt finds out about its connection."""
+    def _request(
+        self, target: Target, body: bytes, headers: Mapping[str, str], *, keep: bool
+    ) -> bytes:
+        """The request as it is sent.
 
-    reused: bool = False
-
-
-async def _note_reused(
-    _session: aiohttp.ClientSession,
-    context: SimpleNamespace,
-    _parameters: aiohttp.TraceConnectionReuseconnParams,
-) -> None:
-    context.trace_request_ctx.reused = True
-
-
-_TRACE = aiohttp.TraceConfig()
-_TRACE.on_connection_reuseconn.append(_note_reused)
-_TRACE.freeze()
+        Raises:
+            ValueError: if a header would be more than one.
+        """
+        lines = {**self._defaults, **{name.lower(): value for name, value in headers.items()}}
+        text = "\r\n".join([f"{name}: {value}" for name, value in lines.items()])
+        if text.count("\r") + text.count("\n") != 2 * (len(lines) - 1) or "\0" in text:
+            raise ValueError("a header has a line break")
+        connection = "" if keep else "connection: close\r\n"
+        end = f"\r\n{connection}content-length: {len(body)}\r\n\r\n"
+        return b"".join((target.head, text.encode(), end.encode(), body))
 
 
 class RecentOrigins:
     """The origins to which connections are kept: a few, so that there are files for all else."""
 
     def __init__(self) -> None:
-        self._last_used: OrderedDict[URL, float] = OrderedDict()
+        self._last_used: OrderedDict[Origin, float] = OrderedDict()
 
-    def keeps(self, url: str) -> bool:
-        """Whether connections to where a URL leads are kept; it counts as used now."""
-        try:
-            origin = URL(url).origin()
-        except ValueError:
-            return False
+    def keeps(self, origin: Origin) -> bool:
+        """Whether connections to an origin are kept; it counts as used now."""
         now = time.monotonic()
         while self._last_used and next(iter(self._last_used.values())) < now - KEPT_SECONDS:
             self._last_used.popitem(last=False)
@@ -147,22 +176,6 @@ class RecentOrigins:
         self._last_used[origin] = now
         self._last_used.move_to_end(origin)
         return True
-
-
-async def _post(
-    session: aiohttp.ClientSession,
-    url: str,
-    body: bytes,
-    headers: Mapping[str, str],
-    connection: Connection | None = None,
-) -> aiohttp.ClientResponse:
-    return await session.post(
-        url,
-        data=body,
-        headers={"content-type": "application/json", **headers},
-        allow_redirects=False,
-        trace_request_ctx=connection,
-    )
 
 
 def retry_after(value: str, now: datetime) -> timedelta | None:
@@ -185,40 +198,28 @@ def retry_after(value: str, now: datetime) -> timedelta | None:
     return max(timedelta(0), min(wait, LONGEST_RETRY_AFTER))
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> str:
-    """The first bytes of an answer, as text that PostgreSQL can hold.
-
-    Whether it was accepted is in the status: a body that breaks off, or comes
-    too slowly, takes nothing from that.
-    """
-    kept = bytearray()
-    try:
-        while len(kept) < KEPT_BYTES and (piece := await response.content.readany()):
-            kept += piece
-    except (aiohttp.ClientError, TimeoutError):
-        pass
-    return kept[:KEPT_BYTES].decode(errors="replace").replace("\0", "")
+def _readable(body: bytes) -> str:
+    """The first bytes of an answer, as text that PostgreSQL can hold."""
+    return body.decode(errors="replace").replace("\0", "")
 
 
 # The first that fits, told to the customer: what went wrong, and nothing of our network.
 _EXPLANATIONS: tuple[tuple[type[Exception], str], ...] = (
+    (AddressRefusedError, REFUSED),
     (TimeoutError, "There was no answer in time."),
-    (aiohttp.ClientConnectorDNSError, "The host name could not be resolved."),
-    (aiohttp.ClientConnectorCertificateError, "The TLS certificate is not valid."),
-    (aiohttp.ClientConnectorSSLError, "The TLS connection could not be established."),
-    (aiohttp.ServerDisconnectedError, "The connection was closed without an answer."),
+    (socket.gaierror, "The host name could not be resolved."),
+    (ssl.SSLCertVerificationError, "The TLS certificate is not valid."),
+    (ssl.SSLError, "The TLS connection could not be established."),
+    (NoAnswerError, "The connection was closed without an answer."),
     (ConnectionRefusedError, "The connection was refused."),
-    (aiohttp.ClientOSError, "The connection failed."),
-    (aiohttp.InvalidURL, "The URL is not valid."),
-    (aiohttp.ClientResponseError, "The answer was not valid HTTP."),
+    (OSError, "The connection failed."),
+    (InvalidUrlError, "The URL is not valid."),
+    (InvalidAnswerError, "The answer was not valid HTTP."),
 )
 
 
 def _explain(failure: Exception) -> str:
-    cause = failure.os_error if isinstance(failure, aiohttp.ClientConnectorError) else failure
-    if isinstance(cause, AddressRefusedError):
-        return REFUSED
     for kind, explanation in _EXPLANATIONS:
-        if isinstance(failure, kind) or isinstance(cause, kind):
+        if isinstance(failure, kind):
             return explanation
     return "The request could not be sent."
