@@ -92,21 +92,33 @@ class FairQueue:
         """
         turns: Counter[UUID] = Counter()
         holding = Counter(self._held)
-        left = min(limit, self.free)
+        free = self.free
+        left = min(limit, free)
         skipped = 0
         while left and skipped < len(self._ready):
             organization_id = next(iter(self._ready))
             self._ready.move_to_end(organization_id)
-            has_room = holding[organization_id] < self.free - turns.total()
+            has_room = holding[organization_id] < free
             receiver_id = self._next_of(organization_id, turns) if has_room else None
             if receiver_id is None:
                 skipped += 1
                 continue
             turns[receiver_id] += 1
             holding[organization_id] += 1
-            left, skipped = left - 1, 0
+            left, free, skipped = left - 1, free - 1, 0
         self._renewed.difference_update(turns)
         return dict(turns)
+
+    def may_start_at_once(self, receiver_id: UUID, organization_id: UUID) -> bool:
+        """Whether an attempt may take a slot without a turn: nothing else of its receiver waits.
+
+        If so, the caller calls `hold` before anything else.
+        """
+        return (
+            receiver_id not in self
+            and not self._has_its_share(receiver_id)
+            and self._held[organization_id] < self.free
+        )
 
     def hold(self, receiver_id: UUID, organization_id: UUID) -> None:
         """An attempt takes a slot; it counts among those under way to its receiver already."""
@@ -128,6 +140,8 @@ class FairQueue:
 
         Not sooner, so that one claim brings several deliveries.
         """
+        if not self._parked:
+            return
         if receiver_id in self._parked and self._under_way[receiver_id] <= self._per_receiver // 2:
             self._enqueue(receiver_id, self._parked.pop(receiver_id))
 

@@ -99,7 +99,7 @@ async def deliverer(new_deliverer: NewDeliverer) -> Deliverer:
 @pytest.fixture
 def fan_out_events(tenants: Tenants, clock: OffsetClock, deliverer: Deliverer) -> EventFanOut:
     """Tells all pending events; `await deliverer.settle()` waits for the receivers."""
-    return EventFanOut(tenants.sessions, clock, deliverer.deliver)
+    return EventFanOut(tenants.sessions, clock, deliverer.deliver, deliverer)
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from aiohttp import web
 
 from portico_kit.testing.clocks import OffsetClock
 from portico_kit.testing.waiting import eventually
-from server.features.webhooks.delivery.deliverer import LEASE, Capacity, Deliverer
+from server.features.webhooks.delivery.deliverer import Capacity, Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.delivery_queue import LEASE
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import Receiver, Subscription, Tenants, answer, hanging
 

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from portico_kit.testing.clocks import OffsetClock
 from portico_kit.testing.waiting import eventually
-from server.features.webhooks.delivery.deliverer import LEASE, Capacity
+from server.features.webhooks.delivery.deliverer import Capacity
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
+from server.features.webhooks.delivery_queue import LEASE
 from tests.workers.conftest import NewDeliverer
 from tests.workers.harness import Receiver, Tenants, hanging, receiving
 
@@ -35,7 +36,7 @@ async def test_three_workers_together_keep_to_the_rate_and_use_it(
     async with receiving() as other:
         plain = await tenants.webhook(organization, other.url)
         await tenants.events(organization, EVENTS)
-        await EventFanOut(tenants.sessions, clock, workers[0].deliver)()
+        await EventFanOut(tenants.sessions, clock, workers[0].deliver, workers[0])()
         await asyncio.gather(*(worker.deliver_due() for worker in workers))
         await other.got(EVENTS)
         # The others are through long before.
@@ -73,7 +74,7 @@ async def test_three_workers_together_have_no_more_in_flight_than_is_allowed(
     await tenants.change(webhook, max_in_flight=3)
     workers = [await new_deliverer() for _ in range(3)]
     await tenants.events(organization, 40)
-    await EventFanOut(tenants.sessions, clock, workers[0].deliver)()
+    await EventFanOut(tenants.sessions, clock, workers[0].deliver, workers[0])()
     await asyncio.gather(*(worker.deliver_due() for worker in workers))
     await eventually(lambda: _delivered(tenants, webhook), 20)
     assert (most, len(receiver.requests)) == (3, 40)
@@ -88,7 +89,7 @@ async def test_what_a_dead_worker_had_in_flight_counts_until_its_claim_runs_out(
     dying, living = await new_deliverer(seconds=60), await new_deliverer()
     receiver.handler = hanging(60)
     await tenants.events(organization, 3)
-    await EventFanOut(tenants.sessions, clock, dying.deliver)()
+    await EventFanOut(tenants.sessions, clock, dying.deliver, dying)()
     await receiver.got(2)
     await living.deliver_due()
     await living.settle()
@@ -107,7 +108,7 @@ async def test_a_webhook_that_waits_for_its_limit_holds_no_slot(
     limited = await tenants.webhook(organization, receiver.url, "key.created")
     await tenants.change(limited, max_per_second=1, max_in_flight=1)
     few = await new_deliverer(Capacity(slots=2, share=2, slow_slots=1, slow_share=1))
-    fan_out_events = EventFanOut(tenants.sessions, clock, few.deliver)
+    fan_out_events = EventFanOut(tenants.sessions, clock, few.deliver, few)
     await tenants.events(organization, 10)
     await fan_out_events()
     async with receiving() as quick:
@@ -128,7 +129,7 @@ async def test_a_limit_that_is_lifted_or_set_counts_from_the_next_claim_on(
     organization = await tenants.organization()
     webhook = await tenants.webhook(organization, receiver.url)
     worker = await new_deliverer()
-    fan_out_events = EventFanOut(tenants.sessions, clock, worker.deliver)
+    fan_out_events = EventFanOut(tenants.sessions, clock, worker.deliver, worker)
     await tenants.change(webhook, max_per_second=1)
     await tenants.events(organization, 5)
     await fan_out_events()

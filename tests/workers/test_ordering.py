@@ -194,7 +194,9 @@ class Workers:
             retries=QUICK_RETRIES,
             capacity=Capacity(slots=8, share=4),
         )
-        fan_out_events = EventFanOut(self.tenants.sessions, self.clock, deliverer.deliver)
+        fan_out_events = EventFanOut(
+            self.tenants.sessions, self.clock, deliverer.deliver, deliverer
+        )
 
         async def step() -> None:
             if not mortal.dead:

@@ -23,6 +23,8 @@ from server.features.webhooks.models import DELIVERED, FAILED, PENDING, Delivery
 from server.features.webhooks.payload import event_payload
 
 GONE_STATUS = 410
+# Longer than an attempt can take. A worker that dies leaves its claims to run out.
+LEASE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)

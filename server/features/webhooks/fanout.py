@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import heappop, heappush
 from uuid import UUID
@@ -13,9 +14,15 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import new_id
-from portico_kit.storage.statements import Written, compiled, write_in
+from portico_kit.storage.statements import Written, compiled, run_in, write_in
 from server.common.records import Event
-from server.features.webhooks.delivery_queue import DueWebhook
+from server.features.webhooks.delivery_queue import (
+    CLAIM_COLUMNS,
+    LEASE,
+    Claim,
+    DueWebhook,
+    claims_of,
+)
 from server.features.webhooks.models import Webhook
 from server.features.webhooks.ordering import add_ordered_deliveries
 
@@ -37,6 +44,7 @@ class FannedOut:
         count: how many events have their deliveries now.
         due: the webhooks that have something to be sent.
         blocked: new deliveries that wait for others.
+        claims: deliveries that were made as claimed; they are in no need of a turn.
         last: the organization after which the next batch goes on.
         more: whether there may be more events.
         waits: whether all of them are of organizations that other workers are at.
@@ -45,6 +53,7 @@ class FannedOut:
     count: int = 0
     due: Sequence[DueWebhook] = ()
     blocked: Sequence[UUID] = ()
+    claims: Sequence[Claim] = ()
     last: UUID = BEGINNING
     more: bool = False
     waits: bool = False
@@ -52,10 +61,15 @@ class FannedOut:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """An event, and the webhooks that take it now."""
+    """An event, and the webhooks that take it now.
+
+    Attributes:
+        at_once: those of them whose delivery is made as claimed, to be sent at once.
+    """
 
     event: Event
     webhooks: Sequence[Webhook]
+    at_once: AbstractSet[UUID] = frozenset()
 
     @property
     def cost(self) -> int:
@@ -63,8 +77,16 @@ class Share:
         return max(1, len(self.webhooks))
 
 
+# Takes a slot for a delivery that is sent at once, if there is one.
+TakeSlot = Callable[[DueWebhook], bool]
+
+
 async def fan_out(
-    db: AsyncSession, now: datetime, limit: int, after: UUID = BEGINNING
+    db: AsyncSession,
+    now: datetime,
+    limit: int,
+    after: UUID = BEGINNING,
+    take_slot: TakeSlot | None = None,
 ) -> FannedOut:
     """Numbers events and makes their deliveries; organizations take turns.
 
@@ -75,6 +97,8 @@ async def fan_out(
     Args:
         limit: how many events at the most.
         after: the organization that had the last turn.
+        take_slot: takes a slot for a delivery to a webhook. Those that get one are made as
+            claimed, and whoever calls sends them once they are committed.
     """
     found = await _claim_pending(db, limit, after)
     events = [event for event in found if event is not None]
@@ -88,13 +112,13 @@ async def fan_out(
         )
         for event in events
     )
-    await add_deliveries(db, batch, now)
+    shares, due = _take_slots(batch, take_slot)
+    claims = await add_deliveries(db, shares, now)
     await _number(db, [share.event for share in batch], now)
     blocked = await add_deliveries_in_order(db, batch, now)
-    due = {webhook.id: due_webhook(webhook) for share in batch for webhook in share.webhooks}
     # A share of the claim is two events or more: a single one was the last of its organization.
     last = batch[-1].event.organization_id
-    return FannedOut(len(batch), list(due.values()), blocked, last, more=len(found) > 1)
+    return FannedOut(len(batch), due, blocked, claims, last, more=len(found) > 1)
 
 
 def _fair_batch(shares: Iterable[Share]) -> list[Share]:
@@ -122,30 +146,65 @@ def _fair_batch(shares: Iterable[Share]) -> list[Share]:
     return batch
 
 
-async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetime) -> None:
+def goes_at_once(webhook: Webhook) -> bool:
+    """Whether deliveries to a webhook may be made as claimed.
+
+    For a webhook about which anything is unusual, `claim_due` says what may be sent.
+    """
+    return webhook.failing_since is None and webhook.slow_since is None and not webhook.paced
+
+
+def _take_slots(
+    batch: Sequence[Share], take_slot: TakeSlot | None
+) -> tuple[Sequence[Share], list[DueWebhook]]:
+    """Says which deliveries are made as claimed, and which webhooks have others."""
+    webhooks = {webhook.id: webhook for share in batch for webhook in share.webhooks}
+    due = {webhook_id: due_webhook(webhook) for webhook_id, webhook in webhooks.items()}
+    if take_slot is None:
+        return batch, list(due.values())
+    # Of a webhook that has got none, nothing later goes before what is earlier.
+    waiting = {webhook_id for webhook_id, each in webhooks.items() if not goes_at_once(each)}
+    shares = []
+    for share in batch:
+        at_once = set()
+        for webhook in share.webhooks:
+            if webhook.id not in waiting and take_slot(due[webhook.id]):
+                at_once.add(webhook.id)
+            else:
+                waiting.add(webhook.id)
+        shares.append(replace(share, at_once=at_once))
+    return shares, [due[webhook_id] for webhook_id in waiting]
+
+
+async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetime) -> list[Claim]:
     """Adds the deliveries of events to their webhooks without an order, in one statement.
 
     One that is there already is left alone: it must not be sent twice.
+
+    Returns:
+        Those that were made as claimed.
     """
     told = [share for share in shares if share.webhooks]
     pairs = [
-        (place, webhook.id)
+        (place, webhook.id, webhook.id in share.at_once)
         for place, share in enumerate(told, 1)
         for webhook in share.webhooks
         if not webhook.ordered
     ]
     if not pairs:
-        return
+        return []
+    until = now + LEASE
     new = {
         "now": now,
         "organizations": [share.event.organization_id for share in told],
         "events": [share.event.id for share in told],
         "types": [share.event.type for share in told],
         "ids": [new_id() for _ in pairs],
-        "places": [place for place, _ in pairs],
-        "webhooks": [webhook_id for _, webhook_id in pairs],
+        "places": [place for place, _, _ in pairs],
+        "webhooks": [webhook_id for _, webhook_id, _ in pairs],
+        "claimed": [until if at_once else None for _, _, at_once in pairs],
     }
-    await write_in(db, [Written(_ADD, new)])
+    return claims_of(await run_in(db, _ADD, **new), until)
 
 
 async def add_deliveries_in_order(
@@ -172,17 +231,25 @@ def due_webhook(webhook: Webhook) -> DueWebhook:
 
 
 _ADD = compiled(
-    text("""
-    insert into deliveries (id, webhook_id, organization_id, event_id, event_type,
-                            status, attempt_count, schedule_position, next_attempt_at)
-    select new.id, new.webhook_id, told.organization_id, told.event_id, told.event_type,
-           'pending', 0, 0, :now
-    from unnest(cast(:ids as uuid[]), cast(:places as bigint[]), cast(:webhooks as uuid[]))
-         as new(id, place, webhook_id)
-    join unnest(cast(:organizations as uuid[]), cast(:events as uuid[]), cast(:types as text[]))
-         with ordinality as told(organization_id, event_id, event_type, place) using (place)
-    on conflict do nothing
-"""),
+    text(f"""
+    with added as (
+        insert into deliveries (id, webhook_id, organization_id, event_id, event_type, status,
+                                attempt_count, schedule_position, next_attempt_at, claimed_until)
+        select new.id, new.webhook_id, told.organization_id, told.event_id, told.event_type,
+               'pending', 0, 0, :now, new.claimed_until
+        from unnest(cast(:ids as uuid[]), cast(:places as bigint[]), cast(:webhooks as uuid[]),
+                    cast(:claimed as timestamptz[]))
+             as new(id, place, webhook_id, claimed_until)
+        join unnest(cast(:organizations as uuid[]), cast(:events as uuid[]), cast(:types as text[]))
+             with ordinality as told(organization_id, event_id, event_type, place) using (place)
+        on conflict do nothing
+        returning *
+    )
+    select {CLAIM_COLUMNS}
+    from added as deliveries join webhooks on webhooks.id = deliveries.webhook_id
+    left join events on events.id = deliveries.event_id
+    where deliveries.claimed_until is not null
+"""),  # noqa: S608 - of constants
     binary=True,
 )
 

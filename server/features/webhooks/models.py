@@ -114,6 +114,11 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         """Whether there is a limit to its attempts."""
         return self.max_per_second is not None or self.max_in_flight is not None
 
+    @property
+    def paced(self) -> bool:
+        """Whether its deliveries do not simply leave as soon as they can."""
+        return self.ordered or self.limited
+
     def wants(self, event: Event) -> bool:
         """Whether an event is sent to the webhook."""
         names = {event.type} if event.platform else {event.type, ALL_EVENTS}

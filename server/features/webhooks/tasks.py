@@ -26,7 +26,7 @@ def tasks(parts: WorkerParts) -> Mapping[str, Job]:
     deliverer = Deliverer(parts.sessions, client, parts.secrets, parts.clock)
     parts.on_close.extend((lambda: deliverer.close(PATIENCE_SECONDS), client.close))
     return {
-        EVENT_TASK: EventFanOut(parts.sessions, parts.clock, deliverer.deliver),
+        EVENT_TASK: EventFanOut(parts.sessions, parts.clock, deliverer.deliver, deliverer),
         DELIVERY_TASK: deliverer.deliver_due,
         BACKLOG_TASK: Backlog(parts.sessions, parts.clock, deliverer.deliver),
     }

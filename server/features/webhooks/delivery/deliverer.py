@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from server.features.webhooks.delivery.signature import signed_headers
 from server.features.webhooks.delivery.throttle import Throttle
 from server.features.webhooks.delivery.unsealed import UnsealedSecrets
 from server.features.webhooks.delivery_queue import (
+    LEASE,
     AttemptResult,
     Claim,
     DueWebhook,
@@ -48,8 +49,6 @@ from server.features.webhooks.ordering import unblock
 
 log = structlog.get_logger("webhooks")
 
-# Longer than an attempt can take. A worker that dies leaves its claims to run out.
-LEASE = timedelta(seconds=30)
 # How long slots that become free are gathered, in seconds, so that one claim fills several.
 GATHERING = 0.02
 # The attempt of an ordered delivery begins within this time of its claim, or not at all: else
@@ -175,6 +174,35 @@ class Deliverer:
             self._has_new = True
         self._refill_soon()
 
+    def take_slot(self, webhook: DueWebhook) -> bool:
+        """Takes a slot for a delivery that is about to be made as claimed, if it may have one.
+
+        `deliver_claimed` uses it, or gives it back.
+        """
+        webhook_id, organization_id = webhook.webhook_id, webhook.organization_id
+        known_slow = webhook_id in self._slow or webhook_id in self._outlasting
+        if self._closing or webhook.slow or known_slow:
+            return False
+        if not self._fast.may_start_at_once(webhook_id, organization_id):
+            return False
+        self._hold(webhook_id, organization_id, self._fast)
+        return True
+
+    def deliver_claimed(self, claims: Iterable[Claim], taken: Iterable[DueWebhook]) -> None:
+        """Sends deliveries that were made as claimed.
+
+        Args:
+            taken: for which slots were taken; those that no delivery needs are free again.
+        """
+        left = Counter(webhook.webhook_id for webhook in taken)
+        for claim in claims:
+            left[claim.webhook_id] -= 1
+            self._begin(claim, self._fast)
+        for webhook in taken:
+            if left[webhook.webhook_id] > 0:
+                left[webhook.webhook_id] -= 1
+                self._let_go(webhook.webhook_id, webhook.organization_id, self._fast)
+
     async def settle(self) -> None:
         """Waits until nothing is under way and nothing waits for a slot."""
         while pending := {*self._attempts, *self._refills}:
@@ -233,8 +261,15 @@ class Deliverer:
             return await claim(db, turns, now=now, until=now + LEASE)
 
     def _start(self, claim: Claim, lane: FairQueue) -> None:
-        self._under_way[claim.webhook_id] += 1
-        lane.hold(claim.webhook_id, claim.organization_id)
+        self._hold(claim.webhook_id, claim.organization_id, lane)
+        self._begin(claim, lane)
+
+    def _hold(self, webhook_id: UUID, organization_id: UUID, lane: FairQueue) -> None:
+        self._under_way[webhook_id] += 1
+        lane.hold(webhook_id, organization_id)
+
+    def _begin(self, claim: Claim, lane: FairQueue) -> None:
+        """Begins an attempt that holds a slot."""
         attempt = _Attempt(claim, lane)
         task = asyncio.create_task(self._deliver(attempt))
         if lane is self._fast:
@@ -260,14 +295,18 @@ class Deliverer:
     def _finished(self, task: asyncio.Task[None]) -> None:
         attempt = self._attempts.pop(task)
         claim = attempt.claim
-        if attempt.lane is not None:
-            attempt.lane.release(claim.organization_id)
-        else:
+        if attempt.lane is None:
             _count_down(self._outlasting, claim.webhook_id)
-        _count_down(self._under_way, claim.webhook_id)
-        self._fast.unpark(claim.webhook_id)
-        self._slow.unpark(claim.webhook_id)
+        self._let_go(claim.webhook_id, claim.organization_id, attempt.lane)
         self._throttle.ended(claim.webhook_id)
+
+    def _let_go(self, webhook_id: UUID, organization_id: UUID, lane: FairQueue | None) -> None:
+        """Notes that an attempt is over, and the slot that it held is free."""
+        if lane is not None:
+            lane.release(organization_id)
+        _count_down(self._under_way, webhook_id)
+        self._fast.unpark(webhook_id)
+        self._slow.unpark(webhook_id)
         self._slot_is_free()
 
     def _slot_is_free(self) -> None:
