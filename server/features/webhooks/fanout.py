@@ -69,7 +69,7 @@ class Share:
 
     event: Event
     webhooks: Sequence[Webhook]
-    at_once: AbstractSet[UUID] = frozenset()
+    at_once: AbstractSet[Webhook] = frozenset()
 
     @property
     def cost(self) -> int:
@@ -158,22 +158,22 @@ def _take_slots(
     batch: Sequence[Share], take_slot: TakeSlot | None
 ) -> tuple[Sequence[Share], list[DueWebhook]]:
     """Says which deliveries are made as claimed, and which webhooks have others."""
-    webhooks = {webhook.id: webhook for share in batch for webhook in share.webhooks}
-    due = {webhook_id: due_webhook(webhook) for webhook_id, webhook in webhooks.items()}
+    webhooks = {webhook for share in batch for webhook in share.webhooks}
+    due = {webhook: due_webhook(webhook) for webhook in webhooks}
     if take_slot is None:
         return batch, list(due.values())
     # Of a webhook that has got none, nothing later goes before what is earlier.
-    waiting = {webhook_id for webhook_id, each in webhooks.items() if not goes_at_once(each)}
+    waiting = {webhook for webhook in webhooks if not goes_at_once(webhook)}
     shares = []
     for share in batch:
         at_once = set()
         for webhook in share.webhooks:
-            if webhook.id not in waiting and take_slot(due[webhook.id]):
-                at_once.add(webhook.id)
+            if webhook not in waiting and take_slot(due[webhook]):
+                at_once.add(webhook)
             else:
-                waiting.add(webhook.id)
+                waiting.add(webhook)
         shares.append(replace(share, at_once=at_once))
-    return shares, [due[webhook_id] for webhook_id in waiting]
+    return shares, [due[webhook] for webhook in waiting]
 
 
 async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetime) -> list[Claim]:
@@ -186,7 +186,7 @@ async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetim
     """
     told = [share for share in shares if share.webhooks]
     pairs = [
-        (place, webhook.id, webhook.id in share.at_once)
+        (place, webhook.id, webhook in share.at_once)
         for place, share in enumerate(told, 1)
         for webhook in share.webhooks
         if not webhook.ordered

@@ -162,7 +162,8 @@ class Delivery(Identified, Base):
     __tablename__ = "deliveries"
 
     webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
-    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    # That of the webhook, and so without a foreign key of its own.
+    organization_id: Mapped[UUID]
     # No foreign key: an event is kept for longer, and nothing is looked up to delete it.
     event_id: Mapped[UUID]
     event_type: Mapped[str] = mapped_column(String(64))
@@ -186,11 +187,6 @@ class Delivery(Identified, Base):
     __table_args__ = (
         # An event that is fanned out twice makes no second delivery.
         UniqueConstraint("webhook_id", "event_id"),
-        Index(
-            "ix_deliveries_due",
-            "next_attempt_at",
-            postgresql_where=text("next_attempt_at is not null"),
-        ),
         # Each webhook has a queue of its own; the workers go from one to the next.
         Index(
             "ix_deliveries_queue",
