@@ -46,8 +46,8 @@ async def test_three_workers_together_keep_to_the_rate_and_use_it(
     assert times[-1] - times[0] >= (EVENTS - 1) / RATE - 0.05
     # A moment more than the slots of one second: a request can be late and the next not.
     busiest = max(bisect_left(times, moment + 1) - place for place, moment in enumerate(times))
-    assert busiest <= RATE + 3
-    assert times[-1] - times[0] <= 2 * EVENTS / RATE
+    assert busiest <= RATE + 4
+    assert times[-1] - times[0] <= 4 * EVENTS / RATE
 
 
 async def _delivered(tenants: Tenants, webhook: object) -> bool:
