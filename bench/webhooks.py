@@ -39,9 +39,14 @@ HANGING_WEBHOOKS = 100
 EVENTS = 300
 PAUSE = 0.1
 HANGING_EVENTS_EVERY = 10
+# Of a steady tenant that is alone, and so many seconds apart: fifty a second.
+STEADY_EVENTS = 500
+STEADY_PAUSE = 0.02
 # What has not come by then, in seconds after the last event, counts as never.
 PATIENCE = 30.0
 DELIVERIES = 3000
+# Events before anything is measured.
+WARM_UP = 10
 
 T = TypeVar("T")
 
@@ -54,11 +59,13 @@ class Waits:
         seconds: sorted; one for each event whose delivery came.
         missing: events whose delivery did not come in time.
         pending: deliveries that were pending at the end, of all tenants.
+        cpu_ms: CPU time for each event, in milliseconds, by process.
     """
 
     seconds: list[float]
     missing: int
     pending: int
+    cpu_ms: Mapping[str, float]
 
     def percentile(self, share: float) -> float:
         """The wait that this share of all events did not exceed, in milliseconds."""
@@ -82,9 +89,13 @@ class Throughput:
 
     def __str__(self) -> str:
         """The figures in one line."""
-        parts = ", ".join(f"{name} {value:.2f}" for name, value in self.cpu_ms.items())
-        whole = sum(self.cpu_ms.values())
-        return f"{self.rate:.0f} a second, {whole:.2f} ms of CPU time each ({parts})"
+        return f"{self.rate:.0f} a second, {cpu_time(self.cpu_ms)}"
+
+
+def cpu_time(cpu_ms: Mapping[str, float]) -> str:
+    """The CPU time of one delivery, in words."""
+    parts = ", ".join(f"{name} {value:.2f}" for name, value in cpu_ms.items())
+    return f"{sum(cpu_ms.values()):.2f} ms of CPU time each ({parts})"
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,7 @@ class WebhookFindings:
     """Everything that was found about webhooks."""
 
     alone: Waits
+    steady: Waits
     beside_hanging: Waits
     throughput: list[Throughput]
 
@@ -154,6 +166,16 @@ class Site:
 
     async def event(self, organization_id: UUID, count: int = 1) -> list[str]:
         """New events; the worker is woken."""
+        ids = await self.add_events(organization_id, count)
+        self.wake()
+        return ids
+
+    def wake(self) -> None:
+        """Wakes the worker, as the core does after a commit."""
+        self.notifier.notify(EVENT_TASK)
+
+    async def add_events(self, organization_id: UUID, count: int) -> list[str]:
+        """New events of which no worker knows yet."""
         ids = [new_id() for _ in range(count)]
         async with self.database.cursor() as cursor:
             await cursor.executemany(
@@ -161,7 +183,6 @@ class Site:
                 " values (%s, %s, 'key.created', '{\"name\": \"bench\"}')",
                 [(event_id, organization_id) for event_id in ids],
             )
-        self.notifier.notify(EVENT_TASK)
         return [str(event_id) for event_id in ids]
 
     async def pending(self) -> int:
@@ -175,6 +196,7 @@ async def measure_webhooks(folder: Path, watchdog: Watchdog) -> WebhookFindings:
     """Measures everything, each on a platform of its own."""
     return WebhookFindings(
         alone=await _on_site(folder / "alone", watchdog, _waits_alone),
+        steady=await _on_site(folder / "steady", watchdog, _waits_steady),
         beside_hanging=await _on_site(folder / "hanging", watchdog, _waits_beside_hanging),
         throughput=[
             await _on_site(folder / "one", watchdog, lambda site: _throughput(site, 1)),
@@ -192,40 +214,65 @@ async def _waits_alone(site: Site) -> Waits:
     return await _waits(site, [])
 
 
+async def _waits_steady(site: Site) -> Waits:
+    return await _waits(site, [], STEADY_EVENTS, STEADY_PAUSE)
+
+
 async def _waits_beside_hanging(site: Site) -> Waits:
     url = site.receivers.url("hang")
     hanging = [await site.tenant(url, HANGING_WEBHOOKS) for _ in range(HANGING_TENANTS)]
     return await _waits(site, hanging)
 
 
-async def _waits(site: Site, hanging: list[UUID]) -> Waits:
+async def _waits(
+    site: Site, hanging: list[UUID], events: int = EVENTS, pause: float = PAUSE
+) -> Waits:
     healthy = await site.tenant(site.receivers.url("accept"), 1)
+    await _warm_up(site, healthy, 1)
     sent: dict[str, float] = {}
-    for number in range(EVENTS):
+    before, started = snapshot(site.pids), time.monotonic()
+    for number in range(events):
         if number % HANGING_EVENTS_EVERY == 0:
             for organization_id in hanging:
                 await site.event(organization_id)
         (event_id,) = await site.event(healthy)
         sent[event_id] = time.monotonic()
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(max(0.0, started + (number + 1) * pause - time.monotonic()))
     deadline = time.monotonic() + PATIENCE
-    await _until(lambda: len(site.receivers.arrived) == EVENTS or time.monotonic() > deadline)
     arrived = site.receivers.arrived
+    await _until(lambda: sent.keys() <= arrived.keys() or time.monotonic() > deadline)
+    cpu = _cpu_since(before, site, events)
     waits = sorted(max(0.0, arrived[each] - sent[each]) for each in sent if each in arrived)
-    return Waits(waits, EVENTS - len(waits), await site.pending())
+    return Waits(waits, events - len(waits), await site.pending(), cpu)
 
 
 async def _throughput(site: Site, webhooks: int) -> Throughput:
     organization_id = await site.tenant(site.receivers.url("accept"), webhooks)
+    await _warm_up(site, organization_id, webhooks)
+    arrived = site.receivers.count
+    await site.add_events(organization_id, DELIVERIES // webhooks)
     before, started = snapshot(site.pids), time.monotonic()
-    await site.event(organization_id, DELIVERIES // webhooks)
-    await _until(lambda: site.receivers.count >= DELIVERIES)
+    site.wake()
+    await _until(lambda: site.receivers.count - arrived >= DELIVERIES)
     took = time.monotonic() - started
     # The last rows are written.
     await asyncio.sleep(0.5)
+    return Throughput(webhooks, DELIVERIES / took, _cpu_since(before, site, DELIVERIES))
+
+
+async def _warm_up(site: Site, organization_id: UUID, webhooks: int) -> None:
+    """The first deliveries, for which everything is loaded, connected and prepared."""
+    for _ in range(WARM_UP):
+        await site.event(organization_id)
+        await asyncio.sleep(PAUSE)
+    await _until(lambda: site.receivers.count >= WARM_UP * webhooks)
+    await asyncio.sleep(0.5)
+
+
+def _cpu_since(before: Mapping[str, float], site: Site, count: int) -> Mapping[str, float]:
+    """The CPU time since then by process, in milliseconds for each of so many."""
     after = snapshot(site.pids)
-    cpu = {name: (after[name] - before[name]) * 1000 / DELIVERIES for name in before}
-    return Throughput(webhooks, DELIVERIES / took, cpu)
+    return {name: (after[name] - before[name]) * 1000 / count for name in before}
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -322,10 +369,15 @@ async def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="portico-") as name, Watchdog() as watchdog:
         found = await measure_webhooks(Path(name), watchdog)
-    for title, waits in (("alone", found.alone), ("beside hanging", found.beside_hanging)):
+    for title, waits in (
+        ("alone", found.alone),
+        ("fifty a second", found.steady),
+        ("beside hanging", found.beside_hanging),
+    ):
         print(
             f"{title}: p50 {waits.percentile(0.5):.0f} ms, p99 {waits.percentile(0.99):.0f} ms,"
-            f" never {waits.missing}, pending at the end {waits.pending}"
+            f" never {waits.missing}, pending at the end {waits.pending},"
+            f" {cpu_time(waits.cpu_ms)}"
         )
     for one in found.throughput:
         print(f"{one.webhooks} webhooks: {one}")

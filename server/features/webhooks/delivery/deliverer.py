@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.clock import Clock
 from portico_kit.secrets import Secrets
-from portico_kit.storage.base import Sessions
+from portico_kit.storage.base import Sessions, single_statements
 from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
 from server.common.fair_queue import FairQueue
@@ -126,6 +126,7 @@ class Deliverer:
         capacity: Capacity | None = None,
     ) -> None:
         self._sessions = sessions
+        self._statements = single_statements(sessions)
         self._client = client
         self._unsealed = UnsealedSecrets(secrets)
         self._settlements = Settlements(sessions)
@@ -158,7 +159,7 @@ class Deliverer:
 
         What finds no slot is taken up as slots become free.
         """
-        async with self._sessions.begin() as db:
+        async with self._statements() as db:
             await unblock(db, self._clock())
             due = await find_due_webhooks(db, self._clock())
         await self.deliver(due)
@@ -256,7 +257,9 @@ class Deliverer:
 
     async def _claim(self, turns: dict[UUID, int], claim: ClaimTurns) -> list[Claim]:
         now = self._clock()
-        async with self._sessions.begin() as db:
+        # Limits are counted in a transaction; nothing else needs one.
+        begin = self._statements if claim is claim_due else self._sessions.begin
+        async with begin() as db:
             await self._lines.let_next_go(db, turns, now)
             return await claim(db, turns, now=now, until=now + LEASE)
 

@@ -24,7 +24,7 @@ class Lines:
         self._ended[claim.webhook_id].add(claim.delivery_id)
 
     async def let_next_go(self, db: AsyncSession, webhooks: Iterable[UUID], now: datetime) -> None:
-        """Makes due what waited for what has ended, in the transaction that will claim it."""
+        """Makes due what waited for what has ended, before it is claimed."""
         if self._ended:
             ended = [self._ended.pop(one) for one in webhooks if one in self._ended]
             await let_next_go(db, set[UUID]().union(*ended), now)

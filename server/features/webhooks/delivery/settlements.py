@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from portico_kit.storage.base import Sessions, database_unavailable
+from portico_kit.storage.base import Sessions, database_unavailable, single_statements
 from server.features.webhooks.delivery_queue import Outcome, record_attempt, record_attempts
 
 # How long outcomes are gathered, in seconds, and how many at the most.
@@ -18,7 +18,7 @@ class Settlements:
     """Gathers outcomes. One that is lost with its process is an attempt that is made again."""
 
     def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+        self._sessions = single_statements(sessions)
         self._waiting: dict[asyncio.Future[bool], Outcome] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._at_once = asyncio.Semaphore(STATEMENTS)
@@ -53,7 +53,7 @@ class Settlements:
 
     async def _settle_all(self, batch: dict[asyncio.Future[bool], Outcome]) -> None:
         try:
-            async with self._at_once, self._sessions.begin() as db:
+            async with self._at_once, self._sessions() as db:
                 written = await record_attempts(db, list(batch.values()))
         except Exception as error:
             if database_unavailable(error):
@@ -67,7 +67,7 @@ class Settlements:
 
     async def _settle_alone(self, outcome: Outcome) -> bool:
         """For what a batch left out: waits for whoever is changing the delivery."""
-        async with self._at_once, self._sessions.begin() as db:
+        async with self._at_once, self._sessions() as db:
             return await record_attempt(db, outcome)
 
 
