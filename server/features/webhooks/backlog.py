@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
@@ -19,7 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.event_types import TEST_EVENT
-from server.features.webhooks.fanout import Share, add_deliveries, due_webhook
+from server.features.webhooks.fanout import (
+    Share,
+    add_deliveries,
+    add_deliveries_in_order,
+    due_webhook,
+)
 from server.features.webhooks.models import ALL_EVENTS, Delivery, Webhook
 
 # Pending deliveries of a webhook that is failing or slow.
@@ -85,8 +91,12 @@ async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebh
     if webhook is None or webhook.behind_since is None:
         return None
     events = (await db.scalars(_missed(webhook, webhook.behind_since))).all()
-    await add_deliveries(db, [Share(event, [webhook]) for event in events], now)
-    since = None if len(events) < BATCH else events[-1].created_at - MARGIN
+    shares = [Share(event, [webhook]) for event in events]
+    await add_deliveries(db, shares, now)
+    await add_deliveries_in_order(db, shares, now)
+    since = None
+    if len(events) == BATCH:
+        since = min(event.created_at for event in events) - MARGIN
     await _set_behind(db, webhook_id, since)
     return due_webhook(webhook) if events else None
 
@@ -108,9 +118,15 @@ def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
             wanted,
             ~delivered,
         )
-        .order_by(Event.created_at)
+        .order_by(*_order(webhook))
         .limit(BATCH)
     )
+
+
+def _order(webhook: Webhook) -> Sequence[ColumnElement[Any]]:
+    """How the events of a webhook come; those from before there were numbers come first."""
+    by_time = Event.created_at.asc()
+    return (Event.sequence.asc().nulls_first(), by_time) if webhook.ordered else (by_time,)
 
 
 def _has_pending(count: int) -> ColumnElement[bool]:

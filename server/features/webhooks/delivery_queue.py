@@ -33,11 +33,13 @@ class DueWebhook:
 
     Attributes:
         slow: whether its receiver takes long.
+        limited: whether there is a limit to its attempts.
     """
 
     webhook_id: UUID
     organization_id: UUID
     slow: bool
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Claim:
         previous_secret_expires_at: until when deliveries are signed with it, too.
         failing: whether the receiver has accepted nothing for a while.
         slow: whether it takes long.
+        ordered: whether others wait for it.
+        delay_seconds: when its attempt begins, from the claim on.
     """
 
     delivery_id: UUID
@@ -72,6 +76,8 @@ class Claim:
     previous_secret_expires_at: datetime | None
     failing: bool
     slow: bool
+    ordered: bool
+    delay_seconds: float = 0.0
 
     @property
     def body(self) -> str | None:
@@ -181,7 +187,8 @@ _DUE_WEBHOOKS = text("""
         from queues where queues.webhook_id is not null
     )
     select webhooks.id as webhook_id, webhooks.organization_id,
-           webhooks.slow_since is not null as slow
+           webhooks.slow_since is not null as slow,
+           webhooks.max_per_second is not null or webhooks.max_in_flight is not null as limited
     from queues join webhooks on webhooks.id = queues.webhook_id
     where webhooks.enabled and exists (
         select from deliveries
@@ -258,10 +265,12 @@ CLAIM_COLUMNS = """
     webhooks.sealed_secret, webhooks.sealed_previous_secret,
     webhooks.previous_secret_expires_at,
     webhooks.failing_since is not null as failing,
-    webhooks.slow_since is not null as slow
+    webhooks.slow_since is not null as slow,
+    deliveries.ordering_key is not null as ordered
 """
 
-# Of each webhook that is enabled, those that have been due the longest.
+# Of each webhook that is enabled, those that have been due the longest. Webhooks with limits
+# have a statement of their own (limits.py).
 _CLAIM = compiled(
     text(f"""
     with chosen as (
@@ -269,6 +278,7 @@ _CLAIM = compiled(
         from unnest(cast(:webhooks as uuid[]), cast(:shares as integer[]))
              as asked(webhook_id, share)
         join webhooks on webhooks.id = asked.webhook_id and webhooks.enabled
+             and webhooks.max_per_second is null and webhooks.max_in_flight is null
         cross join lateral (
             select id, event_id from deliveries
             where deliveries.webhook_id = asked.webhook_id

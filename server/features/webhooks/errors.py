@@ -27,6 +27,27 @@ class DeliveryPendingError(DomainError):
     reason = "DELIVERY_PENDING"
 
 
+class DeliveryNotPendingError(DomainError):
+    """The delivery has already ended."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "DELIVERY_NOT_PENDING"
+
+
+class DeliveryInProgressError(DomainError):
+    """An attempt is in progress; try again when it has ended."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "DELIVERY_IN_PROGRESS"
+
+
+class DeliveryBlockedError(DomainError):
+    """Another delivery of the ordered webhook goes first; retry or skip that one."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "DELIVERY_BLOCKED"
+
+
 class WebhookDisabledError(DomainError):
     """The webhook is disabled; enable it first."""
 

@@ -24,6 +24,7 @@ from server.features.webhooks.delivery_queue import (
     claims_of,
 )
 from server.features.webhooks.models import Webhook
+from server.features.webhooks.ordering import add_ordered_deliveries
 
 # Rows of one transaction: an organization with a hundred webhooks is not to hold up the
 # next one for long.
@@ -42,6 +43,7 @@ class FannedOut:
     Attributes:
         count: how many events have their deliveries now.
         due: the webhooks that have something to be sent.
+        blocked: new deliveries that wait for others.
         claims: deliveries that were made as claimed; they are in no need of a turn.
         last: the organization after which the next batch goes on.
         more: whether there may be more events.
@@ -50,6 +52,7 @@ class FannedOut:
 
     count: int = 0
     due: Sequence[DueWebhook] = ()
+    blocked: Sequence[UUID] = ()
     claims: Sequence[Claim] = ()
     last: UUID = BEGINNING
     more: bool = False
@@ -112,9 +115,10 @@ async def fan_out(
     shares, due = _take_slots(batch, take_slot)
     claims = await add_deliveries(db, shares, now)
     await _number(db, [share.event for share in batch], now)
+    blocked = await add_deliveries_in_order(db, batch, now)
     # A share of the claim is two events or more: a single one was the last of its organization.
     last = batch[-1].event.organization_id
-    return FannedOut(len(batch), due, claims, last, more=len(found) > 1)
+    return FannedOut(len(batch), due, blocked, claims, last, more=len(found) > 1)
 
 
 def _fair_batch(shares: Iterable[Share]) -> list[Share]:
@@ -147,7 +151,7 @@ def goes_at_once(webhook: Webhook) -> bool:
 
     For a webhook about which anything is unusual, `claim_due` says what may be sent.
     """
-    return webhook.failing_since is None and webhook.slow_since is None
+    return webhook.failing_since is None and webhook.slow_since is None and not webhook.paced
 
 
 def _take_slots(
@@ -173,7 +177,7 @@ def _take_slots(
 
 
 async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetime) -> list[Claim]:
-    """Adds the deliveries of events to their webhooks, in one statement.
+    """Adds the deliveries of events to their webhooks without an order, in one statement.
 
     One that is there already is left alone: it must not be sent twice.
 
@@ -181,13 +185,14 @@ async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetim
         Those that were made as claimed.
     """
     told = [share for share in shares if share.webhooks]
-    if not told:
-        return []
     pairs = [
         (place, webhook.id, webhook in share.at_once)
         for place, share in enumerate(told, 1)
         for webhook in share.webhooks
+        if not webhook.ordered
     ]
+    if not pairs:
+        return []
     until = now + LEASE
     new = {
         "now": now,
@@ -202,9 +207,27 @@ async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetim
     return claims_of(await run_in(db, _ADD, **new), until)
 
 
+async def add_deliveries_in_order(
+    db: AsyncSession, shares: Iterable[Share], now: datetime
+) -> Sequence[UUID]:
+    """Adds the deliveries to ordered webhooks, once the events have their numbers.
+
+    Returns:
+        Those that wait for others; see `add_ordered_deliveries`.
+    """
+    pairs = [
+        (share.event.id, webhook.id)
+        for share in shares
+        for webhook in share.webhooks
+        if webhook.ordered
+    ]
+    return await add_ordered_deliveries(db, pairs, now)
+
+
 def due_webhook(webhook: Webhook) -> DueWebhook:
     """A webhook as the workers take turns with it."""
-    return DueWebhook(webhook.id, webhook.organization_id, webhook.slow_since is not None)
+    slow = webhook.slow_since is not None
+    return DueWebhook(webhook.id, webhook.organization_id, slow, webhook.limited)
 
 
 _ADD = compiled(

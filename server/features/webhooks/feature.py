@@ -26,9 +26,11 @@ EVENTS = {
 
 def _tables() -> Tables:
     from server.features.webhooks.cleanup import delete_deliveries
-    from server.features.webhooks.models import Attempt, Delivery, Webhook
+    from server.features.webhooks.models import Attempt, Delivery, Webhook, WebhookPace
 
-    return Tables(models=(Webhook, Delivery, Attempt), cleanup={"deliveries": delete_deliveries})
+    return Tables(
+        models=(Webhook, WebhookPace, Delivery, Attempt), cleanup={"deliveries": delete_deliveries}
+    )
 
 
 def _provide(parts: CoreParts) -> None:

@@ -13,6 +13,9 @@ from server.features.webhooks.models import Attempt, Delivery, Webhook
 
 # What stands for all of a URL that may be as good as a credential.
 HIDDEN = "/…"
+# Why a pending delivery is not sent yet.
+WAITING_FOR_ORDER = "order"
+WAITING_FOR_LIMIT = "limit"
 
 
 def webhook(row: Webhook, now: datetime) -> pb.Webhook:
@@ -39,6 +42,10 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
         previous_secret_expires_at=timestamp(
             expires_at if expires_at is not None and now < expires_at else None
         ),
+        max_per_second=row.max_per_second or 0,
+        max_in_flight=row.max_in_flight or 0,
+        ordering=row.ordering,
+        order_by=row.order_by,
     )
 
 
@@ -52,8 +59,12 @@ def redacted_url(url: str) -> str:
     return f"{scheme}://{host}" + (after if after in ("", "/") else HIDDEN)
 
 
-def delivery(row: Delivery) -> pb.Delivery:
-    """The message for a delivery as lists show it."""
+def delivery(row: Delivery, waiting_for: str = "") -> pb.Delivery:
+    """The message for a delivery as lists show it.
+
+    Args:
+        waiting_for: why it is not sent yet, if not for the order.
+    """
     return pb.Delivery(
         id=str(row.id),
         webhook_id=str(row.webhook_id),
@@ -61,10 +72,17 @@ def delivery(row: Delivery) -> pb.Delivery:
         event_type=row.event_type,
         status=row.status,
         attempt_count=row.attempt_count,
-        next_attempt_at=timestamp(row.next_attempt_at),
+        next_attempt_at=timestamp(None if row.blocked else row.next_attempt_at),
         created_at=timestamp(row.created_at),
         delivered_at=timestamp(row.delivered_at),
+        waiting_for=WAITING_FOR_ORDER if row.blocked else waiting_for,
     )
+
+
+def waiting_for(row: Delivery, webhook: Webhook, now: datetime) -> str:
+    """Why a delivery that is due is not sent, as far as its webhook says."""
+    held_back = webhook.limited and webhook.enabled and row.held_back(now)
+    return WAITING_FOR_LIMIT if held_back else ""
 
 
 def whole_delivery(row: Delivery, payload: str, attempts: Sequence[Attempt]) -> pb.Delivery:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     CheckConstraint,
     ForeignKey,
     Index,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    Uuid,
     func,
     text,
 )
@@ -21,7 +23,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
 from server.common.records import Event
-from server.features.webhooks.errors import DeliveryPendingError
+from server.features.webhooks.errors import (
+    DeliveryBlockedError,
+    DeliveryInProgressError,
+    DeliveryNotPendingError,
+    DeliveryPendingError,
+)
 
 # Stands in a webhook's event types for every type that belongs to an organization, also for
 # those yet to come.
@@ -34,6 +41,15 @@ GONE = "gone"
 PENDING = "pending"
 DELIVERED = "delivered"
 FAILED = "failed"
+
+# What is delivered in the order of the events: nothing, all, or what has the same value in
+# the field `order_by`.
+UNORDERED = "none"
+BY_WEBHOOK = "webhook"
+BY_FIELD = "field"
+# When the next attempt is made while others of an ordered webhook go first. PostgreSQL's own
+# "infinity" is no datetime.
+BLOCKED = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Webhook(Identified, Timestamped, Versioned, Base):
@@ -63,6 +79,14 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     # While so many deliveries are pending that new events wait in the event log: events
     # that were created before this moment have their delivery.
     behind_since: Mapped[datetime | None]
+    # Attempts in a second and at the same time; None for as many as there are.
+    max_per_second: Mapped[int | None]
+    max_in_flight: Mapped[int | None]
+    ordering: Mapped[str] = mapped_column(
+        String(16), default=UNORDERED, server_default=text("'none'")
+    )
+    # The path of a field, if the order is BY_FIELD; else "".
+    order_by: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
 
     __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
@@ -76,7 +100,24 @@ class Webhook(Identified, Timestamped, Versioned, Base):
             ),
         ),
         CheckConstraint("cardinality(event_types) > 0", name="has_event_types"),
+        CheckConstraint("ordering in ('none', 'webhook', 'field')", name="ordering_is_known"),
+        CheckConstraint("(ordering = 'field') = (order_by <> '')", name="order_by_of_field"),
     )
+
+    @property
+    def ordered(self) -> bool:
+        """Whether some of its deliveries wait for others."""
+        return self.ordering != UNORDERED
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit to its attempts."""
+        return self.max_per_second is not None or self.max_in_flight is not None
+
+    @property
+    def paced(self) -> bool:
+        """Whether its deliveries do not simply leave as soon as they can."""
+        return self.ordered or self.limited
 
     def wants(self, event: Event) -> bool:
         """Whether an event is sent to the webhook."""
@@ -138,6 +179,10 @@ class Delivery(Identified, Base):
     claimed_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     delivered_at: Mapped[datetime | None]
+    # Of an ordered webhook: the line that it stands in, and the number of its event there.
+    # None for all others.
+    ordering_key: Mapped[int | None] = mapped_column(BigInteger)
+    ordering_sequence: Mapped[int | None] = mapped_column(BigInteger)
 
     __table_args__ = (
         # An event that is fanned out twice makes no second delivery.
@@ -148,6 +193,14 @@ class Delivery(Identified, Base):
             "webhook_id",
             "next_attempt_at",
             postgresql_where=text("next_attempt_at is not null"),
+        ),
+        # The lines of ordered webhooks.
+        Index(
+            "ix_deliveries_lines",
+            "webhook_id",
+            "ordering_key",
+            "ordering_sequence",
+            postgresql_where=text("ordering_key is not null and next_attempt_at is not null"),
         ),
         Index("ix_deliveries_webhook_id_id", "webhook_id", "id"),
         Index("ix_deliveries_webhook_id_status_id", "webhook_id", "status", "id"),
@@ -160,6 +213,8 @@ class Delivery(Identified, Base):
     def redeliver(self, now: datetime) -> None:
         """Sends the delivery once more, with the whole retry schedule before it.
 
+        It goes out of turn: its place in the order has passed.
+
         Raises:
             DeliveryPendingError: if it has not ended yet.
         """
@@ -170,6 +225,66 @@ class Delivery(Identified, Base):
         self.next_attempt_at = now
         self.claimed_until = None
         self.delivered_at = None
+        self.ordering_key = self.ordering_sequence = None
+
+    def retry(self, now: datetime) -> None:
+        """Makes the next attempt due, and leaves the rest of the schedule as it is.
+
+        Raises:
+            DeliveryNotPendingError: if it has ended.
+            DeliveryInProgressError: if a worker is at it.
+            DeliveryBlockedError: if others go first.
+        """
+        self._require_idle(now)
+        if self.blocked:
+            raise DeliveryBlockedError
+        self.next_attempt_at = now
+
+    def skip(self, now: datetime) -> None:
+        """Gives it up.
+
+        Raises:
+            DeliveryNotPendingError: if it has ended.
+            DeliveryInProgressError: if a worker is at it: the next one must not be sent
+                beside it.
+        """
+        self._require_idle(now)
+        self.status = FAILED
+        self.next_attempt_at = None
+        self.claimed_until = None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether others of its webhook go first."""
+        return self.next_attempt_at == BLOCKED
+
+    def held_back(self, now: datetime) -> bool:
+        """Whether it is due, and no worker is at it."""
+        due = self.next_attempt_at is not None and self.next_attempt_at <= now
+        return due and not self._in_progress(now)
+
+    def _require_idle(self, now: datetime) -> None:
+        if self.status != PENDING:
+            raise DeliveryNotPendingError
+        if self._in_progress(now):
+            raise DeliveryInProgressError
+
+    def _in_progress(self, now: datetime) -> bool:
+        return self.claimed_until is not None and self.claimed_until > now
+
+
+class WebhookPace(Base):
+    """What a webhook with limits has used of them. Without a row it has used nothing."""
+
+    __tablename__ = "webhook_paces"
+
+    webhook_id: Mapped[UUID] = mapped_column(
+        ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True
+    )
+    # When the next attempt may begin.
+    next_slot_at: Mapped[datetime]
+    # Deliveries that were claimed. Those whose claim is over are no longer counted.
+    in_flight: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid()))
 
 
 class Attempt(Base):

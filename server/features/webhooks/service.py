@@ -30,8 +30,9 @@ from server.features.webhooks.errors import (
     WebhookNotFoundError,
 )
 from server.features.webhooks.event_types import TEST_EVENT, EventTypes
-from server.features.webhooks.models import REQUESTED, Delivery, Webhook
+from server.features.webhooks.models import REQUESTED, UNORDERED, Delivery, Webhook
 from server.features.webhooks.names import DELIVERY_TASK
+from server.features.webhooks.pace import change_pace, require_order_by, show_what_it_waits_for
 from server.features.webhooks.repository import DeliveryRepository, WebhookRepository
 from server.features.webhooks.resolution import Destinations
 from server.features.webhooks.secret import new_secret, seal
@@ -68,6 +69,7 @@ class WebhookService:
         organization_id = parse_id(request.organization_id)
         self.event_types.require_known(request.event_types, organization_id)
         self.event_types.require_readable(request.event_types, organization_id, call)
+        require_order_by(request.ordering, request.order_by)
         await self._require_room(organization_id, call)
         secret = new_secret()
         webhook = self._new_webhook(request, url, secret)
@@ -107,6 +109,7 @@ class WebhookService:
             self.event_types.require_readable(request.event_types, webhook.organization_id, call)
         was_enabled = webhook.enabled
         _apply(request, url, webhook, call.now)
+        await change_pace(request, webhook, call)
         shown = await _changed("webhook.updated", webhook, call)
         if was_enabled and not webhook.enabled:
             _record("webhook.disabled", webhook, call)
@@ -161,7 +164,10 @@ class WebhookService:
             webhook.id, request.status, paging, self.cursors
         )
         return pb.ListDeliveriesResponse(
-            deliveries=[messages.delivery(row) for row in page.rows],
+            deliveries=[
+                messages.delivery(row, messages.waiting_for(row, webhook, call.now))
+                for row in page.rows
+            ],
             next_cursor=page.next_cursor,
             has_more=page.has_more,
         )
@@ -178,23 +184,35 @@ class WebhookService:
         payload = await repository.payload(delivery)
         attempts = await repository.attempts(delivery.id)
         shown = messages.whole_delivery(delivery, payload, attempts)
+        await show_what_it_waits_for(shown, delivery, call)
         return pb.GetDeliveryResponse(delivery=shown)
 
     async def RedeliverDelivery(
         self, request: pb.RedeliverDeliveryRequest, call: Call
     ) -> pb.RedeliverDeliveryResponse:
-        repository = DeliveryRepository(call.db)
-        delivery = await repository.find_to_change(parse_id(request.delivery_id), call.tenants)
-        if delivery is None:
-            raise DeliveryNotFoundError
-        call.authorize(delivery.organization_id)
-        self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
-        webhook = await _find(str(delivery.webhook_id), call)
-        if not webhook.enabled:
-            raise WebhookDisabledError
+        delivery = await self._delivery_to_change(request.delivery_id, call)
+        await _require_enabled(delivery, call)
         delivery.redeliver(call.now)
         shown = _sent("delivery.redelivered", delivery, call)
         return pb.RedeliverDeliveryResponse(delivery=shown)
+
+    async def RetryDelivery(
+        self, request: pb.RetryDeliveryRequest, call: Call
+    ) -> pb.RetryDeliveryResponse:
+        delivery = await self._delivery_to_change(request.delivery_id, call)
+        await _require_enabled(delivery, call)
+        delivery.retry(call.now)
+        shown = _sent("delivery.retried", delivery, call)
+        return pb.RetryDeliveryResponse(delivery=shown)
+
+    async def SkipDelivery(
+        self, request: pb.SkipDeliveryRequest, call: Call
+    ) -> pb.SkipDeliveryResponse:
+        delivery = await self._delivery_to_change(request.delivery_id, call)
+        delivery.skip(call.now)
+        # The workers let the next of its line go.
+        shown = _sent("delivery.skipped", delivery, call)
+        return pb.SkipDeliveryResponse(delivery=shown)
 
     async def ListEventTypes(
         self, request: pb.ListEventTypesRequest, call: Call
@@ -210,6 +228,16 @@ class WebhookService:
                 for name, description in sorted(self.event_types.descriptions.items())
             ]
         )
+
+    async def _delivery_to_change(self, delivery_id: str, call: Call) -> Delivery:
+        """The delivery, locked, if the caller may do this to it and read what it says."""
+        repository = DeliveryRepository(call.db)
+        delivery = await repository.find_to_change(parse_id(delivery_id), call.tenants)
+        if delivery is None:
+            raise DeliveryNotFoundError
+        call.authorize(delivery.organization_id)
+        self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
+        return delivery
 
     async def _require_room(self, organization_id: UUID, call: Call) -> None:
         """Refuses another webhook where there are as many as the tier allows."""
@@ -229,7 +257,17 @@ class WebhookService:
             event_types=sorted(request.event_types),
             description=request.description,
             sealed_secret=seal(self.secrets, secret),
+            max_per_second=request.max_per_second or None,
+            max_in_flight=request.max_in_flight or None,
+            ordering=request.ordering or UNORDERED,
+            order_by=request.order_by,
         )
+
+
+async def _require_enabled(delivery: Delivery, call: Call) -> None:
+    """Refuses to send a delivery to a webhook that is disabled."""
+    if not (await _find(str(delivery.webhook_id), call)).enabled:
+        raise WebhookDisabledError
 
 
 async def _find(webhook_id: str, call: Call) -> Webhook:

@@ -53,6 +53,8 @@ MATRIX = {
     "RotateWebhookSecret": CONTRIBUTORS,
     "TestWebhook": CONTRIBUTORS,
     "RedeliverDelivery": CONTRIBUTORS,
+    "RetryDelivery": CONTRIBUTORS,
+    "SkipDelivery": CONTRIBUTORS,
     "DeleteWebhook": CONTRIBUTORS,
     "CreateProject": CONTRIBUTORS,
     "UpdateProject": CONTRIBUTORS,

@@ -54,6 +54,8 @@ THROUGH = {
     "RotateWebhookSecret": "PERMISSIONS_EXCEEDED",
     "TestWebhook": "PERMISSIONS_EXCEEDED",
     "RedeliverDelivery": "PERMISSIONS_EXCEEDED",
+    "RetryDelivery": "PERMISSIONS_EXCEEDED",
+    "SkipDelivery": "PERMISSIONS_EXCEEDED",
     "GetDelivery": "PERMISSIONS_EXCEEDED",
     "CreateInvitation": "ROLE_NOT_GRANTABLE",
     "UpdateMember": "ROLE_NOT_GRANTABLE",

@@ -12,12 +12,16 @@ from portico.webhooks.v1 import webhook_service_pb2 as pb
 from portico.webhooks.v1.webhook_pb2 import Delivery, Webhook
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.ids import new_id
+from server.common.records import Event
 from server.features.webhooks.delivery_queue import (
     AttemptResult,
     claim_due,
     outcome,
     record_attempt,
 )
+from server.features.webhooks.fanout import fan_out
+from server.features.webhooks.ordering import unblock
 from tests.core.world import Person, World
 
 URL = "https://example.com/hook"
@@ -76,6 +80,41 @@ class WebhookClient:
         """The owner has a delivery sent once more."""
         request = pb.RedeliverDeliveryRequest(delivery_id=delivery_id)
         return await self.world.webhooks.RedeliverDelivery(request, metadata=self.owner.metadata)
+
+    async def retry(self, delivery_id: str) -> pb.RetryDeliveryResponse:
+        """The owner has the next attempt made now."""
+        request = pb.RetryDeliveryRequest(delivery_id=delivery_id)
+        return await self.world.webhooks.RetryDelivery(request, metadata=self.owner.metadata)
+
+    async def skip(self, delivery_id: str) -> pb.SkipDeliveryResponse:
+        """The owner has a delivery given up."""
+        request = pb.SkipDeliveryRequest(delivery_id=delivery_id)
+        return await self.world.webhooks.SkipDelivery(request, metadata=self.owner.metadata)
+
+    async def deliveries(self, webhook_id: str) -> list[Delivery]:
+        """The deliveries of a webhook, in the order of their events."""
+        request = pb.ListDeliveriesRequest(webhook_id=webhook_id)
+        answer = await self.world.webhooks.ListDeliveries(request, metadata=self.owner.metadata)
+        return sorted(answer.deliveries, key=lambda each: each.id)
+
+    async def happen(self, *things: str) -> None:
+        """Events about these things, and their deliveries."""
+        async with AsyncSession(self.world.engine) as db, db.begin():
+            for place, thing in enumerate(things):
+                at = self.world.clock() + timedelta(microseconds=place)
+                organization = UUID(self.organization_id)
+                event = Event(organization_id=organization, type="key.updated", created_at=at)
+                event.id, event.data = new_id(), {"id": thing}
+                db.add(event)
+        more = True
+        while more:
+            async with AsyncSession(self.world.engine) as db, db.begin():
+                more = (await fan_out(db, self.world.clock(), 100)).count > 0
+
+    async def work(self) -> None:
+        """What the workers do with what waits for others that have ended."""
+        async with AsyncSession(self.world.engine) as db, db.begin():
+            await unblock(db, self.world.clock())
 
     async def attempt(
         self, delivery_id: str, status: int | None, *, body: str = "", error: str = ""

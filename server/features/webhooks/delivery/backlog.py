@@ -15,6 +15,7 @@ from server.features.webhooks.backlog import (
     find_full,
 )
 from server.features.webhooks.delivery_queue import DueWebhook
+from server.features.webhooks.ordering import unblock
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +44,7 @@ class Backlog:
         for webhook_id in behind:
             async with self.sessions.begin() as db:
                 due.append(await catch_up(db, webhook_id, self.clock()))
+        if due:
+            async with self.sessions.begin() as db:
+                await unblock(db, self.clock())
         await self.deliver([webhook for webhook in due if webhook is not None])

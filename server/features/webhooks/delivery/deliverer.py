@@ -25,8 +25,10 @@ from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
 from server.common.fair_queue import FairQueue
 from server.features.emails.facade import Mailer
+from server.features.webhooks.delivery.lines import Lines
 from server.features.webhooks.delivery.settlements import Settlements
 from server.features.webhooks.delivery.signature import signed_headers
+from server.features.webhooks.delivery.throttle import Throttle
 from server.features.webhooks.delivery.unsealed import UnsealedSecrets
 from server.features.webhooks.delivery_queue import (
     LEASE,
@@ -42,11 +44,16 @@ from server.features.webhooks.delivery_queue import (
     record_health,
 )
 from server.features.webhooks.gone import disable_gone
+from server.features.webhooks.models import PENDING
+from server.features.webhooks.ordering import unblock
 
 log = structlog.get_logger("webhooks")
 
 # How long slots that become free are gathered, in seconds, so that one claim fills several.
 GATHERING = 0.02
+# The attempt of an ordered delivery begins within this time of its claim, or not at all: else
+# it could come after the next one, which another worker sends.
+LATEST_START = LEASE / 2
 # Attempts with news of their receiver that are written down at once.
 RECORDINGS = 8
 RECORDINGS_OF_SLOW = 4
@@ -57,6 +64,16 @@ class Client(Protocol):
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
         """Makes one attempt and returns what came of it."""
+        ...
+
+
+class ClaimTurns(Protocol):
+    """Claims deliveries of webhooks that are due."""
+
+    async def __call__(
+        self, db: AsyncSession, turns: Mapping[UUID, int], *, now: datetime, until: datetime
+    ) -> list[Claim]:
+        """Claims so many at the most, by webhook."""
         ...
 
 
@@ -113,6 +130,8 @@ class Deliverer:
         self._client = client
         self._unsealed = UnsealedSecrets(secrets)
         self._settlements = Settlements(sessions)
+        self._lines = Lines()
+        self._throttle = Throttle(self._wake)
         self._mailer = Mailer(secrets)
         self._clock = clock
         self._retries = retries
@@ -140,7 +159,8 @@ class Deliverer:
 
         What finds no slot is taken up as slots become free.
         """
-        async with self._sessions() as db:
+        async with self._statements() as db:
+            await unblock(db, self._clock())
             due = await find_due_webhooks(db, self._clock())
         await self.deliver(due)
 
@@ -202,19 +222,28 @@ class Deliverer:
 
     def _enqueue(self, webhook: DueWebhook) -> None:
         """Puts a webhook into its lane; what this worker has seen of it outweighs the row."""
+        self._throttle.note(webhook)
         known_slow = webhook.webhook_id in self._slow or webhook.webhook_id in self._outlasting
         known_fast = webhook.webhook_id in self._fast
         lane = self._slow if known_slow or (webhook.slow and not known_fast) else self._fast
         lane.add(webhook.webhook_id, webhook.organization_id)
 
+    def _wake(self, webhook: DueWebhook) -> None:
+        """Has what is due to a webhook claimed, at once if there is a slot."""
+        self._enqueue(webhook)
+        self._has_new = True
+        self._refill_soon()
+
     async def _fill_lanes(self) -> None:
         self._freed, self._has_new = 0, False
         while not self._closing and (found := self._next_turns()):
             lane, turns = found
-            claims = await self._claim(turns)
-            for claim in claims:
-                self._start(claim, lane)
-            came = Counter(claim.webhook_id for claim in claims)
+            came: Counter[UUID] = Counter()
+            unlimited, limited = self._throttle.split(turns)
+            for share, claim_share in ((unlimited, claim_due), (limited, self._throttle.claim)):
+                for claim in await self._claim(share, claim_share) if share else ():
+                    self._start(claim, lane)
+                    came[claim.webhook_id] += 1
             for webhook_id, count in turns.items():
                 if came[webhook_id] < count:
                     lane.discard(webhook_id)
@@ -226,10 +255,13 @@ class Deliverer:
                 return lane, turns
         return None
 
-    async def _claim(self, turns: dict[UUID, int]) -> list[Claim]:
+    async def _claim(self, turns: dict[UUID, int], claim: ClaimTurns) -> list[Claim]:
         now = self._clock()
-        async with self._statements() as db:
-            return await claim_due(db, turns, now=now, until=now + LEASE)
+        # Limits are counted in a transaction; nothing else needs one.
+        begin = self._statements if claim is claim_due else self._sessions.begin
+        async with begin() as db:
+            await self._lines.let_next_go(db, turns, now)
+            return await claim(db, turns, now=now, until=now + LEASE)
 
     def _start(self, claim: Claim, lane: FairQueue) -> None:
         self._hold(claim.webhook_id, claim.organization_id, lane)
@@ -269,6 +301,7 @@ class Deliverer:
         if attempt.lane is None:
             _count_down(self._outlasting, claim.webhook_id)
         self._let_go(claim.webhook_id, claim.organization_id, attempt.lane)
+        self._throttle.ended(claim.webhook_id)
 
     def _let_go(self, webhook_id: UUID, organization_id: UUID, lane: FairQueue | None) -> None:
         """Notes that an attempt is over, and the slot that it held is free."""
@@ -308,6 +341,10 @@ class Deliverer:
         """One attempt, from the signature to the row that tells of it."""
         claim = attempt.claim
         with log_failures("attempt_not_recorded"):
+            if claim.delay_seconds:
+                await asyncio.sleep(claim.delay_seconds)
+            if claim.ordered and self._clock() > claim.until - LEASE + LATEST_START:
+                return
             result = await self._attempt(claim)
             if attempt.overtime is not None:
                 attempt.overtime.cancel()
@@ -337,7 +374,15 @@ class Deliverer:
             recorded = await self._settlements.settle(came)
         if recorded and not slow:
             self._move(claim, self._slow, self._fast)
+        if recorded and claim.ordered and came.status != PENDING:
+            self._let_next_go(claim, slow=slow)
         return recorded
+
+    def _let_next_go(self, claim: Claim, *, slow: bool) -> None:
+        """Has whatever waited for an ordered delivery sent."""
+        self._lines.ended(claim)
+        limited = self._throttle.has(claim.webhook_id)
+        self._wake(DueWebhook(claim.webhook_id, claim.organization_id, slow, limited))
 
     async def _record_news(
         self, db: AsyncSession, claim: Claim, result: AttemptResult, came: Outcome

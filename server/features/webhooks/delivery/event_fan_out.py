@@ -10,6 +10,7 @@ from portico_kit.clock import Clock
 from portico_kit.storage.base import Sessions
 from server.features.webhooks.delivery_queue import Claim, DueWebhook
 from server.features.webhooks.fanout import BEGINNING, FannedOut, fan_out
+from server.features.webhooks.ordering import let_next_go
 
 BATCH = 100  # events in one transaction
 PAUSE = 0.01  # seconds, while all that is pending is of organizations of other workers
@@ -57,6 +58,10 @@ class EventFanOut:
             if batch.waits:
                 # Another worker may have looked for the last time before these events came.
                 await asyncio.sleep(PAUSE)
+            if batch.blocked:
+                # What they wait for may have ended before they were seen.
+                async with self._sessions.begin() as db:
+                    await let_next_go(db, batch.blocked, self._clock())
             if batch.due:
                 await self._deliver(batch.due)
 

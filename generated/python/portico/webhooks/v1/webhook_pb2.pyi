@@ -36,6 +36,10 @@ class Webhook(_message.Message):
     DISABLED_REASON_FIELD_NUMBER: _builtins.int
     DISABLED_AT_FIELD_NUMBER: _builtins.int
     PREVIOUS_SECRET_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    MAX_PER_SECOND_FIELD_NUMBER: _builtins.int
+    MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    ORDERING_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the webhook, a UUIDv7."""
     organization_id: _builtins.str
@@ -52,6 +56,19 @@ class Webhook(_message.Message):
     disabled_reason: _builtins.str
     """Why the webhook is disabled: "requested" by a caller, or "gone" because the
     receiver responded with 410 Gone. Empty while it is enabled.
+    """
+    max_per_second: _builtins.int
+    """The maximum number of attempts per second. 0 if there is no limit."""
+    max_in_flight: _builtins.int
+    """The maximum number of attempts at the same time. 0 if there is no limit."""
+    ordering: _builtins.str
+    """What is delivered in the order of the events: "none", "webhook" for all
+    deliveries of the webhook, or "field" for those whose events have the same
+    value in the field order_by.
+    """
+    order_by: _builtins.str
+    """The field of the event that the order depends on, for example "data.id".
+    Empty unless ordering is "field".
     """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -92,10 +109,14 @@ class Webhook(_message.Message):
         disabled_reason: _builtins.str = ...,
         disabled_at: _timestamp_pb2.Timestamp | None = ...,
         previous_secret_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        max_per_second: _builtins.int = ...,
+        max_in_flight: _builtins.int = ...,
+        ordering: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "enabled", b"enabled", "event_types", b"event_types", "id", b"id", "organization_id", b"organization_id", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "enabled", b"enabled", "event_types", b"event_types", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -118,6 +139,8 @@ class Delivery(_message.Message):
     DELIVERED_AT_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     PAYLOAD_FIELD_NUMBER: _builtins.int
+    BLOCKED_BY_FIELD_NUMBER: _builtins.int
+    WAITING_FOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the delivery, a UUIDv7. Sent as the webhook-id header of every
     attempt.
@@ -134,6 +157,15 @@ class Delivery(_message.Message):
     """The number of attempts that were made."""
     payload: _builtins.str
     """The JSON body that is posted. Only set by GetDelivery."""
+    blocked_by: _builtins.str
+    """The ID of the delivery that must be delivered, fail or be skipped before
+    this one is sent, because the webhook is ordered. Only set by GetDelivery.
+    """
+    waiting_for: _builtins.str
+    """Why a pending delivery is not sent yet: "order" if others of its webhook go
+    first, "limit" if it is due and the webhook's max_per_second or
+    max_in_flight may be used up. Empty for all others.
+    """
     @_builtins.property
     def next_attempt_at(self) -> _timestamp_pb2.Timestamp:
         """When the next attempt is due. Not set if there is none. No attempt is made
@@ -168,10 +200,12 @@ class Delivery(_message.Message):
         delivered_at: _timestamp_pb2.Timestamp | None = ...,
         attempts: _abc.Iterable[Global___Attempt] | None = ...,
         payload: _builtins.str = ...,
+        blocked_by: _builtins.str = ...,
+        waiting_for: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "delivered_at", b"delivered_at", "next_attempt_at", b"next_attempt_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "created_at", b"created_at", "delivered_at", b"delivered_at", "event_id", b"event_id", "event_type", b"event_type", "id", b"id", "next_attempt_at", b"next_attempt_at", "payload", b"payload", "status", b"status", "webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "blocked_by", b"blocked_by", "created_at", b"created_at", "delivered_at", b"delivered_at", "event_id", b"event_id", "event_type", b"event_type", "id", b"id", "next_attempt_at", b"next_attempt_at", "payload", b"payload", "status", b"status", "waiting_for", b"waiting_for", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -86,6 +86,16 @@ class WebhookServiceStub:
                 request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RedeliverDeliveryRequest.SerializeToString,
                 response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RedeliverDeliveryResponse.FromString,
                 _registered_method=True)
+        self.RetryDelivery = channel.unary_unary(
+                '/portico.webhooks.v1.WebhookService/RetryDelivery',
+                request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RetryDeliveryRequest.SerializeToString,
+                response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RetryDeliveryResponse.FromString,
+                _registered_method=True)
+        self.SkipDelivery = channel.unary_unary(
+                '/portico.webhooks.v1.WebhookService/SkipDelivery',
+                request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryRequest.SerializeToString,
+                response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryResponse.FromString,
+                _registered_method=True)
         self.ListEventTypes = channel.unary_unary(
                 '/portico.webhooks.v1.WebhookService/ListEventTypes',
                 request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.ListEventTypesRequest.SerializeToString,
@@ -181,6 +191,27 @@ class WebhookServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RetryDelivery(self, request, context):
+        """Makes the next attempt of a pending delivery now. The rest of its schedule
+        stays as it is. Fails if the delivery is not pending, if an attempt is in
+        progress, if an ordered webhook sends another delivery first, if the webhook
+        is disabled, or if the caller lacks the permission to read what its event
+        contains.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SkipDelivery(self, request, context):
+        """Gives up a pending delivery, which becomes "failed". If the webhook is
+        ordered, the next delivery goes ahead. Fails if the delivery is not pending,
+        if an attempt is in progress, or if the caller lacks the permission to read
+        what its event contains.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListEventTypes(self, request, context):
         """Lists all event types that a webhook can subscribe to.
         """
@@ -240,6 +271,16 @@ def add_WebhookServiceServicer_to_server(servicer, server):
                     servicer.RedeliverDelivery,
                     request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RedeliverDeliveryRequest.FromString,
                     response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RedeliverDeliveryResponse.SerializeToString,
+            ),
+            'RetryDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryDelivery,
+                    request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RetryDeliveryRequest.FromString,
+                    response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RetryDeliveryResponse.SerializeToString,
+            ),
+            'SkipDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.SkipDelivery,
+                    request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryRequest.FromString,
+                    response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryResponse.SerializeToString,
             ),
             'ListEventTypes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListEventTypes,
@@ -519,6 +560,60 @@ class WebhookService:
             '/portico.webhooks.v1.WebhookService/RedeliverDelivery',
             portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RedeliverDeliveryRequest.SerializeToString,
             portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RedeliverDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.webhooks.v1.WebhookService/RetryDelivery',
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RetryDeliveryRequest.SerializeToString,
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RetryDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SkipDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.webhooks.v1.WebhookService/SkipDelivery',
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryRequest.SerializeToString,
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -57,6 +57,19 @@ class WebhookServiceStub:
     pending, if the webhook is disabled, or if the caller lacks the permission
     to read what its event contains.
     """
+    RetryDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RetryDeliveryRequest, _webhook_service_pb2.RetryDeliveryResponse]
+    """Makes the next attempt of a pending delivery now. The rest of its schedule
+    stays as it is. Fails if the delivery is not pending, if an attempt is in
+    progress, if an ordered webhook sends another delivery first, if the webhook
+    is disabled, or if the caller lacks the permission to read what its event
+    contains.
+    """
+    SkipDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.SkipDeliveryRequest, _webhook_service_pb2.SkipDeliveryResponse]
+    """Gives up a pending delivery, which becomes "failed". If the webhook is
+    ordered, the next delivery goes ahead. Fails if the delivery is not pending,
+    if an attempt is in progress, or if the caller lacks the permission to read
+    what its event contains.
+    """
     ListEventTypes: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListEventTypesRequest, _webhook_service_pb2.ListEventTypesResponse]
     """Lists all event types that a webhook can subscribe to."""
 
@@ -162,6 +175,31 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sends a delivery again, with a new series of attempts. Fails if it is
         pending, if the webhook is disabled, or if the caller lacks the permission
         to read what its event contains.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryDelivery(
+        self,
+        request: _webhook_service_pb2.RetryDeliveryRequest,
+        context: _aio.ServicerContext[_webhook_service_pb2.RetryDeliveryRequest, _abc.Awaitable[_webhook_service_pb2.RetryDeliveryResponse]],
+    ) -> _abc.Awaitable[_webhook_service_pb2.RetryDeliveryResponse]:
+        """Makes the next attempt of a pending delivery now. The rest of its schedule
+        stays as it is. Fails if the delivery is not pending, if an attempt is in
+        progress, if an ordered webhook sends another delivery first, if the webhook
+        is disabled, or if the caller lacks the permission to read what its event
+        contains.
+        """
+
+    @_abc_1.abstractmethod
+    def SkipDelivery(
+        self,
+        request: _webhook_service_pb2.SkipDeliveryRequest,
+        context: _aio.ServicerContext[_webhook_service_pb2.SkipDeliveryRequest, _abc.Awaitable[_webhook_service_pb2.SkipDeliveryResponse]],
+    ) -> _abc.Awaitable[_webhook_service_pb2.SkipDeliveryResponse]:
+        """Gives up a pending delivery, which becomes "failed". If the webhook is
+        ordered, the next delivery goes ahead. Fails if the delivery is not pending,
+        if an attempt is in progress, or if the caller lacks the permission to read
+        what its event contains.
         """
 
     @_abc_1.abstractmethod

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/webhooks/v1/webhook.proto.
  */
 export const file_portico_webhooks_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEi4AIKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIs8CCghEZWxpdmVyeRIKCgJpZBgBIAEoCRISCgp3ZWJob29rX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhUKDWF0dGVtcHRfY291bnQYBiABKA0SMwoPbmV4dF9hdHRlbXB0X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCGF0dGVtcHRzGAogAygLMhwucG9ydGljby53ZWJob29rcy52MS5BdHRlbXB0Eg8KB3BheWxvYWQYCyABKAkinQEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgNEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2R1cmF0aW9uX21zGAMgASgNEhcKD3Jlc3BvbnNlX3N0YXR1cxgEIAEoDRIVCg1yZXNwb25zZV9ib2R5GAUgASgJEg0KBWVycm9yGAYgASgJIl8KCUV2ZW50VHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAkSGwoTcGxhdGZvcm1fcGVybWlzc2lvbhgEIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEiswMKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDm1heF9wZXJfc2Vjb25kGBQgASgNEhUKDW1heF9pbl9mbGlnaHQYFSABKA0SEAoIb3JkZXJpbmcYFiABKAkSEAoIb3JkZXJfYnkYFyABKAki+AIKCERlbGl2ZXJ5EgoKAmlkGAEgASgJEhIKCndlYmhvb2tfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIOCgZzdGF0dXMYBSABKAkSFQoNYXR0ZW1wdF9jb3VudBgGIAEoDRIzCg9uZXh0X2F0dGVtcHRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGRlbGl2ZXJlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoIYXR0ZW1wdHMYCiADKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLkF0dGVtcHQSDwoHcGF5bG9hZBgLIAEoCRISCgpibG9ja2VkX2J5GAwgASgJEhMKC3dhaXRpbmdfZm9yGA0gASgJIp0BCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoDRIuCgpzdGFydGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkdXJhdGlvbl9tcxgDIAEoDRIXCg9yZXNwb25zZV9zdGF0dXMYBCABKA0SFQoNcmVzcG9uc2VfYm9keRgFIAEoCRINCgVlcnJvchgGIAEoCSJfCglFdmVudFR5cGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRISCgpwZXJtaXNzaW9uGAMgASgJEhsKE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * A subscription of a URL to an organization's events.
@@ -102,6 +102,37 @@ export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
    * @generated from field: google.protobuf.Timestamp previous_secret_expires_at = 11;
    */
   previousSecretExpiresAt?: Timestamp | undefined;
+
+  /**
+   * The maximum number of attempts per second. 0 if there is no limit.
+   *
+   * @generated from field: uint32 max_per_second = 20;
+   */
+  maxPerSecond: number;
+
+  /**
+   * The maximum number of attempts at the same time. 0 if there is no limit.
+   *
+   * @generated from field: uint32 max_in_flight = 21;
+   */
+  maxInFlight: number;
+
+  /**
+   * What is delivered in the order of the events: "none", "webhook" for all
+   * deliveries of the webhook, or "field" for those whose events have the same
+   * value in the field order_by.
+   *
+   * @generated from field: string ordering = 22;
+   */
+  ordering: string;
+
+  /**
+   * The field of the event that the order depends on, for example "data.id".
+   * Empty unless ordering is "field".
+   *
+   * @generated from field: string order_by = 23;
+   */
+  orderBy: string;
 };
 
 /**
@@ -196,6 +227,23 @@ export type Delivery = Message<"portico.webhooks.v1.Delivery"> & {
    * @generated from field: string payload = 11;
    */
   payload: string;
+
+  /**
+   * The ID of the delivery that must be delivered, fail or be skipped before
+   * this one is sent, because the webhook is ordered. Only set by GetDelivery.
+   *
+   * @generated from field: string blocked_by = 12;
+   */
+  blockedBy: string;
+
+  /**
+   * Why a pending delivery is not sent yet: "order" if others of its webhook go
+   * first, "limit" if it is due and the webhook's max_per_second or
+   * max_in_flight may be used up. Empty for all others.
+   *
+   * @generated from field: string waiting_for = 13;
+   */
+  waitingFor: string;
 };
 
 /**

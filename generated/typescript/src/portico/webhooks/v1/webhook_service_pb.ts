@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/webhooks/v1/webhook_service.proto.
  */
 export const file_portico_webhooks_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("Cilwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSLXAQoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARI3CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJBJECgtldmVudF90eXBlcxgDIAMoCUIvukgokgElCAEQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISHQoLZGVzY3JpcHRpb24YBCABKAlCCLpIBXIDGPQDIlwKFUNyZWF0ZVdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhQKBnNlY3JldBgCIAEoCUIEyPMYASJ7ChNMaXN0V2ViaG9va3NSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AdCCAoGX2xpbWl0Im0KFExpc3RXZWJob29rc1Jlc3BvbnNlEi4KCHdlYmhvb2tzGAEgAygLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjEKEUdldFdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBIkMKEkdldFdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rIskCChRVcGRhdGVXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARI8CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJEgAiAEBEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCaSASMQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISJgoLZGVzY3JpcHRpb24YBCABKAlCDLpIBXIDGPQD2PMYAUgBiAEBEhQKB2VuYWJsZWQYBSABKAhIAogBARIvCgt1cGRhdGVfbWFzaxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBgoEX3VybEIOCgxfZGVzY3JpcHRpb25CCgoIX2VuYWJsZWQiRgoVVXBkYXRlV2ViaG9va1Jlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2siNAoURGVsZXRlV2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQEiFwoVRGVsZXRlV2ViaG9va1Jlc3BvbnNlIjIKElRlc3RXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABASJGChNUZXN0V2ViaG9va1Jlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSJ3ChpSb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARInCg9vdmVybGFwX3NlY29uZHMYAiABKA1CCbpIBioEGID1JEgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiYgobUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2sSFAoGc2VjcmV0GAIgASgJQgTI8xgBIq0BChVMaXN0RGVsaXZlcmllc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AcSMwoGc3RhdHVzGAQgASgJQiO6SCByHlIAUgdwZW5kaW5nUglkZWxpdmVyZWRSBmZhaWxlZEIICgZfbGltaXQicgoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIxCgpkZWxpdmVyaWVzGAEgAygLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeRITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCIzChJHZXREZWxpdmVyeVJlcXVlc3QSHQoLZGVsaXZlcnlfaWQYASABKAlCCLpIBXIDsAEBIkYKE0dldERlbGl2ZXJ5UmVzcG9uc2USLwoIZGVsaXZlcnkYASABKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5IjkKGFJlZGVsaXZlckRlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiTAoZUmVkZWxpdmVyRGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiFwoVTGlzdEV2ZW50VHlwZXNSZXF1ZXN0Ik0KFkxpc3RFdmVudFR5cGVzUmVzcG9uc2USMwoLZXZlbnRfdHlwZXMYASADKAsyHi5wb3J0aWNvLndlYmhvb2tzLnYxLkV2ZW50VHlwZTKTEQoOV2ViaG9va1NlcnZpY2US4AEKDUNyZWF0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5DcmVhdGVXZWJob29rUmVzcG9uc2UieMrzGBcaDndlYmhvb2tzOndyaXRlOAFCAwisAtLzGAIIAtjzGMkB4vMYD3dlYmhvb2suY3JlYXRlZPDzGAOC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS93ZWJob29rczoBKhK2AQoMTGlzdFdlYmhvb2tzEigucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXF1ZXN0GikucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXNwb25zZSJRyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L3dlYmhvb2tzEqYBCgpHZXRXZWJob29rEiYucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rUmVxdWVzdBonLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va1Jlc3BvbnNlIkfK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfWIHd2ViaG9vaxLaAQoNVXBkYXRlV2ViaG9vaxIpLnBvcnRpY28ud2ViaG9va3MudjEuVXBkYXRlV2ViaG9va1JlcXVlc3QaKi5wb3J0aWNvLndlYmhvb2tzLnYxLlVwZGF0ZVdlYmhvb2tSZXNwb25zZSJyyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCALi8xgPd2ViaG9vay51cGRhdGVk4vMYEHdlYmhvb2suZGlzYWJsZWSC0+STAisyHS9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9OgEqYgd3ZWJob29rEr8BCg1EZWxldGVXZWJob29rEikucG9ydGljby53ZWJob29rcy52MS5EZWxldGVXZWJob29rUmVxdWVzdBoqLnBvcnRpY28ud2ViaG9va3MudjEuRGVsZXRlV2ViaG9va1Jlc3BvbnNlIlfK8xgQGg53ZWJob29rczp3cml0ZdLzGAIIA9jzGMwB4vMYD3dlYmhvb2suZGVsZXRlZILT5JMCHyodL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0SyAEKC1Rlc3RXZWJob29rEicucG9ydGljby53ZWJob29rcy52MS5UZXN0V2ViaG9va1JlcXVlc3QaKC5wb3J0aWNvLndlYmhvb2tzLnYxLlRlc3RXZWJob29rUmVzcG9uc2UiZsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC2PMYygHi8xgMd2ViaG9vay50ZXN0gtPkkwIxIiIvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS90ZXN0OgEqYghkZWxpdmVyeRLVAQoTUm90YXRlV2ViaG9va1NlY3JldBIvLnBvcnRpY28ud2ViaG9va3MudjEuUm90YXRlV2ViaG9va1NlY3JldFJlcXVlc3QaMC5wb3J0aWNvLndlYmhvb2tzLnYxLlJvdGF0ZVdlYmhvb2tTZWNyZXRSZXNwb25zZSJbyvMYFxoOd2ViaG9va3M6d3JpdGU4AUIDCKwC0vMYAggC8PMYA4LT5JMCMCIrL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0vcm90YXRlLXNlY3JldDoBKhK0AQoOTGlzdERlbGl2ZXJpZXMSKi5wb3J0aWNvLndlYmhvb2tzLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBorLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSJJyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCKhIoL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0vZGVsaXZlcmllcxKtAQoLR2V0RGVsaXZlcnkSJy5wb3J0aWNvLndlYmhvb2tzLnYxLkdldERlbGl2ZXJ5UmVxdWVzdBooLnBvcnRpY28ud2ViaG9va3MudjEuR2V0RGVsaXZlcnlSZXNwb25zZSJLyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCLBIgL2FwaS92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH1iCGRlbGl2ZXJ5EtIBChFSZWRlbGl2ZXJEZWxpdmVyeRItLnBvcnRpY28ud2ViaG9va3MudjEuUmVkZWxpdmVyRGVsaXZlcnlSZXF1ZXN0Gi4ucG9ydGljby53ZWJob29rcy52MS5SZWRlbGl2ZXJEZWxpdmVyeVJlc3BvbnNlIl7K8xgQGg53ZWJob29rczp3cml0ZdLzGAIIAtjzGMoBgtPkkwI5IiovYXBpL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfS9yZWRlbGl2ZXI6ASpiCGRlbGl2ZXJ5Ep8BCg5MaXN0RXZlbnRUeXBlcxIqLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GisucG9ydGljby53ZWJob29rcy52MS5MaXN0RXZlbnRUeXBlc1Jlc3BvbnNlIjTK8xgCCAHS8xgCCAGC0+STAiISEy9hcGkvdjEvZXZlbnQtdHlwZXNiC2V2ZW50X3R5cGVzGhzK8xgYCgd3ZWJob29rEg13ZWJob29rczpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_webhooks_v1_webhook]);
+  fileDesc("Cilwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSLFAwoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARI3CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJBJECgtldmVudF90eXBlcxgDIAMoCUIvukgokgElCAEQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISHQoLZGVzY3JpcHRpb24YBCABKAlCCLpIBXIDGPQDEicKDm1heF9wZXJfc2Vjb25kGA0gASgNQgq6SAcqBRjoBygBSACIAQESJQoNbWF4X2luX2ZsaWdodBgOIAEoDUIJukgGKgQYZCgBSAGIAQESLwoIb3JkZXJpbmcYDyABKAlCHbpIGnIYUgBSBG5vbmVSB3dlYmhvb2tSBWZpZWxkEkYKCG9yZGVyX2J5GBAgASgJQjS6SDFyLxjIATIqXih0eXBlfGRhdGEoXC5bQS1aYS16MC05Xy1dezEsNjR9KXsxLDh9KT8kQhEKD19tYXhfcGVyX3NlY29uZEIQCg5fbWF4X2luX2ZsaWdodCJcChVDcmVhdGVXZWJob29rUmVzcG9uc2USLQoHd2ViaG9vaxgBIAEoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vaxIUCgZzZWNyZXQYAiABKAlCBMjzGAEiewoTTGlzdFdlYmhvb2tzUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEh0KBWxpbWl0GAIgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAyABKAlCCLpIBXIDGOgHQggKBl9saW1pdCJtChRMaXN0V2ViaG9va3NSZXNwb25zZRIuCgh3ZWJob29rcxgBIAMoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vaxITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCIxChFHZXRXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABASJDChJHZXRXZWJob29rUmVzcG9uc2USLQoHd2ViaG9vaxgBIAEoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vayLlBAoUVXBkYXRlV2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESPAoDdXJsGAIgASgJQiq6SCdyJRjQDzIgXltIaF1bVHRdW1R0XVtQcF1bU3NdPzovL1teXHNdKyRIAIgBARJCCgtldmVudF90eXBlcxgDIAMoCUItukgmkgEjEDIYASIdchsYQDIXXihcKnxbYS16X10rXC5bYS16X10rKSTQ8xgCEiYKC2Rlc2NyaXB0aW9uGAQgASgJQgy6SAVyAxj0A9jzGAFIAYgBARIUCgdlbmFibGVkGAUgASgISAKIAQESLwoLdXBkYXRlX21hc2sYBiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKDm1heF9wZXJfc2Vjb25kGA8gASgNQg66SAcqBRjoBygB2PMYAUgDiAEBEikKDW1heF9pbl9mbGlnaHQYECABKA1CDbpIBioEGGQoAdjzGAFIBIgBARIyCghvcmRlcmluZxgRIAEoCUIbukgYchZSBG5vbmVSB3dlYmhvb2tSBWZpZWxkSAWIAQESTwoIb3JkZXJfYnkYEiABKAlCOLpIMXIvGMgBMipeKHR5cGV8ZGF0YShcLltBLVphLXowLTlfLV17MSw2NH0pezEsOH0pPyTY8xgBSAaIAQFCBgoEX3VybEIOCgxfZGVzY3JpcHRpb25CCgoIX2VuYWJsZWRCEQoPX21heF9wZXJfc2Vjb25kQhAKDl9tYXhfaW5fZmxpZ2h0QgsKCV9vcmRlcmluZ0ILCglfb3JkZXJfYnkiRgoVVXBkYXRlV2ViaG9va1Jlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2siNAoURGVsZXRlV2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQEiFwoVRGVsZXRlV2ViaG9va1Jlc3BvbnNlIjIKElRlc3RXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABASJGChNUZXN0V2ViaG9va1Jlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSJ3ChpSb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARInCg9vdmVybGFwX3NlY29uZHMYAiABKA1CCbpIBioEGID1JEgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiYgobUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2sSFAoGc2VjcmV0GAIgASgJQgTI8xgBIq0BChVMaXN0RGVsaXZlcmllc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AcSMwoGc3RhdHVzGAQgASgJQiO6SCByHlIAUgdwZW5kaW5nUglkZWxpdmVyZWRSBmZhaWxlZEIICgZfbGltaXQicgoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIxCgpkZWxpdmVyaWVzGAEgAygLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeRITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCIzChJHZXREZWxpdmVyeVJlcXVlc3QSHQoLZGVsaXZlcnlfaWQYASABKAlCCLpIBXIDsAEBIkYKE0dldERlbGl2ZXJ5UmVzcG9uc2USLwoIZGVsaXZlcnkYASABKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5IjkKGFJlZGVsaXZlckRlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiTAoZUmVkZWxpdmVyRGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiNQoUUmV0cnlEZWxpdmVyeVJlcXVlc3QSHQoLZGVsaXZlcnlfaWQYASABKAlCCLpIBXIDsAEBIkgKFVJldHJ5RGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiNAoTU2tpcERlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiRwoUU2tpcERlbGl2ZXJ5UmVzcG9uc2USLwoIZGVsaXZlcnkYASABKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5IhcKFUxpc3RFdmVudFR5cGVzUmVxdWVzdCJNChZMaXN0RXZlbnRUeXBlc1Jlc3BvbnNlEjMKC2V2ZW50X3R5cGVzGAEgAygLMh4ucG9ydGljby53ZWJob29rcy52MS5FdmVudFR5cGUylBQKDldlYmhvb2tTZXJ2aWNlEuABCg1DcmVhdGVXZWJob29rEikucG9ydGljby53ZWJob29rcy52MS5DcmVhdGVXZWJob29rUmVxdWVzdBoqLnBvcnRpY28ud2ViaG9va3MudjEuQ3JlYXRlV2ViaG9va1Jlc3BvbnNlInjK8xgXGg53ZWJob29rczp3cml0ZTgBQgMIrALS8xgCCALY8xjJAeLzGA93ZWJob29rLmNyZWF0ZWTw8xgDgtPkkwI1IjAvYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH0vd2ViaG9va3M6ASoStgEKDExpc3RXZWJob29rcxIoLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdFdlYmhvb2tzUmVxdWVzdBopLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdFdlYmhvb2tzUmVzcG9uc2UiUcrzGA8aDXdlYmhvb2tzOnJlYWTS8xgCCAGC0+STAjISMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS93ZWJob29rcxKmAQoKR2V0V2ViaG9vaxImLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va1JlcXVlc3QaJy5wb3J0aWNvLndlYmhvb2tzLnYxLkdldFdlYmhvb2tSZXNwb25zZSJHyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCKBIdL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH1iB3dlYmhvb2sS2gEKDVVwZGF0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLlVwZGF0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5VcGRhdGVXZWJob29rUmVzcG9uc2UicsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC4vMYD3dlYmhvb2sudXBkYXRlZOLzGBB3ZWJob29rLmRpc2FibGVkgtPkkwIrMh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfToBKmIHd2ViaG9vaxK/AQoNRGVsZXRlV2ViaG9vaxIpLnBvcnRpY28ud2ViaG9va3MudjEuRGVsZXRlV2ViaG9va1JlcXVlc3QaKi5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGV0ZVdlYmhvb2tSZXNwb25zZSJXyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCAPY8xjMAeLzGA93ZWJob29rLmRlbGV0ZWSC0+STAh8qHS9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9EsgBCgtUZXN0V2ViaG9vaxInLnBvcnRpY28ud2ViaG9va3MudjEuVGVzdFdlYmhvb2tSZXF1ZXN0GigucG9ydGljby53ZWJob29rcy52MS5UZXN0V2ViaG9va1Jlc3BvbnNlImbK8xgQGg53ZWJob29rczp3cml0ZdLzGAIIAtjzGMoB4vMYDHdlYmhvb2sudGVzdILT5JMCMSIiL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0vdGVzdDoBKmIIZGVsaXZlcnkS1QEKE1JvdGF0ZVdlYmhvb2tTZWNyZXQSLy5wb3J0aWNvLndlYmhvb2tzLnYxLlJvdGF0ZVdlYmhvb2tTZWNyZXRSZXF1ZXN0GjAucG9ydGljby53ZWJob29rcy52MS5Sb3RhdGVXZWJob29rU2VjcmV0UmVzcG9uc2UiW8rzGBcaDndlYmhvb2tzOndyaXRlOAFCAwisAtLzGAIIAvDzGAOC0+STAjAiKy9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9L3JvdGF0ZS1zZWNyZXQ6ASoStAEKDkxpc3REZWxpdmVyaWVzEioucG9ydGljby53ZWJob29rcy52MS5MaXN0RGVsaXZlcmllc1JlcXVlc3QaKy5wb3J0aWNvLndlYmhvb2tzLnYxLkxpc3REZWxpdmVyaWVzUmVzcG9uc2UiScrzGA8aDXdlYmhvb2tzOnJlYWTS8xgCCAGC0+STAioSKC9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9L2RlbGl2ZXJpZXMSrQEKC0dldERlbGl2ZXJ5EicucG9ydGljby53ZWJob29rcy52MS5HZXREZWxpdmVyeVJlcXVlc3QaKC5wb3J0aWNvLndlYmhvb2tzLnYxLkdldERlbGl2ZXJ5UmVzcG9uc2UiS8rzGA8aDXdlYmhvb2tzOnJlYWTS8xgCCAGC0+STAiwSIC9hcGkvdjEvZGVsaXZlcmllcy97ZGVsaXZlcnlfaWR9YghkZWxpdmVyeRLSAQoRUmVkZWxpdmVyRGVsaXZlcnkSLS5wb3J0aWNvLndlYmhvb2tzLnYxLlJlZGVsaXZlckRlbGl2ZXJ5UmVxdWVzdBouLnBvcnRpY28ud2ViaG9va3MudjEuUmVkZWxpdmVyRGVsaXZlcnlSZXNwb25zZSJeyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCALY8xjKAYLT5JMCOSIqL2FwaS92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH0vcmVkZWxpdmVyOgEqYghkZWxpdmVyeRLCAQoNUmV0cnlEZWxpdmVyeRIpLnBvcnRpY28ud2ViaG9va3MudjEuUmV0cnlEZWxpdmVyeVJlcXVlc3QaKi5wb3J0aWNvLndlYmhvb2tzLnYxLlJldHJ5RGVsaXZlcnlSZXNwb25zZSJayvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCALY8xjKAYLT5JMCNSImL2FwaS92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH0vcmV0cnk6ASpiCGRlbGl2ZXJ5ErkBCgxTa2lwRGVsaXZlcnkSKC5wb3J0aWNvLndlYmhvb2tzLnYxLlNraXBEZWxpdmVyeVJlcXVlc3QaKS5wb3J0aWNvLndlYmhvb2tzLnYxLlNraXBEZWxpdmVyeVJlc3BvbnNlIlTK8xgQGg53ZWJob29rczp3cml0ZdLzGAIIAoLT5JMCNCIlL2FwaS92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH0vc2tpcDoBKmIIZGVsaXZlcnkSnwEKDkxpc3RFdmVudFR5cGVzEioucG9ydGljby53ZWJob29rcy52MS5MaXN0RXZlbnRUeXBlc1JlcXVlc3QaKy5wb3J0aWNvLndlYmhvb2tzLnYxLkxpc3RFdmVudFR5cGVzUmVzcG9uc2UiNMrzGAIIAdLzGAIIAYLT5JMCIhITL2FwaS92MS9ldmVudC10eXBlc2ILZXZlbnRfdHlwZXMaHMrzGBgKB3dlYmhvb2sSDXdlYmhvb2tzOnJlYWRiBnByb3RvMw", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_webhooks_v1_webhook]);
 
 /**
  * Describes the webhook to create.
@@ -56,6 +56,41 @@ export type CreateWebhookRequest = Message<"portico.webhooks.v1.CreateWebhookReq
    * @generated from field: string description = 4;
    */
   description: string;
+
+  /**
+   * The maximum number of attempts per second, 1 to 1,000. Attempts are evenly
+   * spaced. Not limited by default.
+   *
+   * @generated from field: optional uint32 max_per_second = 13;
+   */
+  maxPerSecond?: number | undefined;
+
+  /**
+   * The maximum number of attempts at the same time, 1 to 100. Not limited by
+   * default.
+   *
+   * @generated from field: optional uint32 max_in_flight = 14;
+   */
+  maxInFlight?: number | undefined;
+
+  /**
+   * What is delivered in the order of the events: "none", "webhook" for all
+   * deliveries, one at a time, or "field" for those whose events have the same
+   * value in the field order_by. Each waits until the one before it is
+   * delivered, failed or skipped. Defaults to "none".
+   *
+   * @generated from field: string ordering = 15;
+   */
+  ordering: string;
+
+  /**
+   * The field of the event that the order depends on: "type", or the path of a
+   * field in "data", for example "data.id". Events that do not have it are sent
+   * in any order. Required if ordering is "field", and only accepted then.
+   *
+   * @generated from field: string order_by = 16;
+   */
+  orderBy: string;
 };
 
 /**
@@ -255,6 +290,37 @@ export type UpdateWebhookRequest = Message<"portico.webhooks.v1.UpdateWebhookReq
    * @generated from field: google.protobuf.FieldMask update_mask = 6;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * The new maximum number of attempts per second, 1 to 1,000.
+   *
+   * @generated from field: optional uint32 max_per_second = 15;
+   */
+  maxPerSecond?: number | undefined;
+
+  /**
+   * The new maximum number of attempts at the same time, 1 to 100.
+   *
+   * @generated from field: optional uint32 max_in_flight = 16;
+   */
+  maxInFlight?: number | undefined;
+
+  /**
+   * What is delivered in the order of the events from now on, with the values
+   * of CreateWebhook. Pending deliveries take their places in the new order;
+   * attempts in progress go on.
+   *
+   * @generated from field: optional string ordering = 17;
+   */
+  ordering?: string | undefined;
+
+  /**
+   * The new field that the order depends on, with the rules of CreateWebhook.
+   * Cleared if ordering changes to another value than "field".
+   *
+   * @generated from field: optional string order_by = 18;
+   */
+  orderBy?: string | undefined;
 };
 
 /**
@@ -583,6 +649,90 @@ export const RedeliverDeliveryResponseSchema: GenMessage<RedeliverDeliveryRespon
   messageDesc(file_portico_webhooks_v1_webhook_service, 19);
 
 /**
+ * Names the delivery to retry.
+ *
+ * @generated from message portico.webhooks.v1.RetryDeliveryRequest
+ */
+export type RetryDeliveryRequest = Message<"portico.webhooks.v1.RetryDeliveryRequest"> & {
+  /**
+   * The ID of the delivery.
+   *
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.RetryDeliveryRequest.
+ * Use `create(RetryDeliveryRequestSchema)` to create a new message.
+ */
+export const RetryDeliveryRequestSchema: GenMessage<RetryDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 20);
+
+/**
+ * Returns the delivery, whose next attempt is due.
+ *
+ * @generated from message portico.webhooks.v1.RetryDeliveryResponse
+ */
+export type RetryDeliveryResponse = Message<"portico.webhooks.v1.RetryDeliveryResponse"> & {
+  /**
+   * The delivery.
+   *
+   * @generated from field: portico.webhooks.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.RetryDeliveryResponse.
+ * Use `create(RetryDeliveryResponseSchema)` to create a new message.
+ */
+export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 21);
+
+/**
+ * Names the delivery to give up.
+ *
+ * @generated from message portico.webhooks.v1.SkipDeliveryRequest
+ */
+export type SkipDeliveryRequest = Message<"portico.webhooks.v1.SkipDeliveryRequest"> & {
+  /**
+   * The ID of the delivery.
+   *
+   * @generated from field: string delivery_id = 1;
+   */
+  deliveryId: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.SkipDeliveryRequest.
+ * Use `create(SkipDeliveryRequestSchema)` to create a new message.
+ */
+export const SkipDeliveryRequestSchema: GenMessage<SkipDeliveryRequest> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 22);
+
+/**
+ * Returns the delivery, which is failed.
+ *
+ * @generated from message portico.webhooks.v1.SkipDeliveryResponse
+ */
+export type SkipDeliveryResponse = Message<"portico.webhooks.v1.SkipDeliveryResponse"> & {
+  /**
+   * The delivery.
+   *
+   * @generated from field: portico.webhooks.v1.Delivery delivery = 1;
+   */
+  delivery?: Delivery | undefined;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.SkipDeliveryResponse.
+ * Use `create(SkipDeliveryResponseSchema)` to create a new message.
+ */
+export const SkipDeliveryResponseSchema: GenMessage<SkipDeliveryResponse> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 23);
+
+/**
  * Requests all event types.
  *
  * @generated from message portico.webhooks.v1.ListEventTypesRequest
@@ -595,7 +745,7 @@ export type ListEventTypesRequest = Message<"portico.webhooks.v1.ListEventTypesR
  * Use `create(ListEventTypesRequestSchema)` to create a new message.
  */
 export const ListEventTypesRequestSchema: GenMessage<ListEventTypesRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 20);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 24);
 
 /**
  * Returns all event types.
@@ -616,7 +766,7 @@ export type ListEventTypesResponse = Message<"portico.webhooks.v1.ListEventTypes
  * Use `create(ListEventTypesResponseSchema)` to create a new message.
  */
 export const ListEventTypesResponseSchema: GenMessage<ListEventTypesResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 21);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 25);
 
 /**
  * Manages webhooks, which send an organization's events to URLs, and their
@@ -737,6 +887,33 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof RedeliverDeliveryRequestSchema;
     output: typeof RedeliverDeliveryResponseSchema;
+  },
+  /**
+   * Makes the next attempt of a pending delivery now. The rest of its schedule
+   * stays as it is. Fails if the delivery is not pending, if an attempt is in
+   * progress, if an ordered webhook sends another delivery first, if the webhook
+   * is disabled, or if the caller lacks the permission to read what its event
+   * contains.
+   *
+   * @generated from rpc portico.webhooks.v1.WebhookService.RetryDelivery
+   */
+  retryDelivery: {
+    methodKind: "unary";
+    input: typeof RetryDeliveryRequestSchema;
+    output: typeof RetryDeliveryResponseSchema;
+  },
+  /**
+   * Gives up a pending delivery, which becomes "failed". If the webhook is
+   * ordered, the next delivery goes ahead. Fails if the delivery is not pending,
+   * if an attempt is in progress, or if the caller lacks the permission to read
+   * what its event contains.
+   *
+   * @generated from rpc portico.webhooks.v1.WebhookService.SkipDelivery
+   */
+  skipDelivery: {
+    methodKind: "unary";
+    input: typeof SkipDeliveryRequestSchema;
+    output: typeof SkipDeliveryResponseSchema;
   },
   /**
    * Lists all event types that a webhook can subscribe to.
