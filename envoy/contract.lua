@@ -186,6 +186,7 @@ return {
     {verb = "DELETE", path = "/api/v1/webhooks/{webhook_id}", guarded = true, query = {}},
     {verb = "POST", path = "/api/v1/webhooks/{webhook_id}/test", guarded = true, body = {}},
     {verb = "POST", path = "/api/v1/webhooks/{webhook_id}/rotate-secret", guarded = true, body = {["overlapSeconds"] = {kind = "uint32"}}},
+    {verb = "GET", path = "/api/v1/webhooks/{webhook_id}/statistics", guarded = true, query = {["window"] = {}}},
     {verb = "GET", path = "/api/v1/webhooks/{webhook_id}/deliveries", guarded = true, query = {["limit"] = {}, ["cursor"] = {}, ["status"] = {}}},
     {verb = "GET", path = "/api/v1/deliveries/{delivery_id}", guarded = true, query = {}},
     {verb = "POST", path = "/api/v1/deliveries/{delivery_id}/redeliver", guarded = true, body = {}},

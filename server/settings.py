@@ -161,6 +161,10 @@ class WorkerSettings(SharedSettings):
     worker_concurrency: int = Field(default=8, ge=1, le=64)
     # Whether the worker is beat as well. One process alone may be.
     worker_beat: bool = False
+    # How long a webhook may accept nothing until it is disabled, in seconds.
+    webhook_failing_period: int = Field(default=432_000, ge=60, le=2_592_000)
+    # Where Prometheus reads the metrics of this worker; none if not set.
+    worker_metrics_port: int | None = Field(default=None, ge=0, le=65535)
 
     @field_validator("mail_from")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from portico_kit.settings import read
+from portico_kit.start import one_line
 from server.settings import WorkerSettings
 from workers import logs
 
@@ -15,7 +16,8 @@ def worker() -> None:
     logs.configure("worker", settings.log_level)
     from workers.worker import work
 
-    sys.exit(work(settings))
+    with one_line("worker"):
+        sys.exit(work(settings))
 
 
 def beat() -> None:

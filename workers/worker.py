@@ -12,6 +12,7 @@ from celery.worker import state
 from celery.worker.consumer import Consumer
 
 from portico_kit.gc import freeze_startup_objects
+from portico_kit.start import require_free
 from server.settings import WorkerSettings
 from workers.app import create_app
 from workers.broker import connect_patiently
@@ -65,12 +66,24 @@ def _beat(app: Celery, settings: WorkerSettings) -> BeatThread | None:
     return beat
 
 
+def _show_metrics(settings: WorkerSettings) -> None:
+    """Opens the port that Prometheus reads, if the settings want it."""
+    if settings.worker_metrics_port is None:
+        return
+    # Imported here, see `_beat`.
+    from prometheus_client import start_http_server
+
+    require_free("127.0.0.1", settings.worker_metrics_port, "PORTICO_WORKER_METRICS_PORT")
+    start_http_server(settings.worker_metrics_port, addr="127.0.0.1")
+
+
 def work(settings: WorkerSettings) -> int:
     """Works until SIGTERM or SIGINT; what is under way then gets a few seconds to finish.
 
     Returns:
         The exit code.
     """
+    _show_metrics(settings)
     loop = LoopThread()
     wiring = loop.run(build(settings))
     app = create_app(settings.redis_url)

@@ -20,6 +20,7 @@ MODULES = (
     "server.common.guesses",
     "server.features.auth.suspicion",
     "server.features.sms.budgets",
+    "server.features.webhooks.metrics",
 )
 GROUPS = yaml.safe_load(ALERTS.read_text())["groups"]
 RULES: list[dict[str, Any]] = [rule for group in GROUPS for rule in group["rules"]]

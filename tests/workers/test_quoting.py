@@ -142,6 +142,10 @@ variables = st.fixed_dictionaries(
         "new_address": st.just("a***@evil.example"),
         "webhook_id": st.just("webhook"),
         "webhook_url": st.just("https://evil.example/…"),
+        "webhook_description": names,
+        "failing_since": st.just("25 November 2026, 21:36 UTC"),
+        "disables_at": st.just("30 November 2026, 21:36 UTC"),
+        "last_response": names,
     }
 )
 templates = st.sampled_from(sorted(MAILS))

@@ -26,7 +26,7 @@ from server.features.webhooks.fanout import (
     add_deliveries_in_order,
     due_webhook,
 )
-from server.features.webhooks.models import ALL_EVENTS, Delivery, Webhook
+from server.features.webhooks.models import ALL_EVENTS, FAILING_EVENT, Delivery, Webhook
 
 # Pending deliveries of a webhook that is failing or slow.
 FULL = 1000
@@ -115,6 +115,8 @@ def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
             Event.fanned_out_at.is_not(None),
             # That of another webhook.
             Event.type != TEST_EVENT,
+            # That of itself, see `Webhook.wants`.
+            or_(Event.type != FAILING_EVENT, Event.data["id"].astext != str(webhook.id)),
             wanted,
             ~delivered,
         )

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    func,
     or_,
     select,
     text,
@@ -97,6 +98,7 @@ class AttemptResult:
         response_status: the HTTP status; None if there was no answer.
         error: why there was no answer.
         retry_after: how long the receiver wants to be left alone; None if it did not say.
+        ours: whether the failure is ours: the receiver was not asked.
     """
 
     started_at: datetime
@@ -105,6 +107,7 @@ class AttemptResult:
     response_body: str = ""
     error: str = ""
     retry_after: timedelta | None = None
+    ours: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -362,9 +365,12 @@ async def record_health(
     db: AsyncSession, claim: Claim, now: datetime, *, failing: bool, slow: bool
 ) -> None:
     """Writes down how a receiver does; a healthy one that stays so needs none of this."""
-    changes = {}
-    if failing != claim.failing:
-        changes["failing_since"] = now if failing else None
+    changes: dict[str, Any] = {}
+    if failing and not claim.failing:
+        # Of attempts that fail side by side, the first one counts.
+        changes["failing_since"] = func.coalesce(Webhook.failing_since, now)
+    elif claim.failing and not failing:
+        changes |= {"failing_since": None, "failing_step": 0, "disables_at": None}
     if slow != claim.slow:
         changes["slow_since"] = now if slow else None
     await db.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from portico_kit.tasks.names import EVENT_TASK
@@ -10,7 +11,7 @@ from server.common.roles import Role
 from server.common.times import SWEEP
 from server.feature import Feature, Job, Served, Tables
 from server.features.webhooks.mails import MAILS
-from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK
+from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK, FAILING_TASK
 
 if TYPE_CHECKING:
     from server.parts import CoreParts, WorkerParts
@@ -18,18 +19,28 @@ if TYPE_CHECKING:
 EVENTS = {
     "webhook.created": "A webhook was created.",
     "webhook.deleted": "A webhook was deleted.",
-    "webhook.disabled": "A webhook was disabled by a caller or by a 410 Gone of its receiver.",
+    "webhook.disabled": "A webhook was disabled: by a caller, by a 410 Gone of its receiver, or"
+    " because it kept failing.",
+    "webhook.failing": "A webhook has accepted nothing for days and will be disabled. Not sent to"
+    " that webhook itself.",
     "webhook.test": "A test event, sent to one webhook whatever its event types are.",
     "webhook.updated": "A webhook was changed.",
 }
 
 
 def _tables() -> Tables:
-    from server.features.webhooks.cleanup import delete_deliveries
-    from server.features.webhooks.models import Attempt, Delivery, Webhook, WebhookPace
+    from server.features.webhooks.cleanup import delete_deliveries, delete_statistics
+    from server.features.webhooks.models import (
+        Attempt,
+        Delivery,
+        Webhook,
+        WebhookPace,
+        WebhookStatistics,
+    )
 
     return Tables(
-        models=(Webhook, WebhookPace, Delivery, Attempt), cleanup={"deliveries": delete_deliveries}
+        models=(Webhook, WebhookPace, Delivery, Attempt, WebhookStatistics),
+        cleanup={"deliveries": delete_deliveries, "webhook_statistics": delete_statistics},
     )
 
 
@@ -80,7 +91,12 @@ FEATURE = Feature(
     permissions={"webhooks:read": Role.VIEWER, "webhooks:write": Role.MEMBER},
     events=EVENTS,
     mails=MAILS,
-    schedule={EVENT_TASK: SWEEP, DELIVERY_TASK: SWEEP, BACKLOG_TASK: SWEEP},
+    schedule={
+        EVENT_TASK: SWEEP,
+        DELIVERY_TASK: SWEEP,
+        BACKLOG_TASK: SWEEP,
+        FAILING_TASK: timedelta(minutes=1),
+    },
     tables=_tables,
     provide=_provide,
     serve=_serve,

@@ -8,15 +8,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract import as_json
-from server.common.records import record_by_worker
 from server.features.emails.facade import Mailer
-from server.features.organizations.owners import owner_contacts
-from server.features.webhooks import messages
 from server.features.webhooks.mails import WEBHOOK_DISABLED
-from server.features.webhooks.models import GONE, Webhook
+from server.features.webhooks.models import DISABLED_EVENT, GONE, Webhook
+from server.features.webhooks.notices import mail_owners, record
 
-DISABLED_EVENT = "webhook.disabled"
 # A webhook that is enabled and gone again and again is one mail a day.
 MAIL_INTERVAL = timedelta(days=1)
 
@@ -43,30 +39,7 @@ async def disable_gone(db: AsyncSession, webhook_id: UUID, mailer: Mailer, now: 
     webhook.disabled_mail_at = now if mail_is_due else last
     await db.flush()
     await db.refresh(webhook)
-    _record(db, webhook, now)
+    record(db, DISABLED_EVENT, webhook, now)
     if mail_is_due:
-        await _send_mails(db, webhook, mailer)
+        await mail_owners(db, mailer, WEBHOOK_DISABLED, webhook)
     return True
-
-
-def _record(db: AsyncSession, webhook: Webhook, now: datetime) -> None:
-    record_by_worker(
-        db,
-        DISABLED_EVENT,
-        organization_id=webhook.organization_id,
-        target_id=webhook.id,
-        data=as_json(messages.redacted_webhook(webhook, now)),
-        now=now,
-    )
-
-
-async def _send_mails(db: AsyncSession, webhook: Webhook, mailer: Mailer) -> None:
-    for owner in await owner_contacts(db, webhook.organization_id):
-        mailer.queue(
-            db,
-            owner.email,
-            WEBHOOK_DISABLED,
-            display_name=owner.display_name,
-            webhook_url=messages.redacted_url(webhook.url),
-            webhook_id=str(webhook.id),
-        )

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from portico.webhooks.v1 import webhook_pb2 as pb
+from portico.webhooks.v1 import webhook_statistics_pb2 as statistics_pb
 
 from portico_kit.clock import timestamp
+from server.features.webhooks.latency import percentiles
 from server.features.webhooks.models import Attempt, Delivery, Webhook
+from server.features.webhooks.statistics import Counts, Queue, Window
 
 # What stands for all of a URL that may be as good as a credential.
 HIDDEN = "/…"
@@ -46,6 +49,9 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
         max_in_flight=row.max_in_flight or 0,
         ordering=row.ordering,
         order_by=row.order_by,
+        failing_since=timestamp(row.failing_since),
+        failing_warning_percent=row.failing_step,
+        disables_at=timestamp(row.disables_at if row.enabled else None),
     )
 
 
@@ -103,3 +109,42 @@ def attempt(row: Attempt) -> pb.Attempt:
         response_body=row.response_body,
         error=row.error,
     )
+
+
+def statistics(
+    row: Webhook, window: Window, parts: Sequence[Counts], queue: Queue, now: datetime
+) -> statistics_pb.WebhookStatistics:
+    """The message for what came of the attempts to a webhook."""
+    since = window.since(now)
+    whole = sum(parts, Counts())
+    due_for = now - (queue.oldest_due_at or now)
+    return statistics_pb.WebhookStatistics(
+        webhook_id=str(row.id),
+        since=timestamp(since),
+        until=timestamp(now),
+        attempt_count=whole.attempts,
+        accepted_count=whole.accepted,
+        success_ratio=whole.accepted / whole.attempts if whole.attempts else None,
+        latency=_latency(whole),
+        pending_count=queue.pending,
+        lag_seconds=max(0, int(due_for.total_seconds())) if row.enabled else 0,
+        events_waiting=row.behind_since is not None,
+        last_accepted_at=timestamp(queue.last_accepted_at),
+        last_failed_at=timestamp(queue.last_failed_at),
+        buckets=[
+            statistics_pb.StatisticsBucket(
+                since=timestamp(since + window.step * place),
+                attempt_count=part.attempts,
+                accepted_count=part.accepted,
+                latency=_latency(part),
+            )
+            for place, part in enumerate(parts)
+        ],
+    )
+
+
+def _latency(counts: Counts) -> statistics_pb.Latency | None:
+    if not any(counts.responses):
+        return None
+    median, p95, p99 = percentiles(counts.responses, (0.5, 0.95, 0.99))
+    return statistics_pb.Latency(median_ms=median, p95_ms=p95, p99_ms=p99)

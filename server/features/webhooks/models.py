@@ -11,7 +11,9 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
+    SmallInteger,
     String,
     Text,
     UniqueConstraint,
@@ -34,9 +36,18 @@ from server.features.webhooks.errors import (
 # those yet to come.
 ALL_EVENTS = "*"
 
-# Why a webhook is disabled: a caller asked for it, or its receiver answered 410 Gone.
+# Why a webhook is disabled: a caller asked for it, its receiver answered 410 Gone, or it has
+# accepted nothing for days.
 REQUESTED = "requested"
 GONE = "gone"
+FAILING = "failing"
+
+DISABLED_EVENT = "webhook.disabled"
+# Warns of the last of these. The webhook that it is about would fail at it, too.
+FAILING_EVENT = "webhook.failing"
+
+# What attempts are counted by, see `WebhookStatistics`.
+PART = timedelta(minutes=5)
 
 PENDING = "pending"
 DELIVERED = "delivered"
@@ -67,7 +78,8 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     # The secret before the last rotation; deliveries are signed with it too until it expires.
     sealed_previous_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     previous_secret_expires_at: Mapped[datetime | None]
-    # Since when it is disabled, and why (REQUESTED or GONE); None and "" while it is enabled.
+    # Since when it is disabled, and why (REQUESTED, GONE or FAILING); None and "" while it is
+    # enabled.
     disabled_at: Mapped[datetime | None]
     disabled_reason: Mapped[str] = mapped_column(String(32), default="", server_default=text("''"))
     # When the owners last had a mail about it.
@@ -76,6 +88,10 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     # when its answers take long. A healthy webhook has neither.
     failing_since: Mapped[datetime | None]
     slow_since: Mapped[datetime | None]
+    # The last warning about its failing, in percent of the time that it is given (0 for none),
+    # and when it is disabled at the earliest; see `failing`.
+    failing_step: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
+    disables_at: Mapped[datetime | None]
     # While so many deliveries are pending that new events wait in the event log: events
     # that were created before this moment have their delivery.
     behind_since: Mapped[datetime | None]
@@ -122,7 +138,9 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     def wants(self, event: Event) -> bool:
         """Whether an event is sent to the webhook."""
         names = {event.type} if event.platform else {event.type, ALL_EVENTS}
-        return self.enabled and not names.isdisjoint(self.event_types)
+        if not self.enabled or names.isdisjoint(self.event_types):
+            return False
+        return event.type != FAILING_EVENT or event.data.get("id") != str(self.id)
 
     def takes(self, event: Event) -> bool:
         """Whether an event becomes a delivery now, and not when the webhook catches up."""
@@ -133,12 +151,25 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         self.enabled = True
         self.disabled_at = None
         self.disabled_reason = ""
+        self.forget_failures()
+
+    def move(self, url: str) -> None:
+        """Sends events to another URL; what failed at the one before says nothing about it."""
+        if url != self.url:
+            self.url = url
+            self.forget_failures()
+
+    def forget_failures(self) -> None:
+        """Gives the receiver the whole time again until it counts as dead."""
+        self.failing_since = None
+        self.failing_step = 0
+        self.disables_at = None
 
     def disable(self, reason: str, now: datetime) -> None:
         """Sends nothing until it is enabled again; what is pending waits.
 
         Args:
-            reason: `REQUESTED` or `GONE`.
+            reason: `REQUESTED`, `GONE` or `FAILING`.
         """
         self.enabled = False
         self.disabled_at = now
@@ -304,3 +335,23 @@ class Attempt(Base):
     # The first 2 KB of the answer, as text that PostgreSQL can hold (no NUL).
     response_body: Mapped[str] = mapped_column(Text, default="")
     error: Mapped[str] = mapped_column(String(500), default="")
+
+
+class WebhookStatistics(Base):
+    """What came of the attempts to a webhook that began within a `PART`."""
+
+    __tablename__ = "webhook_statistics"
+
+    webhook_id: Mapped[UUID] = mapped_column(
+        ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True
+    )
+    # The beginning of the part.
+    started_at: Mapped[datetime] = mapped_column(primary_key=True)
+    attempt_count: Mapped[int]
+    accepted_count: Mapped[int]
+    last_accepted_at: Mapped[datetime | None]
+    last_failed_at: Mapped[datetime | None]
+    # Responses by how long they took, see `latency`.
+    responses: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+
+    __table_args__ = (Index("ix_webhook_statistics_started_at", "started_at"),)

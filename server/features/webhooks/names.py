@@ -6,3 +6,5 @@ from __future__ import annotations
 DELIVERY_TASK = "portico.webhooks.deliver_due"
 # Lets webhooks that cannot keep up fall behind, and catch up.
 BACKLOG_TASK = "portico.webhooks.look_after_backlog"
+# Warns of webhooks that are failing, and disables them at last.
+FAILING_TASK = "portico.webhooks.look_after_failing"

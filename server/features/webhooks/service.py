@@ -36,6 +36,12 @@ from server.features.webhooks.pace import change_pace, require_order_by, show_wh
 from server.features.webhooks.repository import DeliveryRepository, WebhookRepository
 from server.features.webhooks.resolution import Destinations
 from server.features.webhooks.secret import new_secret, seal
+from server.features.webhooks.statistics import (
+    DEFAULT_WINDOW,
+    WINDOWS,
+    count_attempts,
+    look_at_queue,
+)
 
 # How many webhooks an organization may have, by its tier.
 MAX_WEBHOOKS: Mapping[str, int] = {"free": 10, "basic": 25, "pro": 50, "enterprise": 100}
@@ -154,6 +160,16 @@ class WebhookService:
         )
         shown = await _changed("webhook.secret_rotated", webhook, call)
         return pb.RotateWebhookSecretResponse(webhook=shown, secret=secret)
+
+    async def GetWebhookStatistics(
+        self, request: pb.GetWebhookStatisticsRequest, call: Call
+    ) -> pb.GetWebhookStatisticsResponse:
+        webhook = await _find(request.webhook_id, call)
+        window = WINDOWS[request.window or DEFAULT_WINDOW]
+        parts = await count_attempts(call.db, webhook.id, window, window.since(call.now))
+        queue = await look_at_queue(call.db, webhook.id)
+        shown = messages.statistics(webhook, window, parts, queue, call.now)
+        return pb.GetWebhookStatisticsResponse(statistics=shown)
 
     async def ListDeliveries(
         self, request: pb.ListDeliveriesRequest, call: Call
@@ -290,7 +306,7 @@ def _apply(
 ) -> None:
     changed = changed_fields(request)
     if url is not None:
-        webhook.url = url
+        webhook.move(url)
     if "event_types" in changed:
         webhook.event_types = sorted(request.event_types)
     if "description" in changed:

@@ -66,6 +66,7 @@ THROUGH = {
     # They show what the permission to read shows, without a secret or a payload.
     "GetApiKey": "OK",
     "GetWebhook": "OK",
+    "GetWebhookStatistics": "OK",
     "ListDeliveries": "OK",
     "GetApplication": "OK",
     "GetApplicationUsage": "OK",

@@ -25,6 +25,7 @@ from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
 from server.common.fair_queue import FairQueue
 from server.features.emails.facade import Mailer
+from server.features.webhooks.delivery.attempt_statistics import AttemptStatistics
 from server.features.webhooks.delivery.lines import Lines
 from server.features.webhooks.delivery.settlements import Settlements
 from server.features.webhooks.delivery.signature import signed_headers
@@ -124,9 +125,11 @@ class Deliverer:
         *,
         retries: RetrySchedule = RETRIES,
         capacity: Capacity | None = None,
+        statistics: AttemptStatistics | None = None,
     ) -> None:
         self._sessions = sessions
         self._statements = single_statements(sessions)
+        self.statistics = statistics or AttemptStatistics(sessions)
         self._client = client
         self._unsealed = UnsealedSecrets(secrets)
         self._settlements = Settlements(sessions)
@@ -219,6 +222,7 @@ class Deliverer:
         self._closing = True
         if self._attempts:
             await asyncio.wait(self._attempts, timeout=patience)
+        await self.statistics.flush()
 
     def _enqueue(self, webhook: DueWebhook) -> None:
         """Puts a webhook into its lane; what this worker has seen of it outweighs the row."""
@@ -364,7 +368,7 @@ class Deliverer:
     async def _record(self, attempt: _Attempt, result: AttemptResult) -> bool:
         """Writes down an attempt, and what it says of the receiver if that is news."""
         claim = attempt.claim
-        failing, slow = not result.accepted, self._is_slow(result)
+        failing, slow = _is_failing(claim, result), self._is_slow(result)
         came = outcome(claim, result, self._retry_at(claim, result))
         if result.gone or (failing, slow) != (claim.failing, claim.slow):
             recording = self._recording if attempt.lane is self._fast else self._recording_slow
@@ -372,6 +376,8 @@ class Deliverer:
                 recorded = await self._record_news(db, claim, result, came)
         else:
             recorded = await self._settlements.settle(came)
+        if recorded and not result.ours:
+            self.statistics.count(claim.webhook_id, result)
         if recorded and not slow:
             self._move(claim, self._slow, self._fast)
         if recorded and claim.ordered and came.status != PENDING:
@@ -392,7 +398,9 @@ class Deliverer:
         if not await record_attempt(db, came):
             return False
         now = self._clock()
-        await record_health(db, claim, now, failing=not result.accepted, slow=self._is_slow(result))
+        await record_health(
+            db, claim, now, failing=_is_failing(claim, result), slow=self._is_slow(result)
+        )
         if result.gone:
             await disable_gone(db, claim.webhook_id, self._mailer, now)
         return True
@@ -421,7 +429,7 @@ class Deliverer:
             log.error(
                 "attempt_failed", delivery_id=str(claim.delivery_id), error=type(error).__name__
             )
-            return AttemptResult(now, 0, error="The delivery could not be made.")
+            return AttemptResult(now, 0, error="The delivery could not be made.", ours=True)
 
     def _signing(self, claim: Claim, now: datetime) -> list[str]:
         """The secrets to sign with, the newest first."""
@@ -430,6 +438,11 @@ class Deliverer:
         if claim.sealed_previous_secret and expires_at is not None and now < expires_at:
             secrets.append(self._unsealed.get(claim.sealed_previous_secret))
         return secrets
+
+
+def _is_failing(claim: Claim, result: AttemptResult) -> bool:
+    """Whether the receiver fails; what went wrong on our side says nothing about it."""
+    return claim.failing if result.ours else not result.accepted
 
 
 def _count_down(counts: Counter[UUID], webhook_id: UUID) -> None:

@@ -40,6 +40,9 @@ class Webhook(_message.Message):
     MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
     ORDERING_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
+    FAILING_SINCE_FIELD_NUMBER: _builtins.int
+    FAILING_WARNING_PERCENT_FIELD_NUMBER: _builtins.int
+    DISABLES_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the webhook, a UUIDv7."""
     organization_id: _builtins.str
@@ -54,8 +57,9 @@ class Webhook(_message.Message):
     enabled: _builtins.bool
     """Whether events are sent. While it is false, pending deliveries wait."""
     disabled_reason: _builtins.str
-    """Why the webhook is disabled: "requested" by a caller, or "gone" because the
-    receiver responded with 410 Gone. Empty while it is enabled.
+    """Why the webhook is disabled: "requested" by a caller, "gone" because the
+    receiver responded with 410 Gone, or "failing" because it accepted nothing
+    for 5 days (the platform can set another time). Empty while it is enabled.
     """
     max_per_second: _builtins.int
     """The maximum number of attempts per second. 0 if there is no limit."""
@@ -69,6 +73,10 @@ class Webhook(_message.Message):
     order_by: _builtins.str
     """The field of the event that the order depends on, for example "data.id".
     Empty unless ordering is "field".
+    """
+    failing_warning_percent: _builtins.int
+    """The last warning that the owners of the organization received, as the share
+    of the 5 days in percent: 0 for none, 50, 70 or 90.
     """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -95,6 +103,18 @@ class Webhook(_message.Message):
         there is none.
         """
 
+    @_builtins.property
+    def failing_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when every attempt has failed. Not set if the last attempt was
+        accepted, or if none has been made since the webhook was enabled or moved.
+        """
+
+    @_builtins.property
+    def disables_at(self) -> _timestamp_pb2.Timestamp:
+        """When the webhook is disabled, at the earliest, unless an attempt is accepted
+        before. Set with the first warning.
+        """
+
     def __init__(
         self,
         *,
@@ -113,10 +133,13 @@ class Webhook(_message.Message):
         max_in_flight: _builtins.int = ...,
         ordering: _builtins.str = ...,
         order_by: _builtins.str = ...,
+        failing_since: _timestamp_pb2.Timestamp | None = ...,
+        failing_warning_percent: _builtins.int = ...,
+        disables_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "disables_at", b"disables_at", "failing_since", b"failing_since", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "enabled", b"enabled", "event_types", b"event_types", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "disables_at", b"disables_at", "enabled", b"enabled", "event_types", b"event_types", "failing_since", b"failing_since", "failing_warning_percent", b"failing_warning_percent", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

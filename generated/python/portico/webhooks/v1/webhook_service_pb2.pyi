@@ -9,6 +9,7 @@ from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from portico.webhooks.v1 import webhook_pb2 as _webhook_pb2
+from portico.webhooks.v1 import webhook_statistics_pb2 as _webhook_statistics_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -500,6 +501,56 @@ class RotateWebhookSecretResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RotateWebhookSecretResponse: _TypeAlias = RotateWebhookSecretResponse  # noqa: Y015
+
+@_typing.final
+class GetWebhookStatisticsRequest(_message.Message):
+    """Names the webhook and the period to report on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    webhook_id: _builtins.str
+    """The ID of the webhook."""
+    window: _builtins.str
+    """The period that ends now: "1h", "24h" or "7d". Defaults to "24h"."""
+    def __init__(
+        self,
+        *,
+        webhook_id: _builtins.str = ...,
+        window: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["webhook_id", b"webhook_id", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetWebhookStatisticsRequest: _TypeAlias = GetWebhookStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class GetWebhookStatisticsResponse(_message.Message):
+    """Returns the statistics of a webhook."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATISTICS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statistics(self) -> _webhook_statistics_pb2.WebhookStatistics:
+        """The statistics."""
+
+    def __init__(
+        self,
+        *,
+        statistics: _webhook_statistics_pb2.WebhookStatistics | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statistics", b"statistics"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetWebhookStatisticsResponse: _TypeAlias = GetWebhookStatisticsResponse  # noqa: Y015
 
 @_typing.final
 class ListDeliveriesRequest(_message.Message):

@@ -71,6 +71,11 @@ class WebhookServiceStub:
                 request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RotateWebhookSecretRequest.SerializeToString,
                 response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RotateWebhookSecretResponse.FromString,
                 _registered_method=True)
+        self.GetWebhookStatistics = channel.unary_unary(
+                '/portico.webhooks.v1.WebhookService/GetWebhookStatistics',
+                request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsRequest.SerializeToString,
+                response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsResponse.FromString,
+                _registered_method=True)
         self.ListDeliveries = channel.unary_unary(
                 '/portico.webhooks.v1.WebhookService/ListDeliveries',
                 request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.ListDeliveriesRequest.SerializeToString,
@@ -135,7 +140,8 @@ class WebhookServiceServicer:
         """Updates the given fields of a webhook. Fails if the caller lacks the
         permission to read what its events contain, before or after the update.
         "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
-        which disables its webhook.
+        or has accepted nothing for 5 days, which disables its webhook;
+        "webhook.failing" before that, at 50, 70 and 90 percent of the time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,6 +168,13 @@ class WebhookServiceServicer:
         the overlap, deliveries are signed with both secrets. A secret from before
         an earlier rotation is dropped immediately. Fails if the caller lacks the
         permission to read what the events of the webhook contain.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWebhookStatistics(self, request, context):
+        """Returns how deliveries to a webhook have gone, and how many are pending.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -256,6 +269,11 @@ def add_WebhookServiceServicer_to_server(servicer, server):
                     servicer.RotateWebhookSecret,
                     request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RotateWebhookSecretRequest.FromString,
                     response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RotateWebhookSecretResponse.SerializeToString,
+            ),
+            'GetWebhookStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWebhookStatistics,
+                    request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsRequest.FromString,
+                    response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsResponse.SerializeToString,
             ),
             'ListDeliveries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeliveries,
@@ -479,6 +497,33 @@ class WebhookService:
             '/portico.webhooks.v1.WebhookService/RotateWebhookSecret',
             portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RotateWebhookSecretRequest.SerializeToString,
             portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.RotateWebhookSecretResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWebhookStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.webhooks.v1.WebhookService/GetWebhookStatistics',
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsRequest.SerializeToString,
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,7 +31,8 @@ class WebhookServiceStub:
     """Updates the given fields of a webhook. Fails if the caller lacks the
     permission to read what its events contain, before or after the update.
     "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
-    which disables its webhook.
+    or has accepted nothing for 5 days, which disables its webhook;
+    "webhook.failing" before that, at 50, 70 and 90 percent of the time.
     """
     DeleteWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookRequest, _webhook_service_pb2.DeleteWebhookResponse]
     """Deletes a webhook and all of its deliveries."""
@@ -46,6 +47,8 @@ class WebhookServiceStub:
     an earlier rotation is dropped immediately. Fails if the caller lacks the
     permission to read what the events of the webhook contain.
     """
+    GetWebhookStatistics: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookStatisticsRequest, _webhook_service_pb2.GetWebhookStatisticsResponse]
+    """Returns how deliveries to a webhook have gone, and how many are pending."""
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListDeliveriesRequest, _webhook_service_pb2.ListDeliveriesResponse]
     """Lists the deliveries of a webhook, newest first."""
     GetDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetDeliveryRequest, _webhook_service_pb2.GetDeliveryResponse]
@@ -114,7 +117,8 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         """Updates the given fields of a webhook. Fails if the caller lacks the
         permission to read what its events contain, before or after the update.
         "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
-        which disables its webhook.
+        or has accepted nothing for 5 days, which disables its webhook;
+        "webhook.failing" before that, at 50, 70 and 90 percent of the time.
         """
 
     @_abc_1.abstractmethod
@@ -147,6 +151,14 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         an earlier rotation is dropped immediately. Fails if the caller lacks the
         permission to read what the events of the webhook contain.
         """
+
+    @_abc_1.abstractmethod
+    def GetWebhookStatistics(
+        self,
+        request: _webhook_service_pb2.GetWebhookStatisticsRequest,
+        context: _aio.ServicerContext[_webhook_service_pb2.GetWebhookStatisticsRequest, _abc.Awaitable[_webhook_service_pb2.GetWebhookStatisticsResponse]],
+    ) -> _abc.Awaitable[_webhook_service_pb2.GetWebhookStatisticsResponse]:
+        """Returns how deliveries to a webhook have gone, and how many are pending."""
 
     @_abc_1.abstractmethod
     def ListDeliveries(

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/webhooks/v1/webhook.proto.
  */
 export const file_portico_webhooks_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEiswMKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDm1heF9wZXJfc2Vjb25kGBQgASgNEhUKDW1heF9pbl9mbGlnaHQYFSABKA0SEAoIb3JkZXJpbmcYFiABKAkSEAoIb3JkZXJfYnkYFyABKAki+AIKCERlbGl2ZXJ5EgoKAmlkGAEgASgJEhIKCndlYmhvb2tfaWQYAiABKAkSEAoIZXZlbnRfaWQYAyABKAkSEgoKZXZlbnRfdHlwZRgEIAEoCRIOCgZzdGF0dXMYBSABKAkSFQoNYXR0ZW1wdF9jb3VudBgGIAEoDRIzCg9uZXh0X2F0dGVtcHRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGRlbGl2ZXJlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoIYXR0ZW1wdHMYCiADKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLkF0dGVtcHQSDwoHcGF5bG9hZBgLIAEoCRISCgpibG9ja2VkX2J5GAwgASgJEhMKC3dhaXRpbmdfZm9yGA0gASgJIp0BCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoDRIuCgpzdGFydGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkdXJhdGlvbl9tcxgDIAEoDRIXCg9yZXNwb25zZV9zdGF0dXMYBCABKA0SFQoNcmVzcG9uc2VfYm9keRgFIAEoCRINCgVlcnJvchgGIAEoCSJfCglFdmVudFR5cGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRISCgpwZXJtaXNzaW9uGAMgASgJEhsKE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEiuAQKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDm1heF9wZXJfc2Vjb25kGBQgASgNEhUKDW1heF9pbl9mbGlnaHQYFSABKA0SEAoIb3JkZXJpbmcYFiABKAkSEAoIb3JkZXJfYnkYFyABKAkSMQoNZmFpbGluZ19zaW5jZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoXZmFpbGluZ193YXJuaW5nX3BlcmNlbnQYHCABKA0SLwoLZGlzYWJsZXNfYXQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvgCCghEZWxpdmVyeRIKCgJpZBgBIAEoCRISCgp3ZWJob29rX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhUKDWF0dGVtcHRfY291bnQYBiABKA0SMwoPbmV4dF9hdHRlbXB0X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCGF0dGVtcHRzGAogAygLMhwucG9ydGljby53ZWJob29rcy52MS5BdHRlbXB0Eg8KB3BheWxvYWQYCyABKAkSEgoKYmxvY2tlZF9ieRgMIAEoCRITCgt3YWl0aW5nX2ZvchgNIAEoCSKdAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKA0SLgoKc3RhcnRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYAyABKA0SFwoPcmVzcG9uc2Vfc3RhdHVzGAQgASgNEhUKDXJlc3BvbnNlX2JvZHkYBSABKAkSDQoFZXJyb3IYBiABKAkiXwoJRXZlbnRUeXBlEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSEgoKcGVybWlzc2lvbhgDIAEoCRIbChNwbGF0Zm9ybV9wZXJtaXNzaW9uGAQgASgJYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * A subscription of a URL to an organization's events.
@@ -81,8 +81,9 @@ export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
   updatedAt?: Timestamp | undefined;
 
   /**
-   * Why the webhook is disabled: "requested" by a caller, or "gone" because the
-   * receiver responded with 410 Gone. Empty while it is enabled.
+   * Why the webhook is disabled: "requested" by a caller, "gone" because the
+   * receiver responded with 410 Gone, or "failing" because it accepted nothing
+   * for 5 days (the platform can set another time). Empty while it is enabled.
    *
    * @generated from field: string disabled_reason = 9;
    */
@@ -133,6 +134,30 @@ export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
    * @generated from field: string order_by = 23;
    */
   orderBy: string;
+
+  /**
+   * Since when every attempt has failed. Not set if the last attempt was
+   * accepted, or if none has been made since the webhook was enabled or moved.
+   *
+   * @generated from field: google.protobuf.Timestamp failing_since = 27;
+   */
+  failingSince?: Timestamp | undefined;
+
+  /**
+   * The last warning that the owners of the organization received, as the share
+   * of the 5 days in percent: 0 for none, 50, 70 or 90.
+   *
+   * @generated from field: uint32 failing_warning_percent = 28;
+   */
+  failingWarningPercent: number;
+
+  /**
+   * When the webhook is disabled, at the earliest, unless an attempt is accepted
+   * before. Set with the first warning.
+   *
+   * @generated from field: google.protobuf.Timestamp disables_at = 29;
+   */
+  disablesAt?: Timestamp | undefined;
 };
 
 /**
