@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.ids import earliest_id
 from portico_kit.storage.base import delete_batch
 from server.features.webhooks.models import DELIVERED, FAILED, PENDING, Delivery, Webhook
+from server.features.webhooks.signing_keys import V1
 
 GONE_STATUS = 410
 
@@ -46,6 +47,11 @@ class Claim:
         previous_secret_expires_at: until when deliveries are signed with it, too.
         failing: whether the receiver has accepted nothing for a while.
         slow: whether it takes long.
+        retry_pauses: after failed attempts, in seconds; None for the standard schedule.
+        timeout_seconds: of an attempt; None for what is usual.
+        sealed_headers: of the webhook's own; None if it has none.
+        signing: whether it is signed with the secret, the key pair or both.
+        previous_key_expires_at: until when it is signed with the previous key, too.
     """
 
     delivery_id: UUID
@@ -60,6 +66,13 @@ class Claim:
     previous_secret_expires_at: datetime | None
     failing: bool
     slow: bool
+    retry_pauses: Sequence[int] | None = None
+    timeout_seconds: int | None = None
+    sealed_headers: bytes | None = None
+    signing: str = V1
+    sealed_private_key: bytes | None = None
+    sealed_previous_private_key: bytes | None = None
+    previous_key_expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +260,9 @@ _CLAIM = text("""
             for update skip locked
         ) due
     )
-    update deliveries set claimed_until = :until
+    update deliveries
+    set claimed_until = cast(:until as timestamptz)
+                        + coalesce(webhooks.timeout_seconds, 0) * interval '1 second'
     from chosen, webhooks
     where deliveries.id = chosen.id and webhooks.id = deliveries.webhook_id
     returning deliveries.id as delivery_id, deliveries.payload, deliveries.schedule_position,
@@ -255,7 +270,10 @@ _CLAIM = text("""
               webhooks.sealed_secret, webhooks.sealed_previous_secret,
               webhooks.previous_secret_expires_at,
               webhooks.failing_since is not null as failing,
-              webhooks.slow_since is not null as slow
+              webhooks.slow_since is not null as slow,
+              webhooks.retry_pauses, webhooks.timeout_seconds, webhooks.sealed_headers,
+              webhooks.signing, webhooks.sealed_private_key,
+              webhooks.sealed_previous_private_key, webhooks.previous_key_expires_at
 """)
 
 
@@ -274,11 +292,14 @@ async def claim_due(
 
     Args:
         turns: how many at the most, by webhook.
-        until: when the claims run out.
+        until: when the claims run out; of a webhook with a time-out of its own, so much later.
     """
     asked = {"webhooks": list(turns), "shares": list(turns.values()), "now": now, "until": until}
     rows = await db.execute(_CLAIM, asked)
-    return [Claim(until=until, **row) for row in rows.mappings()]
+    return [
+        Claim(until=until + timedelta(seconds=row["timeout_seconds"] or 0), **row)
+        for row in rows.mappings()
+    ]
 
 
 async def record_attempt(db: AsyncSession, outcome: Outcome) -> bool:

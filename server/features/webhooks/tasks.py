@@ -31,13 +31,19 @@ class LaterClient:
         self._arguments = (policy, clock, user_agent)
         self._client: WebhookClient | None = None
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_seconds: float | None = None,
+    ) -> AttemptResult:
         """See `WebhookClient.post`."""
         if self._client is None:
             from server.features.webhooks.delivery.http import WebhookClient
 
             self._client = WebhookClient(*self._arguments)
-        return await self._client.post(url, body, headers)
+        return await self._client.post(url, body, headers, timeout_seconds)
 
     async def close(self) -> None:
         """Closes the client, if there is one."""

@@ -25,9 +25,9 @@ from portico_kit.tasks.failures import log_failures
 from portico_kit.tasks.retries import RETRIES, RetrySchedule
 from server.common.fair_queue import FairQueue
 from server.features.emails.facade import Mailer
+from server.features.webhooks.delivery.credentials import Credentials
+from server.features.webhooks.delivery.schedule import jittered, pause_after
 from server.features.webhooks.delivery.settlements import Settlements
-from server.features.webhooks.delivery.signature import signed_headers
-from server.features.webhooks.delivery.unsealed import UnsealedSecrets
 from server.features.webhooks.delivery_queue import (
     AttemptResult,
     Claim,
@@ -44,7 +44,8 @@ from server.features.webhooks.gone import disable_gone
 
 log = structlog.get_logger("webhooks")
 
-# Longer than an attempt can take. A worker that dies leaves its claims to run out.
+# Longer than an attempt can take; `claim_due` adds the time-out of the webhook, if it has one
+# of its own. A worker that dies leaves its claims to run out.
 LEASE = timedelta(seconds=30)
 # How long slots that become free are gathered, in seconds, so that one claim fills several.
 GATHERING = 0.02
@@ -56,8 +57,18 @@ RECORDINGS_OF_SLOW = 4
 class Client(Protocol):
     """Posts deliveries; what a receiver does wrong becomes a result."""
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
-        """Makes one attempt and returns what came of it."""
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_seconds: float | None = None,
+    ) -> AttemptResult:
+        """Makes one attempt and returns what came of it.
+
+        Args:
+            timeout_seconds: how long it may take; None for what is usual.
+        """
         ...
 
 
@@ -111,7 +122,7 @@ class Deliverer:
     ) -> None:
         self._sessions = sessions
         self._client = client
-        self._unsealed = UnsealedSecrets(secrets)
+        self._credentials = Credentials(secrets)
         self._settlements = Settlements(sessions)
         self._mailer = Mailer(secrets)
         self._clock = clock
@@ -317,17 +328,19 @@ class Deliverer:
 
     def _retry_at(self, claim: Claim, result: AttemptResult) -> datetime | None:
         """When to try again: by the schedule, or later if the receiver asks for it."""
-        pause = self._retries.pause_after(claim.schedule_position + 1)
+        pause = pause_after(claim, self._retries)
         if pause is None:
             return None
+        pause = jittered(pause)
         return self._clock() + max(pause, result.retry_after or pause)
 
     async def _attempt(self, claim: Claim) -> AttemptResult:
         now = self._clock()
         body = claim.payload.encode()
         try:
-            headers = signed_headers(self._signing(claim, now), str(claim.delivery_id), now, body)
-            return await self._client.post(claim.url, body, headers)
+            headers = self._credentials.headers(claim, now, body)
+            result = await self._client.post(claim.url, body, headers, claim.timeout_seconds)
+            return self._credentials.redact(claim, result)
         except Exception as error:
             # Counted as an attempt, so that it ends some day. Only the kind of the error is
             # logged: its text may repeat the URL, which may be as good as a credential.
@@ -335,14 +348,6 @@ class Deliverer:
                 "attempt_failed", delivery_id=str(claim.delivery_id), error=type(error).__name__
             )
             return AttemptResult(now, 0, error="The delivery could not be made.")
-
-    def _signing(self, claim: Claim, now: datetime) -> list[str]:
-        """The secrets to sign with, the newest first."""
-        secrets = [self._unsealed.get(claim.sealed_secret)]
-        expires_at = claim.previous_secret_expires_at
-        if claim.sealed_previous_secret and expires_at is not None and now < expires_at:
-            secrets.append(self._unsealed.get(claim.sealed_previous_secret))
-        return secrets
 
 
 def _count_down(counts: Counter[UUID], webhook_id: UUID) -> None:

@@ -11,13 +11,18 @@ from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 
 import aiohttp
+from aiohttp import ClientTimeout
 from yarl import URL
 
 from portico_kit.clock import Clock
 from server.common.outbound_addresses import AddressPolicy, AddressRefusedError
 from server.features.webhooks.delivery_queue import AttemptResult
+from server.features.webhooks.models import DEFAULT_TIMEOUT_SECONDS
 
-TIMEOUT = 10.0  # seconds, for everything from the look-up to the last byte
+# For everything from the look-up to the last byte, unless the webhook says otherwise.
+TIMEOUT = float(DEFAULT_TIMEOUT_SECONDS)
+# What is left for a second try on a new connection, at the least.
+SHORTEST_TIMEOUT = 0.1
 KEPT_BYTES = 2048  # of an answer
 # A connection is kept open for so many seconds after an answer, to so many origins at once.
 KEPT_SECONDS = 15.0
@@ -25,7 +30,8 @@ KEPT_ORIGINS = 200
 # The longest that a receiver may ask to be left alone.
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 # The answers whose Retry-After counts (RFC 9110, section 10.2.3; RFC 6585, section 4).
-ASKING_FOR_TIME = (429, 503)
+# Gateways in front of a receiver answer 502 and 504.
+ASKING_FOR_TIME = (429, 502, 503, 504)
 
 
 REFUSED = "The address is private or reserved; webhooks reach public addresses only."
@@ -56,12 +62,22 @@ class WebhookClient:
         await self._kept.close()
         await self._fresh.close()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
-        """Makes one attempt and tells what came of it."""
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_seconds: float | None = None,
+    ) -> AttemptResult:
+        """Makes one attempt and tells what came of it.
+
+        Args:
+            timeout_seconds: how long it may take; None for what the client was opened with.
+        """
         started_at, started = self._clock(), time.monotonic()
         status, text, error, pause = None, "", "", None
         try:
-            async with await self._send(url, body, headers) as response:
+            async with await self._send(url, body, headers, timeout_seconds) as response:
                 status = response.status
                 if status in ASKING_FOR_TIME:
                     pause = retry_after(response.headers.get("retry-after", ""), self._clock())
@@ -72,7 +88,7 @@ class WebhookClient:
         return AttemptResult(started_at, duration_ms, status, text, error, pause)
 
     async def _send(
-        self, url: str, body: bytes, headers: Mapping[str, str]
+        self, url: str, body: bytes, headers: Mapping[str, str], timeout_seconds: float | None
     ) -> aiohttp.ClientResponse:
         """Sends a delivery, on a connection that is open already if there is one.
 
@@ -81,14 +97,17 @@ class WebhookClient:
         on a new one. Should the receiver have got it after all, it knows the second by its id.
         """
         if not self._origins.keeps(url):
-            return await _post(self._fresh, url, body, headers)
-        connection = Connection()
+            return await _post(self._fresh, url, body, headers, timeout_seconds)
+        connection, started = Connection(), time.monotonic()
         try:
-            return await _post(self._kept, url, body, headers, connection)
+            return await _post(self._kept, url, body, headers, timeout_seconds, connection)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as failure:
             if not connection.reused or isinstance(failure, aiohttp.ClientConnectorError):
                 raise
-        return await _post(self._fresh, url, body, headers)
+        # Both together take no longer than one may.
+        longest = self._timeout if timeout_seconds is None else timeout_seconds
+        left = max(longest - (time.monotonic() - started), SHORTEST_TIMEOUT)
+        return await _post(self._fresh, url, body, headers, left)
 
     def _session(self, *, keep: bool) -> aiohttp.ClientSession:
         """A client of the policy's own; it keeps connections for a while, or none."""
@@ -100,7 +119,7 @@ class WebhookClient:
                 **kept,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),  # nothing of one customer reaches another
-            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            timeout=ClientTimeout(total=self._timeout),
             headers={"user-agent": self._user_agent, "accept-encoding": "identity"},
             auto_decompress=False,  # a small answer may unpack to a huge one
             trace_configs=[_TRACE] if keep else [],
@@ -154,6 +173,7 @@ async def _post(
     url: str,
     body: bytes,
     headers: Mapping[str, str],
+    timeout_seconds: float | None,
     connection: Connection | None = None,
 ) -> aiohttp.ClientResponse:
     return await session.post(
@@ -162,6 +182,7 @@ async def _post(
         headers={"content-type": "application/json", **headers},
         allow_redirects=False,
         trace_request_ctx=connection,
+        timeout=session.timeout if timeout_seconds is None else ClientTimeout(timeout_seconds),
     )
 
 

@@ -17,7 +17,39 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/webhooks/v1/webhook_service.proto.
  */
 export const file_portico_webhooks_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("Cilwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSLXAQoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARI3CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJBJECgtldmVudF90eXBlcxgDIAMoCUIvukgokgElCAEQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISHQoLZGVzY3JpcHRpb24YBCABKAlCCLpIBXIDGPQDIlwKFUNyZWF0ZVdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhQKBnNlY3JldBgCIAEoCUIEyPMYASJ7ChNMaXN0V2ViaG9va3NSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AdCCAoGX2xpbWl0Im0KFExpc3RXZWJob29rc1Jlc3BvbnNlEi4KCHdlYmhvb2tzGAEgAygLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjEKEUdldFdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBIkMKEkdldFdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rIskCChRVcGRhdGVXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARI8CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJEgAiAEBEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCaSASMQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISJgoLZGVzY3JpcHRpb24YBCABKAlCDLpIBXIDGPQD2PMYAUgBiAEBEhQKB2VuYWJsZWQYBSABKAhIAogBARIvCgt1cGRhdGVfbWFzaxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBgoEX3VybEIOCgxfZGVzY3JpcHRpb25CCgoIX2VuYWJsZWQiRgoVVXBkYXRlV2ViaG9va1Jlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2siNAoURGVsZXRlV2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQEiFwoVRGVsZXRlV2ViaG9va1Jlc3BvbnNlIjIKElRlc3RXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABASJGChNUZXN0V2ViaG9va1Jlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSJ3ChpSb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARInCg9vdmVybGFwX3NlY29uZHMYAiABKA1CCbpIBioEGID1JEgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiYgobUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2sSFAoGc2VjcmV0GAIgASgJQgTI8xgBIq0BChVMaXN0RGVsaXZlcmllc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AcSMwoGc3RhdHVzGAQgASgJQiO6SCByHlIAUgdwZW5kaW5nUglkZWxpdmVyZWRSBmZhaWxlZEIICgZfbGltaXQicgoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIxCgpkZWxpdmVyaWVzGAEgAygLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeRITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCIzChJHZXREZWxpdmVyeVJlcXVlc3QSHQoLZGVsaXZlcnlfaWQYASABKAlCCLpIBXIDsAEBIkYKE0dldERlbGl2ZXJ5UmVzcG9uc2USLwoIZGVsaXZlcnkYASABKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5IjkKGFJlZGVsaXZlckRlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiTAoZUmVkZWxpdmVyRGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiFwoVTGlzdEV2ZW50VHlwZXNSZXF1ZXN0Ik0KFkxpc3RFdmVudFR5cGVzUmVzcG9uc2USMwoLZXZlbnRfdHlwZXMYASADKAsyHi5wb3J0aWNvLndlYmhvb2tzLnYxLkV2ZW50VHlwZTKTEQoOV2ViaG9va1NlcnZpY2US4AEKDUNyZWF0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5DcmVhdGVXZWJob29rUmVzcG9uc2UieMrzGBcaDndlYmhvb2tzOndyaXRlOAFCAwisAtLzGAIIAtjzGMkB4vMYD3dlYmhvb2suY3JlYXRlZPDzGAOC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS93ZWJob29rczoBKhK2AQoMTGlzdFdlYmhvb2tzEigucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXF1ZXN0GikucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXNwb25zZSJRyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L3dlYmhvb2tzEqYBCgpHZXRXZWJob29rEiYucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rUmVxdWVzdBonLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va1Jlc3BvbnNlIkfK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfWIHd2ViaG9vaxLaAQoNVXBkYXRlV2ViaG9vaxIpLnBvcnRpY28ud2ViaG9va3MudjEuVXBkYXRlV2ViaG9va1JlcXVlc3QaKi5wb3J0aWNvLndlYmhvb2tzLnYxLlVwZGF0ZVdlYmhvb2tSZXNwb25zZSJyyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCALi8xgPd2ViaG9vay51cGRhdGVk4vMYEHdlYmhvb2suZGlzYWJsZWSC0+STAisyHS9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9OgEqYgd3ZWJob29rEr8BCg1EZWxldGVXZWJob29rEikucG9ydGljby53ZWJob29rcy52MS5EZWxldGVXZWJob29rUmVxdWVzdBoqLnBvcnRpY28ud2ViaG9va3MudjEuRGVsZXRlV2ViaG9va1Jlc3BvbnNlIlfK8xgQGg53ZWJob29rczp3cml0ZdLzGAIIA9jzGMwB4vMYD3dlYmhvb2suZGVsZXRlZILT5JMCHyodL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0SyAEKC1Rlc3RXZWJob29rEicucG9ydGljby53ZWJob29rcy52MS5UZXN0V2ViaG9va1JlcXVlc3QaKC5wb3J0aWNvLndlYmhvb2tzLnYxLlRlc3RXZWJob29rUmVzcG9uc2UiZsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC2PMYygHi8xgMd2ViaG9vay50ZXN0gtPkkwIxIiIvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS90ZXN0OgEqYghkZWxpdmVyeRLVAQoTUm90YXRlV2ViaG9va1NlY3JldBIvLnBvcnRpY28ud2ViaG9va3MudjEuUm90YXRlV2ViaG9va1NlY3JldFJlcXVlc3QaMC5wb3J0aWNvLndlYmhvb2tzLnYxLlJvdGF0ZVdlYmhvb2tTZWNyZXRSZXNwb25zZSJbyvMYFxoOd2ViaG9va3M6d3JpdGU4AUIDCKwC0vMYAggC8PMYA4LT5JMCMCIrL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0vcm90YXRlLXNlY3JldDoBKhK0AQoOTGlzdERlbGl2ZXJpZXMSKi5wb3J0aWNvLndlYmhvb2tzLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBorLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSJJyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCKhIoL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0vZGVsaXZlcmllcxKtAQoLR2V0RGVsaXZlcnkSJy5wb3J0aWNvLndlYmhvb2tzLnYxLkdldERlbGl2ZXJ5UmVxdWVzdBooLnBvcnRpY28ud2ViaG9va3MudjEuR2V0RGVsaXZlcnlSZXNwb25zZSJLyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCLBIgL2FwaS92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH1iCGRlbGl2ZXJ5EtIBChFSZWRlbGl2ZXJEZWxpdmVyeRItLnBvcnRpY28ud2ViaG9va3MudjEuUmVkZWxpdmVyRGVsaXZlcnlSZXF1ZXN0Gi4ucG9ydGljby53ZWJob29rcy52MS5SZWRlbGl2ZXJEZWxpdmVyeVJlc3BvbnNlIl7K8xgQGg53ZWJob29rczp3cml0ZdLzGAIIAtjzGMoBgtPkkwI5IiovYXBpL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfS9yZWRlbGl2ZXI6ASpiCGRlbGl2ZXJ5Ep8BCg5MaXN0RXZlbnRUeXBlcxIqLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GisucG9ydGljby53ZWJob29rcy52MS5MaXN0RXZlbnRUeXBlc1Jlc3BvbnNlIjTK8xgCCAHS8xgCCAGC0+STAiISEy9hcGkvdjEvZXZlbnQtdHlwZXNiC2V2ZW50X3R5cGVzGhzK8xgYCgd3ZWJob29rEg13ZWJob29rczpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_webhooks_v1_webhook]);
+  fileDesc("Cilwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSJ6Cg1XZWJob29rSGVhZGVyEjUKBG5hbWUYASABKAlCJ7pIJHIiGIABMh1eWyEjJCUmJyorLl5fYHx+MC05QS1aYS16LV0rJBIyCgV2YWx1ZRgCIAEoCUIjukgcchoYgCAyFV5bIS1+XShbIC1+XSpbIS1+XSk/JMjzGAEi6gMKFENyZWF0ZVdlYmhvb2tSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESNwoDdXJsGAIgASgJQiq6SCdyJRjQDzIgXltIaF1bVHRdW1R0XVtQcF1bU3NdPzovL1teXHNdKyQSRAoLZXZlbnRfdHlwZXMYAyADKAlCL7pIKJIBJQgBEDIYASIdchsYQDIXXihcKnxbYS16X10rXC5bYS16X10rKSTQ8xgCEh0KC2Rlc2NyaXB0aW9uGAQgASgJQgi6SAVyAxj0AxI6Cg5yZXRyeV9zY2hlZHVsZRgFIAEoCUIiukgfch1SAFIIc3RhbmRhcmRSB3BhdGllbnRSBmN1c3RvbRIwChRyZXRyeV9wYXVzZXNfc2Vjb25kcxgGIAMoDUISukgPkgEMEBQiCCoGGICjBSgBEicKD3RpbWVvdXRfc2Vjb25kcxgHIAEoDUIJukgGKgQYHigBSACIAQESPQoHaGVhZGVycxgIIAMoCzIiLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9va0hlYWRlckIIukgFkgECEAoSJwoHc2lnbmluZxgJIAEoCUIWukgTchFSAFICdjFSA3YxYVIEYm90aEISChBfdGltZW91dF9zZWNvbmRzIlwKFUNyZWF0ZVdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhQKBnNlY3JldBgCIAEoCUIEyPMYASJ7ChNMaXN0V2ViaG9va3NSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AdCCAoGX2xpbWl0Im0KFExpc3RXZWJob29rc1Jlc3BvbnNlEi4KCHdlYmhvb2tzGAEgAygLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjEKEUdldFdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBIkMKEkdldFdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rIoUFChRVcGRhdGVXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARI8CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJEgAiAEBEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCaSASMQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISJgoLZGVzY3JpcHRpb24YBCABKAlCDLpIBXIDGPQD2PMYAUgBiAEBEhQKB2VuYWJsZWQYBSABKAhIAogBARIvCgt1cGRhdGVfbWFzaxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2sSPQoOcmV0cnlfc2NoZWR1bGUYByABKAlCILpIHXIbUghzdGFuZGFyZFIHcGF0aWVudFIGY3VzdG9tSAOIAQESMAoUcmV0cnlfcGF1c2VzX3NlY29uZHMYCCADKA1CErpID5IBDBAUIggqBhiAowUoARInCg90aW1lb3V0X3NlY29uZHMYCSABKA1CCbpIBioEGB4oAUgEiAEBEkEKB2hlYWRlcnMYCiADKAsyIi5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2tIZWFkZXJCDLpIBZIBAhAK2PMYARIqCgdzaWduaW5nGAsgASgJQhS6SBFyD1ICdjFSA3YxYVIEYm90aEgFiAEBQgYKBF91cmxCDgoMX2Rlc2NyaXB0aW9uQgoKCF9lbmFibGVkQhEKD19yZXRyeV9zY2hlZHVsZUISChBfdGltZW91dF9zZWNvbmRzQgoKCF9zaWduaW5nIkYKFVVwZGF0ZVdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rIjQKFERlbGV0ZVdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBIhcKFURlbGV0ZVdlYmhvb2tSZXNwb25zZSIyChJUZXN0V2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQEiRgoTVGVzdFdlYmhvb2tSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkioAEKGlJvdGF0ZVdlYmhvb2tTZWNyZXRSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBEicKD292ZXJsYXBfc2Vjb25kcxgCIAEoDUIJukgGKgQYgPUkSACIAQESJwoHc2lnbmluZxgDIAEoCUIWukgTchFSAFICdjFSA3YxYVIEYm90aEISChBfb3ZlcmxhcF9zZWNvbmRzImIKG1JvdGF0ZVdlYmhvb2tTZWNyZXRSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhQKBnNlY3JldBgCIAEoCUIEyPMYASI8ChdHZXRXZWJob29rS2V5U2V0UmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBIkkKGEdldFdlYmhvb2tLZXlTZXRSZXNwb25zZRItCgRrZXlzGAEgAygLMh8ucG9ydGljby53ZWJob29rcy52MS5XZWJob29rS2V5IlgKCldlYmhvb2tLZXkSCwoDa3R5GAEgASgJEgsKA3VzZRgCIAEoCRILCgNhbGcYAyABKAkSCwoDa2lkGAQgASgJEgsKA2NydhgFIAEoCRIJCgF4GAYgASgJIq0BChVMaXN0RGVsaXZlcmllc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AcSMwoGc3RhdHVzGAQgASgJQiO6SCByHlIAUgdwZW5kaW5nUglkZWxpdmVyZWRSBmZhaWxlZEIICgZfbGltaXQicgoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIxCgpkZWxpdmVyaWVzGAEgAygLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeRITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCIzChJHZXREZWxpdmVyeVJlcXVlc3QSHQoLZGVsaXZlcnlfaWQYASABKAlCCLpIBXIDsAEBIkYKE0dldERlbGl2ZXJ5UmVzcG9uc2USLwoIZGVsaXZlcnkYASABKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5IjkKGFJlZGVsaXZlckRlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiTAoZUmVkZWxpdmVyRGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiFwoVTGlzdEV2ZW50VHlwZXNSZXF1ZXN0Ik0KFkxpc3RFdmVudFR5cGVzUmVzcG9uc2USMwoLZXZlbnRfdHlwZXMYASADKAsyHi5wb3J0aWNvLndlYmhvb2tzLnYxLkV2ZW50VHlwZTLKEgoOV2ViaG9va1NlcnZpY2US4AEKDUNyZWF0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5DcmVhdGVXZWJob29rUmVzcG9uc2UieMrzGBcaDndlYmhvb2tzOndyaXRlOAFCAwisAtLzGAIIAtjzGMkB4vMYD3dlYmhvb2suY3JlYXRlZPDzGAOC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS93ZWJob29rczoBKhK2AQoMTGlzdFdlYmhvb2tzEigucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXF1ZXN0GikucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXNwb25zZSJRyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L3dlYmhvb2tzEqYBCgpHZXRXZWJob29rEiYucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rUmVxdWVzdBonLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va1Jlc3BvbnNlIkfK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfWIHd2ViaG9vaxLaAQoNVXBkYXRlV2ViaG9vaxIpLnBvcnRpY28ud2ViaG9va3MudjEuVXBkYXRlV2ViaG9va1JlcXVlc3QaKi5wb3J0aWNvLndlYmhvb2tzLnYxLlVwZGF0ZVdlYmhvb2tSZXNwb25zZSJyyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCALi8xgPd2ViaG9vay51cGRhdGVk4vMYEHdlYmhvb2suZGlzYWJsZWSC0+STAisyHS9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9OgEqYgd3ZWJob29rEr8BCg1EZWxldGVXZWJob29rEikucG9ydGljby53ZWJob29rcy52MS5EZWxldGVXZWJob29rUmVxdWVzdBoqLnBvcnRpY28ud2ViaG9va3MudjEuRGVsZXRlV2ViaG9va1Jlc3BvbnNlIlfK8xgQGg53ZWJob29rczp3cml0ZdLzGAIIA9jzGMwB4vMYD3dlYmhvb2suZGVsZXRlZILT5JMCHyodL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0SyAEKC1Rlc3RXZWJob29rEicucG9ydGljby53ZWJob29rcy52MS5UZXN0V2ViaG9va1JlcXVlc3QaKC5wb3J0aWNvLndlYmhvb2tzLnYxLlRlc3RXZWJob29rUmVzcG9uc2UiZsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC2PMYygHi8xgMd2ViaG9vay50ZXN0gtPkkwIxIiIvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS90ZXN0OgEqYghkZWxpdmVyeRLVAQoTUm90YXRlV2ViaG9va1NlY3JldBIvLnBvcnRpY28ud2ViaG9va3MudjEuUm90YXRlV2ViaG9va1NlY3JldFJlcXVlc3QaMC5wb3J0aWNvLndlYmhvb2tzLnYxLlJvdGF0ZVdlYmhvb2tTZWNyZXRSZXNwb25zZSJbyvMYFxoOd2ViaG9va3M6d3JpdGU4AUIDCKwC0vMYAggC8PMYA4LT5JMCMCIrL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0vcm90YXRlLXNlY3JldDoBKhK0AQoQR2V0V2ViaG9va0tleVNldBIsLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va0tleVNldFJlcXVlc3QaLS5wb3J0aWNvLndlYmhvb2tzLnYxLkdldFdlYmhvb2tLZXlTZXRSZXNwb25zZSJDyvMYAggB0vMYAggB6PMYAYLT5JMCLRIrLy53ZWxsLWtub3duL3dlYmhvb2sta2V5cy97b3JnYW5pemF0aW9uX2lkfRK0AQoOTGlzdERlbGl2ZXJpZXMSKi5wb3J0aWNvLndlYmhvb2tzLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBorLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSJJyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCKhIoL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0vZGVsaXZlcmllcxKtAQoLR2V0RGVsaXZlcnkSJy5wb3J0aWNvLndlYmhvb2tzLnYxLkdldERlbGl2ZXJ5UmVxdWVzdBooLnBvcnRpY28ud2ViaG9va3MudjEuR2V0RGVsaXZlcnlSZXNwb25zZSJLyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCLBIgL2FwaS92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH1iCGRlbGl2ZXJ5EtIBChFSZWRlbGl2ZXJEZWxpdmVyeRItLnBvcnRpY28ud2ViaG9va3MudjEuUmVkZWxpdmVyRGVsaXZlcnlSZXF1ZXN0Gi4ucG9ydGljby53ZWJob29rcy52MS5SZWRlbGl2ZXJEZWxpdmVyeVJlc3BvbnNlIl7K8xgQGg53ZWJob29rczp3cml0ZdLzGAIIAtjzGMoBgtPkkwI5IiovYXBpL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfS9yZWRlbGl2ZXI6ASpiCGRlbGl2ZXJ5Ep8BCg5MaXN0RXZlbnRUeXBlcxIqLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GisucG9ydGljby53ZWJob29rcy52MS5MaXN0RXZlbnRUeXBlc1Jlc3BvbnNlIjTK8xgCCAHS8xgCCAGC0+STAiISEy9hcGkvdjEvZXZlbnQtdHlwZXNiC2V2ZW50X3R5cGVzGhzK8xgYCgd3ZWJob29rEg13ZWJob29rczpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_webhooks_v1_webhook]);
+
+/**
+ * A header that every delivery of a webhook carries.
+ *
+ * @generated from message portico.webhooks.v1.WebhookHeader
+ */
+export type WebhookHeader = Message<"portico.webhooks.v1.WebhookHeader"> & {
+  /**
+   * The name, for example "Authorization": a token (RFC 9110), unique without
+   * regard to case. Names that describe the connection or the message, or that
+   * Portico sets itself, are not allowed: "Host", "Connection", "Content-*",
+   * "Webhook-*" and others.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The value: visible ASCII characters, with blanks between them. Never
+   * returned.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.WebhookHeader.
+ * Use `create(WebhookHeaderSchema)` to create a new message.
+ */
+export const WebhookHeaderSchema: GenMessage<WebhookHeader> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 0);
 
 /**
  * Describes the webhook to create.
@@ -56,6 +88,45 @@ export type CreateWebhookRequest = Message<"portico.webhooks.v1.CreateWebhookReq
    * @generated from field: string description = 4;
    */
   description: string;
+
+  /**
+   * When failed deliveries are tried again: "standard" (after 60, 300 and 900
+   * seconds, the default), "patient" (nine times within 75 hours) or "custom".
+   *
+   * @generated from field: string retry_schedule = 5;
+   */
+  retrySchedule: string;
+
+  /**
+   * The pauses of the schedule "custom", in seconds: 1 to 20, each at most
+   * 86,400 (1 day), together at most 604,800 (7 days).
+   *
+   * @generated from field: repeated uint32 retry_pauses_seconds = 6;
+   */
+  retryPausesSeconds: number[];
+
+  /**
+   * How long an attempt may take, 1 to 30 seconds. Defaults to 10.
+   *
+   * @generated from field: optional uint32 timeout_seconds = 7;
+   */
+  timeoutSeconds?: number | undefined;
+
+  /**
+   * Headers for every delivery, at most 10. Names and values together have at
+   * most 4,096 characters.
+   *
+   * @generated from field: repeated portico.webhooks.v1.WebhookHeader headers = 8;
+   */
+  headers: WebhookHeader[];
+
+  /**
+   * How deliveries are signed: "v1" (HMAC-SHA-256, the default), "v1a" (Ed25519)
+   * or "both".
+   *
+   * @generated from field: string signing = 9;
+   */
+  signing: string;
 };
 
 /**
@@ -63,7 +134,7 @@ export type CreateWebhookRequest = Message<"portico.webhooks.v1.CreateWebhookReq
  * Use `create(CreateWebhookRequestSchema)` to create a new message.
  */
 export const CreateWebhookRequestSchema: GenMessage<CreateWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 0);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 1);
 
 /**
  * Returns the new webhook and its signing secret.
@@ -80,7 +151,7 @@ export type CreateWebhookResponse = Message<"portico.webhooks.v1.CreateWebhookRe
 
   /**
    * The signing secret in the form of Standard Webhooks: "whsec_" and base64.
-   * Not returned again.
+   * Not returned again. Empty if deliveries are signed with "v1a" alone.
    *
    * @generated from field: string secret = 2;
    */
@@ -92,7 +163,7 @@ export type CreateWebhookResponse = Message<"portico.webhooks.v1.CreateWebhookRe
  * Use `create(CreateWebhookResponseSchema)` to create a new message.
  */
 export const CreateWebhookResponseSchema: GenMessage<CreateWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 1);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 2);
 
 /**
  * Requests a page of an organization's webhooks.
@@ -127,7 +198,7 @@ export type ListWebhooksRequest = Message<"portico.webhooks.v1.ListWebhooksReque
  * Use `create(ListWebhooksRequestSchema)` to create a new message.
  */
 export const ListWebhooksRequestSchema: GenMessage<ListWebhooksRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 2);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 3);
 
 /**
  * Returns a page of webhooks.
@@ -162,7 +233,7 @@ export type ListWebhooksResponse = Message<"portico.webhooks.v1.ListWebhooksResp
  * Use `create(ListWebhooksResponseSchema)` to create a new message.
  */
 export const ListWebhooksResponseSchema: GenMessage<ListWebhooksResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 3);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 4);
 
 /**
  * Names the webhook to return.
@@ -183,7 +254,7 @@ export type GetWebhookRequest = Message<"portico.webhooks.v1.GetWebhookRequest">
  * Use `create(GetWebhookRequestSchema)` to create a new message.
  */
 export const GetWebhookRequestSchema: GenMessage<GetWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 4);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 5);
 
 /**
  * Returns the requested webhook.
@@ -204,7 +275,7 @@ export type GetWebhookResponse = Message<"portico.webhooks.v1.GetWebhookResponse
  * Use `create(GetWebhookResponseSchema)` to create a new message.
  */
 export const GetWebhookResponseSchema: GenMessage<GetWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 5);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 6);
 
 /**
  * Describes the changes to a webhook.
@@ -220,7 +291,9 @@ export type UpdateWebhookRequest = Message<"portico.webhooks.v1.UpdateWebhookReq
   webhookId: string;
 
   /**
-   * The new URL, with the rules of CreateWebhook.
+   * The new URL, with the rules of CreateWebhook. A webhook that has headers can
+   * only be moved together with new headers, so that their values reach no
+   * receiver that they were not given for.
    *
    * @generated from field: optional string url = 2;
    */
@@ -255,6 +328,43 @@ export type UpdateWebhookRequest = Message<"portico.webhooks.v1.UpdateWebhookReq
    * @generated from field: google.protobuf.FieldMask update_mask = 6;
    */
   updateMask?: FieldMask | undefined;
+
+  /**
+   * The new retry schedule: "standard", "patient" or "custom".
+   *
+   * @generated from field: optional string retry_schedule = 7;
+   */
+  retrySchedule?: string | undefined;
+
+  /**
+   * The new pauses of the schedule "custom", with the rules of CreateWebhook.
+   *
+   * @generated from field: repeated uint32 retry_pauses_seconds = 8;
+   */
+  retryPausesSeconds: number[];
+
+  /**
+   * How long an attempt may take from now on, 1 to 30 seconds.
+   *
+   * @generated from field: optional uint32 timeout_seconds = 9;
+   */
+  timeoutSeconds?: number | undefined;
+
+  /**
+   * All headers for deliveries from now on, with the rules of CreateWebhook.
+   * They replace those before.
+   *
+   * @generated from field: repeated portico.webhooks.v1.WebhookHeader headers = 10;
+   */
+  headers: WebhookHeader[];
+
+  /**
+   * How deliveries are signed from now on: "v1", "v1a" or "both". A webhook
+   * whose secret nobody has been shown needs RotateWebhookSecret for "v1".
+   *
+   * @generated from field: optional string signing = 11;
+   */
+  signing?: string | undefined;
 };
 
 /**
@@ -262,7 +372,7 @@ export type UpdateWebhookRequest = Message<"portico.webhooks.v1.UpdateWebhookReq
  * Use `create(UpdateWebhookRequestSchema)` to create a new message.
  */
 export const UpdateWebhookRequestSchema: GenMessage<UpdateWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 6);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 7);
 
 /**
  * Returns the updated webhook.
@@ -283,7 +393,7 @@ export type UpdateWebhookResponse = Message<"portico.webhooks.v1.UpdateWebhookRe
  * Use `create(UpdateWebhookResponseSchema)` to create a new message.
  */
 export const UpdateWebhookResponseSchema: GenMessage<UpdateWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 7);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 8);
 
 /**
  * Names the webhook to delete.
@@ -304,7 +414,7 @@ export type DeleteWebhookRequest = Message<"portico.webhooks.v1.DeleteWebhookReq
  * Use `create(DeleteWebhookRequestSchema)` to create a new message.
  */
 export const DeleteWebhookRequestSchema: GenMessage<DeleteWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 8);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 9);
 
 /**
  * Confirms that the webhook was deleted.
@@ -319,7 +429,7 @@ export type DeleteWebhookResponse = Message<"portico.webhooks.v1.DeleteWebhookRe
  * Use `create(DeleteWebhookResponseSchema)` to create a new message.
  */
 export const DeleteWebhookResponseSchema: GenMessage<DeleteWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 9);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 10);
 
 /**
  * Names the webhook to test.
@@ -340,7 +450,7 @@ export type TestWebhookRequest = Message<"portico.webhooks.v1.TestWebhookRequest
  * Use `create(TestWebhookRequestSchema)` to create a new message.
  */
 export const TestWebhookRequestSchema: GenMessage<TestWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 10);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 11);
 
 /**
  * Returns the delivery of the test event.
@@ -361,10 +471,10 @@ export type TestWebhookResponse = Message<"portico.webhooks.v1.TestWebhookRespon
  * Use `create(TestWebhookResponseSchema)` to create a new message.
  */
 export const TestWebhookResponseSchema: GenMessage<TestWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 11);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 12);
 
 /**
- * Names the webhook whose signing secret to replace.
+ * Names the webhook whose signing secret or key to replace.
  *
  * @generated from message portico.webhooks.v1.RotateWebhookSecretRequest
  */
@@ -377,13 +487,22 @@ export type RotateWebhookSecretRequest = Message<"portico.webhooks.v1.RotateWebh
   webhookId: string;
 
   /**
-   * How long deliveries are also signed with the replaced secret, in seconds: 0
-   * to 604,800 (7 days). Defaults to 86,400 (1 day). 0 is meant for a secret
-   * that has leaked.
+   * How long deliveries are also signed with what is replaced, in seconds: 0 to
+   * 604,800 (7 days). Defaults to 86,400 (1 day). 0 is meant for a secret that
+   * has leaked.
    *
    * @generated from field: optional uint32 overlap_seconds = 2;
    */
   overlapSeconds?: number | undefined;
+
+  /**
+   * What to replace: "v1" (the secret), "v1a" (the key) or "both". Defaults to
+   * what deliveries are signed with. What they are not signed with can be made
+   * in advance, and is used once `signing` of the webhook says so.
+   *
+   * @generated from field: string signing = 3;
+   */
+  signing: string;
 };
 
 /**
@@ -391,7 +510,7 @@ export type RotateWebhookSecretRequest = Message<"portico.webhooks.v1.RotateWebh
  * Use `create(RotateWebhookSecretRequestSchema)` to create a new message.
  */
 export const RotateWebhookSecretRequestSchema: GenMessage<RotateWebhookSecretRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 12);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 13);
 
 /**
  * Returns the webhook and its new signing secret.
@@ -400,14 +519,15 @@ export const RotateWebhookSecretRequestSchema: GenMessage<RotateWebhookSecretReq
  */
 export type RotateWebhookSecretResponse = Message<"portico.webhooks.v1.RotateWebhookSecretResponse"> & {
   /**
-   * The webhook.
+   * The webhook, with its new public key if the key was replaced.
    *
    * @generated from field: portico.webhooks.v1.Webhook webhook = 1;
    */
   webhook?: Webhook | undefined;
 
   /**
-   * The new signing secret. Not returned again.
+   * The new signing secret. Not returned again. Empty if only the key was
+   * replaced.
    *
    * @generated from field: string secret = 2;
    */
@@ -419,7 +539,107 @@ export type RotateWebhookSecretResponse = Message<"portico.webhooks.v1.RotateWeb
  * Use `create(RotateWebhookSecretResponseSchema)` to create a new message.
  */
 export const RotateWebhookSecretResponseSchema: GenMessage<RotateWebhookSecretResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 13);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 14);
+
+/**
+ * Names the organization whose public keys to return.
+ *
+ * @generated from message portico.webhooks.v1.GetWebhookKeySetRequest
+ */
+export type GetWebhookKeySetRequest = Message<"portico.webhooks.v1.GetWebhookKeySetRequest"> & {
+  /**
+   * The ID of the organization.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.GetWebhookKeySetRequest.
+ * Use `create(GetWebhookKeySetRequestSchema)` to create a new message.
+ */
+export const GetWebhookKeySetRequestSchema: GenMessage<GetWebhookKeySetRequest> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 15);
+
+/**
+ * A JSON Web Key Set (RFC 7517, section 5).
+ *
+ * @generated from message portico.webhooks.v1.GetWebhookKeySetResponse
+ */
+export type GetWebhookKeySetResponse = Message<"portico.webhooks.v1.GetWebhookKeySetResponse"> & {
+  /**
+   * The public keys. Of one webhook, the current key comes before the previous
+   * one.
+   *
+   * @generated from field: repeated portico.webhooks.v1.WebhookKey keys = 1;
+   */
+  keys: WebhookKey[];
+};
+
+/**
+ * Describes the message portico.webhooks.v1.GetWebhookKeySetResponse.
+ * Use `create(GetWebhookKeySetResponseSchema)` to create a new message.
+ */
+export const GetWebhookKeySetResponseSchema: GenMessage<GetWebhookKeySetResponse> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 16);
+
+/**
+ * A public Ed25519 key (RFC 8037, section 2).
+ *
+ * @generated from message portico.webhooks.v1.WebhookKey
+ */
+export type WebhookKey = Message<"portico.webhooks.v1.WebhookKey"> & {
+  /**
+   * The key type, always "OKP".
+   *
+   * @generated from field: string kty = 1;
+   */
+  kty: string;
+
+  /**
+   * The use of the key, always "sig".
+   *
+   * @generated from field: string use = 2;
+   */
+  use: string;
+
+  /**
+   * The algorithm, always "EdDSA".
+   *
+   * @generated from field: string alg = 3;
+   */
+  alg: string;
+
+  /**
+   * The key ID: the ID of the webhook, a dot and the thumbprint of the key (RFC
+   * 7638).
+   *
+   * @generated from field: string kid = 4;
+   */
+  kid: string;
+
+  /**
+   * The curve, always "Ed25519".
+   *
+   * @generated from field: string crv = 5;
+   */
+  crv: string;
+
+  /**
+   * The key, base64url-encoded.
+   *
+   * @generated from field: string x = 6;
+   */
+  x: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.WebhookKey.
+ * Use `create(WebhookKeySchema)` to create a new message.
+ */
+export const WebhookKeySchema: GenMessage<WebhookKey> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 17);
 
 /**
  * Requests a page of a webhook's deliveries.
@@ -461,7 +681,7 @@ export type ListDeliveriesRequest = Message<"portico.webhooks.v1.ListDeliveriesR
  * Use `create(ListDeliveriesRequestSchema)` to create a new message.
  */
 export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 14);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 18);
 
 /**
  * Returns a page of deliveries.
@@ -496,7 +716,7 @@ export type ListDeliveriesResponse = Message<"portico.webhooks.v1.ListDeliveries
  * Use `create(ListDeliveriesResponseSchema)` to create a new message.
  */
 export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 15);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 19);
 
 /**
  * Names the delivery to return.
@@ -517,7 +737,7 @@ export type GetDeliveryRequest = Message<"portico.webhooks.v1.GetDeliveryRequest
  * Use `create(GetDeliveryRequestSchema)` to create a new message.
  */
 export const GetDeliveryRequestSchema: GenMessage<GetDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 16);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 20);
 
 /**
  * Returns the requested delivery.
@@ -538,7 +758,7 @@ export type GetDeliveryResponse = Message<"portico.webhooks.v1.GetDeliveryRespon
  * Use `create(GetDeliveryResponseSchema)` to create a new message.
  */
 export const GetDeliveryResponseSchema: GenMessage<GetDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 17);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 21);
 
 /**
  * Names the delivery to send again.
@@ -559,7 +779,7 @@ export type RedeliverDeliveryRequest = Message<"portico.webhooks.v1.RedeliverDel
  * Use `create(RedeliverDeliveryRequestSchema)` to create a new message.
  */
 export const RedeliverDeliveryRequestSchema: GenMessage<RedeliverDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 18);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 22);
 
 /**
  * Returns the delivery, which is pending again.
@@ -580,7 +800,7 @@ export type RedeliverDeliveryResponse = Message<"portico.webhooks.v1.RedeliverDe
  * Use `create(RedeliverDeliveryResponseSchema)` to create a new message.
  */
 export const RedeliverDeliveryResponseSchema: GenMessage<RedeliverDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 19);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 23);
 
 /**
  * Requests all event types.
@@ -595,7 +815,7 @@ export type ListEventTypesRequest = Message<"portico.webhooks.v1.ListEventTypesR
  * Use `create(ListEventTypesRequestSchema)` to create a new message.
  */
 export const ListEventTypesRequestSchema: GenMessage<ListEventTypesRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 20);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 24);
 
 /**
  * Returns all event types.
@@ -616,7 +836,7 @@ export type ListEventTypesResponse = Message<"portico.webhooks.v1.ListEventTypes
  * Use `create(ListEventTypesResponseSchema)` to create a new message.
  */
 export const ListEventTypesResponseSchema: GenMessage<ListEventTypesResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 21);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 25);
 
 /**
  * Manages webhooks, which send an organization's events to URLs, and their
@@ -659,7 +879,8 @@ export const WebhookService: GenService<{
   },
   /**
    * Updates the given fields of a webhook. Fails if the caller lacks the
-   * permission to read what its events contain, before or after the update.
+   * permission to read what its events contain, before or after the update. A
+   * webhook that is first signed with "v1a" gets a key.
    * "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
    * which disables its webhook.
    *
@@ -693,10 +914,11 @@ export const WebhookService: GenService<{
     output: typeof TestWebhookResponseSchema;
   },
   /**
-   * Replaces the signing secret of a webhook and returns the new one. During
-   * the overlap, deliveries are signed with both secrets. A secret from before
-   * an earlier rotation is dropped immediately. Fails if the caller lacks the
-   * permission to read what the events of the webhook contain.
+   * Replaces what a webhook signs with: the secret, which is returned, the key,
+   * or both. During the overlap, deliveries are signed with the new one and the
+   * one before. What was replaced by an earlier rotation is dropped immediately.
+   * Fails if the caller lacks the permission to read what the events of the
+   * webhook contain.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.RotateWebhookSecret
    */
@@ -704,6 +926,19 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof RotateWebhookSecretRequestSchema;
     output: typeof RotateWebhookSecretResponseSchema;
+  },
+  /**
+   * Returns the public keys of an organization's webhooks, as a JSON Web Key Set
+   * (RFC 7517), for receivers of deliveries that are signed with "v1a". During a
+   * rotation, the previous keys are included. Empty if there are none, also for
+   * an unknown organization. The response may be cached for 5 minutes.
+   *
+   * @generated from rpc portico.webhooks.v1.WebhookService.GetWebhookKeySet
+   */
+  getWebhookKeySet: {
+    methodKind: "unary";
+    input: typeof GetWebhookKeySetRequestSchema;
+    output: typeof GetWebhookKeySetResponseSchema;
   },
   /**
    * Lists the deliveries of a webhook, newest first.
