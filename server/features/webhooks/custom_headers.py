@@ -64,13 +64,14 @@ def check(headers: Sequence[Header]) -> None:
     if violations:
         raise InvalidRequestError(violations=violations)
     if sum(len(header.name) + len(header.value) for header in headers) > MAX_LENGTH:
-        raise invalid("headers", "TOO_LONG", "must have at most 4,096 characters together")
+        raise invalid("headers", "HEADERS_TOO_LONG", "must have at most 4,096 characters together")
 
 
 def _violations(headers: Sequence[Header]) -> Iterator[FieldViolation]:
     seen: set[str] = set()
     for place, header in enumerate(headers):
-        name = header.name.lower()
+        # Many servers take both for the same.
+        name = header.name.lower().replace("_", "-")
         if name in FORBIDDEN or name.startswith(FORBIDDEN_PREFIXES):
             yield _wrong(place, "HEADER_NOT_ALLOWED", "is a header that cannot be set")
         if name in seen:

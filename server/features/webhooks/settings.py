@@ -66,7 +66,7 @@ def require_headers_again(webhook: Webhook, url: str, changed: Collection[str]) 
     """
     if webhook.header_names and url != webhook.url and "headers" not in changed:
         raise invalid(
-            "headers", "REQUIRED_WITH_URL", "must be given again, or cleared, if the URL changes"
+            "headers", "HEADERS_REQUIRED", "must be given again, or cleared, if the URL changes"
         )
 
 
