@@ -52,7 +52,7 @@ async def test_schedule_and_time_out_are_chosen_and_changed(
     assert sum(changed.webhook.retry_pauses_seconds) == 75 * 3600 + 35 * 60 + 5
     assert len(changed.webhook.retry_pauses_seconds) == 9
     assert changed.webhook.timeout_seconds == 1
-    told = [one for one in await event_types(world, webhook_client.organization_id)]
+    told = await event_types(world, webhook_client.organization_id)
     assert told.count("webhook.updated") == 2
     back = await webhook_client.update(webhook.id, retry_schedule="standard")
     assert schedule_of(back.webhook) == ("standard", [60, 300, 900])
