@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_28_0200"
-down_revision = "2026_11_27_0800"
+down_revision = "2026_11_28_0100"
 branch_labels = None
 depends_on = None
 

@@ -336,7 +336,9 @@ class Deliverer:
 
     async def _attempt(self, claim: Claim) -> AttemptResult:
         now = self._clock()
-        body = claim.payload.encode()
+        if (payload := claim.body) is None:
+            return AttemptResult(now, 0, error="The event is no longer kept.")
+        body = payload.encode()
         try:
             headers = self._credentials.headers(claim, now, body)
             result = await self._client.post(claim.url, body, headers, claim.timeout_seconds)
