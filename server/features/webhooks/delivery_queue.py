@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import (
+    RowMapping,
     or_,
     select,
     text,
@@ -17,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import earliest_id
 from portico_kit.storage.base import delete_batch
+from server.features.webhooks.delivery_settings import USUAL, DeliverySettings
 from server.features.webhooks.models import DELIVERED, FAILED, PENDING, Delivery, Webhook
 from server.features.webhooks.payload import event_payload
-from server.features.webhooks.signing_keys import V1
 
 GONE_STATUS = 410
 
@@ -51,11 +52,7 @@ class Claim:
         previous_secret_expires_at: until when deliveries are signed with it, too.
         failing: whether the receiver has accepted nothing for a while.
         slow: whether it takes long.
-        retry_pauses: after failed attempts, in seconds; None for the standard schedule.
-        timeout_seconds: of an attempt; None for what is usual.
-        sealed_headers: of the webhook's own; None if it has none.
-        signing: whether it is signed with the secret, the key pair or both.
-        previous_key_expires_at: until when it is signed with the previous key, too.
+        settings: of its webhook.
     """
 
     delivery_id: UUID
@@ -74,13 +71,7 @@ class Claim:
     previous_secret_expires_at: datetime | None
     failing: bool
     slow: bool
-    retry_pauses: Sequence[int] | None = None
-    timeout_seconds: int | None = None
-    sealed_headers: bytes | None = None
-    signing: str = V1
-    sealed_private_key: bytes | None = None
-    sealed_previous_private_key: bytes | None = None
-    previous_key_expires_at: datetime | None = None
+    settings: DeliverySettings = USUAL
 
     @property
     def body(self) -> str | None:
@@ -260,7 +251,8 @@ _SETTLE_MANY = text("""
     returning delivery_id
 """)
 
-# Of each webhook that is enabled, those that have been due the longest.
+# Of each webhook that is enabled, those that have been due the longest. Its settings are null
+# if it has none of its own, else the fields of `DeliverySettings`.
 _CLAIM = text("""
     with chosen as (
         select due.id
@@ -292,9 +284,17 @@ _CLAIM = text("""
               webhooks.previous_secret_expires_at,
               webhooks.failing_since is not null as failing,
               webhooks.slow_since is not null as slow,
-              webhooks.retry_pauses, webhooks.timeout_seconds, webhooks.sealed_headers,
-              webhooks.signing, webhooks.sealed_private_key,
-              webhooks.sealed_previous_private_key, webhooks.previous_key_expires_at
+              case when webhooks.signing <> 'v1' or webhooks.retry_pauses is not null
+                        or webhooks.timeout_seconds is not null or webhooks.sealed_headers is not null
+              then jsonb_build_object(
+                  'retry_pauses', webhooks.retry_pauses,
+                  'timeout_seconds', webhooks.timeout_seconds,
+                  'sealed_headers', encode(webhooks.sealed_headers, 'hex'),
+                  'signing', webhooks.signing,
+                  'sealed_private_key', encode(webhooks.sealed_private_key, 'hex'),
+                  'sealed_previous_private_key', encode(webhooks.sealed_previous_private_key, 'hex'),
+                  'previous_key_expires_at', webhooks.previous_key_expires_at
+              ) end as settings
 """)
 
 
@@ -317,10 +317,14 @@ async def claim_due(
     """
     asked = {"webhooks": list(turns), "shares": list(turns.values()), "now": now, "until": until}
     rows = await db.execute(_CLAIM, asked)
-    return [
-        Claim(until=until + timedelta(seconds=row["timeout_seconds"] or 0), **row)
-        for row in rows.mappings()
-    ]
+    return [_claim(row, until) for row in rows.mappings()]
+
+
+def _claim(row: RowMapping, until: datetime) -> Claim:
+    if row["settings"] is None:
+        return Claim(**{**row, "until": until, "settings": USUAL})
+    settings = DeliverySettings.read(row["settings"])
+    return Claim(**{**row, "until": until + settings.longer_lease, "settings": settings})
 
 
 async def record_attempt(db: AsyncSession, outcome: Outcome) -> bool:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from portico_kit.ids import new_id
 from server.common.records import Event
@@ -237,6 +238,16 @@ async def _number(db: AsyncSession, events: Sequence[Event], now: datetime) -> N
     await db.execute(_NUMBER, numbered)
 
 
+# What the fan-out looks at; the rest of a webhook, sealed secrets too, is not read for it.
+_LOOKED_AT = (
+    Webhook.organization_id,
+    Webhook.enabled,
+    Webhook.event_types,
+    Webhook.behind_since,
+    Webhook.slow_since,
+)
+
+
 async def _enabled_webhooks(
     db: AsyncSession, organizations: Iterable[UUID]
 ) -> Mapping[UUID, Sequence[Webhook]]:
@@ -249,6 +260,7 @@ async def _enabled_webhooks(
         select(Webhook)
         .where(Webhook.organization_id.in_(organizations), Webhook.enabled)
         .order_by(Webhook.id)
+        .options(load_only(*_LOOKED_AT))
         .with_for_update(read=True, key_share=True)
     )
     found: defaultdict[UUID, list[Webhook]] = defaultdict(list)

@@ -14,6 +14,7 @@ from server.features.webhooks import custom_headers, secret, signing_keys
 from server.features.webhooks.delivery.signature import signed_headers
 from server.features.webhooks.delivery.unsealed import Unsealed
 from server.features.webhooks.delivery_queue import AttemptResult, Claim
+from server.features.webhooks.delivery_settings import DeliverySettings
 from server.features.webhooks.signing_keys import V1, V1A
 
 REDACTED = "[redacted]"
@@ -35,19 +36,16 @@ class Credentials:
         Raises:
             Exception: what unsealing raises.
         """
-        signing = claim.signing
+        settings = claim.settings
         signed = signed_headers(
-            self._signing_secrets(claim, now) if signing != V1A else (),
+            self._signing_secrets(claim, now) if settings.signing != V1A else (),
             str(claim.delivery_id),
             now,
             body,
-            keys=self._signing_keys(claim, now) if signing != V1 else (),
+            keys=self._signing_keys(settings, now) if settings.signing != V1 else (),
         )
-        return signed if claim.sealed_headers is None else {**self.own_headers(claim), **signed}
-
-    def own_headers(self, claim: Claim) -> Mapping[str, str]:
-        """The headers that the webhook has beside those of the platform."""
-        return {} if claim.sealed_headers is None else self._headers.get(claim.sealed_headers)
+        sealed = settings.sealed_headers
+        return signed if sealed is None else {**self._headers.get(sealed), **signed}
 
     def redact(self, claim: Claim, result: AttemptResult) -> AttemptResult:
         """What came of an attempt, without the values of the webhook's headers.
@@ -55,9 +53,10 @@ class Credentials:
         A receiver that shows what it was sent, as many do with their errors, must not show
         them to those who may read deliveries.
         """
-        if claim.sealed_headers is None or not result.response_body:
+        sealed = claim.settings.sealed_headers
+        if sealed is None or not result.response_body:
             return result
-        text = redacted(result.response_body, self.own_headers(claim))
+        text = redacted(result.response_body, self._headers.get(sealed))
         return replace(result, response_body=text)
 
     def _signing_secrets(self, claim: Claim, now: datetime) -> list[str]:
@@ -68,12 +67,13 @@ class Credentials:
             secrets.append(self._secrets.get(claim.sealed_previous_secret))
         return secrets
 
-    def _signing_keys(self, claim: Claim, now: datetime) -> list[Ed25519PrivateKey]:
+    def _signing_keys(self, settings: DeliverySettings, now: datetime) -> list[Ed25519PrivateKey]:
         """The private keys to sign with, the newest first."""
-        keys = [] if claim.sealed_private_key is None else [claim.sealed_private_key]
-        expires_at = claim.previous_key_expires_at
-        if claim.sealed_previous_private_key and expires_at is not None and now < expires_at:
-            keys.append(claim.sealed_previous_private_key)
+        current, previous = settings.sealed_private_key, settings.sealed_previous_private_key
+        keys = [] if current is None else [current]
+        expires_at = settings.previous_key_expires_at
+        if previous is not None and expires_at is not None and now < expires_at:
+            keys.append(previous)
         return [self._keys.get(sealed) for sealed in keys]
 
 

@@ -341,7 +341,8 @@ class Deliverer:
         body = payload.encode()
         try:
             headers = self._credentials.headers(claim, now, body)
-            result = await self._client.post(claim.url, body, headers, claim.timeout_seconds)
+            longest = claim.settings.timeout_seconds
+            result = await self._client.post(claim.url, body, headers, longest)
             return self._credentials.redact(claim, result)
         except Exception as error:
             # Counted as an attempt, so that it ends some day. Only the kind of the error is

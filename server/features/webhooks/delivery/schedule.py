@@ -16,11 +16,10 @@ JITTER = 0.2
 def pause_after(claim: Claim, standard: RetrySchedule) -> timedelta | None:
     """The pause after a failed attempt, by the schedule of its webhook; None gives up."""
     made = claim.schedule_position + 1
-    if claim.retry_pauses is None:
+    pauses = claim.settings.retry_pauses
+    if pauses is None:
         return standard.pause_after(made)
-    if made > len(claim.retry_pauses):
-        return None
-    return timedelta(seconds=claim.retry_pauses[made - 1])
+    return timedelta(seconds=pauses[made - 1]) if made <= len(pauses) else None
 
 
 def jittered(pause: timedelta) -> timedelta:
