@@ -284,15 +284,17 @@ _CLAIM = text("""
               webhooks.previous_secret_expires_at,
               webhooks.failing_since is not null as failing,
               webhooks.slow_since is not null as slow,
-              case when webhooks.signing <> 'v1' or webhooks.retry_pauses is not null
-                        or webhooks.timeout_seconds is not null or webhooks.sealed_headers is not null
+              case when webhooks.signing <> 'v1' or webhooks.sealed_headers is not null
+                        or webhooks.retry_pauses is not null
+                        or webhooks.timeout_seconds is not null
               then jsonb_build_object(
                   'retry_pauses', webhooks.retry_pauses,
                   'timeout_seconds', webhooks.timeout_seconds,
                   'sealed_headers', encode(webhooks.sealed_headers, 'hex'),
                   'signing', webhooks.signing,
                   'sealed_private_key', encode(webhooks.sealed_private_key, 'hex'),
-                  'sealed_previous_private_key', encode(webhooks.sealed_previous_private_key, 'hex'),
+                  'sealed_previous_private_key',
+                  encode(webhooks.sealed_previous_private_key, 'hex'),
                   'previous_key_expires_at', webhooks.previous_key_expires_at
               ) end as settings
 """)

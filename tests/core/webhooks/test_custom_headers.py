@@ -185,6 +185,7 @@ async def test_there_are_at_most_ten_and_each_name_once(
     [
         ("you sent Authorization: Bearer abcdef!", f"you sent Authorization: {REDACTED}!"),
         ('{"token": "abcdef"}', f'{{"token": "{REDACTED}"}}'),
+        ('{"quoted": "a \\"b\\" c"}', f'{{"quoted": "{REDACTED}"}}'),
         ("cut off: Bearer abc", f"cut off: {REDACTED}"),
         ("cut off: abcd", f"cut off: {REDACTED}"),
         ("tenant 42 is unknown", "tenant 42 is unknown"),
@@ -194,4 +195,5 @@ async def test_there_are_at_most_ten_and_each_name_once(
 def test_an_answer_that_shows_what_was_sent_is_kept_without_the_values(
     answer: str, kept: str
 ) -> None:
-    assert redacted(answer, {"Authorization": "Bearer abcdef", "X-Tenant": "42"}) == kept
+    headers = {"Authorization": "Bearer abcdef", "X-Tenant": "42", "X-Quoted": 'a "b" c'}
+    assert redacted(answer, headers) == kept

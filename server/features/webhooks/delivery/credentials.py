@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -83,6 +84,8 @@ def redacted(text: str, headers: Mapping[str, str]) -> str:
     The text may be cut off: the beginning of a value at its end is taken out, too.
     """
     values = {part for value in headers.values() for part in (value, value.partition(" ")[2])}
+    # As JSON shows them, too.
+    values |= {json.dumps(value)[1:-1] for value in values}
     for value in sorted(values, key=len, reverse=True):
         if len(value) >= SHORTEST_REDACTED:
             text = _without_beginning(text.replace(value, REDACTED), value)
