@@ -8,6 +8,7 @@ m["portico.oauth.v1.Parameter"] = {}
 m["portico.organizations.v1.WindowLimits"] = {}
 m["portico.users.v1.NotificationPreferences"] = {}
 m["portico.users.v1.Preferences"] = {}
+m["portico.webhooks.v1.WebhookHeader"] = {}
 m["portico.keys.v1.ApiKeyImport"]["name"] = {kind = "string"}
 m["portico.keys.v1.ApiKeyImport"]["prefix"] = {kind = "string"}
 m["portico.keys.v1.ApiKeyImport"]["scopes"] = {kind = "string", list = true}
@@ -36,6 +37,8 @@ m["portico.users.v1.NotificationPreferences"]["push"] = {kind = "bool"}
 m["portico.users.v1.Preferences"]["theme"] = {kind = "string"}
 m["portico.users.v1.Preferences"]["language"] = {kind = "string"}
 m["portico.users.v1.Preferences"]["notifications"] = {kind = "message", message = m["portico.users.v1.NotificationPreferences"], merged = true}
+m["portico.webhooks.v1.WebhookHeader"]["name"] = {kind = "string"}
+m["portico.webhooks.v1.WebhookHeader"]["value"] = {kind = "string"}
 return {
   max_bytes = 1048576,
   methods = {
@@ -179,14 +182,15 @@ return {
     {verb = "GET", path = "/api/v1/users/{user_id}", guarded = true, query = {}},
     {verb = "PATCH", path = "/api/v1/users/{user_id}", guarded = true, needs_body = true, masked = true, body = {["displayName"] = {kind = "string"}, ["status"] = {kind = "string"}, ["role"] = {kind = "string"}}},
     {verb = "DELETE", path = "/api/v1/users/{user_id}", guarded = true, query = {}},
-    {verb = "POST", path = "/api/v1/organizations/{organization_id}/webhooks", guarded = true, needs_body = true, body = {["url"] = {kind = "string"}, ["eventTypes"] = {kind = "string", list = true}, ["description"] = {kind = "string"}, ["maxPerSecond"] = {kind = "uint32"}, ["maxInFlight"] = {kind = "uint32"}, ["ordering"] = {kind = "string"}, ["orderBy"] = {kind = "string"}}},
+    {verb = "POST", path = "/api/v1/organizations/{organization_id}/webhooks", guarded = true, needs_body = true, body = {["url"] = {kind = "string"}, ["eventTypes"] = {kind = "string", list = true}, ["description"] = {kind = "string"}, ["maxPerSecond"] = {kind = "uint32"}, ["maxInFlight"] = {kind = "uint32"}, ["ordering"] = {kind = "string"}, ["orderBy"] = {kind = "string"}, ["retrySchedule"] = {kind = "string"}, ["retryPausesSeconds"] = {kind = "uint32", list = true}, ["timeoutSeconds"] = {kind = "uint32"}, ["headers"] = {kind = "message", list = true, message = m["portico.webhooks.v1.WebhookHeader"]}, ["signing"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/organizations/{organization_id}/webhooks", guarded = true, query = {["limit"] = {}, ["cursor"] = {}}},
     {verb = "GET", path = "/api/v1/webhooks/{webhook_id}", guarded = true, query = {}},
-    {verb = "PATCH", path = "/api/v1/webhooks/{webhook_id}", guarded = true, needs_body = true, masked = true, body = {["url"] = {kind = "string"}, ["eventTypes"] = {kind = "string", list = true}, ["description"] = {kind = "string"}, ["enabled"] = {kind = "bool"}, ["maxPerSecond"] = {kind = "uint32"}, ["maxInFlight"] = {kind = "uint32"}, ["ordering"] = {kind = "string"}, ["orderBy"] = {kind = "string"}}},
+    {verb = "PATCH", path = "/api/v1/webhooks/{webhook_id}", guarded = true, needs_body = true, masked = true, body = {["url"] = {kind = "string"}, ["eventTypes"] = {kind = "string", list = true}, ["description"] = {kind = "string"}, ["enabled"] = {kind = "bool"}, ["maxPerSecond"] = {kind = "uint32"}, ["maxInFlight"] = {kind = "uint32"}, ["ordering"] = {kind = "string"}, ["orderBy"] = {kind = "string"}, ["retrySchedule"] = {kind = "string"}, ["retryPausesSeconds"] = {kind = "uint32", list = true}, ["timeoutSeconds"] = {kind = "uint32"}, ["headers"] = {kind = "message", list = true, message = m["portico.webhooks.v1.WebhookHeader"]}, ["signing"] = {kind = "string"}}},
     {verb = "DELETE", path = "/api/v1/webhooks/{webhook_id}", guarded = true, query = {}},
     {verb = "POST", path = "/api/v1/webhooks/{webhook_id}/test", guarded = true, body = {}},
-    {verb = "POST", path = "/api/v1/webhooks/{webhook_id}/rotate-secret", guarded = true, body = {["overlapSeconds"] = {kind = "uint32"}}},
+    {verb = "POST", path = "/api/v1/webhooks/{webhook_id}/rotate-secret", guarded = true, body = {["overlapSeconds"] = {kind = "uint32"}, ["signing"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/webhooks/{webhook_id}/statistics", guarded = true, query = {["window"] = {}}},
+    {verb = "GET", path = "/.well-known/webhook-keys/{organization_id}", query = {}},
     {verb = "GET", path = "/api/v1/webhooks/{webhook_id}/deliveries", guarded = true, query = {["limit"] = {}, ["cursor"] = {}, ["status"] = {}}},
     {verb = "GET", path = "/api/v1/deliveries/{delivery_id}", guarded = true, query = {}},
     {verb = "POST", path = "/api/v1/deliveries/{delivery_id}/redeliver", guarded = true, body = {}},

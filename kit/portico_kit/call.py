@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -354,6 +354,10 @@ class Call:
     def location(self, path: str) -> None:
         """Tells where the created resource is, as a path below the base address."""
         self.reply_metadata["location"] = path
+
+    def cache_publicly(self, longest: timedelta) -> None:
+        """Lets anybody keep the answer for a while, which shows every caller the same."""
+        self.reply_metadata["cache-control"] = f"public, max-age={int(longest.total_seconds())}"
 
     def record(
         self,

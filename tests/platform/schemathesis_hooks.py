@@ -50,6 +50,12 @@ EXCUSED = {
     "PREFIX_REPEATED",
     "HASH_REPEATED",
     "EVENT_TYPE_OF_OPERATOR",  # a setting says which organization that is
+    "HEADER_NOT_ALLOWED",  # a list of names, and two beginnings
+    "HEADER_REPEATED",
+    "HEADERS_TOO_LONG",  # all of them together
+    "HEADERS_REQUIRED",  # depends on whether the URL is another
+    "SCHEDULE_NOT_CUSTOM",  # two fields that have to fit
+    "SCHEDULE_TOO_LONG",  # the sum
     "SLUG_RESERVED",  # a list of words
     "PROJECT_UNKNOWN",
     "STRING_EMAIL_ADDRESS",  # more grammar than a format holds

@@ -32,7 +32,8 @@ NAMED = (
     "connection_id",
     "domain_id",
 )
-# A connection is there for whoever signs in: that it exists is no secret. A request of an
+# A connection is there for whoever signs in: that it exists is no secret. So are the public keys
+# of webhooks, and an organization that is unknown has none either. A request of an
 # application is asked for first; tests/core/oauth/test_consent.py has the organizations.
 OPEN = {
     "ApproveAuthorization",
@@ -40,6 +41,7 @@ OPEN = {
     "BeginFederatedSignIn",
     "BeginLink",
     "GetConnectionKeys",
+    "GetWebhookKeySet",
     "ReceiveLogoutToken",
 }
 METHODS = [

@@ -79,7 +79,7 @@ async def test_an_accepted_delivery_is_written_down(
     assert (attempt.error, attempt.duration_ms < 5000) == ("", True)
 
 
-async def test_a_failing_receiver_is_tried_after_0_60_300_and_900_seconds_and_then_given_up(
+async def test_a_failing_receiver_is_tried_after_0_60_300_and_900_seconds_or_so_and_given_up(
     tenants: Tenants,
     webhook: Subscription,
     receiver: Receiver,
@@ -91,12 +91,12 @@ async def test_a_failing_receiver_is_tried_after_0_60_300_and_900_seconds_and_th
     await fan_out_events()
     await deliverer.settle()
     for made, pause in enumerate((60, 300, 900), start=1):
-        clock.advance(timedelta(seconds=pause - 10))
+        clock.advance(timedelta(seconds=pause * 0.8 - 10))
         await deliverer.deliver_due()
         await deliverer.settle()
         delivery = await tenants.delivery(webhook)
         assert (delivery.status, delivery.attempt_count) == ("pending", made)
-        clock.advance(timedelta(seconds=10))
+        clock.advance(timedelta(seconds=pause * 0.4 + 10))
         await deliverer.deliver_due()
         await deliverer.settle()
     failed = await tenants.delivery(webhook)
@@ -120,7 +120,7 @@ async def test_every_attempt_has_the_same_id_and_a_time_of_its_own(
     receiver.handler = answer(503)
     await fan_out_events()
     await deliverer.settle()
-    clock.advance(timedelta(seconds=61))
+    clock.advance(timedelta(seconds=73))
     await deliverer.deliver_due()
     first, second = await receiver.got(2)
     assert first.webhook_id == second.webhook_id
@@ -140,7 +140,7 @@ async def test_a_receiver_that_recovers_gets_its_delivery(
     await fan_out_events()
     await deliverer.settle()
     receiver.handler = accept
-    clock.advance(timedelta(seconds=61))
+    clock.advance(timedelta(seconds=73))
     await deliverer.deliver_due()
     await deliverer.settle()
     delivery = await tenants.delivery(webhook)
@@ -167,7 +167,7 @@ async def test_a_redelivery_has_the_whole_schedule_before_it_and_counts_on(
     delivery = await tenants.delivery(webhook)
     assert (delivery.status, delivery.attempt_count) == ("pending", 5)
     assert delivery.next_attempt_at is not None
-    assert timedelta(0) < delivery.next_attempt_at - clock() <= timedelta(seconds=60)
+    assert timedelta(0) < delivery.next_attempt_at - clock() <= timedelta(seconds=72)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -318,8 +318,10 @@ async def test_during_the_overlap_of_a_rotation_both_secrets_verify(
 @pytest.mark.parametrize(
     ("status", "header", "pause"),
     [
-        (503, "3600", 3600),
         (429, "3600", 3600),
+        (502, "3600", 3600),
+        (503, "3600", 3600),
+        (504, "3600", 3600),
         (503, "10", 60),
         (503, "0", 60),
         (503, "99999999999999999999", 86400),
@@ -348,7 +350,9 @@ async def test_a_receiver_that_asks_for_time_gets_it_within_a_day(
     await deliverer.settle()
     due = (await tenants.delivery(webhook)).next_attempt_at
     assert due is not None
-    assert -1 <= (due - before).total_seconds() - pause <= 10
+    # The schedule's own pauses are up to a fifth shorter or longer.
+    spread = 12 if pause == 60 else 0
+    assert -1 - spread <= (due - before).total_seconds() - pause <= 10 + spread
 
 
 async def test_a_receiver_may_name_the_date_to_come_back(

@@ -166,8 +166,14 @@ class MortalClient:
         self.dead = False
         self.hung: set[UUID] = set()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
-        result = await self._client.post(url, body, headers)
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_seconds: float | None = None,
+    ) -> AttemptResult:
+        result = await self._client.post(url, body, headers, timeout_seconds)
         while self.dead:
             self.hung.add(UUID(headers["webhook-id"]))
             await asyncio.sleep(3600)

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.ids import earliest_id
 from portico_kit.storage.base import delete_batch
 from portico_kit.storage.statements import compiled, run_in
+from server.features.webhooks.delivery_settings import USUAL, DeliverySettings
 from server.features.webhooks.models import DELIVERED, FAILED, PENDING, Delivery, Webhook
 from server.features.webhooks.payload import event_payload
 
@@ -59,6 +60,7 @@ class Claim:
         slow: whether it takes long.
         ordered: whether others wait for it.
         delay_seconds: when its attempt begins, from the claim on.
+        settings: of its webhook.
     """
 
     delivery_id: UUID
@@ -78,7 +80,13 @@ class Claim:
     failing: bool
     slow: bool
     ordered: bool
+    settings: DeliverySettings = USUAL
     delay_seconds: float = 0.0
+
+    @property
+    def claimed_at(self) -> datetime:
+        """When it was claimed."""
+        return self.until - LEASE - self.settings.longer_lease
 
     @property
     def body(self) -> str | None:
@@ -259,7 +267,8 @@ _SETTLE_MANY = compiled(
     binary=True,
 )
 
-# The fields of a claim, of the delivery, its webhook and its event.
+# The fields of a claim, of the delivery, its webhook and its event. The settings are null if the
+# webhook has none of its own, else the fields of `DeliverySettings`.
 CLAIM_COLUMNS = """
     deliveries.id as delivery_id, deliveries.payload, deliveries.schedule_position,
     deliveries.event_id, deliveries.event_type,
@@ -269,7 +278,23 @@ CLAIM_COLUMNS = """
     webhooks.previous_secret_expires_at,
     webhooks.failing_since is not null as failing,
     webhooks.slow_since is not null as slow,
-    deliveries.ordering_key is not null as ordered
+    deliveries.ordering_key is not null as ordered,
+    case when webhooks.signing <> 'v1' or webhooks.sealed_headers is not null
+              or webhooks.retry_pauses is not null or webhooks.timeout_seconds is not null
+    then jsonb_build_object(
+        'retry_pauses', webhooks.retry_pauses,
+        'timeout_seconds', webhooks.timeout_seconds,
+        'sealed_headers', encode(webhooks.sealed_headers, 'hex'),
+        'signing', webhooks.signing,
+        'sealed_private_key', encode(webhooks.sealed_private_key, 'hex'),
+        'sealed_previous_private_key', encode(webhooks.sealed_previous_private_key, 'hex'),
+        'previous_key_expires_at', webhooks.previous_key_expires_at
+    ) end as settings
+"""
+# A claim outlasts the attempt, whatever time-out its webhook has.
+CLAIMED_UNTIL = """
+    cast(:until as timestamptz)
+    + coalesce(webhooks.timeout_seconds, 0) * interval '1 second'
 """
 
 # Of each webhook that is enabled, those that have been due the longest. Webhooks with limits
@@ -292,7 +317,7 @@ _CLAIM = compiled(
             for update skip locked
         ) due
     )
-    update deliveries set claimed_until = :until
+    update deliveries set claimed_until = {CLAIMED_UNTIL}
     from chosen join webhooks on webhooks.id = chosen.webhook_id
     left join events on events.id = chosen.event_id
     where deliveries.id = chosen.id
@@ -317,7 +342,7 @@ async def claim_due(
 
     Args:
         turns: how many at the most, by webhook.
-        until: when the claims run out.
+        until: when the claims run out; of a webhook with a time-out of its own, so much later.
     """
     asked = {"webhooks": list(turns), "shares": list(turns.values()), "now": now, "until": until}
     return claims_of(await run_in(db, _CLAIM, **asked), until)
@@ -325,7 +350,20 @@ async def claim_due(
 
 def claims_of(rows: Sequence[Any], until: datetime) -> list[Claim]:
     """Claims, of rows with the `CLAIM_COLUMNS`."""
-    return [Claim(until=until, **dict(zip(row._fields, row, strict=True))) for row in rows]
+    return [claim_of(dict(zip(row._fields, row, strict=True)), until) for row in rows]
+
+
+def claim_of(fields: dict[str, Any], until: datetime, delay_seconds: float = 0.0) -> Claim:
+    """A claim, of the `CLAIM_COLUMNS` by name.
+
+    Args:
+        until: when claims run out whose webhooks have no time-out of their own.
+    """
+    settings = USUAL
+    if (own := fields.pop("settings")) is not None:
+        settings = DeliverySettings.read(own)
+        until += settings.longer_lease
+    return Claim(until=until, settings=settings, delay_seconds=delay_seconds, **fields)
 
 
 async def record_attempt(db: AsyncSession, outcome: Outcome) -> bool:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import load_only
 
 from portico_kit.ids import new_id
 from portico_kit.storage.statements import Written, compiled, run_in, write_in
@@ -151,7 +152,12 @@ def goes_at_once(webhook: Webhook) -> bool:
 
     For a webhook about which anything is unusual, `claim_due` says what may be sent.
     """
-    return webhook.failing_since is None and webhook.slow_since is None and not webhook.paced
+    return (
+        webhook.failing_since is None
+        and webhook.slow_since is None
+        and webhook.timeout_seconds is None
+        and not webhook.paced
+    )
 
 
 def _take_slots(
@@ -336,6 +342,17 @@ async def _number(db: AsyncSession, events: Sequence[Event], now: datetime) -> N
     await write_in(db, [Written(_NUMBER, numbered)])
 
 
+# What the fan-out looks at; the rest of a webhook, sealed secrets too, is not read for it.
+_LOOKED_AT = (
+    Webhook.organization_id,
+    Webhook.enabled,
+    Webhook.event_types,
+    Webhook.behind_since,
+    Webhook.slow_since,
+    Webhook.timeout_seconds,
+)
+
+
 async def _enabled_webhooks(
     db: AsyncSession, organizations: Iterable[UUID]
 ) -> Mapping[UUID, Sequence[Webhook]]:
@@ -348,6 +365,7 @@ async def _enabled_webhooks(
         select(Webhook)
         .where(Webhook.organization_id.in_(organizations), Webhook.enabled)
         .order_by(Webhook.id)
+        .options(load_only(*_LOOKED_AT))
         .with_for_update(read=True, key_share=True)
     )
     found: defaultdict[UUID, list[Webhook]] = defaultdict(list)

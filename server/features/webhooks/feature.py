@@ -63,6 +63,7 @@ def _serve(parts: CoreParts) -> Served:
     from server.features.webhooks.event_types import EventTypes
     from server.features.webhooks.resolution import Destinations, Resolver
     from server.features.webhooks.service import WebhookService
+    from server.features.webhooks.settings import Settings
 
     policy = AddressPolicy(allow_loopback=parts.settings.webhook_allow_loopback)
     service = WebhookService(
@@ -76,6 +77,7 @@ def _serve(parts: CoreParts) -> Served:
             platform_event_permissions(),
             parts.settings.operator_organization,
         ),
+        settings=Settings(parts.secrets),
     )
     return Served(services=(Service(DESCRIPTOR.services_by_name["WebhookService"], service),))
 

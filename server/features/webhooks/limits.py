@@ -19,7 +19,12 @@ from uuid import UUID
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from server.features.webhooks.delivery_queue import CLAIM_COLUMNS, Claim
+from server.features.webhooks.delivery_queue import (
+    CLAIM_COLUMNS,
+    CLAIMED_UNTIL,
+    Claim,
+    claim_of,
+)
 
 # What a claim takes at once. An attempt holds its slot among all attempts as long as this.
 HORIZON = timedelta(milliseconds=50)
@@ -114,7 +119,7 @@ _CLAIM = text(f"""
         set next_slot_at = excluded.next_slot_at, in_flight = excluded.in_flight
     ),
     claimed as (
-        update deliveries set claimed_until = :until
+        update deliveries set claimed_until = {CLAIMED_UNTIL}
         from chosen join deliveries claimed on claimed.id = chosen.id
         join webhooks on webhooks.id = claimed.webhook_id
         left join events on events.id = claimed.event_id
@@ -180,7 +185,7 @@ def _turn(rows: list[RowMapping], share: int, until: datetime) -> Turn:
 def _claim(row: RowMapping, interval: float, until: datetime) -> Claim:
     delay = row["first_slot_seconds"] + row["place"] * interval if interval else 0.0
     fields = {name: row[name] for name in row if name in _FIELDS}
-    return Claim(until=until, delay_seconds=delay, **fields)
+    return claim_of(fields, until, delay)
 
 
 _FIELDS = frozenset(Claim.__slots__) - {"until", "delay_seconds"}

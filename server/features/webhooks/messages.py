@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from portico.webhooks.v1 import webhook_pb2 as pb
 from portico.webhooks.v1 import webhook_statistics_pb2 as statistics_pb
+from portico.webhooks.v1.webhook_service_pb2 import WebhookKey
 
 from portico_kit.clock import timestamp
+from server.features.webhooks import signing_keys
 from server.features.webhooks.latency import percentiles
-from server.features.webhooks.models import Attempt, Delivery, Webhook
+from server.features.webhooks.models import (
+    DEFAULT_TIMEOUT_SECONDS,
+    Attempt,
+    Delivery,
+    Webhook,
+)
+from server.features.webhooks.signing_keys import PublicKeys
 from server.features.webhooks.statistics import Counts, Queue, Window
 
 # What stands for all of a URL that may be as good as a credential.
@@ -31,6 +39,7 @@ def webhook(row: Webhook, now: datetime) -> pb.Webhook:
 def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
     """The message for a webhook as it is shown to all others, in events and in the audit log."""
     expires_at = row.previous_secret_expires_at
+    previous_key = row.public_keys.overlap(now)
     return pb.Webhook(
         id=str(row.id),
         organization_id=str(row.organization_id),
@@ -52,7 +61,24 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
         failing_since=timestamp(row.failing_since),
         failing_warning_percent=row.failing_step,
         disables_at=timestamp(row.disables_at if row.enabled else None),
+        retry_schedule=row.retry_schedule,
+        retry_pauses_seconds=row.schedule.pauses,
+        timeout_seconds=row.timeout_seconds or DEFAULT_TIMEOUT_SECONDS,
+        header_names=row.header_names,
+        signing=row.signing,
+        public_key=signing_keys.shown(row.public_key),
+        previous_public_key=signing_keys.shown(previous_key),
+        previous_public_key_expires_at=timestamp(
+            row.previous_key_expires_at if previous_key else None
+        ),
     )
+
+
+def web_keys(keys: PublicKeys, now: datetime) -> Iterator[WebhookKey]:
+    """The public keys of a webhook that verify its deliveries now, the current one first."""
+    for key in (keys.current, keys.overlap(now)):
+        if key is not None:
+            yield WebhookKey(**signing_keys.jwk(keys.webhook_id, key))
 
 
 def redacted_url(url: str) -> str:

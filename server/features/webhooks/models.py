@@ -31,6 +31,8 @@ from server.features.webhooks.errors import (
     DeliveryNotPendingError,
     DeliveryPendingError,
 )
+from server.features.webhooks.schedules import STANDARD, Schedule
+from server.features.webhooks.signing_keys import V1, KeyPair, PublicKeys
 
 # Stands in a webhook's event types for every type that belongs to an organization, also for
 # those yet to come.
@@ -48,6 +50,9 @@ FAILING_EVENT = "webhook.failing"
 
 # What attempts are counted by, see `WebhookStatistics`.
 PART = timedelta(minutes=5)
+
+# How long an attempt may take if its webhook does not say.
+DEFAULT_TIMEOUT_SECONDS = 10
 
 PENDING = "pending"
 DELIVERED = "delivered"
@@ -103,6 +108,27 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     )
     # The path of a field, if the order is BY_FIELD; else "".
     order_by: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    # When to try again; the pauses in seconds, None for the standard schedule.
+    retry_schedule: Mapped[str] = mapped_column(
+        String(16), default=STANDARD, server_default=text("'standard'")
+    )
+    retry_pauses: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+    # How long an attempt may take; None for what is usual.
+    timeout_seconds: Mapped[int | None]
+    # Sent beside the headers of the platform. The names are there twice: to be shown, and
+    # sealed with their values, see custom_headers.py.
+    header_names: Mapped[list[str]] = mapped_column(
+        ARRAY(String(128)), default=list, server_default=text("'{}'")
+    )
+    sealed_headers: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # With the secret, with the key pair or with both; the pair is made when it is first needed.
+    signing: Mapped[str] = mapped_column(String(8), default=V1, server_default=text("'v1'"))
+    public_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sealed_private_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # The pair before the last rotation; deliveries are signed with it too until it expires.
+    previous_public_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sealed_previous_private_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    previous_key_expires_at: Mapped[datetime | None]
 
     __mapper_args__ = {"version_id_col": Versioned.version}
     __table_args__ = (
@@ -118,6 +144,16 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         CheckConstraint("cardinality(event_types) > 0", name="has_event_types"),
         CheckConstraint("ordering in ('none', 'webhook', 'field')", name="ordering_is_known"),
         CheckConstraint("(ordering = 'field') = (order_by <> '')", name="order_by_of_field"),
+        CheckConstraint(
+            "retry_schedule in ('standard', 'patient', 'custom')"
+            " and (retry_schedule = 'standard') = (retry_pauses is null)",
+            name="schedule_is_known",
+        ),
+        CheckConstraint("timeout_seconds between 1 and 30", name="timeout_is_bounded"),
+        CheckConstraint(
+            "signing in ('v1', 'v1a', 'both') and (signing = 'v1' or public_key is not null)",
+            name="signing_has_key",
+        ),
     )
 
     @property
@@ -134,6 +170,18 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     def paced(self) -> bool:
         """Whether its deliveries do not simply leave as soon as they can."""
         return self.ordered or self.limited
+
+    @property
+    def schedule(self) -> Schedule:
+        """When deliveries are tried again."""
+        return Schedule(self.retry_schedule or STANDARD, self.retry_pauses)
+
+    @property
+    def public_keys(self) -> PublicKeys:
+        """What verifies deliveries that are signed with the key pair."""
+        return PublicKeys(
+            self.id, self.public_key, self.previous_public_key, self.previous_key_expires_at
+        )
 
     def wants(self, event: Event) -> bool:
         """Whether an event is sent to the webhook."""
@@ -185,6 +233,18 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         self.sealed_previous_secret = self.sealed_secret if overlap else None
         self.previous_secret_expires_at = now + overlap if overlap else None
         self.sealed_secret = sealed
+
+    def set_key_pair(self, pair: KeyPair) -> None:
+        """Signs with this key pair, if it signs with any."""
+        self.public_key, self.sealed_private_key = pair.public, pair.sealed
+
+    def replace_key_pair(self, pair: KeyPair, now: datetime, overlap: timedelta) -> None:
+        """Signs with a new key pair from now on; see `replace_secret`."""
+        kept = bool(overlap) and self.public_key is not None
+        self.previous_public_key = self.public_key if kept else None
+        self.sealed_previous_private_key = self.sealed_private_key if kept else None
+        self.previous_key_expires_at = now + overlap if kept else None
+        self.set_key_pair(pair)
 
 
 class Delivery(Identified, Base):

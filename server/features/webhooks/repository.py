@@ -12,6 +12,7 @@ from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from server.common.records import Event
 from server.features.webhooks.models import Attempt, Delivery, Webhook
 from server.features.webhooks.payload import event_payload
+from server.features.webhooks.signing_keys import PublicKeys
 
 # Attempts that are shown of a delivery.
 SHOWN_ATTEMPTS = 100
@@ -50,6 +51,20 @@ class WebhookRepository:
         """A page of an organization's webhooks, newest first."""
         query = select(Webhook).where(Webhook.organization_id == organization_id)
         return await fetch_page(self._db, query, NEWEST_FIRST, paging, cursors)
+
+    async def list_public_keys(self, organization_id: UUID) -> Sequence[PublicKeys]:
+        """The public keys of an organization's webhooks that have any."""
+        query = (
+            select(
+                Webhook.id,
+                Webhook.public_key,
+                Webhook.previous_public_key,
+                Webhook.previous_key_expires_at,
+            )
+            .where(Webhook.organization_id == organization_id, Webhook.public_key.is_not(None))
+            .order_by(Webhook.id)
+        )
+        return [PublicKeys(*row) for row in await self._db.execute(query)]
 
 
 class DeliveryRepository:

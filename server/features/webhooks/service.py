@@ -36,6 +36,8 @@ from server.features.webhooks.pace import change_pace, require_order_by, show_wh
 from server.features.webhooks.repository import DeliveryRepository, WebhookRepository
 from server.features.webhooks.resolution import Destinations
 from server.features.webhooks.secret import new_secret, seal
+from server.features.webhooks.settings import Settings, require_headers_again
+from server.features.webhooks.signing_keys import V1, V1A, new_key_pair
 from server.features.webhooks.statistics import (
     DEFAULT_WINDOW,
     WINDOWS,
@@ -46,6 +48,8 @@ from server.features.webhooks.statistics import (
 # How many webhooks an organization may have, by its tier.
 MAX_WEBHOOKS: Mapping[str, int] = {"free": 10, "basic": 25, "pro": 50, "enterprise": 100}
 DEFAULT_OVERLAP = timedelta(days=1)
+# How long anybody may keep the public keys of an organization.
+KEYS_CACHED = timedelta(minutes=5)
 WRITE = "webhooks:write"
 
 
@@ -66,6 +70,7 @@ class WebhookService:
     destinations: Destinations
     tiers: Tiers
     event_types: EventTypes
+    settings: Settings
 
     async def CreateWebhook(
         self, request: pb.CreateWebhookRequest, call: Call
@@ -79,11 +84,13 @@ class WebhookService:
         await self._require_room(organization_id, call)
         secret = new_secret()
         webhook = self._new_webhook(request, url, secret)
+        # Nobody is shown a secret that nothing is signed with.
+        shown_secret = secret if webhook.signing != V1A else ""
         WebhookRepository(call.db).add(webhook)
         await call.db.flush()
         shown = _record("webhook.created", webhook, call)
         call.location(f"/api/v1/webhooks/{webhook.id}")
-        return pb.CreateWebhookResponse(webhook=shown, secret=secret)
+        return pb.CreateWebhookResponse(webhook=shown, secret=shown_secret)
 
     async def ListWebhooks(
         self, request: pb.ListWebhooksRequest, call: Call
@@ -113,6 +120,9 @@ class WebhookService:
         if "event_types" in changed:
             self.event_types.require_known(request.event_types, webhook.organization_id)
             self.event_types.require_readable(request.event_types, webhook.organization_id, call)
+        if url is not None:
+            require_headers_again(webhook, url, changed)
+        self.settings.apply(request, changed, webhook)
         was_enabled = webhook.enabled
         _apply(request, url, webhook, call.now)
         await change_pace(request, webhook, call)
@@ -151,13 +161,17 @@ class WebhookService:
     ) -> pb.RotateWebhookSecretResponse:
         webhook = await _find_to_change(request.webhook_id, call)
         self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
-        secret = new_secret()
-        overlap = timedelta(seconds=request.overlap_seconds)
-        webhook.replace_secret(
-            seal(self.secrets, secret),
-            call.now,
-            overlap if request.HasField("overlap_seconds") else DEFAULT_OVERLAP,
+        replaced = request.signing or webhook.signing
+        overlap = (
+            timedelta(seconds=request.overlap_seconds)
+            if request.HasField("overlap_seconds")
+            else DEFAULT_OVERLAP
         )
+        secret = new_secret() if replaced != V1A else ""
+        if secret:
+            webhook.replace_secret(seal(self.secrets, secret), call.now, overlap)
+        if replaced != V1:
+            webhook.replace_key_pair(new_key_pair(self.secrets), call.now, overlap)
         shown = await _changed("webhook.secret_rotated", webhook, call)
         return pb.RotateWebhookSecretResponse(webhook=shown, secret=secret)
 
@@ -170,6 +184,16 @@ class WebhookService:
         queue = await look_at_queue(call.db, webhook.id)
         shown = messages.statistics(webhook, window, parts, queue, call.now)
         return pb.GetWebhookStatisticsResponse(statistics=shown)
+
+    async def GetWebhookKeySet(
+        self, request: pb.GetWebhookKeySetRequest, call: Call
+    ) -> pb.GetWebhookKeySetResponse:
+        # An unknown organization has no keys either: nobody finds out here which there are.
+        found = await WebhookRepository(call.db).list_public_keys(parse_id(request.organization_id))
+        call.cache_publicly(KEYS_CACHED)
+        return pb.GetWebhookKeySetResponse(
+            keys=[key for keys in found for key in messages.web_keys(keys, call.now)]
+        )
 
     async def ListDeliveries(
         self, request: pb.ListDeliveriesRequest, call: Call
@@ -266,7 +290,7 @@ class WebhookService:
             raise WebhookLimitReachedError(limit=str(limit))
 
     def _new_webhook(self, request: pb.CreateWebhookRequest, url: str, secret: str) -> Webhook:
-        return Webhook(
+        webhook = Webhook(
             id=new_id(),
             organization_id=parse_id(request.organization_id),
             url=url,
@@ -277,7 +301,11 @@ class WebhookService:
             max_in_flight=request.max_in_flight or None,
             ordering=request.ordering or UNORDERED,
             order_by=request.order_by,
+            signing=V1,
         )
+        given = {field.name for field, _ in request.ListFields()}
+        self.settings.apply(request, given, webhook)
+        return webhook
 
 
 async def _require_enabled(delivery: Delivery, call: Call) -> None:

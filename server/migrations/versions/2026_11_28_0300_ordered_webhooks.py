@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_28_0300"
-down_revision = "2026_11_28_0150"
+down_revision = "2026_11_28_0200"
 branch_labels = None
 depends_on = None
 

@@ -26,11 +26,11 @@ from portico_kit.tasks.retries import RETRIES, RetrySchedule
 from server.common.fair_queue import FairQueue
 from server.features.emails.facade import Mailer
 from server.features.webhooks.delivery.attempt_statistics import AttemptStatistics
+from server.features.webhooks.delivery.credentials import Credentials
 from server.features.webhooks.delivery.lines import Lines
+from server.features.webhooks.delivery.schedule import jittered, pause_after
 from server.features.webhooks.delivery.settlements import Settlements
-from server.features.webhooks.delivery.signature import signed_headers
 from server.features.webhooks.delivery.throttle import Throttle
-from server.features.webhooks.delivery.unsealed import UnsealedSecrets
 from server.features.webhooks.delivery_queue import (
     LEASE,
     AttemptResult,
@@ -63,8 +63,18 @@ RECORDINGS_OF_SLOW = 4
 class Client(Protocol):
     """Posts deliveries; what a receiver does wrong becomes a result."""
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
-        """Makes one attempt and returns what came of it."""
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout_seconds: float | None = None,
+    ) -> AttemptResult:
+        """Makes one attempt and returns what came of it.
+
+        Args:
+            timeout_seconds: how long it may take; None for what is usual.
+        """
         ...
 
 
@@ -131,7 +141,7 @@ class Deliverer:
         self._statements = single_statements(sessions)
         self.statistics = statistics or AttemptStatistics(sessions)
         self._client = client
-        self._unsealed = UnsealedSecrets(secrets)
+        self._credentials = Credentials(secrets)
         self._settlements = Settlements(sessions)
         self._lines = Lines()
         self._throttle = Throttle(self._wake)
@@ -347,7 +357,7 @@ class Deliverer:
         with log_failures("attempt_not_recorded"):
             if claim.delay_seconds:
                 await asyncio.sleep(claim.delay_seconds)
-            if claim.ordered and self._clock() > claim.until - LEASE + LATEST_START:
+            if claim.ordered and self._clock() > claim.claimed_at + LATEST_START:
                 return
             result = await self._attempt(claim)
             if attempt.overtime is not None:
@@ -410,19 +420,22 @@ class Deliverer:
 
     def _retry_at(self, claim: Claim, result: AttemptResult) -> datetime | None:
         """When to try again: by the schedule, or later if the receiver asks for it."""
-        pause = self._retries.pause_after(claim.schedule_position + 1)
+        pause = pause_after(claim, self._retries)
         if pause is None:
             return None
+        pause = jittered(pause)
         return self._clock() + max(pause, result.retry_after or pause)
 
     async def _attempt(self, claim: Claim) -> AttemptResult:
         now = self._clock()
         if (payload := claim.body) is None:
-            return AttemptResult(now, 0, error="The event is no longer kept.")
+            return AttemptResult(now, 0, error="The event is no longer kept.", ours=True)
         body = payload.encode()
         try:
-            headers = signed_headers(self._signing(claim, now), str(claim.delivery_id), now, body)
-            return await self._client.post(claim.url, body, headers)
+            headers = self._credentials.headers(claim, now, body)
+            longest = claim.settings.timeout_seconds
+            result = await self._client.post(claim.url, body, headers, longest)
+            return self._credentials.redact(claim, result)
         except Exception as error:
             # Counted as an attempt, so that it ends some day. Only the kind of the error is
             # logged: its text may repeat the URL, which may be as good as a credential.
@@ -430,14 +443,6 @@ class Deliverer:
                 "attempt_failed", delivery_id=str(claim.delivery_id), error=type(error).__name__
             )
             return AttemptResult(now, 0, error="The delivery could not be made.", ours=True)
-
-    def _signing(self, claim: Claim, now: datetime) -> list[str]:
-        """The secrets to sign with, the newest first."""
-        secrets = [self._unsealed.get(claim.sealed_secret)]
-        expires_at = claim.previous_secret_expires_at
-        if claim.sealed_previous_secret and expires_at is not None and now < expires_at:
-            secrets.append(self._unsealed.get(claim.sealed_previous_secret))
-        return secrets
 
 
 def _is_failing(claim: Claim, result: AttemptResult) -> bool:

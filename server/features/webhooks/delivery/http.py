@@ -26,8 +26,10 @@ from server.features.webhooks.delivery.connections import (
     target_of,
 )
 from server.features.webhooks.delivery_queue import AttemptResult
+from server.features.webhooks.models import DEFAULT_TIMEOUT_SECONDS
 
-TIMEOUT = 10.0  # seconds, for everything from the look-up to the last byte
+# Seconds for everything from the look-up to the last byte, unless the webhook says otherwise.
+TIMEOUT = float(DEFAULT_TIMEOUT_SECONDS)
 # What is left for a second try on a new connection, at the least.
 SHORTEST_TIMEOUT = 0.1
 # Connections are kept to so many origins at once.
@@ -35,7 +37,8 @@ KEPT_ORIGINS = 200
 # The longest that a receiver may ask to be left alone.
 LONGEST_RETRY_AFTER = timedelta(hours=24)
 # The answers whose Retry-After counts (RFC 9110, section 10.2.3; RFC 6585, section 4).
-ASKING_FOR_TIME = (429, 503)
+# Gateways in front of a receiver answer 502 and 504.
+ASKING_FOR_TIME = (429, 502, 503, 504)
 
 
 REFUSED = "The address is private or reserved; webhooks reach public addresses only."

@@ -43,6 +43,14 @@ class Webhook(_message.Message):
     FAILING_SINCE_FIELD_NUMBER: _builtins.int
     FAILING_WARNING_PERCENT_FIELD_NUMBER: _builtins.int
     DISABLES_AT_FIELD_NUMBER: _builtins.int
+    RETRY_SCHEDULE_FIELD_NUMBER: _builtins.int
+    RETRY_PAUSES_SECONDS_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    HEADER_NAMES_FIELD_NUMBER: _builtins.int
+    SIGNING_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    PREVIOUS_PUBLIC_KEY_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the webhook, a UUIDv7."""
     organization_id: _builtins.str
@@ -77,6 +85,22 @@ class Webhook(_message.Message):
     failing_warning_percent: _builtins.int
     """The last warning that the owners of the organization received, as the share
     of the 5 days in percent: 0 for none, 50, 70 or 90.
+    """
+    retry_schedule: _builtins.str
+    """When failed deliveries are tried again: "standard", "patient" or "custom"."""
+    timeout_seconds: _builtins.int
+    """How long an attempt may take, in seconds."""
+    signing: _builtins.str
+    """How deliveries are signed: "v1" (HMAC-SHA-256 with the secret), "v1a"
+    (Ed25519 with the key of the webhook) or "both".
+    """
+    public_key: _builtins.str
+    """The public key that verifies "v1a" signatures: "whpk_" and base64. Empty if
+    the webhook has no key. It gets one when it is first signed with "v1a".
+    """
+    previous_public_key: _builtins.str
+    """The public key before the last rotation. Deliveries are also signed with it
+    until previous_public_key_expires_at. Empty if there is none.
     """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -115,6 +139,25 @@ class Webhook(_message.Message):
         before. Set with the first warning.
         """
 
+    @_builtins.property
+    def retry_pauses_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The pauses of the retry schedule before the second, third and later
+        attempts, in seconds. Each pause is up to 20 % shorter or longer.
+        """
+
+    @_builtins.property
+    def header_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of the headers that every delivery carries beside those of
+        Portico, in the order in which they were given. Their values are never
+        returned.
+        """
+
+    @_builtins.property
+    def previous_public_key_expires_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when deliveries are also signed with the previous key. Not set if
+        there is none.
+        """
+
     def __init__(
         self,
         *,
@@ -136,10 +179,18 @@ class Webhook(_message.Message):
         failing_since: _timestamp_pb2.Timestamp | None = ...,
         failing_warning_percent: _builtins.int = ...,
         disables_at: _timestamp_pb2.Timestamp | None = ...,
+        retry_schedule: _builtins.str = ...,
+        retry_pauses_seconds: _abc.Iterable[_builtins.int] | None = ...,
+        timeout_seconds: _builtins.int = ...,
+        header_names: _abc.Iterable[_builtins.str] | None = ...,
+        signing: _builtins.str = ...,
+        public_key: _builtins.str = ...,
+        previous_public_key: _builtins.str = ...,
+        previous_public_key_expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "disables_at", b"disables_at", "failing_since", b"failing_since", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "disables_at", b"disables_at", "failing_since", b"failing_since", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "disables_at", b"disables_at", "enabled", b"enabled", "event_types", b"event_types", "failing_since", b"failing_since", "failing_warning_percent", b"failing_warning_percent", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "disables_at", b"disables_at", "enabled", b"enabled", "event_types", b"event_types", "failing_since", b"failing_since", "failing_warning_percent", b"failing_warning_percent", "header_names", b"header_names", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_public_key", b"previous_public_key", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "public_key", b"public_key", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

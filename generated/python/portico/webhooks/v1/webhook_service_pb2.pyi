@@ -22,6 +22,38 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class WebhookHeader(_message.Message):
+    """A header that every delivery of a webhook carries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name, for example "Authorization": a token (RFC 9110), unique without
+    regard to case. Names that describe the connection or the message, or that
+    Portico sets itself, are not allowed: "Host", "Connection", "Content-*",
+    "Webhook-*" and others.
+    """
+    value: _builtins.str
+    """The value: visible ASCII characters, with blanks between them. Never
+    returned.
+    """
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhookHeader: _TypeAlias = WebhookHeader  # noqa: Y015
+
+@_typing.final
 class CreateWebhookRequest(_message.Message):
     """Describes the webhook to create."""
 
@@ -35,6 +67,11 @@ class CreateWebhookRequest(_message.Message):
     MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
     ORDERING_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
+    RETRY_SCHEDULE_FIELD_NUMBER: _builtins.int
+    RETRY_PAUSES_SECONDS_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    SIGNING_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization."""
     url: _builtins.str
@@ -63,11 +100,33 @@ class CreateWebhookRequest(_message.Message):
     field in "data", for example "data.id". Events that do not have it are sent
     in any order. Required if ordering is "field", and only accepted then.
     """
+    retry_schedule: _builtins.str
+    """When failed deliveries are tried again: "standard" (after 60, 300 and 900
+    seconds, the default), "patient" (nine times within 75 hours) or "custom".
+    """
+    timeout_seconds: _builtins.int
+    """How long an attempt may take, 1 to 30 seconds. Defaults to 10."""
+    signing: _builtins.str
+    """How deliveries are signed: "v1" (HMAC-SHA-256, the default), "v1a" (Ed25519)
+    or "both".
+    """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The event types to send, 1 to 50. "*" stands for all that belong to the
         organization. Event types that belong to none are only accepted in the
         operator's organization.
+        """
+
+    @_builtins.property
+    def retry_pauses_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The pauses of the schedule "custom", in seconds: 1 to 20, each at most
+        86,400 (1 day), together at most 604,800 (7 days).
+        """
+
+    @_builtins.property
+    def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WebhookHeader]:
+        """Headers for every delivery, at most 10. Names and values together have at
+        most 4,096 characters.
         """
 
     def __init__(
@@ -81,19 +140,28 @@ class CreateWebhookRequest(_message.Message):
         max_in_flight: _builtins.int | None = ...,
         ordering: _builtins.str = ...,
         order_by: _builtins.str = ...,
+        retry_schedule: _builtins.str = ...,
+        retry_pauses_seconds: _abc.Iterable[_builtins.int] | None = ...,
+        timeout_seconds: _builtins.int | None = ...,
+        headers: _abc.Iterable[Global___WebhookHeader] | None = ...,
+        signing: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_timeout_seconds", b"_timeout_seconds", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "description", b"description", "event_types", b"event_types", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_timeout_seconds", b"_timeout_seconds", "description", b"description", "event_types", b"event_types", "headers", b"headers", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_in_flight: _TypeAlias = _typing.Literal["max_in_flight"]  # noqa: Y015
     _WhichOneofArgType__max_in_flight: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight"]  # noqa: Y015
     _WhichOneofReturnType__max_per_second: _TypeAlias = _typing.Literal["max_per_second"]  # noqa: Y015
     _WhichOneofArgType__max_per_second: _TypeAlias = _typing.Literal["_max_per_second", b"_max_per_second"]  # noqa: Y015
+    _WhichOneofReturnType__timeout_seconds: _TypeAlias = _typing.Literal["timeout_seconds"]  # noqa: Y015
+    _WhichOneofArgType__timeout_seconds: _TypeAlias = _typing.Literal["_timeout_seconds", b"_timeout_seconds"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_in_flight) -> _WhichOneofReturnType__max_in_flight | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_per_second) -> _WhichOneofReturnType__max_per_second | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__timeout_seconds) -> _WhichOneofReturnType__timeout_seconds | None: ...
 
 Global___CreateWebhookRequest: _TypeAlias = CreateWebhookRequest  # noqa: Y015
 
@@ -107,7 +175,7 @@ class CreateWebhookResponse(_message.Message):
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
     """The signing secret in the form of Standard Webhooks: "whsec_" and base64.
-    Not returned again.
+    Not returned again. Empty if deliveries are signed with "v1a" alone.
     """
     @_builtins.property
     def webhook(self) -> _webhook_pb2.Webhook:
@@ -253,10 +321,18 @@ class UpdateWebhookRequest(_message.Message):
     MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
     ORDERING_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
+    RETRY_SCHEDULE_FIELD_NUMBER: _builtins.int
+    RETRY_PAUSES_SECONDS_FIELD_NUMBER: _builtins.int
+    TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    HEADERS_FIELD_NUMBER: _builtins.int
+    SIGNING_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
     """The ID of the webhook."""
     url: _builtins.str
-    """The new URL, with the rules of CreateWebhook."""
+    """The new URL, with the rules of CreateWebhook. A webhook that has headers can
+    only be moved together with new headers, so that their values reach no
+    receiver that they were not given for.
+    """
     description: _builtins.str
     """The new purpose of the webhook, at most 500 characters."""
     enabled: _builtins.bool
@@ -274,6 +350,14 @@ class UpdateWebhookRequest(_message.Message):
     """The new field that the order depends on, with the rules of CreateWebhook.
     Cleared if ordering changes to another value than "field".
     """
+    retry_schedule: _builtins.str
+    """The new retry schedule: "standard", "patient" or "custom"."""
+    timeout_seconds: _builtins.int
+    """How long an attempt may take from now on, 1 to 30 seconds."""
+    signing: _builtins.str
+    """How deliveries are signed from now on: "v1", "v1a" or "both". A webhook
+    whose secret nobody has been shown needs RotateWebhookSecret for "v1".
+    """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The new event types."""
@@ -283,6 +367,16 @@ class UpdateWebhookRequest(_message.Message):
         """The fields to change. A field that is named but not set is cleared. Without
         a mask, the fields that are set are changed. Over REST, the field names in
         the body are the mask.
+        """
+
+    @_builtins.property
+    def retry_pauses_seconds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The new pauses of the schedule "custom", with the rules of CreateWebhook."""
+
+    @_builtins.property
+    def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WebhookHeader]:
+        """All headers for deliveries from now on, with the rules of CreateWebhook.
+        They replace those before.
         """
 
     def __init__(
@@ -298,10 +392,15 @@ class UpdateWebhookRequest(_message.Message):
         max_in_flight: _builtins.int | None = ...,
         ordering: _builtins.str | None = ...,
         order_by: _builtins.str | None = ...,
+        retry_schedule: _builtins.str | None = ...,
+        retry_pauses_seconds: _abc.Iterable[_builtins.int] | None = ...,
+        timeout_seconds: _builtins.int | None = ...,
+        headers: _abc.Iterable[Global___WebhookHeader] | None = ...,
+        signing: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_enabled", b"_enabled", "_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_order_by", b"_order_by", "_ordering", b"_ordering", "_url", b"_url", "description", b"description", "enabled", b"enabled", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "update_mask", b"update_mask", "url", b"url"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_enabled", b"_enabled", "_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_order_by", b"_order_by", "_ordering", b"_ordering", "_retry_schedule", b"_retry_schedule", "_signing", b"_signing", "_timeout_seconds", b"_timeout_seconds", "_url", b"_url", "description", b"description", "enabled", b"enabled", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "update_mask", b"update_mask", "url", b"url"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_enabled", b"_enabled", "_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_order_by", b"_order_by", "_ordering", b"_ordering", "_url", b"_url", "description", b"description", "enabled", b"enabled", "event_types", b"event_types", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "update_mask", b"update_mask", "url", b"url", "webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_enabled", b"_enabled", "_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_order_by", b"_order_by", "_ordering", b"_ordering", "_retry_schedule", b"_retry_schedule", "_signing", b"_signing", "_timeout_seconds", b"_timeout_seconds", "_url", b"_url", "description", b"description", "enabled", b"enabled", "event_types", b"event_types", "headers", b"headers", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "update_mask", b"update_mask", "url", b"url", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
@@ -315,6 +414,12 @@ class UpdateWebhookRequest(_message.Message):
     _WhichOneofArgType__order_by: _TypeAlias = _typing.Literal["_order_by", b"_order_by"]  # noqa: Y015
     _WhichOneofReturnType__ordering: _TypeAlias = _typing.Literal["ordering"]  # noqa: Y015
     _WhichOneofArgType__ordering: _TypeAlias = _typing.Literal["_ordering", b"_ordering"]  # noqa: Y015
+    _WhichOneofReturnType__retry_schedule: _TypeAlias = _typing.Literal["retry_schedule"]  # noqa: Y015
+    _WhichOneofArgType__retry_schedule: _TypeAlias = _typing.Literal["_retry_schedule", b"_retry_schedule"]  # noqa: Y015
+    _WhichOneofReturnType__signing: _TypeAlias = _typing.Literal["signing"]  # noqa: Y015
+    _WhichOneofArgType__signing: _TypeAlias = _typing.Literal["_signing", b"_signing"]  # noqa: Y015
+    _WhichOneofReturnType__timeout_seconds: _TypeAlias = _typing.Literal["timeout_seconds"]  # noqa: Y015
+    _WhichOneofArgType__timeout_seconds: _TypeAlias = _typing.Literal["_timeout_seconds", b"_timeout_seconds"]  # noqa: Y015
     _WhichOneofReturnType__url: _TypeAlias = _typing.Literal["url"]  # noqa: Y015
     _WhichOneofArgType__url: _TypeAlias = _typing.Literal["_url", b"_url"]  # noqa: Y015
     @_typing.overload
@@ -329,6 +434,12 @@ class UpdateWebhookRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__order_by) -> _WhichOneofReturnType__order_by | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ordering) -> _WhichOneofReturnType__ordering | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__retry_schedule) -> _WhichOneofReturnType__retry_schedule | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__signing) -> _WhichOneofReturnType__signing | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__timeout_seconds) -> _WhichOneofReturnType__timeout_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__url) -> _WhichOneofReturnType__url | None: ...
 
@@ -445,28 +556,35 @@ Global___TestWebhookResponse: _TypeAlias = TestWebhookResponse  # noqa: Y015
 
 @_typing.final
 class RotateWebhookSecretRequest(_message.Message):
-    """Names the webhook whose signing secret to replace."""
+    """Names the webhook whose signing secret or key to replace."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     WEBHOOK_ID_FIELD_NUMBER: _builtins.int
     OVERLAP_SECONDS_FIELD_NUMBER: _builtins.int
+    SIGNING_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
     """The ID of the webhook."""
     overlap_seconds: _builtins.int
-    """How long deliveries are also signed with the replaced secret, in seconds: 0
-    to 604,800 (7 days). Defaults to 86,400 (1 day). 0 is meant for a secret
-    that has leaked.
+    """How long deliveries are also signed with what is replaced, in seconds: 0 to
+    604,800 (7 days). Defaults to 86,400 (1 day). 0 is meant for a secret that
+    has leaked.
+    """
+    signing: _builtins.str
+    """What to replace: "v1" (the secret), "v1a" (the key) or "both". Defaults to
+    what deliveries are signed with. What they are not signed with can be made
+    in advance, and is used once `signing` of the webhook says so.
     """
     def __init__(
         self,
         *,
         webhook_id: _builtins.str = ...,
         overlap_seconds: _builtins.int | None = ...,
+        signing: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_overlap_seconds", b"_overlap_seconds", "overlap_seconds", b"overlap_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_overlap_seconds", b"_overlap_seconds", "overlap_seconds", b"overlap_seconds", "webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_overlap_seconds", b"_overlap_seconds", "overlap_seconds", b"overlap_seconds", "signing", b"signing", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__overlap_seconds: _TypeAlias = _typing.Literal["overlap_seconds"]  # noqa: Y015
     _WhichOneofArgType__overlap_seconds: _TypeAlias = _typing.Literal["_overlap_seconds", b"_overlap_seconds"]  # noqa: Y015
@@ -483,10 +601,12 @@ class RotateWebhookSecretResponse(_message.Message):
     WEBHOOK_FIELD_NUMBER: _builtins.int
     SECRET_FIELD_NUMBER: _builtins.int
     secret: _builtins.str
-    """The new signing secret. Not returned again."""
+    """The new signing secret. Not returned again. Empty if only the key was
+    replaced.
+    """
     @_builtins.property
     def webhook(self) -> _webhook_pb2.Webhook:
-        """The webhook."""
+        """The webhook, with its new public key if the key was replaced."""
 
     def __init__(
         self,
@@ -551,6 +671,98 @@ class GetWebhookStatisticsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetWebhookStatisticsResponse: _TypeAlias = GetWebhookStatisticsResponse  # noqa: Y015
+
+@_typing.final
+class GetWebhookKeySetRequest(_message.Message):
+    """Names the organization whose public keys to return."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The ID of the organization."""
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetWebhookKeySetRequest: _TypeAlias = GetWebhookKeySetRequest  # noqa: Y015
+
+@_typing.final
+class GetWebhookKeySetResponse(_message.Message):
+    """A JSON Web Key Set (RFC 7517, section 5)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___WebhookKey]:
+        """The public keys. Of one webhook, the current key comes before the previous
+        one.
+        """
+
+    def __init__(
+        self,
+        *,
+        keys: _abc.Iterable[Global___WebhookKey] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetWebhookKeySetResponse: _TypeAlias = GetWebhookKeySetResponse  # noqa: Y015
+
+@_typing.final
+class WebhookKey(_message.Message):
+    """A public Ed25519 key (RFC 8037, section 2)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KTY_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    ALG_FIELD_NUMBER: _builtins.int
+    KID_FIELD_NUMBER: _builtins.int
+    CRV_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    kty: _builtins.str
+    """The key type, always "OKP"."""
+    use: _builtins.str
+    """The use of the key, always "sig"."""
+    alg: _builtins.str
+    """The algorithm, always "EdDSA"."""
+    kid: _builtins.str
+    """The key ID: the ID of the webhook, a dot and the thumbprint of the key (RFC
+    7638).
+    """
+    crv: _builtins.str
+    """The curve, always "Ed25519"."""
+    x: _builtins.str
+    """The key, base64url-encoded."""
+    def __init__(
+        self,
+        *,
+        kty: _builtins.str = ...,
+        use: _builtins.str = ...,
+        alg: _builtins.str = ...,
+        kid: _builtins.str = ...,
+        crv: _builtins.str = ...,
+        x: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alg", b"alg", "crv", b"crv", "kid", b"kid", "kty", b"kty", "use", b"use", "x", b"x"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WebhookKey: _TypeAlias = WebhookKey  # noqa: Y015
 
 @_typing.final
 class ListDeliveriesRequest(_message.Message):

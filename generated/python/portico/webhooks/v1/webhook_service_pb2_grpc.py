@@ -76,6 +76,11 @@ class WebhookServiceStub:
                 request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsRequest.SerializeToString,
                 response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsResponse.FromString,
                 _registered_method=True)
+        self.GetWebhookKeySet = channel.unary_unary(
+                '/portico.webhooks.v1.WebhookService/GetWebhookKeySet',
+                request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookKeySetRequest.SerializeToString,
+                response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookKeySetResponse.FromString,
+                _registered_method=True)
         self.ListDeliveries = channel.unary_unary(
                 '/portico.webhooks.v1.WebhookService/ListDeliveries',
                 request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.ListDeliveriesRequest.SerializeToString,
@@ -138,7 +143,8 @@ class WebhookServiceServicer:
 
     def UpdateWebhook(self, request, context):
         """Updates the given fields of a webhook. Fails if the caller lacks the
-        permission to read what its events contain, before or after the update.
+        permission to read what its events contain, before or after the update. A
+        webhook that is first signed with "v1a" gets a key.
         "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
         or has accepted nothing for 5 days, which disables its webhook;
         "webhook.failing" before that, at 50, 70 and 90 percent of the time.
@@ -164,10 +170,11 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RotateWebhookSecret(self, request, context):
-        """Replaces the signing secret of a webhook and returns the new one. During
-        the overlap, deliveries are signed with both secrets. A secret from before
-        an earlier rotation is dropped immediately. Fails if the caller lacks the
-        permission to read what the events of the webhook contain.
+        """Replaces what a webhook signs with: the secret, which is returned, the key,
+        or both. During the overlap, deliveries are signed with the new one and the
+        one before. What was replaced by an earlier rotation is dropped immediately.
+        Fails if the caller lacks the permission to read what the events of the
+        webhook contain.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,6 +182,16 @@ class WebhookServiceServicer:
 
     def GetWebhookStatistics(self, request, context):
         """Returns how deliveries to a webhook have gone, and how many are pending.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetWebhookKeySet(self, request, context):
+        """Returns the public keys of an organization's webhooks, as a JSON Web Key Set
+        (RFC 7517), for receivers of deliveries that are signed with "v1a". During a
+        rotation, the previous keys are included. Empty if there are none, also for
+        an unknown organization. The response may be cached for 5 minutes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -274,6 +291,11 @@ def add_WebhookServiceServicer_to_server(servicer, server):
                     servicer.GetWebhookStatistics,
                     request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsRequest.FromString,
                     response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsResponse.SerializeToString,
+            ),
+            'GetWebhookKeySet': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWebhookKeySet,
+                    request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookKeySetRequest.FromString,
+                    response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookKeySetResponse.SerializeToString,
             ),
             'ListDeliveries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeliveries,
@@ -524,6 +546,33 @@ class WebhookService:
             '/portico.webhooks.v1.WebhookService/GetWebhookStatistics',
             portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsRequest.SerializeToString,
             portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookStatisticsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetWebhookKeySet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.webhooks.v1.WebhookService/GetWebhookKeySet',
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookKeySetRequest.SerializeToString,
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetWebhookKeySetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,7 +29,8 @@ class WebhookServiceStub:
     """Returns a webhook."""
     UpdateWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.UpdateWebhookRequest, _webhook_service_pb2.UpdateWebhookResponse]
     """Updates the given fields of a webhook. Fails if the caller lacks the
-    permission to read what its events contain, before or after the update.
+    permission to read what its events contain, before or after the update. A
+    webhook that is first signed with "v1a" gets a key.
     "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
     or has accepted nothing for 5 days, which disables its webhook;
     "webhook.failing" before that, at 50, 70 and 90 percent of the time.
@@ -42,13 +43,20 @@ class WebhookServiceStub:
     permission to read what its events contain.
     """
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]
-    """Replaces the signing secret of a webhook and returns the new one. During
-    the overlap, deliveries are signed with both secrets. A secret from before
-    an earlier rotation is dropped immediately. Fails if the caller lacks the
-    permission to read what the events of the webhook contain.
+    """Replaces what a webhook signs with: the secret, which is returned, the key,
+    or both. During the overlap, deliveries are signed with the new one and the
+    one before. What was replaced by an earlier rotation is dropped immediately.
+    Fails if the caller lacks the permission to read what the events of the
+    webhook contain.
     """
     GetWebhookStatistics: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookStatisticsRequest, _webhook_service_pb2.GetWebhookStatisticsResponse]
     """Returns how deliveries to a webhook have gone, and how many are pending."""
+    GetWebhookKeySet: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetWebhookKeySetRequest, _webhook_service_pb2.GetWebhookKeySetResponse]
+    """Returns the public keys of an organization's webhooks, as a JSON Web Key Set
+    (RFC 7517), for receivers of deliveries that are signed with "v1a". During a
+    rotation, the previous keys are included. Empty if there are none, also for
+    an unknown organization. The response may be cached for 5 minutes.
+    """
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListDeliveriesRequest, _webhook_service_pb2.ListDeliveriesResponse]
     """Lists the deliveries of a webhook, newest first."""
     GetDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetDeliveryRequest, _webhook_service_pb2.GetDeliveryResponse]
@@ -115,7 +123,8 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.UpdateWebhookRequest, _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.UpdateWebhookResponse]:
         """Updates the given fields of a webhook. Fails if the caller lacks the
-        permission to read what its events contain, before or after the update.
+        permission to read what its events contain, before or after the update. A
+        webhook that is first signed with "v1a" gets a key.
         "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
         or has accepted nothing for 5 days, which disables its webhook;
         "webhook.failing" before that, at 50, 70 and 90 percent of the time.
@@ -146,10 +155,11 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.RotateWebhookSecretRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.RotateWebhookSecretRequest, _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.RotateWebhookSecretResponse]:
-        """Replaces the signing secret of a webhook and returns the new one. During
-        the overlap, deliveries are signed with both secrets. A secret from before
-        an earlier rotation is dropped immediately. Fails if the caller lacks the
-        permission to read what the events of the webhook contain.
+        """Replaces what a webhook signs with: the secret, which is returned, the key,
+        or both. During the overlap, deliveries are signed with the new one and the
+        one before. What was replaced by an earlier rotation is dropped immediately.
+        Fails if the caller lacks the permission to read what the events of the
+        webhook contain.
         """
 
     @_abc_1.abstractmethod
@@ -159,6 +169,18 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_webhook_service_pb2.GetWebhookStatisticsRequest, _abc.Awaitable[_webhook_service_pb2.GetWebhookStatisticsResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.GetWebhookStatisticsResponse]:
         """Returns how deliveries to a webhook have gone, and how many are pending."""
+
+    @_abc_1.abstractmethod
+    def GetWebhookKeySet(
+        self,
+        request: _webhook_service_pb2.GetWebhookKeySetRequest,
+        context: _aio.ServicerContext[_webhook_service_pb2.GetWebhookKeySetRequest, _abc.Awaitable[_webhook_service_pb2.GetWebhookKeySetResponse]],
+    ) -> _abc.Awaitable[_webhook_service_pb2.GetWebhookKeySetResponse]:
+        """Returns the public keys of an organization's webhooks, as a JSON Web Key Set
+        (RFC 7517), for receivers of deliveries that are signed with "v1a". During a
+        rotation, the previous keys are included. Empty if there are none, also for
+        an unknown organization. The response may be cached for 5 minutes.
+        """
 
     @_abc_1.abstractmethod
     def ListDeliveries(

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/webhooks/v1/webhook.proto.
  */
 export const file_portico_webhooks_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEiuAQKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDm1heF9wZXJfc2Vjb25kGBQgASgNEhUKDW1heF9pbl9mbGlnaHQYFSABKA0SEAoIb3JkZXJpbmcYFiABKAkSEAoIb3JkZXJfYnkYFyABKAkSMQoNZmFpbGluZ19zaW5jZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoXZmFpbGluZ193YXJuaW5nX3BlcmNlbnQYHCABKA0SLwoLZGlzYWJsZXNfYXQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvgCCghEZWxpdmVyeRIKCgJpZBgBIAEoCRISCgp3ZWJob29rX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhUKDWF0dGVtcHRfY291bnQYBiABKA0SMwoPbmV4dF9hdHRlbXB0X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCGF0dGVtcHRzGAogAygLMhwucG9ydGljby53ZWJob29rcy52MS5BdHRlbXB0Eg8KB3BheWxvYWQYCyABKAkSEgoKYmxvY2tlZF9ieRgMIAEoCRITCgt3YWl0aW5nX2ZvchgNIAEoCSKdAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKA0SLgoKc3RhcnRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYAyABKA0SFwoPcmVzcG9uc2Vfc3RhdHVzGAQgASgNEhUKDXJlc3BvbnNlX2JvZHkYBSABKAkSDQoFZXJyb3IYBiABKAkiXwoJRXZlbnRUeXBlEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSEgoKcGVybWlzc2lvbhgDIAEoCRIbChNwbGF0Zm9ybV9wZXJtaXNzaW9uGAQgASgJYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEiowYKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDm1heF9wZXJfc2Vjb25kGBQgASgNEhUKDW1heF9pbl9mbGlnaHQYFSABKA0SEAoIb3JkZXJpbmcYFiABKAkSEAoIb3JkZXJfYnkYFyABKAkSMQoNZmFpbGluZ19zaW5jZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoXZmFpbGluZ193YXJuaW5nX3BlcmNlbnQYHCABKA0SLwoLZGlzYWJsZXNfYXQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnJldHJ5X3NjaGVkdWxlGAwgASgJEhwKFHJldHJ5X3BhdXNlc19zZWNvbmRzGA0gAygNEhcKD3RpbWVvdXRfc2Vjb25kcxgOIAEoDRIUCgxoZWFkZXJfbmFtZXMYDyADKAkSDwoHc2lnbmluZxgQIAEoCRISCgpwdWJsaWNfa2V5GBEgASgJEhsKE3ByZXZpb3VzX3B1YmxpY19rZXkYEiABKAkSQgoecHJldmlvdXNfcHVibGljX2tleV9leHBpcmVzX2F0GBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCL4AgoIRGVsaXZlcnkSCgoCaWQYASABKAkSEgoKd2ViaG9va19pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEg4KBnN0YXR1cxgFIAEoCRIVCg1hdHRlbXB0X2NvdW50GAYgASgNEjMKD25leHRfYXR0ZW1wdF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMZGVsaXZlcmVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCghhdHRlbXB0cxgKIAMoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuQXR0ZW1wdBIPCgdwYXlsb2FkGAsgASgJEhIKCmJsb2NrZWRfYnkYDCABKAkSEwoLd2FpdGluZ19mb3IYDSABKAkinQEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgNEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2R1cmF0aW9uX21zGAMgASgNEhcKD3Jlc3BvbnNlX3N0YXR1cxgEIAEoDRIVCg1yZXNwb25zZV9ib2R5GAUgASgJEg0KBWVycm9yGAYgASgJIl8KCUV2ZW50VHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAkSGwoTcGxhdGZvcm1fcGVybWlzc2lvbhgEIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A subscription of a URL to an organization's events.
@@ -158,6 +158,69 @@ export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
    * @generated from field: google.protobuf.Timestamp disables_at = 29;
    */
   disablesAt?: Timestamp | undefined;
+
+  /**
+   * When failed deliveries are tried again: "standard", "patient" or "custom".
+   *
+   * @generated from field: string retry_schedule = 12;
+   */
+  retrySchedule: string;
+
+  /**
+   * The pauses of the retry schedule before the second, third and later
+   * attempts, in seconds. Each pause is up to 20 % shorter or longer.
+   *
+   * @generated from field: repeated uint32 retry_pauses_seconds = 13;
+   */
+  retryPausesSeconds: number[];
+
+  /**
+   * How long an attempt may take, in seconds.
+   *
+   * @generated from field: uint32 timeout_seconds = 14;
+   */
+  timeoutSeconds: number;
+
+  /**
+   * The names of the headers that every delivery carries beside those of
+   * Portico, in the order in which they were given. Their values are never
+   * returned.
+   *
+   * @generated from field: repeated string header_names = 15;
+   */
+  headerNames: string[];
+
+  /**
+   * How deliveries are signed: "v1" (HMAC-SHA-256 with the secret), "v1a"
+   * (Ed25519 with the key of the webhook) or "both".
+   *
+   * @generated from field: string signing = 16;
+   */
+  signing: string;
+
+  /**
+   * The public key that verifies "v1a" signatures: "whpk_" and base64. Empty if
+   * the webhook has no key. It gets one when it is first signed with "v1a".
+   *
+   * @generated from field: string public_key = 17;
+   */
+  publicKey: string;
+
+  /**
+   * The public key before the last rotation. Deliveries are also signed with it
+   * until previous_public_key_expires_at. Empty if there is none.
+   *
+   * @generated from field: string previous_public_key = 18;
+   */
+  previousPublicKey: string;
+
+  /**
+   * Until when deliveries are also signed with the previous key. Not set if
+   * there is none.
+   *
+   * @generated from field: google.protobuf.Timestamp previous_public_key_expires_at = 19;
+   */
+  previousPublicKeyExpiresAt?: Timestamp | undefined;
 };
 
 /**

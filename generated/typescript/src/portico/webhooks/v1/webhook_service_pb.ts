@@ -19,7 +19,39 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/webhooks/v1/webhook_service.proto.
  */
 export const file_portico_webhooks_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("Cilwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSLFAwoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARI3CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJBJECgtldmVudF90eXBlcxgDIAMoCUIvukgokgElCAEQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISHQoLZGVzY3JpcHRpb24YBCABKAlCCLpIBXIDGPQDEicKDm1heF9wZXJfc2Vjb25kGA0gASgNQgq6SAcqBRjoBygBSACIAQESJQoNbWF4X2luX2ZsaWdodBgOIAEoDUIJukgGKgQYZCgBSAGIAQESLwoIb3JkZXJpbmcYDyABKAlCHbpIGnIYUgBSBG5vbmVSB3dlYmhvb2tSBWZpZWxkEkYKCG9yZGVyX2J5GBAgASgJQjS6SDFyLxjIATIqXih0eXBlfGRhdGEoXC5bQS1aYS16MC05Xy1dezEsNjR9KXsxLDh9KT8kQhEKD19tYXhfcGVyX3NlY29uZEIQCg5fbWF4X2luX2ZsaWdodCJcChVDcmVhdGVXZWJob29rUmVzcG9uc2USLQoHd2ViaG9vaxgBIAEoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vaxIUCgZzZWNyZXQYAiABKAlCBMjzGAEiewoTTGlzdFdlYmhvb2tzUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEh0KBWxpbWl0GAIgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAyABKAlCCLpIBXIDGOgHQggKBl9saW1pdCJtChRMaXN0V2ViaG9va3NSZXNwb25zZRIuCgh3ZWJob29rcxgBIAMoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vaxITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCIxChFHZXRXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABASJDChJHZXRXZWJob29rUmVzcG9uc2USLQoHd2ViaG9vaxgBIAEoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vayLlBAoUVXBkYXRlV2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESPAoDdXJsGAIgASgJQiq6SCdyJRjQDzIgXltIaF1bVHRdW1R0XVtQcF1bU3NdPzovL1teXHNdKyRIAIgBARJCCgtldmVudF90eXBlcxgDIAMoCUItukgmkgEjEDIYASIdchsYQDIXXihcKnxbYS16X10rXC5bYS16X10rKSTQ8xgCEiYKC2Rlc2NyaXB0aW9uGAQgASgJQgy6SAVyAxj0A9jzGAFIAYgBARIUCgdlbmFibGVkGAUgASgISAKIAQESLwoLdXBkYXRlX21hc2sYBiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKDm1heF9wZXJfc2Vjb25kGA8gASgNQg66SAcqBRjoBygB2PMYAUgDiAEBEikKDW1heF9pbl9mbGlnaHQYECABKA1CDbpIBioEGGQoAdjzGAFIBIgBARIyCghvcmRlcmluZxgRIAEoCUIbukgYchZSBG5vbmVSB3dlYmhvb2tSBWZpZWxkSAWIAQESTwoIb3JkZXJfYnkYEiABKAlCOLpIMXIvGMgBMipeKHR5cGV8ZGF0YShcLltBLVphLXowLTlfLV17MSw2NH0pezEsOH0pPyTY8xgBSAaIAQFCBgoEX3VybEIOCgxfZGVzY3JpcHRpb25CCgoIX2VuYWJsZWRCEQoPX21heF9wZXJfc2Vjb25kQhAKDl9tYXhfaW5fZmxpZ2h0QgsKCV9vcmRlcmluZ0ILCglfb3JkZXJfYnkiRgoVVXBkYXRlV2ViaG9va1Jlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2siNAoURGVsZXRlV2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQEiFwoVRGVsZXRlV2ViaG9va1Jlc3BvbnNlIjIKElRlc3RXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABASJGChNUZXN0V2ViaG9va1Jlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSJ3ChpSb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARInCg9vdmVybGFwX3NlY29uZHMYAiABKA1CCbpIBioEGID1JEgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiYgobUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2sSFAoGc2VjcmV0GAIgASgJQgTI8xgBImEKG0dldFdlYmhvb2tTdGF0aXN0aWNzUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARIkCgZ3aW5kb3cYAiABKAlCFLpIEXIPUgBSAjFoUgMyNGhSAjdkIloKHEdldFdlYmhvb2tTdGF0aXN0aWNzUmVzcG9uc2USOgoKc3RhdGlzdGljcxgBIAEoCzImLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9va1N0YXRpc3RpY3MirQEKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoBxIzCgZzdGF0dXMYBCABKAlCI7pIIHIeUgBSB3BlbmRpbmdSCWRlbGl2ZXJlZFIGZmFpbGVkQggKBl9saW1pdCJyChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEjEKCmRlbGl2ZXJpZXMYASADKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5EhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjMKEkdldERlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiRgoTR2V0RGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiOQoYUmVkZWxpdmVyRGVsaXZlcnlSZXF1ZXN0Eh0KC2RlbGl2ZXJ5X2lkGAEgASgJQgi6SAVyA7ABASJMChlSZWRlbGl2ZXJEZWxpdmVyeVJlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSI1ChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiSAoVUmV0cnlEZWxpdmVyeVJlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSI0ChNTa2lwRGVsaXZlcnlSZXF1ZXN0Eh0KC2RlbGl2ZXJ5X2lkGAEgASgJQgi6SAVyA7ABASJHChRTa2lwRGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiFwoVTGlzdEV2ZW50VHlwZXNSZXF1ZXN0Ik0KFkxpc3RFdmVudFR5cGVzUmVzcG9uc2USMwoLZXZlbnRfdHlwZXMYASADKAsyHi5wb3J0aWNvLndlYmhvb2tzLnYxLkV2ZW50VHlwZTL9FQoOV2ViaG9va1NlcnZpY2US4AEKDUNyZWF0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5DcmVhdGVXZWJob29rUmVzcG9uc2UieMrzGBcaDndlYmhvb2tzOndyaXRlOAFCAwisAtLzGAIIAtjzGMkB4vMYD3dlYmhvb2suY3JlYXRlZPDzGAOC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS93ZWJob29rczoBKhK2AQoMTGlzdFdlYmhvb2tzEigucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXF1ZXN0GikucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXNwb25zZSJRyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L3dlYmhvb2tzEqYBCgpHZXRXZWJob29rEiYucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rUmVxdWVzdBonLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va1Jlc3BvbnNlIkfK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfWIHd2ViaG9vaxLuAQoNVXBkYXRlV2ViaG9vaxIpLnBvcnRpY28ud2ViaG9va3MudjEuVXBkYXRlV2ViaG9va1JlcXVlc3QaKi5wb3J0aWNvLndlYmhvb2tzLnYxLlVwZGF0ZVdlYmhvb2tSZXNwb25zZSKFAcrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC4vMYD3dlYmhvb2sudXBkYXRlZOLzGBB3ZWJob29rLmRpc2FibGVk4vMYD3dlYmhvb2suZmFpbGluZ4LT5JMCKzIdL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH06ASpiB3dlYmhvb2sSvwEKDURlbGV0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGV0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5EZWxldGVXZWJob29rUmVzcG9uc2UiV8rzGBAaDndlYmhvb2tzOndyaXRl0vMYAggD2PMYzAHi8xgPd2ViaG9vay5kZWxldGVkgtPkkwIfKh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfRLIAQoLVGVzdFdlYmhvb2sSJy5wb3J0aWNvLndlYmhvb2tzLnYxLlRlc3RXZWJob29rUmVxdWVzdBooLnBvcnRpY28ud2ViaG9va3MudjEuVGVzdFdlYmhvb2tSZXNwb25zZSJmyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCALY8xjKAeLzGAx3ZWJob29rLnRlc3SC0+STAjEiIi9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9L3Rlc3Q6ASpiCGRlbGl2ZXJ5EtUBChNSb3RhdGVXZWJob29rU2VjcmV0Ei8ucG9ydGljby53ZWJob29rcy52MS5Sb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBowLnBvcnRpY28ud2ViaG9va3MudjEuUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlIlvK8xgXGg53ZWJob29rczp3cml0ZTgBQgMIrALS8xgCCALw8xgDgtPkkwIwIisvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS9yb3RhdGUtc2VjcmV0OgEqEtIBChRHZXRXZWJob29rU3RhdGlzdGljcxIwLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va1N0YXRpc3RpY3NSZXF1ZXN0GjEucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rU3RhdGlzdGljc1Jlc3BvbnNlIlXK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwI2EigvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS9zdGF0aXN0aWNzYgpzdGF0aXN0aWNzErQBCg5MaXN0RGVsaXZlcmllcxIqLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GisucG9ydGljby53ZWJob29rcy52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIknK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIqEigvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS9kZWxpdmVyaWVzEq0BCgtHZXREZWxpdmVyeRInLnBvcnRpY28ud2ViaG9va3MudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GigucG9ydGljby53ZWJob29rcy52MS5HZXREZWxpdmVyeVJlc3BvbnNlIkvK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIsEiAvYXBpL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfWIIZGVsaXZlcnkS0gEKEVJlZGVsaXZlckRlbGl2ZXJ5Ei0ucG9ydGljby53ZWJob29rcy52MS5SZWRlbGl2ZXJEZWxpdmVyeVJlcXVlc3QaLi5wb3J0aWNvLndlYmhvb2tzLnYxLlJlZGVsaXZlckRlbGl2ZXJ5UmVzcG9uc2UiXsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC2PMYygGC0+STAjkiKi9hcGkvdjEvZGVsaXZlcmllcy97ZGVsaXZlcnlfaWR9L3JlZGVsaXZlcjoBKmIIZGVsaXZlcnkSwgEKDVJldHJ5RGVsaXZlcnkSKS5wb3J0aWNvLndlYmhvb2tzLnYxLlJldHJ5RGVsaXZlcnlSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2UiWsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC2PMYygGC0+STAjUiJi9hcGkvdjEvZGVsaXZlcmllcy97ZGVsaXZlcnlfaWR9L3JldHJ5OgEqYghkZWxpdmVyeRK5AQoMU2tpcERlbGl2ZXJ5EigucG9ydGljby53ZWJob29rcy52MS5Ta2lwRGVsaXZlcnlSZXF1ZXN0GikucG9ydGljby53ZWJob29rcy52MS5Ta2lwRGVsaXZlcnlSZXNwb25zZSJUyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCAKC0+STAjQiJS9hcGkvdjEvZGVsaXZlcmllcy97ZGVsaXZlcnlfaWR9L3NraXA6ASpiCGRlbGl2ZXJ5Ep8BCg5MaXN0RXZlbnRUeXBlcxIqLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GisucG9ydGljby53ZWJob29rcy52MS5MaXN0RXZlbnRUeXBlc1Jlc3BvbnNlIjTK8xgCCAHS8xgCCAGC0+STAiISEy9hcGkvdjEvZXZlbnQtdHlwZXNiC2V2ZW50X3R5cGVzGhzK8xgYCgd3ZWJob29rEg13ZWJob29rczpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_webhooks_v1_webhook, file_portico_webhooks_v1_webhook_statistics]);
+  fileDesc("Cilwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSJ6Cg1XZWJob29rSGVhZGVyEjUKBG5hbWUYASABKAlCJ7pIJHIiGIABMh1eWyEjJCUmJyorLl5fYHx+MC05QS1aYS16LV0rJBIyCgV2YWx1ZRgCIAEoCUIjukgcchoYgCAyFV5bIS1+XShbIC1+XSpbIS1+XSk/JMjzGAEi2AUKFENyZWF0ZVdlYmhvb2tSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESNwoDdXJsGAIgASgJQiq6SCdyJRjQDzIgXltIaF1bVHRdW1R0XVtQcF1bU3NdPzovL1teXHNdKyQSRAoLZXZlbnRfdHlwZXMYAyADKAlCL7pIKJIBJQgBEDIYASIdchsYQDIXXihcKnxbYS16X10rXC5bYS16X10rKSTQ8xgCEh0KC2Rlc2NyaXB0aW9uGAQgASgJQgi6SAVyAxj0AxInCg5tYXhfcGVyX3NlY29uZBgNIAEoDUIKukgHKgUY6AcoAUgAiAEBEiUKDW1heF9pbl9mbGlnaHQYDiABKA1CCbpIBioEGGQoAUgBiAEBEi8KCG9yZGVyaW5nGA8gASgJQh26SBpyGFIAUgRub25lUgd3ZWJob29rUgVmaWVsZBJGCghvcmRlcl9ieRgQIAEoCUI0ukgxci8YyAEyKl4odHlwZXxkYXRhKFwuW0EtWmEtejAtOV8tXXsxLDY0fSl7MSw4fSk/JBI6Cg5yZXRyeV9zY2hlZHVsZRgFIAEoCUIiukgfch1SAFIIc3RhbmRhcmRSB3BhdGllbnRSBmN1c3RvbRIwChRyZXRyeV9wYXVzZXNfc2Vjb25kcxgGIAMoDUISukgPkgEMEBQiCCoGGICjBSgBEicKD3RpbWVvdXRfc2Vjb25kcxgHIAEoDUIJukgGKgQYHigBSAKIAQESPQoHaGVhZGVycxgIIAMoCzIiLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9va0hlYWRlckIIukgFkgECEAoSJwoHc2lnbmluZxgJIAEoCUIWukgTchFSAFICdjFSA3YxYVIEYm90aEIRCg9fbWF4X3Blcl9zZWNvbmRCEAoOX21heF9pbl9mbGlnaHRCEgoQX3RpbWVvdXRfc2Vjb25kcyJcChVDcmVhdGVXZWJob29rUmVzcG9uc2USLQoHd2ViaG9vaxgBIAEoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vaxIUCgZzZWNyZXQYAiABKAlCBMjzGAEiewoTTGlzdFdlYmhvb2tzUmVxdWVzdBIhCg9vcmdhbml6YXRpb25faWQYASABKAlCCLpIBXIDsAEBEh0KBWxpbWl0GAIgASgNQgm6SAYqBBhkKAFIAIgBARIYCgZjdXJzb3IYAyABKAlCCLpIBXIDGOgHQggKBl9saW1pdCJtChRMaXN0V2ViaG9va3NSZXNwb25zZRIuCgh3ZWJob29rcxgBIAMoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vaxITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCIxChFHZXRXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABASJDChJHZXRXZWJob29rUmVzcG9uc2USLQoHd2ViaG9vaxgBIAEoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vayKhBwoUVXBkYXRlV2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESPAoDdXJsGAIgASgJQiq6SCdyJRjQDzIgXltIaF1bVHRdW1R0XVtQcF1bU3NdPzovL1teXHNdKyRIAIgBARJCCgtldmVudF90eXBlcxgDIAMoCUItukgmkgEjEDIYASIdchsYQDIXXihcKnxbYS16X10rXC5bYS16X10rKSTQ8xgCEiYKC2Rlc2NyaXB0aW9uGAQgASgJQgy6SAVyAxj0A9jzGAFIAYgBARIUCgdlbmFibGVkGAUgASgISAKIAQESLwoLdXBkYXRlX21hc2sYBiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEisKDm1heF9wZXJfc2Vjb25kGA8gASgNQg66SAcqBRjoBygB2PMYAUgDiAEBEikKDW1heF9pbl9mbGlnaHQYECABKA1CDbpIBioEGGQoAdjzGAFIBIgBARIyCghvcmRlcmluZxgRIAEoCUIbukgYchZSBG5vbmVSB3dlYmhvb2tSBWZpZWxkSAWIAQESTwoIb3JkZXJfYnkYEiABKAlCOLpIMXIvGMgBMipeKHR5cGV8ZGF0YShcLltBLVphLXowLTlfLV17MSw2NH0pezEsOH0pPyTY8xgBSAaIAQESPQoOcmV0cnlfc2NoZWR1bGUYByABKAlCILpIHXIbUghzdGFuZGFyZFIHcGF0aWVudFIGY3VzdG9tSAeIAQESMAoUcmV0cnlfcGF1c2VzX3NlY29uZHMYCCADKA1CErpID5IBDBAUIggqBhiAowUoARInCg90aW1lb3V0X3NlY29uZHMYCSABKA1CCbpIBioEGB4oAUgIiAEBEkEKB2hlYWRlcnMYCiADKAsyIi5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2tIZWFkZXJCDLpIBZIBAhAK2PMYARIqCgdzaWduaW5nGAsgASgJQhS6SBFyD1ICdjFSA3YxYVIEYm90aEgJiAEBQgYKBF91cmxCDgoMX2Rlc2NyaXB0aW9uQgoKCF9lbmFibGVkQhEKD19tYXhfcGVyX3NlY29uZEIQCg5fbWF4X2luX2ZsaWdodEILCglfb3JkZXJpbmdCCwoJX29yZGVyX2J5QhEKD19yZXRyeV9zY2hlZHVsZUISChBfdGltZW91dF9zZWNvbmRzQgoKCF9zaWduaW5nIkYKFVVwZGF0ZVdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rIjQKFERlbGV0ZVdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBIhcKFURlbGV0ZVdlYmhvb2tSZXNwb25zZSIyChJUZXN0V2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQEiRgoTVGVzdFdlYmhvb2tSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkioAEKGlJvdGF0ZVdlYmhvb2tTZWNyZXRSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBEicKD292ZXJsYXBfc2Vjb25kcxgCIAEoDUIJukgGKgQYgPUkSACIAQESJwoHc2lnbmluZxgDIAEoCUIWukgTchFSAFICdjFSA3YxYVIEYm90aEISChBfb3ZlcmxhcF9zZWNvbmRzImIKG1JvdGF0ZVdlYmhvb2tTZWNyZXRSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhQKBnNlY3JldBgCIAEoCUIEyPMYASJhChtHZXRXZWJob29rU3RhdGlzdGljc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESJAoGd2luZG93GAIgASgJQhS6SBFyD1IAUgIxaFIDMjRoUgI3ZCJaChxHZXRXZWJob29rU3RhdGlzdGljc1Jlc3BvbnNlEjoKCnN0YXRpc3RpY3MYASABKAsyJi5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2tTdGF0aXN0aWNzIjwKF0dldFdlYmhvb2tLZXlTZXRSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQEiSQoYR2V0V2ViaG9va0tleVNldFJlc3BvbnNlEi0KBGtleXMYASADKAsyHy5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2tLZXkiWAoKV2ViaG9va0tleRILCgNrdHkYASABKAkSCwoDdXNlGAIgASgJEgsKA2FsZxgDIAEoCRILCgNraWQYBCABKAkSCwoDY3J2GAUgASgJEgkKAXgYBiABKAkirQEKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoBxIzCgZzdGF0dXMYBCABKAlCI7pIIHIeUgBSB3BlbmRpbmdSCWRlbGl2ZXJlZFIGZmFpbGVkQggKBl9saW1pdCJyChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEjEKCmRlbGl2ZXJpZXMYASADKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5EhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjMKEkdldERlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiRgoTR2V0RGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiOQoYUmVkZWxpdmVyRGVsaXZlcnlSZXF1ZXN0Eh0KC2RlbGl2ZXJ5X2lkGAEgASgJQgi6SAVyA7ABASJMChlSZWRlbGl2ZXJEZWxpdmVyeVJlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSI1ChRSZXRyeURlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiSAoVUmV0cnlEZWxpdmVyeVJlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSI0ChNTa2lwRGVsaXZlcnlSZXF1ZXN0Eh0KC2RlbGl2ZXJ5X2lkGAEgASgJQgi6SAVyA7ABASJHChRTa2lwRGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiFwoVTGlzdEV2ZW50VHlwZXNSZXF1ZXN0Ik0KFkxpc3RFdmVudFR5cGVzUmVzcG9uc2USMwoLZXZlbnRfdHlwZXMYASADKAsyHi5wb3J0aWNvLndlYmhvb2tzLnYxLkV2ZW50VHlwZTK0FwoOV2ViaG9va1NlcnZpY2US4AEKDUNyZWF0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5DcmVhdGVXZWJob29rUmVzcG9uc2UieMrzGBcaDndlYmhvb2tzOndyaXRlOAFCAwisAtLzGAIIAtjzGMkB4vMYD3dlYmhvb2suY3JlYXRlZPDzGAOC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS93ZWJob29rczoBKhK2AQoMTGlzdFdlYmhvb2tzEigucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXF1ZXN0GikucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXNwb25zZSJRyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L3dlYmhvb2tzEqYBCgpHZXRXZWJob29rEiYucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rUmVxdWVzdBonLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va1Jlc3BvbnNlIkfK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfWIHd2ViaG9vaxLuAQoNVXBkYXRlV2ViaG9vaxIpLnBvcnRpY28ud2ViaG9va3MudjEuVXBkYXRlV2ViaG9va1JlcXVlc3QaKi5wb3J0aWNvLndlYmhvb2tzLnYxLlVwZGF0ZVdlYmhvb2tSZXNwb25zZSKFAcrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC4vMYD3dlYmhvb2sudXBkYXRlZOLzGBB3ZWJob29rLmRpc2FibGVk4vMYD3dlYmhvb2suZmFpbGluZ4LT5JMCKzIdL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH06ASpiB3dlYmhvb2sSvwEKDURlbGV0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGV0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5EZWxldGVXZWJob29rUmVzcG9uc2UiV8rzGBAaDndlYmhvb2tzOndyaXRl0vMYAggD2PMYzAHi8xgPd2ViaG9vay5kZWxldGVkgtPkkwIfKh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfRLIAQoLVGVzdFdlYmhvb2sSJy5wb3J0aWNvLndlYmhvb2tzLnYxLlRlc3RXZWJob29rUmVxdWVzdBooLnBvcnRpY28ud2ViaG9va3MudjEuVGVzdFdlYmhvb2tSZXNwb25zZSJmyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCALY8xjKAeLzGAx3ZWJob29rLnRlc3SC0+STAjEiIi9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9L3Rlc3Q6ASpiCGRlbGl2ZXJ5EtUBChNSb3RhdGVXZWJob29rU2VjcmV0Ei8ucG9ydGljby53ZWJob29rcy52MS5Sb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBowLnBvcnRpY28ud2ViaG9va3MudjEuUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlIlvK8xgXGg53ZWJob29rczp3cml0ZTgBQgMIrALS8xgCCALw8xgDgtPkkwIwIisvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS9yb3RhdGUtc2VjcmV0OgEqEtIBChRHZXRXZWJob29rU3RhdGlzdGljcxIwLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va1N0YXRpc3RpY3NSZXF1ZXN0GjEucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rU3RhdGlzdGljc1Jlc3BvbnNlIlXK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwI2EigvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS9zdGF0aXN0aWNzYgpzdGF0aXN0aWNzErQBChBHZXRXZWJob29rS2V5U2V0EiwucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rS2V5U2V0UmVxdWVzdBotLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va0tleVNldFJlc3BvbnNlIkPK8xgCCAHS8xgCCAHo8xgBgtPkkwItEisvLndlbGwta25vd24vd2ViaG9vay1rZXlzL3tvcmdhbml6YXRpb25faWR9ErQBCg5MaXN0RGVsaXZlcmllcxIqLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GisucG9ydGljby53ZWJob29rcy52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIknK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIqEigvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS9kZWxpdmVyaWVzEq0BCgtHZXREZWxpdmVyeRInLnBvcnRpY28ud2ViaG9va3MudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GigucG9ydGljby53ZWJob29rcy52MS5HZXREZWxpdmVyeVJlc3BvbnNlIkvK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIsEiAvYXBpL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfWIIZGVsaXZlcnkS0gEKEVJlZGVsaXZlckRlbGl2ZXJ5Ei0ucG9ydGljby53ZWJob29rcy52MS5SZWRlbGl2ZXJEZWxpdmVyeVJlcXVlc3QaLi5wb3J0aWNvLndlYmhvb2tzLnYxLlJlZGVsaXZlckRlbGl2ZXJ5UmVzcG9uc2UiXsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC2PMYygGC0+STAjkiKi9hcGkvdjEvZGVsaXZlcmllcy97ZGVsaXZlcnlfaWR9L3JlZGVsaXZlcjoBKmIIZGVsaXZlcnkSwgEKDVJldHJ5RGVsaXZlcnkSKS5wb3J0aWNvLndlYmhvb2tzLnYxLlJldHJ5RGVsaXZlcnlSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5SZXRyeURlbGl2ZXJ5UmVzcG9uc2UiWsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC2PMYygGC0+STAjUiJi9hcGkvdjEvZGVsaXZlcmllcy97ZGVsaXZlcnlfaWR9L3JldHJ5OgEqYghkZWxpdmVyeRK5AQoMU2tpcERlbGl2ZXJ5EigucG9ydGljby53ZWJob29rcy52MS5Ta2lwRGVsaXZlcnlSZXF1ZXN0GikucG9ydGljby53ZWJob29rcy52MS5Ta2lwRGVsaXZlcnlSZXNwb25zZSJUyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCAKC0+STAjQiJS9hcGkvdjEvZGVsaXZlcmllcy97ZGVsaXZlcnlfaWR9L3NraXA6ASpiCGRlbGl2ZXJ5Ep8BCg5MaXN0RXZlbnRUeXBlcxIqLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GisucG9ydGljby53ZWJob29rcy52MS5MaXN0RXZlbnRUeXBlc1Jlc3BvbnNlIjTK8xgCCAHS8xgCCAGC0+STAiISEy9hcGkvdjEvZXZlbnQtdHlwZXNiC2V2ZW50X3R5cGVzGhzK8xgYCgd3ZWJob29rEg13ZWJob29rczpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_webhooks_v1_webhook, file_portico_webhooks_v1_webhook_statistics]);
+
+/**
+ * A header that every delivery of a webhook carries.
+ *
+ * @generated from message portico.webhooks.v1.WebhookHeader
+ */
+export type WebhookHeader = Message<"portico.webhooks.v1.WebhookHeader"> & {
+  /**
+   * The name, for example "Authorization": a token (RFC 9110), unique without
+   * regard to case. Names that describe the connection or the message, or that
+   * Portico sets itself, are not allowed: "Host", "Connection", "Content-*",
+   * "Webhook-*" and others.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The value: visible ASCII characters, with blanks between them. Never
+   * returned.
+   *
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.WebhookHeader.
+ * Use `create(WebhookHeaderSchema)` to create a new message.
+ */
+export const WebhookHeaderSchema: GenMessage<WebhookHeader> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 0);
 
 /**
  * Describes the webhook to create.
@@ -93,6 +125,45 @@ export type CreateWebhookRequest = Message<"portico.webhooks.v1.CreateWebhookReq
    * @generated from field: string order_by = 16;
    */
   orderBy: string;
+
+  /**
+   * When failed deliveries are tried again: "standard" (after 60, 300 and 900
+   * seconds, the default), "patient" (nine times within 75 hours) or "custom".
+   *
+   * @generated from field: string retry_schedule = 5;
+   */
+  retrySchedule: string;
+
+  /**
+   * The pauses of the schedule "custom", in seconds: 1 to 20, each at most
+   * 86,400 (1 day), together at most 604,800 (7 days).
+   *
+   * @generated from field: repeated uint32 retry_pauses_seconds = 6;
+   */
+  retryPausesSeconds: number[];
+
+  /**
+   * How long an attempt may take, 1 to 30 seconds. Defaults to 10.
+   *
+   * @generated from field: optional uint32 timeout_seconds = 7;
+   */
+  timeoutSeconds?: number | undefined;
+
+  /**
+   * Headers for every delivery, at most 10. Names and values together have at
+   * most 4,096 characters.
+   *
+   * @generated from field: repeated portico.webhooks.v1.WebhookHeader headers = 8;
+   */
+  headers: WebhookHeader[];
+
+  /**
+   * How deliveries are signed: "v1" (HMAC-SHA-256, the default), "v1a" (Ed25519)
+   * or "both".
+   *
+   * @generated from field: string signing = 9;
+   */
+  signing: string;
 };
 
 /**
@@ -100,7 +171,7 @@ export type CreateWebhookRequest = Message<"portico.webhooks.v1.CreateWebhookReq
  * Use `create(CreateWebhookRequestSchema)` to create a new message.
  */
 export const CreateWebhookRequestSchema: GenMessage<CreateWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 0);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 1);
 
 /**
  * Returns the new webhook and its signing secret.
@@ -117,7 +188,7 @@ export type CreateWebhookResponse = Message<"portico.webhooks.v1.CreateWebhookRe
 
   /**
    * The signing secret in the form of Standard Webhooks: "whsec_" and base64.
-   * Not returned again.
+   * Not returned again. Empty if deliveries are signed with "v1a" alone.
    *
    * @generated from field: string secret = 2;
    */
@@ -129,7 +200,7 @@ export type CreateWebhookResponse = Message<"portico.webhooks.v1.CreateWebhookRe
  * Use `create(CreateWebhookResponseSchema)` to create a new message.
  */
 export const CreateWebhookResponseSchema: GenMessage<CreateWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 1);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 2);
 
 /**
  * Requests a page of an organization's webhooks.
@@ -164,7 +235,7 @@ export type ListWebhooksRequest = Message<"portico.webhooks.v1.ListWebhooksReque
  * Use `create(ListWebhooksRequestSchema)` to create a new message.
  */
 export const ListWebhooksRequestSchema: GenMessage<ListWebhooksRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 2);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 3);
 
 /**
  * Returns a page of webhooks.
@@ -199,7 +270,7 @@ export type ListWebhooksResponse = Message<"portico.webhooks.v1.ListWebhooksResp
  * Use `create(ListWebhooksResponseSchema)` to create a new message.
  */
 export const ListWebhooksResponseSchema: GenMessage<ListWebhooksResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 3);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 4);
 
 /**
  * Names the webhook to return.
@@ -220,7 +291,7 @@ export type GetWebhookRequest = Message<"portico.webhooks.v1.GetWebhookRequest">
  * Use `create(GetWebhookRequestSchema)` to create a new message.
  */
 export const GetWebhookRequestSchema: GenMessage<GetWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 4);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 5);
 
 /**
  * Returns the requested webhook.
@@ -241,7 +312,7 @@ export type GetWebhookResponse = Message<"portico.webhooks.v1.GetWebhookResponse
  * Use `create(GetWebhookResponseSchema)` to create a new message.
  */
 export const GetWebhookResponseSchema: GenMessage<GetWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 5);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 6);
 
 /**
  * Describes the changes to a webhook.
@@ -257,7 +328,9 @@ export type UpdateWebhookRequest = Message<"portico.webhooks.v1.UpdateWebhookReq
   webhookId: string;
 
   /**
-   * The new URL, with the rules of CreateWebhook.
+   * The new URL, with the rules of CreateWebhook. A webhook that has headers can
+   * only be moved together with new headers, so that their values reach no
+   * receiver that they were not given for.
    *
    * @generated from field: optional string url = 2;
    */
@@ -323,6 +396,43 @@ export type UpdateWebhookRequest = Message<"portico.webhooks.v1.UpdateWebhookReq
    * @generated from field: optional string order_by = 18;
    */
   orderBy?: string | undefined;
+
+  /**
+   * The new retry schedule: "standard", "patient" or "custom".
+   *
+   * @generated from field: optional string retry_schedule = 7;
+   */
+  retrySchedule?: string | undefined;
+
+  /**
+   * The new pauses of the schedule "custom", with the rules of CreateWebhook.
+   *
+   * @generated from field: repeated uint32 retry_pauses_seconds = 8;
+   */
+  retryPausesSeconds: number[];
+
+  /**
+   * How long an attempt may take from now on, 1 to 30 seconds.
+   *
+   * @generated from field: optional uint32 timeout_seconds = 9;
+   */
+  timeoutSeconds?: number | undefined;
+
+  /**
+   * All headers for deliveries from now on, with the rules of CreateWebhook.
+   * They replace those before.
+   *
+   * @generated from field: repeated portico.webhooks.v1.WebhookHeader headers = 10;
+   */
+  headers: WebhookHeader[];
+
+  /**
+   * How deliveries are signed from now on: "v1", "v1a" or "both". A webhook
+   * whose secret nobody has been shown needs RotateWebhookSecret for "v1".
+   *
+   * @generated from field: optional string signing = 11;
+   */
+  signing?: string | undefined;
 };
 
 /**
@@ -330,7 +440,7 @@ export type UpdateWebhookRequest = Message<"portico.webhooks.v1.UpdateWebhookReq
  * Use `create(UpdateWebhookRequestSchema)` to create a new message.
  */
 export const UpdateWebhookRequestSchema: GenMessage<UpdateWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 6);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 7);
 
 /**
  * Returns the updated webhook.
@@ -351,7 +461,7 @@ export type UpdateWebhookResponse = Message<"portico.webhooks.v1.UpdateWebhookRe
  * Use `create(UpdateWebhookResponseSchema)` to create a new message.
  */
 export const UpdateWebhookResponseSchema: GenMessage<UpdateWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 7);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 8);
 
 /**
  * Names the webhook to delete.
@@ -372,7 +482,7 @@ export type DeleteWebhookRequest = Message<"portico.webhooks.v1.DeleteWebhookReq
  * Use `create(DeleteWebhookRequestSchema)` to create a new message.
  */
 export const DeleteWebhookRequestSchema: GenMessage<DeleteWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 8);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 9);
 
 /**
  * Confirms that the webhook was deleted.
@@ -387,7 +497,7 @@ export type DeleteWebhookResponse = Message<"portico.webhooks.v1.DeleteWebhookRe
  * Use `create(DeleteWebhookResponseSchema)` to create a new message.
  */
 export const DeleteWebhookResponseSchema: GenMessage<DeleteWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 9);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 10);
 
 /**
  * Names the webhook to test.
@@ -408,7 +518,7 @@ export type TestWebhookRequest = Message<"portico.webhooks.v1.TestWebhookRequest
  * Use `create(TestWebhookRequestSchema)` to create a new message.
  */
 export const TestWebhookRequestSchema: GenMessage<TestWebhookRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 10);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 11);
 
 /**
  * Returns the delivery of the test event.
@@ -429,10 +539,10 @@ export type TestWebhookResponse = Message<"portico.webhooks.v1.TestWebhookRespon
  * Use `create(TestWebhookResponseSchema)` to create a new message.
  */
 export const TestWebhookResponseSchema: GenMessage<TestWebhookResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 11);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 12);
 
 /**
- * Names the webhook whose signing secret to replace.
+ * Names the webhook whose signing secret or key to replace.
  *
  * @generated from message portico.webhooks.v1.RotateWebhookSecretRequest
  */
@@ -445,13 +555,22 @@ export type RotateWebhookSecretRequest = Message<"portico.webhooks.v1.RotateWebh
   webhookId: string;
 
   /**
-   * How long deliveries are also signed with the replaced secret, in seconds: 0
-   * to 604,800 (7 days). Defaults to 86,400 (1 day). 0 is meant for a secret
-   * that has leaked.
+   * How long deliveries are also signed with what is replaced, in seconds: 0 to
+   * 604,800 (7 days). Defaults to 86,400 (1 day). 0 is meant for a secret that
+   * has leaked.
    *
    * @generated from field: optional uint32 overlap_seconds = 2;
    */
   overlapSeconds?: number | undefined;
+
+  /**
+   * What to replace: "v1" (the secret), "v1a" (the key) or "both". Defaults to
+   * what deliveries are signed with. What they are not signed with can be made
+   * in advance, and is used once `signing` of the webhook says so.
+   *
+   * @generated from field: string signing = 3;
+   */
+  signing: string;
 };
 
 /**
@@ -459,7 +578,7 @@ export type RotateWebhookSecretRequest = Message<"portico.webhooks.v1.RotateWebh
  * Use `create(RotateWebhookSecretRequestSchema)` to create a new message.
  */
 export const RotateWebhookSecretRequestSchema: GenMessage<RotateWebhookSecretRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 12);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 13);
 
 /**
  * Returns the webhook and its new signing secret.
@@ -468,14 +587,15 @@ export const RotateWebhookSecretRequestSchema: GenMessage<RotateWebhookSecretReq
  */
 export type RotateWebhookSecretResponse = Message<"portico.webhooks.v1.RotateWebhookSecretResponse"> & {
   /**
-   * The webhook.
+   * The webhook, with its new public key if the key was replaced.
    *
    * @generated from field: portico.webhooks.v1.Webhook webhook = 1;
    */
   webhook?: Webhook | undefined;
 
   /**
-   * The new signing secret. Not returned again.
+   * The new signing secret. Not returned again. Empty if only the key was
+   * replaced.
    *
    * @generated from field: string secret = 2;
    */
@@ -487,7 +607,7 @@ export type RotateWebhookSecretResponse = Message<"portico.webhooks.v1.RotateWeb
  * Use `create(RotateWebhookSecretResponseSchema)` to create a new message.
  */
 export const RotateWebhookSecretResponseSchema: GenMessage<RotateWebhookSecretResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 13);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 14);
 
 /**
  * Names the webhook and the period to report on.
@@ -515,7 +635,7 @@ export type GetWebhookStatisticsRequest = Message<"portico.webhooks.v1.GetWebhoo
  * Use `create(GetWebhookStatisticsRequestSchema)` to create a new message.
  */
 export const GetWebhookStatisticsRequestSchema: GenMessage<GetWebhookStatisticsRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 14);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 15);
 
 /**
  * Returns the statistics of a webhook.
@@ -536,7 +656,107 @@ export type GetWebhookStatisticsResponse = Message<"portico.webhooks.v1.GetWebho
  * Use `create(GetWebhookStatisticsResponseSchema)` to create a new message.
  */
 export const GetWebhookStatisticsResponseSchema: GenMessage<GetWebhookStatisticsResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 15);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 16);
+
+/**
+ * Names the organization whose public keys to return.
+ *
+ * @generated from message portico.webhooks.v1.GetWebhookKeySetRequest
+ */
+export type GetWebhookKeySetRequest = Message<"portico.webhooks.v1.GetWebhookKeySetRequest"> & {
+  /**
+   * The ID of the organization.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.GetWebhookKeySetRequest.
+ * Use `create(GetWebhookKeySetRequestSchema)` to create a new message.
+ */
+export const GetWebhookKeySetRequestSchema: GenMessage<GetWebhookKeySetRequest> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 17);
+
+/**
+ * A JSON Web Key Set (RFC 7517, section 5).
+ *
+ * @generated from message portico.webhooks.v1.GetWebhookKeySetResponse
+ */
+export type GetWebhookKeySetResponse = Message<"portico.webhooks.v1.GetWebhookKeySetResponse"> & {
+  /**
+   * The public keys. Of one webhook, the current key comes before the previous
+   * one.
+   *
+   * @generated from field: repeated portico.webhooks.v1.WebhookKey keys = 1;
+   */
+  keys: WebhookKey[];
+};
+
+/**
+ * Describes the message portico.webhooks.v1.GetWebhookKeySetResponse.
+ * Use `create(GetWebhookKeySetResponseSchema)` to create a new message.
+ */
+export const GetWebhookKeySetResponseSchema: GenMessage<GetWebhookKeySetResponse> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 18);
+
+/**
+ * A public Ed25519 key (RFC 8037, section 2).
+ *
+ * @generated from message portico.webhooks.v1.WebhookKey
+ */
+export type WebhookKey = Message<"portico.webhooks.v1.WebhookKey"> & {
+  /**
+   * The key type, always "OKP".
+   *
+   * @generated from field: string kty = 1;
+   */
+  kty: string;
+
+  /**
+   * The use of the key, always "sig".
+   *
+   * @generated from field: string use = 2;
+   */
+  use: string;
+
+  /**
+   * The algorithm, always "EdDSA".
+   *
+   * @generated from field: string alg = 3;
+   */
+  alg: string;
+
+  /**
+   * The key ID: the ID of the webhook, a dot and the thumbprint of the key (RFC
+   * 7638).
+   *
+   * @generated from field: string kid = 4;
+   */
+  kid: string;
+
+  /**
+   * The curve, always "Ed25519".
+   *
+   * @generated from field: string crv = 5;
+   */
+  crv: string;
+
+  /**
+   * The key, base64url-encoded.
+   *
+   * @generated from field: string x = 6;
+   */
+  x: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.WebhookKey.
+ * Use `create(WebhookKeySchema)` to create a new message.
+ */
+export const WebhookKeySchema: GenMessage<WebhookKey> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 19);
 
 /**
  * Requests a page of a webhook's deliveries.
@@ -578,7 +798,7 @@ export type ListDeliveriesRequest = Message<"portico.webhooks.v1.ListDeliveriesR
  * Use `create(ListDeliveriesRequestSchema)` to create a new message.
  */
 export const ListDeliveriesRequestSchema: GenMessage<ListDeliveriesRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 16);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 20);
 
 /**
  * Returns a page of deliveries.
@@ -613,7 +833,7 @@ export type ListDeliveriesResponse = Message<"portico.webhooks.v1.ListDeliveries
  * Use `create(ListDeliveriesResponseSchema)` to create a new message.
  */
 export const ListDeliveriesResponseSchema: GenMessage<ListDeliveriesResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 17);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 21);
 
 /**
  * Names the delivery to return.
@@ -634,7 +854,7 @@ export type GetDeliveryRequest = Message<"portico.webhooks.v1.GetDeliveryRequest
  * Use `create(GetDeliveryRequestSchema)` to create a new message.
  */
 export const GetDeliveryRequestSchema: GenMessage<GetDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 18);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 22);
 
 /**
  * Returns the requested delivery.
@@ -655,7 +875,7 @@ export type GetDeliveryResponse = Message<"portico.webhooks.v1.GetDeliveryRespon
  * Use `create(GetDeliveryResponseSchema)` to create a new message.
  */
 export const GetDeliveryResponseSchema: GenMessage<GetDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 19);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 23);
 
 /**
  * Names the delivery to send again.
@@ -676,7 +896,7 @@ export type RedeliverDeliveryRequest = Message<"portico.webhooks.v1.RedeliverDel
  * Use `create(RedeliverDeliveryRequestSchema)` to create a new message.
  */
 export const RedeliverDeliveryRequestSchema: GenMessage<RedeliverDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 20);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 24);
 
 /**
  * Returns the delivery, which is pending again.
@@ -697,7 +917,7 @@ export type RedeliverDeliveryResponse = Message<"portico.webhooks.v1.RedeliverDe
  * Use `create(RedeliverDeliveryResponseSchema)` to create a new message.
  */
 export const RedeliverDeliveryResponseSchema: GenMessage<RedeliverDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 21);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 25);
 
 /**
  * Names the delivery to retry.
@@ -718,7 +938,7 @@ export type RetryDeliveryRequest = Message<"portico.webhooks.v1.RetryDeliveryReq
  * Use `create(RetryDeliveryRequestSchema)` to create a new message.
  */
 export const RetryDeliveryRequestSchema: GenMessage<RetryDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 22);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 26);
 
 /**
  * Returns the delivery, whose next attempt is due.
@@ -739,7 +959,7 @@ export type RetryDeliveryResponse = Message<"portico.webhooks.v1.RetryDeliveryRe
  * Use `create(RetryDeliveryResponseSchema)` to create a new message.
  */
 export const RetryDeliveryResponseSchema: GenMessage<RetryDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 23);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 27);
 
 /**
  * Names the delivery to give up.
@@ -760,7 +980,7 @@ export type SkipDeliveryRequest = Message<"portico.webhooks.v1.SkipDeliveryReque
  * Use `create(SkipDeliveryRequestSchema)` to create a new message.
  */
 export const SkipDeliveryRequestSchema: GenMessage<SkipDeliveryRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 24);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 28);
 
 /**
  * Returns the delivery, which is failed.
@@ -781,7 +1001,7 @@ export type SkipDeliveryResponse = Message<"portico.webhooks.v1.SkipDeliveryResp
  * Use `create(SkipDeliveryResponseSchema)` to create a new message.
  */
 export const SkipDeliveryResponseSchema: GenMessage<SkipDeliveryResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 25);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 29);
 
 /**
  * Requests all event types.
@@ -796,7 +1016,7 @@ export type ListEventTypesRequest = Message<"portico.webhooks.v1.ListEventTypesR
  * Use `create(ListEventTypesRequestSchema)` to create a new message.
  */
 export const ListEventTypesRequestSchema: GenMessage<ListEventTypesRequest> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 26);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 30);
 
 /**
  * Returns all event types.
@@ -817,7 +1037,7 @@ export type ListEventTypesResponse = Message<"portico.webhooks.v1.ListEventTypes
  * Use `create(ListEventTypesResponseSchema)` to create a new message.
  */
 export const ListEventTypesResponseSchema: GenMessage<ListEventTypesResponse> = /*@__PURE__*/
-  messageDesc(file_portico_webhooks_v1_webhook_service, 27);
+  messageDesc(file_portico_webhooks_v1_webhook_service, 31);
 
 /**
  * Manages webhooks, which send an organization's events to URLs, and their
@@ -860,7 +1080,8 @@ export const WebhookService: GenService<{
   },
   /**
    * Updates the given fields of a webhook. Fails if the caller lacks the
-   * permission to read what its events contain, before or after the update.
+   * permission to read what its events contain, before or after the update. A
+   * webhook that is first signed with "v1a" gets a key.
    * "webhook.disabled" is also emitted when a receiver responds with 410 Gone,
    * or has accepted nothing for 5 days, which disables its webhook;
    * "webhook.failing" before that, at 50, 70 and 90 percent of the time.
@@ -895,10 +1116,11 @@ export const WebhookService: GenService<{
     output: typeof TestWebhookResponseSchema;
   },
   /**
-   * Replaces the signing secret of a webhook and returns the new one. During
-   * the overlap, deliveries are signed with both secrets. A secret from before
-   * an earlier rotation is dropped immediately. Fails if the caller lacks the
-   * permission to read what the events of the webhook contain.
+   * Replaces what a webhook signs with: the secret, which is returned, the key,
+   * or both. During the overlap, deliveries are signed with the new one and the
+   * one before. What was replaced by an earlier rotation is dropped immediately.
+   * Fails if the caller lacks the permission to read what the events of the
+   * webhook contain.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.RotateWebhookSecret
    */
@@ -916,6 +1138,19 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof GetWebhookStatisticsRequestSchema;
     output: typeof GetWebhookStatisticsResponseSchema;
+  },
+  /**
+   * Returns the public keys of an organization's webhooks, as a JSON Web Key Set
+   * (RFC 7517), for receivers of deliveries that are signed with "v1a". During a
+   * rotation, the previous keys are included. Empty if there are none, also for
+   * an unknown organization. The response may be cached for 5 minutes.
+   *
+   * @generated from rpc portico.webhooks.v1.WebhookService.GetWebhookKeySet
+   */
+  getWebhookKeySet: {
+    methodKind: "unary";
+    input: typeof GetWebhookKeySetRequestSchema;
+    output: typeof GetWebhookKeySetResponseSchema;
   },
   /**
    * Lists the deliveries of a webhook, newest first.
