@@ -350,6 +350,11 @@ _LOOKED_AT = (
     Webhook.behind_since,
     Webhook.slow_since,
     Webhook.timeout_seconds,
+    Webhook.failing_since,
+    Webhook.max_per_second,
+    Webhook.max_in_flight,
+    Webhook.ordering,
+    Webhook.order_by,
 )
 
 
