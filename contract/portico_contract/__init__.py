@@ -6,6 +6,7 @@ of it or describes it.
 
 from portico_contract.installed import (
     CONTRACT_FILE,
+    event_data,
     event_permissions,
     event_types,
     installed,
@@ -39,6 +40,7 @@ __all__ = [
     "Method",
     "StepUp",
     "as_json",
+    "event_data",
     "event_permissions",
     "event_types",
     "installed",

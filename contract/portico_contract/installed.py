@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 
 from portico_contract.model import Contract, Method
 from portico_contract.reading import load_generated, methods_of
@@ -48,3 +48,8 @@ def event_permissions() -> dict[str, str]:
 def platform_event_permissions() -> dict[str, str]:
     """What shows the same as an event type that belongs to no organization, by its name."""
     return installed().platform_event_permissions
+
+
+def event_data() -> dict[str, Descriptor]:
+    """The message that is the data of an event type, by its name."""
+    return installed().event_data

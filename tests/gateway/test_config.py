@@ -200,7 +200,7 @@ def test_what_is_committed_is_what_the_contract_gives(tmp_path: Path) -> None:
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((ROOT / name).read_bytes())
     (tmp_path / "envoy").mkdir()
-    write_gateway(tmp_path)
+    write_gateway(tmp_path, {})
     for name in GENERATED:
         assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes(), name
 

@@ -22,22 +22,45 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/webhooks/v1/webhook.proto\x12\x13portico.webhooks.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x02\n\x07Webhook\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0b\n\x03url\x18\x03 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x04 \x03(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x06 \x01(\x08\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x64isabled_reason\x18\t \x01(\t\x12/\n\x0b\x64isabled_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x1aprevious_secret_expires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcf\x02\n\x08\x44\x65livery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nwebhook_id\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x15\n\rattempt_count\x18\x06 \x01(\r\x12\x33\n\x0fnext_attempt_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65livered_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08\x61ttempts\x18\n \x03(\x0b\x32\x1c.portico.webhooks.v1.Attempt\x12\x0f\n\x07payload\x18\x0b \x01(\t\"\x9d\x01\n\x07\x41ttempt\x12\x0e\n\x06number\x18\x01 \x01(\r\x12.\n\nstarted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\r\x12\x17\n\x0fresponse_status\x18\x04 \x01(\r\x12\x15\n\rresponse_body\x18\x05 \x01(\t\x12\r\n\x05\x65rror\x18\x06 \x01(\t\"_\n\tEventType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x12\n\npermission\x18\x03 \x01(\t\x12\x1b\n\x13platform_permission\x18\x04 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/webhooks/v1/webhook.proto\x12\x13portico.webhooks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xf2\x03\n\x07Webhook\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12.\n\x03url\x18\x03 \x01(\tB!\xe2\xf3\x18\x1dhttps://hooks.example.com/\xe2\x80\xa6\x12\x33\n\x0b\x65vent_types\x18\x04 \x03(\tB\x1e\xe2\xf3\x18\x0bkey.created\xe2\xf3\x18\x0bkey.revoked\x12/\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x1a\xe2\xf3\x18\x16Updates the inventory.\x12\x19\n\x07\x65nabled\x18\x06 \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x64isabled_reason\x18\t \x01(\t\x12/\n\x0b\x64isabled_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x1aprevious_secret_expires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06\x66ilter\x18\x1a \x01(\x0b\x32\x17.google.protobuf.Struct\"\xcf\x02\n\x08\x44\x65livery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nwebhook_id\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x15\n\rattempt_count\x18\x06 \x01(\r\x12\x33\n\x0fnext_attempt_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65livered_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08\x61ttempts\x18\n \x03(\x0b\x32\x1c.portico.webhooks.v1.Attempt\x12\x0f\n\x07payload\x18\x0b \x01(\t\"\x9d\x01\n\x07\x41ttempt\x12\x0e\n\x06number\x18\x01 \x01(\r\x12.\n\nstarted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\r\x12\x17\n\x0fresponse_status\x18\x04 \x01(\r\x12\x15\n\rresponse_body\x18\x05 \x01(\t\x12\r\n\x05\x65rror\x18\x06 \x01(\t\"\xc3\x01\n\tEventType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x12\n\npermission\x18\x03 \x01(\t\x12\x1b\n\x13platform_permission\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\r\x12\'\n\x06schema\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07\x65xample\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xd9\x01\n\x0eWebhookPayload\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x35\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x14\n\x02id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\x12\x11\n\x04test\x18\x06 \x01(\x08H\x00\x88\x01\x01\x42\x07\n\x05_test\"\x85\x01\n\rFilteredEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04sent\x18\x04 \x01(\x08\x12\x10\n\x08mismatch\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.webhooks.v1.webhook_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WEBHOOK']._serialized_start=92
-  _globals['_WEBHOOK']._serialized_end=444
-  _globals['_DELIVERY']._serialized_start=447
-  _globals['_DELIVERY']._serialized_end=782
-  _globals['_ATTEMPT']._serialized_start=785
-  _globals['_ATTEMPT']._serialized_end=942
-  _globals['_EVENTTYPE']._serialized_start=944
-  _globals['_EVENTTYPE']._serialized_end=1039
+  _globals['_WEBHOOK'].fields_by_name['url']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['url']._serialized_options = b'\342\363\030\035https://hooks.example.com/\342\200\246'
+  _globals['_WEBHOOK'].fields_by_name['event_types']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['event_types']._serialized_options = b'\342\363\030\013key.created\342\363\030\013key.revoked'
+  _globals['_WEBHOOK'].fields_by_name['description']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['description']._serialized_options = b'\342\363\030\026Updates the inventory.'
+  _globals['_WEBHOOK'].fields_by_name['enabled']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['enabled']._serialized_options = b'\342\363\030\004true'
+  _globals['_WEBHOOKPAYLOAD'].fields_by_name['timestamp']._loaded_options = None
+  _globals['_WEBHOOKPAYLOAD'].fields_by_name['timestamp']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_WEBHOOKPAYLOAD'].fields_by_name['id']._loaded_options = None
+  _globals['_WEBHOOKPAYLOAD'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_WEBHOOKPAYLOAD'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_WEBHOOKPAYLOAD'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_WEBHOOKPAYLOAD'].fields_by_name['data']._loaded_options = None
+  _globals['_WEBHOOKPAYLOAD'].fields_by_name['data']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_WEBHOOK']._serialized_start=182
+  _globals['_WEBHOOK']._serialized_end=680
+  _globals['_DELIVERY']._serialized_start=683
+  _globals['_DELIVERY']._serialized_end=1018
+  _globals['_ATTEMPT']._serialized_start=1021
+  _globals['_ATTEMPT']._serialized_end=1178
+  _globals['_EVENTTYPE']._serialized_start=1181
+  _globals['_EVENTTYPE']._serialized_end=1376
+  _globals['_WEBHOOKPAYLOAD']._serialized_start=1379
+  _globals['_WEBHOOKPAYLOAD']._serialized_end=1596
+  _globals['_FILTEREDEVENT']._serialized_start=1599
+  _globals['_FILTEREDEVENT']._serialized_end=1732
 # @@protoc_insertion_point(module_scope)

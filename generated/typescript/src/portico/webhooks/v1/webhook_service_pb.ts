@@ -7,17 +7,17 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import { file_google_api_annotations } from "../../../google/api/annotations_pb.js";
 import type { FieldMask } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_field_mask } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
-import type { Delivery, EventType, Webhook } from "./webhook_pb.js";
+import type { Delivery, EventType, FilteredEvent, Webhook } from "./webhook_pb.js";
 import { file_portico_webhooks_v1_webhook } from "./webhook_pb.js";
-import type { Message } from "@bufbuild/protobuf";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file portico/webhooks/v1/webhook_service.proto.
  */
 export const file_portico_webhooks_v1_webhook_service: GenFile = /*@__PURE__*/
-  fileDesc("Cilwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSLXAQoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARI3CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJBJECgtldmVudF90eXBlcxgDIAMoCUIvukgokgElCAEQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISHQoLZGVzY3JpcHRpb24YBCABKAlCCLpIBXIDGPQDIlwKFUNyZWF0ZVdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhQKBnNlY3JldBgCIAEoCUIEyPMYASJ7ChNMaXN0V2ViaG9va3NSZXF1ZXN0EiEKD29yZ2FuaXphdGlvbl9pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AdCCAoGX2xpbWl0Im0KFExpc3RXZWJob29rc1Jlc3BvbnNlEi4KCHdlYmhvb2tzGAEgAygLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rEhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjEKEUdldFdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBIkMKEkdldFdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rIskCChRVcGRhdGVXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARI8CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJEgAiAEBEkIKC2V2ZW50X3R5cGVzGAMgAygJQi26SCaSASMQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISJgoLZGVzY3JpcHRpb24YBCABKAlCDLpIBXIDGPQD2PMYAUgBiAEBEhQKB2VuYWJsZWQYBSABKAhIAogBARIvCgt1cGRhdGVfbWFzaxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2tCBgoEX3VybEIOCgxfZGVzY3JpcHRpb25CCgoIX2VuYWJsZWQiRgoVVXBkYXRlV2ViaG9va1Jlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2siNAoURGVsZXRlV2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQEiFwoVRGVsZXRlV2ViaG9va1Jlc3BvbnNlIjIKElRlc3RXZWJob29rUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABASJGChNUZXN0V2ViaG9va1Jlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSJ3ChpSb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARInCg9vdmVybGFwX3NlY29uZHMYAiABKA1CCbpIBioEGID1JEgAiAEBQhIKEF9vdmVybGFwX3NlY29uZHMiYgobUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2sSFAoGc2VjcmV0GAIgASgJQgTI8xgBIq0BChVMaXN0RGVsaXZlcmllc1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESHQoFbGltaXQYAiABKA1CCbpIBioEGGQoAUgAiAEBEhgKBmN1cnNvchgDIAEoCUIIukgFcgMY6AcSMwoGc3RhdHVzGAQgASgJQiO6SCByHlIAUgdwZW5kaW5nUglkZWxpdmVyZWRSBmZhaWxlZEIICgZfbGltaXQicgoWTGlzdERlbGl2ZXJpZXNSZXNwb25zZRIxCgpkZWxpdmVyaWVzGAEgAygLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeRITCgtuZXh0X2N1cnNvchgCIAEoCRIQCghoYXNfbW9yZRgDIAEoCCIzChJHZXREZWxpdmVyeVJlcXVlc3QSHQoLZGVsaXZlcnlfaWQYASABKAlCCLpIBXIDsAEBIkYKE0dldERlbGl2ZXJ5UmVzcG9uc2USLwoIZGVsaXZlcnkYASABKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5IjkKGFJlZGVsaXZlckRlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiTAoZUmVkZWxpdmVyRGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiFwoVTGlzdEV2ZW50VHlwZXNSZXF1ZXN0Ik0KFkxpc3RFdmVudFR5cGVzUmVzcG9uc2USMwoLZXZlbnRfdHlwZXMYASADKAsyHi5wb3J0aWNvLndlYmhvb2tzLnYxLkV2ZW50VHlwZTKTEQoOV2ViaG9va1NlcnZpY2US4AEKDUNyZWF0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLkNyZWF0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5DcmVhdGVXZWJob29rUmVzcG9uc2UieMrzGBcaDndlYmhvb2tzOndyaXRlOAFCAwisAtLzGAIIAtjzGMkB4vMYD3dlYmhvb2suY3JlYXRlZPDzGAOC0+STAjUiMC9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS93ZWJob29rczoBKhK2AQoMTGlzdFdlYmhvb2tzEigucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXF1ZXN0GikucG9ydGljby53ZWJob29rcy52MS5MaXN0V2ViaG9va3NSZXNwb25zZSJRyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCMhIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L3dlYmhvb2tzEqYBCgpHZXRXZWJob29rEiYucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rUmVxdWVzdBonLnBvcnRpY28ud2ViaG9va3MudjEuR2V0V2ViaG9va1Jlc3BvbnNlIkfK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIoEh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfWIHd2ViaG9vaxLaAQoNVXBkYXRlV2ViaG9vaxIpLnBvcnRpY28ud2ViaG9va3MudjEuVXBkYXRlV2ViaG9va1JlcXVlc3QaKi5wb3J0aWNvLndlYmhvb2tzLnYxLlVwZGF0ZVdlYmhvb2tSZXNwb25zZSJyyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCALi8xgPd2ViaG9vay51cGRhdGVk4vMYEHdlYmhvb2suZGlzYWJsZWSC0+STAisyHS9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9OgEqYgd3ZWJob29rEr8BCg1EZWxldGVXZWJob29rEikucG9ydGljby53ZWJob29rcy52MS5EZWxldGVXZWJob29rUmVxdWVzdBoqLnBvcnRpY28ud2ViaG9va3MudjEuRGVsZXRlV2ViaG9va1Jlc3BvbnNlIlfK8xgQGg53ZWJob29rczp3cml0ZdLzGAIIA9jzGMwB4vMYD3dlYmhvb2suZGVsZXRlZILT5JMCHyodL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0SyAEKC1Rlc3RXZWJob29rEicucG9ydGljby53ZWJob29rcy52MS5UZXN0V2ViaG9va1JlcXVlc3QaKC5wb3J0aWNvLndlYmhvb2tzLnYxLlRlc3RXZWJob29rUmVzcG9uc2UiZsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC2PMYygHi8xgMd2ViaG9vay50ZXN0gtPkkwIxIiIvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS90ZXN0OgEqYghkZWxpdmVyeRLVAQoTUm90YXRlV2ViaG9va1NlY3JldBIvLnBvcnRpY28ud2ViaG9va3MudjEuUm90YXRlV2ViaG9va1NlY3JldFJlcXVlc3QaMC5wb3J0aWNvLndlYmhvb2tzLnYxLlJvdGF0ZVdlYmhvb2tTZWNyZXRSZXNwb25zZSJbyvMYFxoOd2ViaG9va3M6d3JpdGU4AUIDCKwC0vMYAggC8PMYA4LT5JMCMCIrL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0vcm90YXRlLXNlY3JldDoBKhK0AQoOTGlzdERlbGl2ZXJpZXMSKi5wb3J0aWNvLndlYmhvb2tzLnYxLkxpc3REZWxpdmVyaWVzUmVxdWVzdBorLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdERlbGl2ZXJpZXNSZXNwb25zZSJJyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCKhIoL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH0vZGVsaXZlcmllcxKtAQoLR2V0RGVsaXZlcnkSJy5wb3J0aWNvLndlYmhvb2tzLnYxLkdldERlbGl2ZXJ5UmVxdWVzdBooLnBvcnRpY28ud2ViaG9va3MudjEuR2V0RGVsaXZlcnlSZXNwb25zZSJLyvMYDxoNd2ViaG9va3M6cmVhZNLzGAIIAYLT5JMCLBIgL2FwaS92MS9kZWxpdmVyaWVzL3tkZWxpdmVyeV9pZH1iCGRlbGl2ZXJ5EtIBChFSZWRlbGl2ZXJEZWxpdmVyeRItLnBvcnRpY28ud2ViaG9va3MudjEuUmVkZWxpdmVyRGVsaXZlcnlSZXF1ZXN0Gi4ucG9ydGljby53ZWJob29rcy52MS5SZWRlbGl2ZXJEZWxpdmVyeVJlc3BvbnNlIl7K8xgQGg53ZWJob29rczp3cml0ZdLzGAIIAtjzGMoBgtPkkwI5IiovYXBpL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfS9yZWRlbGl2ZXI6ASpiCGRlbGl2ZXJ5Ep8BCg5MaXN0RXZlbnRUeXBlcxIqLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdEV2ZW50VHlwZXNSZXF1ZXN0GisucG9ydGljby53ZWJob29rcy52MS5MaXN0RXZlbnRUeXBlc1Jlc3BvbnNlIjTK8xgCCAHS8xgCCAGC0+STAiISEy9hcGkvdjEvZXZlbnQtdHlwZXNiC2V2ZW50X3R5cGVzGhzK8xgYCgd3ZWJob29rEg13ZWJob29rczpyZWFkYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_portico_type_v1_options, file_portico_webhooks_v1_webhook]);
+  fileDesc("Cilwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2tfc2VydmljZS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSKAAgoUQ3JlYXRlV2ViaG9va1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARI3CgN1cmwYAiABKAlCKrpIJ3IlGNAPMiBeW0hoXVtUdF1bVHRdW1BwXVtTc10/Oi8vW15cc10rJBJECgtldmVudF90eXBlcxgDIAMoCUIvukgokgElCAEQMhgBIh1yGxhAMhdeKFwqfFthLXpfXStcLlthLXpfXSspJNDzGAISHQoLZGVzY3JpcHRpb24YBCABKAlCCLpIBXIDGPQDEicKBmZpbHRlchgSIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiXAoVQ3JlYXRlV2ViaG9va1Jlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2sSFAoGc2VjcmV0GAIgASgJQgTI8xgBInsKE0xpc3RXZWJob29rc1JlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoB0IICgZfbGltaXQibQoUTGlzdFdlYmhvb2tzUmVzcG9uc2USLgoId2ViaG9va3MYASADKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2sSEwoLbmV4dF9jdXJzb3IYAiABKAkSEAoIaGFzX21vcmUYAyABKAgiMQoRR2V0V2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQEiQwoSR2V0V2ViaG9va1Jlc3BvbnNlEi0KB3dlYmhvb2sYASABKAsyHC5wb3J0aWNvLndlYmhvb2tzLnYxLldlYmhvb2si+AIKFFVwZGF0ZVdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBEjwKA3VybBgCIAEoCUIqukgnciUY0A8yIF5bSGhdW1R0XVtUdF1bUHBdW1NzXT86Ly9bXlxzXSskSACIAQESQgoLZXZlbnRfdHlwZXMYAyADKAlCLbpIJpIBIxAyGAEiHXIbGEAyF14oXCp8W2Etel9dK1wuW2Etel9dKykk0PMYAhImCgtkZXNjcmlwdGlvbhgEIAEoCUIMukgFcgMY9APY8xgBSAGIAQESFAoHZW5hYmxlZBgFIAEoCEgCiAEBEi0KBmZpbHRlchgUIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3RCBNjzGAESLwoLdXBkYXRlX21hc2sYBiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrQgYKBF91cmxCDgoMX2Rlc2NyaXB0aW9uQgoKCF9lbmFibGVkIkYKFVVwZGF0ZVdlYmhvb2tSZXNwb25zZRItCgd3ZWJob29rGAEgASgLMhwucG9ydGljby53ZWJob29rcy52MS5XZWJob29rIjQKFERlbGV0ZVdlYmhvb2tSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBIhcKFURlbGV0ZVdlYmhvb2tSZXNwb25zZSJmChJUZXN0V2ViaG9va1JlcXVlc3QSHAoKd2ViaG9va19pZBgBIAEoCUIIukgFcgOwAQESMgoKZXZlbnRfdHlwZRgCIAEoCUIeukgbchkYQDIVXihbYS16X10rXC5bYS16X10rKT8kIkYKE1Rlc3RXZWJob29rUmVzcG9uc2USLwoIZGVsaXZlcnkYASABKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5IncKGlJvdGF0ZVdlYmhvb2tTZWNyZXRSZXF1ZXN0EhwKCndlYmhvb2tfaWQYASABKAlCCLpIBXIDsAEBEicKD292ZXJsYXBfc2Vjb25kcxgCIAEoDUIJukgGKgQYgPUkSACIAQFCEgoQX292ZXJsYXBfc2Vjb25kcyJiChtSb3RhdGVXZWJob29rU2VjcmV0UmVzcG9uc2USLQoHd2ViaG9vaxgBIAEoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vaxIUCgZzZWNyZXQYAiABKAlCBMjzGAEirQEKFUxpc3REZWxpdmVyaWVzUmVxdWVzdBIcCgp3ZWJob29rX2lkGAEgASgJQgi6SAVyA7ABARIdCgVsaW1pdBgCIAEoDUIJukgGKgQYZCgBSACIAQESGAoGY3Vyc29yGAMgASgJQgi6SAVyAxjoBxIzCgZzdGF0dXMYBCABKAlCI7pIIHIeUgBSB3BlbmRpbmdSCWRlbGl2ZXJlZFIGZmFpbGVkQggKBl9saW1pdCJyChZMaXN0RGVsaXZlcmllc1Jlc3BvbnNlEjEKCmRlbGl2ZXJpZXMYASADKAsyHS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGl2ZXJ5EhMKC25leHRfY3Vyc29yGAIgASgJEhAKCGhhc19tb3JlGAMgASgIIjMKEkdldERlbGl2ZXJ5UmVxdWVzdBIdCgtkZWxpdmVyeV9pZBgBIAEoCUIIukgFcgOwAQEiRgoTR2V0RGVsaXZlcnlSZXNwb25zZRIvCghkZWxpdmVyeRgBIAEoCzIdLnBvcnRpY28ud2ViaG9va3MudjEuRGVsaXZlcnkiOQoYUmVkZWxpdmVyRGVsaXZlcnlSZXF1ZXN0Eh0KC2RlbGl2ZXJ5X2lkGAEgASgJQgi6SAVyA7ABASJMChlSZWRlbGl2ZXJEZWxpdmVyeVJlc3BvbnNlEi8KCGRlbGl2ZXJ5GAEgASgLMh0ucG9ydGljby53ZWJob29rcy52MS5EZWxpdmVyeSIXChVMaXN0RXZlbnRUeXBlc1JlcXVlc3QiTQoWTGlzdEV2ZW50VHlwZXNSZXNwb25zZRIzCgtldmVudF90eXBlcxgBIAMoCzIeLnBvcnRpY28ud2ViaG9va3MudjEuRXZlbnRUeXBlIkAKE0dldEV2ZW50VHlwZVJlcXVlc3QSKQoEbmFtZRgBIAEoCUIbukgYchYYQDISXlthLXpfXStcLlthLXpfXSskIkoKFEdldEV2ZW50VHlwZVJlc3BvbnNlEjIKCmV2ZW50X3R5cGUYASABKAsyHi5wb3J0aWNvLndlYmhvb2tzLnYxLkV2ZW50VHlwZSKmAQoUUHJldmlld0ZpbHRlclJlcXVlc3QSIQoPb3JnYW5pemF0aW9uX2lkGAEgASgJQgi6SAVyA7ABARJCCgtldmVudF90eXBlcxgCIAMoCUItukgmkgEjEDIYASIdchsYQDIXXihcKnxbYS16X10rXC5bYS16X10rKSTQ8xgCEicKBmZpbHRlchgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiXwoVUHJldmlld0ZpbHRlclJlc3BvbnNlEjIKBmV2ZW50cxgBIAMoCzIiLnBvcnRpY28ud2ViaG9va3MudjEuRmlsdGVyZWRFdmVudBISCgpzZW50X2NvdW50GAIgASgNMugUCg5XZWJob29rU2VydmljZRLgAQoNQ3JlYXRlV2ViaG9vaxIpLnBvcnRpY28ud2ViaG9va3MudjEuQ3JlYXRlV2ViaG9va1JlcXVlc3QaKi5wb3J0aWNvLndlYmhvb2tzLnYxLkNyZWF0ZVdlYmhvb2tSZXNwb25zZSJ4yvMYFxoOd2ViaG9va3M6d3JpdGU4AUIDCKwC0vMYAggC2PMYyQHi8xgPd2ViaG9vay5jcmVhdGVk8PMYA4LT5JMCNSIwL2FwaS92MS9vcmdhbml6YXRpb25zL3tvcmdhbml6YXRpb25faWR9L3dlYmhvb2tzOgEqErYBCgxMaXN0V2ViaG9va3MSKC5wb3J0aWNvLndlYmhvb2tzLnYxLkxpc3RXZWJob29rc1JlcXVlc3QaKS5wb3J0aWNvLndlYmhvb2tzLnYxLkxpc3RXZWJob29rc1Jlc3BvbnNlIlHK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIyEjAvYXBpL3YxL29yZ2FuaXphdGlvbnMve29yZ2FuaXphdGlvbl9pZH0vd2ViaG9va3MSpgEKCkdldFdlYmhvb2sSJi5wb3J0aWNvLndlYmhvb2tzLnYxLkdldFdlYmhvb2tSZXF1ZXN0GicucG9ydGljby53ZWJob29rcy52MS5HZXRXZWJob29rUmVzcG9uc2UiR8rzGA8aDXdlYmhvb2tzOnJlYWTS8xgCCAGC0+STAigSHS9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9Ygd3ZWJob29rEtoBCg1VcGRhdGVXZWJob29rEikucG9ydGljby53ZWJob29rcy52MS5VcGRhdGVXZWJob29rUmVxdWVzdBoqLnBvcnRpY28ud2ViaG9va3MudjEuVXBkYXRlV2ViaG9va1Jlc3BvbnNlInLK8xgQGg53ZWJob29rczp3cml0ZdLzGAIIAuLzGA93ZWJob29rLnVwZGF0ZWTi8xgQd2ViaG9vay5kaXNhYmxlZILT5JMCKzIdL2FwaS92MS93ZWJob29rcy97d2ViaG9va19pZH06ASpiB3dlYmhvb2sSvwEKDURlbGV0ZVdlYmhvb2sSKS5wb3J0aWNvLndlYmhvb2tzLnYxLkRlbGV0ZVdlYmhvb2tSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5EZWxldGVXZWJob29rUmVzcG9uc2UiV8rzGBAaDndlYmhvb2tzOndyaXRl0vMYAggD2PMYzAHi8xgPd2ViaG9vay5kZWxldGVkgtPkkwIfKh0vYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfRLIAQoLVGVzdFdlYmhvb2sSJy5wb3J0aWNvLndlYmhvb2tzLnYxLlRlc3RXZWJob29rUmVxdWVzdBooLnBvcnRpY28ud2ViaG9va3MudjEuVGVzdFdlYmhvb2tSZXNwb25zZSJmyvMYEBoOd2ViaG9va3M6d3JpdGXS8xgCCALY8xjKAeLzGAx3ZWJob29rLnRlc3SC0+STAjEiIi9hcGkvdjEvd2ViaG9va3Mve3dlYmhvb2tfaWR9L3Rlc3Q6ASpiCGRlbGl2ZXJ5EtUBChNSb3RhdGVXZWJob29rU2VjcmV0Ei8ucG9ydGljby53ZWJob29rcy52MS5Sb3RhdGVXZWJob29rU2VjcmV0UmVxdWVzdBowLnBvcnRpY28ud2ViaG9va3MudjEuUm90YXRlV2ViaG9va1NlY3JldFJlc3BvbnNlIlvK8xgXGg53ZWJob29rczp3cml0ZTgBQgMIrALS8xgCCALw8xgDgtPkkwIwIisvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS9yb3RhdGUtc2VjcmV0OgEqErQBCg5MaXN0RGVsaXZlcmllcxIqLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdERlbGl2ZXJpZXNSZXF1ZXN0GisucG9ydGljby53ZWJob29rcy52MS5MaXN0RGVsaXZlcmllc1Jlc3BvbnNlIknK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIqEigvYXBpL3YxL3dlYmhvb2tzL3t3ZWJob29rX2lkfS9kZWxpdmVyaWVzEq0BCgtHZXREZWxpdmVyeRInLnBvcnRpY28ud2ViaG9va3MudjEuR2V0RGVsaXZlcnlSZXF1ZXN0GigucG9ydGljby53ZWJob29rcy52MS5HZXREZWxpdmVyeVJlc3BvbnNlIkvK8xgPGg13ZWJob29rczpyZWFk0vMYAggBgtPkkwIsEiAvYXBpL3YxL2RlbGl2ZXJpZXMve2RlbGl2ZXJ5X2lkfWIIZGVsaXZlcnkS0gEKEVJlZGVsaXZlckRlbGl2ZXJ5Ei0ucG9ydGljby53ZWJob29rcy52MS5SZWRlbGl2ZXJEZWxpdmVyeVJlcXVlc3QaLi5wb3J0aWNvLndlYmhvb2tzLnYxLlJlZGVsaXZlckRlbGl2ZXJ5UmVzcG9uc2UiXsrzGBAaDndlYmhvb2tzOndyaXRl0vMYAggC2PMYygGC0+STAjkiKi9hcGkvdjEvZGVsaXZlcmllcy97ZGVsaXZlcnlfaWR9L3JlZGVsaXZlcjoBKmIIZGVsaXZlcnkSywEKDVByZXZpZXdGaWx0ZXISKS5wb3J0aWNvLndlYmhvb2tzLnYxLlByZXZpZXdGaWx0ZXJSZXF1ZXN0GioucG9ydGljby53ZWJob29rcy52MS5QcmV2aWV3RmlsdGVyUmVzcG9uc2UiY8rzGA8aDXdlYmhvb2tzOnJlYWTS8xgCCAGC0+STAkQiPy9hcGkvdjEvb3JnYW5pemF0aW9ucy97b3JnYW5pemF0aW9uX2lkfS93ZWJob29rcy9wcmV2aWV3LWZpbHRlcjoBKhKfAQoOTGlzdEV2ZW50VHlwZXMSKi5wb3J0aWNvLndlYmhvb2tzLnYxLkxpc3RFdmVudFR5cGVzUmVxdWVzdBorLnBvcnRpY28ud2ViaG9va3MudjEuTGlzdEV2ZW50VHlwZXNSZXNwb25zZSI0yvMYAggB0vMYAggBgtPkkwIiEhMvYXBpL3YxL2V2ZW50LXR5cGVzYgtldmVudF90eXBlcxKfAQoMR2V0RXZlbnRUeXBlEigucG9ydGljby53ZWJob29rcy52MS5HZXRFdmVudFR5cGVSZXF1ZXN0GikucG9ydGljby53ZWJob29rcy52MS5HZXRFdmVudFR5cGVSZXNwb25zZSI6yvMYAggB0vMYAggBgtPkkwIoEhovYXBpL3YxL2V2ZW50LXR5cGVzL3tuYW1lfWIKZXZlbnRfdHlwZRqAAcrzGHwKB3dlYmhvb2sSDXdlYmhvb2tzOnJlYWQiG3BvcnRpY28ud2ViaG9va3MudjEuV2ViaG9vaypFChB3ZWJob29rLmRpc2FibGVkGjF7ImVuYWJsZWQiOiBmYWxzZSwgImRpc2FibGVkUmVhc29uIjogInJlcXVlc3RlZCJ9YgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_field_mask, file_google_protobuf_struct, file_portico_type_v1_options, file_portico_webhooks_v1_webhook]);
 
 /**
  * Describes the webhook to create.
@@ -56,6 +56,18 @@ export type CreateWebhookRequest = Message<"portico.webhooks.v1.CreateWebhookReq
    * @generated from field: string description = 4;
    */
   description: string;
+
+  /**
+   * Which events of these types to send: a pattern that the posted JSON must
+   * match, for example {"data": {"tier": {"$in": ["pro", "enterprise"]}}}. A value
+   * must be equal, an object must match member by member, of a list any item must
+   * match. Operators: $eq, $neq, $gt, $gte, $lt, $lte, $in, $nin, $startsWith,
+   * $endsWith, $exists, $or, $and and $not. At most 4 KB of JSON, 8 levels and 100
+   * values.
+   *
+   * @generated from field: google.protobuf.Struct filter = 18;
+   */
+  filter?: JsonObject | undefined;
 };
 
 /**
@@ -248,6 +260,13 @@ export type UpdateWebhookRequest = Message<"portico.webhooks.v1.UpdateWebhookReq
   enabled?: boolean | undefined;
 
   /**
+   * The new filter, with the rules of CreateWebhook.
+   *
+   * @generated from field: google.protobuf.Struct filter = 20;
+   */
+  filter?: JsonObject | undefined;
+
+  /**
    * The fields to change. A field that is named but not set is cleared. Without
    * a mask, the fields that are set are changed. Over REST, the field names in
    * the body are the mask.
@@ -333,6 +352,14 @@ export type TestWebhookRequest = Message<"portico.webhooks.v1.TestWebhookRequest
    * @generated from field: string webhook_id = 1;
    */
   webhookId: string;
+
+  /**
+   * The event type whose example is sent. Empty for "webhook.test", which shows
+   * the webhook itself.
+   *
+   * @generated from field: string event_type = 2;
+   */
+  eventType: string;
 };
 
 /**
@@ -619,6 +646,111 @@ export const ListEventTypesResponseSchema: GenMessage<ListEventTypesResponse> = 
   messageDesc(file_portico_webhooks_v1_webhook_service, 21);
 
 /**
+ * Names the event type to return.
+ *
+ * @generated from message portico.webhooks.v1.GetEventTypeRequest
+ */
+export type GetEventTypeRequest = Message<"portico.webhooks.v1.GetEventTypeRequest"> & {
+  /**
+   * The name of the event type, for example "key.revoked".
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.GetEventTypeRequest.
+ * Use `create(GetEventTypeRequestSchema)` to create a new message.
+ */
+export const GetEventTypeRequestSchema: GenMessage<GetEventTypeRequest> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 22);
+
+/**
+ * Returns the requested event type.
+ *
+ * @generated from message portico.webhooks.v1.GetEventTypeResponse
+ */
+export type GetEventTypeResponse = Message<"portico.webhooks.v1.GetEventTypeResponse"> & {
+  /**
+   * The event type.
+   *
+   * @generated from field: portico.webhooks.v1.EventType event_type = 1;
+   */
+  eventType?: EventType | undefined;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.GetEventTypeResponse.
+ * Use `create(GetEventTypeResponseSchema)` to create a new message.
+ */
+export const GetEventTypeResponseSchema: GenMessage<GetEventTypeResponse> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 23);
+
+/**
+ * Describes the event types and the filter to try.
+ *
+ * @generated from message portico.webhooks.v1.PreviewFilterRequest
+ */
+export type PreviewFilterRequest = Message<"portico.webhooks.v1.PreviewFilterRequest"> & {
+  /**
+   * The ID of the organization.
+   *
+   * @generated from field: string organization_id = 1;
+   */
+  organizationId: string;
+
+  /**
+   * The event types, with the rules of CreateWebhook. Empty for "*".
+   *
+   * @generated from field: repeated string event_types = 2;
+   */
+  eventTypes: string[];
+
+  /**
+   * The filter, with the rules of CreateWebhook. Not set for none.
+   *
+   * @generated from field: google.protobuf.Struct filter = 3;
+   */
+  filter?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.PreviewFilterRequest.
+ * Use `create(PreviewFilterRequestSchema)` to create a new message.
+ */
+export const PreviewFilterRequestSchema: GenMessage<PreviewFilterRequest> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 24);
+
+/**
+ * Returns which events would be sent.
+ *
+ * @generated from message portico.webhooks.v1.PreviewFilterResponse
+ */
+export type PreviewFilterResponse = Message<"portico.webhooks.v1.PreviewFilterResponse"> & {
+  /**
+   * The events, newest first, at most 100.
+   *
+   * @generated from field: repeated portico.webhooks.v1.FilteredEvent events = 1;
+   */
+  events: FilteredEvent[];
+
+  /**
+   * How many of them would be sent.
+   *
+   * @generated from field: uint32 sent_count = 2;
+   */
+  sentCount: number;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.PreviewFilterResponse.
+ * Use `create(PreviewFilterResponseSchema)` to create a new message.
+ */
+export const PreviewFilterResponseSchema: GenMessage<PreviewFilterResponse> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook_service, 25);
+
+/**
  * Manages webhooks, which send an organization's events to URLs, and their
  * deliveries.
  *
@@ -681,9 +813,10 @@ export const WebhookService: GenService<{
     output: typeof DeleteWebhookResponseSchema;
   },
   /**
-   * Sends an event of type "webhook.test" to the webhook, whatever its event
-   * types are. Fails if the webhook is disabled, or if the caller lacks the
-   * permission to read what its events contain.
+   * Sends a test event to the webhook, whatever its event types and filter are,
+   * and to no other webhook. Its JSON has "test": true. Fails if the webhook is
+   * disabled, or if the caller lacks the permission to read what its events, or
+   * events of the given type, contain.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.TestWebhook
    */
@@ -739,7 +872,20 @@ export const WebhookService: GenService<{
     output: typeof RedeliverDeliveryResponseSchema;
   },
   /**
-   * Lists all event types that a webhook can subscribe to.
+   * Determines which of the last 100 events of an organization that the caller may
+   * read would be sent to a webhook with the given event types and filter. Nothing
+   * is sent. Fails if the filter is not valid, and names each mistake by its path.
+   *
+   * @generated from rpc portico.webhooks.v1.WebhookService.PreviewFilter
+   */
+  previewFilter: {
+    methodKind: "unary";
+    input: typeof PreviewFilterRequestSchema;
+    output: typeof PreviewFilterResponseSchema;
+  },
+  /**
+   * Lists all event types that a webhook can subscribe to, without their schemas
+   * and examples.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.ListEventTypes
    */
@@ -747,6 +893,16 @@ export const WebhookService: GenService<{
     methodKind: "unary";
     input: typeof ListEventTypesRequestSchema;
     output: typeof ListEventTypesResponseSchema;
+  },
+  /**
+   * Returns an event type with its JSON Schema and an example.
+   *
+   * @generated from rpc portico.webhooks.v1.WebhookService.GetEventType
+   */
+  getEventType: {
+    methodKind: "unary";
+    input: typeof GetEventTypeRequestSchema;
+    output: typeof GetEventTypeResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portico_webhooks_v1_webhook_service, 0);
