@@ -12,7 +12,7 @@ demo: install-dev ## Play the tour against the running platform.
 	@$(BIN)/portico demo
 
 test: install-dev ## Run every test.
-	$(BIN)/pytest --numprocesses 3 --no-loadscope-reorder
+	@.ci/test
 
 check: install-dev ## Check style, types, imports and the contract.
 	$(BIN)/ruff check

@@ -10,6 +10,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     CheckConstraint,
     Index,
     SQLColumnExpression,
@@ -25,7 +26,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from portico_kit.call import Call, Records
 from portico_kit.credentials import Principal
@@ -50,7 +51,23 @@ class Event(OutboxEvent, Base):
         # The same by organization, so that the workers can take turns among them.
         Index("ix_events_queue", "organization_id", "created_at", postgresql_where=_PENDING),
         Index("ix_events_organization_id_created_at", "organization_id", "created_at"),
+        Index(
+            "ix_events_organization_id_sequence",
+            "organization_id",
+            "sequence",
+            unique=True,
+            postgresql_where=text("sequence is not null"),
+        ),
     )
+
+
+class EventSequence(Base):
+    """The last number that an event of an organization was given."""
+
+    __tablename__ = "event_sequences"
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    last: Mapped[int] = mapped_column(BigInteger)
 
 
 class AuditEntry(AuditRecord, Base):

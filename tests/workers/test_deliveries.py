@@ -46,7 +46,6 @@ async def test_a_delivery_verifies_with_the_secret_that_its_owner_was_shown(
     assert payload["data"]["name"] == "Schlüssel"
     assert payload["timestamp"].endswith("Z")
     assert request.webhook_id == str(delivery.id)
-    assert request.body.decode() == delivery.payload
     assert request.headers["content-type"] == "application/json"
     assert request.headers["user-agent"] == "test"
 

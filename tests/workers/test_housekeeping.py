@@ -18,7 +18,7 @@ from portico_kit.tasks.cleanup import Cleanup
 from portico_kit.testing.clocks import OffsetClock
 from server.app import FEATURES
 from server.common.records import Event, IdempotentAnswer
-from server.common.times import KEPT
+from server.common.times import EVENTS_KEPT, KEPT
 from server.features.auth.models import StoredSigningKey
 from server.features.auth.signing_keys import MAX_AGE, SigningKeys
 from server.features.auth.tasks import SigningKeyRotation
@@ -94,7 +94,20 @@ async def test_what_was_told_and_sent_is_kept_for_30_days(
     clock.advance(timedelta(hours=2))
     await cleanup()
     assert kept == [1, 1, 1]
-    assert [await count(tenants, model) for model in (Event, Delivery, Attempt)] == [0, 0, 0]
+    assert [await count(tenants, model) for model in (Delivery, Attempt)] == [0, 0]
+
+
+async def test_the_row_of_an_event_is_kept_while_a_late_delivery_may_need_it(
+    tenants: Tenants, cleanup: Cleanup, clock: OffsetClock, fan_out_events: EventFanOut
+) -> None:
+    await tenants.event(await tenants.organization())
+    await fan_out_events()
+    clock.advance(EVENTS_KEPT - timedelta(hours=1))
+    await cleanup()
+    assert await count(tenants, Event) == 1
+    clock.advance(timedelta(hours=2))
+    await cleanup()
+    assert await count(tenants, Event) == 0
 
 
 async def test_what_is_still_to_be_told_or_sent_is_never_deleted(

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, false, func
+from sqlalchemy import BigInteger, String, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Identified
@@ -31,3 +31,6 @@ class OutboxEvent(Identified):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     # Set when the deliveries exist, in the same transaction as they.
     fanned_out_at: Mapped[datetime | None]
+    # Its place among the events of the organization, given in that transaction, too: who has
+    # seen an event has seen all with lower numbers. None also for what only one webhook gets.
+    sequence: Mapped[int | None] = mapped_column(BigInteger)

@@ -6,11 +6,11 @@ from server.feature import Feature, Tables
 
 
 def _tables() -> Tables:
-    from server.common.records import AuditEntry, Event, IdempotentAnswer
+    from server.common.records import AuditEntry, Event, EventSequence, IdempotentAnswer
     from server.features.records import cleanup
 
     return Tables(
-        models=(AuditEntry, Event, IdempotentAnswer),
+        models=(AuditEntry, Event, EventSequence, IdempotentAnswer),
         cleanup={"idempotency_keys": cleanup.delete_answers, "events": cleanup.delete_events},
     )
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.ids import earliest_id
 from portico_kit.storage.base import delete_batch
 from server.features.webhooks.models import DELIVERED, FAILED, PENDING, Delivery, Webhook
+from server.features.webhooks.payload import event_payload
 
 GONE_STATUS = 410
 
@@ -41,6 +42,9 @@ class Claim:
 
     Attributes:
         until: when it runs out; also what tells this claim from a later one.
+        payload: what is posted, if it is stored.
+        event_time: when the event was created; None if it is no longer kept.
+        event_data: its data as the text of its JSON; None if it is no longer kept.
         schedule_position: how many attempts of the retry schedule are used up.
         sealed_previous_secret: of a rotation; None if there was none.
         previous_secret_expires_at: until when deliveries are signed with it, too.
@@ -50,8 +54,12 @@ class Claim:
 
     delivery_id: UUID
     until: datetime
-    payload: str
+    payload: str | None
     schedule_position: int
+    event_id: UUID
+    event_type: str
+    event_time: datetime | None
+    event_data: str | None
     webhook_id: UUID
     organization_id: UUID
     url: str
@@ -60,6 +68,15 @@ class Claim:
     previous_secret_expires_at: datetime | None
     failing: bool
     slow: bool
+
+    @property
+    def body(self) -> str | None:
+        """The text that is posted; None if the event is no longer kept."""
+        if self.payload is not None or self.event_time is None or self.event_data is None:
+            return self.payload
+        return event_payload(
+            self.event_id, self.event_type, self.organization_id, self.event_time, self.event_data
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,9 +265,13 @@ _CLAIM = text("""
         ) due
     )
     update deliveries set claimed_until = :until
-    from chosen, webhooks
-    where deliveries.id = chosen.id and webhooks.id = deliveries.webhook_id
+    from chosen join deliveries claimed on claimed.id = chosen.id
+    join webhooks on webhooks.id = claimed.webhook_id
+    left join events on events.id = claimed.event_id
+    where deliveries.id = chosen.id
     returning deliveries.id as delivery_id, deliveries.payload, deliveries.schedule_position,
+              deliveries.event_id, deliveries.event_type,
+              events.created_at as event_time, events.data::text as event_data,
               deliveries.webhook_id, deliveries.organization_id, webhooks.url,
               webhooks.sealed_secret, webhooks.sealed_previous_secret,
               webhooks.previous_secret_expires_at,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from heapq import heappop, heappush
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import new_id
@@ -23,6 +22,7 @@ from server.features.webhooks.models import Webhook
 MAX_DELIVERIES = 250
 # Organizations that share one transaction.
 MAX_ORGANIZATIONS = 50
+LOCK_SEED = 0x6576656E7473  # "events"
 # Before the id of every organization.
 BEGINNING = UUID(int=0)
 
@@ -36,12 +36,14 @@ class FannedOut:
         due: the webhooks that have something to be sent.
         last: the organization after which the next batch goes on.
         more: whether there may be more events.
+        waits: whether all of them are of organizations that other workers are at.
     """
 
     count: int = 0
     due: Sequence[DueWebhook] = ()
     last: UUID = BEGINNING
     more: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +59,23 @@ class Share:
         return max(1, len(self.webhooks))
 
 
-def event_payload(event: Event) -> str:
-    """The JSON text that is posted for an event, of the form that Standard Webhooks suggests."""
-    told = {
-        "type": event.type,
-        "timestamp": event.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "id": str(event.id),
-        "organizationId": str(event.organization_id),
-        "data": event.data,
-    }
-    return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
-
-
 async def fan_out(
     db: AsyncSession, now: datetime, limit: int, after: UUID = BEGINNING
 ) -> FannedOut:
-    """Makes the deliveries of events that have none yet; organizations take turns.
+    """Numbers events and makes their deliveries; organizations take turns.
 
-    Events that another worker is at are left out. Whoever calls commits: the
-    deliveries and the mark on the events must come to be together.
+    An organization that another worker is at is left out, so that its events get their
+    numbers in the order of their times. Whoever calls commits: the deliveries and the
+    number of the event must come to be together.
 
     Args:
         limit: how many events at the most.
         after: the organization that had the last turn.
     """
-    events = await _claim_pending(db, limit, after)
+    found = await _claim_pending(db, limit, after)
+    events = [event for event in found if event is not None]
     if not events:
-        return FannedOut()
+        return FannedOut(last=after, more=bool(found), waits=bool(found))
     subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
     batch = _fair_batch(
         Share(
@@ -93,13 +85,11 @@ async def fan_out(
         for event in events
     )
     await add_deliveries(db, batch, now)
-    ids = [share.event.id for share in batch]
-    done = update(Event).where(Event.id.in_(ids)).values(fanned_out_at=now)
-    await db.execute(done.execution_options(synchronize_session=False))
+    await _number(db, [share.event for share in batch], now)
     due = {webhook.id: due_webhook(webhook) for share in batch for webhook in share.webhooks}
     # A share of the claim is two events or more: a single one was the last of its organization.
     last = batch[-1].event.organization_id
-    return FannedOut(len(batch), list(due.values()), last, more=len(events) > 1)
+    return FannedOut(len(batch), list(due.values()), last, more=len(found) > 1)
 
 
 def _fair_batch(shares: Iterable[Share]) -> list[Share]:
@@ -143,7 +133,6 @@ async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetim
         "organizations": [share.event.organization_id for share in told],
         "events": [share.event.id for share in told],
         "types": [share.event.type for share in told],
-        "payloads": [event_payload(share.event) for share in told],
         "ids": [new_id() for _ in pairs],
         "places": [place for place, _ in pairs],
         "webhooks": [webhook_id for _, webhook_id in pairs],
@@ -156,22 +145,21 @@ def due_webhook(webhook: Webhook) -> DueWebhook:
     return DueWebhook(webhook.id, webhook.organization_id, webhook.slow_since is not None)
 
 
-# Each payload goes to the database once, however many webhooks take it.
 _ADD = text("""
-    insert into deliveries (id, webhook_id, organization_id, event_id, event_type, payload,
+    insert into deliveries (id, webhook_id, organization_id, event_id, event_type,
                             status, attempt_count, schedule_position, next_attempt_at)
     select new.id, new.webhook_id, told.organization_id, told.event_id, told.event_type,
-           told.payload, 'pending', 0, 0, :now
+           'pending', 0, 0, :now
     from unnest(cast(:ids as uuid[]), cast(:places as bigint[]), cast(:webhooks as uuid[]))
          as new(id, place, webhook_id)
-    join unnest(cast(:organizations as uuid[]), cast(:events as uuid[]), cast(:types as text[]),
-                cast(:payloads as text[])) with ordinality
-         as told(organization_id, event_id, event_type, payload, place) using (place)
+    join unnest(cast(:organizations as uuid[]), cast(:events as uuid[]), cast(:types as text[]))
+         with ordinality as told(organization_id, event_id, event_type, place) using (place)
     on conflict do nothing
 """)
 
 # One probe for each organization that has pending events, however many those are; then
-# the oldest of each, from the organization on that comes after the last one.
+# the oldest of each, from the organization on that comes after the last one. For one that
+# another worker holds there is a row of nulls.
 _PENDING = text("""
     with recursive queues(organization_id) as (
         (select organization_id from events where fanned_out_at is null
@@ -182,25 +170,71 @@ _PENDING = text("""
                 order by organization_id limit 1)
         from queues where queues.organization_id is not null
     ),
-    turns as (
+    turns as materialized (
         select organization_id from queues where organization_id is not null
         order by organization_id <= :after, organization_id limit :organizations
+    ),
+    held as materialized (
+        select organization_id,
+               pg_try_advisory_xact_lock(hashtextextended(organization_id::text, :seed)) as held
+        from turns
     )
-    select pending.* from turns cross join lateral (
+    select pending.* from held left join lateral (
         select * from events
-        where events.organization_id = turns.organization_id and fanned_out_at is null
+        where held.held and events.organization_id = held.organization_id
+          and fanned_out_at is null
         order by created_at
         limit greatest(2, :limit / (select count(*) from turns))
         for update skip locked
-    ) pending
-    order by turns.organization_id <= :after, turns.organization_id, pending.created_at
+    ) pending on true
+    order by held.organization_id <= :after, held.organization_id, pending.created_at
 """)
 
 
-async def _claim_pending(db: AsyncSession, limit: int, after: UUID) -> Sequence[Event]:
+async def _claim_pending(db: AsyncSession, limit: int, after: UUID) -> Sequence[Event | None]:
+    """The next events, and None for each organization that another worker is at."""
     query = select(Event).from_statement(_PENDING)
-    shares = {"limit": limit, "after": after, "organizations": min(limit, MAX_ORGANIZATIONS)}
+    shares = {
+        "limit": limit,
+        "after": after,
+        "organizations": min(limit, MAX_ORGANIZATIONS),
+        "seed": LOCK_SEED,
+    }
     return (await db.scalars(query, shares)).all()
+
+
+# The events are given in their order. Nobody else is at these organizations; a number is
+# seen when all before it are.
+_NUMBER = text("""
+    with asked as (
+        select id, organization_id,
+               row_number() over (partition by organization_id order by place) as number
+        from unnest(cast(:ids as uuid[]), cast(:organizations as uuid[])) with ordinality
+             as asked(id, organization_id, place)
+    ),
+    taken as (
+        insert into event_sequences (organization_id, last)
+        select organization_id, count(*) from asked group by organization_id
+        order by organization_id
+        on conflict (organization_id) do update set last = event_sequences.last + excluded.last
+        returning organization_id, last
+    ),
+    counts as (select organization_id, count(*) as count from asked group by organization_id)
+    update events set fanned_out_at = :now,
+        sequence = taken.last - counts.count + asked.number
+    from asked join taken using (organization_id) join counts using (organization_id)
+    where events.id = asked.id
+""")
+
+
+async def _number(db: AsyncSession, events: Sequence[Event], now: datetime) -> None:
+    """Gives events their places in their organizations, and marks them as fanned out."""
+    numbered = {
+        "ids": [event.id for event in events],
+        "organizations": [event.organization_id for event in events],
+        "now": now,
+    }
+    await db.execute(_NUMBER, numbered)
 
 
 async def _enabled_webhooks(

@@ -67,10 +67,10 @@ def delivery(row: Delivery) -> pb.Delivery:
     )
 
 
-def whole_delivery(row: Delivery, attempts: Sequence[Attempt]) -> pb.Delivery:
-    """The message for a delivery with what was posted and what came of it."""
+def whole_delivery(row: Delivery, payload: str, attempts: Sequence[Attempt]) -> pb.Delivery:
+    """The message for a delivery with what is posted and what came of it."""
     message = delivery(row)
-    message.payload = row.payload
+    message.payload = payload
     message.attempts.extend(attempt(one) for one in attempts)
     return message
 

@@ -122,11 +122,11 @@ class Delivery(Identified, Base):
 
     webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
-    # No foreign key: a delivery carries all that it needs, and may outlive its event.
+    # No foreign key: an event is kept for longer, and nothing is looked up to delete it.
     event_id: Mapped[UUID]
     event_type: Mapped[str] = mapped_column(String(64))
-    # The exact text that is posted, for the signature covers each byte of it.
-    payload: Mapped[str] = mapped_column(Text)
+    # What is posted, of deliveries from before it was made from the event.
+    payload: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(16), default=PENDING)
     attempt_count: Mapped[int] = mapped_column(default=0)
     # How many attempts of the retry schedule are used up; a redelivery starts it anew.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, Text, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
+from server.common.records import Event
 from server.features.webhooks.models import Attempt, Delivery, Webhook
+from server.features.webhooks.payload import event_payload
 
 # Attempts that are shown of a delivery.
 SHOWN_ATTEMPTS = 100
@@ -69,6 +71,21 @@ class DeliveryRepository:
     ) -> Delivery | None:
         """The same, locked: a worker or another caller may be at it."""
         return await self._db.scalar(_delivery(delivery_id, organizations).with_for_update())
+
+    async def payload(self, delivery: Delivery) -> str:
+        """What is posted for a delivery; "" if its event is no longer kept."""
+        if delivery.payload is not None:
+            return delivery.payload
+        query = select(Event.created_at, cast(Event.data, Text)).where(
+            Event.id == delivery.event_id
+        )
+        event = (await self._db.execute(query)).one_or_none()
+        if event is None:
+            return ""
+        created_at, data = event
+        return event_payload(
+            delivery.event_id, delivery.event_type, delivery.organization_id, created_at, data
+        )
 
     async def attempts(self, delivery_id: UUID) -> Sequence[Attempt]:
         """The newest attempts of a delivery, oldest first."""

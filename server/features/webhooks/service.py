@@ -30,7 +30,6 @@ from server.features.webhooks.errors import (
     WebhookNotFoundError,
 )
 from server.features.webhooks.event_types import TEST_EVENT, EventTypes
-from server.features.webhooks.fanout import event_payload
 from server.features.webhooks.models import REQUESTED, Delivery, Webhook
 from server.features.webhooks.names import DELIVERY_TASK
 from server.features.webhooks.repository import DeliveryRepository, WebhookRepository
@@ -176,8 +175,10 @@ class WebhookService:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
         self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
+        payload = await repository.payload(delivery)
         attempts = await repository.attempts(delivery.id)
-        return pb.GetDeliveryResponse(delivery=messages.whole_delivery(delivery, attempts))
+        shown = messages.whole_delivery(delivery, payload, attempts)
+        return pb.GetDeliveryResponse(delivery=shown)
 
     async def RedeliverDelivery(
         self, request: pb.RedeliverDeliveryRequest, call: Call
@@ -318,6 +319,5 @@ def _delivery(event: Event, webhook: Webhook, call: Call) -> Delivery:
         organization_id=webhook.organization_id,
         event_id=event.id,
         event_type=event.type,
-        payload=event_payload(event),
         next_attempt_at=call.now,
     )

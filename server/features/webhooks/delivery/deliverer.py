@@ -324,7 +324,9 @@ class Deliverer:
 
     async def _attempt(self, claim: Claim) -> AttemptResult:
         now = self._clock()
-        body = claim.payload.encode()
+        if (payload := claim.body) is None:
+            return AttemptResult(now, 0, error="The event is no longer kept.")
+        body = payload.encode()
         try:
             headers = signed_headers(self._signing(claim, now), str(claim.delivery_id), now, body)
             return await self._client.post(claim.url, body, headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from portico_kit.clock import Clock
@@ -10,6 +11,7 @@ from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.fanout import BEGINNING, fan_out
 
 BATCH = 100  # events in one transaction
+PAUSE = 0.01  # seconds, while all that is pending is of organizations of other workers
 
 Deliver = Callable[[Sequence[DueWebhook]], Awaitable[None]]
 
@@ -36,5 +38,8 @@ class EventFanOut:
             async with self._sessions.begin() as db:
                 batch = await fan_out(db, self._clock(), BATCH, self._last)
             self._last, more = batch.last, batch.more
+            if batch.waits:
+                # Another worker may have looked for the last time before these events came.
+                await asyncio.sleep(PAUSE)
             if batch.due:
                 await self._deliver(batch.due)
