@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def generate(root: Path = ROOT) -> None:
-    """Writes stubs, descriptor set, event catalogue, gateway, OpenAPI, TypeScript and tables below `root`.
+    """Writes stubs, descriptor set, events, gateway, OpenAPI, TypeScript and tables below `root`.
 
     Raises:
         GenerationError: if a compiler refuses the contract, or a table has no place.

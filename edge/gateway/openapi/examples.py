@@ -104,8 +104,7 @@ def _is_id(field: FieldDescriptor) -> bool:
 def _kind(field: FieldDescriptor) -> str:
     """Whose ID a field holds: the same thing has the same one in all examples."""
     if field.name == "id":
-        name: str = field.containing_type.name
-        return name.lower()
+        return str(field.full_name).split(".")[-2].lower()
     return "user" if field.name.endswith("_by") else str(field.name).removesuffix("_id")
 
 
