@@ -13,23 +13,27 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.event_types import TEST_EVENT
 from server.features.webhooks.fanout import Share, add_deliveries, due_webhook
+from server.features.webhooks.filtering import filters_of, passing
 from server.features.webhooks.models import ALL_EVENTS, Delivery, Webhook
 
 # Pending deliveries of a webhook that is failing or slow.
 FULL = 1000
 # Events that are made up for at once.
 BATCH = 250
+# Events that a filter may leave out in one transaction.
+MOST_LOOKED_AT = 5000
 # Events are seen in the order of their commits, which is not that of their times: one
 # that was written by a transaction of this length is still found.
 MARGIN = timedelta(minutes=1)
 
+_place = tuple_(Event.created_at, Event.id)
 _UNWELL = or_(
     Webhook.failing_since.is_not(None),
     Webhook.slow_since.is_not(None),
@@ -84,15 +88,42 @@ async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebh
     )
     if webhook is None or webhook.behind_since is None:
         return None
-    events = (await db.scalars(_missed(webhook, webhook.behind_since))).all()
+    events, since = await _next_missed(db, webhook, webhook.behind_since)
     await add_deliveries(db, [Share(event, [webhook]) for event in events], now)
-    since = None if len(events) < BATCH else events[-1].created_at - MARGIN
     await _set_behind(db, webhook_id, since)
     return due_webhook(webhook) if events else None
 
 
-def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
-    """The next events that have no delivery to the webhook."""
+async def _next_missed(
+    db: AsyncSession, webhook: Webhook, since: datetime
+) -> tuple[Sequence[Event], datetime | None]:
+    """The next events that the webhook missed, and where to go on; None if that was all.
+
+    What its filter leaves out has no delivery, and so is found again until the webhook is
+    past it: it looks on until it is.
+    """
+    filters = filters_of([webhook])
+    found: list[Event] = []
+    last: Event | None = None
+    looked_at = 0
+    while True:
+        events = (await db.scalars(_missed(webhook, since, last))).all()
+        found += [event for event in events if passing([webhook], event, filters)]
+        if len(events) < BATCH:
+            return found, None
+        last = events[-1]
+        looked_at += BATCH
+        goes_on = last.created_at - MARGIN
+        if len(found) >= BATCH or (looked_at >= MOST_LOOKED_AT and goes_on > since):
+            return found, goes_on
+
+
+def _missed(webhook: Webhook, since: datetime, last: Event | None) -> Select[Event]:
+    """The next events that have no delivery to the webhook.
+
+    Args:
+        last: the event after which they come, if it is known.
+    """
     delivered = exists().where(Delivery.webhook_id == webhook.id, Delivery.event_id == Event.id)
     wanted: ColumnElement[bool] = Event.type.in_(webhook.event_types)
     if ALL_EVENTS in webhook.event_types:
@@ -107,8 +138,9 @@ def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
             Event.type != TEST_EVENT,
             wanted,
             ~delivered,
+            true() if last is None else _place > tuple_(last.created_at, last.id),
         )
-        .order_by(Event.created_at)
+        .order_by(Event.created_at, Event.id)
         .limit(BATCH)
     )
 

@@ -27,6 +27,13 @@ class DeliveryPendingError(DomainError):
     reason = "DELIVERY_PENDING"
 
 
+class EventTypeNotFoundError(DomainError):
+    """There is no such event type."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "EVENT_TYPE_NOT_FOUND"
+
+
 class WebhookDisabledError(DomainError):
     """The webhook is disabled; enable it first."""
 

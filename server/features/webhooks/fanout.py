@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.ids import new_id
 from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
+from server.features.webhooks.filtering import filters_of, passing
+from server.features.webhooks.filters import Filter
 from server.features.webhooks.models import Webhook
 
 # Rows of one transaction: an organization with a hundred webhooks is not to hold up the
@@ -77,11 +79,9 @@ async def fan_out(
     if not events:
         return FannedOut(last=after, more=bool(found), waits=bool(found))
     subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
+    filters = filters_of(each for of_one in subscribers.values() for each in of_one)
     batch = _fair_batch(
-        Share(
-            event,
-            [each for each in subscribers.get(event.organization_id, ()) if each.takes(event)],
-        )
+        Share(event, _takers(event, subscribers.get(event.organization_id, ()), filters))
         for event in events
     )
     await add_deliveries(db, batch, now)
@@ -90,6 +90,13 @@ async def fan_out(
     # A share of the claim is two events or more: a single one was the last of its organization.
     last = batch[-1].event.organization_id
     return FannedOut(len(batch), list(due.values()), last, more=len(found) > 1)
+
+
+def _takers(
+    event: Event, webhooks: Sequence[Webhook], filters: Mapping[UUID, Filter]
+) -> Sequence[Webhook]:
+    """The webhooks that get a delivery of an event now."""
+    return passing([each for each in webhooks if each.takes(event)], event, filters)
 
 
 def _fair_batch(shares: Iterable[Share]) -> list[Share]:

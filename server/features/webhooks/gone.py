@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract import as_json
 from server.common.records import record_by_worker
 from server.features.emails.facade import Mailer
 from server.features.organizations.owners import owner_contacts
@@ -55,7 +54,7 @@ def _record(db: AsyncSession, webhook: Webhook, now: datetime) -> None:
         DISABLED_EVENT,
         organization_id=webhook.organization_id,
         target_id=webhook.id,
-        data=as_json(messages.redacted_webhook(webhook, now)),
+        data=messages.redacted_webhook(webhook, now),
         now=now,
     )
 

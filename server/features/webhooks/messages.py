@@ -9,6 +9,7 @@ from datetime import datetime
 from portico.webhooks.v1 import webhook_pb2 as pb
 
 from portico_kit.clock import timestamp
+from server.common.records import Event
 from server.features.webhooks.models import Attempt, Delivery, Webhook
 
 # What stands for all of a URL that may be as good as a credential.
@@ -25,7 +26,7 @@ def webhook(row: Webhook, now: datetime) -> pb.Webhook:
 def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
     """The message for a webhook as it is shown to all others, in events and in the audit log."""
     expires_at = row.previous_secret_expires_at
-    return pb.Webhook(
+    message = pb.Webhook(
         id=str(row.id),
         organization_id=str(row.organization_id),
         url=redacted_url(row.url),
@@ -40,6 +41,9 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
             expires_at if expires_at is not None and now < expires_at else None
         ),
     )
+    if row.filter is not None:
+        message.filter.update(row.filter)
+    return message
 
 
 def redacted_url(url: str) -> str:
@@ -50,6 +54,17 @@ def redacted_url(url: str) -> str:
     after = rest[len(authority) :]
     host = authority.rpartition("@")[2]
     return f"{scheme}://{host}" + (after if after in ("", "/") else HIDDEN)
+
+
+def filtered_event(event: Event, mismatch: str) -> pb.FilteredEvent:
+    """The message for an event, and what keeps it from being sent; "" for nothing."""
+    return pb.FilteredEvent(
+        event_id=str(event.id),
+        event_type=event.type,
+        created_at=timestamp(event.created_at),
+        sent=not mismatch,
+        mismatch=mismatch,
+    )
 
 
 def delivery(row: Delivery) -> pb.Delivery:
