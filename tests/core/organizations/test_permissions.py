@@ -32,6 +32,7 @@ MATRIX = {
     "GetApiKey": ALL,
     "ListWebhooks": ALL,
     "GetWebhook": ALL,
+    "PreviewFilter": ALL,
     "ListDeliveries": ALL,
     "GetDelivery": ALL,
     "ListProjects": ALL,
