@@ -24,8 +24,9 @@ from typing import Any
 MAX_BYTES = 4096
 MAX_DEPTH = 8
 MAX_NODES = 100
+# What is wrong travels in the trailers of the answer, which have a limit of 8 KB.
 MAX_PROBLEMS = 10
-MAX_PATH = 100
+MAX_PATH = 60
 
 Condition = Callable[[Any], bool]
 
@@ -135,7 +136,11 @@ def _too_large(pattern: Mapping[str, Any]) -> Iterator[FilterProblem]:
         level = [value for value in inner if isinstance(value, dict | list)]
     if nodes > MAX_NODES:
         yield FilterProblem("", f"has more than {MAX_NODES} values")
-    size = len(json.dumps(pattern, ensure_ascii=False, separators=(",", ":")).encode())
+    size = len(
+        json.dumps(pattern, ensure_ascii=False, separators=(",", ":")).encode(
+            errors="surrogatepass"
+        )
+    )
     if size > MAX_BYTES:
         yield FilterProblem("", f"is longer than {MAX_BYTES} bytes")
 

@@ -164,3 +164,12 @@ async def test_a_preview_has_the_last_hundred_events(
     await webhook_client.create(description="Last")
     found = await previewed(webhook_client, filter=struct({"data": {"description": "Last"}}))
     assert [one.sent for one in found] == [True] + [False] * 99
+
+
+async def test_many_mistakes_with_long_names_are_still_told(
+    webhook_client: WebhookClient, refused: Refused
+) -> None:
+    """What is wrong travels in the trailers, which have a limit of their own."""
+    wrong = struct({f"{n}{'😀' * 96}": {"$no": True} for n in range(10)})
+    found = await refused(webhook_client.create(filter=wrong), INVALID, "VALIDATION_ERROR")
+    assert len(found.fields) == 10
