@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from grpc import aio
 from redis.asyncio import Redis
 
-from portico_contract import platform_event_permissions
+from portico_contract import event_data, platform_event_permissions
 from portico_kit.call import Records
 from portico_kit.clock import Clock, utc_now
 from portico_kit.credentials import Authenticator, ServiceAuthenticator
@@ -111,6 +111,7 @@ def _records(parts: CoreParts) -> Records:
     return replace(
         RECORDS,
         platform_events=frozenset(platform_event_permissions()),
+        event_data={name: data.full_name for name, data in event_data().items()},
         operator_organization=parts.get(OperatorOrganization).current,
     )
 

@@ -19,6 +19,7 @@ from xdist.scheduler import LoadScopeScheduling
 from cli.main import leave_out_rich
 from cli.run.watchdog import Watchdog
 from tests.stack import PostgresServer, Stack, running_postgres, running_valkey
+from tests.support.event_schemas import faults_of_events
 
 # Compiled once: each of the processes that tests start would compile our sources and the tests.
 sys.dont_write_bytecode = False
@@ -143,5 +144,7 @@ async def stack(short_folder: Path, watchdog: Watchdog) -> AsyncIterator[Stack]:
     try:
         await platform.start()
         yield platform
+        # What its tests have emitted is what the catalogue says.
+        assert faults_of_events(platform.database_url) == []
     finally:
         await platform.stop()

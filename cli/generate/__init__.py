@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def generate(root: Path = ROOT) -> None:
-    """Writes stubs, descriptor set, gateway, OpenAPI, TypeScript and tables below `root`.
+    """Writes stubs, descriptor set, events, gateway, OpenAPI, TypeScript and tables below `root`.
 
     Raises:
         GenerationError: if a compiler refuses the contract, or a table has no place.
@@ -30,9 +30,10 @@ def generate(root: Path = ROOT) -> None:
         write_descriptor_set(root, rules)
         write_python(root, rules)
     # Only now: the gateway is made with the stubs of our options.
+    from cli.generate.events import write_events
     from cli.generate.gateway import write_gateway
 
-    write_gateway(root)
+    write_gateway(root, write_events(root))
     write_typescript(root)
     # Last: it reads the features, whose code may still be behind the contract.
     from cli.generate.documents import write_documents

@@ -6,6 +6,9 @@ of it or describes it.
 
 from portico_contract.installed import (
     CONTRACT_FILE,
+    EventDocument,
+    event_data,
+    event_document,
     event_permissions,
     event_types,
     installed,
@@ -39,6 +42,9 @@ __all__ = [
     "Method",
     "StepUp",
     "as_json",
+    "EventDocument",
+    "event_data",
+    "event_document",
     "event_permissions",
     "event_types",
     "installed",

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
 
 from portico_contract.model import Contract, Method
 from portico_contract.reading import load_generated, methods_of
 
-CONTRACT_FILE = Path(__file__).resolve().parents[2] / "generated" / "descriptor.binpb"
+GENERATED = Path(__file__).resolve().parents[2] / "generated"
+CONTRACT_FILE = GENERATED / "descriptor.binpb"
+
+
+@dataclass(frozen=True, slots=True)
+class EventDocument:
+    """What the catalogue has of an event type.
+
+    Attributes:
+        version: of the schema.
+        schema: the JSON Schema of what is posted.
+        example: what is posted for an event, as an example.
+    """
+
+    version: int
+    schema: dict[str, Any]
+    example: dict[str, Any]
 
 
 @cache
@@ -48,3 +67,19 @@ def event_permissions() -> dict[str, str]:
 def platform_event_permissions() -> dict[str, str]:
     """What shows the same as an event type that belongs to no organization, by its name."""
     return installed().platform_event_permissions
+
+
+def event_data() -> dict[str, Descriptor]:
+    """The message that is the data of an event type, by its name."""
+    return installed().event_data
+
+
+@cache
+def event_document(event_type: str) -> EventDocument:
+    """The entry of an event type in the catalogue, read when it is first asked for.
+
+    Raises:
+        OSError: if there is no such event type.
+    """
+    document = json.loads((GENERATED / "events" / f"{event_type}.json").read_text())
+    return EventDocument(document["version"], document["schema"], document["example"])

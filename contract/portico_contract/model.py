@@ -223,6 +223,41 @@ class Contract:
         }
 
     @cached_property
+    def event_data(self) -> dict[str, Descriptor]:
+        """The message that is the data of an event type, by the type's name.
+
+        Raises:
+            ContractError: if a family does not name it, or names one that is not there.
+        """
+        return {name: self._data(name) for name in self.event_types}
+
+    @cached_property
+    def event_examples(self) -> dict[str, str]:
+        """What differs in the example of an event type, as a JSON object; by the type's name."""
+        return {name: event.example for name, event in self._exceptions.items() if event.example}
+
+    def _data(self, event_type: str) -> Descriptor:
+        exception = self._exceptions.get(event_type)
+        own = exception.data if exception is not None else ""
+        name = own or self._families[_resource(event_type)].data
+        pool = self.event_types[event_type].containing_service.file.pool
+        try:
+            return pool.FindMessageTypeByName(name)
+        except KeyError:
+            raise ContractError(f"the data of {event_type} is no message: {name!r}") from None
+
+    @cached_property
+    def _exceptions(self) -> dict[str, options_pb2.EventData]:
+        """The event types whose data differs from that of their family."""
+        declared = {
+            event.type: event for family in self._families.values() for event in family.exceptions
+        }
+        unknown = declared.keys() - self.event_types.keys()
+        if unknown:
+            raise ContractError(f"no method emits {', '.join(sorted(unknown))}")
+        return declared
+
+    @cached_property
     def _families(self) -> dict[str, options_pb2.EventFamily]:
         """Who may read the events about each kind of resource that has any."""
         declared = [

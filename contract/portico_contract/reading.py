@@ -101,7 +101,7 @@ def _contract(
     methods = tuple(method for service in services for method in methods_of(service))
     contract = Contract(services, methods, comments)
     # Asked for, so that a contract that leaves it out is refused as soon as it is read.
-    _ = contract.event_permissions
+    _ = contract.event_permissions, contract.event_data
     return contract
 
 

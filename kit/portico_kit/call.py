@@ -46,6 +46,7 @@ class Records:
         event: makes a row of the outbox, by the names of its columns.
         audit_entry: gives what writes a row of the audit log, by the names of its columns.
         platform_events: the event types that belong to no organization.
+        event_data: the full name of the message that the data of an event type is.
         operator_organization: gives the organization whose webhooks receive these; with
             None they are only in the audit log.
     """
@@ -53,6 +54,7 @@ class Records:
     event: Callable[..., OutboxEvent]
     audit_entry: Callable[..., Written]
     platform_events: Collection[str] = frozenset()
+    event_data: Mapping[str, str] = field(default_factory=dict)
     operator_organization: Callable[[], UUID | None] = _no_operator
 
 
@@ -385,8 +387,7 @@ class Call:
             event: the type of the event, if the audit log calls it otherwise.
 
         Raises:
-            ValueError: if an event that belongs to no organization has no data: nobody
-                could tell whom it is about.
+            ValueError: if the data of an event is not what the contract says.
         """
         self.organization_id = self.organization_id or organization_id
         who = actor or self.principal
@@ -413,11 +414,13 @@ class Call:
     ) -> None:
         if event_type not in self.method.emits:
             return
-        if data is None and event_type in self.records.platform_events:
-            raise ValueError(f"{event_type} is recorded without data")
+        # Receivers have its schema.
+        promised = self.records.event_data.get(event_type)
+        if data is None or promised not in (None, data.DESCRIPTOR.full_name):
+            raise ValueError(f"the data of {event_type} must be a {promised}")
         receiver = self.event_receiver(event_type, organization_id)
         if receiver is not None:
-            self.emit(event_type, receiver, as_json(data) if data is not None else {})
+            self.emit(event_type, receiver, as_json(data))
 
     def event_receiver(self, event_type: str, organization_id: UUID | None) -> UUID | None:
         """The organization whose webhooks receive an event of this call, or None for none.

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from google.protobuf.message import Message
 from psycopg.types.json import Jsonb
 from sqlalchemy import (
     ARRAY,
@@ -28,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
+from portico_contract import as_json, redacted
 from portico_kit.call import Call, Records
 from portico_kit.credentials import Principal
 from portico_kit.ids import new_id
@@ -130,13 +132,13 @@ def record_by_worker(
     *,
     organization_id: UUID,
     target_id: UUID,
-    data: dict[str, Any],
+    data: Message,
     now: datetime,
 ) -> None:
     """Writes the audit log and the event of what no call did; see `Call.record`.
 
     Args:
-        data: the resource as the contract shows it, without its sensitive fields.
+        data: the resource as the contract shows it.
     """
     db.add(
         AuditEntry(
@@ -145,12 +147,12 @@ def record_by_worker(
             actor_id=None,
             action=action,
             target_id=target_id,
-            details=data,
+            details=redacted(data),
             client_address="",
             request_id="",
         )
     )
-    db.add(Event(organization_id=organization_id, type=action, data=data, created_at=now))
+    db.add(Event(organization_id=organization_id, type=action, data=as_json(data), created_at=now))
 
 
 async def record_each(

@@ -44,6 +44,7 @@ from tests.core.world import (
     refusal,
 )
 from tests.stack import PostgresServer
+from tests.support.event_schemas import faults_of_events
 from tests.support.name_server import name_server
 
 # One for both engines: they share the database, and with it the sealed signing key.
@@ -52,9 +53,13 @@ SECRET_KEY = SecretStr(base64.b64encode(os.urandom(32)).decode())
 
 @pytest.fixture(scope="session")
 def database_url(postgres: PostgresServer) -> Iterator[str]:
-    """One migrated database for all of the core's tests: each makes people of its own."""
+    """One migrated database for all of the core's tests: each makes people of its own.
+
+    What they have emitted is what the catalogue says.
+    """
     with postgres.fresh_database() as url:
         yield url
+        assert faults_of_events(url) == []
 
 
 # Where the core of the tests sends text messages to.

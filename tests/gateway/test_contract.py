@@ -89,7 +89,9 @@ def with_session_events(**said: str) -> FileDescriptorSet:
         for service in file.service:
             for family in service.options.Extensions[options_pb2.events]:
                 if family.resource == "session":
-                    family.CopyFrom(options_pb2.EventFamily(**said))
+                    family.Clear()
+                    for name, value in {"data": "portico.auth.v1.Session", **said}.items():
+                        setattr(family, name, value)
     return files
 
 
@@ -108,3 +110,10 @@ def test_events_of_a_resource_that_two_services_claim_or_none_does_are_refused()
         read(with_session_events(resource="user", platform_permission="users:read"))
     with pytest.raises(ContractError, match=r"no service says who may read session\.created"):
         read(with_session_events(resource="visit", platform_permission="users:read"))
+
+
+@pytest.mark.parametrize("data", ["", "portico.auth.v1.Visit"])
+def test_events_whose_data_is_no_message_are_refused(data: str) -> None:
+    said = {"resource": "session", "platform_permission": "users:read", "data": data}
+    with pytest.raises(ContractError, match=r"the data of session\.created is no message"):
+        read(with_session_events(**said))

@@ -291,3 +291,26 @@ def test_the_product_version_is_told(document: dict[str, Any]) -> None:
     assert document["info"]["version"] == "1.2.3"
     committed = json.loads((ROOT / "generated" / "openapi.json").read_text())
     assert committed["info"]["title"] == document["info"]["title"]
+
+
+def test_what_is_posted_to_webhooks_is_described(
+    document: dict[str, Any], contract: Contract
+) -> None:
+    assert list(document["webhooks"]) == list(contract.event_types)
+    post = document["webhooks"]["key.revoked"]["post"]
+    assert post["security"] == []
+    headers = {each["$ref"].rpartition("/")[2] for each in post["parameters"]}
+    assert headers == {"webhook-id", "webhook-signature", "webhook-timestamp"}
+    envelope, own = post["requestBody"]["content"]["application/json"]["schema"]["allOf"]
+    assert envelope == {"$ref": "#/components/schemas/WebhookPayload"}
+    assert own["properties"] == {
+        "type": {"const": "key.revoked"},
+        "data": {"$ref": "#/components/schemas/ApiKey"},
+    }
+    payload = schema(document, "WebhookPayload")
+    assert payload["required"] == ["type", "timestamp", "id", "organizationId", "data"]
+
+
+def test_the_versions_of_events_are_told(contract: Contract) -> None:
+    described = build(contract, "1.2.3", {"key.revoked": 7})["webhooks"]
+    assert described["key.revoked"]["post"]["x-version"] == 7

@@ -49,6 +49,7 @@ EXCUSED = {
     "PREFIX_RESERVED",
     "PREFIX_REPEATED",
     "HASH_REPEATED",
+    "FILTER_INVALID",  # a language of its own
     "EVENT_TYPE_OF_OPERATOR",  # a setting says which organization that is
     "HEADER_NOT_ALLOWED",  # a list of names, and two beginnings
     "HEADER_REPEATED",

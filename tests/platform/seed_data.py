@@ -22,6 +22,7 @@ SPARES = 2
 WEBHOOK_URL = "http://127.0.0.1:9/hook"
 APPLICATION = {"name": "a program", "kind": "machine", "scopes": ["organization:read"]}
 WEBHOOK = {"url": WEBHOOK_URL, "eventTypes": ["*"]}
+FILTER = {"data": {"status": {"$in": ["active", "revoked"]}}}
 MAIL_SECONDS = 30.0
 LATER = "2099-01-01T00:00:00Z"
 # What a key may do: all but ending its organization.
@@ -188,8 +189,11 @@ async def _sign_in_again(tenant: Tenant, caller: SeededCaller) -> None:
         "importApiKeys": {"organizationId": [tenant.organization_id]},
         "updateApiKey": {"expiresAt": [LATER]},
         "updateOrganization": {"allowKeyImport": [True]},
-        "createWebhook": {"url": [WEBHOOK_URL]},
-        "updateWebhook": {"url": [WEBHOOK_URL]},
+        "createWebhook": {"url": [WEBHOOK_URL], "filter": [FILTER]},
+        "updateWebhook": {"url": [WEBHOOK_URL], "filter": [FILTER]},
+        "testWebhook": {"eventType": ["key.revoked"]},
+        "previewFilter": {"filter": [FILTER]},
+        "getEventType": {"name": ["key.revoked"]},
         "transferProject": {"targetOrganizationId": caller.spares["organizationId"][-1:]},
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from edge.gateway.bodies import needs_body, replaces
 from edge.gateway.openapi.answers import (
@@ -13,6 +13,7 @@ from edge.gateway.openapi.answers import (
     error_responses,
     responses,
 )
+from edge.gateway.openapi.events import PARAMETERS, webhooks
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import camel, variables
 from edge.gateway.typed import Json
@@ -87,11 +88,14 @@ _HEADER_PARAMETERS: dict[str, Json] = {
 }
 
 
-def build(contract: Contract, version: str) -> Json:
-    """Describes every method that has a URL.
+def build(
+    contract: Contract, version: str, event_versions: Mapping[str, int] | None = None
+) -> Json:
+    """Describes every method that has a URL, and what is posted to webhooks.
 
     Args:
         version: of the product.
+        event_versions: of the schemas of event types; None leaves them out.
 
     Raises:
         ContractError: if something in the contract cannot be described.
@@ -102,12 +106,14 @@ def build(contract: Contract, version: str) -> Json:
         if method.rest is not None:
             path = paths.setdefault(_public_path(method.rest), {})
             path[method.rest.verb.lower()] = _operation(method, method.rest, contract, schemas)
+    posted = webhooks(contract, schemas, event_versions or {})
     return {
         "openapi": "3.1.0",
         "info": {"title": "Portico", "version": version, "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
         "tags": _tags(contract),
         "paths": dict(sorted(paths.items())),
+        "webhooks": posted,
         "components": _components(schemas),
     }
 
@@ -116,6 +122,10 @@ def _components(schemas: Schemas) -> Json:
     parameters = {
         name: {"name": name, "in": "header", **described}
         for name, described in _HEADER_PARAMETERS.items()
+    }
+    parameters |= {
+        name: {"name": name, "in": "header", "required": True, **described}
+        for name, described in PARAMETERS.items()
     }
     return {
         "schemas": {**envelope_schemas(), **schemas.components},

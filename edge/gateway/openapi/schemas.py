@@ -47,9 +47,14 @@ class Direction(Enum):
 class Schemas:
     """The named schemas of a document, collected while its operations are described."""
 
-    def __init__(self, contract: Contract) -> None:
-        """Takes the contract for the texts beside its elements and the names it makes."""
+    def __init__(self, contract: Contract, place: str = "#/components/schemas/") -> None:
+        """Takes the contract for the texts beside its elements and the names it makes.
+
+        Args:
+            place: where the document has the named schemas, as references begin.
+        """
         self._contract = contract
+        self._place = place
         self._comments = contract.comments
         self._named: dict[str, Json] = {}
         self._owners: dict[str, str] = {}
@@ -65,7 +70,7 @@ class Schemas:
         Args:
             without: fields that are not in the JSON, for they are in the path.
         """
-        schema = self._object(message, Direction.REQUEST, without)
+        schema = self.definition(message, Direction.REQUEST, without)
         if any(is_mask(field) for field in message.fields):
             schema = _change(message, schema)
         return self._reference(message.name, message, schema)
@@ -73,7 +78,7 @@ class Schemas:
     def message(self, message: Descriptor, direction: Direction) -> Json:
         """A reference to a message's schema; what must be there depends on the direction."""
         name = message.name if direction is Direction.RESPONSE else f"{message.name}Input"
-        return self._reference(name, message, self._object(message, direction))
+        return self._reference(name, message, self.definition(message, direction))
 
     def _reference(self, name: str, message: Descriptor, schema: Json) -> Json:
         """Adds a schema under its name.
@@ -84,7 +89,7 @@ class Schemas:
         if self._owners.setdefault(name, message.full_name) != message.full_name:
             raise ContractError(f"{message.full_name} and {self._owners[name]} share a name")
         self._named[name] = schema
-        return {"$ref": f"#/components/schemas/{name}"}
+        return {"$ref": f"{self._place}{name}"}
 
     def value(self, field: FieldDescriptor, direction: Direction) -> Json:
         """The schema of one field, with its comment."""
@@ -114,9 +119,10 @@ class Schemas:
         names = self._contract.names(field.GetOptions().Extensions[options_pb2.vocabulary])
         return {"enum": names} if names else {}
 
-    def _object(
+    def definition(
         self, message: Descriptor, direction: Direction, without: Collection[str] = ()
     ) -> Json:
+        """The schema of a message itself; see `message`."""
         fields = body_fields(message, without)
         required = [field.json_name for field in fields if _is_always_there(field, direction)]
         properties = {field.json_name: self.value(field, direction) for field in fields}
@@ -147,7 +153,9 @@ def _change(message: Descriptor, schema: Json) -> Json:
 
 def _is_always_there(field: FieldDescriptor, direction: Direction) -> bool:
     """Whether a field must be sent, or is always printed."""
-    return is_required(field) if direction is Direction.REQUEST else not field.has_presence
+    if direction is Direction.REQUEST:
+        return is_required(field)
+    return not field.has_presence or rules_of(field).required
 
 
 def _choice(message: Descriptor) -> Json:

@@ -14,7 +14,6 @@ import structlog
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract import as_json
 from portico_kit.clock import Clock
 from portico_kit.secrets import Secrets
 from portico_kit.storage.base import Sessions
@@ -185,7 +184,7 @@ class RegistrationUpkeep:
                 "connection.updated",
                 organization_id=connection.organization_id,
                 target_id=connection.id,
-                data=as_json(messages.connection(connection, self.public_url)),
+                data=messages.connection(connection, self.public_url),
                 now=now,
             )
 

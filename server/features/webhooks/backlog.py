@@ -14,7 +14,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.common.records import Event
@@ -26,12 +37,15 @@ from server.features.webhooks.fanout import (
     add_deliveries_in_order,
     due_webhook,
 )
+from server.features.webhooks.filtering import filters_of, passing
 from server.features.webhooks.models import ALL_EVENTS, FAILING_EVENT, Delivery, Webhook
 
 # Pending deliveries of a webhook that is failing or slow.
 FULL = 1000
 # Events that are made up for at once.
 BATCH = 250
+# Events that a filter may leave out in one transaction.
+MOST_LOOKED_AT = 5000
 # Events are seen in the order of their commits, which is not that of their times: one
 # that was written by a transaction of this length is still found.
 MARGIN = timedelta(minutes=1)
@@ -90,19 +104,44 @@ async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebh
     )
     if webhook is None or webhook.behind_since is None:
         return None
-    events = (await db.scalars(_missed(webhook, webhook.behind_since))).all()
+    events, since = await _next_missed(db, webhook, webhook.behind_since)
     shares = [Share(event, [webhook]) for event in events]
     await add_deliveries(db, shares, now)
     await add_deliveries_in_order(db, shares, now)
-    since = None
-    if len(events) == BATCH:
-        since = min(event.created_at for event in events) - MARGIN
     await _set_behind(db, webhook_id, since)
     return due_webhook(webhook) if events else None
 
 
-def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
-    """The next events that have no delivery to the webhook."""
+async def _next_missed(
+    db: AsyncSession, webhook: Webhook, since: datetime
+) -> tuple[Sequence[Event], datetime | None]:
+    """The next events that the webhook missed, and where to go on; None if that was all.
+
+    What its filter leaves out has no delivery, and so is found again until the webhook is
+    past it: it looks on until it is.
+    """
+    filters = filters_of([webhook])
+    found: list[Event] = []
+    last: Event | None = None
+    looked_at = 0
+    while True:
+        events = (await db.scalars(_missed(webhook, since, last))).all()
+        found += [event for event in events if passing([webhook], event, filters)]
+        if len(events) < BATCH:
+            return found, None
+        last = events[-1]
+        looked_at += BATCH
+        goes_on = min(event.created_at for event in events) - MARGIN
+        if len(found) >= BATCH or (looked_at >= MOST_LOOKED_AT and goes_on > since):
+            return found, goes_on
+
+
+def _missed(webhook: Webhook, since: datetime, last: Event | None) -> Select[Event]:
+    """The next events that have no delivery to the webhook.
+
+    Args:
+        last: the event after which they come, if it is known.
+    """
     delivered = exists().where(Delivery.webhook_id == webhook.id, Delivery.event_id == Event.id)
     wanted: ColumnElement[bool] = Event.type.in_(webhook.event_types)
     if ALL_EVENTS in webhook.event_types:
@@ -119,16 +158,23 @@ def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
             or_(Event.type != FAILING_EVENT, Event.data["id"].astext != str(webhook.id)),
             wanted,
             ~delivered,
+            true() if last is None else tuple_(*_order(webhook)) > tuple_(*_place(webhook, last)),
         )
         .order_by(*_order(webhook))
         .limit(BATCH)
     )
 
 
-def _order(webhook: Webhook) -> Sequence[ColumnElement[Any]]:
+def _order(webhook: Webhook) -> Sequence[SQLColumnExpression[Any]]:
     """How the events of a webhook come; those from before there were numbers come first."""
-    by_time = Event.created_at.asc()
-    return (Event.sequence.asc().nulls_first(), by_time) if webhook.ordered else (by_time,)
+    by_time = Event.created_at, Event.id
+    return (func.coalesce(Event.sequence, 0), *by_time) if webhook.ordered else by_time
+
+
+def _place(webhook: Webhook, event: Event) -> Sequence[Any]:
+    """Where an event stands in that order."""
+    by_time = event.created_at, event.id
+    return (event.sequence or 0, *by_time) if webhook.ordered else by_time
 
 
 def _has_pending(count: int) -> ColumnElement[bool]:

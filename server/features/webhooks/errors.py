@@ -48,6 +48,13 @@ class DeliveryBlockedError(DomainError):
     reason = "DELIVERY_BLOCKED"
 
 
+class EventTypeNotFoundError(DomainError):
+    """There is no such event type."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "EVENT_TYPE_NOT_FOUND"
+
+
 class WebhookDisabledError(DomainError):
     """The webhook is disabled; enable it first."""
 

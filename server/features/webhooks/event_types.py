@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from portico.webhooks.v1.webhook_pb2 import EventType
+
+from portico_contract import event_document
 from portico_kit.call import Call
 from portico_kit.errors import FieldViolation, InvalidRequestError
 from server.features.webhooks.models import ALL_EVENTS
@@ -45,6 +48,16 @@ class EventTypes:
         if violations:
             raise InvalidRequestError(violations=violations)
 
+    def require_type(self, name: str, organization_id: UUID) -> None:
+        """Refuses an event type that never occurs in the organization.
+
+        Raises:
+            InvalidRequestError: naming the field `event_type`.
+        """
+        problem = self._problem(name, organization_id)
+        if problem is not None:
+            raise InvalidRequestError(violations=(FieldViolation("event_type", *problem),))
+
     def _problem(self, name: str, organization_id: UUID) -> tuple[str, str] | None:
         """Why an organization cannot subscribe to a type, as a reason and in words."""
         if name != ALL_EVENTS and name not in self.descriptions:
@@ -64,6 +77,25 @@ class EventTypes:
         wanted = set(subscribed)
         platform = {self.platform_permissions[one] for one in wanted & {*self.platform_permissions}}
         call.require_held(organization_id, self._permissions(wanted), platform)
+
+    def readable(self, organization_id: UUID, call: Call) -> frozenset[str]:
+        """The event types of an organization that the caller may read; a test is none."""
+        held = call.permissions(organization_id)
+        names = {name for name, needed in self.permissions.items() if needed in held}
+        if organization_id == self.operator_organization:
+            held = call.platform_permissions
+            names |= {name for name, needed in self.platform_permissions.items() if needed in held}
+        return frozenset(names - {TEST_EVENT})
+
+    def shown(self, name: str) -> EventType:
+        """An event type as lists show it."""
+        return EventType(
+            name=name,
+            description=self.descriptions[name],
+            permission=self.permissions.get(name, ""),
+            platform_permission=self.platform_permissions.get(name, ""),
+            version=event_document(name).version,
+        )
 
     def _permissions(self, wanted: set[str]) -> Iterable[str]:
         """What the events of these types show, as permissions in the organization."""

@@ -1,4 +1,9 @@
-"""Webhooks for other features: what they may do to them, without seeing a row."""
+"""Webhooks for other features: what they may do to them, without seeing a row.
+
+Filters of events are the same wherever events are chosen: `compile_filter` makes one of a
+pattern, or raises `FilterError` with the place of each mistake; `Filter.matches` takes the JSON
+of an event as `event_json` gives it. docs/webhooks.md describes the language.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +12,11 @@ from uuid import UUID
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.features.webhooks.filters import Filter as Filter
+from server.features.webhooks.filters import FilterError as FilterError
+from server.features.webhooks.filters import compile_filter as compile_filter
 from server.features.webhooks.models import REQUESTED, Webhook
+from server.features.webhooks.payload import event_json as event_json
 
 
 class Subscriptions:

@@ -24,6 +24,8 @@ from server.features.webhooks.delivery_queue import (
     DueWebhook,
     claims_of,
 )
+from server.features.webhooks.filtering import filters_of, passing
+from server.features.webhooks.filters import Filter
 from server.features.webhooks.models import Webhook
 from server.features.webhooks.ordering import add_ordered_deliveries
 
@@ -106,11 +108,9 @@ async def fan_out(
     if not events:
         return FannedOut(last=after, more=bool(found), waits=bool(found))
     subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
+    filters = filters_of(each for of_one in subscribers.values() for each in of_one)
     batch = _fair_batch(
-        Share(
-            event,
-            [each for each in subscribers.get(event.organization_id, ()) if each.takes(event)],
-        )
+        Share(event, _takers(event, subscribers.get(event.organization_id, ()), filters))
         for event in events
     )
     shares, due = _take_slots(batch, take_slot)
@@ -120,6 +120,13 @@ async def fan_out(
     # A share of the claim is two events or more: a single one was the last of its organization.
     last = batch[-1].event.organization_id
     return FannedOut(len(batch), due, blocked, claims, last, more=len(found) > 1)
+
+
+def _takers(
+    event: Event, webhooks: Sequence[Webhook], filters: Mapping[UUID, Filter]
+) -> Sequence[Webhook]:
+    """The webhooks that get a delivery of an event now."""
+    return passing([each for each in webhooks if each.takes(event)], event, filters)
 
 
 def _fair_batch(shares: Iterable[Share]) -> list[Share]:
@@ -355,6 +362,8 @@ _LOOKED_AT = (
     Webhook.max_in_flight,
     Webhook.ordering,
     Webhook.order_by,
+    Webhook.version,
+    Webhook.filter,
 )
 
 

@@ -11,6 +11,7 @@ from portico.webhooks.v1 import webhook_statistics_pb2 as statistics_pb
 from portico.webhooks.v1.webhook_service_pb2 import WebhookKey
 
 from portico_kit.clock import timestamp
+from server.common.records import Event
 from server.features.webhooks import signing_keys
 from server.features.webhooks.latency import percentiles
 from server.features.webhooks.models import (
@@ -40,7 +41,7 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
     """The message for a webhook as it is shown to all others, in events and in the audit log."""
     expires_at = row.previous_secret_expires_at
     previous_key = row.public_keys.overlap(now)
-    return pb.Webhook(
+    message = pb.Webhook(
         id=str(row.id),
         organization_id=str(row.organization_id),
         url=redacted_url(row.url),
@@ -72,6 +73,9 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
             row.previous_key_expires_at if previous_key else None
         ),
     )
+    if row.filter is not None:
+        message.filter.update(row.filter)
+    return message
 
 
 def web_keys(keys: PublicKeys, now: datetime) -> Iterator[WebhookKey]:
@@ -89,6 +93,17 @@ def redacted_url(url: str) -> str:
     after = rest[len(authority) :]
     host = authority.rpartition("@")[2]
     return f"{scheme}://{host}" + (after if after in ("", "/") else HIDDEN)
+
+
+def filtered_event(event: Event, mismatch: str) -> pb.FilteredEvent:
+    """The message for an event, and what keeps it from being sent; "" for nothing."""
+    return pb.FilteredEvent(
+        event_id=str(event.id),
+        event_type=event.type,
+        created_at=timestamp(event.created_at),
+        sent=not mismatch,
+        mismatch=mismatch,
+    )
 
 
 def delivery(row: Delivery, waiting_for: str = "") -> pb.Delivery:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -21,6 +23,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
@@ -89,6 +92,8 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     disabled_reason: Mapped[str] = mapped_column(String(32), default="", server_default=text("''"))
     # When the owners last had a mail about it.
     disabled_mail_at: Mapped[datetime | None]
+    # Which events of its types it is sent, see filters.py; None for all.
+    filter: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # What the workers know of the receiver: since when no attempt was accepted, and since
     # when its answers take long. A healthy webhook has neither.
     failing_since: Mapped[datetime | None]
@@ -184,9 +189,8 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         )
 
     def wants(self, event: Event) -> bool:
-        """Whether an event is sent to the webhook."""
-        names = {event.type} if event.platform else {event.type, ALL_EVENTS}
-        if not self.enabled or names.isdisjoint(self.event_types):
+        """Whether the webhook subscribes to an event; its filter may still leave it out."""
+        if not self.enabled or not subscribes(self.event_types, event):
             return False
         return event.type != FAILING_EVENT or event.data.get("id") != str(self.id)
 
@@ -247,6 +251,12 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         self.set_key_pair(pair)
 
 
+def subscribes(event_types: Collection[str], event: Event) -> bool:
+    """Whether an event is of some types, as webhooks name them."""
+    names = {event.type} if event.platform else {event.type, ALL_EVENTS}
+    return not names.isdisjoint(event_types)
+
+
 class Delivery(Identified, Base):
     """One event on its way to one webhook. Its id is the webhook-id of every attempt."""
 
@@ -258,7 +268,8 @@ class Delivery(Identified, Base):
     # No foreign key: an event is kept for longer, and nothing is looked up to delete it.
     event_id: Mapped[UUID]
     event_type: Mapped[str] = mapped_column(String(64))
-    # What is posted, of deliveries from before it was made from the event.
+    # What is posted, if it is not made from the event: of a test, which is no event, and of
+    # deliveries from before.
     payload: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(16), default=PENDING)
     attempt_count: Mapped[int] = mapped_column(default=0)

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract import as_json
 from server.common.mail import Mail
 from server.common.records import record_by_worker
 from server.features.emails.facade import Mailer
@@ -22,7 +21,7 @@ def record(db: AsyncSession, event: str, webhook: Webhook, now: datetime) -> Non
         event,
         organization_id=webhook.organization_id,
         target_id=webhook.id,
-        data=as_json(messages.redacted_webhook(webhook, now)),
+        data=messages.redacted_webhook(webhook, now),
         now=now,
     )
 

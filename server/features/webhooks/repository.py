@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Select, Text, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from server.common.records import Event
@@ -16,6 +18,9 @@ from server.features.webhooks.signing_keys import PublicKeys
 
 # Attempts that are shown of a delivery.
 SHOWN_ATTEMPTS = 100
+# Events that a filter is tried on, and of which they are the newest.
+SHOWN_EVENTS = 100
+MOST_LOOKED_AT = 5000
 LOCK_SEED = 0x776562686F6F6B  # "webhook"
 
 NEWEST_FIRST = Order((Webhook.id,))
@@ -120,6 +125,37 @@ class DeliveryRepository:
         if status:
             query = query.where(Delivery.status == status)
         return await fetch_page(self._db, query, NEWEST_DELIVERY_FIRST, paging, cursors)
+
+
+class EventRepository:
+    """The events of organizations."""
+
+    def __init__(self, db: AsyncSession) -> None:
+        self._db = db
+
+    async def latest(
+        self, organization_id: UUID, types: Collection[str], since: datetime
+    ) -> Sequence[Event]:
+        """The newest events of some types, at most `SHOWN_EVENTS`, newest first.
+
+        Nothing is looked for beyond the newest `MOST_LOOKED_AT` of all types.
+        """
+        order = Event.created_at.desc(), Event.id.desc()
+        newest = (
+            select(Event)
+            .where(Event.organization_id == organization_id, Event.created_at >= since)
+            .order_by(*order)
+            .limit(MOST_LOOKED_AT)
+            .subquery()
+        )
+        event = aliased(Event, newest)
+        query = (
+            select(event)
+            .where(event.type.in_(types))
+            .order_by(event.created_at.desc(), event.id.desc())
+            .limit(SHOWN_EVENTS)
+        )
+        return (await self._db.scalars(query)).all()
 
 
 def _delivery(delivery_id: UUID, organizations: Collection[UUID]) -> Select[Delivery]:

@@ -10,31 +10,37 @@ from uuid import UUID
 
 from portico.webhooks.v1 import webhook_service_pb2 as pb
 from portico.webhooks.v1.webhook_pb2 import Delivery as DeliveryMessage
-from portico.webhooks.v1.webhook_pb2 import EventType
 from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract import as_json
+from portico_contract import event_document
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
 from portico_kit.errors import NotFoundError
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
 from portico_kit.secrets import Secrets
-from server.common.records import Event
+from server.common.times import KEPT
 from server.features.webhooks import messages
 from server.features.webhooks.errors import (
     DeliveryNotFoundError,
+    EventTypeNotFoundError,
     WebhookDisabledError,
     WebhookLimitReachedError,
     WebhookNotFoundError,
 )
 from server.features.webhooks.event_types import TEST_EVENT, EventTypes
-from server.features.webhooks.models import REQUESTED, UNORDERED, Delivery, Webhook
+from server.features.webhooks.models import ALL_EVENTS, REQUESTED, UNORDERED, Delivery, Webhook
 from server.features.webhooks.names import DELIVERY_TASK
 from server.features.webhooks.pace import change_pace, require_order_by, show_what_it_waits_for
-from server.features.webhooks.repository import DeliveryRepository, WebhookRepository
+from server.features.webhooks.previews import preview, require_filter, stored_filter
+from server.features.webhooks.repository import (
+    DeliveryRepository,
+    EventRepository,
+    WebhookRepository,
+)
 from server.features.webhooks.resolution import Destinations
+from server.features.webhooks.sample_deliveries import sample_delivery
 from server.features.webhooks.secret import new_secret, seal
 from server.features.webhooks.settings import Settings, require_headers_again
 from server.features.webhooks.signing_keys import V1, V1A, new_key_pair
@@ -81,6 +87,7 @@ class WebhookService:
         self.event_types.require_known(request.event_types, organization_id)
         self.event_types.require_readable(request.event_types, organization_id, call)
         require_order_by(request.ordering, request.order_by)
+        require_filter(request)
         await self._require_room(organization_id, call)
         secret = new_secret()
         webhook = self._new_webhook(request, url, secret)
@@ -123,6 +130,7 @@ class WebhookService:
         if url is not None:
             require_headers_again(webhook, url, changed)
         self.settings.apply(request, changed, webhook)
+        require_filter(request)
         was_enabled = webhook.enabled
         _apply(request, url, webhook, call.now)
         await change_pace(request, webhook, call)
@@ -145,12 +153,13 @@ class WebhookService:
         self, request: pb.TestWebhookRequest, call: Call
     ) -> pb.TestWebhookResponse:
         webhook = await _find(request.webhook_id, call)
-        self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
+        event_type = request.event_type or TEST_EVENT
+        self.event_types.require_type(event_type, webhook.organization_id)
+        needed = [*webhook.event_types, event_type]
+        self.event_types.require_readable(needed, webhook.organization_id, call)
         if not webhook.enabled:
             raise WebhookDisabledError
-        event = _test_event(webhook, call)
-        call.db.add(event)
-        delivery = _delivery(event, webhook, call)
+        delivery = sample_delivery(event_type, webhook, call)
         DeliveryRepository(call.db).add(delivery)
         await call.db.flush()
         shown = _sent("webhook.tested", delivery, call)
@@ -259,13 +268,7 @@ class WebhookService:
     ) -> pb.ListEventTypesResponse:
         return pb.ListEventTypesResponse(
             event_types=[
-                EventType(
-                    name=name,
-                    description=description,
-                    permission=self.event_types.permissions.get(name, ""),
-                    platform_permission=self.event_types.platform_permissions.get(name, ""),
-                )
-                for name, description in sorted(self.event_types.descriptions.items())
+                self.event_types.shown(name) for name in sorted(self.event_types.descriptions)
             ]
         )
 
@@ -278,6 +281,28 @@ class WebhookService:
         call.authorize(delivery.organization_id)
         self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
         return delivery
+
+    async def GetEventType(
+        self, request: pb.GetEventTypeRequest, call: Call
+    ) -> pb.GetEventTypeResponse:
+        if request.name not in self.event_types.descriptions:
+            raise EventTypeNotFoundError
+        shown, document = self.event_types.shown(request.name), event_document(request.name)
+        shown.schema.update(document.schema)
+        shown.example.update(document.example)
+        return pb.GetEventTypeResponse(event_type=shown)
+
+    async def PreviewFilter(
+        self, request: pb.PreviewFilterRequest, call: Call
+    ) -> pb.PreviewFilterResponse:
+        organization_id = parse_id(request.organization_id)
+        named = set(request.event_types) - {ALL_EVENTS}
+        self.event_types.require_known(request.event_types, organization_id)
+        self.event_types.require_readable(named, organization_id, call)
+        passes = require_filter(request)
+        readable = self.event_types.readable(organization_id, call)
+        events = await EventRepository(call.db).latest(organization_id, readable, call.now - KEPT)
+        return preview(events, request.event_types or [ALL_EVENTS], passes)
 
     async def _require_room(self, organization_id: UUID, call: Call) -> None:
         """Refuses another webhook where there are as many as the tier allows."""
@@ -296,6 +321,7 @@ class WebhookService:
             url=url,
             event_types=sorted(request.event_types),
             description=request.description,
+            filter=stored_filter(request),
             sealed_secret=seal(self.secrets, secret),
             max_per_second=request.max_per_second or None,
             max_in_flight=request.max_in_flight or None,
@@ -339,6 +365,8 @@ def _apply(
         webhook.event_types = sorted(request.event_types)
     if "description" in changed:
         webhook.description = request.description
+    if "filter" in changed:
+        webhook.filter = stored_filter(request)
     if "enabled" in changed and request.enabled != webhook.enabled:
         if request.enabled:
             webhook.enable()
@@ -380,26 +408,3 @@ def _sent(action: str, delivery: Delivery, call: Call) -> DeliveryMessage:
     call.record(action, organization_id=delivery.organization_id, target_id=delivery.id, data=shown)
     call.tasks.add(DELIVERY_TASK)
     return shown
-
-
-def _test_event(webhook: Webhook, call: Call) -> Event:
-    """An event that is fanned out already: it is for this webhook and for no other."""
-    return Event(
-        id=new_id(),
-        organization_id=webhook.organization_id,
-        type=TEST_EVENT,
-        data=as_json(messages.redacted_webhook(webhook, call.now)),
-        created_at=call.now,
-        fanned_out_at=call.now,
-    )
-
-
-def _delivery(event: Event, webhook: Webhook, call: Call) -> Delivery:
-    return Delivery(
-        id=new_id(),
-        webhook_id=webhook.id,
-        organization_id=webhook.organization_id,
-        event_id=event.id,
-        event_type=event.type,
-        next_attempt_at=call.now,
-    )

@@ -33,6 +33,7 @@ MATRIX = {
     "ListWebhooks": ALL,
     "GetWebhook": ALL,
     "GetWebhookStatistics": ALL,
+    "PreviewFilter": ALL,
     "ListDeliveries": ALL,
     "GetDelivery": ALL,
     "ListProjects": ALL,

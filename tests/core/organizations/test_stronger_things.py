@@ -65,6 +65,8 @@ THROUGH = {
     "UpdateOrganization": "ROLE_NOT_GRANTABLE",
     # They show what the permission to read shows, without a secret or a payload.
     "GetApiKey": "OK",
+    # Of events that the caller may not read it says nothing.
+    "PreviewFilter": "OK",
     "GetWebhook": "OK",
     "GetWebhookStatistics": "OK",
     "ListDeliveries": "OK",

@@ -55,9 +55,9 @@ class WebhookClient:
         request = pb.UpdateWebhookRequest(webhook_id=webhook_id, **fields)
         return await self.world.webhooks.UpdateWebhook(request, metadata=self.owner.metadata)
 
-    async def test(self, webhook_id: str) -> Delivery:
+    async def test(self, webhook_id: str, event_type: str = "") -> Delivery:
         """The owner asks for a test event."""
-        request = pb.TestWebhookRequest(webhook_id=webhook_id)
+        request = pb.TestWebhookRequest(webhook_id=webhook_id, event_type=event_type)
         answer = await self.world.webhooks.TestWebhook(request, metadata=self.owner.metadata)
         return answer.delivery
 

@@ -23,15 +23,20 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fportico/factors/v1/factor.proto\x12\x12portico.factors.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x01\n\x06\x46\x61\x63tor\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07user_id\x18\x06 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fportico/factors/v1/factor.proto\x12\x12portico.factors.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xb8\x01\n\x06\x46\x61\x63tor\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x04type\x18\x02 \x01(\tB\x08\xe2\xf3\x18\x04totp\x12\x17\n\x04name\x18\x03 \x01(\tB\t\xe2\xf3\x18\x05Phone\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07user_id\x18\x06 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.factors.v1.factor_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FACTOR']._serialized_start=89
-  _globals['_FACTOR']._serialized_end=252
+  _globals['_FACTOR'].fields_by_name['type']._loaded_options = None
+  _globals['_FACTOR'].fields_by_name['type']._serialized_options = b'\342\363\030\004totp'
+  _globals['_FACTOR'].fields_by_name['name']._loaded_options = None
+  _globals['_FACTOR'].fields_by_name['name']._serialized_options = b'\342\363\030\005Phone'
+  _globals['_FACTOR']._serialized_start=120
+  _globals['_FACTOR']._serialized_end=304
 # @@protoc_insertion_point(module_scope)

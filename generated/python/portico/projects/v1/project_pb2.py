@@ -23,15 +23,22 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/projects/v1/project.proto\x12\x13portico.projects.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x02\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61rchived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeleted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/projects/v1/project.proto\x12\x13portico.projects.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xf8\x02\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12#\n\x04name\x18\x03 \x01(\tB\x15\xe2\xf3\x18\x11\x44ifference engine\x12/\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x1a\xe2\xf3\x18\x16Tabulates polynomials.\x12\x31\n\x06status\x18\x05 \x01(\tB!\xe2\xf3\x18\x06\x61\x63tive\xe2\xf3\x18\x08\x61rchived\xe2\xf3\x18\x07\x64\x65leted\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61rchived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeleted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.projects.v1.project_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PROJECT']._serialized_start=92
-  _globals['_PROJECT']._serialized_end=382
+  _globals['_PROJECT'].fields_by_name['name']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['name']._serialized_options = b'\342\363\030\021Difference engine'
+  _globals['_PROJECT'].fields_by_name['description']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['description']._serialized_options = b'\342\363\030\026Tabulates polynomials.'
+  _globals['_PROJECT'].fields_by_name['status']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['status']._serialized_options = b'\342\363\030\006active\342\363\030\010archived\342\363\030\007deleted'
+  _globals['_PROJECT']._serialized_start=123
+  _globals['_PROJECT']._serialized_end=499
 # @@protoc_insertion_point(module_scope)

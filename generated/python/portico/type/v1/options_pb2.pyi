@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pb2 as _descriptor_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -307,6 +308,8 @@ class EventFamily(_message.Message):
     RESOURCE_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
     PLATFORM_PERMISSION_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    EXCEPTIONS_FIELD_NUMBER: _builtins.int
     resource: _builtins.str
     """The type of resource, which is the prefix of its event types: "key" for
     "key.revoked".
@@ -322,20 +325,63 @@ class EventFamily(_message.Message):
     events are only sent to webhooks of the operator's organization that name
     their type; "*" does not include them.
     """
+    data: _builtins.str
+    """The full name of the message that is the `data` of the events: the resource
+    as the API returns it, for example "portico.keys.v1.ApiKey". The JSON Schema
+    and the example of each event type are generated from it.
+    """
+    @_builtins.property
+    def exceptions(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventData]:
+        """The event types whose `data` differs."""
+
     def __init__(
         self,
         *,
         resource: _builtins.str = ...,
         permission: _builtins.str = ...,
         platform_permission: _builtins.str = ...,
+        data: _builtins.str = ...,
+        exceptions: _abc.Iterable[Global___EventData] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["permission", b"permission", "platform_permission", b"platform_permission", "resource", b"resource"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "exceptions", b"exceptions", "permission", b"permission", "platform_permission", b"platform_permission", "resource", b"resource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EventFamily: _TypeAlias = EventFamily  # noqa: Y015
+
+@_typing.final
+class EventData(_message.Message):
+    """Defines how the `data` of an event type differs from that of its family."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    EXAMPLE_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """The event type, for example "user.identity_linked"."""
+    data: _builtins.str
+    """The full name of the message, for example "portico.connections.v1.Identity".
+    Empty if it is that of the family.
+    """
+    example: _builtins.str
+    """The members of the example that differ, as a JSON object."""
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        data: _builtins.str = ...,
+        example: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "example", b"example", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventData: _TypeAlias = EventData  # noqa: Y015
 
 @_typing.final
 class Limit(_message.Message):
@@ -374,6 +420,7 @@ EVENTS_FIELD_NUMBER: _builtins.int
 SENSITIVE_FIELD_NUMBER: _builtins.int
 VOCABULARY_FIELD_NUMBER: _builtins.int
 CLEARABLE_FIELD_NUMBER: _builtins.int
+EXAMPLE_FIELD_NUMBER: _builtins.int
 access: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Access]
 """Who may call the method. Required."""
 limit: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.MethodOptions, Global___Limit]
@@ -412,4 +459,10 @@ clearable: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOption
 naming it in the update mask without a value. On a field of a nested
 message, it also means that an update changes that message field by field
 instead of replacing it.
+"""
+example: _extension_dict._ExtensionFieldDescriptor[_descriptor_pb2.FieldOptions, _containers.RepeatedScalarFieldContainer[_builtins.str]]
+"""Values that the field may have, for the examples of events. The first one is
+used; for the event "key.revoked" the value "revoked" if it is among them. Of
+a repeated field, all are used. IDs and timestamps need none. Other fields
+without it are left out or, if they are always present, empty.
 """

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
@@ -51,6 +52,7 @@ class Webhook(_message.Message):
     PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     PREVIOUS_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     PREVIOUS_PUBLIC_KEY_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the webhook, a UUIDv7."""
     organization_id: _builtins.str
@@ -158,6 +160,12 @@ class Webhook(_message.Message):
         there is none.
         """
 
+    @_builtins.property
+    def filter(self) -> _struct_pb2.Struct:
+        """Which events of these types are sent: a pattern that the posted JSON must
+        match. Not set if all are.
+        """
+
     def __init__(
         self,
         *,
@@ -187,10 +195,11 @@ class Webhook(_message.Message):
         public_key: _builtins.str = ...,
         previous_public_key: _builtins.str = ...,
         previous_public_key_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        filter: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "disables_at", b"disables_at", "failing_since", b"failing_since", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "disables_at", b"disables_at", "failing_since", b"failing_since", "filter", b"filter", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "disables_at", b"disables_at", "enabled", b"enabled", "event_types", b"event_types", "failing_since", b"failing_since", "failing_warning_percent", b"failing_warning_percent", "header_names", b"header_names", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_public_key", b"previous_public_key", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "public_key", b"public_key", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "disables_at", b"disables_at", "enabled", b"enabled", "event_types", b"event_types", "failing_since", b"failing_since", "failing_warning_percent", b"failing_warning_percent", "filter", b"filter", "header_names", b"header_names", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_public_key", b"previous_public_key", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "public_key", b"public_key", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -339,6 +348,9 @@ class EventType(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
     PLATFORM_PERMISSION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SCHEMA_FIELD_NUMBER: _builtins.int
+    EXAMPLE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The name, for example "key.revoked"."""
     description: _builtins.str
@@ -354,6 +366,22 @@ class EventType(_message.Message):
     event is only sent to webhooks of the operator's organization that name its
     type. Empty for all other events.
     """
+    version: _builtins.int
+    """The version of the schema, starting at 1. It is raised by every change of
+    the schema. A newer schema only adds: receivers ignore what they do not know.
+    """
+    @_builtins.property
+    def schema(self) -> _struct_pb2.Struct:
+        """The JSON Schema (draft 2020-12) of the JSON body that is posted for an event
+        of the type. Only set by GetEventType.
+        """
+
+    @_builtins.property
+    def example(self) -> _struct_pb2.Struct:
+        """The JSON body of an event of the type, as an example. Only set by
+        GetEventType.
+        """
+
     def __init__(
         self,
         *,
@@ -361,11 +389,110 @@ class EventType(_message.Message):
         description: _builtins.str = ...,
         permission: _builtins.str = ...,
         platform_permission: _builtins.str = ...,
+        version: _builtins.int = ...,
+        schema: _struct_pb2.Struct | None = ...,
+        example: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["example", b"example", "schema", b"schema"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "permission", b"permission", "platform_permission", b"platform_permission"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "example", b"example", "name", b"name", "permission", b"permission", "platform_permission", b"platform_permission", "schema", b"schema", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EventType: _TypeAlias = EventType  # noqa: Y015
+
+@_typing.final
+class WebhookPayload(_message.Message):
+    """The JSON body that is posted for an event, in the form that Standard Webhooks
+    suggests.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    TIMESTAMP_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    TEST_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """The type of the event, for example "key.revoked"."""
+    id: _builtins.str
+    """The ID of the event, a UUIDv7."""
+    organization_id: _builtins.str
+    """The ID of the organization whose webhooks receive the event."""
+    test: _builtins.bool
+    """True for an event that somebody sent to test a webhook: it did not happen.
+    Not present in other events.
+    """
+    @_builtins.property
+    def timestamp(self) -> _timestamp_pb2.Timestamp:
+        """When the event happened."""
+
+    @_builtins.property
+    def data(self) -> _struct_pb2.Struct:
+        """What the event is about, as it was when it happened. The type of the event
+        determines its schema.
+        """
+
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        timestamp: _timestamp_pb2.Timestamp | None = ...,
+        id: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        data: _struct_pb2.Struct | None = ...,
+        test: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_test", b"_test", "data", b"data", "test", b"test", "timestamp", b"timestamp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_test", b"_test", "data", b"data", "id", b"id", "organization_id", b"organization_id", "test", b"test", "timestamp", b"timestamp", "type", b"type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__test: _TypeAlias = _typing.Literal["test"]  # noqa: Y015
+    _WhichOneofArgType__test: _TypeAlias = _typing.Literal["_test", b"_test"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__test) -> _WhichOneofReturnType__test | None: ...
+
+Global___WebhookPayload: _TypeAlias = WebhookPayload  # noqa: Y015
+
+@_typing.final
+class FilteredEvent(_message.Message):
+    """Whether an event would be sent to a webhook."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    MISMATCH_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    """The ID of the event."""
+    event_type: _builtins.str
+    """The type of the event, for example "key.revoked"."""
+    sent: _builtins.bool
+    """Whether the event would be sent."""
+    mismatch: _builtins.str
+    """The first condition that the event does not meet: "event_types", or a path
+    in the filter, for example "filter.data.tier.$in". Empty if it would be sent.
+    """
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When the event happened."""
+
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        event_type: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        sent: _builtins.bool = ...,
+        mismatch: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "event_id", b"event_id", "event_type", b"event_type", "mismatch", b"mismatch", "sent", b"sent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FilteredEvent: _TypeAlias = FilteredEvent  # noqa: Y015

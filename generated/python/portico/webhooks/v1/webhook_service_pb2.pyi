@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from portico.webhooks.v1 import webhook_pb2 as _webhook_pb2
 from portico.webhooks.v1 import webhook_statistics_pb2 as _webhook_statistics_pb2
@@ -72,6 +73,7 @@ class CreateWebhookRequest(_message.Message):
     TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
     HEADERS_FIELD_NUMBER: _builtins.int
     SIGNING_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization."""
     url: _builtins.str
@@ -129,6 +131,16 @@ class CreateWebhookRequest(_message.Message):
         most 4,096 characters.
         """
 
+    @_builtins.property
+    def filter(self) -> _struct_pb2.Struct:
+        """Which events of these types to send: a pattern that the posted JSON must
+        match, for example {"data": {"tier": {"$in": ["pro", "enterprise"]}}}. A value
+        must be equal, an object must match member by member, of a list any item must
+        match. Operators: $eq, $neq, $gt, $gte, $lt, $lte, $in, $nin, $startsWith,
+        $endsWith, $exists, $or, $and and $not. At most 4 KB of JSON, 8 levels and 100
+        values.
+        """
+
     def __init__(
         self,
         *,
@@ -145,10 +157,11 @@ class CreateWebhookRequest(_message.Message):
         timeout_seconds: _builtins.int | None = ...,
         headers: _abc.Iterable[Global___WebhookHeader] | None = ...,
         signing: _builtins.str = ...,
+        filter: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_timeout_seconds", b"_timeout_seconds", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_timeout_seconds", b"_timeout_seconds", "filter", b"filter", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_timeout_seconds", b"_timeout_seconds", "description", b"description", "event_types", b"event_types", "headers", b"headers", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_timeout_seconds", b"_timeout_seconds", "description", b"description", "event_types", b"event_types", "filter", b"filter", "headers", b"headers", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_in_flight: _TypeAlias = _typing.Literal["max_in_flight"]  # noqa: Y015
     _WhichOneofArgType__max_in_flight: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight"]  # noqa: Y015
@@ -316,6 +329,7 @@ class UpdateWebhookRequest(_message.Message):
     EVENT_TYPES_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     ENABLED_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     MAX_PER_SECOND_FIELD_NUMBER: _builtins.int
     MAX_IN_FLIGHT_FIELD_NUMBER: _builtins.int
@@ -363,6 +377,10 @@ class UpdateWebhookRequest(_message.Message):
         """The new event types."""
 
     @_builtins.property
+    def filter(self) -> _struct_pb2.Struct:
+        """The new filter, with the rules of CreateWebhook."""
+
+    @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """The fields to change. A field that is named but not set is cleared. Without
         a mask, the fields that are set are changed. Over REST, the field names in
@@ -387,6 +405,7 @@ class UpdateWebhookRequest(_message.Message):
         event_types: _abc.Iterable[_builtins.str] | None = ...,
         description: _builtins.str | None = ...,
         enabled: _builtins.bool | None = ...,
+        filter: _struct_pb2.Struct | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
         max_per_second: _builtins.int | None = ...,
         max_in_flight: _builtins.int | None = ...,
@@ -398,9 +417,9 @@ class UpdateWebhookRequest(_message.Message):
         headers: _abc.Iterable[Global___WebhookHeader] | None = ...,
         signing: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_enabled", b"_enabled", "_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_order_by", b"_order_by", "_ordering", b"_ordering", "_retry_schedule", b"_retry_schedule", "_signing", b"_signing", "_timeout_seconds", b"_timeout_seconds", "_url", b"_url", "description", b"description", "enabled", b"enabled", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "update_mask", b"update_mask", "url", b"url"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_enabled", b"_enabled", "_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_order_by", b"_order_by", "_ordering", b"_ordering", "_retry_schedule", b"_retry_schedule", "_signing", b"_signing", "_timeout_seconds", b"_timeout_seconds", "_url", b"_url", "description", b"description", "enabled", b"enabled", "filter", b"filter", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "update_mask", b"update_mask", "url", b"url"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_enabled", b"_enabled", "_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_order_by", b"_order_by", "_ordering", b"_ordering", "_retry_schedule", b"_retry_schedule", "_signing", b"_signing", "_timeout_seconds", b"_timeout_seconds", "_url", b"_url", "description", b"description", "enabled", b"enabled", "event_types", b"event_types", "headers", b"headers", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "update_mask", b"update_mask", "url", b"url", "webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_description", b"_description", "_enabled", b"_enabled", "_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_order_by", b"_order_by", "_ordering", b"_ordering", "_retry_schedule", b"_retry_schedule", "_signing", b"_signing", "_timeout_seconds", b"_timeout_seconds", "_url", b"_url", "description", b"description", "enabled", b"enabled", "event_types", b"event_types", "filter", b"filter", "headers", b"headers", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "update_mask", b"update_mask", "url", b"url", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__description: _TypeAlias = _typing.Literal["description"]  # noqa: Y015
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
@@ -515,16 +534,22 @@ class TestWebhookRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     WEBHOOK_ID_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
     """The ID of the webhook."""
+    event_type: _builtins.str
+    """The event type whose example is sent. Empty for "webhook.test", which shows
+    the webhook itself.
+    """
     def __init__(
         self,
         *,
         webhook_id: _builtins.str = ...,
+        event_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1056,3 +1081,111 @@ class ListEventTypesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListEventTypesResponse: _TypeAlias = ListEventTypesResponse  # noqa: Y015
+
+@_typing.final
+class GetEventTypeRequest(_message.Message):
+    """Names the event type to return."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The name of the event type, for example "key.revoked"."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventTypeRequest: _TypeAlias = GetEventTypeRequest  # noqa: Y015
+
+@_typing.final
+class GetEventTypeResponse(_message.Message):
+    """Returns the requested event type."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def event_type(self) -> _webhook_pb2.EventType:
+        """The event type."""
+
+    def __init__(
+        self,
+        *,
+        event_type: _webhook_pb2.EventType | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_type", b"event_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetEventTypeResponse: _TypeAlias = GetEventTypeResponse  # noqa: Y015
+
+@_typing.final
+class PreviewFilterRequest(_message.Message):
+    """Describes the event types and the filter to try."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    EVENT_TYPES_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    organization_id: _builtins.str
+    """The ID of the organization."""
+    @_builtins.property
+    def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The event types, with the rules of CreateWebhook. Empty for "*"."""
+
+    @_builtins.property
+    def filter(self) -> _struct_pb2.Struct:
+        """The filter, with the rules of CreateWebhook. Not set for none."""
+
+    def __init__(
+        self,
+        *,
+        organization_id: _builtins.str = ...,
+        event_types: _abc.Iterable[_builtins.str] | None = ...,
+        filter: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_types", b"event_types", "filter", b"filter", "organization_id", b"organization_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewFilterRequest: _TypeAlias = PreviewFilterRequest  # noqa: Y015
+
+@_typing.final
+class PreviewFilterResponse(_message.Message):
+    """Returns which events would be sent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    SENT_COUNT_FIELD_NUMBER: _builtins.int
+    sent_count: _builtins.int
+    """How many of them would be sent."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[_webhook_pb2.FilteredEvent]:
+        """The events, newest first, at most 100."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[_webhook_pb2.FilteredEvent] | None = ...,
+        sent_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "sent_count", b"sent_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PreviewFilterResponse: _TypeAlias = PreviewFilterResponse  # noqa: Y015

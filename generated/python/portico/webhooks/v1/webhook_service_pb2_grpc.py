@@ -106,10 +106,20 @@ class WebhookServiceStub:
                 request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryRequest.SerializeToString,
                 response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryResponse.FromString,
                 _registered_method=True)
+        self.PreviewFilter = channel.unary_unary(
+                '/portico.webhooks.v1.WebhookService/PreviewFilter',
+                request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.PreviewFilterRequest.SerializeToString,
+                response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.PreviewFilterResponse.FromString,
+                _registered_method=True)
         self.ListEventTypes = channel.unary_unary(
                 '/portico.webhooks.v1.WebhookService/ListEventTypes',
                 request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.ListEventTypesRequest.SerializeToString,
                 response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.ListEventTypesResponse.FromString,
+                _registered_method=True)
+        self.GetEventType = channel.unary_unary(
+                '/portico.webhooks.v1.WebhookService/GetEventType',
+                request_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetEventTypeRequest.SerializeToString,
+                response_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetEventTypeResponse.FromString,
                 _registered_method=True)
 
 
@@ -161,9 +171,10 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def TestWebhook(self, request, context):
-        """Sends an event of type "webhook.test" to the webhook, whatever its event
-        types are. Fails if the webhook is disabled, or if the caller lacks the
-        permission to read what its events contain.
+        """Sends a test event to the webhook, whatever its event types and filter are,
+        and to no other webhook. Its JSON has "test": true. Fails if the webhook is
+        disabled, or if the caller lacks the permission to read what its events, or
+        events of the given type, contain.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -242,8 +253,25 @@ class WebhookServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewFilter(self, request, context):
+        """Determines which of the last 100 events of an organization that the caller may
+        read would be sent to a webhook with the given event types and filter. Nothing
+        is sent. Fails if the filter is not valid, and names each mistake by its path.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListEventTypes(self, request, context):
-        """Lists all event types that a webhook can subscribe to.
+        """Lists all event types that a webhook can subscribe to, without their schemas
+        and examples.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEventType(self, request, context):
+        """Returns an event type with its JSON Schema and an example.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -322,10 +350,20 @@ def add_WebhookServiceServicer_to_server(servicer, server):
                     request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryRequest.FromString,
                     response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.SkipDeliveryResponse.SerializeToString,
             ),
+            'PreviewFilter': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewFilter,
+                    request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.PreviewFilterRequest.FromString,
+                    response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.PreviewFilterResponse.SerializeToString,
+            ),
             'ListEventTypes': grpc.unary_unary_rpc_method_handler(
                     servicer.ListEventTypes,
                     request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.ListEventTypesRequest.FromString,
                     response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.ListEventTypesResponse.SerializeToString,
+            ),
+            'GetEventType': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEventType,
+                    request_deserializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetEventTypeRequest.FromString,
+                    response_serializer=portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetEventTypeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -719,6 +757,33 @@ class WebhookService:
             _registered_method=True)
 
     @staticmethod
+    def PreviewFilter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.webhooks.v1.WebhookService/PreviewFilter',
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.PreviewFilterRequest.SerializeToString,
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.PreviewFilterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListEventTypes(request,
             target,
             options=(),
@@ -735,6 +800,33 @@ class WebhookService:
             '/portico.webhooks.v1.WebhookService/ListEventTypes',
             portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.ListEventTypesRequest.SerializeToString,
             portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.ListEventTypesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEventType(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/portico.webhooks.v1.WebhookService/GetEventType',
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetEventTypeRequest.SerializeToString,
+            portico_dot_webhooks_dot_v1_dot_webhook__service__pb2.GetEventTypeResponse.FromString,
             options,
             channel_credentials,
             insecure,

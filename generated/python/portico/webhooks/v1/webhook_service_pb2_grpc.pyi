@@ -38,9 +38,10 @@ class WebhookServiceStub:
     DeleteWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.DeleteWebhookRequest, _webhook_service_pb2.DeleteWebhookResponse]
     """Deletes a webhook and all of its deliveries."""
     TestWebhook: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.TestWebhookRequest, _webhook_service_pb2.TestWebhookResponse]
-    """Sends an event of type "webhook.test" to the webhook, whatever its event
-    types are. Fails if the webhook is disabled, or if the caller lacks the
-    permission to read what its events contain.
+    """Sends a test event to the webhook, whatever its event types and filter are,
+    and to no other webhook. Its JSON has "test": true. Fails if the webhook is
+    disabled, or if the caller lacks the permission to read what its events, or
+    events of the given type, contain.
     """
     RotateWebhookSecret: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.RotateWebhookSecretRequest, _webhook_service_pb2.RotateWebhookSecretResponse]
     """Replaces what a webhook signs with: the secret, which is returned, the key,
@@ -81,8 +82,17 @@ class WebhookServiceStub:
     if an attempt is in progress, or if the caller lacks the permission to read
     what its event contains.
     """
+    PreviewFilter: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.PreviewFilterRequest, _webhook_service_pb2.PreviewFilterResponse]
+    """Determines which of the last 100 events of an organization that the caller may
+    read would be sent to a webhook with the given event types and filter. Nothing
+    is sent. Fails if the filter is not valid, and names each mistake by its path.
+    """
     ListEventTypes: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListEventTypesRequest, _webhook_service_pb2.ListEventTypesResponse]
-    """Lists all event types that a webhook can subscribe to."""
+    """Lists all event types that a webhook can subscribe to, without their schemas
+    and examples.
+    """
+    GetEventType: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetEventTypeRequest, _webhook_service_pb2.GetEventTypeResponse]
+    """Returns an event type with its JSON Schema and an example."""
 
 class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     """Manages webhooks, which send an organization's events to URLs, and their
@@ -144,9 +154,10 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.TestWebhookRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.TestWebhookRequest, _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.TestWebhookResponse]:
-        """Sends an event of type "webhook.test" to the webhook, whatever its event
-        types are. Fails if the webhook is disabled, or if the caller lacks the
-        permission to read what its events contain.
+        """Sends a test event to the webhook, whatever its event types and filter are,
+        and to no other webhook. Its JSON has "test": true. Fails if the webhook is
+        disabled, or if the caller lacks the permission to read what its events, or
+        events of the given type, contain.
         """
 
     @_abc_1.abstractmethod
@@ -237,11 +248,32 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def PreviewFilter(
+        self,
+        request: _webhook_service_pb2.PreviewFilterRequest,
+        context: _aio.ServicerContext[_webhook_service_pb2.PreviewFilterRequest, _abc.Awaitable[_webhook_service_pb2.PreviewFilterResponse]],
+    ) -> _abc.Awaitable[_webhook_service_pb2.PreviewFilterResponse]:
+        """Determines which of the last 100 events of an organization that the caller may
+        read would be sent to a webhook with the given event types and filter. Nothing
+        is sent. Fails if the filter is not valid, and names each mistake by its path.
+        """
+
+    @_abc_1.abstractmethod
     def ListEventTypes(
         self,
         request: _webhook_service_pb2.ListEventTypesRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.ListEventTypesRequest, _abc.Awaitable[_webhook_service_pb2.ListEventTypesResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.ListEventTypesResponse]:
-        """Lists all event types that a webhook can subscribe to."""
+        """Lists all event types that a webhook can subscribe to, without their schemas
+        and examples.
+        """
+
+    @_abc_1.abstractmethod
+    def GetEventType(
+        self,
+        request: _webhook_service_pb2.GetEventTypeRequest,
+        context: _aio.ServicerContext[_webhook_service_pb2.GetEventTypeRequest, _abc.Awaitable[_webhook_service_pb2.GetEventTypeResponse]],
+    ) -> _abc.Awaitable[_webhook_service_pb2.GetEventTypeResponse]:
+        """Returns an event type with its JSON Schema and an example."""
 
 def add_WebhookServiceServicer_to_server(servicer: WebhookServiceServicer, server: _aio.Server) -> None: ...

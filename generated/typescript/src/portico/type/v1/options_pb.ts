@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/type/v1/options.proto.
  */
 export const file_portico_type_v1_options: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIuwBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAkSLQoJYXNzdXJhbmNlGAcgASgOMhoucG9ydGljby50eXBlLnYxLkFzc3VyYW5jZRIqCgdtYXhfYWdlGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgYKBHJ1bGUiUAoLRXZlbnRGYW1pbHkSEAoIcmVzb3VyY2UYASABKAkSEgoKcGVybWlzc2lvbhgCIAEoCRIbChNwbGF0Zm9ybV9wZXJtaXNzaW9uGAMgASgJIkcKBUxpbWl0EjAKCGNhdGVnb3J5GAEgASgOMh4ucG9ydGljby50eXBlLnYxLkxpbWl0Q2F0ZWdvcnkSDAoEY29zdBgCIAEoDSqlAQoJQXNzdXJhbmNlEhkKFUFTU1VSQU5DRV9VTlNQRUNJRklFRBAAEicKI0FTU1VSQU5DRV9TRUNPTkRfRkFDVE9SX0lGX0VOUk9MTEVEEAESHgoaQVNTVVJBTkNFX0hJR0hFU1RfRU5ST0xMRUQQAhISCg5BU1NVUkFOQ0VfQUFMMhADEiAKHEFTU1VSQU5DRV9QSElTSElOR19SRVNJU1RBTlQQBCq1AwoNTGltaXRDYXRlZ29yeRIeChpMSU1JVF9DQVRFR09SWV9VTlNQRUNJRklFRBAAEhcKE0xJTUlUX0NBVEVHT1JZX1JFQUQQARIYChRMSU1JVF9DQVRFR09SWV9XUklURRACEhkKFUxJTUlUX0NBVEVHT1JZX0RFTEVURRADEhgKFExJTUlUX0NBVEVHT1JZX0xPR0lOEAQSGwoXTElNSVRfQ0FURUdPUllfUkVHSVNURVIQBRIhCh1MSU1JVF9DQVRFR09SWV9QQVNTV09SRF9SRVNFVBAGEhwKGExJTUlUX0NBVEVHT1JZX1VOTElNSVRFRBAHEh0KGUxJTUlUX0NBVEVHT1JZX0NSRURFTlRJQUwQCBIhCh1MSU1JVF9DQVRFR09SWV9NQUlMX1JFQ0lQSUVOVBAJEiQKIExJTUlUX0NBVEVHT1JZX01BSUxfT1JHQU5JWkFUSU9OEAoSHgoaTElNSVRfQ0FURUdPUllfTUFJTF9TRU5ERVIQCxIcChhMSU1JVF9DQVRFR09SWV9NQUlMX0NPREUQDBIYChRMSU1JVF9DQVRFR09SWV9UT0tFThANKqIBCgtJZGVtcG90ZW5jeRIbChdJREVNUE9URU5DWV9VTlNQRUNJRklFRBAAEhYKEklERU1QT1RFTkNZX1JFUExBWRABEicKI0lERU1QT1RFTkNZX1JFUExBWV9UT19GT1JNRVJfQ0FMTEVSEAISHwobSURFTVBPVEVOQ1lfQ1JFREVOVElBTF9PTkNFEAMSFAoQSURFTVBPVEVOQ1lfTk9ORRAEKmAKClZvY2FidWxhcnkSGgoWVk9DQUJVTEFSWV9VTlNQRUNJRklFRBAAEhoKFlZPQ0FCVUxBUllfUEVSTUlTU0lPTlMQARIaChZWT0NBQlVMQVJZX0VWRU5UX1RZUEVTEAI6UQoGYWNjZXNzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYuY4DIAEoCzIXLnBvcnRpY28udHlwZS52MS5BY2Nlc3NSBmFjY2VzczpOCgVsaW1pdBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLqOAyABKAsyFi5wb3J0aWNvLnR5cGUudjEuTGltaXRSBWxpbWl0OkEKC2h0dHBfc3RhdHVzEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYu44DIAEoBVIKaHR0cFN0YXR1czo2CgVlbWl0cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLyOAyADKAlSBWVtaXRzOksKEHdpdGhvdXRfZW52ZWxvcGUSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi9jgMgASgIUg93aXRob3V0RW52ZWxvcGU6YAoLaWRlbXBvdGVuY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi+jgMgASgOMhwucG9ydGljby50eXBlLnYxLklkZW1wb3RlbmN5UgtpZGVtcG90ZW5jeTpVCgd0aW1lb3V0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYv44DIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvblIHdGltZW91dDpXCgZldmVudHMSHy5nb29nbGUucHJvdG9idWYuU2VydmljZU9wdGlvbnMYuY4DIAMoCzIcLnBvcnRpY28udHlwZS52MS5FdmVudEZhbWlseVIGZXZlbnRzOj0KCXNlbnNpdGl2ZRIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYuY4DIAEoCFIJc2Vuc2l0aXZlOlwKCnZvY2FidWxhcnkSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLqOAyABKA4yGy5wb3J0aWNvLnR5cGUudjEuVm9jYWJ1bGFyeVIKdm9jYWJ1bGFyeTo9CgljbGVhcmFibGUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLuOAyABKAhSCWNsZWFyYWJsZWIGcHJvdG8z", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("Ch1wb3J0aWNvL3R5cGUvdjEvb3B0aW9ucy5wcm90bxIPcG9ydGljby50eXBlLnYxIuwBCgZBY2Nlc3MSEAoGcHVibGljGAEgASgISAASEwoJc2lnbmVkX2luGAIgASgISAASFAoKcGVybWlzc2lvbhgDIAEoCUgAEh0KE3BsYXRmb3JtX3Blcm1pc3Npb24YBCABKAlIABISCghpbnRlcm5hbBgFIAEoCEgAEg8KB29yX3NlbGYYBiABKAkSLQoJYXNzdXJhbmNlGAcgASgOMhoucG9ydGljby50eXBlLnYxLkFzc3VyYW5jZRIqCgdtYXhfYWdlGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgYKBHJ1bGUijgEKC0V2ZW50RmFtaWx5EhAKCHJlc291cmNlGAEgASgJEhIKCnBlcm1pc3Npb24YAiABKAkSGwoTcGxhdGZvcm1fcGVybWlzc2lvbhgDIAEoCRIMCgRkYXRhGAQgASgJEi4KCmV4Y2VwdGlvbnMYBSADKAsyGi5wb3J0aWNvLnR5cGUudjEuRXZlbnREYXRhIjgKCUV2ZW50RGF0YRIMCgR0eXBlGAEgASgJEgwKBGRhdGEYAiABKAkSDwoHZXhhbXBsZRgDIAEoCSJHCgVMaW1pdBIwCghjYXRlZ29yeRgBIAEoDjIeLnBvcnRpY28udHlwZS52MS5MaW1pdENhdGVnb3J5EgwKBGNvc3QYAiABKA0qpQEKCUFzc3VyYW5jZRIZChVBU1NVUkFOQ0VfVU5TUEVDSUZJRUQQABInCiNBU1NVUkFOQ0VfU0VDT05EX0ZBQ1RPUl9JRl9FTlJPTExFRBABEh4KGkFTU1VSQU5DRV9ISUdIRVNUX0VOUk9MTEVEEAISEgoOQVNTVVJBTkNFX0FBTDIQAxIgChxBU1NVUkFOQ0VfUEhJU0hJTkdfUkVTSVNUQU5UEAQqtQMKDUxpbWl0Q2F0ZWdvcnkSHgoaTElNSVRfQ0FURUdPUllfVU5TUEVDSUZJRUQQABIXChNMSU1JVF9DQVRFR09SWV9SRUFEEAESGAoUTElNSVRfQ0FURUdPUllfV1JJVEUQAhIZChVMSU1JVF9DQVRFR09SWV9ERUxFVEUQAxIYChRMSU1JVF9DQVRFR09SWV9MT0dJThAEEhsKF0xJTUlUX0NBVEVHT1JZX1JFR0lTVEVSEAUSIQodTElNSVRfQ0FURUdPUllfUEFTU1dPUkRfUkVTRVQQBhIcChhMSU1JVF9DQVRFR09SWV9VTkxJTUlURUQQBxIdChlMSU1JVF9DQVRFR09SWV9DUkVERU5USUFMEAgSIQodTElNSVRfQ0FURUdPUllfTUFJTF9SRUNJUElFTlQQCRIkCiBMSU1JVF9DQVRFR09SWV9NQUlMX09SR0FOSVpBVElPThAKEh4KGkxJTUlUX0NBVEVHT1JZX01BSUxfU0VOREVSEAsSHAoYTElNSVRfQ0FURUdPUllfTUFJTF9DT0RFEAwSGAoUTElNSVRfQ0FURUdPUllfVE9LRU4QDSqiAQoLSWRlbXBvdGVuY3kSGwoXSURFTVBPVEVOQ1lfVU5TUEVDSUZJRUQQABIWChJJREVNUE9URU5DWV9SRVBMQVkQARInCiNJREVNUE9URU5DWV9SRVBMQVlfVE9fRk9STUVSX0NBTExFUhACEh8KG0lERU1QT1RFTkNZX0NSRURFTlRJQUxfT05DRRADEhQKEElERU1QT1RFTkNZX05PTkUQBCpgCgpWb2NhYnVsYXJ5EhoKFlZPQ0FCVUxBUllfVU5TUEVDSUZJRUQQABIaChZWT0NBQlVMQVJZX1BFUk1JU1NJT05TEAESGgoWVk9DQUJVTEFSWV9FVkVOVF9UWVBFUxACOlEKBmFjY2VzcxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLmOAyABKAsyFy5wb3J0aWNvLnR5cGUudjEuQWNjZXNzUgZhY2Nlc3M6TgoFbGltaXQSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi6jgMgASgLMhYucG9ydGljby50eXBlLnYxLkxpbWl0UgVsaW1pdDpBCgtodHRwX3N0YXR1cxIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGLuOAyABKAVSCmh0dHBTdGF0dXM6NgoFZW1pdHMSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxi8jgMgAygJUgVlbWl0czpLChB3aXRob3V0X2VudmVsb3BlEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvY4DIAEoCFIPd2l0aG91dEVudmVsb3BlOmAKC2lkZW1wb3RlbmN5Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMYvo4DIAEoDjIcLnBvcnRpY28udHlwZS52MS5JZGVtcG90ZW5jeVILaWRlbXBvdGVuY3k6VQoHdGltZW91dBIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGL+OAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25SB3RpbWVvdXQ6VwoGZXZlbnRzEh8uZ29vZ2xlLnByb3RvYnVmLlNlcnZpY2VPcHRpb25zGLmOAyADKAsyHC5wb3J0aWNvLnR5cGUudjEuRXZlbnRGYW1pbHlSBmV2ZW50czo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGLmOAyABKAhSCXNlbnNpdGl2ZTpcCgp2b2NhYnVsYXJ5Eh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi6jgMgASgOMhsucG9ydGljby50eXBlLnYxLlZvY2FidWxhcnlSCnZvY2FidWxhcnk6PQoJY2xlYXJhYmxlEh0uZ29vZ2xlLnByb3RvYnVmLkZpZWxkT3B0aW9ucxi7jgMgASgIUgljbGVhcmFibGU6OQoHZXhhbXBsZRIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMYvI4DIAMoCVIHZXhhbXBsZWIGcHJvdG8z", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
  * Defines who may call a method. The generator and the server reject a method
@@ -137,6 +137,22 @@ export type EventFamily = Message<"portico.type.v1.EventFamily"> & {
    * @generated from field: string platform_permission = 3;
    */
   platformPermission: string;
+
+  /**
+   * The full name of the message that is the `data` of the events: the resource
+   * as the API returns it, for example "portico.keys.v1.ApiKey". The JSON Schema
+   * and the example of each event type are generated from it.
+   *
+   * @generated from field: string data = 4;
+   */
+  data: string;
+
+  /**
+   * The event types whose `data` differs.
+   *
+   * @generated from field: repeated portico.type.v1.EventData exceptions = 5;
+   */
+  exceptions: EventData[];
 };
 
 /**
@@ -145,6 +161,42 @@ export type EventFamily = Message<"portico.type.v1.EventFamily"> & {
  */
 export const EventFamilySchema: GenMessage<EventFamily> = /*@__PURE__*/
   messageDesc(file_portico_type_v1_options, 1);
+
+/**
+ * Defines how the `data` of an event type differs from that of its family.
+ *
+ * @generated from message portico.type.v1.EventData
+ */
+export type EventData = Message<"portico.type.v1.EventData"> & {
+  /**
+   * The event type, for example "user.identity_linked".
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * The full name of the message, for example "portico.connections.v1.Identity".
+   * Empty if it is that of the family.
+   *
+   * @generated from field: string data = 2;
+   */
+  data: string;
+
+  /**
+   * The members of the example that differ, as a JSON object.
+   *
+   * @generated from field: string example = 3;
+   */
+  example: string;
+};
+
+/**
+ * Describes the message portico.type.v1.EventData.
+ * Use `create(EventDataSchema)` to create a new message.
+ */
+export const EventDataSchema: GenMessage<EventData> = /*@__PURE__*/
+  messageDesc(file_portico_type_v1_options, 2);
 
 /**
  * Defines what a call costs.
@@ -172,7 +224,7 @@ export type Limit = Message<"portico.type.v1.Limit"> & {
  * Use `create(LimitSchema)` to create a new message.
  */
 export const LimitSchema: GenMessage<Limit> = /*@__PURE__*/
-  messageDesc(file_portico_type_v1_options, 2);
+  messageDesc(file_portico_type_v1_options, 3);
 
 /**
  * Levels of how surely a person has signed in.
@@ -529,4 +581,15 @@ export const vocabulary: GenExtension<FieldOptions, Vocabulary> = /*@__PURE__*/
  */
 export const clearable: GenExtension<FieldOptions, boolean> = /*@__PURE__*/
   extDesc(file_portico_type_v1_options, 10);
+
+/**
+ * Values that the field may have, for the examples of events. The first one is
+ * used; for the event "key.revoked" the value "revoked" if it is among them. Of
+ * a repeated field, all are used. IDs and timestamps need none. Other fields
+ * without it are left out or, if they are always present, empty.
+ *
+ * @generated from extension: repeated string example = 51004;
+ */
+export const example: GenExtension<FieldOptions, string[]> = /*@__PURE__*/
+  extDesc(file_portico_type_v1_options, 11);
 

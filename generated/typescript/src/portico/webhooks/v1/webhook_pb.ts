@@ -4,15 +4,17 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file portico/webhooks/v1/webhook.proto.
  */
 export const file_portico_webhooks_v1_webhook: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEiowYKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEgsKA3VybBgDIAEoCRITCgtldmVudF90eXBlcxgEIAMoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIPCgdlbmFibGVkGAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDm1heF9wZXJfc2Vjb25kGBQgASgNEhUKDW1heF9pbl9mbGlnaHQYFSABKA0SEAoIb3JkZXJpbmcYFiABKAkSEAoIb3JkZXJfYnkYFyABKAkSMQoNZmFpbGluZ19zaW5jZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoXZmFpbGluZ193YXJuaW5nX3BlcmNlbnQYHCABKA0SLwoLZGlzYWJsZXNfYXQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnJldHJ5X3NjaGVkdWxlGAwgASgJEhwKFHJldHJ5X3BhdXNlc19zZWNvbmRzGA0gAygNEhcKD3RpbWVvdXRfc2Vjb25kcxgOIAEoDRIUCgxoZWFkZXJfbmFtZXMYDyADKAkSDwoHc2lnbmluZxgQIAEoCRISCgpwdWJsaWNfa2V5GBEgASgJEhsKE3ByZXZpb3VzX3B1YmxpY19rZXkYEiABKAkSQgoecHJldmlvdXNfcHVibGljX2tleV9leHBpcmVzX2F0GBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCL4AgoIRGVsaXZlcnkSCgoCaWQYASABKAkSEgoKd2ViaG9va19pZBgCIAEoCRIQCghldmVudF9pZBgDIAEoCRISCgpldmVudF90eXBlGAQgASgJEg4KBnN0YXR1cxgFIAEoCRIVCg1hdHRlbXB0X2NvdW50GAYgASgNEjMKD25leHRfYXR0ZW1wdF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMZGVsaXZlcmVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCghhdHRlbXB0cxgKIAMoCzIcLnBvcnRpY28ud2ViaG9va3MudjEuQXR0ZW1wdBIPCgdwYXlsb2FkGAsgASgJEhIKCmJsb2NrZWRfYnkYDCABKAkSEwoLd2FpdGluZ19mb3IYDSABKAkinQEKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgNEi4KCnN0YXJ0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2R1cmF0aW9uX21zGAMgASgNEhcKD3Jlc3BvbnNlX3N0YXR1cxgEIAEoDRIVCg1yZXNwb25zZV9ib2R5GAUgASgJEg0KBWVycm9yGAYgASgJIl8KCUV2ZW50VHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAkSGwoTcGxhdGZvcm1fcGVybWlzc2lvbhgEIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiFwb3J0aWNvL3dlYmhvb2tzL3YxL3dlYmhvb2sucHJvdG8SE3BvcnRpY28ud2ViaG9va3MudjEitQcKB1dlYmhvb2sSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEi4KA3VybBgDIAEoCUIh4vMYHWh0dHBzOi8vaG9va3MuZXhhbXBsZS5jb20v4oCmEjMKC2V2ZW50X3R5cGVzGAQgAygJQh7i8xgLa2V5LmNyZWF0ZWTi8xgLa2V5LnJldm9rZWQSLwoLZGVzY3JpcHRpb24YBSABKAlCGuLzGBZVcGRhdGVzIHRoZSBpbnZlbnRvcnkuEhkKB2VuYWJsZWQYBiABKAhCCOLzGAR0cnVlEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnVwZGF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Rpc2FibGVkX3JlYXNvbhgJIAEoCRIvCgtkaXNhYmxlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoacHJldmlvdXNfc2VjcmV0X2V4cGlyZXNfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDm1heF9wZXJfc2Vjb25kGBQgASgNEhUKDW1heF9pbl9mbGlnaHQYFSABKA0SEAoIb3JkZXJpbmcYFiABKAkSEAoIb3JkZXJfYnkYFyABKAkSMQoNZmFpbGluZ19zaW5jZRgbIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoXZmFpbGluZ193YXJuaW5nX3BlcmNlbnQYHCABKA0SLwoLZGlzYWJsZXNfYXQYHSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnJldHJ5X3NjaGVkdWxlGAwgASgJEhwKFHJldHJ5X3BhdXNlc19zZWNvbmRzGA0gAygNEhcKD3RpbWVvdXRfc2Vjb25kcxgOIAEoDRIUCgxoZWFkZXJfbmFtZXMYDyADKAkSDwoHc2lnbmluZxgQIAEoCRISCgpwdWJsaWNfa2V5GBEgASgJEhsKE3ByZXZpb3VzX3B1YmxpY19rZXkYEiABKAkSQgoecHJldmlvdXNfcHVibGljX2tleV9leHBpcmVzX2F0GBMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgZmaWx0ZXIYGiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IvgCCghEZWxpdmVyeRIKCgJpZBgBIAEoCRISCgp3ZWJob29rX2lkGAIgASgJEhAKCGV2ZW50X2lkGAMgASgJEhIKCmV2ZW50X3R5cGUYBCABKAkSDgoGc3RhdHVzGAUgASgJEhUKDWF0dGVtcHRfY291bnQYBiABKA0SMwoPbmV4dF9hdHRlbXB0X2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxkZWxpdmVyZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCGF0dGVtcHRzGAogAygLMhwucG9ydGljby53ZWJob29rcy52MS5BdHRlbXB0Eg8KB3BheWxvYWQYCyABKAkSEgoKYmxvY2tlZF9ieRgMIAEoCRITCgt3YWl0aW5nX2ZvchgNIAEoCSKdAQoHQXR0ZW1wdBIOCgZudW1iZXIYASABKA0SLgoKc3RhcnRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZHVyYXRpb25fbXMYAyABKA0SFwoPcmVzcG9uc2Vfc3RhdHVzGAQgASgNEhUKDXJlc3BvbnNlX2JvZHkYBSABKAkSDQoFZXJyb3IYBiABKAkiwwEKCUV2ZW50VHlwZRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEhIKCnBlcm1pc3Npb24YAyABKAkSGwoTcGxhdGZvcm1fcGVybWlzc2lvbhgEIAEoCRIPCgd2ZXJzaW9uGAUgASgNEicKBnNjaGVtYRgGIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSKAoHZXhhbXBsZRgHIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3Qi2QEKDldlYmhvb2tQYXlsb2FkEgwKBHR5cGUYASABKAkSNQoJdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEhQKAmlkGAMgASgJQgi6SAVyA7ABARIhCg9vcmdhbml6YXRpb25faWQYBCABKAlCCLpIBXIDsAEBEi0KBGRhdGEYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Qga6SAPIAQESEQoEdGVzdBgGIAEoCEgAiAEBQgcKBV90ZXN0IoUBCg1GaWx0ZXJlZEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEhIKCmV2ZW50X3R5cGUYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEc2VudBgEIAEoCBIQCghtaXNtYXRjaBgFIAEoCWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
  * A subscription of a URL to an organization's events.
@@ -221,6 +223,14 @@ export type Webhook = Message<"portico.webhooks.v1.Webhook"> & {
    * @generated from field: google.protobuf.Timestamp previous_public_key_expires_at = 19;
    */
   previousPublicKeyExpiresAt?: Timestamp | undefined;
+
+  /**
+   * Which events of these types are sent: a pattern that the posted JSON must
+   * match. Not set if all are.
+   *
+   * @generated from field: google.protobuf.Struct filter = 26;
+   */
+  filter?: JsonObject | undefined;
 };
 
 /**
@@ -435,6 +445,30 @@ export type EventType = Message<"portico.webhooks.v1.EventType"> & {
    * @generated from field: string platform_permission = 4;
    */
   platformPermission: string;
+
+  /**
+   * The version of the schema, starting at 1. It is raised by every change of
+   * the schema. A newer schema only adds: receivers ignore what they do not know.
+   *
+   * @generated from field: uint32 version = 5;
+   */
+  version: number;
+
+  /**
+   * The JSON Schema (draft 2020-12) of the JSON body that is posted for an event
+   * of the type. Only set by GetEventType.
+   *
+   * @generated from field: google.protobuf.Struct schema = 6;
+   */
+  schema?: JsonObject | undefined;
+
+  /**
+   * The JSON body of an event of the type, as an example. Only set by
+   * GetEventType.
+   *
+   * @generated from field: google.protobuf.Struct example = 7;
+   */
+  example?: JsonObject | undefined;
 };
 
 /**
@@ -443,4 +477,113 @@ export type EventType = Message<"portico.webhooks.v1.EventType"> & {
  */
 export const EventTypeSchema: GenMessage<EventType> = /*@__PURE__*/
   messageDesc(file_portico_webhooks_v1_webhook, 3);
+
+/**
+ * The JSON body that is posted for an event, in the form that Standard Webhooks
+ * suggests.
+ *
+ * @generated from message portico.webhooks.v1.WebhookPayload
+ */
+export type WebhookPayload = Message<"portico.webhooks.v1.WebhookPayload"> & {
+  /**
+   * The type of the event, for example "key.revoked".
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * When the event happened.
+   *
+   * @generated from field: google.protobuf.Timestamp timestamp = 2;
+   */
+  timestamp?: Timestamp | undefined;
+
+  /**
+   * The ID of the event, a UUIDv7.
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
+
+  /**
+   * The ID of the organization whose webhooks receive the event.
+   *
+   * @generated from field: string organization_id = 4;
+   */
+  organizationId: string;
+
+  /**
+   * What the event is about, as it was when it happened. The type of the event
+   * determines its schema.
+   *
+   * @generated from field: google.protobuf.Struct data = 5;
+   */
+  data?: JsonObject | undefined;
+
+  /**
+   * True for an event that somebody sent to test a webhook: it did not happen.
+   * Not present in other events.
+   *
+   * @generated from field: optional bool test = 6;
+   */
+  test?: boolean | undefined;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.WebhookPayload.
+ * Use `create(WebhookPayloadSchema)` to create a new message.
+ */
+export const WebhookPayloadSchema: GenMessage<WebhookPayload> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook, 4);
+
+/**
+ * Whether an event would be sent to a webhook.
+ *
+ * @generated from message portico.webhooks.v1.FilteredEvent
+ */
+export type FilteredEvent = Message<"portico.webhooks.v1.FilteredEvent"> & {
+  /**
+   * The ID of the event.
+   *
+   * @generated from field: string event_id = 1;
+   */
+  eventId: string;
+
+  /**
+   * The type of the event, for example "key.revoked".
+   *
+   * @generated from field: string event_type = 2;
+   */
+  eventType: string;
+
+  /**
+   * When the event happened.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 3;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * Whether the event would be sent.
+   *
+   * @generated from field: bool sent = 4;
+   */
+  sent: boolean;
+
+  /**
+   * The first condition that the event does not meet: "event_types", or a path
+   * in the filter, for example "filter.data.tier.$in". Empty if it would be sent.
+   *
+   * @generated from field: string mismatch = 5;
+   */
+  mismatch: string;
+};
+
+/**
+ * Describes the message portico.webhooks.v1.FilteredEvent.
+ * Use `create(FilteredEventSchema)` to create a new message.
+ */
+export const FilteredEventSchema: GenMessage<FilteredEvent> = /*@__PURE__*/
+  messageDesc(file_portico_webhooks_v1_webhook, 5);
 
