@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.common.records import Event
@@ -94,23 +94,27 @@ async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebh
 def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
     """The next events that have no delivery to the webhook."""
     delivered = exists().where(Delivery.webhook_id == webhook.id, Delivery.event_id == Event.id)
-    wanted: ColumnElement[bool] = Event.type.in_(webhook.event_types)
-    if ALL_EVENTS in webhook.event_types:
-        wanted = or_(wanted, Event.platform.is_(False))
     return (
         select(Event)
         .where(
             Event.organization_id == webhook.organization_id,
             Event.created_at >= since,
             Event.fanned_out_at.is_not(None),
-            # That of another webhook.
-            Event.type != TEST_EVENT,
-            wanted,
+            subscribed(webhook),
             ~delivered,
         )
         .order_by(Event.created_at)
         .limit(BATCH)
     )
+
+
+def subscribed(webhook: Webhook) -> ColumnElement[bool]:
+    """Whether an event is of a type that the webhook is sent."""
+    wanted: ColumnElement[bool] = Event.type.in_(webhook.event_types)
+    if ALL_EVENTS in webhook.event_types:
+        wanted = or_(wanted, Event.platform.is_(False))
+    # A test is that of one webhook.
+    return and_(wanted, Event.type != TEST_EVENT)
 
 
 def _has_pending(count: int) -> ColumnElement[bool]:

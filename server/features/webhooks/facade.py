@@ -8,6 +8,7 @@ from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from server.features.webhooks.models import REQUESTED, Webhook
+from server.features.webhooks.replays.repository import cancel_replays
 
 
 class Subscriptions:
@@ -17,7 +18,7 @@ class Subscriptions:
         """Ends what an organization's webhooks are told, also what is on its way.
 
         No event finds a webhook that is not enabled, and a worker sends none of
-        its deliveries; they wait until housekeeping ends them.
+        its deliveries; they wait until housekeeping ends them. Replays are cancelled.
         """
         told = update(Webhook).where(Webhook.organization_id == organization_id, Webhook.enabled)
         silenced = told.values(
@@ -27,3 +28,4 @@ class Subscriptions:
             version=Webhook.version + 1,
         )
         await db.execute(silenced.execution_options(synchronize_session=False))
+        await cancel_replays(db, organization_id)

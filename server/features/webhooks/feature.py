@@ -10,12 +10,15 @@ from server.common.roles import Role
 from server.common.times import SWEEP
 from server.feature import Feature, Job, Served, Tables
 from server.features.webhooks.mails import MAILS
-from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK
+from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK, REPLAY_TASK
 
 if TYPE_CHECKING:
     from server.parts import CoreParts, WorkerParts
 
 EVENTS = {
+    "replay.cancelled": "A replay was cancelled.",
+    "replay.completed": "A replay succeeded or failed.",
+    "replay.created": "A replay was started.",
     "webhook.created": "A webhook was created.",
     "webhook.deleted": "A webhook was deleted.",
     "webhook.disabled": "A webhook was disabled by a caller or by a 410 Gone of its receiver.",
@@ -25,10 +28,19 @@ EVENTS = {
 
 
 def _tables() -> Tables:
-    from server.features.webhooks.cleanup import delete_deliveries
+    from server.features.webhooks.cleanup import delete_deliveries, delete_replays
     from server.features.webhooks.models import Attempt, Delivery, Webhook
+    from server.features.webhooks.replays.models import (
+        CONSTRAINT_ERRORS,
+        Replay,
+        ReplayedDelivery,
+    )
 
-    return Tables(models=(Webhook, Delivery, Attempt), cleanup={"deliveries": delete_deliveries})
+    return Tables(
+        models=(Webhook, Delivery, Attempt, Replay, ReplayedDelivery),
+        constraint_errors=CONSTRAINT_ERRORS,
+        cleanup={"deliveries": delete_deliveries, "replays": delete_replays},
+    )
 
 
 def _provide(parts: CoreParts) -> None:
@@ -41,30 +53,38 @@ def _provide(parts: CoreParts) -> None:
 
 
 def _serve(parts: CoreParts) -> Served:
-    from portico.webhooks.v1.webhook_service_pb2 import DESCRIPTOR
+    from portico.webhooks.v1 import replay_service_pb2, webhook_service_pb2
 
     from portico_contract import event_permissions, platform_event_permissions
     from portico_kit.service import Service
     from server.common.outbound_addresses import AddressPolicy
     from server.features.organizations.facade import Tenants
     from server.features.webhooks.event_types import EventTypes
+    from server.features.webhooks.replays.service import ReplayService
     from server.features.webhooks.resolution import Destinations, Resolver
     from server.features.webhooks.service import WebhookService
 
     policy = AddressPolicy(allow_loopback=parts.settings.webhook_allow_loopback)
-    service = WebhookService(
+    event_types = EventTypes(
+        parts.event_descriptions,
+        event_permissions(),
+        platform_event_permissions(),
+        parts.settings.operator_organization,
+    )
+    webhooks = WebhookService(
         secrets=parts.secrets,
         cursors=parts.cursors,
         destinations=Destinations(policy, parts.get(Resolver)),
         tiers=parts.get(Tenants),
-        event_types=EventTypes(
-            parts.event_descriptions,
-            event_permissions(),
-            platform_event_permissions(),
-            parts.settings.operator_organization,
-        ),
+        event_types=event_types,
     )
-    return Served(services=(Service(DESCRIPTOR.services_by_name["WebhookService"], service),))
+    replays = ReplayService(parts.cursors, event_types)
+    return Served(
+        services=(
+            Service(webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"], webhooks),
+            Service(replay_service_pb2.DESCRIPTOR.services_by_name["ReplayService"], replays),
+        )
+    )
 
 
 def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
@@ -78,7 +98,7 @@ FEATURE = Feature(
     permissions={"webhooks:read": Role.VIEWER, "webhooks:write": Role.MEMBER},
     events=EVENTS,
     mails=MAILS,
-    schedule={EVENT_TASK: SWEEP, DELIVERY_TASK: SWEEP, BACKLOG_TASK: SWEEP},
+    schedule={EVENT_TASK: SWEEP, DELIVERY_TASK: SWEEP, BACKLOG_TASK: SWEEP, REPLAY_TASK: SWEEP},
     tables=_tables,
     provide=_provide,
     serve=_serve,

@@ -25,6 +25,7 @@ def webhook(row: Webhook, now: datetime) -> pb.Webhook:
 def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
     """The message for a webhook as it is shown to all others, in events and in the audit log."""
     expires_at = row.previous_secret_expires_at
+    missed = row.has_missed(now)
     return pb.Webhook(
         id=str(row.id),
         organization_id=str(row.organization_id),
@@ -39,6 +40,8 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
         previous_secret_expires_at=timestamp(
             expires_at if expires_at is not None and now < expires_at else None
         ),
+        missed_since=timestamp(row.missed_since if missed else None),
+        missed_until=timestamp(row.missed_until if missed else None),
     )
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
 from server.common.records import Event
+from server.common.times import KEPT
 from server.features.webhooks.errors import DeliveryPendingError
 
 # Stands in a webhook's event types for every type that belongs to an organization, also for
@@ -56,6 +57,9 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     disabled_reason: Mapped[str] = mapped_column(String(32), default="", server_default=text("''"))
     # When the owners last had a mail about it.
     disabled_mail_at: Mapped[datetime | None]
+    # While it was disabled before, until a replay has sent what it missed.
+    missed_since: Mapped[datetime | None]
+    missed_until: Mapped[datetime | None]
     # What the workers know of the receiver: since when no attempt was accepted, and since
     # when its answers take long. A healthy webhook has neither.
     failing_since: Mapped[datetime | None]
@@ -87,11 +91,18 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         """Whether an event becomes a delivery now, and not when the webhook catches up."""
         return self.behind_since is None and self.wants(event)
 
-    def enable(self) -> None:
-        """Sends events again, those that wait first."""
+    def enable(self, now: datetime) -> None:
+        """Sends events again, those that wait first. What happened meanwhile can be replayed."""
+        if self.missed_until is None or self.missed_until < now - KEPT:
+            self.missed_since = self.disabled_at
+        self.missed_until = now
         self.enabled = True
         self.disabled_at = None
         self.disabled_reason = ""
+
+    def has_missed(self, now: datetime) -> bool:
+        """Whether it was disabled before, and what it missed then can still be sent."""
+        return self.missed_until is not None and now - KEPT < self.missed_until
 
     def disable(self, reason: str, now: datetime) -> None:
         """Sends nothing until it is enabled again; what is pending waits.

@@ -6,3 +6,5 @@ from __future__ import annotations
 DELIVERY_TASK = "portico.webhooks.deliver_due"
 # Lets webhooks that cannot keep up fall behind, and catch up.
 BACKLOG_TASK = "portico.webhooks.look_after_backlog"
+# Goes on with the replays.
+REPLAY_TASK = "portico.webhooks.go_on_with_replays"

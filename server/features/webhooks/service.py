@@ -259,7 +259,7 @@ def _apply(
         webhook.description = request.description
     if "enabled" in changed and request.enabled != webhook.enabled:
         if request.enabled:
-            webhook.enable()
+            webhook.enable(now)
         else:
             webhook.disable(REQUESTED, now)
 

@@ -14,7 +14,8 @@ from server.features.webhooks.delivery.backlog import Backlog
 from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery_queue import AttemptResult
-from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK
+from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK, REPLAY_TASK
+from server.features.webhooks.replays.replayer import Replayer
 from server.parts import WorkerParts
 
 if TYPE_CHECKING:
@@ -50,9 +51,11 @@ def tasks(parts: WorkerParts) -> Mapping[str, Job]:
     policy = AddressPolicy(allow_loopback=parts.settings.webhook_allow_loopback)
     client = LaterClient(policy, parts.clock, f"Portico-Webhooks/{version('portico')}")
     deliverer = Deliverer(parts.sessions, client, parts.secrets, parts.clock)
-    parts.on_close.extend((lambda: deliverer.close(PATIENCE_SECONDS), client.close))
+    replayer = Replayer(parts.sessions, parts.clock, deliverer.deliver)
+    parts.on_close.extend((replayer.close, lambda: deliverer.close(PATIENCE_SECONDS), client.close))
     return {
         EVENT_TASK: EventFanOut(parts.sessions, parts.clock, deliverer.deliver),
         DELIVERY_TASK: deliverer.deliver_due,
         BACKLOG_TASK: Backlog(parts.sessions, parts.clock, deliverer.deliver),
+        REPLAY_TASK: replayer,
     }

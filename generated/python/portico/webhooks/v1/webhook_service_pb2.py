@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 from portico.webhooks.v1 import webhook_pb2 as portico_dot_webhooks_dot_v1_dot_webhook__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)portico/webhooks/v1/webhook_service.proto\x12\x13portico.webhooks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1dportico/type/v1/options.proto\x1a!portico/webhooks/v1/webhook.proto\"\xd7\x01\n\x14\x43reateWebhookRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\x03url\x18\x02 \x01(\tB*\xbaH\'r%\x18\xd0\x0f\x32 ^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$\x12\x44\n\x0b\x65vent_types\x18\x03 \x03(\tB/\xbaH(\x92\x01%\x08\x01\x10\x32\x18\x01\"\x1dr\x1b\x18@2\x17^(\\*|[a-z_]+\\.[a-z_]+)$\xd0\xf3\x18\x02\x12\x1d\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\\\n\x15\x43reateWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"{\n\x13ListWebhooksRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"m\n\x14ListWebhooksResponse\x12.\n\x08webhooks\x18\x01 \x03(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"1\n\x11GetWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\"\xc9\x02\n\x14UpdateWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x03url\x18\x02 \x01(\tB*\xbaH\'r%\x18\xd0\x0f\x32 ^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$H\x00\x88\x01\x01\x12\x42\n\x0b\x65vent_types\x18\x03 \x03(\tB-\xbaH&\x92\x01#\x10\x32\x18\x01\"\x1dr\x1b\x18@2\x17^(\\*|[a-z_]+\\.[a-z_]+)$\xd0\xf3\x18\x02\x12&\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x0c\xbaH\x05r\x03\x18\xf4\x03\xd8\xf3\x18\x01H\x01\x88\x01\x01\x12\x14\n\x07\x65nabled\x18\x05 \x01(\x08H\x02\x88\x01\x01\x12/\n\x0bupdate_mask\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\n\x04_urlB\x0e\n\x0c_descriptionB\n\n\x08_enabled\"F\n\x15UpdateWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\"4\n\x14\x44\x65leteWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15\x44\x65leteWebhookResponse\"2\n\x12TestWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"F\n\x13TestWebhookResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"w\n\x1aRotateWebhookSecretRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\'\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$H\x00\x88\x01\x01\x42\x12\n\x10_overlap_seconds\"b\n\x1bRotateWebhookSecretResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xad\x01\n\x15ListDeliveriesRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x33\n\x06status\x18\x04 \x01(\tB#\xbaH r\x1eR\x00R\x07pendingR\tdeliveredR\x06\x66\x61iledB\x08\n\x06_limit\"r\n\x16ListDeliveriesResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.portico.webhooks.v1.Delivery\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"3\n\x12GetDeliveryRequest\x12\x1d\n\x0b\x64\x65livery_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"F\n\x13GetDeliveryResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"9\n\x18RedeliverDeliveryRequest\x12\x1d\n\x0b\x64\x65livery_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"L\n\x19RedeliverDeliveryResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"\x17\n\x15ListEventTypesRequest\"M\n\x16ListEventTypesResponse\x12\x33\n\x0b\x65vent_types\x18\x01 \x03(\x0b\x32\x1e.portico.webhooks.v1.EventType2\x93\x11\n\x0eWebhookService\x12\xe0\x01\n\rCreateWebhook\x12).portico.webhooks.v1.CreateWebhookRequest\x1a*.portico.webhooks.v1.CreateWebhookResponse\"x\xca\xf3\x18\x17\x1a\x0ewebhooks:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0fwebhook.created\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x35\"0/api/v1/organizations/{organization_id}/webhooks:\x01*\x12\xb6\x01\n\x0cListWebhooks\x12(.portico.webhooks.v1.ListWebhooksRequest\x1a).portico.webhooks.v1.ListWebhooksResponse\"Q\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/organizations/{organization_id}/webhooks\x12\xa6\x01\n\nGetWebhook\x12&.portico.webhooks.v1.GetWebhookRequest\x1a\'.portico.webhooks.v1.GetWebhookResponse\"G\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/webhooks/{webhook_id}b\x07webhook\x12\xda\x01\n\rUpdateWebhook\x12).portico.webhooks.v1.UpdateWebhookRequest\x1a*.portico.webhooks.v1.UpdateWebhookResponse\"r\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0fwebhook.updated\xe2\xf3\x18\x10webhook.disabled\x82\xd3\xe4\x93\x02+2\x1d/api/v1/webhooks/{webhook_id}:\x01*b\x07webhook\x12\xbf\x01\n\rDeleteWebhook\x12).portico.webhooks.v1.DeleteWebhookRequest\x1a*.portico.webhooks.v1.DeleteWebhookResponse\"W\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0fwebhook.deleted\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1/webhooks/{webhook_id}\x12\xc8\x01\n\x0bTestWebhook\x12\'.portico.webhooks.v1.TestWebhookRequest\x1a(.portico.webhooks.v1.TestWebhookResponse\"f\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\xe2\xf3\x18\x0cwebhook.test\x82\xd3\xe4\x93\x02\x31\"\"/api/v1/webhooks/{webhook_id}/test:\x01*b\x08\x64\x65livery\x12\xd5\x01\n\x13RotateWebhookSecret\x12/.portico.webhooks.v1.RotateWebhookSecretRequest\x1a\x30.portico.webhooks.v1.RotateWebhookSecretResponse\"[\xca\xf3\x18\x17\x1a\x0ewebhooks:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x30\"+/api/v1/webhooks/{webhook_id}/rotate-secret:\x01*\x12\xb4\x01\n\x0eListDeliveries\x12*.portico.webhooks.v1.ListDeliveriesRequest\x1a+.portico.webhooks.v1.ListDeliveriesResponse\"I\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02*\x12(/api/v1/webhooks/{webhook_id}/deliveries\x12\xad\x01\n\x0bGetDelivery\x12\'.portico.webhooks.v1.GetDeliveryRequest\x1a(.portico.webhooks.v1.GetDeliveryResponse\"K\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02,\x12 /api/v1/deliveries/{delivery_id}b\x08\x64\x65livery\x12\xd2\x01\n\x11RedeliverDelivery\x12-.portico.webhooks.v1.RedeliverDeliveryRequest\x1a..portico.webhooks.v1.RedeliverDeliveryResponse\"^\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02\x39\"*/api/v1/deliveries/{delivery_id}/redeliver:\x01*b\x08\x64\x65livery\x12\x9f\x01\n\x0eListEventTypes\x12*.portico.webhooks.v1.ListEventTypesRequest\x1a+.portico.webhooks.v1.ListEventTypesResponse\"4\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\"\x12\x13/api/v1/event-typesb\x0b\x65vent_types\x1a\x1c\xca\xf3\x18\x18\n\x07webhook\x12\rwebhooks:readb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)portico/webhooks/v1/webhook_service.proto\x12\x13portico.webhooks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\x1a!portico/webhooks/v1/webhook.proto\"\xd7\x01\n\x14\x43reateWebhookRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\x03url\x18\x02 \x01(\tB*\xbaH\'r%\x18\xd0\x0f\x32 ^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$\x12\x44\n\x0b\x65vent_types\x18\x03 \x03(\tB/\xbaH(\x92\x01%\x08\x01\x10\x32\x18\x01\"\x1dr\x1b\x18@2\x17^(\\*|[a-z_]+\\.[a-z_]+)$\xd0\xf3\x18\x02\x12\x1d\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"\\\n\x15\x43reateWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"{\n\x13ListWebhooksRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"m\n\x14ListWebhooksResponse\x12.\n\x08webhooks\x18\x01 \x03(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"1\n\x11GetWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\"\xc9\x02\n\x14UpdateWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x03url\x18\x02 \x01(\tB*\xbaH\'r%\x18\xd0\x0f\x32 ^[Hh][Tt][Tt][Pp][Ss]?://[^\\s]+$H\x00\x88\x01\x01\x12\x42\n\x0b\x65vent_types\x18\x03 \x03(\tB-\xbaH&\x92\x01#\x10\x32\x18\x01\"\x1dr\x1b\x18@2\x17^(\\*|[a-z_]+\\.[a-z_]+)$\xd0\xf3\x18\x02\x12&\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x0c\xbaH\x05r\x03\x18\xf4\x03\xd8\xf3\x18\x01H\x01\x88\x01\x01\x12\x14\n\x07\x65nabled\x18\x05 \x01(\x08H\x02\x88\x01\x01\x12/\n\x0bupdate_mask\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x06\n\x04_urlB\x0e\n\x0c_descriptionB\n\n\x08_enabled\"F\n\x15UpdateWebhookResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\"4\n\x14\x44\x65leteWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x17\n\x15\x44\x65leteWebhookResponse\"2\n\x12TestWebhookRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"F\n\x13TestWebhookResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"w\n\x1aRotateWebhookSecretRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\'\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$H\x00\x88\x01\x01\x42\x12\n\x10_overlap_seconds\"b\n\x1bRotateWebhookSecretResponse\x12-\n\x07webhook\x18\x01 \x01(\x0b\x32\x1c.portico.webhooks.v1.Webhook\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xf8\x02\n\x15ListDeliveriesRequest\x12\x1c\n\nwebhook_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x33\n\x06status\x18\x04 \x01(\tB#\xbaH r\x1eR\x00R\x07pendingR\tdeliveredR\x06\x66\x61iled\x12\x32\n\nevent_type\x18\x05 \x01(\tB\x1e\xbaH\x1br\x19\x18@2\x15^([a-z_]+\\.[a-z_]+)?$\x12)\n\x05since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12?\n\x0fresponse_status\x18\x08 \x01(\tB&\xbaH#r!2\x1f^(none|[1-5]xx|[1-5][0-9]{2})?$B\x08\n\x06_limit\"r\n\x16ListDeliveriesResponse\x12\x31\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1d.portico.webhooks.v1.Delivery\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"3\n\x12GetDeliveryRequest\x12\x1d\n\x0b\x64\x65livery_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"F\n\x13GetDeliveryResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"9\n\x18RedeliverDeliveryRequest\x12\x1d\n\x0b\x64\x65livery_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"L\n\x19RedeliverDeliveryResponse\x12/\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1d.portico.webhooks.v1.Delivery\"\x17\n\x15ListEventTypesRequest\"M\n\x16ListEventTypesResponse\x12\x33\n\x0b\x65vent_types\x18\x01 \x03(\x0b\x32\x1e.portico.webhooks.v1.EventType2\x93\x11\n\x0eWebhookService\x12\xe0\x01\n\rCreateWebhook\x12).portico.webhooks.v1.CreateWebhookRequest\x1a*.portico.webhooks.v1.CreateWebhookResponse\"x\xca\xf3\x18\x17\x1a\x0ewebhooks:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0fwebhook.created\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x35\"0/api/v1/organizations/{organization_id}/webhooks:\x01*\x12\xb6\x01\n\x0cListWebhooks\x12(.portico.webhooks.v1.ListWebhooksRequest\x1a).portico.webhooks.v1.ListWebhooksResponse\"Q\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/organizations/{organization_id}/webhooks\x12\xa6\x01\n\nGetWebhook\x12&.portico.webhooks.v1.GetWebhookRequest\x1a\'.portico.webhooks.v1.GetWebhookResponse\"G\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/webhooks/{webhook_id}b\x07webhook\x12\xda\x01\n\rUpdateWebhook\x12).portico.webhooks.v1.UpdateWebhookRequest\x1a*.portico.webhooks.v1.UpdateWebhookResponse\"r\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0fwebhook.updated\xe2\xf3\x18\x10webhook.disabled\x82\xd3\xe4\x93\x02+2\x1d/api/v1/webhooks/{webhook_id}:\x01*b\x07webhook\x12\xbf\x01\n\rDeleteWebhook\x12).portico.webhooks.v1.DeleteWebhookRequest\x1a*.portico.webhooks.v1.DeleteWebhookResponse\"W\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0fwebhook.deleted\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1/webhooks/{webhook_id}\x12\xc8\x01\n\x0bTestWebhook\x12\'.portico.webhooks.v1.TestWebhookRequest\x1a(.portico.webhooks.v1.TestWebhookResponse\"f\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\xe2\xf3\x18\x0cwebhook.test\x82\xd3\xe4\x93\x02\x31\"\"/api/v1/webhooks/{webhook_id}/test:\x01*b\x08\x64\x65livery\x12\xd5\x01\n\x13RotateWebhookSecret\x12/.portico.webhooks.v1.RotateWebhookSecretRequest\x1a\x30.portico.webhooks.v1.RotateWebhookSecretResponse\"[\xca\xf3\x18\x17\x1a\x0ewebhooks:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x30\"+/api/v1/webhooks/{webhook_id}/rotate-secret:\x01*\x12\xb4\x01\n\x0eListDeliveries\x12*.portico.webhooks.v1.ListDeliveriesRequest\x1a+.portico.webhooks.v1.ListDeliveriesResponse\"I\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02*\x12(/api/v1/webhooks/{webhook_id}/deliveries\x12\xad\x01\n\x0bGetDelivery\x12\'.portico.webhooks.v1.GetDeliveryRequest\x1a(.portico.webhooks.v1.GetDeliveryResponse\"K\xca\xf3\x18\x0f\x1a\rwebhooks:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02,\x12 /api/v1/deliveries/{delivery_id}b\x08\x64\x65livery\x12\xd2\x01\n\x11RedeliverDelivery\x12-.portico.webhooks.v1.RedeliverDeliveryRequest\x1a..portico.webhooks.v1.RedeliverDeliveryResponse\"^\xca\xf3\x18\x10\x1a\x0ewebhooks:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xca\x01\x82\xd3\xe4\x93\x02\x39\"*/api/v1/deliveries/{delivery_id}/redeliver:\x01*b\x08\x64\x65livery\x12\x9f\x01\n\x0eListEventTypes\x12*.portico.webhooks.v1.ListEventTypesRequest\x1a+.portico.webhooks.v1.ListEventTypesResponse\"4\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\"\x12\x13/api/v1/event-typesb\x0b\x65vent_types\x1a\x1c\xca\xf3\x18\x18\n\x07webhook\x12\rwebhooks:readb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -80,6 +81,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTDELIVERIESREQUEST'].fields_by_name['cursor']._serialized_options = b'\272H\005r\003\030\350\007'
   _globals['_LISTDELIVERIESREQUEST'].fields_by_name['status']._loaded_options = None
   _globals['_LISTDELIVERIESREQUEST'].fields_by_name['status']._serialized_options = b'\272H r\036R\000R\007pendingR\tdeliveredR\006failed'
+  _globals['_LISTDELIVERIESREQUEST'].fields_by_name['event_type']._loaded_options = None
+  _globals['_LISTDELIVERIESREQUEST'].fields_by_name['event_type']._serialized_options = b'\272H\033r\031\030@2\025^([a-z_]+\\.[a-z_]+)?$'
+  _globals['_LISTDELIVERIESREQUEST'].fields_by_name['response_status']._loaded_options = None
+  _globals['_LISTDELIVERIESREQUEST'].fields_by_name['response_status']._serialized_options = b'\272H#r!2\037^(none|[1-5]xx|[1-5][0-9]{2})?$'
   _globals['_GETDELIVERYREQUEST'].fields_by_name['delivery_id']._loaded_options = None
   _globals['_GETDELIVERYREQUEST'].fields_by_name['delivery_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_REDELIVERDELIVERYREQUEST'].fields_by_name['delivery_id']._loaded_options = None
@@ -108,50 +113,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WEBHOOKSERVICE'].methods_by_name['RedeliverDelivery']._serialized_options = b'\312\363\030\020\032\016webhooks:write\322\363\030\002\010\002\330\363\030\312\001\202\323\344\223\0029\"*/api/v1/deliveries/{delivery_id}/redeliver:\001*b\010delivery'
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListEventTypes']._loaded_options = None
   _globals['_WEBHOOKSERVICE'].methods_by_name['ListEventTypes']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\001\202\323\344\223\002\"\022\023/api/v1/event-typesb\013event_types'
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=226
-  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=441
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=443
-  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=535
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=537
-  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=660
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=662
-  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=771
-  _globals['_GETWEBHOOKREQUEST']._serialized_start=773
-  _globals['_GETWEBHOOKREQUEST']._serialized_end=822
-  _globals['_GETWEBHOOKRESPONSE']._serialized_start=824
-  _globals['_GETWEBHOOKRESPONSE']._serialized_end=891
-  _globals['_UPDATEWEBHOOKREQUEST']._serialized_start=894
-  _globals['_UPDATEWEBHOOKREQUEST']._serialized_end=1223
-  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_start=1225
-  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_end=1295
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=1297
-  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=1349
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=1351
-  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=1374
-  _globals['_TESTWEBHOOKREQUEST']._serialized_start=1376
-  _globals['_TESTWEBHOOKREQUEST']._serialized_end=1426
-  _globals['_TESTWEBHOOKRESPONSE']._serialized_start=1428
-  _globals['_TESTWEBHOOKRESPONSE']._serialized_end=1498
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1500
-  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=1619
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=1621
-  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=1719
-  _globals['_LISTDELIVERIESREQUEST']._serialized_start=1722
-  _globals['_LISTDELIVERIESREQUEST']._serialized_end=1895
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=1897
-  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=2011
-  _globals['_GETDELIVERYREQUEST']._serialized_start=2013
-  _globals['_GETDELIVERYREQUEST']._serialized_end=2064
-  _globals['_GETDELIVERYRESPONSE']._serialized_start=2066
-  _globals['_GETDELIVERYRESPONSE']._serialized_end=2136
-  _globals['_REDELIVERDELIVERYREQUEST']._serialized_start=2138
-  _globals['_REDELIVERDELIVERYREQUEST']._serialized_end=2195
-  _globals['_REDELIVERDELIVERYRESPONSE']._serialized_start=2197
-  _globals['_REDELIVERDELIVERYRESPONSE']._serialized_end=2273
-  _globals['_LISTEVENTTYPESREQUEST']._serialized_start=2275
-  _globals['_LISTEVENTTYPESREQUEST']._serialized_end=2298
-  _globals['_LISTEVENTTYPESRESPONSE']._serialized_start=2300
-  _globals['_LISTEVENTTYPESRESPONSE']._serialized_end=2377
-  _globals['_WEBHOOKSERVICE']._serialized_start=2380
-  _globals['_WEBHOOKSERVICE']._serialized_end=4575
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_start=259
+  _globals['_CREATEWEBHOOKREQUEST']._serialized_end=474
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_start=476
+  _globals['_CREATEWEBHOOKRESPONSE']._serialized_end=568
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_start=570
+  _globals['_LISTWEBHOOKSREQUEST']._serialized_end=693
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_start=695
+  _globals['_LISTWEBHOOKSRESPONSE']._serialized_end=804
+  _globals['_GETWEBHOOKREQUEST']._serialized_start=806
+  _globals['_GETWEBHOOKREQUEST']._serialized_end=855
+  _globals['_GETWEBHOOKRESPONSE']._serialized_start=857
+  _globals['_GETWEBHOOKRESPONSE']._serialized_end=924
+  _globals['_UPDATEWEBHOOKREQUEST']._serialized_start=927
+  _globals['_UPDATEWEBHOOKREQUEST']._serialized_end=1256
+  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_start=1258
+  _globals['_UPDATEWEBHOOKRESPONSE']._serialized_end=1328
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_start=1330
+  _globals['_DELETEWEBHOOKREQUEST']._serialized_end=1382
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_start=1384
+  _globals['_DELETEWEBHOOKRESPONSE']._serialized_end=1407
+  _globals['_TESTWEBHOOKREQUEST']._serialized_start=1409
+  _globals['_TESTWEBHOOKREQUEST']._serialized_end=1459
+  _globals['_TESTWEBHOOKRESPONSE']._serialized_start=1461
+  _globals['_TESTWEBHOOKRESPONSE']._serialized_end=1531
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_start=1533
+  _globals['_ROTATEWEBHOOKSECRETREQUEST']._serialized_end=1652
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_start=1654
+  _globals['_ROTATEWEBHOOKSECRETRESPONSE']._serialized_end=1752
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=1755
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=2131
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=2133
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=2247
+  _globals['_GETDELIVERYREQUEST']._serialized_start=2249
+  _globals['_GETDELIVERYREQUEST']._serialized_end=2300
+  _globals['_GETDELIVERYRESPONSE']._serialized_start=2302
+  _globals['_GETDELIVERYRESPONSE']._serialized_end=2372
+  _globals['_REDELIVERDELIVERYREQUEST']._serialized_start=2374
+  _globals['_REDELIVERDELIVERYREQUEST']._serialized_end=2431
+  _globals['_REDELIVERDELIVERYRESPONSE']._serialized_start=2433
+  _globals['_REDELIVERDELIVERYRESPONSE']._serialized_end=2509
+  _globals['_LISTEVENTTYPESREQUEST']._serialized_start=2511
+  _globals['_LISTEVENTTYPESREQUEST']._serialized_end=2534
+  _globals['_LISTEVENTTYPESRESPONSE']._serialized_start=2536
+  _globals['_LISTEVENTTYPESRESPONSE']._serialized_end=2613
+  _globals['_WEBHOOKSERVICE']._serialized_start=2616
+  _globals['_WEBHOOKSERVICE']._serialized_end=4811
 # @@protoc_insertion_point(module_scope)
