@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from portico.webhooks.v1 import webhook_pb2 as pb
 
@@ -70,11 +71,23 @@ def delivery(row: Delivery) -> pb.Delivery:
     )
 
 
+def listed_delivery(row: Delivery, responses: Mapping[UUID, int]) -> pb.Delivery:
+    """The message for a delivery in a list.
+
+    Args:
+        responses: the HTTP statuses of the latest attempts, by delivery.
+    """
+    message = delivery(row)
+    message.response_status = responses.get(row.id, 0)
+    return message
+
+
 def whole_delivery(row: Delivery, payload: str, attempts: Sequence[Attempt]) -> pb.Delivery:
     """The message for a delivery with what is posted and what came of it."""
     message = delivery(row)
     message.payload = payload
     message.attempts.extend(attempt(one) for one in attempts)
+    message.response_status = message.attempts[-1].response_status if attempts else 0
     return message
 
 

@@ -23,6 +23,7 @@ from portico_kit.paging import Cursors
 from portico_kit.secrets import Secrets
 from server.common.records import Event
 from server.features.webhooks import messages
+from server.features.webhooks.delivery_filter import DeliveryFilter
 from server.features.webhooks.errors import (
     DeliveryNotFoundError,
     WebhookDisabledError,
@@ -30,6 +31,7 @@ from server.features.webhooks.errors import (
     WebhookNotFoundError,
 )
 from server.features.webhooks.event_types import TEST_EVENT, EventTypes
+from server.features.webhooks.intervals import requested_moment
 from server.features.webhooks.models import REQUESTED, Delivery, Webhook
 from server.features.webhooks.names import DELIVERY_TASK
 from server.features.webhooks.repository import DeliveryRepository, WebhookRepository
@@ -157,11 +159,11 @@ class WebhookService:
     ) -> pb.ListDeliveriesResponse:
         paging = self.cursors.paging(request)
         webhook = await _find(request.webhook_id, call)
-        page = await DeliveryRepository(call.db).list(
-            webhook.id, request.status, paging, self.cursors
-        )
+        repository = DeliveryRepository(call.db)
+        page = await repository.list(webhook.id, _filter(request), paging, self.cursors)
+        responses = await repository.response_statuses(page.rows)
         return pb.ListDeliveriesResponse(
-            deliveries=[messages.delivery(row) for row in page.rows],
+            deliveries=[messages.listed_delivery(row, responses) for row in page.rows],
             next_cursor=page.next_cursor,
             has_more=page.has_more,
         )
@@ -230,6 +232,21 @@ class WebhookService:
             description=request.description,
             sealed_secret=seal(self.secrets, secret),
         )
+
+
+def _filter(request: pb.ListDeliveriesRequest) -> DeliveryFilter:
+    """What a list asks for.
+
+    Raises:
+        InvalidRequestError: naming a time that is none.
+    """
+    return DeliveryFilter(
+        status=request.status,
+        event_type=request.event_type,
+        since=requested_moment(request, "since"),
+        until=requested_moment(request, "until"),
+        response_status=request.response_status,
+    )
 
 
 async def _find(webhook_id: str, call: Call) -> Webhook:

@@ -18,7 +18,9 @@ from portico.applications.v1 import application_service_pb2 as applications
 from portico.applications.v1.application_service_pb2_grpc import ApplicationServiceStub
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as organizations
+from portico.webhooks.v1 import replay_service_pb2 as replays
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
+from portico.webhooks.v1.replay_service_pb2_grpc import ReplayServiceStub
 from sqlalchemy import text
 
 from portico_contract import (
@@ -35,7 +37,10 @@ from tests.support.cells import Cells
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 EVERYTHING = sorted(organization_permissions())
 # What has rights of its own, by how requests name it.
-THINGS = {"api_key_id", "application_id", "webhook_id", "delivery_id", "invitation_id", "user_id"}
+THINGS = {
+    *("api_key_id", "application_id", "webhook_id", "delivery_id", "replay_id"),
+    *("invitation_id", "user_id"),
+}
 # What requests can give rights with.
 GIVEN = {"scopes", "role", "event_types", "allow_key_import"}
 
@@ -55,6 +60,7 @@ THROUGH = {
     "TestWebhook": "PERMISSIONS_EXCEEDED",
     "RedeliverDelivery": "PERMISSIONS_EXCEEDED",
     "GetDelivery": "PERMISSIONS_EXCEEDED",
+    "CreateReplay": "PERMISSIONS_EXCEEDED",
     "CreateInvitation": "ROLE_NOT_GRANTABLE",
     "UpdateMember": "ROLE_NOT_GRANTABLE",
     # Only people say what is required of others.
@@ -65,18 +71,23 @@ THROUGH = {
     "GetApiKey": "OK",
     "GetWebhook": "OK",
     "ListDeliveries": "OK",
+    "ListReplays": "OK",
+    "GetReplay": "OK",
     "GetApplication": "OK",
     "GetApplicationUsage": "OK",
     "ListApplicationLogouts": "OK",
     # Taking power away takes no power.
     "RevokeInvitation": "OK",
     "RevokeApiKey": "OK",
+    "CancelReplay": "OK",
     "DeleteWebhook": "OK",
     "RevokeApplicationSecret": "OK",
     "DeleteApplication": "OK",
 }
 # Every role may read what any event shows.
-HARMLESS_TO_PEOPLE = {name for name in THROUGH if "Webhook" in name or "Delivery" in name}
+HARMLESS_TO_PEOPLE = {
+    name for name in THROUGH if any(one in name for one in ("Webhook", "Delivery", "Replay"))
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,7 @@ class Stronghold:
             "allow_key_import": True,
             "kind": "machine",
             "registration": "open",
+            "status": "failed",
             **self.ids,
         }
         message = GUARDED[name].request
@@ -159,6 +171,10 @@ async def build_stronghold(world: World, owner: Person) -> Stronghold:
     test = await world.webhooks.TestWebhook(
         webhooks.TestWebhookRequest(webhook_id=webhook.webhook.id), metadata=owner.metadata
     )
+    replay = await ReplayServiceStub(world.channel).CreateReplay(
+        replays.CreateReplayRequest(webhook_id=webhook.webhook.id, status="failed"),
+        metadata=owner.metadata,
+    )
     async with world.engine.begin() as connection:
         # As if the worker had told of somebody who joined, and had given up.
         await connection.execute(
@@ -179,6 +195,7 @@ async def build_stronghold(world: World, owner: Person) -> Stronghold:
             "secret_id": application.application.secrets[0].id,
             "webhook_id": webhook.webhook.id,
             "delivery_id": test.delivery.id,
+            "replay_id": replay.replay.id,
             "invitation_id": invitation.invitation.id,
         },
     )

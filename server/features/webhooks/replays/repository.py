@@ -93,7 +93,7 @@ async def count_ended(db: AsyncSession, replay_id: UUID, *, forget: bool = False
             Delivery.status.is_distinct_from(UNDER_WAY),
         )
     )
-    ended = (await db.execute(query)).tuples().all()
+    ended = (await db.execute(query)).all()
     if forget and ended:
         await db.execute(
             delete(ReplayedDelivery).where(

@@ -12,7 +12,6 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.call import Call
-from portico_kit.clock import moment
 from portico_kit.errors import FieldViolation, InvalidRequestError, invalid
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
@@ -25,6 +24,7 @@ from server.features.webhooks.errors import (
     WebhookNotFoundError,
 )
 from server.features.webhooks.event_types import TEST_EVENT, EventTypes
+from server.features.webhooks.intervals import requested_moment
 from server.features.webhooks.models import ALL_EVENTS, Webhook
 from server.features.webhooks.names import REPLAY_TASK
 from server.features.webhooks.replays import messages
@@ -152,15 +152,15 @@ async def _interval(
     Raises:
         InvalidRequestError: naming the field that is to blame.
     """
-    until = min(moment(request.until), call.now) if request.HasField("until") else call.now
-    if request.HasField("since"):
-        since = moment(request.since)
-        if since < call.now - KEPT:
-            raise invalid("since", "TOO_OLD", "is more than 30 days ago")
+    since, until = requested_moment(request, "since"), requested_moment(request, "until")
+    until = call.now if until is None else min(until, call.now)
+    if since is None:
+        since, field = await _default_since(request.status, webhook, call), "until"
+    elif since < call.now - KEPT:
+        raise invalid("since", "TOO_OLD", "is more than 30 days ago")
     else:
-        since = await _default_since(request.status, webhook, call)
+        field = "since"
     if since >= until:
-        field = "since" if request.HasField("since") else "until"
         raise invalid(field, "INTERVAL_EMPTY", "until is not after since")
     return since, until
 
