@@ -50,6 +50,10 @@ EXCUSED = {
     "PREFIX_REPEATED",
     "HASH_REPEATED",
     "EVENT_TYPE_OF_OPERATOR",  # a setting says which organization that is
+    "EVENT_TYPE_NOT_SUBSCRIBED",  # depends on the webhook
+    "SINCE_REQUIRED",  # depends on what the webhook missed
+    "INTERVAL_EMPTY",
+    "TOO_OLD",
     "SLUG_RESERVED",  # a list of words
     "PROJECT_UNKNOWN",
     "STRING_EMAIL_ADDRESS",  # more grammar than a format holds

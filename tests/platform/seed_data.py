@@ -119,6 +119,9 @@ async def _own(stack: Stack, tenant: Tenant, neighbour: Tenant, caller: SeededCa
         _add(caller, "invitationId", made["id"])
     sent = await call("POST", f"/webhooks/{caller.ids['webhookId']}/test", {}, expect=202)
     caller.ids["deliveryId"] = sent["id"]
+    past = {"status": "failed"}
+    path = f"/webhooks/{caller.ids['webhookId']}/replays"
+    caller.ids["replayId"] = (await call("POST", path, past, expect=202))["id"]
     invited = {"email": neighbour.email, "role": "viewer"}
     await call("POST", f"{here}/invitations", invited, expect=201)
     unwilling = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
@@ -190,6 +193,7 @@ async def _sign_in_again(tenant: Tenant, caller: SeededCaller) -> None:
         "updateOrganization": {"allowKeyImport": [True]},
         "createWebhook": {"url": [WEBHOOK_URL]},
         "updateWebhook": {"url": [WEBHOOK_URL]},
+        "createReplay": {"status": ["failed"], "eventTypes": [["key.created"]], "until": [LATER]},
         "transferProject": {"targetOrganizationId": caller.spares["organizationId"][-1:]},
     }
 

@@ -113,6 +113,9 @@ class Stronghold:
             "status": "failed",
             **self.ids,
         }
+        if name == "CreateReplay":
+            # None stands for all that the webhook subscribes to.
+            del values["event_types"]
         message = GUARDED[name].request
         wanted = set(message.DESCRIPTOR.fields_by_name) & set(values)
         return message(**{field: values[field] for field in wanted})

@@ -253,9 +253,9 @@ async def test_a_repeated_call_starts_no_second_one(replays: ReplayClient, webho
 @pytest.mark.parametrize(
     ("status", "given", "field", "reason"),
     [
-        ("all", {}, "since", "REQUIRED"),
+        ("all", {}, "since", "SINCE_REQUIRED"),
         # It was never disabled.
-        ("missing", {}, "since", "REQUIRED"),
+        ("missing", {}, "since", "SINCE_REQUIRED"),
         ("failed", {"since": -31}, "since", "TOO_OLD"),
         ("failed", {"since": 1}, "since", "INTERVAL_EMPTY"),
         ("failed", {"since": -2, "until": -3}, "since", "INTERVAL_EMPTY"),

@@ -170,7 +170,7 @@ async def _default_since(status: str, webhook: Webhook, call: Call) -> datetime:
     if status == FAILED_EVENTS:
         return earliest
     if status == ALL_PAST_EVENTS or not webhook.has_missed(call.now):
-        raise invalid("since", "REQUIRED", "is required")
+        raise invalid("since", "SINCE_REQUIRED", "is required")
     assert webhook.missed_since is not None
     return max(earliest, await _first_missed(call.db, webhook, webhook.missed_since))
 
