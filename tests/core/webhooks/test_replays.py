@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.webhooks.v1 import replay_service_pb2 as pb
+from portico.webhooks.v1 import webhook_service_pb2 as webhooks
 from portico.webhooks.v1.replay_pb2 import Replay as ReplayMessage
 from portico.webhooks.v1.replay_service_pb2_grpc import ReplayServiceStub
 from sqlalchemy import update
@@ -38,11 +39,11 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 class ReplayClient:
     """The replays of an organization, as its owner and the worker see them."""
 
-    def __init__(self, webhooks: WebhookClient) -> None:
-        self.world = webhooks.world
-        self.webhooks = webhooks
-        self.owner = webhooks.owner
-        self.stub = ReplayServiceStub(webhooks.world.channel)
+    def __init__(self, client: WebhookClient) -> None:
+        self.world = client.world
+        self.webhooks = client
+        self.owner = client.owner
+        self.stub = ReplayServiceStub(client.world.channel)
 
     def create(self, webhook_id: str, status: str, by: Person | None = None, **fields: Any) -> Any:
         """Somebody, by default the owner, starts a replay."""
@@ -225,6 +226,46 @@ async def test_a_cancelled_replay_starts_nothing_more(
     assert told.data["state"] == "cancelled"
     again = replays.cancel(replay.id)
     await refused(again, grpc.StatusCode.FAILED_PRECONDITION, "REPLAY_ENDED")
+
+
+async def test_what_somebody_else_sends_again_is_left_to_them(
+    replays: ReplayClient, webhook_id: str
+) -> None:
+    await replays.events(4)
+    pending = await replays.webhooks.test(webhook_id)
+    request = webhooks.ListDeliveriesRequest(webhook_id=webhook_id, event_type="key.created")
+    listed = await replays.world.webhooks.ListDeliveries(request, metadata=replays.owner.metadata)
+    await replays.end_deliveries(webhook_id, "failed")
+    replay = (await replays.create(webhook_id, "failed", event_types=["key.created"])).replay
+    await asyncio.gather(
+        replays.step(replay),
+        *(replays.webhooks.redeliver(one.id) for one in listed.deliveries[:2]),
+        return_exceptions=True,
+    )
+    ended = await replays.finish(replay)
+    # Whoever came first sends it; it is pending once.
+    assert (ended.state, ended.failed) == ("succeeded", 0)
+    assert 2 <= ended.found == ended.done <= 4
+    assert (await replays.webhooks.delivery(pending.id)).status == "failed"
+
+
+async def test_what_is_pending_is_no_matter_of_a_replay(
+    replays: ReplayClient, webhook_id: str
+) -> None:
+    await replays.events(3)
+    replay = (await replays.create(webhook_id, "all", since=an_hour_ago(replays))).replay
+    for _ in range(3):
+        await replays.step(replay)
+    # The three are due and live: nothing is started before them, and they are passed over.
+    found = await replays.get(replay.id)
+    assert (found.state, found.found, found.examined) == ("running", 0, 0)
+
+
+def an_hour_ago(replays: ReplayClient) -> Timestamp:
+    """A time before everything that happens in a test."""
+    moment_of_it = timestamp(replays.world.clock() - timedelta(hours=1))
+    assert moment_of_it is not None
+    return moment_of_it
 
 
 async def test_pages_hold_every_replay_once_newest_first(
