@@ -153,12 +153,15 @@ async def build_stronghold(world: World, owner: Person) -> Stronghold:
     await world.new_member(organization_id, owner, "owner")
     other_owner = await world.new_member(organization_id, owner, "owner")
     key = await world.new_key(organization_id, owner, *EVERYTHING)
-    webhook = await world.webhooks.CreateWebhook(
-        webhooks.CreateWebhookRequest(
-            organization_id=organization_id, url="https://example.com/hook", event_types=["*"]
-        ),
-        metadata=owner.metadata,
-    )
+    webhook, busy = [
+        await world.webhooks.CreateWebhook(
+            webhooks.CreateWebhookRequest(
+                organization_id=organization_id, url="https://example.com/hook", event_types=["*"]
+            ),
+            metadata=owner.metadata,
+        )
+        for _ in range(2)
+    ]
     invitation = await world.organizations.CreateInvitation(
         organizations.CreateInvitationRequest(
             organization_id=organization_id, email=new_email(), role="owner"
@@ -175,7 +178,7 @@ async def build_stronghold(world: World, owner: Person) -> Stronghold:
         webhooks.TestWebhookRequest(webhook_id=webhook.webhook.id), metadata=owner.metadata
     )
     replay = await ReplayServiceStub(world.channel).CreateReplay(
-        replays.CreateReplayRequest(webhook_id=webhook.webhook.id, status="failed"),
+        replays.CreateReplayRequest(webhook_id=busy.webhook.id, status="failed"),
         metadata=owner.metadata,
     )
     async with world.engine.begin() as connection:
