@@ -8,12 +8,13 @@ few deliveries under way, and starts none while a live one waits for its turn.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_contract import as_json
@@ -155,10 +156,20 @@ async def _begin(db: AsyncSession, replay: Replay) -> None:
     first = last = None
     if earliest is not None:
         near = Event.created_at >= replay.since, Event.created_at <= earliest + MARGIN
-        first = await db.scalar(select(func.min(Event.sequence)).where(*numbered, *near))
+        first = await db.scalar(_of_numbers(func.min, *numbered, *near))
         near = Event.created_at >= latest - MARGIN, Event.created_at < replay.until
-        last = await db.scalar(select(func.max(Event.sequence)).where(*numbered, *near))
+        last = await db.scalar(_of_numbers(func.max, *numbered, *near))
     replay.begin(first or 1, last or 0)
+
+
+def _of_numbers(which: Callable[..., Any], *events: ColumnElement[bool]) -> Select[int]:
+    """The first or the last number among events that were created at about the same time.
+
+    Found by their times: without the offset, which keeps it apart, PostgreSQL could walk
+    along the numbers from the first event that is kept.
+    """
+    numbers = select(Event.sequence).where(*events).offset(0).subquery()
+    return select(which(numbers.c.sequence))
 
 
 async def _go_on(db: AsyncSession, replay: Replay, webhook: Webhook, now: datetime) -> int:
@@ -223,9 +234,16 @@ def _candidates(
     it was delivered.
     """
     of_type = [Event.type.in_(replay.event_types)] if replay.event_types else []
+    # For each event by its key: as a plain join it could begin with all that ever failed.
+    delivery = (
+        select(Delivery.id, Delivery.status)
+        .where(Delivery.webhook_id == webhook.id, Delivery.event_id == Event.id)
+        .offset(0)
+        .lateral()
+    )
     return (
-        select(Event, Delivery.id)
-        .outerjoin(Delivery, (Delivery.webhook_id == webhook.id) & (Delivery.event_id == Event.id))
+        select(Event, delivery.c.id)
+        .outerjoin(delivery, true())
         .where(
             Event.organization_id == replay.organization_id,
             Event.sequence > replay.position,
@@ -234,19 +252,20 @@ def _candidates(
             Event.created_at < replay.until,
             subscribed(webhook),
             *of_type,
-            _has_status(replay.status),
+            _has_status(replay.status, delivery.c.status),
         )
         .order_by(Event.sequence)
         .limit(limit)
     )
 
 
-def _has_status(status: str) -> ColumnElement[bool]:
-    if status == FAILED_EVENTS:
-        return Delivery.status == FAILED
-    if status == MISSING_EVENTS:
-        return Delivery.id.is_(None)
-    return or_(Delivery.id.is_(None), Delivery.status != PENDING)
+def _has_status(wanted: str, status: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether an event is to be sent, by the status of its delivery; null if it has none."""
+    if wanted == FAILED_EVENTS:
+        return status == FAILED
+    if wanted == MISSING_EVENTS:
+        return status.is_(None)
+    return status.is_distinct_from(PENDING)
 
 
 async def _start(

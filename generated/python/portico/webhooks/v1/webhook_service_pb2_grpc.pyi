@@ -49,7 +49,7 @@ class WebhookServiceStub:
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListDeliveriesRequest, _webhook_service_pb2.ListDeliveriesResponse]
     """Lists the deliveries of a webhook, newest first. A page of an event type or
     of a response may contain fewer items than the limit, even none, although
-    there are more: it ends after 10,000 deliveries were examined.
+    there are more: it ends after 5,000 deliveries were examined.
     """
     GetDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetDeliveryRequest, _webhook_service_pb2.GetDeliveryResponse]
     """Returns a delivery with its attempts. Fails if the caller lacks the
@@ -146,7 +146,7 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_webhook_service_pb2.ListDeliveriesResponse]:
         """Lists the deliveries of a webhook, newest first. A page of an event type or
         of a response may contain fewer items than the limit, even none, although
-        there are more: it ends after 10,000 deliveries were examined.
+        there are more: it ends after 5,000 deliveries were examined.
         """
 
     @_abc_1.abstractmethod

@@ -737,7 +737,7 @@ export const WebhookService: GenService<{
   /**
    * Lists the deliveries of a webhook, newest first. A page of an event type or
    * of a response may contain fewer items than the limit, even none, although
-   * there are more: it ends after 10,000 deliveries were examined.
+   * there are more: it ends after 5,000 deliveries were examined.
    *
    * @generated from rpc portico.webhooks.v1.WebhookService.ListDeliveries
    */
