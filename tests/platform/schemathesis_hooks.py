@@ -57,6 +57,10 @@ EXCUSED = {
     "HEADERS_REQUIRED",  # depends on whether the URL is another
     "SCHEDULE_NOT_CUSTOM",  # two fields that have to fit
     "SCHEDULE_TOO_LONG",  # the sum
+    "EVENT_TYPE_NOT_SUBSCRIBED",  # depends on the webhook
+    "SINCE_REQUIRED",  # depends on what the webhook missed
+    "INTERVAL_EMPTY",
+    "TOO_OLD",
     "SLUG_RESERVED",  # a list of words
     "PROJECT_UNKNOWN",
     "STRING_EMAIL_ADDRESS",  # more grammar than a format holds

@@ -120,6 +120,9 @@ async def _own(stack: Stack, tenant: Tenant, neighbour: Tenant, caller: SeededCa
         _add(caller, "invitationId", made["id"])
     sent = await call("POST", f"/webhooks/{caller.ids['webhookId']}/test", {}, expect=202)
     caller.ids["deliveryId"] = sent["id"]
+    past = {"status": "failed"}
+    path = f"/webhooks/{caller.ids['webhookId']}/replays"
+    caller.ids["replayId"] = (await call("POST", path, past, expect=202))["id"]
     invited = {"email": neighbour.email, "role": "viewer"}
     await call("POST", f"{here}/invitations", invited, expect=201)
     unwilling = {"email": f"{uuid4().hex}@example.com", "role": "viewer"}
@@ -192,6 +195,7 @@ async def _sign_in_again(tenant: Tenant, caller: SeededCaller) -> None:
         "createWebhook": {"url": [WEBHOOK_URL], "filter": [FILTER]},
         "updateWebhook": {"url": [WEBHOOK_URL], "filter": [FILTER]},
         "testWebhook": {"eventType": ["key.revoked"]},
+        "createReplay": {"status": ["failed"], "eventTypes": [["key.created"]], "until": [LATER]},
         "previewFilter": {"filter": [FILTER]},
         "getEventType": {"name": ["key.revoked"]},
         "transferProject": {"targetOrganizationId": caller.spares["organizationId"][-1:]},

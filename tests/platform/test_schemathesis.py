@@ -35,6 +35,7 @@ BEYOND_THE_WALK = {
     "beginFederatedStepUp",
     "beginSmsEnrollment",
     "cancelFactorReset",
+    "cancelReplay",
     "completeChallenge",
     "completeFederatedSignIn",
     "confirmEmailEnrollment",

@@ -25,6 +25,7 @@ NAMED = (
     "invitation_id",
     "webhook_id",
     "delivery_id",
+    "replay_id",
     "session_id",
     "project_id",
     "application_id",
@@ -54,6 +55,7 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
     "CreateApiKey": {"name": "a key", "scopes": ["organization:read"]},
     "CreateInvitation": {"email": "eve@example.com", "role": "viewer"},
     "CreateWebhook": {"url": "http://127.0.0.1:9/hook", "eventTypes": ["*"]},
+    "CreateReplay": {"status": "failed"},
     "CreateProject": {"name": "a project"},
     "CreateDomain": {"name": "tenant.example.com"},
     "CreateConnection": {
@@ -85,6 +87,9 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
     webhook = await client.call("POST", f"{here}/webhooks", _body("CreateWebhook"), expect=201)
     webhook_id = webhook["webhook"]["id"]
     delivery = await client.call("POST", f"/webhooks/{webhook_id}/test", {}, expect=202)
+    replay = await client.call(
+        "POST", f"/webhooks/{webhook_id}/replays", _body("CreateReplay"), expect=202
+    )
     project = await client.call("POST", f"{here}/projects", _body("CreateProject"), expect=201)
     # GitHub publishes nothing, and is not asked.
     connection = await client.call(
@@ -102,6 +107,7 @@ async def theirs(tenant: Tenant) -> Mapping[str, str]:
         "invitation_id": invitation["id"],
         "webhook_id": webhook_id,
         "delivery_id": delivery["id"],
+        "replay_id": replay["id"],
         "session_id": sessions[0]["id"],
         "project_id": project["id"],
         "application_id": application["application"]["id"],

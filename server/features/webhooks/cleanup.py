@@ -1,4 +1,4 @@
-"""When deliveries and statistics are over."""
+"""When deliveries, statistics and replays are over."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from datetime import datetime
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.storage.base import delete_batch
 from server.common.times import KEPT
 from server.features.webhooks.delivery_queue import delete_ended
 from server.features.webhooks.models import WebhookStatistics
+from server.features.webhooks.replays.models import Replay
 
 
 async def delete_deliveries(db: AsyncSession, now: datetime, limit: int) -> int:
@@ -26,3 +28,8 @@ async def delete_statistics(db: AsyncSession, now: datetime, limit: int) -> int:
     )
     gone = await db.scalars(deletion.returning(key[0]).execution_options(synchronize_session=False))
     return len(gone.all())
+
+
+async def delete_replays(db: AsyncSession, now: datetime, limit: int) -> int:
+    """Deletes replays that ended a while ago."""
+    return await delete_batch(db, Replay.id, Replay.ended_at <= now - KEPT, limit)

@@ -67,3 +67,24 @@ class WebhookLimitReachedError(DomainError):
 
     code = StatusCode.FAILED_PRECONDITION
     reason = "WEBHOOK_LIMIT_REACHED"
+
+
+class ReplayNotFoundError(DomainError):
+    """There is no such replay."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "REPLAY_NOT_FOUND"
+
+
+class ReplayRunningError(DomainError):
+    """A replay of the webhook is running; wait for its end or cancel it first."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "REPLAY_RUNNING"
+
+
+class ReplayEndedError(DomainError):
+    """The replay has ended."""
+
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "REPLAY_ENDED"

@@ -17,6 +17,7 @@ from server.features.webhooks.filters import FilterError as FilterError
 from server.features.webhooks.filters import compile_filter as compile_filter
 from server.features.webhooks.models import REQUESTED, Webhook
 from server.features.webhooks.payload import event_json as event_json
+from server.features.webhooks.replays.repository import cancel_replays
 
 
 class Subscriptions:
@@ -26,7 +27,7 @@ class Subscriptions:
         """Ends what an organization's webhooks are told, also what is on its way.
 
         No event finds a webhook that is not enabled, and a worker sends none of
-        its deliveries; they wait until housekeeping ends them.
+        its deliveries; they wait until housekeeping ends them. Replays are cancelled.
         """
         told = update(Webhook).where(Webhook.organization_id == organization_id, Webhook.enabled)
         silenced = told.values(
@@ -36,3 +37,4 @@ class Subscriptions:
             version=Webhook.version + 1,
         )
         await db.execute(silenced.execution_options(synchronize_session=False))
+        await cancel_replays(db, organization_id)

@@ -11,12 +11,20 @@ from server.common.roles import Role
 from server.common.times import SWEEP
 from server.feature import Feature, Job, Served, Tables
 from server.features.webhooks.mails import MAILS
-from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK, FAILING_TASK
+from server.features.webhooks.names import (
+    BACKLOG_TASK,
+    DELIVERY_TASK,
+    FAILING_TASK,
+    REPLAY_TASK,
+)
 
 if TYPE_CHECKING:
     from server.parts import CoreParts, WorkerParts
 
 EVENTS = {
+    "replay.cancelled": "A replay was cancelled.",
+    "replay.completed": "A replay succeeded or failed.",
+    "replay.created": "A replay was started.",
     "webhook.created": "A webhook was created.",
     "webhook.deleted": "A webhook was deleted.",
     "webhook.disabled": "A webhook was disabled: by a caller, by a 410 Gone of its receiver, or"
@@ -29,7 +37,7 @@ EVENTS = {
 
 
 def _tables() -> Tables:
-    from server.features.webhooks.cleanup import delete_deliveries, delete_statistics
+    from server.features.webhooks import cleanup
     from server.features.webhooks.models import (
         Attempt,
         Delivery,
@@ -37,10 +45,28 @@ def _tables() -> Tables:
         WebhookPace,
         WebhookStatistics,
     )
+    from server.features.webhooks.replays.models import (
+        CONSTRAINT_ERRORS,
+        Replay,
+        ReplayedDelivery,
+    )
 
     return Tables(
-        models=(Webhook, WebhookPace, Delivery, Attempt, WebhookStatistics),
-        cleanup={"deliveries": delete_deliveries, "webhook_statistics": delete_statistics},
+        models=(
+            Webhook,
+            WebhookPace,
+            Delivery,
+            Attempt,
+            WebhookStatistics,
+            Replay,
+            ReplayedDelivery,
+        ),
+        constraint_errors=CONSTRAINT_ERRORS,
+        cleanup={
+            "deliveries": cleanup.delete_deliveries,
+            "replays": cleanup.delete_replays,
+            "webhook_statistics": cleanup.delete_statistics,
+        },
     )
 
 
@@ -54,32 +80,40 @@ def _provide(parts: CoreParts) -> None:
 
 
 def _serve(parts: CoreParts) -> Served:
-    from portico.webhooks.v1.webhook_service_pb2 import DESCRIPTOR
+    from portico.webhooks.v1 import replay_service_pb2, webhook_service_pb2
 
     from portico_contract import event_permissions, platform_event_permissions
     from portico_kit.service import Service
     from server.common.outbound_addresses import AddressPolicy
     from server.features.organizations.facade import Tenants
     from server.features.webhooks.event_types import EventTypes
+    from server.features.webhooks.replays.service import ReplayService
     from server.features.webhooks.resolution import Destinations, Resolver
     from server.features.webhooks.service import WebhookService
     from server.features.webhooks.settings import Settings
 
     policy = AddressPolicy(allow_loopback=parts.settings.webhook_allow_loopback)
-    service = WebhookService(
+    event_types = EventTypes(
+        parts.event_descriptions,
+        event_permissions(),
+        platform_event_permissions(),
+        parts.settings.operator_organization,
+    )
+    webhooks = WebhookService(
         secrets=parts.secrets,
         cursors=parts.cursors,
         destinations=Destinations(policy, parts.get(Resolver)),
         tiers=parts.get(Tenants),
-        event_types=EventTypes(
-            parts.event_descriptions,
-            event_permissions(),
-            platform_event_permissions(),
-            parts.settings.operator_organization,
-        ),
+        event_types=event_types,
         settings=Settings(parts.secrets),
     )
-    return Served(services=(Service(DESCRIPTOR.services_by_name["WebhookService"], service),))
+    replays = ReplayService(parts.cursors, event_types)
+    return Served(
+        services=(
+            Service(webhook_service_pb2.DESCRIPTOR.services_by_name["WebhookService"], webhooks),
+            Service(replay_service_pb2.DESCRIPTOR.services_by_name["ReplayService"], replays),
+        )
+    )
 
 
 def _tasks(parts: WorkerParts) -> Mapping[str, Job]:
@@ -98,6 +132,7 @@ FEATURE = Feature(
         DELIVERY_TASK: SWEEP,
         BACKLOG_TASK: SWEEP,
         FAILING_TASK: timedelta(minutes=1),
+        REPLAY_TASK: SWEEP,
     },
     tables=_tables,
     provide=_provide,

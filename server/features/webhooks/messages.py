@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from portico.webhooks.v1 import webhook_pb2 as pb
 from portico.webhooks.v1 import webhook_statistics_pb2 as statistics_pb
@@ -41,6 +42,7 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
     """The message for a webhook as it is shown to all others, in events and in the audit log."""
     expires_at = row.previous_secret_expires_at
     previous_key = row.public_keys.overlap(now)
+    missed = row.has_missed(now)
     message = pb.Webhook(
         id=str(row.id),
         organization_id=str(row.organization_id),
@@ -72,6 +74,8 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
         previous_public_key_expires_at=timestamp(
             row.previous_key_expires_at if previous_key else None
         ),
+        missed_since=timestamp(row.missed_since if missed else None),
+        missed_until=timestamp(row.missed_until if missed else None),
     )
     if row.filter is not None:
         message.filter.update(row.filter)
@@ -132,11 +136,25 @@ def waiting_for(row: Delivery, webhook: Webhook, now: datetime) -> str:
     return WAITING_FOR_LIMIT if held_back else ""
 
 
+def listed_delivery(
+    row: Delivery, webhook: Webhook, responses: Mapping[UUID, int], now: datetime
+) -> pb.Delivery:
+    """The message for a delivery in a list.
+
+    Args:
+        responses: the HTTP statuses of the latest attempts, by delivery.
+    """
+    message = delivery(row, waiting_for(row, webhook, now))
+    message.response_status = responses.get(row.id, 0)
+    return message
+
+
 def whole_delivery(row: Delivery, payload: str, attempts: Sequence[Attempt]) -> pb.Delivery:
     """The message for a delivery with what is posted and what came of it."""
     message = delivery(row)
     message.payload = payload
     message.attempts.extend(attempt(one) for one in attempts)
+    message.response_status = message.attempts[-1].response_status if attempts else 0
     return message
 
 

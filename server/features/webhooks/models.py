@@ -28,6 +28,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
 from server.common.records import Event
+from server.common.times import KEPT
 from server.features.webhooks.errors import (
     DeliveryBlockedError,
     DeliveryInProgressError,
@@ -94,6 +95,9 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     disabled_mail_at: Mapped[datetime | None]
     # Which events of its types it is sent, see filters.py; None for all.
     filter: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # While it was disabled before, until a replay has sent what it missed.
+    missed_since: Mapped[datetime | None]
+    missed_until: Mapped[datetime | None]
     # What the workers know of the receiver: since when no attempt was accepted, and since
     # when its answers take long. A healthy webhook has neither.
     failing_since: Mapped[datetime | None]
@@ -198,8 +202,11 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         """Whether an event becomes a delivery now, and not when the webhook catches up."""
         return self.behind_since is None and self.wants(event)
 
-    def enable(self) -> None:
-        """Sends events again, those that wait first."""
+    def enable(self, now: datetime) -> None:
+        """Sends events again, those that wait first. What happened meanwhile can be replayed."""
+        if self.missed_until is None or self.missed_until < now - KEPT:
+            self.missed_since = self.disabled_at
+        self.missed_until = now
         self.enabled = True
         self.disabled_at = None
         self.disabled_reason = ""
@@ -216,6 +223,10 @@ class Webhook(Identified, Timestamped, Versioned, Base):
         self.failing_since = None
         self.failing_step = 0
         self.disables_at = None
+
+    def has_missed(self, now: datetime) -> bool:
+        """Whether it was disabled before, and what it missed then can still be sent."""
+        return self.missed_until is not None and now - KEPT < self.missed_until
 
     def disable(self, reason: str, now: datetime) -> None:
         """Sends nothing until it is enabled again; what is pending waits.

@@ -8,3 +8,5 @@ DELIVERY_TASK = "portico.webhooks.deliver_due"
 BACKLOG_TASK = "portico.webhooks.look_after_backlog"
 # Warns of webhooks that are failing, and disables them at last.
 FAILING_TASK = "portico.webhooks.look_after_failing"
+# Goes on with the replays.
+REPLAY_TASK = "portico.webhooks.go_on_with_replays"

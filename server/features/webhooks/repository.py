@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, Text, cast, func, select
+from sqlalchemy import Select, Text, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from portico_kit.paging import Cursors, Order, Page, Paging, fetch_page
 from server.common.records import Event
+from server.features.webhooks.delivery_filter import DeliveryFilter, fetch_examined
 from server.features.webhooks.models import Attempt, Delivery, Webhook
 from server.features.webhooks.payload import event_payload
 from server.features.webhooks.signing_keys import PublicKeys
@@ -118,13 +119,22 @@ class DeliveryRepository:
         return (await self._db.scalars(query)).all()[::-1]
 
     async def list(
-        self, webhook_id: UUID, status: str, paging: Paging, cursors: Cursors
+        self, webhook_id: UUID, asked: DeliveryFilter, paging: Paging, cursors: Cursors
     ) -> Page[Delivery]:
-        """A page of a webhook's deliveries, newest first; of one status, unless it is ""."""
-        query = select(Delivery).where(Delivery.webhook_id == webhook_id)
-        if status:
-            query = query.where(Delivery.status == status)
+        """A page of the deliveries of a webhook that pass a filter, newest first."""
+        query = select(Delivery).where(Delivery.webhook_id == webhook_id, *asked.indexed())
+        if asked.examines:
+            return await fetch_examined(self._db, query, asked, paging, cursors)
         return await fetch_page(self._db, query, NEWEST_DELIVERY_FIRST, paging, cursors)
+
+    async def response_statuses(self, deliveries: Sequence[Delivery]) -> Mapping[UUID, int]:
+        """The responses to the latest attempts, by delivery; none if there was no response."""
+        asked = tuple_(Attempt.delivery_id, Attempt.number).in_(
+            [(one.id, one.attempt_count) for one in deliveries]
+        )
+        query = select(Attempt.delivery_id, Attempt.response_status).where(asked)
+        rows = await self._db.execute(query)
+        return {delivery_id: status for delivery_id, status in rows if status is not None}
 
 
 class EventRepository:

@@ -22,6 +22,7 @@ from portico_kit.paging import Cursors
 from portico_kit.secrets import Secrets
 from server.common.times import KEPT
 from server.features.webhooks import messages
+from server.features.webhooks.delivery_filter import DeliveryFilter
 from server.features.webhooks.errors import (
     DeliveryNotFoundError,
     EventTypeNotFoundError,
@@ -30,6 +31,7 @@ from server.features.webhooks.errors import (
     WebhookNotFoundError,
 )
 from server.features.webhooks.event_types import TEST_EVENT, EventTypes
+from server.features.webhooks.intervals import requested_moment
 from server.features.webhooks.models import ALL_EVENTS, REQUESTED, UNORDERED, Delivery, Webhook
 from server.features.webhooks.names import DELIVERY_TASK
 from server.features.webhooks.pace import change_pace, require_order_by, show_what_it_waits_for
@@ -209,13 +211,12 @@ class WebhookService:
     ) -> pb.ListDeliveriesResponse:
         paging = self.cursors.paging(request)
         webhook = await _find(request.webhook_id, call)
-        page = await DeliveryRepository(call.db).list(
-            webhook.id, request.status, paging, self.cursors
-        )
+        repository = DeliveryRepository(call.db)
+        page = await repository.list(webhook.id, _filter(request), paging, self.cursors)
+        responses = await repository.response_statuses(page.rows)
         return pb.ListDeliveriesResponse(
             deliveries=[
-                messages.delivery(row, messages.waiting_for(row, webhook, call.now))
-                for row in page.rows
+                messages.listed_delivery(row, webhook, responses, call.now) for row in page.rows
             ],
             next_cursor=page.next_cursor,
             has_more=page.has_more,
@@ -340,6 +341,21 @@ async def _require_enabled(delivery: Delivery, call: Call) -> None:
         raise WebhookDisabledError
 
 
+def _filter(request: pb.ListDeliveriesRequest) -> DeliveryFilter:
+    """What a list asks for.
+
+    Raises:
+        InvalidRequestError: naming a time that is none.
+    """
+    return DeliveryFilter(
+        status=request.status,
+        event_type=request.event_type,
+        since=requested_moment(request, "since"),
+        until=requested_moment(request, "until"),
+        response_status=request.response_status,
+    )
+
+
 async def _find(webhook_id: str, call: Call) -> Webhook:
     """The webhook, if it exists for the caller and the caller may do this to it."""
     webhook = await WebhookRepository(call.db).find(parse_id(webhook_id), call.tenants)
@@ -369,7 +385,7 @@ def _apply(
         webhook.filter = stored_filter(request)
     if "enabled" in changed and request.enabled != webhook.enabled:
         if request.enabled:
-            webhook.enable()
+            webhook.enable(now)
         else:
             webhook.disable(REQUESTED, now)
 

@@ -16,7 +16,8 @@ from server.features.webhooks.delivery.deliverer import Deliverer
 from server.features.webhooks.delivery.event_fan_out import EventFanOut
 from server.features.webhooks.delivery.failing import FailingWebhooks
 from server.features.webhooks.delivery.http import WebhookClient
-from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK, FAILING_TASK
+from server.features.webhooks.names import BACKLOG_TASK, DELIVERY_TASK, FAILING_TASK, REPLAY_TASK
+from server.features.webhooks.replays.replayer import Replayer
 from server.parts import WorkerParts
 
 # How long deliveries under way may take to finish when a worker stops.
@@ -29,7 +30,8 @@ def tasks(parts: WorkerParts) -> Mapping[str, Job]:
     client = WebhookClient(policy, parts.clock, f"Portico-Webhooks/{version('portico')}")
     statistics = _statistics(parts)
     deliverer = Deliverer(parts.sessions, client, parts.secrets, parts.clock, statistics=statistics)
-    parts.on_close.extend((lambda: deliverer.close(PATIENCE_SECONDS), client.close))
+    replayer = Replayer(parts.sessions, parts.clock, deliverer.deliver)
+    parts.on_close.extend((replayer.close, lambda: deliverer.close(PATIENCE_SECONDS), client.close))
     return {
         EVENT_TASK: EventFanOut(parts.sessions, parts.clock, deliverer.deliver, deliverer),
         DELIVERY_TASK: deliverer.deliver_due,
@@ -40,6 +42,7 @@ def tasks(parts: WorkerParts) -> Mapping[str, Job]:
             Mailer(parts.secrets),
             timedelta(seconds=parts.settings.webhook_failing_period),
         ),
+        REPLAY_TASK: replayer,
     }
 
 

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "2026_11_28_0600"
-down_revision = "2026_11_28_0400"
+down_revision = "2026_11_28_0500"
 branch_labels = None
 depends_on = None
 

@@ -12,7 +12,9 @@ from portico.connections.v1 import connection_service_pb2 as connections
 from portico.connections.v1.connection_service_pb2_grpc import ConnectionServiceStub
 from portico.organizations.v1 import organization_service_pb2 as organizations
 from portico.projects.v1 import project_service_pb2 as projects
+from portico.webhooks.v1 import replay_service_pb2 as replays
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
+from portico.webhooks.v1.replay_service_pb2_grpc import ReplayServiceStub
 
 from portico_contract import Method, methods, services
 from tests.core.domains.organization_domains import add, new_name
@@ -51,6 +53,8 @@ class OrganizationFixture:
         }
         if method.name == "CreateDomain":
             values["name"] = new_name()
+        if method.name == "CreateReplay":
+            values["status"] = "failed"
         wanted = set(method.request.DESCRIPTOR.fields_by_name) & set(values)
         return method.request(**{name: values[name] for name in wanted})
 
@@ -70,6 +74,10 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
     )
     test = await world.webhooks.TestWebhook(
         webhooks.TestWebhookRequest(webhook_id=webhook.webhook.id), metadata=owner.metadata
+    )
+    replay = await ReplayServiceStub(world.channel).CreateReplay(
+        replays.CreateReplayRequest(webhook_id=webhook.webhook.id, status="failed"),
+        metadata=owner.metadata,
     )
     invitation = await world.organizations.CreateInvitation(
         organizations.CreateInvitationRequest(
@@ -108,6 +116,7 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
             "api_key_id": key.api_key.id,
             "webhook_id": webhook.webhook.id,
             "delivery_id": test.delivery.id,
+            "replay_id": replay.replay.id,
             "invitation_id": invitation.invitation.id,
             "project_id": project.project.id,
             "application_id": application.application.id,

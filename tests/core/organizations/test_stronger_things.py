@@ -18,7 +18,9 @@ from portico.applications.v1 import application_service_pb2 as applications
 from portico.applications.v1.application_service_pb2_grpc import ApplicationServiceStub
 from portico.keys.v1 import api_key_service_pb2 as keys
 from portico.organizations.v1 import organization_service_pb2 as organizations
+from portico.webhooks.v1 import replay_service_pb2 as replays
 from portico.webhooks.v1 import webhook_service_pb2 as webhooks
+from portico.webhooks.v1.replay_service_pb2_grpc import ReplayServiceStub
 from sqlalchemy import text
 
 from portico_contract import (
@@ -35,7 +37,10 @@ from tests.support.cells import Cells
 DENIED = grpc.StatusCode.PERMISSION_DENIED
 EVERYTHING = sorted(organization_permissions())
 # What has rights of its own, by how requests name it.
-THINGS = {"api_key_id", "application_id", "webhook_id", "delivery_id", "invitation_id", "user_id"}
+THINGS = {
+    *("api_key_id", "application_id", "webhook_id", "delivery_id", "replay_id"),
+    *("invitation_id", "user_id"),
+}
 # What requests can give rights with.
 GIVEN = {"scopes", "role", "event_types", "allow_key_import"}
 
@@ -57,6 +62,7 @@ THROUGH = {
     "RetryDelivery": "PERMISSIONS_EXCEEDED",
     "SkipDelivery": "PERMISSIONS_EXCEEDED",
     "GetDelivery": "PERMISSIONS_EXCEEDED",
+    "CreateReplay": "PERMISSIONS_EXCEEDED",
     "CreateInvitation": "ROLE_NOT_GRANTABLE",
     "UpdateMember": "ROLE_NOT_GRANTABLE",
     # Only people say what is required of others.
@@ -70,18 +76,23 @@ THROUGH = {
     "GetWebhook": "OK",
     "GetWebhookStatistics": "OK",
     "ListDeliveries": "OK",
+    "ListReplays": "OK",
+    "GetReplay": "OK",
     "GetApplication": "OK",
     "GetApplicationUsage": "OK",
     "ListApplicationLogouts": "OK",
     # Taking power away takes no power.
     "RevokeInvitation": "OK",
     "RevokeApiKey": "OK",
+    "CancelReplay": "OK",
     "DeleteWebhook": "OK",
     "RevokeApplicationSecret": "OK",
     "DeleteApplication": "OK",
 }
 # Every role may read what any event shows.
-HARMLESS_TO_PEOPLE = {name for name in THROUGH if "Webhook" in name or "Delivery" in name}
+HARMLESS_TO_PEOPLE = {
+    name for name in THROUGH if any(one in name for one in ("Webhook", "Delivery", "Replay"))
+}
 
 
 @dataclass(frozen=True)
@@ -104,8 +115,12 @@ class Stronghold:
             "allow_key_import": True,
             "kind": "machine",
             "registration": "open",
+            "status": "failed",
             **self.ids,
         }
+        if name == "CreateReplay":
+            # None stands for all that the webhook subscribes to.
+            del values["event_types"]
         message = GUARDED[name].request
         wanted = set(message.DESCRIPTOR.fields_by_name) & set(values)
         return message(**{field: values[field] for field in wanted})
@@ -143,12 +158,15 @@ async def build_stronghold(world: World, owner: Person) -> Stronghold:
     await world.new_member(organization_id, owner, "owner")
     other_owner = await world.new_member(organization_id, owner, "owner")
     key = await world.new_key(organization_id, owner, *EVERYTHING)
-    webhook = await world.webhooks.CreateWebhook(
-        webhooks.CreateWebhookRequest(
-            organization_id=organization_id, url="https://example.com/hook", event_types=["*"]
-        ),
-        metadata=owner.metadata,
-    )
+    webhook, busy = [
+        await world.webhooks.CreateWebhook(
+            webhooks.CreateWebhookRequest(
+                organization_id=organization_id, url="https://example.com/hook", event_types=["*"]
+            ),
+            metadata=owner.metadata,
+        )
+        for _ in range(2)
+    ]
     invitation = await world.organizations.CreateInvitation(
         organizations.CreateInvitationRequest(
             organization_id=organization_id, email=new_email(), role="owner"
@@ -163,6 +181,10 @@ async def build_stronghold(world: World, owner: Person) -> Stronghold:
     )
     test = await world.webhooks.TestWebhook(
         webhooks.TestWebhookRequest(webhook_id=webhook.webhook.id), metadata=owner.metadata
+    )
+    replay = await ReplayServiceStub(world.channel).CreateReplay(
+        replays.CreateReplayRequest(webhook_id=busy.webhook.id, status="failed"),
+        metadata=owner.metadata,
     )
     async with world.engine.begin() as connection:
         # As if the worker had told of somebody who joined, and had given up.
@@ -184,6 +206,7 @@ async def build_stronghold(world: World, owner: Person) -> Stronghold:
             "secret_id": application.application.secrets[0].id,
             "webhook_id": webhook.webhook.id,
             "delivery_id": test.delivery.id,
+            "replay_id": replay.replay.id,
             "invitation_id": invitation.invitation.id,
         },
     )

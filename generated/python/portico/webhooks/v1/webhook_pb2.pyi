@@ -53,6 +53,8 @@ class Webhook(_message.Message):
     PREVIOUS_PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     PREVIOUS_PUBLIC_KEY_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    MISSED_SINCE_FIELD_NUMBER: _builtins.int
+    MISSED_UNTIL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the webhook, a UUIDv7."""
     organization_id: _builtins.str
@@ -166,6 +168,16 @@ class Webhook(_message.Message):
         match. Not set if all are.
         """
 
+    @_builtins.property
+    def missed_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when events were not sent because the webhook was disabled. Set once
+        it is enabled again, until a replay has sent them or they are 30 days old.
+        """
+
+    @_builtins.property
+    def missed_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when events were not sent. Set together with missed_since."""
+
     def __init__(
         self,
         *,
@@ -196,10 +208,12 @@ class Webhook(_message.Message):
         previous_public_key: _builtins.str = ...,
         previous_public_key_expires_at: _timestamp_pb2.Timestamp | None = ...,
         filter: _struct_pb2.Struct | None = ...,
+        missed_since: _timestamp_pb2.Timestamp | None = ...,
+        missed_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "disables_at", b"disables_at", "failing_since", b"failing_since", "filter", b"filter", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "disables_at", b"disables_at", "failing_since", b"failing_since", "filter", b"filter", "missed_since", b"missed_since", "missed_until", b"missed_until", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "disables_at", b"disables_at", "enabled", b"enabled", "event_types", b"event_types", "failing_since", b"failing_since", "failing_warning_percent", b"failing_warning_percent", "filter", b"filter", "header_names", b"header_names", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_public_key", b"previous_public_key", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "public_key", b"public_key", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "disables_at", b"disables_at", "enabled", b"enabled", "event_types", b"event_types", "failing_since", b"failing_since", "failing_warning_percent", b"failing_warning_percent", "filter", b"filter", "header_names", b"header_names", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "missed_since", b"missed_since", "missed_until", b"missed_until", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_public_key", b"previous_public_key", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "public_key", b"public_key", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -224,6 +238,7 @@ class Delivery(_message.Message):
     PAYLOAD_FIELD_NUMBER: _builtins.int
     BLOCKED_BY_FIELD_NUMBER: _builtins.int
     WAITING_FOR_FIELD_NUMBER: _builtins.int
+    RESPONSE_STATUS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the delivery, a UUIDv7. Sent as the webhook-id header of every
     attempt.
@@ -248,6 +263,10 @@ class Delivery(_message.Message):
     """Why a pending delivery is not sent yet: "order" if others of its webhook go
     first, "limit" if it is due and the webhook's max_per_second or
     max_in_flight may be used up. Empty for all others.
+    """
+    response_status: _builtins.int
+    """The HTTP status of the response to the latest attempt. 0 if there was no
+    response or no attempt. Only set by ListDeliveries and GetDelivery.
     """
     @_builtins.property
     def next_attempt_at(self) -> _timestamp_pb2.Timestamp:
@@ -285,10 +304,11 @@ class Delivery(_message.Message):
         payload: _builtins.str = ...,
         blocked_by: _builtins.str = ...,
         waiting_for: _builtins.str = ...,
+        response_status: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "delivered_at", b"delivered_at", "next_attempt_at", b"next_attempt_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "blocked_by", b"blocked_by", "created_at", b"created_at", "delivered_at", b"delivered_at", "event_id", b"event_id", "event_type", b"event_type", "id", b"id", "next_attempt_at", b"next_attempt_at", "payload", b"payload", "status", b"status", "waiting_for", b"waiting_for", "webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "blocked_by", b"blocked_by", "created_at", b"created_at", "delivered_at", b"delivered_at", "event_id", b"event_id", "event_type", b"event_type", "id", b"id", "next_attempt_at", b"next_attempt_at", "payload", b"payload", "response_status", b"response_status", "status", b"status", "waiting_for", b"waiting_for", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from portico.webhooks.v1 import webhook_pb2 as _webhook_pb2
 from portico.webhooks.v1 import webhook_statistics_pb2 as _webhook_statistics_pb2
@@ -799,6 +800,10 @@ class ListDeliveriesRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    EVENT_TYPE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    RESPONSE_STATUS_FIELD_NUMBER: _builtins.int
     webhook_id: _builtins.str
     """The ID of the webhook."""
     limit: _builtins.int
@@ -807,6 +812,20 @@ class ListDeliveriesRequest(_message.Message):
     """The nextCursor of the previous page. Empty for the first page."""
     status: _builtins.str
     """Only deliveries with this status: "pending", "delivered" or "failed"."""
+    event_type: _builtins.str
+    """Only deliveries of events of this type."""
+    response_status: _builtins.str
+    """Only deliveries whose latest attempt had this response: an HTTP status such
+    as "503", a class such as "5xx", or "none" if there was no response.
+    """
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Only deliveries that were created at this time or later."""
+
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Only deliveries that were created before this time."""
+
     def __init__(
         self,
         *,
@@ -814,10 +833,14 @@ class ListDeliveriesRequest(_message.Message):
         limit: _builtins.int | None = ...,
         cursor: _builtins.str = ...,
         status: _builtins.str = ...,
+        event_type: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        response_status: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "limit", b"limit", "since", b"since", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "cursor", b"cursor", "limit", b"limit", "status", b"status", "webhook_id", b"webhook_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "cursor", b"cursor", "event_type", b"event_type", "limit", b"limit", "response_status", b"response_status", "since", b"since", "status", b"status", "until", b"until", "webhook_id", b"webhook_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015

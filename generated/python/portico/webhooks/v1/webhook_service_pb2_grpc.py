@@ -209,7 +209,9 @@ class WebhookServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDeliveries(self, request, context):
-        """Lists the deliveries of a webhook, newest first.
+        """Lists the deliveries of a webhook, newest first. A page of an event type or
+        of a response may contain fewer items than the limit, even none, although
+        there are more: it ends after 5,000 deliveries were examined.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

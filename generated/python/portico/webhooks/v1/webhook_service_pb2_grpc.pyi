@@ -59,7 +59,10 @@ class WebhookServiceStub:
     an unknown organization. The response may be cached for 5 minutes.
     """
     ListDeliveries: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.ListDeliveriesRequest, _webhook_service_pb2.ListDeliveriesResponse]
-    """Lists the deliveries of a webhook, newest first."""
+    """Lists the deliveries of a webhook, newest first. A page of an event type or
+    of a response may contain fewer items than the limit, even none, although
+    there are more: it ends after 5,000 deliveries were examined.
+    """
     GetDelivery: _aio.UnaryUnaryMultiCallable[_webhook_service_pb2.GetDeliveryRequest, _webhook_service_pb2.GetDeliveryResponse]
     """Returns a delivery with its attempts. Fails if the caller lacks the
     permission to read what its event contains.
@@ -199,7 +202,10 @@ class WebhookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _webhook_service_pb2.ListDeliveriesRequest,
         context: _aio.ServicerContext[_webhook_service_pb2.ListDeliveriesRequest, _abc.Awaitable[_webhook_service_pb2.ListDeliveriesResponse]],
     ) -> _abc.Awaitable[_webhook_service_pb2.ListDeliveriesResponse]:
-        """Lists the deliveries of a webhook, newest first."""
+        """Lists the deliveries of a webhook, newest first. A page of an event type or
+        of a response may contain fewer items than the limit, even none, although
+        there are more: it ends after 5,000 deliveries were examined.
+        """
 
     @_abc_1.abstractmethod
     def GetDelivery(
