@@ -213,10 +213,12 @@ _NUMBER = text("""
              as asked(id, organization_id, place)
     ),
     taken as (
-        insert into event_sequences (organization_id, last)
-        select organization_id, count(*) from asked group by organization_id
+        insert into event_sequences (organization_id, last, changed_in)
+        select organization_id, count(*), pg_current_xact_id()::text::bigint
+        from asked group by organization_id
         order by organization_id
-        on conflict (organization_id) do update set last = event_sequences.last + excluded.last
+        on conflict (organization_id) do update set
+            last = event_sequences.last + excluded.last, changed_in = excluded.changed_in
         returning organization_id, last
     ),
     counts as (select organization_id, count(*) as count from asked group by organization_id)
