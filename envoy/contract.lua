@@ -179,7 +179,7 @@ return {
     {verb = "GET", path = "/api/v1/users/{user_id}", guarded = true, query = {}},
     {verb = "PATCH", path = "/api/v1/users/{user_id}", guarded = true, needs_body = true, masked = true, body = {["displayName"] = {kind = "string"}, ["status"] = {kind = "string"}, ["role"] = {kind = "string"}}},
     {verb = "DELETE", path = "/api/v1/users/{user_id}", guarded = true, query = {}},
-    {verb = "POST", path = "/api/v1/organizations/{organization_id}/webhooks", guarded = true, needs_body = true, body = {["url"] = {kind = "string"}, ["eventTypes"] = {kind = "string", list = true}, ["description"] = {kind = "string"}}},
+    {verb = "POST", path = "/api/v1/organizations/{organization_id}/webhooks", guarded = true, needs_body = true, body = {["url"] = {kind = "string"}, ["eventTypes"] = {kind = "string", list = true}, ["description"] = {kind = "string"}, ["allOrganizations"] = {kind = "bool"}}},
     {verb = "GET", path = "/api/v1/organizations/{organization_id}/webhooks", guarded = true, query = {["limit"] = {}, ["cursor"] = {}}},
     {verb = "GET", path = "/api/v1/webhooks/{webhook_id}", guarded = true, query = {}},
     {verb = "PATCH", path = "/api/v1/webhooks/{webhook_id}", guarded = true, needs_body = true, masked = true, body = {["url"] = {kind = "string"}, ["eventTypes"] = {kind = "string", list = true}, ["description"] = {kind = "string"}, ["enabled"] = {kind = "bool"}}},

@@ -247,8 +247,10 @@ class RelaySettings(PlatformSettings):
     def _are_event_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         # Imported here: the other processes know their types from the contract.
         from server.app import EVENTS
+        from server.common.event_names import ALIASES
 
-        unknown = [name for name in value if name != "*" and name not in EVENTS]
+        known = {"*", *EVENTS} - ALIASES.keys()
+        unknown = [name for name in value if name not in known]
         if unknown or not value:
             raise ValueError("give event types by their names, or *")
         return value

@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.ids import earliest_id
+from server.common.event_names import ALIASES
 from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.event_types import TEST_EVENT
@@ -53,13 +55,15 @@ async def fall_behind(db: AsyncSession, webhook_id: UUID, now: datetime) -> None
     The fan-out holds a lock on the webhooks that it looks at: whatever was fanned
     out before has its delivery, and whatever comes after is waiting.
     """
-    organization_id = await db.scalar(
-        select(Webhook.organization_id)
+    webhook = await db.scalar(
+        select(Webhook)
         .where(Webhook.id == webhook_id, Webhook.behind_since.is_(None))
         .with_for_update()
     )
+    if webhook is None:
+        return
     oldest = select(func.min(Event.created_at)).where(
-        Event.organization_id == organization_id, Event.fanned_out_at.is_(None)
+        Event.fanned_out_at.is_(None), _of_its_organizations(webhook)
     )
     since = await db.scalar(oldest) or now
     await _set_behind(db, webhook_id, min(since, now) - MARGIN)
@@ -94,23 +98,33 @@ async def catch_up(db: AsyncSession, webhook_id: UUID, now: datetime) -> DueWebh
 def _missed(webhook: Webhook, since: datetime) -> Select[Event]:
     """The next events that have no delivery to the webhook."""
     delivered = exists().where(Delivery.webhook_id == webhook.id, Delivery.event_id == Event.id)
-    wanted: ColumnElement[bool] = Event.type.in_(webhook.event_types)
+    names = [ALIASES.get(name, name) for name in webhook.event_types]
+    wanted: ColumnElement[bool] = Event.type.in_(names)
     if ALL_EVENTS in webhook.event_types:
         wanted = or_(wanted, Event.platform.is_(False))
     return (
         select(Event)
         .where(
-            Event.organization_id == webhook.organization_id,
+            _of_its_organizations(webhook),
             Event.created_at >= since,
+            # Ids begin with the time: of all organizations they are what can be looked up.
+            Event.id >= earliest_id(since - MARGIN),
             Event.fanned_out_at.is_not(None),
             # That of another webhook.
             Event.type != TEST_EVENT,
             wanted,
             ~delivered,
         )
-        .order_by(Event.created_at)
+        .order_by(Event.id if webhook.all_organizations else Event.created_at)
         .limit(BATCH)
     )
+
+
+def _of_its_organizations(webhook: Webhook) -> ColumnElement[bool]:
+    """Which events a webhook may be sent, by their organizations."""
+    if webhook.all_organizations:
+        return true()
+    return Event.organization_id == webhook.organization_id
 
 
 def _has_pending(count: int) -> ColumnElement[bool]:

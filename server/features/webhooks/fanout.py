@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.ids import new_id
@@ -46,6 +47,14 @@ class FannedOut:
     waits: bool = False
 
 
+class Part(NamedTuple):
+    """What deliveries of an event have in common: mostly all of them are alike."""
+
+    event_id: UUID
+    organization_id: UUID
+    event_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """An event, and the webhooks that take it now."""
@@ -57,6 +66,14 @@ class Share:
     def cost(self) -> int:
         """What it takes of a transaction; marking an event that nobody wants is a row, too."""
         return max(1, len(self.webhooks))
+
+    def parts(self) -> Mapping[Part, Sequence[UUID]]:
+        """The webhooks by what their deliveries have in common."""
+        found: defaultdict[Part, list[UUID]] = defaultdict(list)
+        for webhook in self.webhooks:
+            name = webhook.type_for(self.event) or self.event.type
+            found[Part(self.event.id, webhook.organization_id, name)].append(webhook.id)
+        return found
 
 
 async def fan_out(
@@ -76,11 +93,11 @@ async def fan_out(
     events = [event for event in found if event is not None]
     if not events:
         return FannedOut(last=after, more=bool(found), waits=bool(found))
-    subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
+    webhooks = await _enabled_webhooks(db, {event.organization_id for event in events})
     batch = _fair_batch(
         Share(
             event,
-            [each for each in subscribers.get(event.organization_id, ()) if each.takes(event)],
+            [each for each in _subscribers(webhooks, event) if each.takes(event)],
         )
         for event in events
     )
@@ -122,17 +139,15 @@ async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetim
 
     One that is there already is left alone: it must not be sent twice.
     """
-    told = [share for share in shares if share.webhooks]
+    told = [part for share in shares for part in share.parts().items()]
     if not told:
         return
-    pairs = [
-        (place, webhook.id) for place, share in enumerate(told, 1) for webhook in share.webhooks
-    ]
+    pairs = [(place, webhook_id) for place, (_, ids) in enumerate(told, 1) for webhook_id in ids]
     new = {
         "now": now,
-        "organizations": [share.event.organization_id for share in told],
-        "events": [share.event.id for share in told],
-        "types": [share.event.type for share in told],
+        "organizations": [part.organization_id for part, _ in told],
+        "events": [part.event_id for part, _ in told],
+        "types": [part.event_type for part, _ in told],
         "ids": [new_id() for _ in pairs],
         "places": [place for place, _ in pairs],
         "webhooks": [webhook_id for _, webhook_id in pairs],
@@ -239,21 +254,29 @@ async def _number(db: AsyncSession, events: Sequence[Event], now: datetime) -> N
     await db.execute(_NUMBER, numbered)
 
 
+def _subscribers(webhooks: Mapping[UUID | None, Sequence[Webhook]], event: Event) -> list[Webhook]:
+    """The webhooks that may want an event."""
+    return [*webhooks.get(event.organization_id, ()), *webhooks.get(None, ())]
+
+
 async def _enabled_webhooks(
     db: AsyncSession, organizations: Iterable[UUID]
-) -> Mapping[UUID, Sequence[Webhook]]:
-    """The webhooks that may want something, by organization.
+) -> Mapping[UUID | None, Sequence[Webhook]]:
+    """The webhooks that may want something, by organization; by None those for all of them.
 
     Locked, so that none is deleted under its deliveries, nor falls behind or
     catches up between this look and the commit; all other changes go on.
     """
     query = (
         select(Webhook)
-        .where(Webhook.organization_id.in_(organizations), Webhook.enabled)
+        .where(
+            or_(Webhook.organization_id.in_(organizations), Webhook.all_organizations),
+            Webhook.enabled,
+        )
         .order_by(Webhook.id)
         .with_for_update(read=True, key_share=True)
     )
-    found: defaultdict[UUID, list[Webhook]] = defaultdict(list)
+    found: defaultdict[UUID | None, list[Webhook]] = defaultdict(list)
     for webhook in await db.scalars(query):
-        found[webhook.organization_id].append(webhook)
+        found[None if webhook.all_organizations else webhook.organization_id].append(webhook)
     return found

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from portico_kit.tasks.names import EVENT_TASK
+from server.common.event_names import ALIASES
 from server.common.roles import Role
 from server.common.times import SWEEP
 from server.feature import Feature, Job, Served, Tables
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from server.parts import CoreParts, WorkerParts
 
 EVENTS = {
+    **{alias: f"Another name of {name}." for alias, name in ALIASES.items()},
     "webhook.created": "A webhook was created.",
     "webhook.deleted": "A webhook was deleted.",
     "webhook.disabled": "A webhook was disabled by a caller or by a 410 Gone of its receiver.",
@@ -60,11 +62,15 @@ def _serve(parts: CoreParts) -> Served:
         event_types=EventTypes(
             parts.event_descriptions,
             event_permissions(),
-            platform_event_permissions(),
+            _with_aliases(platform_event_permissions()),
             parts.settings.operator_organization,
         ),
     )
     return Served(services=(Service(DESCRIPTOR.services_by_name["WebhookService"], service),))
+
+
+def _with_aliases(permissions: Mapping[str, str]) -> Mapping[str, str]:
+    return {**permissions, **{alias: permissions[name] for alias, name in ALIASES.items()}}
 
 
 def _tasks(parts: WorkerParts) -> Mapping[str, Job]:

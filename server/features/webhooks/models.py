@@ -14,12 +14,14 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     func,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
+from server.common.event_names import OTHER_NAMES
 from server.common.records import Event
 from server.features.webhooks.errors import DeliveryPendingError
 
@@ -45,6 +47,8 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     url: Mapped[str] = mapped_column(String(2000))
     event_types: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
     description: Mapped[str] = mapped_column(String(500))
+    # Whether it is sent the events of all organizations: a webhook of the platform's operator.
+    all_organizations: Mapped[bool] = mapped_column(default=False, server_default=false())
     enabled: Mapped[bool] = mapped_column(default=True)
     # Encrypted and not hashed: signing a delivery needs the secret itself.
     sealed_secret: Mapped[bytes] = mapped_column(LargeBinary)
@@ -75,13 +79,22 @@ class Webhook(Identified, Timestamped, Versioned, Base):
                 "failing_since is not null or slow_since is not null or behind_since is not null"
             ),
         ),
+        # The fan-out adds them to those of each organization.
+        Index("ix_webhooks_all_organizations", "id", postgresql_where=text("all_organizations")),
         CheckConstraint("cardinality(event_types) > 0", name="has_event_types"),
     )
 
     def wants(self, event: Event) -> bool:
         """Whether an event is sent to the webhook."""
+        return self.enabled and self.type_for(event) is not None
+
+    def type_for(self, event: Event) -> str | None:
+        """The name under which an event is sent to the webhook; None if it subscribes to none."""
         names = {event.type} if event.platform else {event.type, ALL_EVENTS}
-        return self.enabled and not names.isdisjoint(self.event_types)
+        if not names.isdisjoint(self.event_types):
+            return event.type
+        other = OTHER_NAMES.get(event.type)
+        return other if other in self.event_types else None
 
     def takes(self, event: Event) -> bool:
         """Whether an event becomes a delivery now, and not when the webhook catches up."""
@@ -121,6 +134,7 @@ class Delivery(Identified, Base):
     __tablename__ = "deliveries"
 
     webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    # That of the webhook; its event may be of another one.
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     # No foreign key: an event is kept for longer, and nothing is looked up to delete it.
     event_id: Mapped[UUID]

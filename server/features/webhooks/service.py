@@ -67,10 +67,12 @@ class WebhookService:
         url = await self.destinations.check(request.url)
         organization_id = parse_id(request.organization_id)
         self.event_types.require_known(request.event_types, organization_id)
-        self.event_types.require_readable(request.event_types, organization_id, call)
-        await self._require_room(organization_id, call)
+        if request.all_organizations:
+            self.event_types.require_operator(organization_id)
         secret = new_secret()
         webhook = self._new_webhook(request, url, secret)
+        self.event_types.require_usable(webhook, webhook.event_types, call)
+        await self._require_room(organization_id, call)
         WebhookRepository(call.db).add(webhook)
         await call.db.flush()
         shown = _record("webhook.created", webhook, call)
@@ -101,10 +103,10 @@ class WebhookService:
         changed = changed_fields(request)
         url = await self.destinations.check(request.url) if "url" in changed else None
         webhook = await _find_to_change(request.webhook_id, call)
-        self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
+        self.event_types.require_usable(webhook, webhook.event_types, call)
         if "event_types" in changed:
             self.event_types.require_known(request.event_types, webhook.organization_id)
-            self.event_types.require_readable(request.event_types, webhook.organization_id, call)
+            self.event_types.require_usable(webhook, request.event_types, call)
         was_enabled = webhook.enabled
         _apply(request, url, webhook, call.now)
         shown = await _changed("webhook.updated", webhook, call)
@@ -126,7 +128,7 @@ class WebhookService:
         self, request: pb.TestWebhookRequest, call: Call
     ) -> pb.TestWebhookResponse:
         webhook = await _find(request.webhook_id, call)
-        self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
+        self.event_types.require_usable(webhook, webhook.event_types, call)
         if not webhook.enabled:
             raise WebhookDisabledError
         event = _test_event(webhook, call)
@@ -141,7 +143,7 @@ class WebhookService:
         self, request: pb.RotateWebhookSecretRequest, call: Call
     ) -> pb.RotateWebhookSecretResponse:
         webhook = await _find_to_change(request.webhook_id, call)
-        self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
+        self.event_types.require_usable(webhook, webhook.event_types, call)
         secret = new_secret()
         overlap = timedelta(seconds=request.overlap_seconds)
         webhook.replace_secret(
@@ -174,7 +176,8 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
-        self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
+        webhook = await _find(str(delivery.webhook_id), call)
+        self.event_types.require_usable(webhook, [delivery.event_type], call)
         payload = await repository.payload(delivery)
         attempts = await repository.attempts(delivery.id)
         shown = messages.whole_delivery(delivery, payload, attempts)
@@ -188,8 +191,8 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
-        self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
         webhook = await _find(str(delivery.webhook_id), call)
+        self.event_types.require_usable(webhook, [delivery.event_type], call)
         if not webhook.enabled:
             raise WebhookDisabledError
         delivery.redeliver(call.now)
@@ -228,6 +231,7 @@ class WebhookService:
             url=url,
             event_types=sorted(request.event_types),
             description=request.description,
+            all_organizations=request.all_organizations,
             sealed_secret=seal(self.secrets, secret),
         )
 

@@ -1,4 +1,4 @@
-"""The relay: which organizations have new events, and what each bus has (expand)."""
+"""The relay, and webhooks for the events of all organizations (expand)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ def upgrade() -> None:
         sa.Column("changed_in", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
     )
     op.create_index("ix_event_sequences_changed_in", "event_sequences", ["changed_in"])
+    op.add_column(
+        "webhooks",
+        sa.Column("all_organizations", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
+    op.create_index(
+        "ix_webhooks_all_organizations",
+        "webhooks",
+        ["id"],
+        postgresql_where=sa.text("all_organizations"),
+    )
     op.create_table(
         "relays",
         sa.Column("name", sa.String(length=300), nullable=False),
@@ -38,6 +48,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # Such webhooks would be sent the events of the operator's organization from now on.
+    op.execute("delete from webhooks where all_organizations")
+    op.drop_index("ix_webhooks_all_organizations", table_name="webhooks")
+    op.drop_column("webhooks", "all_organizations")
     # A relay begins again with the oldest event that is kept.
     op.drop_table("relay_positions")
     op.drop_table("relays")
