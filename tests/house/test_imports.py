@@ -72,7 +72,7 @@ PROCESSES = {
     "mailbox": ("import cli.mailbox.main", {"grpc", "sqlalchemy", "aiohttp", "server", "edge"}),
     "relay": (
         "import server.features.relay.process, server.features.relay.redis_streams",
-        {"grpc", "sqlalchemy.orm", "protovalidate", "celery", "alembic", "aiohttp", "edge"},
+        {"grpc", "sqlalchemy", "protovalidate", "celery", "alembic", "aiohttp", "edge"},
     ),
     "run": ("import cli.run.main", {"grpc", "sqlalchemy", "pydantic", "server", "edge"}),
 }

@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from portico_kit.storage.base import CONNECTION
+from portico_kit.storage.connection import CONNECTION
 from server.features.relay.cloud_events import RelayedEvent
 
 LOCK_SEED = 0x72656C6179  # "relay"
