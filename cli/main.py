@@ -122,9 +122,10 @@ app.add_typer(relay, name="relay")
 def run_relay(context: typer.Context) -> None:
     """Run the relay that carries events to Kafka or Redis Streams."""
     if context.invoked_subcommand is None:
+        from server.app import EVENTS
         from server.features.relay.process import main as serve
 
-        serve()
+        serve(EVENTS)
 
 
 @relay.command("status")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import structlog
@@ -17,6 +18,7 @@ from portico_kit.gc import freeze_startup_objects
 from portico_kit.settings import read
 from portico_kit.signals import stop_signal
 from portico_kit.start import StartError, one_line, require_free
+from server.common.event_names import ALIASES
 from server.features.relay import metrics
 from server.features.relay.bus import Bus
 from server.features.relay.event_log import Wanted
@@ -33,13 +35,18 @@ STOP_SECONDS = 5.0
 METRICS_PORT = "PORTICO_RELAY_METRICS_PORT"
 
 
-def main() -> None:
-    """Relays until SIGTERM or SIGINT; a wrong setting is one clear line."""
+def main(event_types: Collection[str]) -> None:
+    """Relays until SIGTERM or SIGINT; a wrong setting is one clear line.
+
+    Args:
+        event_types: every type that there is.
+    """
     settings = read(RelaySettings)
     logs.configure("relay", settings.log_level)
     # It has lines for each attempt to reach a broker; ours say what is wrong.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with one_line("relay"):
+        require_known(settings.relay_types, event_types)
         uvloop.run(serve(settings))
 
 
@@ -65,6 +72,18 @@ async def serve(settings: RelaySettings) -> None:
     await asyncio.wait(running, timeout=STOP_SECONDS)
     await cancel(*running, *measuring)
     log.info("stopped")
+
+
+def require_known(wanted: Collection[str], event_types: Collection[str]) -> None:
+    """Makes sure that a misspelled type is not a bus that stays empty.
+
+    Raises:
+        StartError: if there is no such type. Another name of one is none: on the bus each
+            event has its own.
+    """
+    unknown = sorted({*wanted} - {"*", *event_types} | {*wanted} & ALIASES.keys())
+    if unknown:
+        raise StartError(f"PORTICO_RELAY_TYPES: no event is called {', '.join(unknown)}")
 
 
 def wanted(settings: RelaySettings) -> Wanted:
