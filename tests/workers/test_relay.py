@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -60,7 +61,8 @@ class StreamServer:
     async def entries(self) -> list[dict[str, str]]:
         """What is in the stream."""
         async with Redis.from_url(self.url, decode_responses=True) as client:
-            return [fields for _, fields in await client.xrange(STREAM)]
+            found: Any = await client.xrange(STREAM)
+        return [fields for _, fields in found]
 
     async def has(self, count: int, within: float = 30.0) -> list[dict[str, str]]:
         """The same, once there are so many different events: repeats included."""

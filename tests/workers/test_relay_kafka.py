@@ -67,9 +67,9 @@ async def test_an_event_is_a_cloud_event_in_the_partition_of_its_organization(
     assert "Schlüssel" in message.value
     told = by_organization(messages)
     assert told[str(organizations[0])] == list(range(1, 22))
-    for organization_id in map(str, organizations[1:]):
-        assert told[organization_id] == list(range(1, 21))
-        assert len({each.partition for each in messages if each.key == organization_id}) == 1
+    for key in map(str, organizations[1:]):
+        assert told[key] == list(range(1, 21))
+        assert len({each.partition for each in messages if each.key == key}) == 1
 
 
 async def test_a_broker_that_is_killed_loses_nothing_and_keeps_the_order(
