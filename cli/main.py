@@ -112,6 +112,34 @@ def beat() -> None:
     tick()
 
 
+relay = typer.Typer(
+    help="Run the relay that carries events to Kafka or Redis Streams.", invoke_without_command=True
+)
+app.add_typer(relay, name="relay")
+
+
+@relay.callback()
+def run_relay(context: typer.Context) -> None:
+    """Run the relay that carries events to Kafka or Redis Streams."""
+    if context.invoked_subcommand is None:
+        from server.app import EVENTS
+        from server.features.relay.process import main as serve
+
+        serve(EVENTS)
+
+
+@relay.command("status")
+def relay_status() -> None:
+    """Say what each bus has, and how many events wait for it."""
+    from cli.relay_status import main as ask
+    from cli.run.errors import RunError
+
+    try:
+        sys.exit(ask())
+    except RunError as error:
+        sys.exit(f"portico relay status: {error}")
+
+
 @app.command()
 def mailbox() -> None:
     """Run the development mailbox: it takes every mail and shows it on a page."""

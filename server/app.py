@@ -28,6 +28,7 @@ from server.features.organizations.feature import FEATURE as ORGANIZATIONS
 from server.features.passkeys.feature import FEATURE as PASSKEYS
 from server.features.projects.feature import FEATURE as PROJECTS
 from server.features.records.feature import FEATURE as RECORDS
+from server.features.relay.feature import FEATURE as RELAY
 from server.features.sms.feature import FEATURE as SMS
 from server.features.users.feature import FEATURE as USERS
 from server.features.webhooks.feature import FEATURE as WEBHOOKS
@@ -55,6 +56,7 @@ FEATURES: tuple[Feature, ...] = (
     OAUTH,
     PROJECTS,
     WEBHOOKS,
+    RELAY,
     HEALTH,
 )
 

@@ -13,8 +13,17 @@ from uuid import UUID
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
+from portico_kit.public_url import PublicUrl
 from portico_kit.secrets import Secrets
-from portico_kit.settings import DatabaseUrl, ProcessSettings, ServerSettings, SmtpUrl
+from portico_kit.settings import (
+    DatabaseUrl,
+    LogLevel,
+    PlatformSettings,
+    ProcessSettings,
+    ServerSettings,
+    SmtpUrl,
+    ValkeyUrl,
+)
 
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"localhost|({_LABEL}\.)+(?![0-9]+$){_LABEL}")
@@ -24,6 +33,9 @@ _WEB_ORIGIN = re.compile(
 )
 # The fingerprint of an app's certificate, SHA-256.
 _ANDROID_ORIGIN = re.compile(r"android:apk-key-hash:[A-Za-z0-9_-]{43}")
+# What brokers of Kafka are called, as a list.
+_BROKER = rf"(({_LABEL}\.)*{_LABEL}|\[[0-9a-f:]+\]):[0-9]{{1,5}}"
+_BROKERS = re.compile(rf"{_BROKER}(,{_BROKER})*", re.IGNORECASE)
 # How Twilio names things, after two letters for the kind.
 _SID = "[0-9a-zA-Z]{32}"
 
@@ -109,10 +121,7 @@ class Settings(SharedSettings, ServerSettings):
     @field_validator("passkey_origins", "sms_countries", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        """Takes a comma-separated list, as an environment variable gives it."""
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+        return split(value)
 
     @field_validator("passkey_origins")
     @classmethod
@@ -193,6 +202,79 @@ class WorkerSettings(SharedSettings):
     def schedule_file(self) -> Path:
         """Where beat remembers what ran when."""
         return self.state_dir / "beat-schedule"
+
+
+class RelaySettings(PlatformSettings):
+    """What the relay is told: where events are, and the buses that they are carried to."""
+
+    database_url: DatabaseUrl
+    log_level: LogLevel = "info"
+    # The source of all events.
+    public_url: PublicUrl = "http://127.0.0.1:8080"
+    # Brokers of Kafka, host:port separated by commas; not relayed to Kafka if empty.
+    relay_kafka_servers: str = ""
+    relay_kafka_topic: str = Field(default="portico.events", pattern=r"^[a-zA-Z0-9._-]{1,249}$")
+    relay_kafka_tls: bool = False
+    # Who signs the certificates of the brokers, if not the authorities that the system trusts.
+    relay_kafka_ca_file: Path | None = None
+    # Our own certificate, where brokers ask for one.
+    relay_kafka_certificate_file: Path | None = None
+    relay_kafka_key_file: Path | None = None
+    # Signs in with SASL; nobody does if empty.
+    relay_kafka_user: str = ""
+    relay_kafka_password: SecretStr = Field(default=SecretStr(""), validate_default=True)
+    relay_kafka_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        default="SCRAM-SHA-512", validate_default=True
+    )
+    # The largest batch that the topic takes; an event beyond it is left out.
+    relay_kafka_max_bytes: int = Field(default=1_000_000, ge=10_000, le=100_000_000)
+    # Redis or Valkey; not relayed there if unset.
+    relay_redis_url: ValkeyUrl | None = None
+    relay_redis_stream: str = Field(default="portico:events", min_length=1, max_length=200)
+    # About how many entries the stream keeps; 0 for all.
+    relay_redis_maxlen: int = Field(default=1_000_000, ge=0)
+    # Whose events; of all organizations if empty.
+    relay_organizations: Annotated[tuple[UUID, ...], NoDecode] = ()
+    # Which types: "*" stands for all that belong to organizations.
+    relay_types: Annotated[tuple[str, ...], NoDecode] = Field(default=("*",), min_length=1)
+    # Where a bus begins that is new.
+    relay_start: Literal["earliest", "latest"] = "earliest"
+    relay_metrics_port: int | None = Field(default=None, ge=0, le=65535)
+
+    @field_validator("relay_organizations", "relay_types", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return split(value)
+
+    @field_validator("relay_kafka_servers")
+    @classmethod
+    def _are_brokers(cls, value: str) -> str:
+        value = value.replace(" ", "")
+        if value and not _BROKERS.fullmatch(value):
+            raise ValueError("give host:port of the brokers, separated by commas")
+        return value
+
+    @field_validator("relay_kafka_password")
+    @classmethod
+    def _has_a_user(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if bool(value.get_secret_value()) != bool(info.data.get("relay_kafka_user")):
+            raise ValueError("it belongs to PORTICO_RELAY_KAFKA_USER: give both or none")
+        return value
+
+    @field_validator("relay_kafka_mechanism")
+    @classmethod
+    def _keeps_the_password(cls, value: str, info: ValidationInfo) -> str:
+        given = info.data
+        if value == "PLAIN" and given.get("relay_kafka_user") and not given.get("relay_kafka_tls"):
+            raise ValueError("PLAIN shows the password: set PORTICO_RELAY_KAFKA_TLS=true")
+        return value
+
+
+def split(value: object) -> object:
+    """Takes a comma-separated list, as an environment variable gives it."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
 
 
 def _is_country(code: str) -> bool:

@@ -33,6 +33,7 @@ CONNECT_SECONDS = 3
 # A name server that does not answer is not bounded by the time for connecting.
 LOOKUP_SECONDS = 2
 COUNTS = "PORTICO_RATELIMIT_REDIS_URL"
+SMTP = "PORTICO_SMTP_URL"
 # What `portico run` and the mailbox read, beside what the settings classes name.
 OWN_NAMES = ("PORTICO_MAILBOX_HOST", "PORTICO_MAILBOX_PORT", "PORTICO_LOG_MEGABYTES")
 # Kubernetes sets such variables for each service of a namespace, and one may be called portico.
@@ -101,11 +102,11 @@ def settings_classes() -> tuple[type[BaseSettings], ...]:
     from edge.gateway.settings import EnvironmentSettings
     from edge.settings import AuthorizeSettings, RateLimitSettings
     from edge.web.settings import WebSettings
-    from server.settings import Settings, WorkerSettings
+    from server.settings import RelaySettings, Settings, WorkerSettings
 
     return (
         *(Settings, WorkerSettings, AuthorizeSettings, RateLimitSettings),
-        *(WebSettings, EnvironmentSettings),
+        *(WebSettings, EnvironmentSettings, RelaySettings),
     )
 
 
@@ -137,16 +138,23 @@ def unreachable(names: Iterable[str]) -> tuple[list[str], list[str]]:
     """A line for each server that was named and does not answer.
 
     Returns:
-        Those that nothing works without, and the mail server, which may come later.
+        Those that nothing works without, and those that may come later: the mail server, and
+        where events are relayed to.
     """
     probes: dict[str, Callable[[str], None]] = {
         DATABASE: ask_postgres,
         VALKEY: ask_valkey,
         COUNTS: ask_valkey,
     }
+    later: dict[str, tuple[str, Callable[[str], None]]] = {
+        SMTP: ("the mail server", ask_mail_server),
+        "PORTICO_RELAY_REDIS_URL": ("the bus", ask_valkey),
+        "PORTICO_RELAY_KAFKA_SERVERS": ("the bus", ask_brokers),
+    }
     wanted = {name: probe for name, probe in probes.items() if name in names}
+    wanted.update({name: later[name][1] for name in later if name in names and name != SMTP})
     if not read_settings(os.environ).mailbox:
-        wanted["PORTICO_SMTP_URL"] = ask_mail_server
+        wanted[SMTP] = ask_mail_server
     pool = ThreadPoolExecutor(max(1, len(wanted)))
     asked = {name: pool.submit(probe, os.environ.get(name, "")) for name, probe in wanted.items()}
     wrong, doubtful = [], []
@@ -155,8 +163,8 @@ def unreachable(names: Iterable[str]) -> tuple[list[str], list[str]]:
             answer.result(CONNECT_SECONDS + LOOKUP_SECONDS)
         except Exception as error:  # whatever the libraries raise
             reason = " ".join(str(error).split()) or f"no answer in {CONNECT_SECONDS} s"
-            if name == "PORTICO_SMTP_URL":
-                doubtful.append(f"{name}: the mail server does not answer ({reason})")
+            if name in later:
+                doubtful.append(f"{name}: {later[name][0]} does not answer ({reason})")
             else:
                 wrong.append(f"{name}: the server does not answer ({reason})")
     return wrong, doubtful
@@ -188,6 +196,17 @@ def ask_mail_server(url: str) -> None:
     with reach(url or "smtp://127.0.0.1:1025", 25) as connection:
         if urlsplit(url).scheme != "smtps" and not connection.recv(3).startswith(b"220"):
             raise OSError("it does not speak SMTP")
+
+
+def ask_brokers(servers: str) -> None:
+    """Connects to one broker of Kafka; it names the others."""
+    failures = []
+    for server in servers.split(","):
+        try:
+            return reach(f"kafka://{server.strip()}", 9092).close()
+        except OSError as error:
+            failures.append(error)
+    raise failures[0]
 
 
 def reach(url: str, port: int) -> socket.socket:

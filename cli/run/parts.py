@@ -12,9 +12,11 @@ VALKEY = "PORTICO_REDIS_URL"
 SECRET_KEY = "PORTICO_SECRET_KEY"  # noqa: S105 - the name of a variable
 INTERNAL_TOKEN = "PORTICO_INTERNAL_TOKEN"  # noqa: S105 - the name of a variable
 TWILIO_AUTH_TOKEN = "PORTICO_TWILIO_AUTH_TOKEN"  # noqa: S105 - the name of a variable
+RELAY_REDIS_URL = "PORTICO_RELAY_REDIS_URL"
+RELAY_KAFKA_PASSWORD = "PORTICO_RELAY_KAFKA_PASSWORD"  # noqa: S105 - the name of a variable
 # Every platform has these; the rest is somebody else's, and there if it is used.
 OWN_CREDENTIALS = (DATABASE, VALKEY, SECRET_KEY, INTERNAL_TOKEN)
-CREDENTIALS = (*OWN_CREDENTIALS, TWILIO_AUTH_TOKEN)
+CREDENTIALS = (*OWN_CREDENTIALS, TWILIO_AUTH_TOKEN, RELAY_REDIS_URL, RELAY_KAFKA_PASSWORD)
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ PARTS = (
         after=("migrate", "valkey"),
         trusted_with=(DATABASE, VALKEY, SECRET_KEY, TWILIO_AUTH_TOKEN),
     ),
+    Part(
+        "relay",
+        after=("migrate",),
+        trusted_with=(DATABASE, RELAY_REDIS_URL, RELAY_KAFKA_PASSWORD),
+    ),
     Part("mailbox"),
     # Last: Envoy looks at the core once at the start, and then only every other second.
     Part("gateway", after=("core", "authorize", "ratelimit", "web")),
@@ -74,6 +81,7 @@ STOP_ORDER = (
     ("authorize", "ratelimit", "web"),
     ("core",),
     ("worker",),
+    ("relay",),
     ("mailbox",),
     ("valkey",),
     ("postgres",),

@@ -81,7 +81,8 @@ def make_plan(
     if settings.redis_url is None:
         steps.append(server_step("valkey", embedded_valkey(settings)))
     variables = all_variables(settings, secrets, environ)
-    parts = [part for part in PARTS if part.name != "mailbox" or settings.mailbox]
+    wanted = {"mailbox": settings.mailbox, "relay": settings.relay}
+    parts = [part for part in PARTS if wanted.get(part.name, True)]
     return (*steps, *(part_step(part, settings, variables) for part in parts))
 
 

@@ -25,6 +25,8 @@ LONGEST_SOCKET = "run/envoy-admin.sock"
 LOOPBACK = "127.0.0.1"
 ANY_ADDRESS = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - what we do not connect to
 # The contract is not read here: what reads it would stay in memory; see portico_contract.reading.
+# Each names a bus for the relay.
+BUSES = ("PORTICO_RELAY_KAFKA_SERVERS", "PORTICO_RELAY_REDIS_URL")
 MAX_CALL_SECONDS = 300.0
 ENVIRONMENTS = ("development", "production")
 LOG_LEVELS = ("info", "debug", "warning", "error")
@@ -34,7 +36,8 @@ LOG_LEVELS = ("info", "debug", "warning", "error")
 class Settings:
     """Where the platform lives, what it listens on, and which servers it brings along.
 
-    A `database_url` or `redis_url` of None means: start an embedded server.
+    A `database_url` or `redis_url` of None means: start an embedded server; `relay` says
+    whether there is a bus that events are relayed to.
     """
 
     environment: str
@@ -43,6 +46,7 @@ class Settings:
     runtime_dir: Path
     database_url: str | None
     redis_url: str | None
+    relay: bool
     rest_host: str
     rest_port: int
     grpc_host: str
@@ -140,6 +144,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         runtime_dir=Path(environ.get("PORTICO_RUNTIME_DIR") or sockets_dir / "run").absolute(),
         database_url=environ.get("PORTICO_DATABASE_URL") or None,
         redis_url=environ.get("PORTICO_REDIS_URL") or None,
+        relay=any(map(environ.get, BUSES)),
         rest_host=read(address, "PORTICO_REST_HOST"),
         rest_port=read(port, "PORTICO_REST_PORT", 8080),
         grpc_host=environ.get("PORTICO_GRPC_HOST") or LOOPBACK,

@@ -12,6 +12,10 @@ from portico.type.v1 import options_pb2
 
 from portico_contract.limit_categories import LimitCategory
 
+# Under which some systems know event types: webhooks may subscribe to these, and nothing
+# happens under them (server/common/event_names.py).
+OTHER_NAMES = ("mfa.enabled", "user.login", "user.logout")
+
 
 class ContractError(Exception):
     """The contract leaves something out or contradicts itself; the message names the method."""
@@ -281,7 +285,7 @@ class Contract:
         if vocabulary == options_pb2.VOCABULARY_PERMISSIONS:
             return sorted(self.organization_permissions)
         if vocabulary == options_pb2.VOCABULARY_EVENT_TYPES:
-            return ["*", *self.event_types]
+            return ["*", *sorted({*self.event_types, *OTHER_NAMES})]
         return []
 
 

@@ -70,6 +70,8 @@ class EventSequence(Base):
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     last: Mapped[int] = mapped_column(BigInteger)
+    # The transaction that gave it, for who asks which organizations have new events.
+    changed_in: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), index=True)
 
 
 class AuditEntry(AuditRecord, Base):

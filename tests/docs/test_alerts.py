@@ -19,6 +19,7 @@ MODULES = (
     "portico_kit.rpc.telemetry",
     "server.common.guesses",
     "server.features.auth.suspicion",
+    "server.features.relay.metrics",
     "server.features.sms.budgets",
     "server.features.webhooks.metrics",
 )

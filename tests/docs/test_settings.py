@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings
 from edge.gateway.settings import EnvironmentSettings
 from edge.settings import AuthorizeSettings, EdgeSettings, RateLimitSettings
 from edge.web.settings import WebSettings
-from server.settings import Settings, SharedSettings, WorkerSettings
+from server.settings import RelaySettings, Settings, SharedSettings, WorkerSettings
 from tests.docs.tables import ROOT, rows
 
 MODELS: tuple[type[BaseSettings], ...] = (
@@ -23,6 +23,7 @@ MODELS: tuple[type[BaseSettings], ...] = (
     RateLimitSettings,
     WebSettings,
     EnvironmentSettings,
+    RelaySettings,
 )
 ROOMS = ("cli", "contract", "edge", "kit", "server", "workers")
 _VARIABLE = re.compile(r"PORTICO_[A-Z]+(?:_[A-Z]+)*")

@@ -20,8 +20,10 @@ from pydantic import SecretStr
 
 import server.features
 from portico_contract import event_types, organization_permissions
+from portico_contract.model import OTHER_NAMES
 from portico_kit.storage.base import Base
 from server.app import EVENTS, FEATURES, MAILS, ROLES
+from server.common.event_names import ALIASES
 from server.common.mail import Mail
 from server.common.roles import Role, roles
 from server.core import build
@@ -77,6 +79,12 @@ def test_every_event_of_the_contract_is_declared_and_said() -> None:
     assert set(event_types()) <= set(EVENTS)
     assert all(text.endswith(".") for text in EVENTS.values())
     assert len(EVENTS) == sum(len(feature.events) for feature in FEATURES)
+
+
+def test_other_names_of_events_are_those_of_the_contract_and_of_no_event() -> None:
+    assert set(OTHER_NAMES) == set(ALIASES)
+    assert set(ALIASES.values()) <= set(event_types())
+    assert not set(ALIASES) & set(event_types())
 
 
 def test_every_permission_of_the_contract_has_a_role_and_no_other() -> None:

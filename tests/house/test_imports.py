@@ -70,6 +70,10 @@ PROCESSES = {
         {"grpc", "sqlalchemy", "psycopg", "protovalidate", "alembic", "aiohttp", "edge"},
     ),
     "mailbox": ("import cli.mailbox.main", {"grpc", "sqlalchemy", "aiohttp", "server", "edge"}),
+    "relay": (
+        "import server.features.relay.process, server.features.relay.redis_streams",
+        {"grpc", "sqlalchemy", "protovalidate", "celery", "alembic", "aiohttp", "edge"},
+    ),
     "run": ("import cli.run.main", {"grpc", "sqlalchemy", "pydantic", "server", "edge"}),
 }
 

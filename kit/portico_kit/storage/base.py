@@ -34,6 +34,7 @@ from sqlalchemy.types import Uuid
 
 from portico_kit.errors import DomainError
 from portico_kit.ids import new_id
+from portico_kit.storage.connection import CONNECTION
 
 # Predictable names, so that a violated constraint can be told by its name.
 NAMING = {
@@ -44,19 +45,7 @@ NAMING = {
     "ck": "ck_%(table_name)s_%(constraint_name)s",
 }
 
-CONNECT_TIMEOUT = 2  # seconds
-STATEMENT_TIMEOUT = 10_000  # milliseconds
 POOL_TIMEOUT = 2  # seconds
-# Of every connection. The time-out in milliseconds and the probes after so many idle seconds
-# end a connection whose other side has gone without a word; nothing else would, for minutes.
-CONNECTION: Mapping[str, Any] = {
-    "connect_timeout": CONNECT_TIMEOUT,
-    "options": f"-c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC",
-    "tcp_user_timeout": 5_000,
-    "keepalives_idle": 10,
-    "keepalives_interval": 3,
-    "keepalives_count": 3,
-}
 
 
 class Base(DeclarativeBase):

@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ClauseElement
 
-from portico_kit.storage.base import CONNECTION, is_lost
+from portico_kit.storage.base import is_lost
+from portico_kit.storage.connection import CONNECTION
 
 CONNECTIONS = 4
 _PLACEHOLDER = re.compile(r"(%\(\w+\))s")

@@ -29,6 +29,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from portico_kit.ids import earliest_id
+from server.common.event_names import ALIASES
 from server.common.records import Event
 from server.features.webhooks.delivery_queue import DueWebhook
 from server.features.webhooks.event_types import TEST_EVENT
@@ -74,13 +76,15 @@ async def fall_behind(db: AsyncSession, webhook_id: UUID, now: datetime) -> None
     The fan-out holds a lock on the webhooks that it looks at: whatever was fanned
     out before has its delivery, and whatever comes after is waiting.
     """
-    organization_id = await db.scalar(
-        select(Webhook.organization_id)
+    webhook = await db.scalar(
+        select(Webhook)
         .where(Webhook.id == webhook_id, Webhook.behind_since.is_(None))
         .with_for_update()
     )
+    if webhook is None:
+        return
     oldest = select(func.min(Event.created_at)).where(
-        Event.organization_id == organization_id, Event.fanned_out_at.is_(None)
+        Event.fanned_out_at.is_(None), _of_its_organizations(webhook)
     )
     since = await db.scalar(oldest) or now
     await _set_behind(db, webhook_id, min(since, now) - MARGIN)
@@ -147,8 +151,10 @@ def _missed(webhook: Webhook, since: datetime, last: Event | None) -> Select[Eve
     return (
         select(Event)
         .where(
-            Event.organization_id == webhook.organization_id,
+            _of_its_organizations(webhook),
             Event.created_at >= since,
+            # Ids begin with the time: of all organizations they are what can be looked up.
+            Event.id >= earliest_id(since - MARGIN),
             Event.fanned_out_at.is_not(None),
             subscribed(webhook),
             ~delivered,
@@ -161,7 +167,8 @@ def _missed(webhook: Webhook, since: datetime, last: Event | None) -> Select[Eve
 
 def subscribed(webhook: Webhook) -> ColumnElement[bool]:
     """Whether an event is of a type that the webhook is sent; its filter may still leave it out."""
-    wanted: ColumnElement[bool] = Event.type.in_(webhook.event_types)
+    names = [ALIASES.get(name, name) for name in webhook.event_types]
+    wanted: ColumnElement[bool] = Event.type.in_(names)
     if ALL_EVENTS in webhook.event_types:
         wanted = or_(wanted, Event.platform.is_(False))
     # That of itself, see `Webhook.wants`.
@@ -171,15 +178,29 @@ def subscribed(webhook: Webhook) -> ColumnElement[bool]:
 
 
 def _order(webhook: Webhook) -> Sequence[SQLColumnExpression[Any]]:
-    """How the events of a webhook come; those from before there were numbers come first."""
+    """How the events of a webhook come; those from before there were numbers come first.
+
+    Of all organizations they come as their ids do, which is what can be looked up.
+    """
     by_time = Event.created_at, Event.id
+    if webhook.all_organizations:
+        return (Event.id,)
     return (func.coalesce(Event.sequence, 0), *by_time) if webhook.ordered else by_time
 
 
 def _place(webhook: Webhook, event: Event) -> Sequence[Any]:
     """Where an event stands in that order."""
     by_time = event.created_at, event.id
+    if webhook.all_organizations:
+        return (event.id,)
     return (event.sequence or 0, *by_time) if webhook.ordered else by_time
+
+
+def _of_its_organizations(webhook: Webhook) -> ColumnElement[bool]:
+    """Which events a webhook may be sent, by their organizations."""
+    if webhook.all_organizations:
+        return true()
+    return Event.organization_id == webhook.organization_id
 
 
 def _has_pending(count: int) -> ColumnElement[bool]:

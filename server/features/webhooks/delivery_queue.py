@@ -53,6 +53,8 @@ class Claim:
         payload: what is posted, if it is stored.
         event_time: when the event was created; None if it is no longer kept.
         event_data: its data as the text of its JSON; None if it is no longer kept.
+        event_organization: whose event it is; None if it is no longer kept.
+        organization_id: that of the webhook.
         schedule_position: how many attempts of the retry schedule are used up.
         sealed_previous_secret: of a rotation; None if there was none.
         previous_secret_expires_at: until when deliveries are signed with it, too.
@@ -71,6 +73,7 @@ class Claim:
     event_type: str
     event_time: datetime | None
     event_data: str | None
+    event_organization: UUID | None
     webhook_id: UUID
     organization_id: UUID
     url: str
@@ -93,8 +96,9 @@ class Claim:
         """The text that is posted; None if the event is no longer kept."""
         if self.payload is not None or self.event_time is None or self.event_data is None:
             return self.payload
+        organization_id = self.event_organization or self.organization_id
         return event_payload(
-            self.event_id, self.event_type, self.organization_id, self.event_time, self.event_data
+            self.event_id, self.event_type, organization_id, self.event_time, self.event_data
         )
 
 
@@ -273,6 +277,7 @@ CLAIM_COLUMNS = """
     deliveries.id as delivery_id, deliveries.payload, deliveries.schedule_position,
     deliveries.event_id, deliveries.event_type,
     events.created_at as event_time, events.data::text as event_data,
+    events.organization_id as event_organization,
     deliveries.webhook_id, deliveries.organization_id, webhooks.url,
     webhooks.sealed_secret, webhooks.sealed_previous_secret,
     webhooks.previous_secret_expires_at,

@@ -11,8 +11,10 @@ from portico.webhooks.v1.webhook_pb2 import EventType
 from portico_contract import event_document
 from portico_kit.call import Call
 from portico_kit.errors import FieldViolation, InvalidRequestError
-from server.features.webhooks.models import ALL_EVENTS
+from server.features.webhooks.models import ALL_EVENTS, Webhook
 
+# Who may appoint an owner of any organization may read what happens in it.
+ALL_ORGANIZATIONS = "organizations:write"
 TEST_EVENT = "webhook.test"
 
 
@@ -65,6 +67,22 @@ class EventTypes:
         if name in self.platform_permissions and organization_id != self.operator_organization:
             return "EVENT_TYPE_OF_OPERATOR", "is only sent to webhooks of the platform's operator"
         return None
+
+    def require_operator(self, organization_id: UUID) -> None:
+        """Refuses a webhook for all organizations outside of the operator's own.
+
+        Raises:
+            InvalidRequestError: if the organization is another one.
+        """
+        if organization_id != self.operator_organization:
+            problem = "ALL_ORGANIZATIONS_OF_OPERATOR", "is only for the platform's operator"
+            raise InvalidRequestError(violations=(FieldViolation("all_organizations", *problem),))
+
+    def require_usable(self, webhook: Webhook, subscribed: Iterable[str], call: Call) -> None:
+        """The same as `require_readable` for a webhook, which may be for all organizations."""
+        if webhook.all_organizations:
+            call.require_held(webhook.organization_id, (), (ALL_ORGANIZATIONS,))
+        self.require_readable(subscribed, webhook.organization_id, call)
 
     def require_readable(
         self, subscribed: Iterable[str], organization_id: UUID, call: Call

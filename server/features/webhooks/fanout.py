@@ -8,9 +8,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import heappop, heappush
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import load_only
 
@@ -27,7 +28,7 @@ from server.features.webhooks.delivery_queue import (
 from server.features.webhooks.filtering import filters_of, passing
 from server.features.webhooks.filters import Filter
 from server.features.webhooks.models import Webhook
-from server.features.webhooks.ordering import add_ordered_deliveries
+from server.features.webhooks.ordering import OrderedDelivery, add_ordered_deliveries
 
 # Rows of one transaction: an organization with a hundred webhooks is not to hold up the
 # next one for long.
@@ -62,6 +63,14 @@ class FannedOut:
     waits: bool = False
 
 
+class Part(NamedTuple):
+    """What deliveries of an event have in common: mostly all of them are alike."""
+
+    event_id: UUID
+    organization_id: UUID
+    event_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class Share:
     """An event, and the webhooks that take it now.
@@ -78,6 +87,15 @@ class Share:
     def cost(self) -> int:
         """What it takes of a transaction; marking an event that nobody wants is a row, too."""
         return max(1, len(self.webhooks))
+
+    def parts(self) -> Mapping[Part, Sequence[Webhook]]:
+        """The webhooks without an order, by what their deliveries have in common."""
+        found: defaultdict[Part, list[Webhook]] = defaultdict(list)
+        for webhook in self.webhooks:
+            if not webhook.ordered:
+                name = webhook.type_for(self.event) or self.event.type
+                found[Part(self.event.id, webhook.organization_id, name)].append(webhook)
+        return found
 
 
 # Takes a slot for a delivery that is sent at once, if there is one.
@@ -107,11 +125,10 @@ async def fan_out(
     events = [event for event in found if event is not None]
     if not events:
         return FannedOut(last=after, more=bool(found), waits=bool(found))
-    subscribers = await _enabled_webhooks(db, {event.organization_id for event in events})
-    filters = filters_of(each for of_one in subscribers.values() for each in of_one)
+    webhooks = await _enabled_webhooks(db, {event.organization_id for event in events})
+    filters = filters_of(each for of_one in webhooks.values() for each in of_one)
     batch = _fair_batch(
-        Share(event, _takers(event, subscribers.get(event.organization_id, ()), filters))
-        for event in events
+        Share(event, _takers(event, _subscribers(webhooks, event), filters)) for event in events
     )
     shares, due = _take_slots(batch, take_slot)
     claims = await add_deliveries(db, shares, now)
@@ -197,21 +214,20 @@ async def add_deliveries(db: AsyncSession, shares: Iterable[Share], now: datetim
     Returns:
         Those that were made as claimed.
     """
-    told = [share for share in shares if share.webhooks]
+    told = [(share, *part) for share in shares for part in share.parts().items()]
     pairs = [
         (place, webhook.id, webhook in share.at_once)
-        for place, share in enumerate(told, 1)
-        for webhook in share.webhooks
-        if not webhook.ordered
+        for place, (share, _, webhooks) in enumerate(told, 1)
+        for webhook in webhooks
     ]
     if not pairs:
         return []
     until = now + LEASE
     new = {
         "now": now,
-        "organizations": [share.event.organization_id for share in told],
-        "events": [share.event.id for share in told],
-        "types": [share.event.type for share in told],
+        "organizations": [part.organization_id for _, part, _ in told],
+        "events": [part.event_id for _, part, _ in told],
+        "types": [part.event_type for _, part, _ in told],
         "ids": [new_id() for _ in pairs],
         "places": [place for place, _, _ in pairs],
         "webhooks": [webhook_id for _, webhook_id, _ in pairs],
@@ -229,7 +245,9 @@ async def add_deliveries_in_order(
         Those that wait for others; see `add_ordered_deliveries`.
     """
     pairs = [
-        (share.event.id, webhook.id)
+        OrderedDelivery(
+            share.event.id, webhook.id, webhook.type_for(share.event) or share.event.type
+        )
         for share in shares
         for webhook in share.webhooks
         if webhook.ordered
@@ -323,10 +341,12 @@ _NUMBER = compiled(
              as asked(id, organization_id, place)
     ),
     taken as (
-        insert into event_sequences (organization_id, last)
-        select organization_id, count(*) from asked group by organization_id
+        insert into event_sequences (organization_id, last, changed_in)
+        select organization_id, count(*), pg_current_xact_id()::text::bigint
+        from asked group by organization_id
         order by organization_id
-        on conflict (organization_id) do update set last = event_sequences.last + excluded.last
+        on conflict (organization_id) do update set
+            last = event_sequences.last + excluded.last, changed_in = excluded.changed_in
         returning organization_id, last
     ),
     counts as (select organization_id, count(*) as count from asked group by organization_id)
@@ -364,25 +384,34 @@ _LOOKED_AT = (
     Webhook.order_by,
     Webhook.version,
     Webhook.filter,
+    Webhook.all_organizations,
 )
+
+
+def _subscribers(webhooks: Mapping[UUID | None, Sequence[Webhook]], event: Event) -> list[Webhook]:
+    """The webhooks that may want an event."""
+    return [*webhooks.get(event.organization_id, ()), *webhooks.get(None, ())]
 
 
 async def _enabled_webhooks(
     db: AsyncSession, organizations: Iterable[UUID]
-) -> Mapping[UUID, Sequence[Webhook]]:
-    """The webhooks that may want something, by organization.
+) -> Mapping[UUID | None, Sequence[Webhook]]:
+    """The webhooks that may want something, by organization; by None those for all of them.
 
     Locked, so that none is deleted under its deliveries, nor falls behind or
     catches up between this look and the commit; all other changes go on.
     """
     query = (
         select(Webhook)
-        .where(Webhook.organization_id.in_(organizations), Webhook.enabled)
+        .where(
+            or_(Webhook.organization_id.in_(organizations), Webhook.all_organizations),
+            Webhook.enabled,
+        )
         .order_by(Webhook.id)
         .options(load_only(*_LOOKED_AT))
         .with_for_update(read=True, key_share=True)
     )
-    found: defaultdict[UUID, list[Webhook]] = defaultdict(list)
+    found: defaultdict[UUID | None, list[Webhook]] = defaultdict(list)
     for webhook in await db.scalars(query):
-        found[webhook.organization_id].append(webhook)
+        found[None if webhook.all_organizations else webhook.organization_id].append(webhook)
     return found

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from portico_kit.tasks.names import EVENT_TASK
+from server.common.event_names import ALIASES
 from server.common.roles import Role
 from server.common.times import SWEEP
 from server.feature import Feature, Job, Served, Tables
@@ -25,6 +26,7 @@ EVENTS = {
     "replay.cancelled": "A replay was cancelled.",
     "replay.completed": "A replay succeeded or failed.",
     "replay.created": "A replay was started.",
+    **{alias: f"Another name of {name}." for alias, name in ALIASES.items()},
     "webhook.created": "A webhook was created.",
     "webhook.deleted": "A webhook was deleted.",
     "webhook.disabled": "A webhook was disabled: by a caller, by a 410 Gone of its receiver, or"
@@ -96,7 +98,7 @@ def _serve(parts: CoreParts) -> Served:
     event_types = EventTypes(
         parts.event_descriptions,
         event_permissions(),
-        platform_event_permissions(),
+        _with_aliases(platform_event_permissions()),
         parts.settings.operator_organization,
     )
     webhooks = WebhookService(
@@ -114,6 +116,10 @@ def _serve(parts: CoreParts) -> Served:
             Service(replay_service_pb2.DESCRIPTOR.services_by_name["ReplayService"], replays),
         )
     )
+
+
+def _with_aliases(permissions: Mapping[str, str]) -> Mapping[str, str]:
+    return {**permissions, **{alias: permissions[name] for alias, name in ALIASES.items()}}
 
 
 def _tasks(parts: WorkerParts) -> Mapping[str, Job]:

@@ -50,6 +50,7 @@ def redacted_webhook(row: Webhook, now: datetime) -> pb.Webhook:
         event_types=row.event_types,
         description=row.description,
         enabled=row.enabled,
+        all_organizations=row.all_organizations,
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
         disabled_reason=row.disabled_reason,

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     func,
     text,
 )
@@ -27,6 +28,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portico_kit.storage.base import Base, Identified, Timestamped, Versioned
+from server.common.event_names import OTHER_NAMES
 from server.common.records import Event
 from server.common.times import KEPT
 from server.features.webhooks.errors import (
@@ -81,6 +83,8 @@ class Webhook(Identified, Timestamped, Versioned, Base):
     url: Mapped[str] = mapped_column(String(2000))
     event_types: Mapped[list[str]] = mapped_column(ARRAY(String(64)))
     description: Mapped[str] = mapped_column(String(500))
+    # Whether it is sent the events of all organizations: a webhook of the platform's operator.
+    all_organizations: Mapped[bool] = mapped_column(default=False, server_default=false())
     enabled: Mapped[bool] = mapped_column(default=True)
     # Encrypted and not hashed: signing a delivery needs the secret itself.
     sealed_secret: Mapped[bytes] = mapped_column(LargeBinary)
@@ -150,6 +154,8 @@ class Webhook(Identified, Timestamped, Versioned, Base):
                 "failing_since is not null or slow_since is not null or behind_since is not null"
             ),
         ),
+        # The fan-out adds them to those of each organization.
+        Index("ix_webhooks_all_organizations", "id", postgresql_where=text("all_organizations")),
         CheckConstraint("cardinality(event_types) > 0", name="has_event_types"),
         CheckConstraint("ordering in ('none', 'webhook', 'field')", name="ordering_is_known"),
         CheckConstraint("(ordering = 'field') = (order_by <> '')", name="order_by_of_field"),
@@ -194,9 +200,16 @@ class Webhook(Identified, Timestamped, Versioned, Base):
 
     def wants(self, event: Event) -> bool:
         """Whether the webhook subscribes to an event; its filter may still leave it out."""
-        if not self.enabled or not subscribes(self.event_types, event):
+        if not self.enabled or self.type_for(event) is None:
             return False
         return event.type != FAILING_EVENT or event.data.get("id") != str(self.id)
+
+    def type_for(self, event: Event) -> str | None:
+        """The name under which an event is sent to the webhook; None if it subscribes to none."""
+        if subscribes(self.event_types, event):
+            return event.type
+        other = OTHER_NAMES.get(event.type)
+        return other if other in self.event_types else None
 
     def takes(self, event: Event) -> bool:
         """Whether an event becomes a delivery now, and not when the webhook catches up."""
@@ -274,7 +287,7 @@ class Delivery(Identified, Base):
     __tablename__ = "deliveries"
 
     webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
-    # That of the webhook, and so without a foreign key of its own.
+    # That of the webhook, and so without a foreign key of its own; its event may be of another.
     organization_id: Mapped[UUID]
     # No foreign key: an event is kept for longer, and nothing is looked up to delete it.
     event_id: Mapped[UUID]

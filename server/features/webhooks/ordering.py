@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, select, text
@@ -22,6 +23,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from portico_kit.ids import new_id
 from server.features.webhooks.event_types import TEST_EVENT
 from server.features.webhooks.models import BLOCKED, Delivery, Webhook, WebhookPace
+
+
+class OrderedDelivery(NamedTuple):
+    """A delivery that is to be added to an ordered webhook.
+
+    Attributes:
+        event_type: under the name that the webhook subscribes to.
+    """
+
+    event_id: UUID
+    webhook_id: UUID
+    event_type: str
+
 
 # The line of a delivery: 0 if its webhook has only one, else a hash of the field that the
 # order depends on. Null is no line: the event does not have the field.
@@ -36,10 +50,11 @@ _KEY = """
 
 _ADD = text(f"""
     with new as (
-        select asked.id, asked.webhook_id, events.organization_id, events.id as event_id,
-               events.type, {_KEY} as key, coalesce(events.sequence, 0) as sequence
-        from unnest(cast(:ids as uuid[]), cast(:events as uuid[]), cast(:webhooks as uuid[]))
-             as asked(id, event_id, webhook_id)
+        select asked.id, asked.webhook_id, webhooks.organization_id, events.id as event_id,
+               asked.type, {_KEY} as key, coalesce(events.sequence, 0) as sequence
+        from unnest(cast(:ids as uuid[]), cast(:events as uuid[]), cast(:webhooks as uuid[]),
+                    cast(:types as text[]))
+             as asked(id, event_id, webhook_id, type)
         join events on events.id = asked.event_id
         join webhooks on webhooks.id = asked.webhook_id
     ),
@@ -141,7 +156,7 @@ _NEW_PLACES = text("""
 
 
 async def add_ordered_deliveries(
-    db: AsyncSession, pairs: Iterable[tuple[UUID, UUID]], now: datetime
+    db: AsyncSession, deliveries: Iterable[OrderedDelivery], now: datetime
 ) -> Sequence[UUID]:
     """Adds deliveries to ordered webhooks; one that is there already is left alone.
 
@@ -149,17 +164,21 @@ async def add_ordered_deliveries(
     before these in their lines has been added.
 
     Args:
-        pairs: events and webhooks, by their ids.
+        deliveries: what is added.
 
     Returns:
         Those that wait for others. `let_next_go` is to be called with them after the
         commit: what they wait for may have ended meanwhile.
     """
-    new = [(new_id(), event_id, webhook_id) for event_id, webhook_id in pairs]
+    new = list(deliveries)
     if not new:
         return []
-    ids, events, webhooks = zip(*new, strict=True)
-    columns = {"ids": list(ids), "events": list(events), "webhooks": list(webhooks)}
+    columns = {
+        "ids": [new_id() for _ in new],
+        "events": [one.event_id for one in new],
+        "webhooks": [one.webhook_id for one in new],
+        "types": [one.event_type for one in new],
+    }
     rows = await db.execute(_ADD, {**columns, "now": now, "blocked": BLOCKED})
     return [delivery_id for delivery_id, due in rows if due == BLOCKED]
 

@@ -7,9 +7,9 @@ from portico.webhooks.v1.webhook_pb2 import Delivery as DeliveryMessage
 
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
-from portico_kit.errors import FieldViolation, InvalidRequestError
+from portico_kit.errors import FieldViolation, InvalidRequestError, invalid
 from server.features.webhooks import messages
-from server.features.webhooks.models import BY_FIELD, Delivery, Webhook
+from server.features.webhooks.models import BY_FIELD, BY_WEBHOOK, Delivery, Webhook
 from server.features.webhooks.names import DELIVERY_TASK
 from server.features.webhooks.ordering import (
     find_first,
@@ -36,6 +36,20 @@ def require_order_by(ordering: str, order_by: str) -> None:
         else ("NOT_ORDERED_BY_FIELD", 'is only accepted if ordering is "field"')
     )
     raise InvalidRequestError(violations=(FieldViolation("order_by", *problem),))
+
+
+def require_one_order(webhook: Webhook) -> None:
+    """Refuses one line for the events of all organizations, each of which has its own order.
+
+    Raises:
+        InvalidRequestError: naming `ordering`.
+    """
+    if webhook.all_organizations and webhook.ordering == BY_WEBHOOK:
+        raise invalid(
+            "ordering",
+            "ORDERING_BY_ORGANIZATION",
+            'must not be "webhook": each organization has an order of its own',
+        )
 
 
 async def change_pace(request: pb.UpdateWebhookRequest, webhook: Webhook, call: Call) -> None:
@@ -75,6 +89,7 @@ async def _change_order(
         return
     await lock_for_reordering(call.db, webhook.id)
     webhook.ordering, webhook.order_by = ordering, order_by
+    require_one_order(webhook)
     await call.db.flush()
     await reorder(call.db, webhook.id, call.now)
 

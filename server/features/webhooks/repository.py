@@ -97,15 +97,15 @@ class DeliveryRepository:
         """What is posted for a delivery; "" if its event is no longer kept."""
         if delivery.payload is not None:
             return delivery.payload
-        query = select(Event.created_at, cast(Event.data, Text)).where(
+        query = select(Event.organization_id, Event.created_at, cast(Event.data, Text)).where(
             Event.id == delivery.event_id
         )
         event = (await self._db.execute(query)).one_or_none()
         if event is None:
             return ""
-        created_at, data = event
+        organization_id, created_at, data = event
         return event_payload(
-            delivery.event_id, delivery.event_type, delivery.organization_id, created_at, data
+            delivery.event_id, delivery.event_type, organization_id, created_at, data
         )
 
     async def attempts(self, delivery_id: UUID) -> Sequence[Attempt]:

@@ -34,7 +34,12 @@ from server.features.webhooks.event_types import TEST_EVENT, EventTypes
 from server.features.webhooks.intervals import requested_moment
 from server.features.webhooks.models import ALL_EVENTS, REQUESTED, UNORDERED, Delivery, Webhook
 from server.features.webhooks.names import DELIVERY_TASK
-from server.features.webhooks.pace import change_pace, require_order_by, show_what_it_waits_for
+from server.features.webhooks.pace import (
+    change_pace,
+    require_one_order,
+    require_order_by,
+    show_what_it_waits_for,
+)
 from server.features.webhooks.previews import preview, require_filter, stored_filter
 from server.features.webhooks.repository import (
     DeliveryRepository,
@@ -87,12 +92,15 @@ class WebhookService:
         url = await self.destinations.check(request.url)
         organization_id = parse_id(request.organization_id)
         self.event_types.require_known(request.event_types, organization_id)
-        self.event_types.require_readable(request.event_types, organization_id, call)
+        if request.all_organizations:
+            self.event_types.require_operator(organization_id)
         require_order_by(request.ordering, request.order_by)
         require_filter(request)
-        await self._require_room(organization_id, call)
         secret = new_secret()
         webhook = self._new_webhook(request, url, secret)
+        require_one_order(webhook)
+        self.event_types.require_usable(webhook, webhook.event_types, call)
+        await self._require_room(organization_id, call)
         # Nobody is shown a secret that nothing is signed with.
         shown_secret = secret if webhook.signing != V1A else ""
         WebhookRepository(call.db).add(webhook)
@@ -125,10 +133,10 @@ class WebhookService:
         changed = changed_fields(request)
         url = await self.destinations.check(request.url) if "url" in changed else None
         webhook = await _find_to_change(request.webhook_id, call)
-        self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
+        self.event_types.require_usable(webhook, webhook.event_types, call)
         if "event_types" in changed:
             self.event_types.require_known(request.event_types, webhook.organization_id)
-            self.event_types.require_readable(request.event_types, webhook.organization_id, call)
+            self.event_types.require_usable(webhook, request.event_types, call)
         if url is not None:
             require_headers_again(webhook, url, changed)
         self.settings.apply(request, changed, webhook)
@@ -158,7 +166,7 @@ class WebhookService:
         event_type = request.event_type or TEST_EVENT
         self.event_types.require_type(event_type, webhook.organization_id)
         needed = [*webhook.event_types, event_type]
-        self.event_types.require_readable(needed, webhook.organization_id, call)
+        self.event_types.require_usable(webhook, needed, call)
         if not webhook.enabled:
             raise WebhookDisabledError
         delivery = sample_delivery(event_type, webhook, call)
@@ -171,7 +179,7 @@ class WebhookService:
         self, request: pb.RotateWebhookSecretRequest, call: Call
     ) -> pb.RotateWebhookSecretResponse:
         webhook = await _find_to_change(request.webhook_id, call)
-        self.event_types.require_readable(webhook.event_types, webhook.organization_id, call)
+        self.event_types.require_usable(webhook, webhook.event_types, call)
         replaced = request.signing or webhook.signing
         overlap = (
             timedelta(seconds=request.overlap_seconds)
@@ -230,7 +238,8 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
-        self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
+        webhook = await _find(str(delivery.webhook_id), call)
+        self.event_types.require_usable(webhook, [delivery.event_type], call)
         payload = await repository.payload(delivery)
         attempts = await repository.attempts(delivery.id)
         shown = messages.whole_delivery(delivery, payload, attempts)
@@ -280,7 +289,8 @@ class WebhookService:
         if delivery is None:
             raise DeliveryNotFoundError
         call.authorize(delivery.organization_id)
-        self.event_types.require_readable([delivery.event_type], delivery.organization_id, call)
+        webhook = await _find(str(delivery.webhook_id), call)
+        self.event_types.require_usable(webhook, [delivery.event_type], call)
         return delivery
 
     async def GetEventType(
@@ -323,6 +333,7 @@ class WebhookService:
             event_types=sorted(request.event_types),
             description=request.description,
             filter=stored_filter(request),
+            all_organizations=request.all_organizations,
             sealed_secret=seal(self.secrets, secret),
             max_per_second=request.max_per_second or None,
             max_in_flight=request.max_in_flight or None,

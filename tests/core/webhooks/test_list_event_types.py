@@ -6,11 +6,12 @@ from portico.webhooks.v1 import webhook_service_pb2 as pb
 
 from portico_contract import event_types
 from server.app import EVENTS
+from server.common.event_names import ALIASES
 from tests.core.world import World
 
 
 def test_every_event_type_of_the_contract_is_described_and_no_other() -> None:
-    assert set(EVENTS) == set(event_types())
+    assert set(EVENTS) == {*event_types(), *ALIASES}
     assert all(text.endswith(".") for text in EVENTS.values())
 
 

@@ -182,3 +182,65 @@ async def test_a_suspended_administrator_acts_no_longer(
         statement = text("update users set status = 'suspended' where id = :id")
         await connection.execute(statement, {"id": person.id})
     await refused(client.create(OF_PEOPLE), grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_an_administrator_subscribes_to_the_events_of_all_organizations(
+    world: World, operator: Operator, administrating: WebhookClient, refused: Refused
+) -> None:
+    webhook = (await administrating.create("*", OF_PEOPLE, all_organizations=True)).webhook
+    assert webhook.all_organizations
+    assert (await administrating.get(webhook.id)).all_organizations
+    assert not (await administrating.create("*")).webhook.all_organizations
+    everything = sorted(organization_permissions())
+    key = await world.new_key(operator.organization_id, operator.owner, *everything)
+    metadata = await world.key_metadata(key.secret)
+    moving = world.webhooks.UpdateWebhook(
+        pb.UpdateWebhookRequest(webhook_id=webhook.id, url="https://example.org/"),
+        metadata=metadata,
+    )
+    await refused(moving, DENIED, "PERMISSIONS_EXCEEDED")
+    delivery = await administrating.test(webhook.id)
+    await dismiss_all(world)
+    for through in THROUGH.values():
+        attempt = through(administrating, webhook.id, delivery.id)
+        found = await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
+        assert "organizations:write" in found.metadata["permissions"].split()
+    attempt = administrating.create("key.created", all_organizations=True)
+    found = await refused(attempt, DENIED, "PERMISSIONS_EXCEEDED")
+    assert found.metadata == {"permissions": "organizations:write"}
+
+
+async def test_no_other_organization_has_a_webhook_for_all(
+    world: World, operator: Operator, administrating: WebhookClient, refused: Refused
+) -> None:
+    """Not even one of an administrator's own; and nobody there sees the operator's."""
+    webhook = (await administrating.create("*", all_organizations=True)).webhook
+    organization_id = await world.new_organization(operator.owner)
+    stranger = await world.new_member(organization_id, operator.owner, "admin")
+    for person in (operator.owner, stranger):
+        client = WebhookClient(world, organization_id, person)
+        attempt = client.create("*", all_organizations=True)
+        found = await refused(attempt, INVALID, "VALIDATION_ERROR")
+        assert found.fields == ("all_organizations",)
+        assert found.reasons == ("ALL_ORGANIZATIONS_OF_OPERATOR",)
+    client = WebhookClient(world, organization_id, stranger)
+    await refused(client.get(webhook.id), grpc.StatusCode.NOT_FOUND, "WEBHOOK_NOT_FOUND")
+    listed = await world.webhooks.ListWebhooks(
+        pb.ListWebhooksRequest(organization_id=organization_id), metadata=stranger.metadata
+    )
+    assert list(listed.webhooks) == []
+
+
+async def test_a_type_may_be_called_by_its_other_name(
+    world: World, operator: Operator, administrating: WebhookClient, refused: Refused
+) -> None:
+    names = ["mfa.enabled", "user.login", "user.logout"]
+    webhook = (await administrating.create(*names)).webhook
+    assert list(webhook.event_types) == names
+    organization_id = await world.new_organization(operator.owner)
+    elsewhere = WebhookClient(world, organization_id, operator.owner).create(*names)
+    found = await refused(elsewhere, INVALID, "VALIDATION_ERROR")
+    assert found.reasons == ("EVENT_TYPE_OF_OPERATOR",) * 3
+    await dismiss_all(world)
+    found = await refused(administrating.create("user.login"), DENIED, "PERMISSIONS_EXCEEDED")
+    assert found.metadata == {"permissions": "users:read"}

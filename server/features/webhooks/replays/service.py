@@ -116,9 +116,7 @@ class ReplayService:
         )
         if violations:
             raise InvalidRequestError(violations=violations)
-        self.event_types.require_readable(
-            wanted or webhook.event_types, webhook.organization_id, call
-        )
+        self.event_types.require_usable(webhook, wanted or webhook.event_types, call)
 
     def _is_subscribed(self, name: str, webhook: Webhook) -> bool:
         """Whether a webhook is sent the past events of a type."""

@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from server.common.event_names import ALIASES
 from server.common.records import Event, record_by_worker
 from server.common.times import KEPT
 from server.features.webhooks.backlog import subscribed
@@ -238,7 +239,8 @@ def _candidates(
     An event of 30 days has lost its delivery, or will soon: nobody can tell any more whether
     it was delivered.
     """
-    of_type = [Event.type.in_(replay.event_types)] if replay.event_types else []
+    names = [ALIASES.get(name, name) for name in replay.event_types]
+    of_type = [Event.type.in_(names)] if names else []
     # For each event by its key: as a plain join it could begin with all that ever failed.
     delivery = (
         select(Delivery.id, Delivery.status)

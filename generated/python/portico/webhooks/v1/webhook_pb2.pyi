@@ -55,6 +55,7 @@ class Webhook(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     MISSED_SINCE_FIELD_NUMBER: _builtins.int
     MISSED_UNTIL_FIELD_NUMBER: _builtins.int
+    ALL_ORGANIZATIONS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The ID of the webhook, a UUIDv7."""
     organization_id: _builtins.str
@@ -105,6 +106,10 @@ class Webhook(_message.Message):
     previous_public_key: _builtins.str
     """The public key before the last rotation. Deliveries are also signed with it
     until previous_public_key_expires_at. Empty if there is none.
+    """
+    all_organizations: _builtins.bool
+    """Whether the events of all organizations are sent, each with the ID of its own.
+    Only true for webhooks of the platform's operator.
     """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -210,10 +215,11 @@ class Webhook(_message.Message):
         filter: _struct_pb2.Struct | None = ...,
         missed_since: _timestamp_pb2.Timestamp | None = ...,
         missed_until: _timestamp_pb2.Timestamp | None = ...,
+        all_organizations: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "disabled_at", b"disabled_at", "disables_at", b"disables_at", "failing_since", b"failing_since", "filter", b"filter", "missed_since", b"missed_since", "missed_until", b"missed_until", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "disables_at", b"disables_at", "enabled", b"enabled", "event_types", b"event_types", "failing_since", b"failing_since", "failing_warning_percent", b"failing_warning_percent", "filter", b"filter", "header_names", b"header_names", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "missed_since", b"missed_since", "missed_until", b"missed_until", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_public_key", b"previous_public_key", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "public_key", b"public_key", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all_organizations", b"all_organizations", "created_at", b"created_at", "description", b"description", "disabled_at", b"disabled_at", "disabled_reason", b"disabled_reason", "disables_at", b"disables_at", "enabled", b"enabled", "event_types", b"event_types", "failing_since", b"failing_since", "failing_warning_percent", b"failing_warning_percent", "filter", b"filter", "header_names", b"header_names", "id", b"id", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "missed_since", b"missed_since", "missed_until", b"missed_until", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "previous_public_key", b"previous_public_key", "previous_public_key_expires_at", b"previous_public_key_expires_at", "previous_secret_expires_at", b"previous_secret_expires_at", "public_key", b"public_key", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "updated_at", b"updated_at", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

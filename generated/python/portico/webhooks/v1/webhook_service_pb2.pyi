@@ -75,6 +75,7 @@ class CreateWebhookRequest(_message.Message):
     HEADERS_FIELD_NUMBER: _builtins.int
     SIGNING_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
+    ALL_ORGANIZATIONS_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization."""
     url: _builtins.str
@@ -112,6 +113,11 @@ class CreateWebhookRequest(_message.Message):
     signing: _builtins.str
     """How deliveries are signed: "v1" (HMAC-SHA-256, the default), "v1a" (Ed25519)
     or "both".
+    """
+    all_organizations: _builtins.bool
+    """Whether to send the events of all organizations. Takes the organization of
+    the platform's operator and the platform permission organizations:write. It
+    cannot be changed later.
     """
     @_builtins.property
     def event_types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -159,10 +165,11 @@ class CreateWebhookRequest(_message.Message):
         headers: _abc.Iterable[Global___WebhookHeader] | None = ...,
         signing: _builtins.str = ...,
         filter: _struct_pb2.Struct | None = ...,
+        all_organizations: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_timeout_seconds", b"_timeout_seconds", "filter", b"filter", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_timeout_seconds", b"_timeout_seconds", "description", b"description", "event_types", b"event_types", "filter", b"filter", "headers", b"headers", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight", "_max_per_second", b"_max_per_second", "_timeout_seconds", b"_timeout_seconds", "all_organizations", b"all_organizations", "description", b"description", "event_types", b"event_types", "filter", b"filter", "headers", b"headers", "max_in_flight", b"max_in_flight", "max_per_second", b"max_per_second", "order_by", b"order_by", "ordering", b"ordering", "organization_id", b"organization_id", "retry_pauses_seconds", b"retry_pauses_seconds", "retry_schedule", b"retry_schedule", "signing", b"signing", "timeout_seconds", b"timeout_seconds", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_in_flight: _TypeAlias = _typing.Literal["max_in_flight"]  # noqa: Y015
     _WhichOneofArgType__max_in_flight: _TypeAlias = _typing.Literal["_max_in_flight", b"_max_in_flight"]  # noqa: Y015

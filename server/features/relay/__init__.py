@@ -1,0 +1,1 @@
+"""The relay: events on the operator's bus, Kafka or Redis Streams."""
