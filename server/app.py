@@ -18,6 +18,7 @@ from server.features.connections.feature import FEATURE as CONNECTIONS
 from server.features.domains.feature import FEATURE as DOMAINS
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
+from server.features.events.feature import FEATURE as EVENT_FEED
 from server.features.factor_codes.feature import FEATURE as FACTOR_CODES
 from server.features.factor_resets.feature import FEATURE as FACTOR_RESETS
 from server.features.factors.feature import FEATURE as FACTORS
@@ -55,6 +56,7 @@ FEATURES: tuple[Feature, ...] = (
     OAUTH,
     PROJECTS,
     WEBHOOKS,
+    EVENT_FEED,
     HEALTH,
 )
 

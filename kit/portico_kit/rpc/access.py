@@ -75,7 +75,7 @@ class Access:
             PermissionDeniedError: with one that does not allow it.
         """
         try:
-            await self._admit(request, call)
+            await self.admit(request, call)
         except AddressNotAllowedError:
             # Whatever the caller was told before, they were told it elsewhere.
             raise
@@ -92,7 +92,7 @@ class Access:
         Raises:
             DomainError: when they may not; the token may expire meanwhile.
         """
-        await self._admit(request, call)
+        await self.admit(request, call)
         if call.method.access in ("public", "internal"):
             return await proceed(request, call)
         claims = await self._verifier.verify(_bearer(call))
@@ -102,10 +102,17 @@ class Access:
     async def _watch(self, request: Any, call: Call, claims: Claims) -> NoReturn:
         while True:
             await asyncio.sleep(RECHECK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
-            await self._readmit(request, call, claims)
+            await self.readmit(request, call, claims)
 
-    async def _readmit(self, request: Any, call: Call, claims: Claims) -> None:
-        """Holds what the caller was let in with against what holds now."""
+    async def readmit(self, request: Any, call: Call, claims: Claims) -> None:
+        """Holds what the caller of a stream was let in with against what holds now.
+
+        Args:
+            claims: of the token that was presented; it may have expired since.
+
+        Raises:
+            DomainError: if the caller may not have the stream any more.
+        """
         binding = call.binding
         principal = self._authenticators[claims.kind].principal(claims)
         grant = await self._look_up(claims, principal, call)
@@ -122,7 +129,12 @@ class Access:
             else:
                 call.authorize(call.organization_id)
 
-    async def _admit(self, request: Any, call: Call) -> None:
+    async def admit(self, request: Any, call: Call) -> None:
+        """Lets the caller in.
+
+        Raises:
+            DomainError: if they may not call the method.
+        """
         match call.method.access:
             case "public":
                 pass

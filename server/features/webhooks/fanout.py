@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
@@ -37,6 +37,7 @@ class FannedOut:
         last: the organization after which the next batch goes on.
         more: whether there may be more events.
         waits: whether all of them are of organizations that other workers are at.
+        numbered: the organizations that have further events in their order now.
     """
 
     count: int = 0
@@ -44,6 +45,7 @@ class FannedOut:
     last: UUID = BEGINNING
     more: bool = False
     waits: bool = False
+    numbered: Collection[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ async def fan_out(
     due = {webhook.id: due_webhook(webhook) for share in batch for webhook in share.webhooks}
     # A share of the claim is two events or more: a single one was the last of its organization.
     last = batch[-1].event.organization_id
-    return FannedOut(len(batch), list(due.values()), last, more=len(found) > 1)
+    numbered = {share.event.organization_id for share in batch}
+    return FannedOut(len(batch), list(due.values()), last, more=len(found) > 1, numbered=numbered)
 
 
 def _fair_batch(shares: Iterable[Share]) -> list[Share]:

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from portico_kit.clock import Clock
+from portico_kit.edge_state.event_feed import EventAnnouncer
 from portico_kit.tasks.names import EVENT_TASK
 from server.common.outbound_addresses import AddressPolicy
 from server.feature import Job
@@ -52,7 +53,10 @@ def tasks(parts: WorkerParts) -> Mapping[str, Job]:
     deliverer = Deliverer(parts.sessions, client, parts.secrets, parts.clock)
     parts.on_close.extend((lambda: deliverer.close(PATIENCE_SECONDS), client.close))
     return {
-        EVENT_TASK: EventFanOut(parts.sessions, parts.clock, deliverer.deliver),
+        EVENT_TASK: EventFanOut(
+            *(parts.sessions, parts.clock, deliverer.deliver),
+            EventAnnouncer(parts.redis).announce,
+        ),
         DELIVERY_TASK: deliverer.deliver_due,
         BACKLOG_TASK: Backlog(parts.sessions, parts.clock, deliverer.deliver),
     }

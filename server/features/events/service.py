@@ -1,0 +1,117 @@
+"""Events: the methods for callers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from portico.events.v1 import event_service_pb2 as pb
+
+from portico_kit.call import Call
+from portico_kit.clock import moment
+from portico_kit.edge_state.event_feed import EventWatcher
+from portico_kit.errors import NotFoundError
+from portico_kit.ids import parse_id
+from portico_kit.paging import Cursors
+from server.common.times import KEPT
+from server.features.events import messages
+from server.features.events.feed import EventFeed
+from server.features.events.places import StreamPlaces
+from server.features.events.repository import EventRepository
+from server.features.events.saving import save_cursor
+from server.features.events.selection import Selection, select_readable
+from server.features.events.starts import Starts
+from server.features.organizations.facade import Tenants
+from server.features.webhooks.event_types import EventTypes
+
+# A stream without events says how far it has come this often.
+PROGRESS_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventService:
+    """Serves portico.events.v1.EventService."""
+
+    cursors: Cursors
+    event_types: EventTypes
+    feed: EventFeed
+    starts: Starts
+    watcher: EventWatcher
+    places: StreamPlaces
+    tenants: Tenants
+
+    async def ListEvents(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
+        organization_id = parse_id(request.organization_id)
+        paging = self.cursors.paging(request)
+        shown = self._selection(request.types, organization_id, call)
+        since = call.now - KEPT
+        if request.HasField("since"):
+            since = max(since, moment(request.since))
+        page = await EventRepository(call.db).list(
+            organization_id,
+            types=sorted(shown.types),
+            after=int(request.after or 0),
+            since=since,
+            oldest_first=request.order == "oldest",
+            paging=paging,
+            cursors=self.cursors,
+        )
+        return pb.ListEventsResponse(
+            events=[messages.event(row) for row in page.rows],
+            next_cursor=page.next_cursor,
+            has_more=page.has_more,
+        )
+
+    async def StreamEvents(
+        self, request: pb.StreamEventsRequest, call: Call
+    ) -> AsyncGenerator[pb.StreamEventsResponse, None]:
+        organization_id = parse_id(request.organization_id)
+        self._selection(request.types, organization_id, call)
+        start = await self.starts.find(request, organization_id, call)
+        tier = (await self.tenants.tiers([organization_id])).get(organization_id)
+        if tier is None:
+            raise NotFoundError
+        news = asyncio.Event()
+        with (
+            self.places.taken(organization_id, tier),
+            self.watcher.watching(str(organization_id), lambda _: news.set()),
+        ):
+            position = said = start.position
+            if start.reset:
+                yield pb.StreamEventsResponse(position=str(position), reset=True)
+            while True:
+                news.clear()
+                for event in await self.feed.read(organization_id, position):
+                    position = event.sequence
+                    # Rights may have changed while the last message was on its way.
+                    if self._selection(request.types, organization_id, call).takes(event.type):
+                        said = position
+                        yield messages.streamed(event)
+                    news.set()
+                if not await _comes(news) and position != said:
+                    said = position
+                    yield pb.StreamEventsResponse(position=str(position))
+
+    async def SaveEventCursor(
+        self, request: pb.SaveEventCursorRequest, call: Call
+    ) -> pb.SaveEventCursorResponse:
+        organization_id, position = parse_id(request.organization_id), int(request.position)
+        saved_at = await save_cursor(
+            call.db, self.feed, organization_id, call.principal, request.name, position
+        )
+        return pb.SaveEventCursorResponse(cursor=messages.cursor(request.name, position, saved_at))
+
+    def _selection(self, asked: Sequence[str], organization_id: UUID, call: Call) -> Selection:
+        return select_readable(asked, organization_id, self.event_types, call)
+
+
+async def _comes(news: asyncio.Event) -> bool:
+    """Whether something is new before it is time to say how far the stream has come."""
+    try:
+        async with asyncio.timeout(PROGRESS_SECONDS):
+            await news.wait()
+    except TimeoutError:
+        return False
+    return True

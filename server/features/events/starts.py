@@ -1,0 +1,99 @@
+"""Where a stream starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from portico.events.v1 import event_service_pb2 as pb
+
+from portico_kit.call import Call
+from portico_kit.clock import moment
+from portico_kit.errors import invalid
+from server.common.times import KEPT
+from server.features.events.feed import Bounds, EventFeed
+
+NOW = "now"
+LONGEST_POSITION = 18  # digits
+
+
+class Start(NamedTuple):
+    """The number of the event after which a stream starts, and whether others before it are
+    not shown any more although they were asked for."""
+
+    position: int
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """Finds where streams start."""
+
+    feed: EventFeed
+
+    async def find(
+        self, request: pb.StreamEventsRequest, organization_id: UUID, call: Call
+    ) -> Start:
+        """Where a stream starts: after its cursor, else where `after` or `since` says.
+
+        Raises:
+            InvalidRequestError: if `after` is no position, no time and not "now".
+        """
+        after = parse_after(request)
+        if request.cursor:
+            saved = await self.feed.saved_position(
+                organization_id, call.principal.kind, call.principal.id, request.cursor
+            )
+            after = after if saved is None else saved
+        bounds = await self.feed.bounds(organization_id)
+        if after is None:
+            return Start(bounds.last)
+        if isinstance(after, datetime):
+            return await self._since(organization_id, after, bounds, call.now)
+        return start_after(after, bounds)
+
+    async def _since(
+        self, organization_id: UUID, since: datetime, bounds: Bounds, now: datetime
+    ) -> Start:
+        if since < now - KEPT:
+            # An organization may have had no event before what is shown.
+            return Start(bounds.hidden, reset=bounds.hidden > 0)
+        first = await self.feed.first_since(organization_id, since)
+        return Start(bounds.last if first is None else first - 1)
+
+
+def start_after(position: int, bounds: Bounds) -> Start:
+    """Where a stream goes on after a position.
+
+    One beyond the last event was given out by a database that has lost it since.
+    """
+    if position > bounds.last:
+        return Start(bounds.last, reset=True)
+    if position < bounds.hidden:
+        return Start(bounds.hidden, reset=True)
+    return Start(position)
+
+
+def parse_after(request: pb.StreamEventsRequest) -> int | datetime | None:
+    """What `after` and `since` say: a position, a moment, or None for now.
+
+    Raises:
+        InvalidRequestError: if they say nothing of these.
+    """
+    text = request.after
+    if text == NOW:
+        return None
+    if not text:
+        return moment(request.since) if request.HasField("since") else None
+    if text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION:
+        return int(text)
+    try:
+        # The separator that a URL makes of "+".
+        found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else "")
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise invalid("after", "INVALID_POSITION", 'must be a position, an RFC 3339 time or "now"')
+    return found
