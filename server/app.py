@@ -90,7 +90,13 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
     return [
         Telemetry(),
         DatabaseErrors(uses.constraint_errors),
-        Access(uses.verifier, uses.authenticators, uses.service, uses.former_callers),
+        Access(
+            uses.verifier,
+            uses.authenticators,
+            uses.service,
+            uses.former_callers,
+            uses.access_changes,
+        ),
         StepUps(uses.standings),
         Validation(),
         Transaction(uses.engine, uses.notifier),

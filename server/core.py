@@ -13,6 +13,7 @@ from portico_contract import platform_event_permissions
 from portico_kit.call import Records
 from portico_kit.clock import Clock, utc_now
 from portico_kit.credentials import Authenticator, ServiceAuthenticator
+from portico_kit.edge_state.access_changes import AccessChanges, AccessWatcher
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from portico_kit.jwt import TokenVerifier
 from portico_kit.paging import Cursors
@@ -120,6 +121,7 @@ def _records(parts: CoreParts) -> Records:
         RECORDS,
         platform_events=frozenset(platform_event_permissions()),
         operator_organization=parts.get(OperatorOrganization).current,
+        access_changed=AccessChanges(parts.redis).publish,
     )
 
 
@@ -138,6 +140,7 @@ def _interceptor_parts(
         authenticators=authenticators,
         service=ServiceAuthenticator(parts.settings.internal_token.get_secret_value()),
         former_callers=FormerCallers(parts.engine, answers),
+        access_changes=AccessWatcher(parts.redis),
         standings=parts.get(SessionStandings),
         answers=answers,
         memberships=parts.get(Tenants).memberships,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from portico.events.v1 import event_service_pb2 as pb
 
@@ -12,7 +12,7 @@ from portico_kit.clock import Clock
 from portico_kit.edge_state.possession import POSSESSION_HEADER
 from portico_kit.ids import new_id, parse_id
 from portico_kit.jwt import Claims, TokenVerifier
-from portico_kit.rpc.access import Access
+from portico_kit.rpc.access import Access, subjects
 
 SERVICE, NAME = "EventService", "StreamEvents"
 
@@ -35,12 +35,13 @@ class StreamSubscribers:
         possession: str,
         client: Client,
         request_id: str,
-    ) -> tuple[Call, Claims]:
+    ) -> tuple[Call, Claims, Iterable[str]]:
         """See `Subscribers.admit`."""
         metadata = {"authorization": f"Bearer {access_token}"} if access_token else {}
         call = self._call({**metadata, POSSESSION_HEADER: possession}, client, request_id)
         await self._access.admit(request, call)
-        return call, await self._verifier.verify(access_token)
+        claims = await self._verifier.verify(access_token)
+        return call, claims, subjects(call.principal, call.organization_id, claims)
 
     async def readmit(
         self, request: pb.StreamEventsRequest, claims: Claims, client: Client

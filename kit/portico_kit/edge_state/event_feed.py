@@ -56,7 +56,7 @@ class EventAnnouncer:
 
 
 class EventWatcher:
-    """Calls back when an organization has new events."""
+    """Calls back when an organization has new events; listens while anybody wants to know."""
 
     def __init__(self, redis: Redis, positions: Positions) -> None:
         """Takes what messages come from.
@@ -69,6 +69,7 @@ class EventWatcher:
         self._watched: dict[str, set[Callback]] = {}
         self._known: dict[str, int] = {}
         self._connected = False
+        self._running: asyncio.Task[None] | None = None
 
     @contextmanager
     def watching(self, organization_id: str, callback: Callback) -> Iterator[None]:
@@ -82,6 +83,8 @@ class EventWatcher:
     def watch(self, organization_id: str, callback: Callback) -> None:
         """Calls back for an organization from now on."""
         self._watched.setdefault(organization_id, set()).add(callback)
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
 
     def forget(self, organization_id: str, callback: Callback) -> None:
         """Calls back no more."""
@@ -90,9 +93,11 @@ class EventWatcher:
         if not callbacks:
             del self._watched[organization_id]
             self._known.pop(organization_id, None)
+        if not self._watched and self._running is not None:
+            self._running.cancel()
+            self._running = None
 
-    async def run(self) -> None:
-        """Listens and looks until it is cancelled."""
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(listen_forever(self._listen, self._on_disconnected))
             tasks.create_task(self._look_forever())

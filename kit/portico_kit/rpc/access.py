@@ -8,9 +8,8 @@ credential is a property of its grant, never its kind.
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
@@ -35,6 +34,7 @@ from portico_kit.rpc.pipeline import Proceed
 from portico_kit.rpc.streams import first_of
 
 BEARER = "Bearer "
+UUID_LENGTH = 36
 # How often it is looked whether the caller of a stream may still have it.
 RECHECK_SECONDS = 10.0
 
@@ -47,6 +47,14 @@ class FormerCallers(Protocol):
         ...
 
 
+class AccessChanges(Protocol):
+    """Says when somebody's access may have changed."""
+
+    async def changed(self, ids: Collection[str], seconds: float) -> None:
+        """Waits until one of the ids is named, and so long at the most."""
+        ...
+
+
 class Access:
     """Lets in who may come in."""
 
@@ -56,6 +64,7 @@ class Access:
         authenticators: Iterable[Authenticator],
         services: ServiceAuthenticator,
         former_callers: FormerCallers,
+        changes: AccessChanges,
     ) -> None:
         """Takes what verifies tokens, and what knows each kind of credential.
 
@@ -66,6 +75,7 @@ class Access:
         self._authenticators = by_kind(authenticators)
         self._services = services
         self._former_callers = former_callers
+        self._changes = changes
 
     async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
         """Proceeds if the caller may call the method.
@@ -100,8 +110,10 @@ class Access:
         return await first_of(work, self._watch(request, call, claims))
 
     async def _watch(self, request: Any, call: Call, claims: Claims) -> NoReturn:
+        ids = frozenset(subjects(call.principal, call.organization_id, claims))
         while True:
-            await asyncio.sleep(RECHECK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
+            pause = RECHECK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+            await self._changes.changed(ids, pause)
             await self.readmit(request, call, claims)
 
     async def readmit(self, request: Any, call: Call, claims: Claims) -> None:
@@ -208,6 +220,15 @@ class Access:
             grant = grant.narrowed(claims.scopes)
         call.admit(grant)
         return grant
+
+
+def subjects(principal: Principal, organization_id: UUID | None, claims: Claims) -> Iterator[str]:
+    """The ids of what a caller's access depends on: the person, the session, the key, ..."""
+    named = (*claims.private.values(), claims.session_id, claims.subject)
+    parts = (principal.id, principal.person_id, principal.session_id, *principal.actors)
+    for one in (*named, *parts, organization_id):
+        if one is not None and len(text := str(one)) == UUID_LENGTH:
+            yield text
 
 
 async def _coroutine(answer: Awaitable[Message]) -> Message:

@@ -66,7 +66,6 @@ def _serve(parts: CoreParts) -> Served:
             Service(DESCRIPTOR.services_by_name["EventService"], service),
             Service(FEED.services_by_name["EventFeedService"], for_edge),
         ),
-        background=(watcher.run,),
     )
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import dataclass
-from uuid import UUID
 
 from portico.events.v1 import event_feed_service_pb2 as pb
 from portico.events.v1.event_service_pb2 import StreamEventsRequest
 
 from portico_kit.call import Call, Client
-from portico_kit.credentials import Principal
 from portico_kit.errors import DomainError, NotFoundError
 from portico_kit.ids import parse_id
 from server.features.events import messages
-from server.features.events.feed import EventFeed, Range
+from server.features.events.feed import PAGE, EventFeed, Range
 from server.features.events.places import MAX_STREAMS
 from server.features.events.ports import Subscribers
 from server.features.events.saving import save_cursor
@@ -46,7 +43,7 @@ class EventFeedService:
         self, request: pb.AdmitSubscriberRequest, call: Call
     ) -> pb.AdmitSubscriberResponse:
         stream, organization_id = request.stream, parse_id(request.stream.organization_id)
-        admitted, claims = await self.subscribers.admit(
+        admitted, claims, subjects = await self.subscribers.admit(
             *(stream, request.access_token, request.possession, call.client, call.request_id)
         )
         shown = select_readable(stream.types, organization_id, self.event_types, admitted)
@@ -63,8 +60,9 @@ class EventFeedService:
             types=sorted(shown.types),
             position=start.position,
             reset=start.reset,
+            last=start.last,
             max_streams=MAX_STREAMS[tier],
-            subjects=sorted(set(_subjects(admitted.principal, organization_id))),
+            subjects=sorted(set(subjects)),
         )
 
     async def CheckSubscribers(
@@ -82,11 +80,13 @@ class EventFeedService:
         response, room = pb.ReadEventsResponse(), PAYLOAD_BYTES
         for (organization_id, _), events in found.items():
             page = response.pages.add(organization_id=str(organization_id))
+            page.more = len(events) == PAGE
             for event in events:
                 fed = messages.fed(event)
                 room -= len(fed.payload)
                 # The first of each always goes along: who asks goes on after it.
                 if room < 0 and page.events:
+                    page.more = True
                     break
                 page.events.append(fed)
         return response
@@ -116,16 +116,11 @@ class EventFeedService:
             organization_id = parse_id(ticket.organization_id)
             shown = select_readable(ticket.types, organization_id, self.event_types, admitted)
         except DomainError as error:
-            return pb.SubscriberDecision(reason=error.reason, message=error.message)
+            return pb.SubscriberDecision(
+                reason=error.reason, message=error.message, code=error.code
+            )
         return pb.SubscriberDecision(types=sorted(shown.types))
 
     async def _readmit(self, ticket: Ticket) -> Call:
         stream = StreamEventsRequest(organization_id=ticket.organization_id, types=ticket.types)
         return await self.subscribers.readmit(stream, ticket.claims, Client(ticket.address))
-
-
-def _subjects(principal: Principal, organization_id: UUID) -> Iterator[str]:
-    """The ids whose change may take the stream away."""
-    yield str(organization_id)
-    parts = (principal.id, principal.person_id, principal.session_id, *principal.actors)
-    yield from (str(one) for one in parts if one is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from portico.events.v1 import event_service_pb2 as pb
@@ -20,8 +21,9 @@ class Subscribers(Protocol):
         possession: str,
         client: Client,
         request_id: str,
-    ) -> tuple[Call, Claims]:
-        """What the call would have been with this token, and what the token says.
+    ) -> tuple[Call, Claims, Iterable[str]]:
+        """What the call would have been with this token, what the token says, and the ids of
+        what the access depends on.
 
         Args:
             possession: the seal of our edge, "" if there is none.

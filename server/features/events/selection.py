@@ -42,7 +42,7 @@ def select_readable(
         PermissionsExceededError: if the caller may not read a named type.
     """
     named = frozenset(asked) - {ALL}
-    event_types.require_known(asked, organization_id)
+    event_types.require_known(asked, organization_id, "types")
     event_types.require_readable(named, organization_id, call)
     if named and ALL not in asked:
         return Selection(named)

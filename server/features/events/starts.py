@@ -20,10 +20,16 @@ LONGEST_POSITION = 18  # digits
 
 
 class Start(NamedTuple):
-    """The number of the event after which a stream starts, and whether others before it are
-    not shown any more although they were asked for."""
+    """Where a stream starts.
+
+    Attributes:
+        position: the number of the event after which it does.
+        last: the number of the organization's last event.
+        reset: whether others before it are not shown any more although they were asked for.
+    """
 
     position: int
+    last: int
     reset: bool = False
 
 
@@ -49,7 +55,7 @@ class Starts:
             after = after if saved is None else saved
         bounds = await self.feed.bounds(organization_id)
         if after is None:
-            return Start(bounds.last)
+            return Start(bounds.last, bounds.last)
         if isinstance(after, datetime):
             return await self._since(organization_id, after, bounds, call.now)
         return start_after(after, bounds)
@@ -59,9 +65,9 @@ class Starts:
     ) -> Start:
         if since < now - KEPT:
             # An organization may have had no event before what is shown.
-            return Start(bounds.hidden, reset=bounds.hidden > 0)
+            return Start(bounds.hidden, bounds.last, reset=bounds.hidden > 0)
         first = await self.feed.first_since(organization_id, since)
-        return Start(bounds.last if first is None else first - 1)
+        return Start(bounds.last if first is None else first - 1, bounds.last)
 
 
 def start_after(position: int, bounds: Bounds) -> Start:
@@ -70,10 +76,10 @@ def start_after(position: int, bounds: Bounds) -> Start:
     One beyond the last event was given out by a database that has lost it since.
     """
     if position > bounds.last:
-        return Start(bounds.last, reset=True)
+        return Start(bounds.last, bounds.last, reset=True)
     if position < bounds.hidden:
-        return Start(bounds.hidden, reset=True)
-    return Start(position)
+        return Start(bounds.hidden, bounds.last, reset=True)
+    return Start(position, bounds.last)
 
 
 def parse_after(request: pb.StreamEventsRequest) -> int | datetime | None:

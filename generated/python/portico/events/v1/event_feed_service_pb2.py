@@ -27,7 +27,7 @@ from portico.events.v1 import event_service_pb2 as portico_dot_events_dot_v1_dot
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*portico/events/v1/event_feed_service.proto\x12\x11portico.events.v1\x1a\x1b\x62uf/validate/validate.proto\x1a%portico/events/v1/event_service.proto\x1a\x1dportico/type/v1/options.proto\"\x8e\x01\n\x16\x41\x64mitSubscriberRequest\x12>\n\x06stream\x18\x01 \x01(\x0b\x32&.portico.events.v1.StreamEventsRequestB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x18\n\npossession\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\"\x86\x01\n\x17\x41\x64mitSubscriberResponse\x12\x14\n\x06ticket\x18\x01 \x01(\x0c\x42\x04\xc8\xf3\x18\x01\x12\r\n\x05types\x18\x02 \x03(\t\x12\x10\n\x08position\x18\x03 \x01(\x04\x12\r\n\x05reset\x18\x04 \x01(\x08\x12\x13\n\x0bmax_streams\x18\x05 \x01(\r\x12\x10\n\x08subjects\x18\x06 \x03(\t\"9\n\x17\x43heckSubscribersRequest\x12\x1e\n\x07tickets\x18\x01 \x03(\x0c\x42\r\xbaH\x06\x92\x01\x03\x10\xe8\x07\xc8\xf3\x18\x01\"T\n\x18\x43heckSubscribersResponse\x12\x38\n\tdecisions\x18\x01 \x03(\x0b\x32%.portico.events.v1.SubscriberDecision\"D\n\x12SubscriberDecision\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05types\x18\x03 \x03(\t\"M\n\x11ReadEventsRequest\x12\x38\n\x06ranges\x18\x01 \x03(\x0b\x32\x1d.portico.events.v1.EventRangeB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\">\n\nEventRange\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x04\"A\n\x12ReadEventsResponse\x12+\n\x05pages\x18\x01 \x03(\x0b\x32\x1c.portico.events.v1.EventPage\"V\n\tEventPage\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x30\n\x06\x65vents\x18\x02 \x03(\x0b\x32 .portico.events.v1.StreamedEvent\"@\n\rStreamedEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07payload\x18\x03 \x01(\t\"G\n\x18GetEventPositionsRequest\x12+\n\x10organization_ids\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\xa0\x8d\x06\"\x05r\x03\xb0\x01\x01\".\n\x19GetEventPositionsResponse\x12\x11\n\tpositions\x18\x01 \x03(\x04\"r\n\x1bSaveSubscriberCursorRequest\x12\x14\n\x06ticket\x18\x01 \x01(\x0c\x42\x04\xc8\xf3\x18\x01\x12+\n\x04name\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x10\n\x08position\x18\x03 \x01(\x04\"\x1e\n\x1cSaveSubscriberCursorResponse2\xf8\x04\n\x10\x45ventFeedService\x12v\n\x0f\x41\x64mitSubscriber\x12).portico.events.v1.AdmitSubscriberRequest\x1a*.portico.events.v1.AdmitSubscriberResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12y\n\x10\x43heckSubscribers\x12*.portico.events.v1.CheckSubscribersRequest\x1a+.portico.events.v1.CheckSubscribersResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12g\n\nReadEvents\x12$.portico.events.v1.ReadEventsRequest\x1a%.portico.events.v1.ReadEventsResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12|\n\x11GetEventPositions\x12+.portico.events.v1.GetEventPositionsRequest\x1a,.portico.events.v1.GetEventPositionsResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12\x89\x01\n\x14SaveSubscriberCursor\x12..portico.events.v1.SaveSubscriberCursorRequest\x1a/.portico.events.v1.SaveSubscriberCursorResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*portico/events/v1/event_feed_service.proto\x12\x11portico.events.v1\x1a\x1b\x62uf/validate/validate.proto\x1a%portico/events/v1/event_service.proto\x1a\x1dportico/type/v1/options.proto\"\x8e\x01\n\x16\x41\x64mitSubscriberRequest\x12>\n\x06stream\x18\x01 \x01(\x0b\x32&.portico.events.v1.StreamEventsRequestB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x18\n\npossession\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\"\x94\x01\n\x17\x41\x64mitSubscriberResponse\x12\x14\n\x06ticket\x18\x01 \x01(\x0c\x42\x04\xc8\xf3\x18\x01\x12\r\n\x05types\x18\x02 \x03(\t\x12\x10\n\x08position\x18\x03 \x01(\x04\x12\r\n\x05reset\x18\x04 \x01(\x08\x12\x13\n\x0bmax_streams\x18\x05 \x01(\r\x12\x10\n\x08subjects\x18\x06 \x03(\t\x12\x0c\n\x04last\x18\x07 \x01(\x04\"9\n\x17\x43heckSubscribersRequest\x12\x1e\n\x07tickets\x18\x01 \x03(\x0c\x42\r\xbaH\x06\x92\x01\x03\x10\xe8\x07\xc8\xf3\x18\x01\"T\n\x18\x43heckSubscribersResponse\x12\x38\n\tdecisions\x18\x01 \x03(\x0b\x32%.portico.events.v1.SubscriberDecision\"R\n\x12SubscriberDecision\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05types\x18\x03 \x03(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\r\"M\n\x11ReadEventsRequest\x12\x38\n\x06ranges\x18\x01 \x03(\x0b\x32\x1d.portico.events.v1.EventRangeB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\">\n\nEventRange\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x04\"A\n\x12ReadEventsResponse\x12+\n\x05pages\x18\x01 \x03(\x0b\x32\x1c.portico.events.v1.EventPage\"d\n\tEventPage\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x30\n\x06\x65vents\x18\x02 \x03(\x0b\x32 .portico.events.v1.StreamedEvent\x12\x0c\n\x04more\x18\x03 \x01(\x08\"@\n\rStreamedEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0f\n\x07payload\x18\x03 \x01(\t\"G\n\x18GetEventPositionsRequest\x12+\n\x10organization_ids\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\xa0\x8d\x06\"\x05r\x03\xb0\x01\x01\".\n\x19GetEventPositionsResponse\x12\x11\n\tpositions\x18\x01 \x03(\x04\"r\n\x1bSaveSubscriberCursorRequest\x12\x14\n\x06ticket\x18\x01 \x01(\x0c\x42\x04\xc8\xf3\x18\x01\x12+\n\x04name\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x10\n\x08position\x18\x03 \x01(\x04\"\x1e\n\x1cSaveSubscriberCursorResponse2\xf8\x04\n\x10\x45ventFeedService\x12v\n\x0f\x41\x64mitSubscriber\x12).portico.events.v1.AdmitSubscriberRequest\x1a*.portico.events.v1.AdmitSubscriberResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12y\n\x10\x43heckSubscribers\x12*.portico.events.v1.CheckSubscribersRequest\x1a+.portico.events.v1.CheckSubscribersResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12g\n\nReadEvents\x12$.portico.events.v1.ReadEventsRequest\x1a%.portico.events.v1.ReadEventsResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12|\n\x11GetEventPositions\x12+.portico.events.v1.GetEventPositionsRequest\x1a,.portico.events.v1.GetEventPositionsResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12\x89\x01\n\x14SaveSubscriberCursor\x12..portico.events.v1.SaveSubscriberCursorRequest\x1a/.portico.events.v1.SaveSubscriberCursorResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -67,31 +67,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADMITSUBSCRIBERREQUEST']._serialized_start=165
   _globals['_ADMITSUBSCRIBERREQUEST']._serialized_end=307
   _globals['_ADMITSUBSCRIBERRESPONSE']._serialized_start=310
-  _globals['_ADMITSUBSCRIBERRESPONSE']._serialized_end=444
-  _globals['_CHECKSUBSCRIBERSREQUEST']._serialized_start=446
-  _globals['_CHECKSUBSCRIBERSREQUEST']._serialized_end=503
-  _globals['_CHECKSUBSCRIBERSRESPONSE']._serialized_start=505
-  _globals['_CHECKSUBSCRIBERSRESPONSE']._serialized_end=589
-  _globals['_SUBSCRIBERDECISION']._serialized_start=591
-  _globals['_SUBSCRIBERDECISION']._serialized_end=659
-  _globals['_READEVENTSREQUEST']._serialized_start=661
-  _globals['_READEVENTSREQUEST']._serialized_end=738
-  _globals['_EVENTRANGE']._serialized_start=740
-  _globals['_EVENTRANGE']._serialized_end=802
-  _globals['_READEVENTSRESPONSE']._serialized_start=804
-  _globals['_READEVENTSRESPONSE']._serialized_end=869
-  _globals['_EVENTPAGE']._serialized_start=871
-  _globals['_EVENTPAGE']._serialized_end=957
-  _globals['_STREAMEDEVENT']._serialized_start=959
-  _globals['_STREAMEDEVENT']._serialized_end=1023
-  _globals['_GETEVENTPOSITIONSREQUEST']._serialized_start=1025
-  _globals['_GETEVENTPOSITIONSREQUEST']._serialized_end=1096
-  _globals['_GETEVENTPOSITIONSRESPONSE']._serialized_start=1098
-  _globals['_GETEVENTPOSITIONSRESPONSE']._serialized_end=1144
-  _globals['_SAVESUBSCRIBERCURSORREQUEST']._serialized_start=1146
-  _globals['_SAVESUBSCRIBERCURSORREQUEST']._serialized_end=1260
-  _globals['_SAVESUBSCRIBERCURSORRESPONSE']._serialized_start=1262
-  _globals['_SAVESUBSCRIBERCURSORRESPONSE']._serialized_end=1292
-  _globals['_EVENTFEEDSERVICE']._serialized_start=1295
-  _globals['_EVENTFEEDSERVICE']._serialized_end=1927
+  _globals['_ADMITSUBSCRIBERRESPONSE']._serialized_end=458
+  _globals['_CHECKSUBSCRIBERSREQUEST']._serialized_start=460
+  _globals['_CHECKSUBSCRIBERSREQUEST']._serialized_end=517
+  _globals['_CHECKSUBSCRIBERSRESPONSE']._serialized_start=519
+  _globals['_CHECKSUBSCRIBERSRESPONSE']._serialized_end=603
+  _globals['_SUBSCRIBERDECISION']._serialized_start=605
+  _globals['_SUBSCRIBERDECISION']._serialized_end=687
+  _globals['_READEVENTSREQUEST']._serialized_start=689
+  _globals['_READEVENTSREQUEST']._serialized_end=766
+  _globals['_EVENTRANGE']._serialized_start=768
+  _globals['_EVENTRANGE']._serialized_end=830
+  _globals['_READEVENTSRESPONSE']._serialized_start=832
+  _globals['_READEVENTSRESPONSE']._serialized_end=897
+  _globals['_EVENTPAGE']._serialized_start=899
+  _globals['_EVENTPAGE']._serialized_end=999
+  _globals['_STREAMEDEVENT']._serialized_start=1001
+  _globals['_STREAMEDEVENT']._serialized_end=1065
+  _globals['_GETEVENTPOSITIONSREQUEST']._serialized_start=1067
+  _globals['_GETEVENTPOSITIONSREQUEST']._serialized_end=1138
+  _globals['_GETEVENTPOSITIONSRESPONSE']._serialized_start=1140
+  _globals['_GETEVENTPOSITIONSRESPONSE']._serialized_end=1186
+  _globals['_SAVESUBSCRIBERCURSORREQUEST']._serialized_start=1188
+  _globals['_SAVESUBSCRIBERCURSORREQUEST']._serialized_end=1302
+  _globals['_SAVESUBSCRIBERCURSORRESPONSE']._serialized_start=1304
+  _globals['_SAVESUBSCRIBERCURSORRESPONSE']._serialized_end=1334
+  _globals['_EVENTFEEDSERVICE']._serialized_start=1337
+  _globals['_EVENTFEEDSERVICE']._serialized_end=1969
 # @@protoc_insertion_point(module_scope)

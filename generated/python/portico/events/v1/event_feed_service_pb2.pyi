@@ -63,6 +63,7 @@ class AdmitSubscriberResponse(_message.Message):
     RESET_FIELD_NUMBER: _builtins.int
     MAX_STREAMS_FIELD_NUMBER: _builtins.int
     SUBJECTS_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
     ticket: _builtins.bytes
     """What CheckSubscribers takes."""
     position: _builtins.int
@@ -73,6 +74,8 @@ class AdmitSubscriberResponse(_message.Message):
     """
     max_streams: _builtins.int
     """How many streams the organization may have."""
+    last: _builtins.int
+    """The sequence of the last event of the organization."""
     @_builtins.property
     def types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The event types that the subscriber sees."""
@@ -92,10 +95,11 @@ class AdmitSubscriberResponse(_message.Message):
         reset: _builtins.bool = ...,
         max_streams: _builtins.int = ...,
         subjects: _abc.Iterable[_builtins.str] | None = ...,
+        last: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_streams", b"max_streams", "position", b"position", "reset", b"reset", "subjects", b"subjects", "ticket", b"ticket", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last", b"last", "max_streams", b"max_streams", "position", b"position", "reset", b"reset", "subjects", b"subjects", "ticket", b"ticket", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -158,10 +162,13 @@ class SubscriberDecision(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     TYPES_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """The reason of the error that a new stream would get. Empty if there is none."""
     message: _builtins.str
     """The message of that error."""
+    code: _builtins.int
+    """The gRPC status code of that error."""
     @_builtins.property
     def types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The event types that the subscriber sees from now on."""
@@ -172,10 +179,11 @@ class SubscriberDecision(_message.Message):
         reason: _builtins.str = ...,
         message: _builtins.str = ...,
         types: _abc.Iterable[_builtins.str] | None = ...,
+        code: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason", "types", b"types"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "reason", b"reason", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -263,8 +271,11 @@ class EventPage(_message.Message):
 
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The ID of the organization."""
+    more: _builtins.bool
+    """Whether there may be more events after these."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamedEvent]:
         """The events, in order and without gaps."""
@@ -274,10 +285,11 @@ class EventPage(_message.Message):
         *,
         organization_id: _builtins.str = ...,
         events: _abc.Iterable[Global___StreamedEvent] | None = ...,
+        more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "organization_id", b"organization_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "more", b"more", "organization_id", b"organization_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
