@@ -15,12 +15,19 @@ from urllib.parse import unquote
 import httptools
 import structlog
 
-from edge.stream.refusals import INTERNAL, MALFORMED, NOT_FOUND, Refusal, RefusedError
+from edge.stream.paths import WEBSOCKET_PATH
+from edge.stream.refusals import (
+    INTERNAL,
+    MALFORMED,
+    NOT_FOUND,
+    UPGRADE_REQUIRED,
+    Refusal,
+    RefusedError,
+)
 from edge.stream.registry import Registry
 from edge.stream.requests import (
     HEALTH_PATH,
     STREAM_PATH,
-    WEBSOCKET_PATH,
     caller,
     stream_request,
 )
@@ -203,6 +210,8 @@ class Connection(asyncio.Protocol):
         found = STREAM_PATH.fullmatch(path)
         if path == HEALTH_PATH:
             self._answer(200, b'{"status":"SERVING"}')
+        elif path == WEBSOCKET_PATH:
+            self._refuse(UPGRADE_REQUIRED, head.headers.get("x-request-id", ""))
         elif found is None or method != b"GET":
             self._refuse(NOT_FOUND, head.headers.get("x-request-id", ""))
         else:
@@ -251,6 +260,8 @@ class Connection(asyncio.Protocol):
         fields = []
         if refusal.status == 401:
             fields.append(f"www-authenticate: {refusal.challenge or self._site.challenge}")
+        if refusal.status == HTTPStatus.UPGRADE_REQUIRED:
+            fields.append("upgrade: websocket")
         if refusal.retry_after:
             fields.append(f"retry-after: {refusal.retry_after}")
         self._answer(refusal.status, refusal.body(request_id), *fields)

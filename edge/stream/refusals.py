@@ -86,6 +86,9 @@ UNAVAILABLE = Refusal(503, "UNAVAILABLE", "The service is unavailable; try again
 INTERNAL = Refusal(500, "INTERNAL", "An internal error occurred.")
 NOT_FOUND = Refusal(404, "NOT_FOUND", "There is no such resource.")
 ORIGIN_REFUSED = Refusal(403, "PERMISSION_DENIED", "Pages of this origin may not open a WebSocket.")
+UPGRADE_REQUIRED = Refusal(
+    426, "UPGRADE_REQUIRED", "The path is a WebSocket: ask for an upgrade (RFC 6455)."
+)
 MALFORMED = Refusal(400, "MALFORMED_REQUEST", "The request is malformed.")
 STREAM_ENDED = Refusal(503, "STREAM_ENDED", "The stream has ended; open it again.")
 SLOW_CONSUMER = Refusal(

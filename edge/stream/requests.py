@@ -15,7 +15,6 @@ from edge.stream.registry import Caller
 from portico_kit.edge_state.possession import POSSESSION_HEADER
 
 STREAM_PATH = re.compile(r"/api/v1/organizations/([^/]+)/events/stream/?")
-WEBSOCKET_PATH = "/ws"
 HEALTH_PATH = "/health"
 MOST_PARAMETERS = 60
 BEARER = "Bearer "

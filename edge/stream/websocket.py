@@ -47,11 +47,13 @@ MOST_REQUESTS = 60
 AUTHENTICATION_SECONDS = 10.0
 # One that says nothing, not even to a ping, is gone.
 SILENCE_SECONDS = 50.0
+# One without a subscription may stay so long.
+IDLE_SECONDS = 60.0
 BEAT_SECONDS = 15.0
 # A cursor is saved so often at the most, in seconds.
 SAVE_SECONDS = 1.0
 # Close codes for applications (RFC 6455, section 7.4.2).
-UNAUTHENTICATED, SLOW = 4401, 4408
+UNAUTHENTICATED, TIMED_OUT = 4401, 4408
 
 _ID = re.compile(r"[!-~]{1,64}")
 _POSITION = re.compile(r"[0-9]{1,18}")
@@ -86,7 +88,7 @@ class WebSocketConnection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._parts: list[bytes] = []
         self._requests: deque[float] = deque(maxlen=MOST_REQUESTS)
-        self._heard_at = _now()
+        self._heard_at = self._used_at = _now()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -131,7 +133,7 @@ class WebSocketConnection:
 
     def close_slow(self, refusal: Refusal) -> None:
         """Ends the connection of a client that does not read."""
-        self._close(SLOW, refusal.code)
+        self._close(TIMED_OUT, refusal.code)
 
     def close_for_restart(self) -> None:
         """Ends the connection because the process stops; the client opens another."""
@@ -171,11 +173,19 @@ class WebSocketConnection:
         if not self._caller.access_token:
             self._close(UNAUTHENTICATED, "UNAUTHENTICATED")
         elif _now() - self._heard_at > SILENCE_SECONDS:
-            self._close(CloseCode.GOING_AWAY, "")
+            self._close(TIMED_OUT, "NO_PONG")
+        elif self._is_idle():
+            self._close(TIMED_OUT, "NO_SUBSCRIPTION")
         elif self._protocol.state is State.OPEN:
             self._protocol.send_ping(b"")
             self._flush()
             self._timer = asyncio.get_running_loop().call_later(BEAT_SECONDS, self._on_timer)
+
+    def _is_idle(self) -> bool:
+        now = _now()
+        if self._subscriptions or self._opening:
+            self._used_at = now
+        return now - self._used_at > IDLE_SECONDS
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode is Opcode.BINARY:

@@ -17,12 +17,13 @@ _FAMILIES = {
     "key": False,
     "member": False,
     "organization": True,
-    "project": False,
     "session": False,
     "user": False,
 }
 # What comes to be takes nothing away.
-_HARMLESS = frozenset({"created", "added", "imported", "succeeded", "failed", "registered"})
+_HARMLESS = frozenset(
+    {"added", "created", "failed", "imported", "registered", "stepped_up", "unrecognized"}
+)
 
 
 def concerned(action: str, organization_id: UUID | None, *others: UUID | None) -> tuple[str, ...]:

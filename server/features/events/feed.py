@@ -22,7 +22,10 @@ from server.features.events.repository import (
 )
 from server.features.webhooks.payload import event_payload
 
-PAGE = 200  # events
+# Events of an organization that are read at once; fewer, the more organizations are asked for.
+LARGEST_PAGE = 200
+SMALLEST_PAGE = 20
+ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,13 @@ class Bounds(NamedTuple):
     hidden: int
 
 
+class Page(NamedTuple):
+    """Some events after a number, in order and without gaps, and whether there may be more."""
+
+    events: Sequence[FeedEvent] = ()
+    more: bool = False
+
+
 class Range(NamedTuple):
     """What a reader asks for: the events of an organization after a number."""
 
@@ -62,14 +72,14 @@ class EventFeed:
     def __init__(self, reads: Reads, clock: Clock) -> None:
         self._reads = reads
         self._clock = clock
-        self._pages: BatchLoader[Range, Sequence[FeedEvent]] = BatchLoader(self._fetch_pages, 100)
+        self._pages: BatchLoader[Range, Page] = BatchLoader(self._fetch_pages, 100)
         self._bounds: BatchLoader[UUID, Bounds] = BatchLoader(self._fetch_bounds)
 
-    async def read(self, organization_id: UUID, after: int) -> Sequence[FeedEvent]:
-        """The next events after a number, in order and without gaps; none if it is the last."""
-        return await self._pages.load(Range(organization_id, after)) or ()
+    async def read(self, organization_id: UUID, after: int) -> Page:
+        """The next events after a number; none if it is the last."""
+        return await self._pages.load(Range(organization_id, after)) or Page()
 
-    async def read_all(self, ranges: Sequence[Range]) -> Mapping[Range, Sequence[FeedEvent]]:
+    async def read_all(self, ranges: Sequence[Range]) -> Mapping[Range, Page]:
         """The same for many organizations; one without further events is left out."""
         return await self._pages.load_all(ranges)
 
@@ -101,19 +111,21 @@ class EventFeed:
         )
         return rows[0].position if rows else None
 
-    async def _fetch_pages(self, ranges: Sequence[Range]) -> Mapping[Range, Sequence[FeedEvent]]:
+    async def _fetch_pages(self, ranges: Sequence[Range]) -> Mapping[Range, Page]:
         # Each organization once in a query: its rows tell which range they belong to.
-        found: dict[Range, Sequence[FeedEvent]] = {}
+        found: dict[Range, Page] = {}
         for rest in _rounds(ranges):
+            limit = max(SMALLEST_PAGE, min(LARGEST_PAGE, ROWS // len(rest)))
             by_organization = {one.organization_id: one for one in rest}
             rows = await self._reads.run(
                 NEXT_EVENTS,
                 organizations=[one.organization_id for one in rest],
                 afters=[one.after for one in rest],
-                limit=PAGE,
+                limit=limit,
             )
             for organization_id, page in groupby(rows, key=lambda row: row.organization_id):
-                found[by_organization[organization_id]] = [_event(row) for row in page]
+                events = [_event(row) for row in page]
+                found[by_organization[organization_id]] = Page(events, len(events) == limit)
         return found
 
     async def _fetch_bounds(self, organizations: Sequence[UUID]) -> Mapping[UUID, Bounds]:

@@ -12,7 +12,7 @@ from portico_kit.call import Call, Client
 from portico_kit.errors import DomainError, NotFoundError
 from portico_kit.ids import parse_id
 from server.features.events import messages
-from server.features.events.feed import PAGE, EventFeed, Range
+from server.features.events.feed import EventFeed, Range
 from server.features.events.places import MAX_STREAMS
 from server.features.events.ports import Subscribers
 from server.features.events.saving import save_cursor
@@ -78,9 +78,8 @@ class EventFeedService:
         ranges = [Range(parse_id(one.organization_id), one.after) for one in request.ranges]
         found = await self.feed.read_all(ranges)
         response, room = pb.ReadEventsResponse(), PAYLOAD_BYTES
-        for (organization_id, _), events in found.items():
-            page = response.pages.add(organization_id=str(organization_id))
-            page.more = len(events) == PAGE
+        for (organization_id, _), (events, more) in found.items():
+            page = response.pages.add(organization_id=str(organization_id), more=more)
             for event in events:
                 fed = messages.fed(event)
                 room -= len(fed.payload)

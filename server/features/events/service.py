@@ -83,7 +83,7 @@ class EventService:
                 yield pb.StreamEventsResponse(position=str(position), reset=True)
             while True:
                 news.clear()
-                for event in await self.feed.read(organization_id, position):
+                for event in (await self.feed.read(organization_id, position)).events:
                     position = event.sequence
                     # Rights may have changed while the last message was on its way.
                     if self._selection(request.types, organization_id, call).takes(event.type):
