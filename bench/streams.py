@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import aiohttp
 import uvloop
@@ -100,11 +101,10 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asks for the stream, from an address of its own."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)
         third, fourth = divmod(self.number, 250)
         last = f"last-event-id: {self.after}\r\n" if self.after else ""
-        transport.write(
+        self.transport.write(
             f"GET /api/v1/organizations/{self.person.organization_id}/events/stream HTTP/1.1\r\n"
             f"host: portico\r\nauthorization: Bearer {self.person.token}\r\n"
             f"x-edge-address: 10.0.{third}.{fourth}\r\n{last}\r\n".encode()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
@@ -100,11 +100,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Waits for the head."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+        # Those of uvloop are no subclass.
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(HEAD_SECONDS, transport.abort)
+        self._timer = loop.call_later(HEAD_SECONDS, self._transport.abort)
         self._site.connections.add(self)
 
     def data_received(self, data: bytes) -> None:

@@ -49,6 +49,8 @@ EXCUSED = {
     "PREFIX_RESERVED",
     "PREFIX_REPEATED",
     "HASH_REPEATED",
+    "INVALID_POSITION",  # of an event that there has been
+    "EVENT_CURSOR_LIMIT_REACHED",
     "EVENT_TYPE_OF_OPERATOR",  # a setting says which organization that is
     "SLUG_RESERVED",  # a list of words
     "PROJECT_UNKNOWN",

@@ -210,8 +210,9 @@ async def test_a_page_presents_its_token_in_a_message_and_comes_from_a_known_ori
 
 
 async def test_a_websocket_gives_a_hundred_events_before_one_is_acknowledged(
-    tenant: Tenant,
+    new_tenant: Any,
 ) -> None:
+    tenant: Tenant = await new_tenant()
     after = await last_position(tenant)
     async with connected(tenant.client.http, bearer(tenant)) as socket:
         await subscribe(socket, tenant, after=after)
