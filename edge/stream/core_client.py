@@ -135,5 +135,6 @@ def _unpack(detail: Any, *messages: Any) -> None:
 
 
 def _camel(path: str) -> str:
-    first, *rest = path.split("_")
+    """The name of a field as the client knows it: of the stream, in the spelling of JSON."""
+    first, *rest = path.removeprefix("stream.").split("_")
     return first + "".join(part.capitalize() for part in rest)

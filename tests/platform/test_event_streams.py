@@ -209,26 +209,6 @@ async def test_a_page_presents_its_token_in_a_message_and_comes_from_a_known_ori
         assert (await subscribe(socket, tenant))["type"] == "subscribed"
 
 
-async def test_a_websocket_gives_a_hundred_events_before_one_is_acknowledged(
-    new_tenant: Any,
-) -> None:
-    tenant: Tenant = await new_tenant()
-    after = await last_position(tenant)
-    async with connected(tenant.client.http, bearer(tenant)) as socket:
-        await subscribe(socket, tenant, after=after)
-        names = await happen(tenant, 110)
-        found = [await receive(socket) for _ in range(100)]
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1.5):
-                await socket.receive_str()
-    async with connected(tenant.client.http, bearer(tenant)) as socket:
-        await subscribe(socket, tenant, after=found[0]["position"])
-        found = [await receive(socket) for _ in range(100)]
-        await socket.send_json({"type": "ack", "id": "s", "position": found[-1]["position"]})
-        found += [await receive(socket) for _ in range(9)]
-    assert [one["event"]["data"]["name"] for one in found] == names[1:]
-
-
 # Faults ------------------------------------------------------------------------------------
 
 
