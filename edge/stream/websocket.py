@@ -18,7 +18,6 @@ from typing import Any, Protocol
 import structlog
 from portico.events.v1 import event_feed_service_pb2 as pb
 from portico.events.v1.event_service_pb2 import StreamEventsRequest
-from websockets.exceptions import ProtocolError
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -335,10 +334,9 @@ class WebSocketConnection:
         for data in self._protocol.data_to_send():
             if data:
                 self._connection.write(data)
-        if self._protocol.close_expected() or isinstance(
-            self._protocol.handshake_exc, ProtocolError
-        ):
-            self._connection.close()
+            else:
+                # The protocol is done with the connection.
+                self._connection.close()
 
 
 class Subscription(Follower):

@@ -21,6 +21,8 @@ EVENTS_ADDED = "portico:events:added"
 # they do not.
 LOOK_SECONDS = 2.0
 LOOK_ALONE_SECONDS = 1.0
+# So long nothing is said after nobody has listened. Who begins meanwhile looks once.
+QUIET_SECONDS = 0.25
 
 log = structlog.get_logger("events")
 
@@ -33,15 +35,19 @@ class EventAnnouncer:
     """Says which organizations have new events. Whoever says it does not wait.
 
     While a message is on its way, others gather for the next: a stream of events costs few.
+    Where nobody streams, a message goes out a few times in a second at the most.
     """
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._waiting: set[str] = set()
         self._sending: asyncio.Task[None] | None = None
+        self._quiet_until = 0.0
 
     def announce(self, organizations: Iterable[object]) -> None:
         """Has a message sent; called after the commit."""
+        if asyncio.get_running_loop().time() < self._quiet_until:
+            return
         self._waiting.update(map(str, organizations))
         if self._waiting and (self._sending is None or self._sending.done()):
             self._sending = asyncio.create_task(self._send())
@@ -50,7 +56,9 @@ class EventAnnouncer:
         while self._waiting:
             message, self._waiting = " ".join(self._waiting), set()
             try:
-                await self._redis.publish(EVENTS_ADDED, message)
+                listeners = await self._redis.publish(EVENTS_ADDED, message)
+                if not listeners:
+                    self._quiet_until = asyncio.get_running_loop().time() + QUIET_SECONDS
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("announcement_lost", error=type(error).__name__)
 
