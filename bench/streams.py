@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import cast
 
 import aiohttp
-import uvloop
 
 from bench.cpu import memory, seconds
 from bench.population import Inhabitant, populate
@@ -244,4 +243,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    asyncio.run(main())

@@ -15,8 +15,8 @@ from typing import Protocol
 from portico.events.v1 import event_feed_service_pb2 as pb
 
 # What a channel holds, at the most.
-HELD_EVENTS = 100
-HELD_BYTES = 64 * 1024
+HELD_EVENTS = 1000
+HELD_BYTES = 256 * 1024
 
 
 class StreamedEvent:
@@ -90,10 +90,11 @@ class Channel:
 
     Attributes:
         last: the number of the last event that was read.
+        size: of the events that are held, in bytes.
         behind: who waits for events that are not held here any more.
     """
 
-    __slots__ = ("_bytes", "_events", "behind", "last", "organization_id", "subscribers")
+    __slots__ = ("_events", "behind", "last", "organization_id", "size", "subscribers")
 
     def __init__(self, organization_id: str, last: int) -> None:
         """Begins to hold what comes after a number."""
@@ -102,7 +103,7 @@ class Channel:
         self.subscribers: set[Subscriber] = set()
         self.behind: set[Subscriber] = set()
         self._events: deque[StreamedEvent] = deque()
-        self._bytes = 0
+        self.size = 0
 
     @property
     def start(self) -> int:
@@ -113,17 +114,33 @@ class Channel:
         """Holds further events; `trim` follows when everybody has been given them."""
         if events and events[0].sequence != self.last + 1:
             self._events.clear()
-            self._bytes = 0
+            self.size = 0
         for event in events:
             self._events.append(event)
-            self._bytes += len(event.payload)
+            self.size += len(event.payload)
             self.last = event.sequence
 
-    def trim(self) -> None:
-        """Lets the oldest events go that are too many."""
+    def prepend(self, events: Sequence[StreamedEvent]) -> None:
+        """Holds what was read for somebody who was behind, if it ends where this begins: whoever
+        comes back at the same time has missed the same."""
+        for event in reversed(events):
+            if event.sequence > self.start:
+                continue
+            full = len(self._events) >= HELD_EVENTS or self.size >= HELD_BYTES
+            if full or event.sequence != self.start:
+                return
+            self._events.appendleft(event)
+            self.size += len(event.payload)
+
+    def trim(self, most: int = HELD_BYTES) -> None:
+        """Lets the oldest events go that are too many.
+
+        Args:
+            most: what may be held, in bytes.
+        """
         events = self._events
-        while events and (len(events) > HELD_EVENTS or self._bytes > HELD_BYTES):
-            self._bytes -= len(events.popleft().payload)
+        while events and (len(events) > HELD_EVENTS or self.size > most):
+            self.size -= len(events.popleft().payload)
 
     def follow(self, subscriber: Subscriber) -> bool:
         """Gives a subscriber what is held, and says whether it needs what is not."""

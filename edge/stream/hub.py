@@ -10,12 +10,16 @@ from typing import Any, Protocol
 import structlog
 from portico.events.v1 import event_feed_service_pb2 as pb
 
+from edge.stream.channel import HELD_BYTES as CHANNEL_BYTES
 from edge.stream.channel import Channel, StreamedEvent, Subscriber, advance
 
 # Organizations in one question to the core.
 ASKED_AT_ONCE = 200
 # Subscribers that are given something before everybody else has a turn.
 GIVEN_AT_ONCE = 500
+# What all channels hold; beyond it each keeps but a little.
+HELD_BYTES = 32 * 1024 * 1024
+LITTLE_BYTES = 4 * 1024
 # The pause before the core is asked again that did not answer, in seconds.
 RETRY_SECONDS = 0.5
 
@@ -55,6 +59,7 @@ class Hub:
         self._news = asyncio.Event()
         self._missing = asyncio.Event()
         self._callbacks: dict[str, Any] = {}
+        self._held = 0
 
     def follow(self, organization_id: str, subscriber: Subscriber, last: int) -> None:
         """Gives a subscriber every event after its position from now on.
@@ -78,6 +83,7 @@ class Hub:
         channel.leave(subscriber)
         if not channel.subscribers:
             del self._channels[organization_id]
+            self._held -= channel.size
             self._watcher.forget(organization_id, self._callbacks.pop(organization_id))
 
     def resume(self, organization_id: str, subscriber: Subscriber) -> None:
@@ -138,7 +144,9 @@ class Hub:
                     await self._hand_out(channel, page)
 
     async def _hand_out(self, channel: Channel, page: pb.EventPage) -> None:
+        before = channel.size
         channel.append([StreamedEvent(event) for event in page.events])
+        self._held += channel.size - before
         if page.more:
             self._wake(channel.organization_id)
         for count, subscriber in enumerate(tuple(channel.subscribers), 1):
@@ -146,7 +154,13 @@ class Hub:
                 self._look(channel, subscriber)
             if not count % GIVEN_AT_ONCE:
                 await asyncio.sleep(0)
-        channel.trim()
+        self._trim(channel)
+
+    def _trim(self, channel: Channel) -> None:
+        before = channel.size
+        channel.trim(CHANNEL_BYTES if self._held < HELD_BYTES else LITTLE_BYTES)
+        if self._channels.get(channel.organization_id) is channel:
+            self._held += channel.size - before
 
     async def _read_missing(self) -> None:
         while asked := self._taken(self._behind):
@@ -174,6 +188,9 @@ class Hub:
         events = [StreamedEvent(event) for event in page.events] if page is not None else []
         waiting = channel.behind
         channel.behind = set()
+        before = channel.size
+        channel.prepend(events)
+        self._held += channel.size - before
         for count, subscriber in enumerate(waiting, 1):
             if subscriber not in channel.subscribers:
                 continue
@@ -187,6 +204,7 @@ class Hub:
                 self._look(channel, subscriber)
             if not count % GIVEN_AT_ONCE:
                 await asyncio.sleep(0)
+        self._trim(channel)
 
     def _taken(self, marked: dict[str, None]) -> list[str]:
         """Some of the organizations that are marked, which are not any more."""

@@ -95,6 +95,21 @@ async def test_five_thousand_who_come_back_at_once_are_one_read() -> None:
         assert sorted(log.reads) == [100, 150]
 
 
+async def test_who_comes_back_a_moment_later_needs_no_further_read() -> None:
+    log = Log(last=150)
+    async with running(log) as hub:
+        first = Reader(20)
+        hub.follow(ORGANIZATION, first, log.last)
+        await eventually(lambda: first.position == 150)
+        reads = log.reads.count(20)
+        others = [Reader(20 + number) for number in range(100)]
+        for reader in others:
+            hub.follow(ORGANIZATION, reader, log.last)
+        assert all(reader.position == 150 for reader in others)
+        assert reads == 1
+        assert set(log.reads) == {20, 150}
+
+
 async def test_everybody_goes_on_from_where_they_are_while_events_come() -> None:
     log = Log(last=1000)
     async with running(log) as hub:

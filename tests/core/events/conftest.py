@@ -105,7 +105,7 @@ class Stream:
 
     async def names(self, count: int) -> list[str]:
         """What so many next events are about."""
-        return [(await self.step()).event.data["name"] for _ in range(count)]
+        return [str((await self.step()).event.data["name"]) for _ in range(count)]
 
 
 @pytest.fixture

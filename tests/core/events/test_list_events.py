@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import grpc
 from portico.keys.v1 import api_key_service_pb2 as keys
@@ -21,9 +22,8 @@ def numbers(page: object) -> list[int]:
 async def test_pages_hold_every_event_once_in_either_order(event_client: EventClient) -> None:
     await event_client.happen(4)
     for order, expected in {"": [5, 4, 3, 2, 1], "oldest": [1, 2, 3, 4, 5]}.items():
-        found = await pages(
-            lambda cursor, order=order: event_client.list(limit=2, cursor=cursor, order=order)
-        )
+        read = partial(event_client.list, limit=2, order=order)
+        found = await pages(lambda cursor, read=read: read(cursor=cursor))  # type: ignore[misc]
         assert [one for page in found for one in numbers(page)] == expected
 
 
