@@ -70,10 +70,12 @@ class Hub:
         channel = self._channels.get(organization_id)
         if channel is None:
             channel = self._open(organization_id, last)
+            # Something may have happened since that was looked up.
+            self._wake(organization_id)
+        elif last > channel.last:
+            self._wake(organization_id)
         channel.subscribers.add(subscriber)
         self._look(channel, subscriber)
-        # Something may have happened since its position was looked up.
-        self._wake(organization_id)
 
     def leave(self, organization_id: str, subscriber: Subscriber) -> None:
         """Lets a subscriber go."""
