@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -200,4 +201,27 @@ async def test_a_page_of_another_site_gets_no_connection(
                 pass
         assert refused.value.status == 403
     async with connected(http, event_client, origin="http://127.0.0.1:8080") as socket:
+        assert (await socket.subscribe())["type"] == "subscribed"
+
+
+async def test_who_sends_and_does_not_read_is_not_answered_without_end(
+    event_client: EventClient, http: aiohttp.ClientSession, stream_socket: Path
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(str(stream_socket), limit=4096)
+    token = dict(event_client.owner.metadata)["authorization"]
+    writer.write(
+        f"GET /ws HTTP/1.1\r\nhost: portico\r\nauthorization: {token}\r\nupgrade: websocket\r\n"
+        "connection: upgrade\r\nsec-websocket-version: 13\r\n"
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    assert b"101" in await reader.readline()
+    # A masked ping of 125 bytes.
+    ping = b"\x89\xfd" + bytes(4) + b"x" * 125
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(3):
+            while True:
+                writer.write(ping * 500)
+                await writer.drain()
+    writer.transport.abort()
+    async with connected(http, event_client) as socket:
         assert (await socket.subscribe())["type"] == "subscribed"
