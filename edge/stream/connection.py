@@ -125,14 +125,16 @@ class Connection(asyncio.Protocol):
         """The client does not keep up: nothing more is read of it, or what its messages are
         answered with would pile up."""
         self.is_paused = True
-        self._transport.pause_reading()
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
         self.paused_at = asyncio.get_running_loop().time()
         self._site.paused.add(self)
 
     def resume_writing(self) -> None:
         """It does again."""
         self.is_paused = False
-        self._transport.resume_reading()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
         self._site.paused.discard(self)
         if self.follower is not None:
             self._site.registry.hub.resume(self.follower.organization_id, self.follower)
