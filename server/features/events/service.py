@@ -10,7 +10,6 @@ from uuid import UUID
 from portico.events.v1 import event_service_pb2 as pb
 
 from portico_kit.call import Call
-from portico_kit.clock import moment
 from portico_kit.edge_state.event_feed import EventWatcher
 from portico_kit.errors import NotFoundError
 from portico_kit.ids import parse_id
@@ -22,7 +21,7 @@ from server.features.events.places import StreamPlaces
 from server.features.events.repository import EventRepository
 from server.features.events.saving import save_cursor
 from server.features.events.selection import Selection, select_readable
-from server.features.events.starts import Starts
+from server.features.events.starts import Starts, parse_since
 from server.features.organizations.facade import Tenants
 from server.features.webhooks.event_types import EventTypes
 
@@ -48,7 +47,7 @@ class EventService:
         shown = self._selection(request.types, organization_id, call)
         since = call.now - KEPT
         if request.HasField("since"):
-            since = max(since, moment(request.since))
+            since = max(since, parse_since(request.since))
         page = await EventRepository(call.db).list(
             organization_id,
             types=sorted(shown.types),
@@ -68,7 +67,7 @@ class EventService:
         self, request: pb.StreamEventsRequest, call: Call
     ) -> AsyncGenerator[pb.StreamEventsResponse, None]:
         organization_id = parse_id(request.organization_id)
-        self._selection(request.types, organization_id, call)
+        grants, shown = call.grants, self._selection(request.types, organization_id, call)
         start = await self.starts.find(request, organization_id, call)
         tier = (await self.tenants.tiers([organization_id])).get(organization_id)
         if tier is None:
@@ -84,9 +83,14 @@ class EventService:
             while True:
                 news.clear()
                 for event in (await self.feed.read(organization_id, position)).events:
+                    if event.sequence != position + 1:
+                        yield pb.StreamEventsResponse(position=str(event.sequence - 1), reset=True)
                     position = event.sequence
-                    # Rights may have changed while the last message was on its way.
-                    if self._selection(request.types, organization_id, call).takes(event.type):
+                    if call.grants is not grants:
+                        # They were looked up again.
+                        grants = call.grants
+                        shown = self._selection(request.types, organization_id, call)
+                    if shown.takes(event.type):
                         said = position
                         yield messages.streamed(event)
                     news.set()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from portico.events.v1 import event_service_pb2 as pb
 
 from portico_kit.call import Call
@@ -82,6 +83,18 @@ def start_after(position: int, bounds: Bounds) -> Start:
     return Start(position, bounds.last)
 
 
+def parse_since(message: Timestamp) -> datetime:
+    """The moment; over gRPC it may be none that there is.
+
+    Raises:
+        InvalidRequestError: then.
+    """
+    try:
+        return moment(message)
+    except (ValueError, OverflowError):
+        raise invalid("since", "INVALID_TIME", "is no time") from None
+
+
 def parse_after(request: pb.StreamEventsRequest) -> int | datetime | None:
     """What `after` and `since` say: a position, a moment, or None for now.
 
@@ -92,13 +105,15 @@ def parse_after(request: pb.StreamEventsRequest) -> int | datetime | None:
     if text == NOW:
         return None
     if not text:
-        return moment(request.since) if request.HasField("since") else None
+        return parse_since(request.since) if request.HasField("since") else None
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION:
         return int(text)
     try:
-        # The separator that a URL makes of "+".
+        # A space is what a URL makes of "+".
         found = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else "")
-    except ValueError:
+        if found.tzinfo is not None:
+            found = found.astimezone(UTC)
+    except (ValueError, OverflowError):
         found = None
     if found is None or found.tzinfo is None:
         raise invalid("after", "INVALID_POSITION", 'must be a position, an RFC 3339 time or "now"')

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from tests.core.conftest import Refused
 from tests.core.events.conftest import EventClient
@@ -98,6 +99,13 @@ async def test_what_is_no_position_is_refused(event_client: EventClient, refused
         stream = event_client.streamed(after=after)
         refusal = await refused(stream.read(), INVALID, "VALIDATION_ERROR")
         assert list(refusal.fields) == ["after"]
+
+
+async def test_what_is_no_time_is_refused(event_client: EventClient, refused: Refused) -> None:
+    never = Timestamp(seconds=10**17)
+    for call in (event_client.list(since=never), event_client.streamed(since=never).read()):
+        refusal = await refused(call, INVALID, "VALIDATION_ERROR")
+        assert list(refusal.fields) == ["since"]
 
 
 async def test_another_organization_has_no_stream(
