@@ -49,3 +49,29 @@ def select_readable(
     held = call.permissions(organization_id)
     readable = {name for name, needed in event_types.permissions.items() if needed in held}
     return Selection(named | readable)
+
+
+class CurrentSelection:
+    """What is shown on a stream, as the caller's rights are whenever they are looked up again."""
+
+    def __init__(
+        self, asked: Sequence[str], organization_id: UUID, event_types: EventTypes, call: Call
+    ) -> None:
+        """Takes what `select_readable` does, and raises the same."""
+        self._arguments = (asked, organization_id, event_types, call)
+        self._call = call
+        self._select()
+
+    def takes(self, event_type: str) -> bool:
+        """Whether an event is shown now.
+
+        Raises:
+            PermissionsExceededError: if the caller may not read a named type any more.
+        """
+        if self._call.grants is not self._grants:
+            self._select()
+        return self._selection.takes(event_type)
+
+    def _select(self) -> None:
+        self._grants = self._call.grants
+        self._selection = select_readable(*self._arguments)

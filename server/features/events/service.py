@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from uuid import UUID
 
 from portico.events.v1 import event_service_pb2 as pb
 
@@ -20,7 +19,7 @@ from server.features.events.feed import EventFeed
 from server.features.events.places import StreamPlaces
 from server.features.events.repository import EventRepository
 from server.features.events.saving import save_cursor
-from server.features.events.selection import Selection, select_readable
+from server.features.events.selection import CurrentSelection, select_readable
 from server.features.events.starts import Starts, parse_since
 from server.features.organizations.facade import Tenants
 from server.features.webhooks.event_types import EventTypes
@@ -44,7 +43,7 @@ class EventService:
     async def ListEvents(self, request: pb.ListEventsRequest, call: Call) -> pb.ListEventsResponse:
         organization_id = parse_id(request.organization_id)
         paging = self.cursors.paging(request)
-        shown = self._selection(request.types, organization_id, call)
+        shown = select_readable(request.types, organization_id, self.event_types, call)
         since = call.now - KEPT
         if request.HasField("since"):
             since = max(since, parse_since(request.since))
@@ -67,7 +66,7 @@ class EventService:
         self, request: pb.StreamEventsRequest, call: Call
     ) -> AsyncGenerator[pb.StreamEventsResponse, None]:
         organization_id = parse_id(request.organization_id)
-        grants, shown = call.grants, self._selection(request.types, organization_id, call)
+        shown = CurrentSelection(request.types, organization_id, self.event_types, call)
         start = await self.starts.find(request, organization_id, call)
         tier = (await self.tenants.tiers([organization_id])).get(organization_id)
         if tier is None:
@@ -86,10 +85,6 @@ class EventService:
                     if event.sequence != position + 1:
                         yield pb.StreamEventsResponse(position=str(event.sequence - 1), reset=True)
                     position = event.sequence
-                    if call.grants is not grants:
-                        # They were looked up again.
-                        grants = call.grants
-                        shown = self._selection(request.types, organization_id, call)
                     if shown.takes(event.type):
                         said = position
                         yield messages.streamed(event)
@@ -106,9 +101,6 @@ class EventService:
             call.db, self.feed, organization_id, call.principal, request.name, position
         )
         return pb.SaveEventCursorResponse(cursor=messages.cursor(request.name, position, saved_at))
-
-    def _selection(self, asked: Sequence[str], organization_id: UUID, call: Call) -> Selection:
-        return select_readable(asked, organization_id, self.event_types, call)
 
 
 async def _comes(news: asyncio.Event) -> bool:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from portico.auth.v1 import auth_service_pb2 as auth
 
 from tests.core.conftest import Refused
 from tests.core.events.conftest import EventClient
@@ -99,6 +100,18 @@ async def test_what_is_no_position_is_refused(event_client: EventClient, refused
         stream = event_client.streamed(after=after)
         refusal = await refused(stream.read(), INVALID, "VALIDATION_ERROR")
         assert list(refusal.fields) == ["after"]
+
+
+async def test_a_stream_ends_within_a_second_of_signing_out(
+    event_client: EventClient, world: World, refused: Refused
+) -> None:
+    async with event_client.streaming(after="0") as stream:
+        await stream.step()
+        # Whoever waits for changes has said so.
+        await asyncio.sleep(0.3)
+        await world.auth.Logout(auth.LogoutRequest(), metadata=event_client.owner.metadata)
+        async with asyncio.timeout(2):
+            await refused(stream.call.read(), grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
 async def test_what_is_no_time_is_refused(event_client: EventClient, refused: Refused) -> None:
