@@ -99,7 +99,9 @@ async def measure(stack: Stack, person: Inhabitant, fault: str, times: int) -> l
         await asyncio.gather(writer, return_exceptions=True)
         last = await last_number(stack, person)
         began = time.monotonic()
-        while min(int(one.position) for one in followers) < last:
+        # Until the workers have been at all that was changed, and everybody has it.
+        numbered = max(starts) + changes.made
+        while min(last, *(int(one.position) for one in followers)) < max(last, numbered):
             if time.monotonic() > began + PATIENCE:
                 break
             last = await last_number(stack, person)
