@@ -146,7 +146,7 @@ async def measure_streams(stack: Stack, people: Sequence[Inhabitant]) -> StreamF
         assert each.transport is not None
         each.transport.abort()
     return StreamFindings(
-        streams=len(clients),
+        streams=count,
         rss_before=before,
         rss=rss,
         pss=pss,
