@@ -124,7 +124,7 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
 
 async def invoke(world: World, method: Method, request: Message, person: Person) -> Any:
     """Calls a method by its path; of a stream it gives the first message."""
-    opened = world.channel.unary_stream if method.streaming else world.channel.unary_unary
+    opened: Any = world.channel.unary_stream if method.streaming else world.channel.unary_unary
     call = opened(
         method.path,
         request_serializer=method.request.SerializeToString,
