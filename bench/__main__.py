@@ -19,6 +19,7 @@ from bench.reads import measure_reads
 from bench.refreshes import measure_refreshes
 from bench.report import Findings, write_report
 from bench.sign_in import ROUNDS, measure_sign_in
+from bench.streams import measure_streams
 from bench.verification import measure_verification
 from bench.webhooks import measure_webhooks
 from bench.writes import measure_writes
@@ -47,6 +48,7 @@ async def main() -> None:
         try:
             await stack.start()
             people = await populate(stack, PEOPLE)
+            streams = await measure_streams(stack, people)
             found = Findings(
                 reads=await measure_reads(stack, people, folder),
                 writes=await measure_writes(stack, people),
@@ -55,6 +57,7 @@ async def main() -> None:
                 oauth=await measure_oauth(stack, people, folder, hydra),
                 decisions=decisions,
                 sign_in=await measure_sign_in(stack, people),
+                streams=streams,
                 webhooks=webhooks,
             )
         finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.limiter import BASELINE, Decision
 from bench.measure import Measurement
 from bench.sign_in import Rate, SignIn
+from bench.streams import StreamFindings
 from bench.webhooks import Waits, WebhookFindings, cpu_time
 
 OURS = "Portico"
@@ -38,6 +39,7 @@ class Findings:
     decisions: Sequence[Decision]
     sign_in: SignIn
     webhooks: WebhookFindings
+    streams: StreamFindings
 
 
 def write_report(path: Path, found: Findings) -> None:
@@ -62,6 +64,8 @@ def write_report(path: Path, found: Findings) -> None:
         _sign_in(found.sign_in),
         "\n## Webhooks\n",
         _webhooks(found.webhooks),
+        "\n## Streams of events\n",
+        _table(["what", "found"], found.streams.rows()),
     ]
     path.write_text("\n".join(sections) + "\n")
 

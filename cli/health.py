@@ -16,7 +16,9 @@ from cli.run.settings import read_settings
 
 TIMEOUT_SECONDS = 2.0
 READY_PATH = "/api/v1/health/ready"
-PAGES_PATH = "/health"
+HEALTH_PATH = "/health"
+# What has no health service of gRPC.
+OVER_HTTP = ("web", "stream")
 SOCKETS = {part.name: part.socket for part in PARTS if part.socket}
 
 
@@ -31,8 +33,8 @@ def main(part: str) -> int:
         if part == "gateway":
             status, body = request(settings.rest_address, settings.rest_port, "GET", READY_PATH)
             problem = "" if status == 200 else f"{status or 'no answer'}: {body}"
-        elif part == "web":
-            status, body = unix_request(settings.runtime_dir / SOCKETS[part], "GET", PAGES_PATH)
+        elif part in OVER_HTTP:
+            status, body = unix_request(settings.runtime_dir / SOCKETS[part], "GET", HEALTH_PATH)
             problem = "" if status == 200 else f"{status or 'no answer'}: {body}"
         elif socket := SOCKETS.get(part):
             problem = unhealthy(settings.runtime_dir / socket)

@@ -89,6 +89,14 @@ def web() -> None:
 
 
 @app.command()
+def stream() -> None:
+    """Run the process that writes streams of events: server-sent events and WebSocket."""
+    from edge.stream.main import main as serve
+
+    serve()
+
+
+@app.command()
 def gateway() -> None:
     """Render the Envoy configuration and run Envoy; stops without dropping requests."""
     from edge.gateway.main import main as serve
@@ -150,7 +158,7 @@ def mailbox() -> None:
 
 @app.command()
 def health(part: str) -> None:
-    """Say whether a running part serves: core, authorize, ratelimit, web or gateway."""
+    """Say whether a running part serves: core, authorize, ratelimit, web, stream or gateway."""
     from cli.health import main as ask
 
     sys.exit(ask(part))

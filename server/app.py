@@ -18,6 +18,7 @@ from server.features.connections.feature import FEATURE as CONNECTIONS
 from server.features.domains.feature import FEATURE as DOMAINS
 from server.features.email_changes.feature import FEATURE as EMAIL_CHANGES
 from server.features.emails.feature import FEATURE as EMAILS
+from server.features.events.feature import FEATURE as EVENT_FEED
 from server.features.factor_codes.feature import FEATURE as FACTOR_CODES
 from server.features.factor_resets.feature import FEATURE as FACTOR_RESETS
 from server.features.factors.feature import FEATURE as FACTORS
@@ -57,6 +58,7 @@ FEATURES: tuple[Feature, ...] = (
     PROJECTS,
     WEBHOOKS,
     RELAY,
+    EVENT_FEED,
     HEALTH,
 )
 
@@ -90,7 +92,13 @@ def interceptors(uses: InterceptorParts) -> list[Interceptor]:
     return [
         Telemetry(),
         DatabaseErrors(uses.constraint_errors),
-        Access(uses.verifier, uses.authenticators, uses.service, uses.former_callers),
+        Access(
+            uses.verifier,
+            uses.authenticators,
+            uses.service,
+            uses.former_callers,
+            uses.access_changes,
+        ),
         StepUps(uses.standings),
         Validation(),
         Transaction(uses.engine, uses.notifier),

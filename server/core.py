@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 from grpc import aio
 from redis.asyncio import Redis
@@ -12,9 +13,11 @@ from portico_contract import event_data, platform_event_permissions
 from portico_kit.call import Records
 from portico_kit.clock import Clock, utc_now
 from portico_kit.credentials import Authenticator, ServiceAuthenticator
+from portico_kit.edge_state.access_changes import AccessChanges, AccessWatcher
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from portico_kit.jwt import TokenVerifier
 from portico_kit.paging import Cursors
+from portico_kit.rpc.access import Access
 from portico_kit.rpc.errors import Errors
 from portico_kit.rpc.idempotency import FormerCallers
 from portico_kit.rpc.kept_answers import KeptAnswers
@@ -30,11 +33,13 @@ from server.common.records import RECORDS, IdempotentAnswer
 from server.feature import Job, Served, unique
 from server.features.auth.signing_keys import SigningKeys
 from server.features.auth.standings import SessionStandings
+from server.features.events.ports import Subscribers
 from server.features.organizations.facade import Tenants
 from server.features.organizations.operator import OperatorOrganization
 from server.interceptors import InterceptorParts
 from server.parts import CoreParts, Provided
 from server.settings import Settings
+from server.stream_subscribers import StreamSubscribers
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ def build(
     """
     parts = _parts(settings, clock, Provided(replaced))
     parts.provide(Records, lambda: _records(parts))
+    parts.provide(Subscribers, lambda: StreamSubscribers(clock, parts.get(Records)))
     for feature in FEATURES:
         feature.provide(parts)
     parts.probes.update(
@@ -103,7 +109,10 @@ def build(
     )
     served.append(Served(authenticators=tuple(authenticators)))
     notifier = notifier or CeleryTaskNotifier(settings.redis_url)
-    around = interceptors(_interceptor_parts(parts, served, notifier))
+    uses = _interceptor_parts(parts, served, notifier)
+    around = interceptors(uses)
+    [access] = [each for each in around if isinstance(each, Access)]
+    cast("StreamSubscribers", parts.get(Subscribers)).use(access, uses.verifier)
     return Core(parts, Pipeline(Errors(), around, clock, parts.get(Records)), served)
 
 
@@ -113,6 +122,7 @@ def _records(parts: CoreParts) -> Records:
         platform_events=frozenset(platform_event_permissions()),
         event_data={name: data.full_name for name, data in event_data().items()},
         operator_organization=parts.get(OperatorOrganization).current,
+        access_changed=AccessChanges(parts.redis).publish,
     )
 
 
@@ -131,6 +141,7 @@ def _interceptor_parts(
         authenticators=authenticators,
         service=ServiceAuthenticator(parts.settings.internal_token.get_secret_value()),
         former_callers=FormerCallers(parts.engine, answers),
+        access_changes=AccessWatcher(parts.redis),
         standings=parts.get(SessionStandings),
         answers=answers,
         memberships=parts.get(Tenants).memberships,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from portico_kit.credentials import Authenticator, ServiceAuthenticator
 from portico_kit.jwt import TokenVerifier
-from portico_kit.rpc.access import FormerCallers
+from portico_kit.rpc.access import AccessChanges, FormerCallers
 from portico_kit.rpc.idempotency import Memberships
 from portico_kit.rpc.kept_answers import KeptAnswers
 from portico_kit.rpc.step_up import Standings
@@ -25,6 +25,7 @@ class InterceptorParts:
     Attributes:
         verifier: of the tokens of every kind that has an authenticator.
         service: knows our own services by their secret.
+        access_changes: says when somebody's access may have changed.
         former_callers: knows the calls with which callers ended their own access.
         standings: what people have shown, and what they could show.
         answers: where the answers of calls with an Idempotency-Key are kept.
@@ -38,6 +39,7 @@ class InterceptorParts:
     authenticators: Sequence[Authenticator]
     service: ServiceAuthenticator
     former_callers: FormerCallers
+    access_changes: AccessChanges
     standings: Standings
     answers: KeptAnswers
     memberships: Memberships

@@ -101,12 +101,13 @@ def settings_classes() -> tuple[type[BaseSettings], ...]:
     """What the parts read their settings with."""
     from edge.gateway.settings import EnvironmentSettings
     from edge.settings import AuthorizeSettings, RateLimitSettings
+    from edge.stream.settings import StreamSettings
     from edge.web.settings import WebSettings
     from server.settings import RelaySettings, Settings, WorkerSettings
 
     return (
         *(Settings, WorkerSettings, AuthorizeSettings, RateLimitSettings),
-        *(WebSettings, EnvironmentSettings, RelaySettings),
+        *(WebSettings, StreamSettings, EnvironmentSettings, RelaySettings),
     )
 
 

@@ -17,6 +17,7 @@ TITLES = {
     "authorize": "Authorize",
     "ratelimit": "Rate limits",
     "web": "Pages",
+    "stream": "Event streams",
     "worker": "Worker",
     "mailbox": "Mailbox",
     "gateway": "Gateway",

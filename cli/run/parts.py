@@ -60,6 +60,12 @@ PARTS = (
     ),
     Part("web", trusted_with=(INTERNAL_TOKEN,), socket="web.sock"),
     Part(
+        "stream",
+        after=("valkey",),
+        trusted_with=(VALKEY, INTERNAL_TOKEN),
+        socket="stream.sock",
+    ),
+    Part(
         "worker",
         after=("migrate", "valkey"),
         trusted_with=(DATABASE, VALKEY, SECRET_KEY, TWILIO_AUTH_TOKEN),
@@ -71,14 +77,14 @@ PARTS = (
     ),
     Part("mailbox"),
     # Last: Envoy looks at the core once at the start, and then only every other second.
-    Part("gateway", after=("core", "authorize", "ratelimit", "web")),
+    Part("gateway", after=("core", "authorize", "ratelimit", "web", "stream")),
 )
 
 # Each stage stops together, and only when the stage before has stopped: requests
 # in flight, jobs in hand and mails on their way all still find what they need.
 STOP_ORDER = (
     ("gateway",),
-    ("authorize", "ratelimit", "web"),
+    ("authorize", "ratelimit", "web", "stream"),
     ("core",),
     ("worker",),
     ("relay",),

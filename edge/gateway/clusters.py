@@ -12,7 +12,10 @@ _CONNECT_TIMEOUT = "0.5s"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
+# The core once more, and the process that writes streams over HTTP.
 STREAMS = "streams"
+STREAM = "stream"
+MAX_HTTP_STREAMS = 50_000
 MAX_STREAMS = 1024
 
 
@@ -25,6 +28,7 @@ def clusters(methods: Sequence[Method], settings: GatewaySettings) -> list[Json]
         _grpc("ratelimit", settings),
         _cluster("jwks", settings),
         _pages(settings),
+        _http_streams(settings),
         *([_streams(settings)] if streams else []),
     ]
 
@@ -40,6 +44,23 @@ def _pages(settings: GatewaySettings) -> Json:
     most = {"max_connections": 128, "max_pending_requests": 256, "max_requests": 512}
     return {
         **_cluster("web", settings),
+        "circuit_breakers": {"thresholds": [most]},
+        "typed_extension_protocol_options": {_HTTP_OPTIONS: options},
+    }
+
+
+def _http_streams(settings: GatewaySettings) -> Json:
+    """The process that writes streams. Each has a connection of its own."""
+    most = {
+        "max_connections": MAX_HTTP_STREAMS,
+        "max_pending_requests": 4096,
+        "max_requests": MAX_HTTP_STREAMS,
+    }
+    options = typed(
+        _HTTP_OPTIONS.removeprefix("envoy."), explicit_http_config={"http_protocol_options": {}}
+    )
+    return {
+        **_cluster(STREAM, settings),
         "circuit_breakers": {"thresholds": [most]},
         "typed_extension_protocol_options": {_HTTP_OPTIONS: options},
     }

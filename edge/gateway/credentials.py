@@ -314,6 +314,18 @@ def credential_policy(method: Method, settings: GatewaySettings) -> dict[str, Js
     }
 
 
+def optional_credential_policy(method: Method, settings: GatewaySettings) -> dict[str, Json]:
+    """The same for a route that may be entered without a credential, to present one later.
+
+    One that is there is looked at like any other.
+    """
+    refusals = _refusals(settings, method)
+    for name in ("anonymous", "anonymous_scope"):
+        refusals["policies"].pop(name, None)
+    rules = typed(f"{_FILTERS}rbac.v3.RBACPerRoute", rbac={"rules": refusals})
+    return {**credential_policy(method, settings), RBAC: rules}
+
+
 def _requirement(name: str) -> Json:
     return typed(f"{_FILTERS}jwt_authn.v3.PerRouteConfig", requirement_name=name)
 

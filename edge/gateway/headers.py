@@ -77,6 +77,7 @@ ALLOWED_HEADERS = (
     "idempotency-key",
     "if-match",
     "if-none-match",
+    "last-event-id",
     "x-grpc-web",
     "x-user-agent",
     "grpc-timeout",

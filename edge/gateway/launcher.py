@@ -30,7 +30,7 @@ QUIET_LOGGERS = ("misc", "jwt")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 STOPPING = "portico.stopping"
 ACTIVE = "http.public.downstream_rq_active"
-STREAMS = "cluster.streams.upstream_rq_active"
+STREAMS = ("cluster.streams.upstream_rq_active", "cluster.stream.upstream_rq_active")
 POLL_SECONDS = 0.05
 # So long nothing may be in flight before it is believed that nothing will be: whoever sends
 # request after request on one connection has heard by then that it closes.
@@ -84,12 +84,12 @@ class Envoy:
 
     def is_busy(self) -> bool:
         """Whether a request is in flight; a stream is none, for it would never end by itself."""
-        counts = {ACTIVE: 0, STREAMS: 0}
+        counts = dict.fromkeys((ACTIVE, *STREAMS), 0)
         for line in self.ask("GET", "/stats?filter=_rq_active$").splitlines():
             name, _, count = line.partition(": ")
             if name in counts:
                 counts[name] = int(count)
-        return counts[ACTIVE] > counts[STREAMS]
+        return counts[ACTIVE] > sum(counts[name] for name in STREAMS)
 
 
 def main(arguments: list[str]) -> int:

@@ -23,6 +23,7 @@ from edge.gateway.oauth import endpoint_routes
 from edge.gateway.pages import page_routes
 from edge.gateway.paths import allow, bindings, path_table, shadowed_verbs, verbs_by_template
 from edge.gateway.settings import GatewaySettings
+from edge.gateway.streams import stream_routes
 from edge.gateway.transcoding import untranscoded
 from edge.gateway.typed import Json, default_header, seconds, set_header
 from portico_contract import Binding, Method
@@ -57,6 +58,7 @@ def route_config(methods: Sequence[Method], settings: GatewaySettings) -> Json:
                     *_stopping(methods, settings),
                     *(rpc_route(method, settings) for method in methods),
                     *endpoint_routes(settings, LUA),
+                    *stream_routes(methods, settings, LUA),
                     *_literal_paths(methods, settings),
                     *_carriers(methods),
                     *page_routes(settings, LUA),

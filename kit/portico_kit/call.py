@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_contract import Method, as_json, redacted
+from portico_kit.access_changes import concerned
 from portico_kit.credentials import ANONYMOUS, Grant, Person, Principal, Withheld
 from portico_kit.errors import (
     BoundToProjectsError,
@@ -38,6 +39,10 @@ def _no_operator() -> None:
     return None
 
 
+async def _tell_nobody(_ids: Collection[str]) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
     """How a service stores what its calls write beside their own rows.
@@ -49,6 +54,7 @@ class Records:
         event_data: the full name of the message that the data of an event type is.
         operator_organization: gives the organization whose webhooks receive these; with
             None they are only in the audit log.
+        access_changed: names, after the commit, those whose access may have changed.
     """
 
     event: Callable[..., OutboxEvent]
@@ -56,6 +62,7 @@ class Records:
     platform_events: Collection[str] = frozenset()
     event_data: Mapping[str, str] = field(default_factory=dict)
     operator_organization: Callable[[], UUID | None] = _no_operator
+    access_changed: Callable[[Collection[str]], Awaitable[None]] = _tell_nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,8 @@ class Call:
     # Of the audit log, in this call's transaction.
     entries: list[Written] = field(default_factory=list, repr=False)
     after_commit: list[AfterCommit] = field(default_factory=list)
+    # Whose access this call may change, see `concern`.
+    concerned: set[str] = field(default_factory=set, repr=False)
     # The workers' tasks that shall run once this call is committed.
     tasks: set[str] = field(default_factory=set)
 
@@ -407,7 +416,19 @@ class Call:
                 request_id=self.request_id,
             )
         )
+        self.concern(event or action, organization_id, target_id, who.id)
         self._record_event(event or action, organization_id, data)
+
+    def concern(self, action: str, organization_id: UUID | None, *others: UUID | None) -> None:
+        """Lets those look again who keep a stream open for somebody whom an action may concern.
+
+        Args:
+            others: what it was done to, and who did it.
+        """
+        ids = concerned(action, organization_id, *others)
+        if ids and not self.concerned:
+            self.after_commit.append(lambda: self.records.access_changed(self.concerned))
+        self.concerned.update(ids)
 
     def _record_event(
         self, event_type: str, organization_id: UUID | None, data: Message | None

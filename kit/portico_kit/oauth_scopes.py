@@ -25,6 +25,7 @@ ORGANIZATION_SCOPES: Mapping[str, str] = {
     "applications:write": "Create, change and delete the organization's applications.",
     "connections:read": "See how people of the organization sign in with its provider.",
     "connections:write": "Change how people of the organization sign in with its provider.",
+    "events:read": "See what happens in the organization, as far as you may see the rest of it.",
     "domains:read": "See the organization's domains.",
     "domains:write": "Add, verify and remove the organization's domains.",
     "keys:read": "See the organization's API keys, without their secrets.",

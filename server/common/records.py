@@ -124,6 +124,9 @@ def _audit_entry(*, details: Mapping[str, Any], **values: Any) -> Written:
     return Written(_ADD_ENTRY, {"id": new_id(), "details": Jsonb(details), **values})
 
 
+# Of many rows so many are named to those who keep streams open; the others are found later.
+MOST_CONCERNED = 1000
+
 # What a call writes with `record` and `emit`.
 RECORDS = Records(event=Event, audit_entry=_audit_entry)
 
@@ -192,6 +195,7 @@ async def record_each(
         "request_id": literal(call.request_id, String()),
     }
     await _insert_each(call.db, AuditEntry, targets, target, entry)
+    call.concern(action, None, who.id, *targets[:MOST_CONCERNED])
     receiver = call.event_receiver(action, None)
     if receiver is not None:
         event: dict[str, SQLColumnExpression[Any]] = {

@@ -43,7 +43,7 @@ def test_the_gateway_gets_time_to_answer_what_it_accepted() -> None:
     assert float(SERVICES["gateway"]["stop_grace_period"].removesuffix("s")) > longest
 
 
-@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "web", "gateway"])
+@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "web", "stream", "gateway"])
 def test_a_service_is_healthy_when_it_says_so_itself(part: str) -> None:
     assert SERVICES[part]["healthcheck"]["test"] == ["CMD", "portico", "health", part]
 

@@ -100,6 +100,7 @@ def serves(run: Run) -> bool:
         ("authorize", "authorize"),
         ("ratelimit", "ratelimit"),
         ("web", "web"),
+        ("stream", "stream"),
         ("worker", "worker"),
         ("mailbox", "mailbox"),
         ("launcher", "gateway"),
@@ -136,7 +137,9 @@ def test_a_killed_watchdog_is_replaced_at_the_next_occasion(run: Run) -> None:
     assert serves(run)
 
 
-@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "web", "gateway", "mailbox"])
+@pytest.mark.parametrize(
+    "part", ["core", "authorize", "ratelimit", "web", "stream", "gateway", "mailbox"]
+)
 def test_a_part_started_beside_a_running_one_refuses_and_takes_nothing(run: Run, part: str) -> None:
     refusal = beside(run, part)
     assert refusal.returncode == 1
@@ -161,7 +164,7 @@ def test_a_core_whose_port_is_taken_names_the_setting_that_moves_it(
     assert "Traceback" not in refusal.stderr
 
 
-@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "web", "gateway"])
+@pytest.mark.parametrize("part", ["core", "authorize", "ratelimit", "web", "stream", "gateway"])
 def test_a_part_says_that_it_serves(run: Run, part: str) -> None:
     assert beside(run, "health", part).returncode == 0
 

@@ -21,7 +21,7 @@ from tests.stack import environment_for
 SECRET = "do-not-show-this"
 SECRET_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 COMMANDS = (
-    *("core", "authorize", "ratelimit", "web"),
+    *("core", "authorize", "ratelimit", "web", "stream"),
     *("worker", "beat", "migrate", "mailbox", "gateway"),
 )
 

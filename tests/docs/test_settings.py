@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 from edge.gateway.settings import EnvironmentSettings
 from edge.settings import AuthorizeSettings, EdgeSettings, RateLimitSettings
+from edge.stream.settings import StreamSettings
 from edge.web.settings import WebSettings
 from server.settings import RelaySettings, Settings, SharedSettings, WorkerSettings
 from tests.docs.tables import ROOT, rows
@@ -22,6 +23,7 @@ MODELS: tuple[type[BaseSettings], ...] = (
     AuthorizeSettings,
     RateLimitSettings,
     WebSettings,
+    StreamSettings,
     EnvironmentSettings,
     RelaySettings,
 )

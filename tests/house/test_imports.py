@@ -51,6 +51,10 @@ PROCESSES = {
         "import edge.web.main",
         {"sqlalchemy", "psycopg", "protovalidate", "celery", "alembic", "redis", "server"},
     ),
+    "stream": (
+        "import edge.stream.main",
+        {"sqlalchemy", "psycopg", "protovalidate", "celery", "alembic", "aiohttp", "server"},
+    ),
     "core": (
         CORE,
         {

@@ -29,7 +29,7 @@ LATER = "2099-01-01T00:00:00Z"
 _SCOPES = [
     *("organization:read", "organization:write", "members:read", "members:write"),
     *("keys:read", "keys:write", "webhooks:read", "webhooks:write"),
-    *("projects:read", "projects:write"),
+    *("projects:read", "projects:write", "events:read"),
     *("applications:read", "applications:write"),
 ]
 
@@ -190,6 +190,7 @@ async def _sign_in_again(tenant: Tenant, caller: SeededCaller) -> None:
         "updateApplication": {"scopes": [["organization:read"]]},
         "updateRegistrationPolicy": {"scopes": [["organization:read"]]},
         "importApiKeys": {"organizationId": [tenant.organization_id]},
+        "saveEventCursor": {"position": ["0"], "name": ["walk"]},
         "updateApiKey": {"expiresAt": [LATER]},
         "updateOrganization": {"allowKeyImport": [True]},
         "createWebhook": {"url": [WEBHOOK_URL], "filter": [FILTER]},

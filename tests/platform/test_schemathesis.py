@@ -62,6 +62,8 @@ BEYOND_THE_WALK = {
     "revokeGrant",
     "sendChallengeCode",
     "signInWithPasskey",
+    # It would read for an hour.
+    "streamEvents",
     "testConnection",
     "unlinkIdentity",
     "verifyDomain",

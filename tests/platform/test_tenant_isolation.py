@@ -66,6 +66,7 @@ FILLED: Mapping[str, Mapping[str, Any]] = {
         "clientSecret": "a secret",
     },
     "CreateApplication": {"name": "a program", "kind": "machine", "scopes": ["organization:read"]},
+    "SaveEventCursor": {"name": "theirs", "position": "0"},
     "SetFirstParty": {"firstParty": True},
     "UpdateRegistrationPolicy": {"registration": "token"},
     "RevokeApplicationSecret": {"secretId": "0011223344556677"},

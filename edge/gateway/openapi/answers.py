@@ -7,6 +7,7 @@ from http import HTTPStatus
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import variables
 from edge.gateway.typed import Json
+from edge.stream.paths import STREAM_EVENTS
 from portico_contract import AccessRule, Method
 from portico_contract.limit_categories import LimitCategory
 
@@ -153,6 +154,23 @@ def envelope_schemas() -> dict[str, Json]:
     }
 
 
+_EVENT_STREAM: Json = {
+    "schema": {
+        "type": "string",
+        "description": (
+            "Events as text (WHATWG HTML, section 9.2): `id` is the position, `event` the type "
+            "of the event, or `reset` or `error`, `data` a JSON object. Comments are heartbeats."
+        ),
+    },
+    "example": (
+        "id: 42\nevent: project.created\n"
+        'data: {"type":"project.created","timestamp":"2026-11-26T19:45:28.739766Z",'
+        '"id":"01890a5d-ac96-774b-bcce-b302099a8057",'
+        '"organizationId":"01890a5d-ac96-774b-bcce-b302099a8058","data":{"name":"Apollo"}}\n\n'
+    ),
+}
+
+
 def error_responses() -> dict[str, Json]:
     """Every error answer, by name."""
     return {name: _error(status, text) for status, (name, text) in _ERROR_TEXTS.items()}
@@ -203,7 +221,10 @@ def _success(method: Method, schemas: Schemas) -> Json:
         "description": HTTPStatus(method.status).phrase,
         "headers": _header_references(_success_headers(method)),
     }
-    if method.streaming:
+    if method.full_name == STREAM_EVENTS:
+        answer["description"] = "Server-sent events: the position, the type, and what webhooks get."
+        answer["content"] = {"text/event-stream": _EVENT_STREAM}
+    elif method.streaming:
         answer["description"] = "A server-sent event for each message, with its JSON as data."
         answer["content"] = {"text/event-stream": {"schema": _data(method, schemas)}}
     elif method.status != HTTPStatus.NO_CONTENT:

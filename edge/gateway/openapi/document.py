@@ -17,6 +17,7 @@ from edge.gateway.openapi.events import PARAMETERS, webhooks
 from edge.gateway.openapi.schemas import Direction, Schemas
 from edge.gateway.paths import camel, variables
 from edge.gateway.typed import Json
+from edge.stream.paths import STREAM_EVENTS
 from portico_contract import AccessRule, AssuranceLevel, Binding, Contract, Method, StepUp
 from portico_kit.oauth_scopes import ORGANIZATION_SCOPES, SCOPES
 
@@ -80,6 +81,13 @@ _HEADER_PARAMETERS: dict[str, Json] = {
             "the resource."
         ),
         "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    },
+    "Last-Event-ID": {
+        "description": (
+            "The position that the client has received last; takes the place of `after`. Browsers "
+            "send it when they open a stream again."
+        ),
+        "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
     },
     "If-Match": {
         "description": "The ETag that the resource must still have for the request to be executed.",
@@ -236,6 +244,8 @@ def _header_parameters(method: Method, binding: Binding) -> list[Json]:
         names.append("Idempotency-Key")
     if binding.verb in CONDITIONAL:
         names.append("If-Match")
+    if method.full_name == STREAM_EVENTS:
+        names.append("Last-Event-ID")
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 

@@ -8,9 +8,8 @@ credential is a property of its grant, never its kind.
 
 from __future__ import annotations
 
-import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from typing import Any, NoReturn, Protocol
 from uuid import UUID
 
@@ -35,6 +34,7 @@ from portico_kit.rpc.pipeline import Proceed
 from portico_kit.rpc.streams import first_of
 
 BEARER = "Bearer "
+UUID_LENGTH = 36
 # How often it is looked whether the caller of a stream may still have it.
 RECHECK_SECONDS = 10.0
 
@@ -47,6 +47,14 @@ class FormerCallers(Protocol):
         ...
 
 
+class AccessChanges(Protocol):
+    """Says when somebody's access may have changed."""
+
+    async def changed(self, ids: Collection[str], seconds: float) -> None:
+        """Waits until one of the ids is named, and so long at the most."""
+        ...
+
+
 class Access:
     """Lets in who may come in."""
 
@@ -56,6 +64,7 @@ class Access:
         authenticators: Iterable[Authenticator],
         services: ServiceAuthenticator,
         former_callers: FormerCallers,
+        changes: AccessChanges,
     ) -> None:
         """Takes what verifies tokens, and what knows each kind of credential.
 
@@ -66,6 +75,7 @@ class Access:
         self._authenticators = by_kind(authenticators)
         self._services = services
         self._former_callers = former_callers
+        self._changes = changes
 
     async def __call__(self, request: Any, call: Call, proceed: Proceed) -> Message:
         """Proceeds if the caller may call the method.
@@ -75,7 +85,7 @@ class Access:
             PermissionDeniedError: with one that does not allow it.
         """
         try:
-            await self._admit(request, call)
+            await self.admit(request, call)
         except AddressNotAllowedError:
             # Whatever the caller was told before, they were told it elsewhere.
             raise
@@ -92,7 +102,7 @@ class Access:
         Raises:
             DomainError: when they may not; the token may expire meanwhile.
         """
-        await self._admit(request, call)
+        await self.admit(request, call)
         if call.method.access in ("public", "internal"):
             return await proceed(request, call)
         claims = await self._verifier.verify(_bearer(call))
@@ -100,12 +110,21 @@ class Access:
         return await first_of(work, self._watch(request, call, claims))
 
     async def _watch(self, request: Any, call: Call, claims: Claims) -> NoReturn:
+        ids = frozenset(subjects(call.principal, call.organization_id, claims))
         while True:
-            await asyncio.sleep(RECHECK_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311
-            await self._readmit(request, call, claims)
+            pause = RECHECK_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
+            await self._changes.changed(ids, pause)
+            await self.readmit(request, call, claims)
 
-    async def _readmit(self, request: Any, call: Call, claims: Claims) -> None:
-        """Holds what the caller was let in with against what holds now."""
+    async def readmit(self, request: Any, call: Call, claims: Claims) -> None:
+        """Holds what the caller of a stream was let in with against what holds now.
+
+        Args:
+            claims: of the token that was presented; it may have expired since.
+
+        Raises:
+            DomainError: if the caller may not have the stream any more.
+        """
         binding = call.binding
         principal = self._authenticators[claims.kind].principal(claims)
         grant = await self._look_up(claims, principal, call)
@@ -122,7 +141,12 @@ class Access:
             else:
                 call.authorize(call.organization_id)
 
-    async def _admit(self, request: Any, call: Call) -> None:
+    async def admit(self, request: Any, call: Call) -> None:
+        """Lets the caller in.
+
+        Raises:
+            DomainError: if they may not call the method.
+        """
         match call.method.access:
             case "public":
                 pass
@@ -196,6 +220,15 @@ class Access:
             grant = grant.narrowed(claims.scopes)
         call.admit(grant)
         return grant
+
+
+def subjects(principal: Principal, organization_id: UUID | None, claims: Claims) -> Iterator[str]:
+    """The ids of what a caller's access depends on: the person, the session, the key, ..."""
+    named = (*claims.private.values(), claims.session_id, claims.subject)
+    parts = (principal.id, principal.person_id, principal.session_id, *principal.actors)
+    for one in (*named, *parts, organization_id):
+        if one is not None and len(text := str(one)) == UUID_LENGTH:
+            yield text
 
 
 async def _coroutine(answer: Awaitable[Message]) -> Message:

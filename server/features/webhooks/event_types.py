@@ -36,14 +36,19 @@ class EventTypes:
     platform_permissions: Mapping[str, str]
     operator_organization: UUID | None
 
-    def require_known(self, wanted: Iterable[str], organization_id: UUID) -> None:
+    def require_known(
+        self, wanted: Iterable[str], organization_id: UUID, field: str = "event_types"
+    ) -> None:
         """Refuses event types that never occur in the organization.
+
+        Args:
+            field: the list of the request that names them.
 
         Raises:
             InvalidRequestError: naming each of them by its place in the list.
         """
         violations = tuple(
-            FieldViolation(f"event_types[{place}]", *problem)
+            FieldViolation(f"{field}[{place}]", *problem)
             for place, name in enumerate(wanted)
             if (problem := self._problem(name, organization_id)) is not None
         )

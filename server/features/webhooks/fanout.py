@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -52,6 +52,7 @@ class FannedOut:
         last: the organization after which the next batch goes on.
         more: whether there may be more events.
         waits: whether all of them are of organizations that other workers are at.
+        numbered: the organizations that have further events in their order now.
     """
 
     count: int = 0
@@ -61,6 +62,7 @@ class FannedOut:
     last: UUID = BEGINNING
     more: bool = False
     waits: bool = False
+    numbered: Collection[UUID] = ()
 
 
 class Part(NamedTuple):
@@ -136,7 +138,10 @@ async def fan_out(
     blocked = await add_deliveries_in_order(db, batch, now)
     # A share of the claim is two events or more: a single one was the last of its organization.
     last = batch[-1].event.organization_id
-    return FannedOut(len(batch), due, blocked, claims, last, more=len(found) > 1)
+    numbered = {share.event.organization_id for share in batch}
+    return FannedOut(
+        *(len(batch), due, blocked, claims, last), more=len(found) > 1, numbered=numbered
+    )
 
 
 def _takers(

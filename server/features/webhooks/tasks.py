@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from importlib.metadata import version
 
+from portico_kit.edge_state.event_feed import EventAnnouncer
 from portico_kit.tasks.names import EVENT_TASK
 from server.common.outbound_addresses import AddressPolicy
 from server.feature import Job
@@ -33,7 +34,10 @@ def tasks(parts: WorkerParts) -> Mapping[str, Job]:
     replayer = Replayer(parts.sessions, parts.clock, deliverer.deliver)
     parts.on_close.extend((replayer.close, lambda: deliverer.close(PATIENCE_SECONDS), client.close))
     return {
-        EVENT_TASK: EventFanOut(parts.sessions, parts.clock, deliverer.deliver, deliverer),
+        EVENT_TASK: EventFanOut(
+            *(parts.sessions, parts.clock, deliverer.deliver, deliverer),
+            EventAnnouncer(parts.redis).announce,
+        ),
         DELIVERY_TASK: deliverer.deliver_due,
         BACKLOG_TASK: Backlog(parts.sessions, parts.clock, deliverer.deliver),
         FAILING_TASK: FailingWebhooks(

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_28_0800"
-down_revision = "2026_11_28_0600"
+down_revision = "2026_11_28_0700"
 branch_labels = None
 depends_on = None
 

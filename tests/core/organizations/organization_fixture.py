@@ -49,6 +49,9 @@ class OrganizationFixture:
             "client_secret": "anything",
             "kind": "machine",
             "registration": "token",
+            # Beyond the last event, which a stream says at once.
+            "after": "999999",
+            "position": "0",
             **self.ids,
         }
         if method.name == "CreateDomain":
@@ -129,10 +132,16 @@ async def make_organization_fixture(world: World, owner: Person) -> Organization
 
 
 async def invoke(world: World, method: Method, request: Message, person: Person) -> Any:
-    """Calls a method by its path."""
-    call = world.channel.unary_unary(
+    """Calls a method by its path; of a stream it gives the first message."""
+    opened: Any = world.channel.unary_stream if method.streaming else world.channel.unary_unary
+    call = opened(
         method.path,
         request_serializer=method.request.SerializeToString,
         response_deserializer=method.response.FromString,
-    )
-    return await call(request, metadata=person.metadata)
+    )(request, metadata=person.metadata)
+    if not method.streaming:
+        return await call
+    try:
+        return await call.read()
+    finally:
+        call.cancel()

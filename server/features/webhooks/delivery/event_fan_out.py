@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from portico_kit.clock import Clock
 from portico_kit.storage.base import Sessions
@@ -16,6 +17,11 @@ BATCH = 100  # events in one transaction
 PAUSE = 0.01  # seconds, while all that is pending is of organizations of other workers
 
 Deliver = Callable[[Sequence[DueWebhook]], Awaitable[None]]
+Announce = Callable[[Collection[UUID]], None]
+
+
+def _announce_nothing(_organizations: Collection[UUID]) -> None:
+    return None
 
 
 class Slots(Protocol):
@@ -34,18 +40,25 @@ class EventFanOut:
     """Fans out pending events, and sees to it that their deliveries leave at once."""
 
     def __init__(
-        self, sessions: Sessions, clock: Clock, deliver: Deliver, slots: Slots | None = None
+        self,
+        sessions: Sessions,
+        clock: Clock,
+        deliver: Deliver,
+        slots: Slots | None = None,
+        announce: Announce = _announce_nothing,
     ) -> None:
         """Takes what it works with.
 
         Args:
             deliver: sends what is due to the webhooks that it is given.
             slots: sends deliveries at once; None lets all of them take turns.
+            announce: lets those who stream know which organizations have new events.
         """
         self._sessions = sessions
         self._clock = clock
         self._deliver = deliver
         self._slots = slots
+        self._announce = announce
         # The organization that had the last turn.
         self._last = BEGINNING
 
@@ -55,6 +68,7 @@ class EventFanOut:
         while more:
             batch = await self._fan_out()
             self._last, more = batch.last, batch.more
+            self._announce(batch.numbered)
             if batch.waits:
                 # Another worker may have looked for the last time before these events came.
                 await asyncio.sleep(PAUSE)

@@ -1,0 +1,1 @@
+"""The process that writes streams of events: server-sent events, and WebSocket."""
