@@ -22,16 +22,27 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'portico/connections/v1/connection.proto\x12\x16portico.connections.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x93\x05\n\nConnection\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06preset\x18\x04 \x01(\t\x12\x0e\n\x06issuer\x18\x05 \x01(\t\x12\x11\n\tclient_id\x18\x06 \x01(\t\x12\x19\n\x11has_client_secret\x18\x07 \x01(\x08\x12\x1d\n\x15\x63lient_authentication\x18\x08 \x01(\t\x12\x14\n\x0c\x65xtra_scopes\x18\t \x03(\t\x12\x17\n\x0f\x61llowed_tenants\x18\n \x03(\t\x12\x1c\n\x14trusts_second_factor\x18\x0b \x01(\x08\x12\x1a\n\x12second_factor_acrs\x18\x0c \x03(\t\x12\x13\n\x0bmember_role\x18\r \x01(\t\x12\x17\n\x0ftrusted_domains\x18\x0e \x03(\t\x12\x0f\n\x07\x65nabled\x18\x0f \x01(\x08\x12\x14\n\x0credirect_uri\x18\x10 \x01(\t\x12\x1e\n\x16\x62\x61\x63kchannel_logout_uri\x18\x11 \x01(\t\x12.\n\ncreated_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nregistered\x18\x14 \x01(\x08\x12<\n\x18\x63lient_secret_expires_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x15\x61uthorization_request\x18\x16 \x01(\t\x12$\n\x1cuserinfo_signed_response_alg\x18\x17 \x01(\t\x12\x10\n\x08jwks_uri\x18\x18 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'portico/connections/v1/connection.proto\x12\x16portico.connections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x06\n\nConnection\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12<\n\x06preset\x18\x04 \x01(\tB,\xbaH)r\'R\x06googleR\x06githubR\tmicrosoftR\x04oktaR\x04oidc\x12\x0e\n\x06issuer\x18\x05 \x01(\t\x12\x11\n\tclient_id\x18\x06 \x01(\t\x12\x19\n\x11has_client_secret\x18\x07 \x01(\x08\x12\x1d\n\x15\x63lient_authentication\x18\x08 \x01(\t\x12\x14\n\x0c\x65xtra_scopes\x18\t \x03(\t\x12\x17\n\x0f\x61llowed_tenants\x18\n \x03(\t\x12\x1c\n\x14trusts_second_factor\x18\x0b \x01(\x08\x12\x1a\n\x12second_factor_acrs\x18\x0c \x03(\t\x12\x13\n\x0bmember_role\x18\r \x01(\t\x12\x17\n\x0ftrusted_domains\x18\x0e \x03(\t\x12\x0f\n\x07\x65nabled\x18\x0f \x01(\x08\x12\x14\n\x0credirect_uri\x18\x10 \x01(\t\x12\x1e\n\x16\x62\x61\x63kchannel_logout_uri\x18\x11 \x01(\t\x12\x36\n\ncreated_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nupdated_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x12\n\nregistered\x18\x14 \x01(\x08\x12<\n\x18\x63lient_secret_expires_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x46\n\x15\x61uthorization_request\x18\x16 \x01(\tB\'\xbaH$r\"R\nparametersR\x07requestR\x0brequest_uri\x12$\n\x1cuserinfo_signed_response_alg\x18\x17 \x01(\t\x12\x10\n\x08jwks_uri\x18\x18 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.connections.v1.connection_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONNECTION']._serialized_start=101
-  _globals['_CONNECTION']._serialized_end=760
+  _globals['_CONNECTION'].fields_by_name['id']._loaded_options = None
+  _globals['_CONNECTION'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CONNECTION'].fields_by_name['preset']._loaded_options = None
+  _globals['_CONNECTION'].fields_by_name['preset']._serialized_options = b'\272H)r\'R\006googleR\006githubR\tmicrosoftR\004oktaR\004oidc'
+  _globals['_CONNECTION'].fields_by_name['created_at']._loaded_options = None
+  _globals['_CONNECTION'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CONNECTION'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_CONNECTION'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CONNECTION'].fields_by_name['authorization_request']._loaded_options = None
+  _globals['_CONNECTION'].fields_by_name['authorization_request']._serialized_options = b'\272H$r\"R\nparametersR\007requestR\013request_uri'
+  _globals['_CONNECTION']._serialized_start=130
+  _globals['_CONNECTION']._serialized_end=902
 # @@protoc_insertion_point(module_scope)

@@ -27,15 +27,27 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bportico/users/v1/user.proto\x12\x10portico.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xdb\x02\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x16\n\x0e\x65mail_verified\x18\x03 \x01(\x08\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x12\n\navatar_url\x18\x05 \x01(\t\x12\x0b\n\x03\x62io\x18\x06 \x01(\t\x12\x32\n\x0bpreferences\x18\x07 \x01(\x0b\x32\x1d.portico.users.v1.Preferences\x12\x0e\n\x06status\x18\x08 \x01(\t\x12\x0c\n\x04role\x18\t \x01(\t\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_login_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xce\x01\n\x0bPreferences\x12\x32\n\x05theme\x18\x01 \x01(\tB\x1e\xbaH\x17r\x15R\x05lightR\x04\x64\x61rkR\x06system\xd8\xf3\x18\x01H\x00\x88\x01\x01\x12,\n\x08language\x18\x02 \x01(\tB\x15\xbaH\x0er\x0c\x32\n^[a-z]{2}$\xd8\xf3\x18\x01H\x01\x88\x01\x01\x12\x46\n\rnotifications\x18\x03 \x01(\x0b\x32).portico.users.v1.NotificationPreferencesB\x04\xd8\xf3\x18\x01\x42\x08\n\x06_themeB\x0b\n\t_language\"_\n\x17NotificationPreferences\x12\x18\n\x05\x65mail\x18\x01 \x01(\x08\x42\x04\xd8\xf3\x18\x01H\x00\x88\x01\x01\x12\x17\n\x04push\x18\x02 \x01(\x08\x42\x04\xd8\xf3\x18\x01H\x01\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_pushb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bportico/users/v1/user.proto\x12\x10portico.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xb3\x03\n\x04User\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x13\n\x05\x65mail\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x16\n\x0e\x65mail_verified\x18\x03 \x01(\x08\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x12\n\navatar_url\x18\x05 \x01(\t\x12\x0b\n\x03\x62io\x18\x06 \x01(\t\x12:\n\x0bpreferences\x18\x07 \x01(\x0b\x32\x1d.portico.users.v1.PreferencesB\x06\xbaH\x03\xc8\x01\x01\x12(\n\x06status\x18\x08 \x01(\tB\x18\xbaH\x15r\x13R\x06\x61\x63tiveR\tsuspended\x12(\n\x04role\x18\t \x01(\tB\x1a\xbaH\x17r\x15R\x04userR\radministrator\x12\x36\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\rlast_login_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xce\x01\n\x0bPreferences\x12\x32\n\x05theme\x18\x01 \x01(\tB\x1e\xbaH\x17r\x15R\x05lightR\x04\x64\x61rkR\x06system\xd8\xf3\x18\x01H\x00\x88\x01\x01\x12,\n\x08language\x18\x02 \x01(\tB\x15\xbaH\x0er\x0c\x32\n^[a-z]{2}$\xd8\xf3\x18\x01H\x01\x88\x01\x01\x12\x46\n\rnotifications\x18\x03 \x01(\x0b\x32).portico.users.v1.NotificationPreferencesB\x04\xd8\xf3\x18\x01\x42\x08\n\x06_themeB\x0b\n\t_language\"_\n\x17NotificationPreferences\x12\x18\n\x05\x65mail\x18\x01 \x01(\x08\x42\x04\xd8\xf3\x18\x01H\x00\x88\x01\x01\x12\x17\n\x04push\x18\x02 \x01(\x08\x42\x04\xd8\xf3\x18\x01H\x01\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_pushb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.users.v1.user_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_USER'].fields_by_name['id']._loaded_options = None
+  _globals['_USER'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_USER'].fields_by_name['email']._loaded_options = None
   _globals['_USER'].fields_by_name['email']._serialized_options = b'\310\363\030\001'
+  _globals['_USER'].fields_by_name['preferences']._loaded_options = None
+  _globals['_USER'].fields_by_name['preferences']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_USER'].fields_by_name['status']._loaded_options = None
+  _globals['_USER'].fields_by_name['status']._serialized_options = b'\272H\025r\023R\006activeR\tsuspended'
+  _globals['_USER'].fields_by_name['role']._loaded_options = None
+  _globals['_USER'].fields_by_name['role']._serialized_options = b'\272H\027r\025R\004userR\radministrator'
+  _globals['_USER'].fields_by_name['created_at']._loaded_options = None
+  _globals['_USER'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_USER'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_USER'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PREFERENCES'].fields_by_name['theme']._loaded_options = None
   _globals['_PREFERENCES'].fields_by_name['theme']._serialized_options = b'\272H\027r\025R\005lightR\004darkR\006system\330\363\030\001'
   _globals['_PREFERENCES'].fields_by_name['language']._loaded_options = None
@@ -47,9 +59,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATIONPREFERENCES'].fields_by_name['push']._loaded_options = None
   _globals['_NOTIFICATIONPREFERENCES'].fields_by_name['push']._serialized_options = b'\330\363\030\001'
   _globals['_USER']._serialized_start=143
-  _globals['_USER']._serialized_end=490
-  _globals['_PREFERENCES']._serialized_start=493
-  _globals['_PREFERENCES']._serialized_end=699
-  _globals['_NOTIFICATIONPREFERENCES']._serialized_start=701
-  _globals['_NOTIFICATIONPREFERENCES']._serialized_end=796
+  _globals['_USER']._serialized_end=578
+  _globals['_PREFERENCES']._serialized_start=581
+  _globals['_PREFERENCES']._serialized_end=787
+  _globals['_NOTIFICATIONPREFERENCES']._serialized_start=789
+  _globals['_NOTIFICATIONPREFERENCES']._serialized_end=884
 # @@protoc_insertion_point(module_scope)

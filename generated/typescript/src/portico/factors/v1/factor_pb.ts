@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/factors/v1/factor.proto.
  */
 export const file_portico_factors_v1_factor: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wb3J0aWNvL2ZhY3RvcnMvdjEvZmFjdG9yLnByb3RvEhJwb3J0aWNvLmZhY3RvcnMudjEiowEKBkZhY3RvchIKCgJpZBgBIAEoCRIMCgR0eXBlGAIgASgJEgwKBG5hbWUYAyABKAkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VyX2lkGAYgASgJYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9wb3J0aWNvL2ZhY3RvcnMvdjEvZmFjdG9yLnByb3RvEhJwb3J0aWNvLmZhY3RvcnMudjEi1wEKBkZhY3RvchIUCgJpZBgBIAEoCUIIukgFcgOwAQESLgoEdHlwZRgCIAEoCUIgukgdchtSBHRvdHBSB3Bhc3NrZXlSBWVtYWlsUgNzbXMSDAoEbmFtZRgDIAEoCRI2CgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjAKDGxhc3RfdXNlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdXNlcl9pZBgGIAEoCWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * A way in which a person shows who they are, beside the password.
