@@ -81,14 +81,8 @@ def test_limits_of_fields_come_from_the_rules(document: dict[str, Any]) -> None:
     name, scopes = body["properties"]["name"], body["properties"]["scopes"]
     assert (name["minLength"], name["maxLength"]) == (1, 100)
     assert (scopes["minItems"], scopes["maxItems"], scopes["uniqueItems"]) == (1, 50, True)
-    assert (
-        scopes["items"].items()
-        >= {
-            "type": "string",
-            "pattern": "^[a-z]+:[a-z]+$",
-            "maxLength": 64,
-        }.items()
-    )
+    assert scopes["items"]["type"] == "string"
+    assert "keys:read" in scopes["items"]["enum"]
     assert body["properties"]["expiresAt"]["format"] == "date-time"
     per_minute = schema(document, "ApiKeyLimits")["properties"]["perMinute"]
     assert (per_minute["minimum"], per_minute["maximum"]) == (1, 1_000_000)
