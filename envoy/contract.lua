@@ -88,7 +88,7 @@ return {
     {verb = "POST", path = "/api/v1/auth/federated/complete", needs_body = true, body = {["state"] = {kind = "string"}, ["code"] = {kind = "string"}, ["iss"] = {kind = "string"}, ["error"] = {kind = "string"}, ["browserToken"] = {kind = "string"}, ["deviceToken"] = {kind = "string"}}},
     {verb = "POST", path = "/api/v1/auth/federated/{connection_id}/logout", needs_body = true, body = {["logoutToken"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/auth/federated/{connection_id}/jwks.json", query = {}},
-    {verb = "GET", path = "/api/v1/auth/federated/request-objects/{request_object_id}", query = {}},
+    {verb = "GET", path = "/api/v1/auth/request-objects/{request_object_id}", query = {}},
     {verb = "POST", path = "/api/v1/platform-connections", guarded = true, needs_body = true, body = {["name"] = {kind = "string"}, ["preset"] = {kind = "string"}, ["issuer"] = {kind = "string"}, ["clientId"] = {kind = "string"}, ["clientSecret"] = {kind = "string"}, ["clientAuthentication"] = {kind = "string"}, ["extraScopes"] = {kind = "string", list = true}, ["allowedTenants"] = {kind = "string", list = true}, ["trustsSecondFactor"] = {kind = "bool"}, ["secondFactorAcrs"] = {kind = "string", list = true}, ["trustedDomains"] = {kind = "string", list = true}, ["authorizationRequest"] = {kind = "string"}, ["userinfoSignedResponseAlg"] = {kind = "string"}, ["initialAccessToken"] = {kind = "string"}, ["identifier"] = {kind = "string"}}},
     {verb = "GET", path = "/api/v1/platform-connections", guarded = true, query = {}},
     {verb = "GET", path = "/api/v1/platform-connections/{connection_id}", guarded = true, query = {}},

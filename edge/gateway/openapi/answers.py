@@ -39,6 +39,8 @@ _ALWAYS = (400, 422, 431, 500, 503, 504)
 
 _TEXT: Json = {"type": "string"}
 _COUNT: Json = {"type": "integer", "minimum": 0}
+# No enum of one value: what generators make of that does not compile in all languages.
+_SUCCESS: Json = {"type": "boolean", "description": "Whether the request succeeded."}
 _MOMENT: Json = {"type": "string", "format": "date-time"}
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -84,7 +86,7 @@ HEADERS: dict[str, Json] = {
     },
     "Idempotent-Replayed": {
         "description": "Present if this is the response to an earlier request with the same key.",
-        "schema": {"type": "string", "const": "true"},
+        "schema": {"type": "string", "enum": ["true"]},
     },
     "WWW-Authenticate": {
         "description": (
@@ -111,6 +113,12 @@ _ERROR_HEADERS = {
     401: ("WWW-Authenticate", "DPoP-Nonce"),
     429: ("Retry-After",),
     503: ("Retry-After",),
+}
+_NOT_MODIFIED: Json = {
+    "description": "The resource still matches If-None-Match.",
+    "headers": {
+        name: {"$ref": f"#/components/headers/{name}"} for name in (REQUEST_ID_HEADER, "ETag")
+    },
 }
 # Not there where no scope would help.
 _INSUFFICIENT_SCOPE: Json = {
@@ -139,7 +147,7 @@ def envelope_schemas() -> dict[str, Json]:
         ),
         "RateLimit": _object({"limit": _COUNT, "remaining": _COUNT, "resetAt": _MOMENT}),
         "ErrorDetail": _object({"field": _TEXT, "code": _TEXT, "message": _TEXT}),
-        "Error": _object({"success": {"const": False}, "error": _ref("ErrorBody")}),
+        "ErrorEnvelope": _object({"success": _SUCCESS, "error": _ref("ErrorBody")}),
         "ErrorBody": _object(
             {
                 "code": {
@@ -171,9 +179,10 @@ _EVENT_STREAM: Json = {
 }
 
 
-def error_responses() -> dict[str, Json]:
-    """Every error answer, by name."""
-    return {name: _error(status, text) for status, (name, text) in _ERROR_TEXTS.items()}
+def shared_responses() -> dict[str, Json]:
+    """Every answer that operations share, by name."""
+    errors = {name: _error(status, text) for status, (name, text) in _ERROR_TEXTS.items()}
+    return {"NotModified": _NOT_MODIFIED, **errors}
 
 
 def _error(status: int, text: str) -> Json:
@@ -184,13 +193,15 @@ def _error(status: int, text: str) -> Json:
     return {
         "description": text,
         "headers": headers,
-        "content": {"application/json": {"schema": _ref("Error")}},
+        "content": {"application/json": {"schema": _ref("ErrorEnvelope")}},
     }
 
 
 def responses(method: Method, schemas: Schemas) -> Json:
     """All answers of an operation, by status."""
     answers: Json = {str(method.status): _success(method, schemas)}
+    if "ETag" in _success_headers(method) and method.rest and method.rest.verb == "GET":
+        answers["304"] = {"$ref": "#/components/responses/NotModified"}
     for status in _errors(method):
         name = _ERROR_TEXTS[status][0]
         answers[str(status)] = {"$ref": f"#/components/responses/{name}"}
@@ -249,7 +260,7 @@ def _body(method: Method, schemas: Schemas) -> Json:
     if not method.enveloped:
         return schemas.message(method.output, Direction.RESPONSE)
     meta = "PageMeta" if method.list_field else "Meta"
-    return _object({"success": {"const": True}, "data": _data(method, schemas), "meta": _ref(meta)})
+    return _object({"success": _SUCCESS, "data": _data(method, schemas), "meta": _ref(meta)})
 
 
 def _data(method: Method, schemas: Schemas) -> Json:

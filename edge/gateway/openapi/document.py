@@ -10,8 +10,8 @@ from edge.gateway.openapi.answers import (
     HEADERS,
     REQUEST_ID_HEADER,
     envelope_schemas,
-    error_responses,
     responses,
+    shared_responses,
 )
 from edge.gateway.openapi.events import PARAMETERS, webhooks
 from edge.gateway.openapi.schemas import Direction, Schemas
@@ -25,6 +25,8 @@ _DESCRIPTION = (
     "Accounts, organizations, API keys, rate limits and webhooks. Responses have an "
     "envelope: `data` and `meta` on success, `error` otherwise."
 )
+# None is given so far (SPDX, annex D: a reference to what is not in its list).
+_LICENSE: Json = {"name": "Proprietary", "identifier": "LicenseRef-Proprietary"}
 _SECURITY_SCHEMES: Json = {
     "accessToken": {
         "type": "http",
@@ -43,7 +45,7 @@ _SECURITY_SCHEMES: Json = {
         "description": (
             "The access token of an application, with the scope that is named. A token that is "
             "bound to a key has the scheme DPoP, and each request a proof in the header DPoP "
-            "(RFC 9449)."
+            "(RFC 9449). /.well-known/openid-configuration has the endpoints (OpenID Connect)."
         ),
         "flows": {
             "authorizationCode": {
@@ -58,15 +60,9 @@ _SECURITY_SCHEMES: Json = {
             },
         },
     },
-    "openIdConnect": {
-        "type": "openIdConnect",
-        "description": "The same, with the endpoints as they are discovered.",
-        "openIdConnectUrl": "/.well-known/openid-configuration",
-    },
 }
 _PERSON: list[Json] = [{"accessToken": []}]
 _PERSON_OR_KEY: list[Json] = [*_PERSON, {"apiKey": []}]
-_APPLICATION = ("oauth2", "openIdConnect")
 
 _HEADER_PARAMETERS: dict[str, Json] = {
     REQUEST_ID_HEADER: {
@@ -93,6 +89,10 @@ _HEADER_PARAMETERS: dict[str, Json] = {
         "description": "The ETag that the resource must still have for the request to be executed.",
         "schema": {"type": "string"},
     },
+    "If-None-Match": {
+        "description": "The ETag of what the client has already; 304 says that it is still so.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -117,7 +117,13 @@ def build(
     posted = webhooks(contract, schemas, event_versions or {})
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Portico", "version": version, "description": _DESCRIPTION},
+        "info": {
+            "title": "Portico",
+            "version": version,
+            "description": _DESCRIPTION,
+            "contact": {"name": "Portico"},
+            "license": _LICENSE,
+        },
         "servers": [{"url": "/"}],
         "tags": _tags(contract),
         "paths": dict(sorted(paths.items())),
@@ -137,7 +143,7 @@ def _components(schemas: Schemas) -> Json:
     }
     return {
         "schemas": {**envelope_schemas(), **schemas.components},
-        "responses": error_responses(),
+        "responses": shared_responses(),
         "parameters": parameters,
         "headers": HEADERS,
         "securitySchemes": _SECURITY_SCHEMES,
@@ -218,7 +224,7 @@ def _security(method: Method) -> list[Json]:
     if method.access is not AccessRule.PERMISSION:
         return _PERSON
     scopes = [method.permission] if method.permission else []
-    return [*_PERSON_OR_KEY, *({scheme: scopes} for scheme in _APPLICATION)]
+    return [*_PERSON_OR_KEY, {"oauth2": scopes}]
 
 
 def _path_parameters(method: Method, binding: Binding, schemas: Schemas) -> Iterable[Json]:
@@ -246,6 +252,8 @@ def _header_parameters(method: Method, binding: Binding) -> list[Json]:
         names.append("If-Match")
     if method.full_name == STREAM_EVENTS:
         names.append("Last-Event-ID")
+    if binding.verb == "GET" and binding.response_field:
+        names.append("If-None-Match")
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 

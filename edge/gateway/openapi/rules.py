@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 from buf.validate import validate_pb2
 from google.protobuf.descriptor import FieldDescriptor
@@ -56,8 +57,6 @@ def keywords(rules: Rules) -> Json:
         return _bytes(rules.bytes)
     if kind in _INTEGERS or kind in _FLOATS:
         return _bounds(getattr(rules, kind), _NUMBER_BOUNDS)
-    if kind == "bool" and rules.bool.HasField("const"):
-        return {"const": rules.bool.const}
     if kind == "repeated":
         unique = {"uniqueItems": True} if rules.repeated.unique else {}
         return {**_bounds(rules.repeated, _LIST_BOUNDS), **unique}
@@ -75,11 +74,16 @@ def _string(rules: validate_pb2.StringRules) -> Json:
     format_ = own or _STRING_FORMATS.get(rules.WhichOneof("well_known") or "")
     if format_ is not None:
         schema["format"] = format_
-    if getattr(rules, "in"):
-        schema["enum"] = list(getattr(rules, "in"))
-    if rules.HasField("const"):
-        schema["const"] = rules.const
-    return schema
+    # Not `const`: what some generators make of it does not compile.
+    values = [rules.const] if rules.HasField("const") else list(getattr(rules, "in"))
+    return one_of(schema, values) if values else schema
+
+
+def one_of(schema: Json, values: Sequence[str]) -> Json:
+    """The schema of a text whose values are known: the bounds of its form say nothing more."""
+    form = {*_STRING_BOUNDS.values(), "format"}
+    rest = {name: value for name, value in schema.items() if name not in form}
+    return {**rest, "enum": list(values)}
 
 
 def _bytes(rules: validate_pb2.BytesRules) -> Json:
@@ -120,7 +124,7 @@ def is_required(field: FieldDescriptor) -> bool:
         schema.get("minItems", 0) > 0
         or schema.get("minimum", 0) > 0
         or schema.get("exclusiveMinimum", -1) >= 0
-        or schema.get("const", False) is True
+        or (rules.WhichOneof("type") == "bool" and rules.bool.const)
     )
 
 

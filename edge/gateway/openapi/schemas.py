@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from enum import Enum
 
@@ -10,7 +11,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from portico.type.v1 import options_pb2
 
 from edge.gateway.bodies import body_fields, is_clearable, is_mask
-from edge.gateway.openapi.rules import is_required, item_keywords, keywords, rules_of
+from edge.gateway.openapi.rules import is_required, item_keywords, keywords, one_of, rules_of
 from edge.gateway.typed import Json
 from portico_contract import Contract, ContractError
 
@@ -77,8 +78,34 @@ class Schemas:
 
     def message(self, message: Descriptor, direction: Direction) -> Json:
         """A reference to a message's schema; what must be there depends on the direction."""
-        name = message.name if direction is Direction.RESPONSE else f"{message.name}Input"
-        return self._reference(name, message, self.definition(message, direction))
+        if direction is Direction.RESPONSE:
+            # Generators give the name of an operation and "Response" to types of their own.
+            name = re.sub("Response$", "Result", message.name)
+            return self._reference(name, message, self.definition(message, direction))
+        return self._input(message)
+
+    def _input(self, message: Descriptor) -> Json:
+        """A message in a request: one of its forms, if it has a choice."""
+        choice = required_choice(message)
+        name = f"{message.name}Input"
+        if not choice:
+            return self._reference(name, message, self.definition(message, Direction.REQUEST))
+        forms = [self._form(message, field, choice) for field in choice]
+        comment = self._comments.get(message.full_name)
+        schema: Json = {"oneOf": forms, **({"description": comment} if comment else {})}
+        return self._reference(name, message, schema)
+
+    def _form(
+        self, message: Descriptor, chosen: FieldDescriptor, choice: Sequence[FieldDescriptor]
+    ) -> Json:
+        """The message with one field of its oneof, and without the others."""
+        others = [field.name for field in choice if field is not chosen]
+        schema = self.definition(message, Direction.REQUEST, others)
+        name = chosen.json_name
+        schema["properties"][name] = self.value(chosen, Direction.REQUEST)
+        schema["required"] = [*schema.get("required", ()), name]
+        title = f"{message.name}{name[0].upper()}{name[1:]}Input"
+        return self._reference(title, message, schema)
 
     def _reference(self, name: str, message: Descriptor, schema: Json) -> Json:
         """Adds a schema under its name.
@@ -95,12 +122,17 @@ class Schemas:
         """The schema of one field, with its comment."""
         rules = rules_of(field)
         if field.is_repeated:
-            items = {**self._single(field, direction), **item_keywords(rules), **self._names(field)}
+            items = self._named_values(field, direction, item_keywords(rules))
             schema: Json = {"type": "array", "items": items, **keywords(rules)}
         else:
-            schema = {**self._single(field, direction), **keywords(rules), **self._names(field)}
+            schema = self._named_values(field, direction, keywords(rules))
         comment = self._comments.get(field.full_name)
         return {**schema, "description": comment} if comment else schema
+
+    def _named_values(self, field: FieldDescriptor, direction: Direction, rules: Json) -> Json:
+        schema = {**self._single(field, direction), **rules}
+        names = self._contract.names(field.GetOptions().Extensions[options_pb2.vocabulary])
+        return one_of(schema, names) if names else schema
 
     def _single(self, field: FieldDescriptor, direction: Direction) -> Json:
         if field.message_type is not None:
@@ -115,10 +147,6 @@ class Schemas:
             raise ContractError(f"{field.full_name} has a type that the document cannot describe")
         return dict(_SCALARS[field.type])
 
-    def _names(self, field: FieldDescriptor) -> Json:
-        names = self._contract.names(field.GetOptions().Extensions[options_pb2.vocabulary])
-        return {"enum": names} if names else {}
-
     def definition(
         self, message: Descriptor, direction: Direction, without: Collection[str] = ()
     ) -> Json:
@@ -131,7 +159,6 @@ class Schemas:
             optional = properties.keys() - set(required)
             properties |= {name: _or_null(properties[name]) for name in sorted(optional)}
             schema["additionalProperties"] = False
-            schema |= _choice(message)
         if required:
             schema["required"] = required
         comment = self._comments.get(message.full_name)
@@ -158,22 +185,13 @@ def _is_always_there(field: FieldDescriptor, direction: Direction) -> bool:
     return not field.has_presence or rules_of(field).required
 
 
-def _choice(message: Descriptor) -> Json:
-    """Says that exactly one field of a oneof has to be given; the others may be null."""
+def required_choice(message: Descriptor) -> Sequence[FieldDescriptor]:
+    """The fields of a oneof of which exactly one has to be given; empty if there is none."""
     for oneof in message.oneofs:
         options: validate_pb2.OneofRules = oneof.GetOptions().Extensions[validate_pb2.oneof]
         if options.required:
-            return {"oneOf": [_chosen(field, oneof.fields) for field in oneof.fields]}
-    return {}
-
-
-def _chosen(field: FieldDescriptor, fields: Sequence[FieldDescriptor]) -> Json:
-    kind = _SCALARS.get(field.type, {"type": "object"})["type"]
-    others: Json = {other.json_name: {"type": "null"} for other in fields if other is not field}
-    return {
-        "required": [field.json_name],
-        "properties": {field.json_name: {"type": kind}, **others},
-    }
+            return list(oneof.fields)
+    return ()
 
 
 def _not_null(schema: Json) -> Json:

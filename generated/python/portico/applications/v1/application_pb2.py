@@ -22,22 +22,27 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)portico/applications/v1/application.proto\x12\x17portico.applications.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\x8b\x0c\n\x0b\x41pplication\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x1e\n\x04name\x18\x03 \x01(\tB\x10\xe2\xf3\x18\x0cTime tracker\x12\x15\n\x04kind\x18\x04 \x01(\tB\x07\xe2\xf3\x18\x03web\x12;\n\rredirect_uris\x18\x05 \x03(\tB$\xe2\xf3\x18 https://app.example.com/callback\x12!\n\x19post_logout_redirect_uris\x18\x06 \x03(\t\x12<\n\x0bgrant_types\x18\x07 \x03(\tB\'\xe2\xf3\x18\x12\x61uthorization_code\xe2\xf3\x18\rrefresh_token\x12+\n\x06scopes\x18\x08 \x03(\tB\x1b\xe2\xf3\x18\x06openid\xe2\xf3\x18\rprojects:read\x12;\n\x1atoken_endpoint_auth_method\x18\t \x01(\tB\x17\xe2\xf3\x18\x13\x63lient_secret_basic\x12;\n\x07secrets\x18\n \x03(\x0b\x32*.portico.applications.v1.ApplicationSecret\x12%\n\x04jwks\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08jwks_uri\x18\x0c \x01(\t\x12\x10\n\x08logo_uri\x18\r \x01(\t\x12/\n\nclient_uri\x18\x0e \x01(\tB\x1b\xe2\xf3\x18\x17https://app.example.com\x12\x12\n\npolicy_uri\x18\x0f \x01(\t\x12\x0f\n\x07tos_uri\x18\x10 \x01(\t\x12\x13\n\x0b\x66irst_party\x18\x11 \x01(\x08\x12\x19\n\x07\x65nabled\x18\x12 \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12/\n\x1cid_token_signed_response_alg\x18\x13 \x01(\tB\t\xe2\xf3\x18\x05\x45S256\x12 \n\x18\x64pop_bound_access_tokens\x18\x14 \x01(\x08\x12-\n%require_pushed_authorization_requests\x18\x15 \x01(\x08\x12\x1e\n\x16\x62\x61\x63kchannel_logout_uri\x18\x16 \x01(\t\x12+\n#backchannel_logout_session_required\x18\x17 \x01(\x08\x12.\n\x1d\x61\x63\x63\x65ss_token_lifetime_seconds\x18\x18 \x01(\rB\x07\xe2\xf3\x18\x03\x39\x30\x30\x12.\n\x1arefresh_token_idle_seconds\x18\x19 \x01(\rB\n\xe2\xf3\x18\x06\x36\x30\x34\x38\x30\x30\x12\x33\n\x1erefresh_token_lifetime_seconds\x18\x1a \x01(\rB\x0b\xe2\xf3\x18\x07\x32\x35\x39\x32\x30\x30\x30\x12\x12\n\ncreated_by\x18\x1b \x01(\t\x12.\n\ncreated_at\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x1d \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64isabled_at\x18\x1e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x06origin\x18\x1f \x01(\tB\x0b\xe2\xf3\x18\x07\x63reated\x12\x19\n\x11metadata_document\x18  \x01(\t\x12 \n\x0csubject_type\x18! \x01(\tB\n\xe2\xf3\x18\x06public\x12\x1d\n\x15sector_identifier_uri\x18\" \x01(\t\x12\x1f\n\x17\x66rontchannel_logout_uri\x18# \x01(\t\x12,\n$frontchannel_logout_session_required\x18$ \x01(\x08\x12%\n\x1drequire_signed_request_object\x18% \x01(\x08\x12\"\n\x1arequest_object_signing_alg\x18& \x01(\t\x12\x17\n\x0frequired_scopes\x18\' \x03(\t\x12\x32\n*tls_client_certificate_bound_access_tokens\x18( \x01(\x08\x12!\n\x19token_exchange_client_ids\x18+ \x03(\t\"\x8f\x01\n\x11\x41pplicationSecret\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)portico/applications/v1/application.proto\x12\x17portico.applications.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\x9f\x0e\n\x0b\x41pplication\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\x04name\x18\x03 \x01(\tB\x10\xe2\xf3\x18\x0cTime tracker\x12\x45\n\x04kind\x18\x04 \x01(\tB7\xbaH-r+R\x03webR\x0bsingle_pageR\x06nativeR\x07machineR\x06\x64\x65vice\xe2\xf3\x18\x03web\x12;\n\rredirect_uris\x18\x05 \x03(\tB$\xe2\xf3\x18 https://app.example.com/callback\x12!\n\x19post_logout_redirect_uris\x18\x06 \x03(\t\x12<\n\x0bgrant_types\x18\x07 \x03(\tB\'\xe2\xf3\x18\x12\x61uthorization_code\xe2\xf3\x18\rrefresh_token\x12+\n\x06scopes\x18\x08 \x03(\tB\x1b\xe2\xf3\x18\x06openid\xe2\xf3\x18\rprojects:read\x12\x9d\x01\n\x1atoken_endpoint_auth_method\x18\t \x01(\tBy\xbaH_r]R\x13\x63lient_secret_basicR\x12\x63lient_secret_postR\x0fprivate_key_jwtR\x1bself_signed_tls_client_authR\x04none\xe2\xf3\x18\x13\x63lient_secret_basic\x12;\n\x07secrets\x18\n \x03(\x0b\x32*.portico.applications.v1.ApplicationSecret\x12%\n\x04jwks\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08jwks_uri\x18\x0c \x01(\t\x12\x10\n\x08logo_uri\x18\r \x01(\t\x12/\n\nclient_uri\x18\x0e \x01(\tB\x1b\xe2\xf3\x18\x17https://app.example.com\x12\x12\n\npolicy_uri\x18\x0f \x01(\t\x12\x0f\n\x07tos_uri\x18\x10 \x01(\t\x12\x13\n\x0b\x66irst_party\x18\x11 \x01(\x08\x12\x19\n\x07\x65nabled\x18\x12 \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12\x42\n\x1cid_token_signed_response_alg\x18\x13 \x01(\tB\x1c\xbaH\x10r\x0eR\x05RS256R\x05\x45S256\xe2\xf3\x18\x05\x45S256\x12 \n\x18\x64pop_bound_access_tokens\x18\x14 \x01(\x08\x12-\n%require_pushed_authorization_requests\x18\x15 \x01(\x08\x12\x1e\n\x16\x62\x61\x63kchannel_logout_uri\x18\x16 \x01(\t\x12+\n#backchannel_logout_session_required\x18\x17 \x01(\x08\x12.\n\x1d\x61\x63\x63\x65ss_token_lifetime_seconds\x18\x18 \x01(\rB\x07\xe2\xf3\x18\x03\x39\x30\x30\x12.\n\x1arefresh_token_idle_seconds\x18\x19 \x01(\rB\n\xe2\xf3\x18\x06\x36\x30\x34\x38\x30\x30\x12\x33\n\x1erefresh_token_lifetime_seconds\x18\x1a \x01(\rB\x0b\xe2\xf3\x18\x07\x32\x35\x39\x32\x30\x30\x30\x12\x12\n\ncreated_by\x18\x1b \x01(\t\x12\x36\n\ncreated_at\x18\x1c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nupdated_at\x18\x1d \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0b\x64isabled_at\x18\x1e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12?\n\x06origin\x18\x1f \x01(\tB/\xbaH!r\x1fR\x07\x63reatedR\nregisteredR\x08\x64ocument\xe2\xf3\x18\x07\x63reated\x12\x19\n\x11metadata_document\x18  \x01(\t\x12\x37\n\x0csubject_type\x18! \x01(\tB!\xbaH\x14r\x12R\x06publicR\x08pairwise\xe2\xf3\x18\x06public\x12\x1d\n\x15sector_identifier_uri\x18\" \x01(\t\x12\x1f\n\x17\x66rontchannel_logout_uri\x18# \x01(\t\x12,\n$frontchannel_logout_session_required\x18$ \x01(\x08\x12%\n\x1drequire_signed_request_object\x18% \x01(\x08\x12\"\n\x1arequest_object_signing_alg\x18& \x01(\t\x12\x17\n\x0frequired_scopes\x18\' \x03(\t\x12\x32\n*tls_client_certificate_bound_access_tokens\x18( \x01(\x08\x12\x30\n\x19token_exchange_client_ids\x18+ \x03(\tB\r\xbaH\n\x92\x01\x07\"\x05r\x03\xb0\x01\x01\"\xa1\x01\n\x11\x41pplicationSecret\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12\x36\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.applications.v1.application_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_APPLICATION'].fields_by_name['id']._loaded_options = None
+  _globals['_APPLICATION'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_APPLICATION'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_APPLICATION'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_APPLICATION'].fields_by_name['name']._loaded_options = None
   _globals['_APPLICATION'].fields_by_name['name']._serialized_options = b'\342\363\030\014Time tracker'
   _globals['_APPLICATION'].fields_by_name['kind']._loaded_options = None
-  _globals['_APPLICATION'].fields_by_name['kind']._serialized_options = b'\342\363\030\003web'
+  _globals['_APPLICATION'].fields_by_name['kind']._serialized_options = b'\272H-r+R\003webR\013single_pageR\006nativeR\007machineR\006device\342\363\030\003web'
   _globals['_APPLICATION'].fields_by_name['redirect_uris']._loaded_options = None
   _globals['_APPLICATION'].fields_by_name['redirect_uris']._serialized_options = b'\342\363\030 https://app.example.com/callback'
   _globals['_APPLICATION'].fields_by_name['grant_types']._loaded_options = None
@@ -45,25 +50,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPLICATION'].fields_by_name['scopes']._loaded_options = None
   _globals['_APPLICATION'].fields_by_name['scopes']._serialized_options = b'\342\363\030\006openid\342\363\030\rprojects:read'
   _globals['_APPLICATION'].fields_by_name['token_endpoint_auth_method']._loaded_options = None
-  _globals['_APPLICATION'].fields_by_name['token_endpoint_auth_method']._serialized_options = b'\342\363\030\023client_secret_basic'
+  _globals['_APPLICATION'].fields_by_name['token_endpoint_auth_method']._serialized_options = b'\272H_r]R\023client_secret_basicR\022client_secret_postR\017private_key_jwtR\033self_signed_tls_client_authR\004none\342\363\030\023client_secret_basic'
   _globals['_APPLICATION'].fields_by_name['client_uri']._loaded_options = None
   _globals['_APPLICATION'].fields_by_name['client_uri']._serialized_options = b'\342\363\030\027https://app.example.com'
   _globals['_APPLICATION'].fields_by_name['enabled']._loaded_options = None
   _globals['_APPLICATION'].fields_by_name['enabled']._serialized_options = b'\342\363\030\004true'
   _globals['_APPLICATION'].fields_by_name['id_token_signed_response_alg']._loaded_options = None
-  _globals['_APPLICATION'].fields_by_name['id_token_signed_response_alg']._serialized_options = b'\342\363\030\005ES256'
+  _globals['_APPLICATION'].fields_by_name['id_token_signed_response_alg']._serialized_options = b'\272H\020r\016R\005RS256R\005ES256\342\363\030\005ES256'
   _globals['_APPLICATION'].fields_by_name['access_token_lifetime_seconds']._loaded_options = None
   _globals['_APPLICATION'].fields_by_name['access_token_lifetime_seconds']._serialized_options = b'\342\363\030\003900'
   _globals['_APPLICATION'].fields_by_name['refresh_token_idle_seconds']._loaded_options = None
   _globals['_APPLICATION'].fields_by_name['refresh_token_idle_seconds']._serialized_options = b'\342\363\030\006604800'
   _globals['_APPLICATION'].fields_by_name['refresh_token_lifetime_seconds']._loaded_options = None
   _globals['_APPLICATION'].fields_by_name['refresh_token_lifetime_seconds']._serialized_options = b'\342\363\030\0072592000'
+  _globals['_APPLICATION'].fields_by_name['created_at']._loaded_options = None
+  _globals['_APPLICATION'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_APPLICATION'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_APPLICATION'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_APPLICATION'].fields_by_name['origin']._loaded_options = None
-  _globals['_APPLICATION'].fields_by_name['origin']._serialized_options = b'\342\363\030\007created'
+  _globals['_APPLICATION'].fields_by_name['origin']._serialized_options = b'\272H!r\037R\007createdR\nregisteredR\010document\342\363\030\007created'
   _globals['_APPLICATION'].fields_by_name['subject_type']._loaded_options = None
-  _globals['_APPLICATION'].fields_by_name['subject_type']._serialized_options = b'\342\363\030\006public'
-  _globals['_APPLICATION']._serialized_start=165
-  _globals['_APPLICATION']._serialized_end=1712
-  _globals['_APPLICATIONSECRET']._serialized_start=1715
-  _globals['_APPLICATIONSECRET']._serialized_end=1858
+  _globals['_APPLICATION'].fields_by_name['subject_type']._serialized_options = b'\272H\024r\022R\006publicR\010pairwise\342\363\030\006public'
+  _globals['_APPLICATION'].fields_by_name['token_exchange_client_ids']._loaded_options = None
+  _globals['_APPLICATION'].fields_by_name['token_exchange_client_ids']._serialized_options = b'\272H\n\222\001\007\"\005r\003\260\001\001'
+  _globals['_APPLICATIONSECRET'].fields_by_name['id']._loaded_options = None
+  _globals['_APPLICATIONSECRET'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_APPLICATIONSECRET'].fields_by_name['created_at']._loaded_options = None
+  _globals['_APPLICATIONSECRET'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_APPLICATION']._serialized_start=194
+  _globals['_APPLICATION']._serialized_end=2017
+  _globals['_APPLICATIONSECRET']._serialized_start=2020
+  _globals['_APPLICATIONSECRET']._serialized_end=2181
 # @@protoc_insertion_point(module_scope)

@@ -28,15 +28,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2portico/applications/v1/registration_service.proto\x12\x17portico.applications.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xee\x02\n\x12RegistrationPolicy\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x1f\n\x0cregistration\x18\x02 \x01(\tB\t\xe2\xf3\x18\x05token\x12 \n\x05kinds\x18\x03 \x03(\tB\x11\xe2\xf3\x18\x03web\xe2\xf3\x18\x06native\x12\x16\n\x0eredirect_hosts\x18\x04 \x03(\t\x12+\n\x06scopes\x18\x05 \x03(\tB\x1b\xe2\xf3\x18\x06openid\xe2\xf3\x18\rprojects:read\x12!\n\x10max_applications\x18\x06 \x01(\rB\x07\xe2\xf3\x18\x03\x31\x30\x30\x12\x1b\n\x0bunused_days\x18\x07 \x01(\rB\x06\xe2\xf3\x18\x02\x33\x30\x12\x1a\n\tdocuments\x18\x08 \x01(\tB\x07\xe2\xf3\x18\x03off\x12\x16\n\x0e\x64ocument_hosts\x18\t \x03(\t\x12\x43\n\x1finitial_access_token_created_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x1cGetRegistrationPolicyRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\\\n\x1dGetRegistrationPolicyResponse\x12;\n\x06policy\x18\x01 \x01(\x0b\x32+.portico.applications.v1.RegistrationPolicy\"\x94\x05\n\x1fUpdateRegistrationPolicyRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x0cregistration\x18\x02 \x01(\tB\x17\xbaH\x14r\x12R\x03offR\x05tokenR\x04open\x12?\n\x05kinds\x18\x03 \x03(\tB0\xbaH-\x92\x01*\x10\x04\x18\x01\"$r\"R\x03webR\x0bsingle_pageR\x06nativeR\x06\x64\x65vice\x12w\n\x0eredirect_hosts\x18\x04 \x03(\tB_\xbaH\\\x92\x01Y\x10\x32\x18\x01\"SrQ\x18\xfd\x01\x32L^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x37\n\x06scopes\x18\x05 \x03(\tB\'\xbaH$\x92\x01!\x10<\x18\x01\"\x1br\x19\x18@2\x15^[a-z]+([:_][a-z]+)?$\x12)\n\x10max_applications\x18\x06 \x01(\rB\n\xbaH\x07*\x05\x18\xe8\x07(\x01H\x00\x88\x01\x01\x12#\n\x0bunused_days\x18\x07 \x01(\rB\t\xbaH\x06*\x04\x18Z(\x01H\x01\x88\x01\x01\x12\x30\n\tdocuments\x18\x08 \x01(\tB\x18\xbaH\x15r\x13R\x03offR\x06listedR\x04openH\x02\x88\x01\x01\x12w\n\x0e\x64ocument_hosts\x18\t \x03(\tB_\xbaH\\\x92\x01Y\x10\x32\x18\x01\"SrQ\x18\xfd\x01\x32L^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$B\x13\n\x11_max_applicationsB\x0e\n\x0c_unused_daysB\x0c\n\n_documents\"_\n UpdateRegistrationPolicyResponse\x12;\n\x06policy\x18\x01 \x01(\x0b\x32+.portico.applications.v1.RegistrationPolicy\"D\n\x1fRotateInitialAccessTokenRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x83\x01\n RotateInitialAccessTokenResponse\x12;\n\x06policy\x18\x01 \x01(\x0b\x32+.portico.applications.v1.RegistrationPolicy\x12\"\n\x14initial_access_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"`\n\x15RegisterClientRequest\x12\x1b\n\x08metadata\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04\x12*\n\x14initial_access_token\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\"]\n\x16RegisterClientResponse\x12\x1a\n\x0cregistration\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\'\n\x19registration_access_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"a\n\x11ReadClientRequest\x12\x1b\n\tclient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12/\n\x19registration_access_token\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\"*\n\x12ReadClientResponse\x12\x14\n\x0cregistration\x18\x01 \x01(\t\"\x84\x01\n\x13UpdateClientRequest\x12\x1b\n\tclient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12/\n\x19registration_access_token\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\x1f\n\x08metadata\x18\x03 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x04\xc8\xf3\x18\x01\"2\n\x14UpdateClientResponse\x12\x1a\n\x0cregistration\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"c\n\x13\x44\x65leteClientRequest\x12\x1b\n\tclient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12/\n\x19registration_access_token\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\"\x16\n\x14\x44\x65leteClientResponse2\x85\x07\n\x19RegistrationPolicyService\x12\xf0\x01\n\x15GetRegistrationPolicy\x12\x35.portico.applications.v1.GetRegistrationPolicyRequest\x1a\x36.portico.applications.v1.GetRegistrationPolicyResponse\"h\xca\xf3\x18\x13\x1a\x11\x61pplications:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x45\x12;/api/v1/organizations/{organization_id}/registration-policyb\x06policy\x12\xb0\x02\n\x18UpdateRegistrationPolicy\x12\x38.portico.applications.v1.UpdateRegistrationPolicyRequest\x1a\x39.portico.applications.v1.UpdateRegistrationPolicyResponse\"\x9e\x01\xca\xf3\x18\x1b\x1a\x12\x61pplications:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\'application.registration_policy_updated\x82\xd3\xe4\x93\x02H\x1a;/api/v1/organizations/{organization_id}/registration-policy:\x01*b\x06policy\x12\xc1\x02\n\x18RotateInitialAccessToken\x12\x38.portico.applications.v1.RotateInitialAccessTokenRequest\x1a\x39.portico.applications.v1.RotateInitialAccessTokenResponse\"\xaf\x01\xca\xf3\x18\x1b\x1a\x12\x61pplications:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\'application.registration_policy_updated\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02U\"P/api/v1/organizations/{organization_id}/registration-policy/initial-access-token:\x01*2\xe6\x04\n\x13RegistrationService\x12\x9a\x01\n\x0eRegisterClient\x12..portico.applications.v1.RegisterClientRequest\x1a/.portico.applications.v1.RegisterClientResponse\"\'\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x13\x61pplication.created\xf0\xf3\x18\x04\x12s\n\nReadClient\x12*.portico.applications.v1.ReadClientRequest\x1a+.portico.applications.v1.ReadClientResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12\x94\x01\n\x0cUpdateClient\x12,.portico.applications.v1.UpdateClientRequest\x1a-.portico.applications.v1.UpdateClientResponse\"\'\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x13\x61pplication.updated\xf0\xf3\x18\x04\x12\xa5\x01\n\x0c\x44\x65leteClient\x12,.portico.applications.v1.DeleteClientRequest\x1a-.portico.applications.v1.DeleteClientResponse\"8\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x13\x61pplication.deleted\xe2\xf3\x18\rgrant.revoked\xf0\xf3\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n2portico/applications/v1/registration_service.proto\x12\x17portico.applications.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xa7\x03\n\x12RegistrationPolicy\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\x0cregistration\x18\x02 \x01(\tB \xbaH\x14r\x12R\x03offR\x05tokenR\x04open\xe2\xf3\x18\x05token\x12 \n\x05kinds\x18\x03 \x03(\tB\x11\xe2\xf3\x18\x03web\xe2\xf3\x18\x06native\x12\x16\n\x0eredirect_hosts\x18\x04 \x03(\t\x12+\n\x06scopes\x18\x05 \x03(\tB\x1b\xe2\xf3\x18\x06openid\xe2\xf3\x18\rprojects:read\x12!\n\x10max_applications\x18\x06 \x01(\rB\x07\xe2\xf3\x18\x03\x31\x30\x30\x12\x1b\n\x0bunused_days\x18\x07 \x01(\rB\x06\xe2\xf3\x18\x02\x33\x30\x12\x32\n\tdocuments\x18\x08 \x01(\tB\x1f\xbaH\x15r\x13R\x03offR\x06listedR\x04open\xe2\xf3\x18\x03off\x12\x16\n\x0e\x64ocument_hosts\x18\t \x03(\t\x12\x43\n\x1finitial_access_token_created_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x1cGetRegistrationPolicyRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\\\n\x1dGetRegistrationPolicyResponse\x12;\n\x06policy\x18\x01 \x01(\x0b\x32+.portico.applications.v1.RegistrationPolicy\"\x94\x05\n\x1fUpdateRegistrationPolicyRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x0cregistration\x18\x02 \x01(\tB\x17\xbaH\x14r\x12R\x03offR\x05tokenR\x04open\x12?\n\x05kinds\x18\x03 \x03(\tB0\xbaH-\x92\x01*\x10\x04\x18\x01\"$r\"R\x03webR\x0bsingle_pageR\x06nativeR\x06\x64\x65vice\x12w\n\x0eredirect_hosts\x18\x04 \x03(\tB_\xbaH\\\x92\x01Y\x10\x32\x18\x01\"SrQ\x18\xfd\x01\x32L^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$\x12\x37\n\x06scopes\x18\x05 \x03(\tB\'\xbaH$\x92\x01!\x10<\x18\x01\"\x1br\x19\x18@2\x15^[a-z]+([:_][a-z]+)?$\x12)\n\x10max_applications\x18\x06 \x01(\rB\n\xbaH\x07*\x05\x18\xe8\x07(\x01H\x00\x88\x01\x01\x12#\n\x0bunused_days\x18\x07 \x01(\rB\t\xbaH\x06*\x04\x18Z(\x01H\x01\x88\x01\x01\x12\x30\n\tdocuments\x18\x08 \x01(\tB\x18\xbaH\x15r\x13R\x03offR\x06listedR\x04openH\x02\x88\x01\x01\x12w\n\x0e\x64ocument_hosts\x18\t \x03(\tB_\xbaH\\\x92\x01Y\x10\x32\x18\x01\"SrQ\x18\xfd\x01\x32L^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$B\x13\n\x11_max_applicationsB\x0e\n\x0c_unused_daysB\x0c\n\n_documents\"_\n UpdateRegistrationPolicyResponse\x12;\n\x06policy\x18\x01 \x01(\x0b\x32+.portico.applications.v1.RegistrationPolicy\"D\n\x1fRotateInitialAccessTokenRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x8b\x01\n RotateInitialAccessTokenResponse\x12\x43\n\x06policy\x18\x01 \x01(\x0b\x32+.portico.applications.v1.RegistrationPolicyB\x06\xbaH\x03\xc8\x01\x01\x12\"\n\x14initial_access_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"`\n\x15RegisterClientRequest\x12\x1b\n\x08metadata\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x04\x12*\n\x14initial_access_token\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\"]\n\x16RegisterClientResponse\x12\x1a\n\x0cregistration\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\'\n\x19registration_access_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"a\n\x11ReadClientRequest\x12\x1b\n\tclient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12/\n\x19registration_access_token\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\"*\n\x12ReadClientResponse\x12\x14\n\x0cregistration\x18\x01 \x01(\t\"\x84\x01\n\x13UpdateClientRequest\x12\x1b\n\tclient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12/\n\x19registration_access_token\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\x1f\n\x08metadata\x18\x03 \x01(\tB\r\xbaH\x06r\x04\x18\x80\x80\x04\xc8\xf3\x18\x01\"2\n\x14UpdateClientResponse\x12\x1a\n\x0cregistration\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\"c\n\x13\x44\x65leteClientRequest\x12\x1b\n\tclient_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x10\x12/\n\x19registration_access_token\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\"\x16\n\x14\x44\x65leteClientResponse2\x85\x07\n\x19RegistrationPolicyService\x12\xf0\x01\n\x15GetRegistrationPolicy\x12\x35.portico.applications.v1.GetRegistrationPolicyRequest\x1a\x36.portico.applications.v1.GetRegistrationPolicyResponse\"h\xca\xf3\x18\x13\x1a\x11\x61pplications:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x45\x12;/api/v1/organizations/{organization_id}/registration-policyb\x06policy\x12\xb0\x02\n\x18UpdateRegistrationPolicy\x12\x38.portico.applications.v1.UpdateRegistrationPolicyRequest\x1a\x39.portico.applications.v1.UpdateRegistrationPolicyResponse\"\x9e\x01\xca\xf3\x18\x1b\x1a\x12\x61pplications:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\'application.registration_policy_updated\x82\xd3\xe4\x93\x02H\x1a;/api/v1/organizations/{organization_id}/registration-policy:\x01*b\x06policy\x12\xc1\x02\n\x18RotateInitialAccessToken\x12\x38.portico.applications.v1.RotateInitialAccessTokenRequest\x1a\x39.portico.applications.v1.RotateInitialAccessTokenResponse\"\xaf\x01\xca\xf3\x18\x1b\x1a\x12\x61pplications:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\'application.registration_policy_updated\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02U\"P/api/v1/organizations/{organization_id}/registration-policy/initial-access-token:\x01*2\xe6\x04\n\x13RegistrationService\x12\x9a\x01\n\x0eRegisterClient\x12..portico.applications.v1.RegisterClientRequest\x1a/.portico.applications.v1.RegisterClientResponse\"\'\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x13\x61pplication.created\xf0\xf3\x18\x04\x12s\n\nReadClient\x12*.portico.applications.v1.ReadClientRequest\x1a+.portico.applications.v1.ReadClientResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12\x94\x01\n\x0cUpdateClient\x12,.portico.applications.v1.UpdateClientRequest\x1a-.portico.applications.v1.UpdateClientResponse\"\'\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x13\x61pplication.updated\xf0\xf3\x18\x04\x12\xa5\x01\n\x0c\x44\x65leteClient\x12,.portico.applications.v1.DeleteClientRequest\x1a-.portico.applications.v1.DeleteClientResponse\"8\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x13\x61pplication.deleted\xe2\xf3\x18\rgrant.revoked\xf0\xf3\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.applications.v1.registration_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_REGISTRATIONPOLICY'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_REGISTRATIONPOLICY'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_REGISTRATIONPOLICY'].fields_by_name['registration']._loaded_options = None
-  _globals['_REGISTRATIONPOLICY'].fields_by_name['registration']._serialized_options = b'\342\363\030\005token'
+  _globals['_REGISTRATIONPOLICY'].fields_by_name['registration']._serialized_options = b'\272H\024r\022R\003offR\005tokenR\004open\342\363\030\005token'
   _globals['_REGISTRATIONPOLICY'].fields_by_name['kinds']._loaded_options = None
   _globals['_REGISTRATIONPOLICY'].fields_by_name['kinds']._serialized_options = b'\342\363\030\003web\342\363\030\006native'
   _globals['_REGISTRATIONPOLICY'].fields_by_name['scopes']._loaded_options = None
@@ -46,7 +48,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTRATIONPOLICY'].fields_by_name['unused_days']._loaded_options = None
   _globals['_REGISTRATIONPOLICY'].fields_by_name['unused_days']._serialized_options = b'\342\363\030\00230'
   _globals['_REGISTRATIONPOLICY'].fields_by_name['documents']._loaded_options = None
-  _globals['_REGISTRATIONPOLICY'].fields_by_name['documents']._serialized_options = b'\342\363\030\003off'
+  _globals['_REGISTRATIONPOLICY'].fields_by_name['documents']._serialized_options = b'\272H\025r\023R\003offR\006listedR\004open\342\363\030\003off'
   _globals['_GETREGISTRATIONPOLICYREQUEST'].fields_by_name['organization_id']._loaded_options = None
   _globals['_GETREGISTRATIONPOLICYREQUEST'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_UPDATEREGISTRATIONPOLICYREQUEST'].fields_by_name['organization_id']._loaded_options = None
@@ -69,6 +71,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEREGISTRATIONPOLICYREQUEST'].fields_by_name['document_hosts']._serialized_options = b'\272H\\\222\001Y\0202\030\001\"SrQ\030\375\0012L^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?[.])*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'
   _globals['_ROTATEINITIALACCESSTOKENREQUEST'].fields_by_name['organization_id']._loaded_options = None
   _globals['_ROTATEINITIALACCESSTOKENREQUEST'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_ROTATEINITIALACCESSTOKENRESPONSE'].fields_by_name['policy']._loaded_options = None
+  _globals['_ROTATEINITIALACCESSTOKENRESPONSE'].fields_by_name['policy']._serialized_options = b'\272H\003\310\001\001'
   _globals['_ROTATEINITIALACCESSTOKENRESPONSE'].fields_by_name['initial_access_token']._loaded_options = None
   _globals['_ROTATEINITIALACCESSTOKENRESPONSE'].fields_by_name['initial_access_token']._serialized_options = b'\310\363\030\001'
   _globals['_REGISTERCLIENTREQUEST'].fields_by_name['metadata']._loaded_options = None
@@ -110,37 +114,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTRATIONSERVICE'].methods_by_name['DeleteClient']._loaded_options = None
   _globals['_REGISTRATIONSERVICE'].methods_by_name['DeleteClient']._serialized_options = b'\312\363\030\002(\001\322\363\030\002\010\002\342\363\030\023application.deleted\342\363\030\rgrant.revoked\360\363\030\004'
   _globals['_REGISTRATIONPOLICY']._serialized_start=203
-  _globals['_REGISTRATIONPOLICY']._serialized_end=569
-  _globals['_GETREGISTRATIONPOLICYREQUEST']._serialized_start=571
-  _globals['_GETREGISTRATIONPOLICYREQUEST']._serialized_end=636
-  _globals['_GETREGISTRATIONPOLICYRESPONSE']._serialized_start=638
-  _globals['_GETREGISTRATIONPOLICYRESPONSE']._serialized_end=730
-  _globals['_UPDATEREGISTRATIONPOLICYREQUEST']._serialized_start=733
-  _globals['_UPDATEREGISTRATIONPOLICYREQUEST']._serialized_end=1393
-  _globals['_UPDATEREGISTRATIONPOLICYRESPONSE']._serialized_start=1395
-  _globals['_UPDATEREGISTRATIONPOLICYRESPONSE']._serialized_end=1490
-  _globals['_ROTATEINITIALACCESSTOKENREQUEST']._serialized_start=1492
-  _globals['_ROTATEINITIALACCESSTOKENREQUEST']._serialized_end=1560
-  _globals['_ROTATEINITIALACCESSTOKENRESPONSE']._serialized_start=1563
-  _globals['_ROTATEINITIALACCESSTOKENRESPONSE']._serialized_end=1694
-  _globals['_REGISTERCLIENTREQUEST']._serialized_start=1696
-  _globals['_REGISTERCLIENTREQUEST']._serialized_end=1792
-  _globals['_REGISTERCLIENTRESPONSE']._serialized_start=1794
-  _globals['_REGISTERCLIENTRESPONSE']._serialized_end=1887
-  _globals['_READCLIENTREQUEST']._serialized_start=1889
-  _globals['_READCLIENTREQUEST']._serialized_end=1986
-  _globals['_READCLIENTRESPONSE']._serialized_start=1988
-  _globals['_READCLIENTRESPONSE']._serialized_end=2030
-  _globals['_UPDATECLIENTREQUEST']._serialized_start=2033
-  _globals['_UPDATECLIENTREQUEST']._serialized_end=2165
-  _globals['_UPDATECLIENTRESPONSE']._serialized_start=2167
-  _globals['_UPDATECLIENTRESPONSE']._serialized_end=2217
-  _globals['_DELETECLIENTREQUEST']._serialized_start=2219
-  _globals['_DELETECLIENTREQUEST']._serialized_end=2318
-  _globals['_DELETECLIENTRESPONSE']._serialized_start=2320
-  _globals['_DELETECLIENTRESPONSE']._serialized_end=2342
-  _globals['_REGISTRATIONPOLICYSERVICE']._serialized_start=2345
-  _globals['_REGISTRATIONPOLICYSERVICE']._serialized_end=3246
-  _globals['_REGISTRATIONSERVICE']._serialized_start=3249
-  _globals['_REGISTRATIONSERVICE']._serialized_end=3863
+  _globals['_REGISTRATIONPOLICY']._serialized_end=626
+  _globals['_GETREGISTRATIONPOLICYREQUEST']._serialized_start=628
+  _globals['_GETREGISTRATIONPOLICYREQUEST']._serialized_end=693
+  _globals['_GETREGISTRATIONPOLICYRESPONSE']._serialized_start=695
+  _globals['_GETREGISTRATIONPOLICYRESPONSE']._serialized_end=787
+  _globals['_UPDATEREGISTRATIONPOLICYREQUEST']._serialized_start=790
+  _globals['_UPDATEREGISTRATIONPOLICYREQUEST']._serialized_end=1450
+  _globals['_UPDATEREGISTRATIONPOLICYRESPONSE']._serialized_start=1452
+  _globals['_UPDATEREGISTRATIONPOLICYRESPONSE']._serialized_end=1547
+  _globals['_ROTATEINITIALACCESSTOKENREQUEST']._serialized_start=1549
+  _globals['_ROTATEINITIALACCESSTOKENREQUEST']._serialized_end=1617
+  _globals['_ROTATEINITIALACCESSTOKENRESPONSE']._serialized_start=1620
+  _globals['_ROTATEINITIALACCESSTOKENRESPONSE']._serialized_end=1759
+  _globals['_REGISTERCLIENTREQUEST']._serialized_start=1761
+  _globals['_REGISTERCLIENTREQUEST']._serialized_end=1857
+  _globals['_REGISTERCLIENTRESPONSE']._serialized_start=1859
+  _globals['_REGISTERCLIENTRESPONSE']._serialized_end=1952
+  _globals['_READCLIENTREQUEST']._serialized_start=1954
+  _globals['_READCLIENTREQUEST']._serialized_end=2051
+  _globals['_READCLIENTRESPONSE']._serialized_start=2053
+  _globals['_READCLIENTRESPONSE']._serialized_end=2095
+  _globals['_UPDATECLIENTREQUEST']._serialized_start=2098
+  _globals['_UPDATECLIENTREQUEST']._serialized_end=2230
+  _globals['_UPDATECLIENTRESPONSE']._serialized_start=2232
+  _globals['_UPDATECLIENTRESPONSE']._serialized_end=2282
+  _globals['_DELETECLIENTREQUEST']._serialized_start=2284
+  _globals['_DELETECLIENTREQUEST']._serialized_end=2383
+  _globals['_DELETECLIENTRESPONSE']._serialized_start=2385
+  _globals['_DELETECLIENTRESPONSE']._serialized_end=2407
+  _globals['_REGISTRATIONPOLICYSERVICE']._serialized_start=2410
+  _globals['_REGISTRATIONPOLICYSERVICE']._serialized_end=3311
+  _globals['_REGISTRATIONSERVICE']._serialized_start=3314
+  _globals['_REGISTRATIONSERVICE']._serialized_end=3928
 # @@protoc_insertion_point(module_scope)

@@ -31,7 +31,7 @@ from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__
 from portico.users.v1 import user_pb2 as portico_dot_users_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'portico/auth/v1/challenge_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!portico/passkeys/v1/passkey.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/users/v1/user.proto\"\xb3\x02\n\x18\x43ompleteChallengeRequest\x12!\n\tchallenge\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12I\n\x06method\x18\x02 \x01(\tB9\xbaH6r4R\x04totpR\rrecovery_codeR\x08passwordR\x07passkeyR\x05\x65mailR\x03sms\x12\x19\n\x04\x63ode\x18\x03 \x01(\tB\x0b\xbaH\x04r\x02\x18@\xc8\xf3\x18\x01\x12\x1e\n\x08password\x18\x04 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\x31\n\ncredential\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xc8\xf3\x18\x01\x12\"\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\x12\x17\n\x0fremember_device\x18\x07 \x01(\x08\"\xe3\x01\n\x19\x43ompleteChallengeResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\x12?\n\x1bsecond_factor_required_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x18SendChallengeCodeRequest\x12!\n\tchallenge\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12!\n\x06method\x18\x02 \x01(\tB\x11\xbaH\x0er\x0cR\x05\x65mailR\x03sms\"\x1b\n\x19SendChallengeCodeResponse\"F\n!GetChallengePasskeyOptionsRequest\x12!\n\tchallenge\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"a\n\"GetChallengePasskeyOptionsResponse\x12;\n\x07options\x18\x01 \x01(\x0b\x32*.portico.passkeys.v1.PasskeyRequestOptions\"Z\n\x12\x42\x65ginStepUpRequest\x12\x44\n\nacr_values\x18\x01 \x01(\tB0\xbaH-r+R\x00R\x10urn:portico:aal1R\x10urn:portico:aal2R\x03phr\"S\n\x13\x42\x65ginStepUpResponse\x12\x17\n\tchallenge\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x0f\n\x07methods\x18\x02 \x03(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\r2\xd7\x05\n\x10\x43hallengeService\x12\xba\x01\n\x11\x43ompleteChallenge\x12).portico.auth.v1.CompleteChallengeRequest\x1a*.portico.auth.v1.CompleteChallengeResponse\"N\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xe2\xf3\x18\x0fsession.created\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02%\" /api/v1/auth/challenges/complete:\x01*\x12\xad\x01\n\x11SendChallengeCode\x12).portico.auth.v1.SendChallengeCodeRequest\x1a*.portico.auth.v1.SendChallengeCodeResponse\"A\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02&\"!/api/v1/auth/challenges/send-code:\x01*\x12\xc9\x01\n\x1aGetChallengePasskeyOptions\x12\x32.portico.auth.v1.GetChallengePasskeyOptionsRequest\x1a\x33.portico.auth.v1.GetChallengePasskeyOptionsResponse\"B\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02,\"\'/api/v1/auth/challenges/passkey-options:\x01*\x12\x89\x01\n\x0b\x42\x65ginStepUp\x12#.portico.auth.v1.BeginStepUpRequest\x1a$.portico.auth.v1.BeginStepUpResponse\"/\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/step-up:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'portico/auth/v1/challenge_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!portico/passkeys/v1/passkey.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/users/v1/user.proto\"\xb3\x02\n\x18\x43ompleteChallengeRequest\x12!\n\tchallenge\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12I\n\x06method\x18\x02 \x01(\tB9\xbaH6r4R\x04totpR\rrecovery_codeR\x08passwordR\x07passkeyR\x05\x65mailR\x03sms\x12\x19\n\x04\x63ode\x18\x03 \x01(\tB\x0b\xbaH\x04r\x02\x18@\xc8\xf3\x18\x01\x12\x1e\n\x08password\x18\x04 \x01(\tB\x0c\xbaH\x05r\x03\x18\xe8\x07\xc8\xf3\x18\x01\x12\x31\n\ncredential\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x04\xc8\xf3\x18\x01\x12\"\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\x12\x17\n\x0fremember_device\x18\x07 \x01(\x08\"\xfa\x01\n\x19\x43ompleteChallengeResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12!\n\ntoken_type\x18\x03 \x01(\tB\r\xbaH\nr\x08R\x06\x42\x65\x61rer\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12,\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.UserB\x06\xbaH\x03\xc8\x01\x01\x12?\n\x1bsecond_factor_required_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x18SendChallengeCodeRequest\x12!\n\tchallenge\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\x12!\n\x06method\x18\x02 \x01(\tB\x11\xbaH\x0er\x0cR\x05\x65mailR\x03sms\"\x1b\n\x19SendChallengeCodeResponse\"F\n!GetChallengePasskeyOptionsRequest\x12!\n\tchallenge\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"i\n\"GetChallengePasskeyOptionsResponse\x12\x43\n\x07options\x18\x01 \x01(\x0b\x32*.portico.passkeys.v1.PasskeyRequestOptionsB\x06\xbaH\x03\xc8\x01\x01\"Z\n\x12\x42\x65ginStepUpRequest\x12\x44\n\nacr_values\x18\x01 \x01(\tB0\xbaH-r+R\x00R\x10urn:portico:aal1R\x10urn:portico:aal2R\x03phr\"S\n\x13\x42\x65ginStepUpResponse\x12\x17\n\tchallenge\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x0f\n\x07methods\x18\x02 \x03(\t\x12\x12\n\nexpires_in\x18\x03 \x01(\r2\xd7\x05\n\x10\x43hallengeService\x12\xba\x01\n\x11\x43ompleteChallenge\x12).portico.auth.v1.CompleteChallengeRequest\x1a*.portico.auth.v1.CompleteChallengeResponse\"N\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xe2\xf3\x18\x0fsession.created\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02%\" /api/v1/auth/challenges/complete:\x01*\x12\xad\x01\n\x11SendChallengeCode\x12).portico.auth.v1.SendChallengeCodeRequest\x1a*.portico.auth.v1.SendChallengeCodeResponse\"A\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02&\"!/api/v1/auth/challenges/send-code:\x01*\x12\xc9\x01\n\x1aGetChallengePasskeyOptions\x12\x32.portico.auth.v1.GetChallengePasskeyOptionsRequest\x1a\x33.portico.auth.v1.GetChallengePasskeyOptionsResponse\"B\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02,\"\'/api/v1/auth/challenges/passkey-options:\x01*\x12\x89\x01\n\x0b\x42\x65ginStepUp\x12#.portico.auth.v1.BeginStepUpRequest\x1a$.portico.auth.v1.BeginStepUpResponse\"/\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/step-up:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,12 +54,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPLETECHALLENGERESPONSE'].fields_by_name['access_token']._serialized_options = b'\310\363\030\001'
   _globals['_COMPLETECHALLENGERESPONSE'].fields_by_name['refresh_token']._loaded_options = None
   _globals['_COMPLETECHALLENGERESPONSE'].fields_by_name['refresh_token']._serialized_options = b'\310\363\030\001'
+  _globals['_COMPLETECHALLENGERESPONSE'].fields_by_name['token_type']._loaded_options = None
+  _globals['_COMPLETECHALLENGERESPONSE'].fields_by_name['token_type']._serialized_options = b'\272H\nr\010R\006Bearer'
+  _globals['_COMPLETECHALLENGERESPONSE'].fields_by_name['user']._loaded_options = None
+  _globals['_COMPLETECHALLENGERESPONSE'].fields_by_name['user']._serialized_options = b'\272H\003\310\001\001'
   _globals['_SENDCHALLENGECODEREQUEST'].fields_by_name['challenge']._loaded_options = None
   _globals['_SENDCHALLENGECODEREQUEST'].fields_by_name['challenge']._serialized_options = b'\272H\007r\005\020\001\030\310\001\310\363\030\001'
   _globals['_SENDCHALLENGECODEREQUEST'].fields_by_name['method']._loaded_options = None
   _globals['_SENDCHALLENGECODEREQUEST'].fields_by_name['method']._serialized_options = b'\272H\016r\014R\005emailR\003sms'
   _globals['_GETCHALLENGEPASSKEYOPTIONSREQUEST'].fields_by_name['challenge']._loaded_options = None
   _globals['_GETCHALLENGEPASSKEYOPTIONSREQUEST'].fields_by_name['challenge']._serialized_options = b'\272H\007r\005\020\001\030\310\001\310\363\030\001'
+  _globals['_GETCHALLENGEPASSKEYOPTIONSRESPONSE'].fields_by_name['options']._loaded_options = None
+  _globals['_GETCHALLENGEPASSKEYOPTIONSRESPONSE'].fields_by_name['options']._serialized_options = b'\272H\003\310\001\001'
   _globals['_BEGINSTEPUPREQUEST'].fields_by_name['acr_values']._loaded_options = None
   _globals['_BEGINSTEPUPREQUEST'].fields_by_name['acr_values']._serialized_options = b'\272H-r+R\000R\020urn:portico:aal1R\020urn:portico:aal2R\003phr'
   _globals['_BEGINSTEPUPRESPONSE'].fields_by_name['challenge']._loaded_options = None
@@ -75,19 +81,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPLETECHALLENGEREQUEST']._serialized_start=278
   _globals['_COMPLETECHALLENGEREQUEST']._serialized_end=585
   _globals['_COMPLETECHALLENGERESPONSE']._serialized_start=588
-  _globals['_COMPLETECHALLENGERESPONSE']._serialized_end=815
-  _globals['_SENDCHALLENGECODEREQUEST']._serialized_start=817
-  _globals['_SENDCHALLENGECODEREQUEST']._serialized_end=913
-  _globals['_SENDCHALLENGECODERESPONSE']._serialized_start=915
-  _globals['_SENDCHALLENGECODERESPONSE']._serialized_end=942
-  _globals['_GETCHALLENGEPASSKEYOPTIONSREQUEST']._serialized_start=944
-  _globals['_GETCHALLENGEPASSKEYOPTIONSREQUEST']._serialized_end=1014
-  _globals['_GETCHALLENGEPASSKEYOPTIONSRESPONSE']._serialized_start=1016
-  _globals['_GETCHALLENGEPASSKEYOPTIONSRESPONSE']._serialized_end=1113
-  _globals['_BEGINSTEPUPREQUEST']._serialized_start=1115
-  _globals['_BEGINSTEPUPREQUEST']._serialized_end=1205
-  _globals['_BEGINSTEPUPRESPONSE']._serialized_start=1207
-  _globals['_BEGINSTEPUPRESPONSE']._serialized_end=1290
-  _globals['_CHALLENGESERVICE']._serialized_start=1293
-  _globals['_CHALLENGESERVICE']._serialized_end=2020
+  _globals['_COMPLETECHALLENGERESPONSE']._serialized_end=838
+  _globals['_SENDCHALLENGECODEREQUEST']._serialized_start=840
+  _globals['_SENDCHALLENGECODEREQUEST']._serialized_end=936
+  _globals['_SENDCHALLENGECODERESPONSE']._serialized_start=938
+  _globals['_SENDCHALLENGECODERESPONSE']._serialized_end=965
+  _globals['_GETCHALLENGEPASSKEYOPTIONSREQUEST']._serialized_start=967
+  _globals['_GETCHALLENGEPASSKEYOPTIONSREQUEST']._serialized_end=1037
+  _globals['_GETCHALLENGEPASSKEYOPTIONSRESPONSE']._serialized_start=1039
+  _globals['_GETCHALLENGEPASSKEYOPTIONSRESPONSE']._serialized_end=1144
+  _globals['_BEGINSTEPUPREQUEST']._serialized_start=1146
+  _globals['_BEGINSTEPUPREQUEST']._serialized_end=1236
+  _globals['_BEGINSTEPUPRESPONSE']._serialized_start=1238
+  _globals['_BEGINSTEPUPRESPONSE']._serialized_end=1321
+  _globals['_CHALLENGESERVICE']._serialized_start=1324
+  _globals['_CHALLENGESERVICE']._serialized_end=2051
 # @@protoc_insertion_point(module_scope)

@@ -28,15 +28,21 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/portico/auth/v1/remembered_device_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xbd\x01\n\x10RememberedDevice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nuser_agent\x18\x02 \x01(\t\x12\x18\n\nip_address\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\"\x1e\n\x1cListRememberedDevicesRequest\"S\n\x1dListRememberedDevicesResponse\x12\x32\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32!.portico.auth.v1.RememberedDevice\"<\n\x1d\x44\x65leteRememberedDeviceRequest\x12\x1b\n\tdevice_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\" \n\x1e\x44\x65leteRememberedDeviceResponse2\x91\x03\n\x17RememberedDeviceService\x12\xaf\x01\n\x15ListRememberedDevices\x12-.portico.auth.v1.ListRememberedDevicesRequest\x1a..portico.auth.v1.ListRememberedDevicesResponse\"7\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02%\x12#/api/v1/users/me/remembered-devices\x12\xc3\x01\n\x16\x44\x65leteRememberedDevice\x12..portico.auth.v1.DeleteRememberedDeviceRequest\x1a/.portico.auth.v1.DeleteRememberedDeviceResponse\"H\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02\x31*//api/v1/users/me/remembered-devices/{device_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/portico/auth/v1/remembered_device_service.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xd7\x01\n\x10RememberedDevice\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x12\n\nuser_agent\x18\x02 \x01(\t\x12\x18\n\nip_address\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x36\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07\x63urrent\x18\x06 \x01(\x08\"\x1e\n\x1cListRememberedDevicesRequest\"S\n\x1dListRememberedDevicesResponse\x12\x32\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32!.portico.auth.v1.RememberedDevice\"<\n\x1d\x44\x65leteRememberedDeviceRequest\x12\x1b\n\tdevice_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\" \n\x1e\x44\x65leteRememberedDeviceResponse2\x91\x03\n\x17RememberedDeviceService\x12\xaf\x01\n\x15ListRememberedDevices\x12-.portico.auth.v1.ListRememberedDevicesRequest\x1a..portico.auth.v1.ListRememberedDevicesResponse\"7\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02%\x12#/api/v1/users/me/remembered-devices\x12\xc3\x01\n\x16\x44\x65leteRememberedDevice\x12..portico.auth.v1.DeleteRememberedDeviceRequest\x1a/.portico.auth.v1.DeleteRememberedDeviceResponse\"H\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\x82\xd3\xe4\x93\x02\x31*//api/v1/users/me/remembered-devices/{device_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.auth.v1.remembered_device_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_REMEMBEREDDEVICE'].fields_by_name['id']._loaded_options = None
+  _globals['_REMEMBEREDDEVICE'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_REMEMBEREDDEVICE'].fields_by_name['ip_address']._loaded_options = None
   _globals['_REMEMBEREDDEVICE'].fields_by_name['ip_address']._serialized_options = b'\310\363\030\001'
+  _globals['_REMEMBEREDDEVICE'].fields_by_name['created_at']._loaded_options = None
+  _globals['_REMEMBEREDDEVICE'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REMEMBEREDDEVICE'].fields_by_name['expires_at']._loaded_options = None
+  _globals['_REMEMBEREDDEVICE'].fields_by_name['expires_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_DELETEREMEMBEREDDEVICEREQUEST'].fields_by_name['device_id']._loaded_options = None
   _globals['_DELETEREMEMBEREDDEVICEREQUEST'].fields_by_name['device_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_REMEMBEREDDEVICESERVICE'].methods_by_name['ListRememberedDevices']._loaded_options = None
@@ -44,15 +50,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REMEMBEREDDEVICESERVICE'].methods_by_name['DeleteRememberedDevice']._loaded_options = None
   _globals['_REMEMBEREDDEVICESERVICE'].methods_by_name['DeleteRememberedDevice']._serialized_options = b'\312\363\030\002\020\001\322\363\030\002\010\003\330\363\030\314\001\202\323\344\223\0021*//api/v1/users/me/remembered-devices/{device_id}'
   _globals['_REMEMBEREDDEVICE']._serialized_start=192
-  _globals['_REMEMBEREDDEVICE']._serialized_end=381
-  _globals['_LISTREMEMBEREDDEVICESREQUEST']._serialized_start=383
-  _globals['_LISTREMEMBEREDDEVICESREQUEST']._serialized_end=413
-  _globals['_LISTREMEMBEREDDEVICESRESPONSE']._serialized_start=415
-  _globals['_LISTREMEMBEREDDEVICESRESPONSE']._serialized_end=498
-  _globals['_DELETEREMEMBEREDDEVICEREQUEST']._serialized_start=500
-  _globals['_DELETEREMEMBEREDDEVICEREQUEST']._serialized_end=560
-  _globals['_DELETEREMEMBEREDDEVICERESPONSE']._serialized_start=562
-  _globals['_DELETEREMEMBEREDDEVICERESPONSE']._serialized_end=594
-  _globals['_REMEMBEREDDEVICESERVICE']._serialized_start=597
-  _globals['_REMEMBEREDDEVICESERVICE']._serialized_end=998
+  _globals['_REMEMBEREDDEVICE']._serialized_end=407
+  _globals['_LISTREMEMBEREDDEVICESREQUEST']._serialized_start=409
+  _globals['_LISTREMEMBEREDDEVICESREQUEST']._serialized_end=439
+  _globals['_LISTREMEMBEREDDEVICESRESPONSE']._serialized_start=441
+  _globals['_LISTREMEMBEREDDEVICESRESPONSE']._serialized_end=524
+  _globals['_DELETEREMEMBEREDDEVICEREQUEST']._serialized_start=526
+  _globals['_DELETEREMEMBEREDDEVICEREQUEST']._serialized_end=586
+  _globals['_DELETEREMEMBEREDDEVICERESPONSE']._serialized_start=588
+  _globals['_DELETEREMEMBEREDDEVICERESPONSE']._serialized_end=620
+  _globals['_REMEMBEREDDEVICESERVICE']._serialized_start=623
+  _globals['_REMEMBEREDDEVICESERVICE']._serialized_end=1024
 # @@protoc_insertion_point(module_scope)

@@ -22,21 +22,30 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dportico/auth/v1/session.proto\x12\x0fportico.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xf0\x02\n\x07Session\x12\n\n\x02id\x18\x01 \x01(\t\x12#\n\nuser_agent\x18\x02 \x01(\tB\x0f\xe2\xf3\x18\x0bMozilla/5.0\x12%\n\nip_address\x18\x03 \x01(\tB\x11\xc8\xf3\x18\x01\xe2\xf3\x18\t192.0.2.1\x12\x0f\n\x07\x63urrent\x18\x04 \x01(\x08\x12\x17\n\x0forganization_id\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07user_id\x18\t \x01(\t\x12,\n\x08\x65nded_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nend_reason\x18\x0b \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dportico/auth/v1/session.proto\x12\x0fportico.auth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\x92\x03\n\x07Session\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12#\n\nuser_agent\x18\x02 \x01(\tB\x0f\xe2\xf3\x18\x0bMozilla/5.0\x12%\n\nip_address\x18\x03 \x01(\tB\x11\xc8\xf3\x18\x01\xe2\xf3\x18\t192.0.2.1\x12\x0f\n\x07\x63urrent\x18\x04 \x01(\x08\x12\x17\n\x0forganization_id\x18\x05 \x01(\t\x12\x36\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x38\n\x0clast_used_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x0f\n\x07user_id\x18\t \x01(\t\x12,\n\x08\x65nded_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nend_reason\x18\x0b \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.auth.v1.session_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SESSION'].fields_by_name['id']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_SESSION'].fields_by_name['user_agent']._loaded_options = None
   _globals['_SESSION'].fields_by_name['user_agent']._serialized_options = b'\342\363\030\013Mozilla/5.0'
   _globals['_SESSION'].fields_by_name['ip_address']._loaded_options = None
   _globals['_SESSION'].fields_by_name['ip_address']._serialized_options = b'\310\363\030\001\342\363\030\t192.0.2.1'
-  _globals['_SESSION']._serialized_start=115
-  _globals['_SESSION']._serialized_end=483
+  _globals['_SESSION'].fields_by_name['created_at']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_SESSION'].fields_by_name['last_used_at']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['last_used_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_SESSION'].fields_by_name['expires_at']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['expires_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_SESSION']._serialized_start=144
+  _globals['_SESSION']._serialized_end=546
 # @@protoc_insertion_point(module_scope)

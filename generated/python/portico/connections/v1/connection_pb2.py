@@ -22,21 +22,24 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'portico/connections/v1/connection.proto\x12\x16portico.connections.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xfe\x06\n\nConnection\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\"\n\x04name\x18\x03 \x01(\tB\x14\xe2\xf3\x18\x10\x45xample Identity\x12\x18\n\x06preset\x18\x04 \x01(\tB\x08\xe2\xf3\x18\x04oidc\x12-\n\x06issuer\x18\x05 \x01(\tB\x1d\xe2\xf3\x18\x19https://login.example.com\x12\x1e\n\tclient_id\x18\x06 \x01(\tB\x0b\xe2\xf3\x18\x07portico\x12#\n\x11has_client_secret\x18\x07 \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12\x1d\n\x15\x63lient_authentication\x18\x08 \x01(\t\x12\x14\n\x0c\x65xtra_scopes\x18\t \x03(\t\x12\x17\n\x0f\x61llowed_tenants\x18\n \x03(\t\x12\x1c\n\x14trusts_second_factor\x18\x0b \x01(\x08\x12\x1a\n\x12second_factor_acrs\x18\x0c \x03(\t\x12\x1f\n\x0bmember_role\x18\r \x01(\tB\n\xe2\xf3\x18\x06member\x12(\n\x0ftrusted_domains\x18\x0e \x03(\tB\x0f\xe2\xf3\x18\x0b\x65xample.com\x12\x19\n\x07\x65nabled\x18\x0f \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12>\n\x0credirect_uri\x18\x10 \x01(\tB(\xe2\xf3\x18$https://portico.example.com/callback\x12R\n\x16\x62\x61\x63kchannel_logout_uri\x18\x11 \x01(\tB2\xe2\xf3\x18.https://portico.example.com/backchannel-logout\x12.\n\ncreated_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nregistered\x18\x14 \x01(\x08\x12<\n\x18\x63lient_secret_expires_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\x15\x61uthorization_request\x18\x16 \x01(\tB\x0e\xe2\xf3\x18\nparameters\x12$\n\x1cuserinfo_signed_response_alg\x18\x17 \x01(\t\x12\x10\n\x08jwks_uri\x18\x18 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'portico/connections/v1/connection.proto\x12\x16portico.connections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xeb\x07\n\nConnection\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\"\n\x04name\x18\x03 \x01(\tB\x14\xe2\xf3\x18\x10\x45xample Identity\x12\x44\n\x06preset\x18\x04 \x01(\tB4\xbaH)r\'R\x06googleR\x06githubR\tmicrosoftR\x04oktaR\x04oidc\xe2\xf3\x18\x04oidc\x12-\n\x06issuer\x18\x05 \x01(\tB\x1d\xe2\xf3\x18\x19https://login.example.com\x12\x1e\n\tclient_id\x18\x06 \x01(\tB\x0b\xe2\xf3\x18\x07portico\x12#\n\x11has_client_secret\x18\x07 \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12\x1d\n\x15\x63lient_authentication\x18\x08 \x01(\t\x12\x14\n\x0c\x65xtra_scopes\x18\t \x03(\t\x12\x17\n\x0f\x61llowed_tenants\x18\n \x03(\t\x12\x1c\n\x14trusts_second_factor\x18\x0b \x01(\x08\x12\x1a\n\x12second_factor_acrs\x18\x0c \x03(\t\x12\x1f\n\x0bmember_role\x18\r \x01(\tB\n\xe2\xf3\x18\x06member\x12(\n\x0ftrusted_domains\x18\x0e \x03(\tB\x0f\xe2\xf3\x18\x0b\x65xample.com\x12\x19\n\x07\x65nabled\x18\x0f \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12>\n\x0credirect_uri\x18\x10 \x01(\tB(\xe2\xf3\x18$https://portico.example.com/callback\x12R\n\x16\x62\x61\x63kchannel_logout_uri\x18\x11 \x01(\tB2\xe2\xf3\x18.https://portico.example.com/backchannel-logout\x12\x36\n\ncreated_at\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nupdated_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x12\n\nregistered\x18\x14 \x01(\x08\x12<\n\x18\x63lient_secret_expires_at\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12T\n\x15\x61uthorization_request\x18\x16 \x01(\tB5\xbaH$r\"R\nparametersR\x07requestR\x0brequest_uri\xe2\xf3\x18\nparameters\x12$\n\x1cuserinfo_signed_response_alg\x18\x17 \x01(\t\x12\x10\n\x08jwks_uri\x18\x18 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.connections.v1.connection_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CONNECTION'].fields_by_name['id']._loaded_options = None
+  _globals['_CONNECTION'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CONNECTION'].fields_by_name['name']._loaded_options = None
   _globals['_CONNECTION'].fields_by_name['name']._serialized_options = b'\342\363\030\020Example Identity'
   _globals['_CONNECTION'].fields_by_name['preset']._loaded_options = None
-  _globals['_CONNECTION'].fields_by_name['preset']._serialized_options = b'\342\363\030\004oidc'
+  _globals['_CONNECTION'].fields_by_name['preset']._serialized_options = b'\272H)r\'R\006googleR\006githubR\tmicrosoftR\004oktaR\004oidc\342\363\030\004oidc'
   _globals['_CONNECTION'].fields_by_name['issuer']._loaded_options = None
   _globals['_CONNECTION'].fields_by_name['issuer']._serialized_options = b'\342\363\030\031https://login.example.com'
   _globals['_CONNECTION'].fields_by_name['client_id']._loaded_options = None
@@ -53,8 +56,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONNECTION'].fields_by_name['redirect_uri']._serialized_options = b'\342\363\030$https://portico.example.com/callback'
   _globals['_CONNECTION'].fields_by_name['backchannel_logout_uri']._loaded_options = None
   _globals['_CONNECTION'].fields_by_name['backchannel_logout_uri']._serialized_options = b'\342\363\030.https://portico.example.com/backchannel-logout'
+  _globals['_CONNECTION'].fields_by_name['created_at']._loaded_options = None
+  _globals['_CONNECTION'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CONNECTION'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_CONNECTION'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CONNECTION'].fields_by_name['authorization_request']._loaded_options = None
-  _globals['_CONNECTION'].fields_by_name['authorization_request']._serialized_options = b'\342\363\030\nparameters'
-  _globals['_CONNECTION']._serialized_start=132
-  _globals['_CONNECTION']._serialized_end=1026
+  _globals['_CONNECTION'].fields_by_name['authorization_request']._serialized_options = b'\272H$r\"R\nparametersR\007requestR\013request_uri\342\363\030\nparameters'
+  _globals['_CONNECTION']._serialized_start=161
+  _globals['_CONNECTION']._serialized_end=1164
 # @@protoc_insertion_point(module_scope)

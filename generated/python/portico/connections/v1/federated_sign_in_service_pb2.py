@@ -29,7 +29,7 @@ from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__
 from portico.users.v1 import user_pb2 as portico_dot_users_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6portico/connections/v1/federated_sign_in_service.proto\x12\x16portico.connections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a-portico/connections/v1/identity_service.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/users/v1/user.proto\"7\n\x18ListSignInOptionsRequest\x12\x1b\n\x05\x65mail\x18\x01 \x01(\tB\x0c\xbaH\x05r\x03\x18\xfe\x01\xc8\xf3\x18\x01\"R\n\x19ListSignInOptionsResponse\x12\x35\n\x07options\x18\x01 \x03(\x0b\x32$.portico.connections.v1.SignInOption\"Y\n\x0cSignInOption\x12\x15\n\rconnection_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06preset\x18\x03 \x01(\t\x12\x14\n\x0corganization\x18\x04 \x01(\x08\"\xbf\x01\n\x1b\x42\x65ginFederatedSignInRequest\x12\x1f\n\rconnection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\"\n\rbrowser_token\x18\x02 \x01(\tB\x0b\xbaH\x04r\x02\x18\x64\xc8\xf3\x18\x01\x12 \n\nlogin_hint\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xfe\x01\xc8\xf3\x18\x01\x12\x39\n\treturn_to\x18\x04 \x01(\tB&\xbaH#r!\x18\xf4\x03\x32\x1c^(/([!-.0-\\[\\]-~][!-~]*)?)?$\"\\\n\x1c\x42\x65ginFederatedSignInResponse\x12\x1f\n\x11\x61uthorization_url\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rbrowser_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xa0\x01\n\x1b\x42\x65ginFederatedStepUpRequest\x12\"\n\rconnection_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\"\n\rbrowser_token\x18\x02 \x01(\tB\x0b\xbaH\x04r\x02\x18\x64\xc8\xf3\x18\x01\x12\x39\n\treturn_to\x18\x03 \x01(\tB&\xbaH#r!\x18\xf4\x03\x32\x1c^(/([!-.0-\\[\\]-~][!-~]*)?)?$\"\\\n\x1c\x42\x65ginFederatedStepUpResponse\x12\x1f\n\x11\x61uthorization_url\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rbrowser_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xd3\x01\n\x1e\x43ompleteFederatedSignInRequest\x12\x1d\n\x05state\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\xc8\xf3\x18\x01\x12\x1a\n\x04\x63ode\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\xc8\xf3\x18\x01\x12\x15\n\x03iss\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x17\n\x05\x65rror\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\"\n\rbrowser_token\x18\x05 \x01(\tB\x0b\xbaH\x04r\x02\x18\x64\xc8\xf3\x18\x01\x12\"\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\"\x93\x03\n\x1f\x43ompleteFederatedSignInResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\x12\x1a\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0cmfa_required\x18\x07 \x01(\x08\x12\x17\n\tchallenge\x18\x08 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x0f\n\x07methods\x18\t \x03(\t\x12\x0f\n\x07purpose\x18\n \x01(\t\x12\x11\n\treturn_to\x18\x0b \x01(\t\x12\x32\n\x08identity\x18\x0c \x01(\x0b\x32 .portico.connections.v1.Identity\x12\x35\n\x06\x63hecks\x18\r \x03(\x0b\x32%.portico.connections.v1.ProviderCheck\"C\n\rProviderCheck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x14\n\x06\x64\x65tail\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\"b\n\x19ReceiveLogoutTokenRequest\x12\x1f\n\rconnection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12$\n\x0clogout_token\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80}\xc8\xf3\x18\x01\"\x1c\n\x1aReceiveLogoutTokenResponse\";\n\x18GetConnectionKeysRequest\x12\x1f\n\rconnection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"P\n\x19GetConnectionKeysResponse\x12\x33\n\x04keys\x18\x01 \x03(\x0b\x32%.portico.connections.v1.ConnectionKey\"\xa8\x01\n\rConnectionKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03use\x18\x02 \x01(\t\x12\x0b\n\x03kid\x18\x03 \x01(\t\x12\x0e\n\x01n\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x01\x65\x18\x05 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x03\x63rv\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x0e\n\x01x\x18\x07 \x01(\tH\x03\x88\x01\x01\x12\x0e\n\x01y\x18\x08 \x01(\tH\x04\x88\x01\x01\x42\x04\n\x02_nB\x04\n\x02_eB\x06\n\x04_crvB\x04\n\x02_xB\x04\n\x02_y\"T\n\x17GetRequestObjectRequest\x12\x39\n\x11request_object_id\x18\x01 \x01(\tB\x1e\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{43}$\xc8\xf3\x18\x01\"8\n\x18GetRequestObjectResponse\x12\x1c\n\x0erequest_object\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x32\xef\x0b\n\x16\x46\x65\x64\x65ratedSignInService\x12\xac\x01\n\x11ListSignInOptions\x12\x30.portico.connections.v1.ListSignInOptionsRequest\x1a\x31.portico.connections.v1.ListSignInOptionsResponse\"2\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/auth/federated/options\x12\xba\x01\n\x14\x42\x65ginFederatedSignIn\x12\x33.portico.connections.v1.BeginFederatedSignInRequest\x1a\x34.portico.connections.v1.BeginFederatedSignInResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/federated/begin:\x01*\x12\xbc\x01\n\x14\x42\x65ginFederatedStepUp\x12\x33.portico.connections.v1.BeginFederatedStepUpRequest\x1a\x34.portico.connections.v1.BeginFederatedStepUpResponse\"9\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/auth/federated/step-up:\x01*\x12\xc3\x02\n\x17\x43ompleteFederatedSignIn\x12\x36.portico.connections.v1.CompleteFederatedSignInRequest\x1a\x37.portico.connections.v1.CompleteFederatedSignInResponse\"\xb6\x01\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xe2\xf3\x18\x0fsession.created\xe2\xf3\x18\rsession.ended\xe2\xf3\x18\x0fuser.registered\xe2\xf3\x18\x13user.email_verified\xe2\xf3\x18\x14user.identity_linked\xe2\xf3\x18\x0cmember.added\xf0\xf3\x18\x04\xfa\xf3\x18\x02\x08\x0c\x82\xd3\xe4\x93\x02$\"\x1f/api/v1/auth/federated/complete:\x01*\x12\xd6\x01\n\x12ReceiveLogoutToken\x12\x31.portico.connections.v1.ReceiveLogoutTokenRequest\x1a\x32.portico.connections.v1.ReceiveLogoutTokenResponse\"Y\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\rsession.ended\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x32\"-/api/v1/auth/federated/{connection_id}/logout:\x01*\x12\xc2\x01\n\x11GetConnectionKeys\x12\x30.portico.connections.v1.GetConnectionKeysRequest\x1a\x31.portico.connections.v1.GetConnectionKeysResponse\"H\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/auth/federated/{connection_id}/jwks.json\x12\xc5\x01\n\x10GetRequestObject\x12/.portico.connections.v1.GetRequestObjectRequest\x1a\x30.portico.connections.v1.GetRequestObjectResponse\"N\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02<\x12:/api/v1/auth/federated/request-objects/{request_object_id}b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6portico/connections/v1/federated_sign_in_service.proto\x12\x16portico.connections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a-portico/connections/v1/identity_service.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/users/v1/user.proto\"7\n\x18ListSignInOptionsRequest\x12\x1b\n\x05\x65mail\x18\x01 \x01(\tB\x0c\xbaH\x05r\x03\x18\xfe\x01\xc8\xf3\x18\x01\"R\n\x19ListSignInOptionsResponse\x12\x35\n\x07options\x18\x01 \x03(\x0b\x32$.portico.connections.v1.SignInOption\"\x91\x01\n\x0cSignInOption\x12\x1f\n\rconnection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x0c\n\x04name\x18\x02 \x01(\t\x12<\n\x06preset\x18\x03 \x01(\tB,\xbaH)r\'R\x06googleR\x06githubR\tmicrosoftR\x04oktaR\x04oidc\x12\x14\n\x0corganization\x18\x04 \x01(\x08\"\xbf\x01\n\x1b\x42\x65ginFederatedSignInRequest\x12\x1f\n\rconnection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\"\n\rbrowser_token\x18\x02 \x01(\tB\x0b\xbaH\x04r\x02\x18\x64\xc8\xf3\x18\x01\x12 \n\nlogin_hint\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xfe\x01\xc8\xf3\x18\x01\x12\x39\n\treturn_to\x18\x04 \x01(\tB&\xbaH#r!\x18\xf4\x03\x32\x1c^(/([!-.0-\\[\\]-~][!-~]*)?)?$\"\\\n\x1c\x42\x65ginFederatedSignInResponse\x12\x1f\n\x11\x61uthorization_url\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rbrowser_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xa0\x01\n\x1b\x42\x65ginFederatedStepUpRequest\x12\"\n\rconnection_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\"\n\rbrowser_token\x18\x02 \x01(\tB\x0b\xbaH\x04r\x02\x18\x64\xc8\xf3\x18\x01\x12\x39\n\treturn_to\x18\x03 \x01(\tB&\xbaH#r!\x18\xf4\x03\x32\x1c^(/([!-.0-\\[\\]-~][!-~]*)?)?$\"\\\n\x1c\x42\x65ginFederatedStepUpResponse\x12\x1f\n\x11\x61uthorization_url\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rbrowser_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xd3\x01\n\x1e\x43ompleteFederatedSignInRequest\x12\x1d\n\x05state\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xd0\x0f\xc8\xf3\x18\x01\x12\x1a\n\x04\x63ode\x18\x02 \x01(\tB\x0c\xbaH\x05r\x03\x18\xa0\x1f\xc8\xf3\x18\x01\x12\x15\n\x03iss\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x17\n\x05\x65rror\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\"\n\rbrowser_token\x18\x05 \x01(\tB\x0b\xbaH\x04r\x02\x18\x64\xc8\xf3\x18\x01\x12\"\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\"\xb8\x03\n\x1f\x43ompleteFederatedSignInResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\x12\x1a\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0cmfa_required\x18\x07 \x01(\x08\x12\x17\n\tchallenge\x18\x08 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x0f\n\x07methods\x18\t \x03(\t\x12\x34\n\x07purpose\x18\n \x01(\tB#\xbaH r\x1eR\x07sign_inR\x04linkR\x07step_upR\x04test\x12\x11\n\treturn_to\x18\x0b \x01(\t\x12\x32\n\x08identity\x18\x0c \x01(\x0b\x32 .portico.connections.v1.Identity\x12\x35\n\x06\x63hecks\x18\r \x03(\x0b\x32%.portico.connections.v1.ProviderCheck\"C\n\rProviderCheck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x14\n\x06\x64\x65tail\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\"b\n\x19ReceiveLogoutTokenRequest\x12\x1f\n\rconnection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12$\n\x0clogout_token\x18\x02 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80}\xc8\xf3\x18\x01\"\x1c\n\x1aReceiveLogoutTokenResponse\";\n\x18GetConnectionKeysRequest\x12\x1f\n\rconnection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"P\n\x19GetConnectionKeysResponse\x12\x33\n\x04keys\x18\x01 \x03(\x0b\x32%.portico.connections.v1.ConnectionKey\"\xc4\x01\n\rConnectionKey\x12\x1b\n\x03kty\x18\x01 \x01(\tB\x0e\xbaH\x0br\tR\x03RSAR\x02\x45\x43\x12\x17\n\x03use\x18\x02 \x01(\tB\n\xbaH\x07r\x05R\x03sig\x12\x0b\n\x03kid\x18\x03 \x01(\t\x12\x0e\n\x01n\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x01\x65\x18\x05 \x01(\tH\x01\x88\x01\x01\x12\x10\n\x03\x63rv\x18\x06 \x01(\tH\x02\x88\x01\x01\x12\x0e\n\x01x\x18\x07 \x01(\tH\x03\x88\x01\x01\x12\x0e\n\x01y\x18\x08 \x01(\tH\x04\x88\x01\x01\x42\x04\n\x02_nB\x04\n\x02_eB\x06\n\x04_crvB\x04\n\x02_xB\x04\n\x02_y\"T\n\x17GetRequestObjectRequest\x12\x39\n\x11request_object_id\x18\x01 \x01(\tB\x1e\xbaH\x17r\x15\x32\x13^[A-Za-z0-9_-]{43}$\xc8\xf3\x18\x01\"8\n\x18GetRequestObjectResponse\x12\x1c\n\x0erequest_object\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x32\xe5\x0b\n\x16\x46\x65\x64\x65ratedSignInService\x12\xac\x01\n\x11ListSignInOptions\x12\x30.portico.connections.v1.ListSignInOptionsRequest\x1a\x31.portico.connections.v1.ListSignInOptionsResponse\"2\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1/auth/federated/options\x12\xba\x01\n\x14\x42\x65ginFederatedSignIn\x12\x33.portico.connections.v1.BeginFederatedSignInRequest\x1a\x34.portico.connections.v1.BeginFederatedSignInResponse\"7\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/auth/federated/begin:\x01*\x12\xbc\x01\n\x14\x42\x65ginFederatedStepUp\x12\x33.portico.connections.v1.BeginFederatedStepUpRequest\x1a\x34.portico.connections.v1.BeginFederatedStepUpResponse\"9\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/auth/federated/step-up:\x01*\x12\xc3\x02\n\x17\x43ompleteFederatedSignIn\x12\x36.portico.connections.v1.CompleteFederatedSignInRequest\x1a\x37.portico.connections.v1.CompleteFederatedSignInResponse\"\xb6\x01\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xe2\xf3\x18\x0fsession.created\xe2\xf3\x18\rsession.ended\xe2\xf3\x18\x0fuser.registered\xe2\xf3\x18\x13user.email_verified\xe2\xf3\x18\x14user.identity_linked\xe2\xf3\x18\x0cmember.added\xf0\xf3\x18\x04\xfa\xf3\x18\x02\x08\x0c\x82\xd3\xe4\x93\x02$\"\x1f/api/v1/auth/federated/complete:\x01*\x12\xd6\x01\n\x12ReceiveLogoutToken\x12\x31.portico.connections.v1.ReceiveLogoutTokenRequest\x1a\x32.portico.connections.v1.ReceiveLogoutTokenResponse\"Y\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\rsession.ended\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x32\"-/api/v1/auth/federated/{connection_id}/logout:\x01*\x12\xc2\x01\n\x11GetConnectionKeys\x12\x30.portico.connections.v1.GetConnectionKeysRequest\x1a\x31.portico.connections.v1.GetConnectionKeysResponse\"H\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/auth/federated/{connection_id}/jwks.json\x12\xbb\x01\n\x10GetRequestObject\x12/.portico.connections.v1.GetRequestObjectRequest\x1a\x30.portico.connections.v1.GetRequestObjectResponse\"D\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/auth/request-objects/{request_object_id}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTSIGNINOPTIONSREQUEST'].fields_by_name['email']._loaded_options = None
   _globals['_LISTSIGNINOPTIONSREQUEST'].fields_by_name['email']._serialized_options = b'\272H\005r\003\030\376\001\310\363\030\001'
+  _globals['_SIGNINOPTION'].fields_by_name['connection_id']._loaded_options = None
+  _globals['_SIGNINOPTION'].fields_by_name['connection_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SIGNINOPTION'].fields_by_name['preset']._loaded_options = None
+  _globals['_SIGNINOPTION'].fields_by_name['preset']._serialized_options = b'\272H)r\'R\006googleR\006githubR\tmicrosoftR\004oktaR\004oidc'
   _globals['_BEGINFEDERATEDSIGNINREQUEST'].fields_by_name['connection_id']._loaded_options = None
   _globals['_BEGINFEDERATEDSIGNINREQUEST'].fields_by_name['connection_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_BEGINFEDERATEDSIGNINREQUEST'].fields_by_name['browser_token']._loaded_options = None
@@ -80,6 +84,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPLETEFEDERATEDSIGNINRESPONSE'].fields_by_name['device_token']._serialized_options = b'\310\363\030\001'
   _globals['_COMPLETEFEDERATEDSIGNINRESPONSE'].fields_by_name['challenge']._loaded_options = None
   _globals['_COMPLETEFEDERATEDSIGNINRESPONSE'].fields_by_name['challenge']._serialized_options = b'\310\363\030\001'
+  _globals['_COMPLETEFEDERATEDSIGNINRESPONSE'].fields_by_name['purpose']._loaded_options = None
+  _globals['_COMPLETEFEDERATEDSIGNINRESPONSE'].fields_by_name['purpose']._serialized_options = b'\272H r\036R\007sign_inR\004linkR\007step_upR\004test'
   _globals['_PROVIDERCHECK'].fields_by_name['detail']._loaded_options = None
   _globals['_PROVIDERCHECK'].fields_by_name['detail']._serialized_options = b'\310\363\030\001'
   _globals['_RECEIVELOGOUTTOKENREQUEST'].fields_by_name['connection_id']._loaded_options = None
@@ -88,6 +94,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECEIVELOGOUTTOKENREQUEST'].fields_by_name['logout_token']._serialized_options = b'\272H\007r\005\020\001\030\200}\310\363\030\001'
   _globals['_GETCONNECTIONKEYSREQUEST'].fields_by_name['connection_id']._loaded_options = None
   _globals['_GETCONNECTIONKEYSREQUEST'].fields_by_name['connection_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CONNECTIONKEY'].fields_by_name['kty']._loaded_options = None
+  _globals['_CONNECTIONKEY'].fields_by_name['kty']._serialized_options = b'\272H\013r\tR\003RSAR\002EC'
+  _globals['_CONNECTIONKEY'].fields_by_name['use']._loaded_options = None
+  _globals['_CONNECTIONKEY'].fields_by_name['use']._serialized_options = b'\272H\007r\005R\003sig'
   _globals['_GETREQUESTOBJECTREQUEST'].fields_by_name['request_object_id']._loaded_options = None
   _globals['_GETREQUESTOBJECTREQUEST'].fields_by_name['request_object_id']._serialized_options = b'\272H\027r\0252\023^[A-Za-z0-9_-]{43}$\310\363\030\001'
   _globals['_GETREQUESTOBJECTRESPONSE'].fields_by_name['request_object']._loaded_options = None
@@ -105,41 +115,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FEDERATEDSIGNINSERVICE'].methods_by_name['GetConnectionKeys']._loaded_options = None
   _globals['_FEDERATEDSIGNINSERVICE'].methods_by_name['GetConnectionKeys']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\001\350\363\030\001\202\323\344\223\0022\0220/api/v1/auth/federated/{connection_id}/jwks.json'
   _globals['_FEDERATEDSIGNINSERVICE'].methods_by_name['GetRequestObject']._loaded_options = None
-  _globals['_FEDERATEDSIGNINSERVICE'].methods_by_name['GetRequestObject']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\001\202\323\344\223\002<\022:/api/v1/auth/federated/request-objects/{request_object_id}'
+  _globals['_FEDERATEDSIGNINSERVICE'].methods_by_name['GetRequestObject']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\001\202\323\344\223\0022\0220/api/v1/auth/request-objects/{request_object_id}'
   _globals['_LISTSIGNINOPTIONSREQUEST']._serialized_start=248
   _globals['_LISTSIGNINOPTIONSREQUEST']._serialized_end=303
   _globals['_LISTSIGNINOPTIONSRESPONSE']._serialized_start=305
   _globals['_LISTSIGNINOPTIONSRESPONSE']._serialized_end=387
-  _globals['_SIGNINOPTION']._serialized_start=389
-  _globals['_SIGNINOPTION']._serialized_end=478
-  _globals['_BEGINFEDERATEDSIGNINREQUEST']._serialized_start=481
-  _globals['_BEGINFEDERATEDSIGNINREQUEST']._serialized_end=672
-  _globals['_BEGINFEDERATEDSIGNINRESPONSE']._serialized_start=674
-  _globals['_BEGINFEDERATEDSIGNINRESPONSE']._serialized_end=766
-  _globals['_BEGINFEDERATEDSTEPUPREQUEST']._serialized_start=769
-  _globals['_BEGINFEDERATEDSTEPUPREQUEST']._serialized_end=929
-  _globals['_BEGINFEDERATEDSTEPUPRESPONSE']._serialized_start=931
-  _globals['_BEGINFEDERATEDSTEPUPRESPONSE']._serialized_end=1023
-  _globals['_COMPLETEFEDERATEDSIGNINREQUEST']._serialized_start=1026
-  _globals['_COMPLETEFEDERATEDSIGNINREQUEST']._serialized_end=1237
-  _globals['_COMPLETEFEDERATEDSIGNINRESPONSE']._serialized_start=1240
-  _globals['_COMPLETEFEDERATEDSIGNINRESPONSE']._serialized_end=1643
-  _globals['_PROVIDERCHECK']._serialized_start=1645
-  _globals['_PROVIDERCHECK']._serialized_end=1712
-  _globals['_RECEIVELOGOUTTOKENREQUEST']._serialized_start=1714
-  _globals['_RECEIVELOGOUTTOKENREQUEST']._serialized_end=1812
-  _globals['_RECEIVELOGOUTTOKENRESPONSE']._serialized_start=1814
-  _globals['_RECEIVELOGOUTTOKENRESPONSE']._serialized_end=1842
-  _globals['_GETCONNECTIONKEYSREQUEST']._serialized_start=1844
-  _globals['_GETCONNECTIONKEYSREQUEST']._serialized_end=1903
-  _globals['_GETCONNECTIONKEYSRESPONSE']._serialized_start=1905
-  _globals['_GETCONNECTIONKEYSRESPONSE']._serialized_end=1985
-  _globals['_CONNECTIONKEY']._serialized_start=1988
-  _globals['_CONNECTIONKEY']._serialized_end=2156
-  _globals['_GETREQUESTOBJECTREQUEST']._serialized_start=2158
-  _globals['_GETREQUESTOBJECTREQUEST']._serialized_end=2242
-  _globals['_GETREQUESTOBJECTRESPONSE']._serialized_start=2244
-  _globals['_GETREQUESTOBJECTRESPONSE']._serialized_end=2300
-  _globals['_FEDERATEDSIGNINSERVICE']._serialized_start=2303
-  _globals['_FEDERATEDSIGNINSERVICE']._serialized_end=3822
+  _globals['_SIGNINOPTION']._serialized_start=390
+  _globals['_SIGNINOPTION']._serialized_end=535
+  _globals['_BEGINFEDERATEDSIGNINREQUEST']._serialized_start=538
+  _globals['_BEGINFEDERATEDSIGNINREQUEST']._serialized_end=729
+  _globals['_BEGINFEDERATEDSIGNINRESPONSE']._serialized_start=731
+  _globals['_BEGINFEDERATEDSIGNINRESPONSE']._serialized_end=823
+  _globals['_BEGINFEDERATEDSTEPUPREQUEST']._serialized_start=826
+  _globals['_BEGINFEDERATEDSTEPUPREQUEST']._serialized_end=986
+  _globals['_BEGINFEDERATEDSTEPUPRESPONSE']._serialized_start=988
+  _globals['_BEGINFEDERATEDSTEPUPRESPONSE']._serialized_end=1080
+  _globals['_COMPLETEFEDERATEDSIGNINREQUEST']._serialized_start=1083
+  _globals['_COMPLETEFEDERATEDSIGNINREQUEST']._serialized_end=1294
+  _globals['_COMPLETEFEDERATEDSIGNINRESPONSE']._serialized_start=1297
+  _globals['_COMPLETEFEDERATEDSIGNINRESPONSE']._serialized_end=1737
+  _globals['_PROVIDERCHECK']._serialized_start=1739
+  _globals['_PROVIDERCHECK']._serialized_end=1806
+  _globals['_RECEIVELOGOUTTOKENREQUEST']._serialized_start=1808
+  _globals['_RECEIVELOGOUTTOKENREQUEST']._serialized_end=1906
+  _globals['_RECEIVELOGOUTTOKENRESPONSE']._serialized_start=1908
+  _globals['_RECEIVELOGOUTTOKENRESPONSE']._serialized_end=1936
+  _globals['_GETCONNECTIONKEYSREQUEST']._serialized_start=1938
+  _globals['_GETCONNECTIONKEYSREQUEST']._serialized_end=1997
+  _globals['_GETCONNECTIONKEYSRESPONSE']._serialized_start=1999
+  _globals['_GETCONNECTIONKEYSRESPONSE']._serialized_end=2079
+  _globals['_CONNECTIONKEY']._serialized_start=2082
+  _globals['_CONNECTIONKEY']._serialized_end=2278
+  _globals['_GETREQUESTOBJECTREQUEST']._serialized_start=2280
+  _globals['_GETREQUESTOBJECTREQUEST']._serialized_end=2364
+  _globals['_GETREQUESTOBJECTRESPONSE']._serialized_start=2366
+  _globals['_GETREQUESTOBJECTRESPONSE']._serialized_end=2422
+  _globals['_FEDERATEDSIGNINSERVICE']._serialized_start=2425
+  _globals['_FEDERATEDSIGNINSERVICE']._serialized_end=3934
 # @@protoc_insertion_point(module_scope)

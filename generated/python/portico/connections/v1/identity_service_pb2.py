@@ -29,19 +29,25 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-portico/connections/v1/identity_service.proto\x12\x16portico.connections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xa6\x02\n\x08Identity\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\rconnection_id\x18\x03 \x01(\t\x12-\n\x0f\x63onnection_name\x18\x04 \x01(\tB\x14\xe2\xf3\x18\x10\x45xample Identity\x12-\n\x06issuer\x18\x05 \x01(\tB\x1d\xe2\xf3\x18\x19https://login.example.com\x12&\n\x05\x65mail\x18\x06 \x01(\tB\x17\xc8\xf3\x18\x01\xe2\xf3\x18\x0f\x61\x64\x61@example.com\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x17\n\x15ListIdentitiesRequest\"N\n\x16ListIdentitiesResponse\x12\x34\n\nidentities\x18\x01 \x03(\x0b\x32 .portico.connections.v1.Identity\"\x92\x01\n\x10\x42\x65ginLinkRequest\x12\x1f\n\rconnection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\"\n\rbrowser_token\x18\x02 \x01(\tB\x0b\xbaH\x04r\x02\x18\x64\xc8\xf3\x18\x01\x12\x39\n\treturn_to\x18\x03 \x01(\tB&\xbaH#r!\x18\xf4\x03\x32\x1c^(/([!-.0-\\[\\]-~][!-~]*)?)?$\"Q\n\x11\x42\x65ginLinkResponse\x12\x1f\n\x11\x61uthorization_url\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rbrowser_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"6\n\x15UnlinkIdentityRequest\x12\x1d\n\x0bidentity_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x18\n\x16UnlinkIdentityResponse\"\x1a\n\x18GetProviderLogoutRequest\"N\n\x19GetProviderLogoutResponse\x12\x18\n\nlogout_url\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x17\n\x0f\x63onnection_name\x18\x02 \x01(\t2\xdb\x05\n\x0fIdentityService\x12\xa0\x01\n\x0eListIdentities\x12-.portico.connections.v1.ListIdentitiesRequest\x1a..portico.connections.v1.ListIdentitiesResponse\"/\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/users/me/identities\x12\x9f\x01\n\tBeginLink\x12(.portico.connections.v1.BeginLinkRequest\x1a).portico.connections.v1.BeginLinkResponse\"=\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/users/me/identities:\x01*\x12\xd4\x01\n\x0eUnlinkIdentity\x12-.portico.connections.v1.UnlinkIdentityRequest\x1a..portico.connections.v1.UnlinkIdentityResponse\"c\xca\xf3\x18\t\x10\x01\x38\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x16user.identity_unlinked\x82\xd3\xe4\x93\x02+*)/api/v1/users/me/identities/{identity_id}\x12\xab\x01\n\x11GetProviderLogout\x12\x30.portico.connections.v1.GetProviderLogoutRequest\x1a\x31.portico.connections.v1.GetProviderLogoutResponse\"1\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/auth/federated/logoutb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-portico/connections/v1/identity_service.proto\x12\x16portico.connections.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xc2\x02\n\x08Identity\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\rconnection_id\x18\x03 \x01(\t\x12-\n\x0f\x63onnection_name\x18\x04 \x01(\tB\x14\xe2\xf3\x18\x10\x45xample Identity\x12-\n\x06issuer\x18\x05 \x01(\tB\x1d\xe2\xf3\x18\x19https://login.example.com\x12&\n\x05\x65mail\x18\x06 \x01(\tB\x17\xc8\xf3\x18\x01\xe2\xf3\x18\x0f\x61\x64\x61@example.com\x12\x36\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x0clast_used_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x17\n\x15ListIdentitiesRequest\"N\n\x16ListIdentitiesResponse\x12\x34\n\nidentities\x18\x01 \x03(\x0b\x32 .portico.connections.v1.Identity\"\x92\x01\n\x10\x42\x65ginLinkRequest\x12\x1f\n\rconnection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\"\n\rbrowser_token\x18\x02 \x01(\tB\x0b\xbaH\x04r\x02\x18\x64\xc8\xf3\x18\x01\x12\x39\n\treturn_to\x18\x03 \x01(\tB&\xbaH#r!\x18\xf4\x03\x32\x1c^(/([!-.0-\\[\\]-~][!-~]*)?)?$\"Q\n\x11\x42\x65ginLinkResponse\x12\x1f\n\x11\x61uthorization_url\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rbrowser_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"6\n\x15UnlinkIdentityRequest\x12\x1d\n\x0bidentity_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x18\n\x16UnlinkIdentityResponse\"\x1a\n\x18GetProviderLogoutRequest\"N\n\x19GetProviderLogoutResponse\x12\x18\n\nlogout_url\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x17\n\x0f\x63onnection_name\x18\x02 \x01(\t2\xdb\x05\n\x0fIdentityService\x12\xa0\x01\n\x0eListIdentities\x12-.portico.connections.v1.ListIdentitiesRequest\x1a..portico.connections.v1.ListIdentitiesResponse\"/\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1/users/me/identities\x12\x9f\x01\n\tBeginLink\x12(.portico.connections.v1.BeginLinkRequest\x1a).portico.connections.v1.BeginLinkResponse\"=\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02 \"\x1b/api/v1/users/me/identities:\x01*\x12\xd4\x01\n\x0eUnlinkIdentity\x12-.portico.connections.v1.UnlinkIdentityRequest\x1a..portico.connections.v1.UnlinkIdentityResponse\"c\xca\xf3\x18\t\x10\x01\x38\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x16user.identity_unlinked\x82\xd3\xe4\x93\x02+*)/api/v1/users/me/identities/{identity_id}\x12\xab\x01\n\x11GetProviderLogout\x12\x30.portico.connections.v1.GetProviderLogoutRequest\x1a\x31.portico.connections.v1.GetProviderLogoutResponse\"1\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1/auth/federated/logoutb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.connections.v1.identity_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_IDENTITY'].fields_by_name['id']._loaded_options = None
+  _globals['_IDENTITY'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_IDENTITY'].fields_by_name['user_id']._loaded_options = None
+  _globals['_IDENTITY'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_IDENTITY'].fields_by_name['connection_name']._loaded_options = None
   _globals['_IDENTITY'].fields_by_name['connection_name']._serialized_options = b'\342\363\030\020Example Identity'
   _globals['_IDENTITY'].fields_by_name['issuer']._loaded_options = None
   _globals['_IDENTITY'].fields_by_name['issuer']._serialized_options = b'\342\363\030\031https://login.example.com'
   _globals['_IDENTITY'].fields_by_name['email']._loaded_options = None
   _globals['_IDENTITY'].fields_by_name['email']._serialized_options = b'\310\363\030\001\342\363\030\017ada@example.com'
+  _globals['_IDENTITY'].fields_by_name['created_at']._loaded_options = None
+  _globals['_IDENTITY'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_BEGINLINKREQUEST'].fields_by_name['connection_id']._loaded_options = None
   _globals['_BEGINLINKREQUEST'].fields_by_name['connection_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_BEGINLINKREQUEST'].fields_by_name['browser_token']._loaded_options = None
@@ -65,23 +71,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IDENTITYSERVICE'].methods_by_name['GetProviderLogout']._loaded_options = None
   _globals['_IDENTITYSERVICE'].methods_by_name['GetProviderLogout']._serialized_options = b'\312\363\030\002\020\001\322\363\030\002\010\001\202\323\344\223\002\037\022\035/api/v1/auth/federated/logout'
   _globals['_IDENTITY']._serialized_start=229
-  _globals['_IDENTITY']._serialized_end=523
-  _globals['_LISTIDENTITIESREQUEST']._serialized_start=525
-  _globals['_LISTIDENTITIESREQUEST']._serialized_end=548
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=550
-  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=628
-  _globals['_BEGINLINKREQUEST']._serialized_start=631
-  _globals['_BEGINLINKREQUEST']._serialized_end=777
-  _globals['_BEGINLINKRESPONSE']._serialized_start=779
-  _globals['_BEGINLINKRESPONSE']._serialized_end=860
-  _globals['_UNLINKIDENTITYREQUEST']._serialized_start=862
-  _globals['_UNLINKIDENTITYREQUEST']._serialized_end=916
-  _globals['_UNLINKIDENTITYRESPONSE']._serialized_start=918
-  _globals['_UNLINKIDENTITYRESPONSE']._serialized_end=942
-  _globals['_GETPROVIDERLOGOUTREQUEST']._serialized_start=944
-  _globals['_GETPROVIDERLOGOUTREQUEST']._serialized_end=970
-  _globals['_GETPROVIDERLOGOUTRESPONSE']._serialized_start=972
-  _globals['_GETPROVIDERLOGOUTRESPONSE']._serialized_end=1050
-  _globals['_IDENTITYSERVICE']._serialized_start=1053
-  _globals['_IDENTITYSERVICE']._serialized_end=1784
+  _globals['_IDENTITY']._serialized_end=551
+  _globals['_LISTIDENTITIESREQUEST']._serialized_start=553
+  _globals['_LISTIDENTITIESREQUEST']._serialized_end=576
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_start=578
+  _globals['_LISTIDENTITIESRESPONSE']._serialized_end=656
+  _globals['_BEGINLINKREQUEST']._serialized_start=659
+  _globals['_BEGINLINKREQUEST']._serialized_end=805
+  _globals['_BEGINLINKRESPONSE']._serialized_start=807
+  _globals['_BEGINLINKRESPONSE']._serialized_end=888
+  _globals['_UNLINKIDENTITYREQUEST']._serialized_start=890
+  _globals['_UNLINKIDENTITYREQUEST']._serialized_end=944
+  _globals['_UNLINKIDENTITYRESPONSE']._serialized_start=946
+  _globals['_UNLINKIDENTITYRESPONSE']._serialized_end=970
+  _globals['_GETPROVIDERLOGOUTREQUEST']._serialized_start=972
+  _globals['_GETPROVIDERLOGOUTREQUEST']._serialized_end=998
+  _globals['_GETPROVIDERLOGOUTRESPONSE']._serialized_start=1000
+  _globals['_GETPROVIDERLOGOUTRESPONSE']._serialized_end=1078
+  _globals['_IDENTITYSERVICE']._serialized_start=1081
+  _globals['_IDENTITYSERVICE']._serialized_end=1812
 # @@protoc_insertion_point(module_scope)

@@ -28,19 +28,25 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'portico/domains/v1/domain_service.proto\x12\x12portico.domains.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\x93\x02\n\x06\x44omain\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x1d\n\x04name\x18\x03 \x01(\tB\x0f\xe2\xf3\x18\x0b\x65xample.com\x12-\n\x0brecord_name\x18\x04 \x01(\tB\x18\xe2\xf3\x18\x14_portico.example.com\x12\x35\n\x0crecord_value\x18\x05 \x01(\tB\x1f\xe2\xf3\x18\x1bportico-verification=3fX9Ab\x12/\n\x0bverified_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"R\n\x13\x43reateDomainRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfd\x01\"B\n\x14\x43reateDomainResponse\x12*\n\x06\x64omain\x18\x01 \x01(\x0b\x32\x1a.portico.domains.v1.Domain\"7\n\x12ListDomainsRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"B\n\x13ListDomainsResponse\x12+\n\x07\x64omains\x18\x01 \x03(\x0b\x32\x1a.portico.domains.v1.Domain\"2\n\x13VerifyDomainRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"B\n\x14VerifyDomainResponse\x12*\n\x06\x64omain\x18\x01 \x01(\x0b\x32\x1a.portico.domains.v1.Domain\"2\n\x13\x44\x65leteDomainRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x16\n\x14\x44\x65leteDomainResponse2\xd0\x06\n\rDomainService\x12\xd5\x01\n\x0c\x43reateDomain\x12\'.portico.domains.v1.CreateDomainRequest\x1a(.portico.domains.v1.CreateDomainResponse\"r\xca\xf3\x18\x0f\x1a\rdomains:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0e\x64omain.created\x82\xd3\xe4\x93\x02<\"//api/v1/organizations/{organization_id}/domains:\x01*b\x06\x64omain\x12\xaf\x01\n\x0bListDomains\x12&.portico.domains.v1.ListDomainsRequest\x1a\'.portico.domains.v1.ListDomainsResponse\"O\xca\xf3\x18\x0e\x1a\x0c\x64omains:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x31\x12//api/v1/organizations/{organization_id}/domains\x12\xc4\x01\n\x0cVerifyDomain\x12\'.portico.domains.v1.VerifyDomainRequest\x1a(.portico.domains.v1.VerifyDomainResponse\"a\xca\xf3\x18\x0f\x1a\rdomains:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0f\x64omain.verified\x82\xd3\xe4\x93\x02/\"\"/api/v1/domains/{domain_id}/verify:\x01*b\x06\x64omain\x12\xb6\x01\n\x0c\x44\x65leteDomain\x12\'.portico.domains.v1.DeleteDomainRequest\x1a(.portico.domains.v1.DeleteDomainResponse\"S\xca\xf3\x18\x0f\x1a\rdomains:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0e\x64omain.deleted\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1/domains/{domain_id}\x1a\x35\xca\xf3\x18\x31\n\x06\x64omain\x12\x0c\x64omains:read\"\x19portico.domains.v1.Domainb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'portico/domains/v1/domain_service.proto\x12\x12portico.domains.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xaf\x02\n\x06\x44omain\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x04name\x18\x03 \x01(\tB\x0f\xe2\xf3\x18\x0b\x65xample.com\x12-\n\x0brecord_name\x18\x04 \x01(\tB\x18\xe2\xf3\x18\x14_portico.example.com\x12\x35\n\x0crecord_value\x18\x05 \x01(\tB\x1f\xe2\xf3\x18\x1bportico-verification=3fX9Ab\x12/\n\x0bverified_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"R\n\x13\x43reateDomainRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\xfd\x01\"B\n\x14\x43reateDomainResponse\x12*\n\x06\x64omain\x18\x01 \x01(\x0b\x32\x1a.portico.domains.v1.Domain\"7\n\x12ListDomainsRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"B\n\x13ListDomainsResponse\x12+\n\x07\x64omains\x18\x01 \x03(\x0b\x32\x1a.portico.domains.v1.Domain\"2\n\x13VerifyDomainRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"B\n\x14VerifyDomainResponse\x12*\n\x06\x64omain\x18\x01 \x01(\x0b\x32\x1a.portico.domains.v1.Domain\"2\n\x13\x44\x65leteDomainRequest\x12\x1b\n\tdomain_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x16\n\x14\x44\x65leteDomainResponse2\xd0\x06\n\rDomainService\x12\xd5\x01\n\x0c\x43reateDomain\x12\'.portico.domains.v1.CreateDomainRequest\x1a(.portico.domains.v1.CreateDomainResponse\"r\xca\xf3\x18\x0f\x1a\rdomains:write\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0e\x64omain.created\x82\xd3\xe4\x93\x02<\"//api/v1/organizations/{organization_id}/domains:\x01*b\x06\x64omain\x12\xaf\x01\n\x0bListDomains\x12&.portico.domains.v1.ListDomainsRequest\x1a\'.portico.domains.v1.ListDomainsResponse\"O\xca\xf3\x18\x0e\x1a\x0c\x64omains:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x31\x12//api/v1/organizations/{organization_id}/domains\x12\xc4\x01\n\x0cVerifyDomain\x12\'.portico.domains.v1.VerifyDomainRequest\x1a(.portico.domains.v1.VerifyDomainResponse\"a\xca\xf3\x18\x0f\x1a\rdomains:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0f\x64omain.verified\x82\xd3\xe4\x93\x02/\"\"/api/v1/domains/{domain_id}/verify:\x01*b\x06\x64omain\x12\xb6\x01\n\x0c\x44\x65leteDomain\x12\'.portico.domains.v1.DeleteDomainRequest\x1a(.portico.domains.v1.DeleteDomainResponse\"S\xca\xf3\x18\x0f\x1a\rdomains:write\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x0e\x64omain.deleted\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1/domains/{domain_id}\x1a\x35\xca\xf3\x18\x31\n\x06\x64omain\x12\x0c\x64omains:read\"\x19portico.domains.v1.Domainb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.domains.v1.domain_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_DOMAIN'].fields_by_name['id']._loaded_options = None
+  _globals['_DOMAIN'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DOMAIN'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_DOMAIN'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_DOMAIN'].fields_by_name['name']._loaded_options = None
   _globals['_DOMAIN'].fields_by_name['name']._serialized_options = b'\342\363\030\013example.com'
   _globals['_DOMAIN'].fields_by_name['record_name']._loaded_options = None
   _globals['_DOMAIN'].fields_by_name['record_name']._serialized_options = b'\342\363\030\024_portico.example.com'
   _globals['_DOMAIN'].fields_by_name['record_value']._loaded_options = None
   _globals['_DOMAIN'].fields_by_name['record_value']._serialized_options = b'\342\363\030\033portico-verification=3fX9Ab'
+  _globals['_DOMAIN'].fields_by_name['created_at']._loaded_options = None
+  _globals['_DOMAIN'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEDOMAINREQUEST'].fields_by_name['organization_id']._loaded_options = None
   _globals['_CREATEDOMAINREQUEST'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CREATEDOMAINREQUEST'].fields_by_name['name']._loaded_options = None
@@ -62,23 +68,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOMAINSERVICE'].methods_by_name['DeleteDomain']._loaded_options = None
   _globals['_DOMAINSERVICE'].methods_by_name['DeleteDomain']._serialized_options = b'\312\363\030\017\032\rdomains:write\322\363\030\002\010\003\330\363\030\314\001\342\363\030\016domain.deleted\202\323\344\223\002\035*\033/api/v1/domains/{domain_id}'
   _globals['_DOMAIN']._serialized_start=187
-  _globals['_DOMAIN']._serialized_end=462
-  _globals['_CREATEDOMAINREQUEST']._serialized_start=464
-  _globals['_CREATEDOMAINREQUEST']._serialized_end=546
-  _globals['_CREATEDOMAINRESPONSE']._serialized_start=548
-  _globals['_CREATEDOMAINRESPONSE']._serialized_end=614
-  _globals['_LISTDOMAINSREQUEST']._serialized_start=616
-  _globals['_LISTDOMAINSREQUEST']._serialized_end=671
-  _globals['_LISTDOMAINSRESPONSE']._serialized_start=673
-  _globals['_LISTDOMAINSRESPONSE']._serialized_end=739
-  _globals['_VERIFYDOMAINREQUEST']._serialized_start=741
-  _globals['_VERIFYDOMAINREQUEST']._serialized_end=791
-  _globals['_VERIFYDOMAINRESPONSE']._serialized_start=793
-  _globals['_VERIFYDOMAINRESPONSE']._serialized_end=859
-  _globals['_DELETEDOMAINREQUEST']._serialized_start=861
-  _globals['_DELETEDOMAINREQUEST']._serialized_end=911
-  _globals['_DELETEDOMAINRESPONSE']._serialized_start=913
-  _globals['_DELETEDOMAINRESPONSE']._serialized_end=935
-  _globals['_DOMAINSERVICE']._serialized_start=938
-  _globals['_DOMAINSERVICE']._serialized_end=1786
+  _globals['_DOMAIN']._serialized_end=490
+  _globals['_CREATEDOMAINREQUEST']._serialized_start=492
+  _globals['_CREATEDOMAINREQUEST']._serialized_end=574
+  _globals['_CREATEDOMAINRESPONSE']._serialized_start=576
+  _globals['_CREATEDOMAINRESPONSE']._serialized_end=642
+  _globals['_LISTDOMAINSREQUEST']._serialized_start=644
+  _globals['_LISTDOMAINSREQUEST']._serialized_end=699
+  _globals['_LISTDOMAINSRESPONSE']._serialized_start=701
+  _globals['_LISTDOMAINSRESPONSE']._serialized_end=767
+  _globals['_VERIFYDOMAINREQUEST']._serialized_start=769
+  _globals['_VERIFYDOMAINREQUEST']._serialized_end=819
+  _globals['_VERIFYDOMAINRESPONSE']._serialized_start=821
+  _globals['_VERIFYDOMAINRESPONSE']._serialized_end=887
+  _globals['_DELETEDOMAINREQUEST']._serialized_start=889
+  _globals['_DELETEDOMAINREQUEST']._serialized_end=939
+  _globals['_DELETEDOMAINRESPONSE']._serialized_start=941
+  _globals['_DELETEDOMAINRESPONSE']._serialized_end=963
+  _globals['_DOMAINSERVICE']._serialized_start=966
+  _globals['_DOMAINSERVICE']._serialized_end=1814
 # @@protoc_insertion_point(module_scope)

@@ -29,7 +29,7 @@ from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__
 from portico.type.v1 import rules_pb2 as portico_dot_type_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1portico/factor_codes/v1/factor_code_service.proto\x12\x17portico.factor_codes.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fportico/factors/v1/factor.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\"\x1d\n\x1b\x42\x65ginEmailEnrollmentRequest\"C\n\x1c\x42\x65ginEmailEnrollmentResponse\x12\x0f\n\x07sent_to\x18\x01 \x01(\t\x12\x12\n\nexpires_in\x18\x02 \x01(\r\"_\n\x1d\x43onfirmEmailEnrollmentRequest\x12#\n\x04\x63ode\x18\x01 \x01(\tB\x15\xbaH\x0er\x0c\x32\n^[0-9]{6}$\xc8\xf3\x18\x01\x12\x19\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x18\x32\xc8\xf3\x18\x01\"j\n\x1e\x43onfirmEmailEnrollmentResponse\x12*\n\x06\x66\x61\x63tor\x18\x01 \x01(\x0b\x32\x1a.portico.factors.v1.Factor\x12\x1c\n\x0erecovery_codes\x18\x02 \x03(\tB\x04\xc8\xf3\x18\x01\"@\n\x19\x42\x65ginSmsEnrollmentRequest\x12#\n\x0cphone_number\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x10\x08\x18(\xc8\xf3\x18\x01\"A\n\x1a\x42\x65ginSmsEnrollmentResponse\x12\x0f\n\x07sent_to\x18\x01 \x01(\t\x12\x12\n\nexpires_in\x18\x02 \x01(\r\"]\n\x1b\x43onfirmSmsEnrollmentRequest\x12#\n\x04\x63ode\x18\x01 \x01(\tB\x15\xbaH\x0er\x0c\x32\n^[0-9]{6}$\xc8\xf3\x18\x01\x12\x19\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x18\x32\xc8\xf3\x18\x01\"h\n\x1c\x43onfirmSmsEnrollmentResponse\x12*\n\x06\x66\x61\x63tor\x18\x01 \x01(\x0b\x32\x1a.portico.factors.v1.Factor\x12\x1c\n\x0erecovery_codes\x18\x02 \x03(\tB\x04\xc8\xf3\x18\x01\x32\xf7\x06\n\x11\x46\x61\x63torCodeService\x12\xcb\x01\n\x14\x42\x65ginEmailEnrollment\x12\x34.portico.factor_codes.v1.BeginEmailEnrollmentRequest\x1a\x35.portico.factor_codes.v1.BeginEmailEnrollmentResponse\"F\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02)\"$/api/v1/users/me/factors/email/begin:\x01*\x12\xe0\x01\n\x16\x43onfirmEmailEnrollment\x12\x36.portico.factor_codes.v1.ConfirmEmailEnrollmentRequest\x1a\x37.portico.factor_codes.v1.ConfirmEmailEnrollmentResponse\"U\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0c\x66\x61\x63tor.added\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/users/me/factors/email:\x01*\x12\xc3\x01\n\x12\x42\x65ginSmsEnrollment\x12\x32.portico.factor_codes.v1.BeginSmsEnrollmentRequest\x1a\x33.portico.factor_codes.v1.BeginSmsEnrollmentResponse\"D\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\'\"\"/api/v1/users/me/factors/sms/begin:\x01*\x12\xea\x01\n\x14\x43onfirmSmsEnrollment\x12\x34.portico.factor_codes.v1.ConfirmSmsEnrollmentRequest\x1a\x35.portico.factor_codes.v1.ConfirmSmsEnrollmentResponse\"e\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0c\x66\x61\x63tor.added\xe2\xf3\x18\x0e\x66\x61\x63tor.removed\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/users/me/factors/sms:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1portico/factor_codes/v1/factor_code_service.proto\x12\x17portico.factor_codes.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fportico/factors/v1/factor.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\"\x1d\n\x1b\x42\x65ginEmailEnrollmentRequest\"C\n\x1c\x42\x65ginEmailEnrollmentResponse\x12\x0f\n\x07sent_to\x18\x01 \x01(\t\x12\x12\n\nexpires_in\x18\x02 \x01(\r\"_\n\x1d\x43onfirmEmailEnrollmentRequest\x12#\n\x04\x63ode\x18\x01 \x01(\tB\x15\xbaH\x0er\x0c\x32\n^[0-9]{6}$\xc8\xf3\x18\x01\x12\x19\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x18\x32\xc8\xf3\x18\x01\"r\n\x1e\x43onfirmEmailEnrollmentResponse\x12\x32\n\x06\x66\x61\x63tor\x18\x01 \x01(\x0b\x32\x1a.portico.factors.v1.FactorB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x0erecovery_codes\x18\x02 \x03(\tB\x04\xc8\xf3\x18\x01\"@\n\x19\x42\x65ginSmsEnrollmentRequest\x12#\n\x0cphone_number\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x10\x08\x18(\xc8\xf3\x18\x01\"A\n\x1a\x42\x65ginSmsEnrollmentResponse\x12\x0f\n\x07sent_to\x18\x01 \x01(\t\x12\x12\n\nexpires_in\x18\x02 \x01(\r\"]\n\x1b\x43onfirmSmsEnrollmentRequest\x12#\n\x04\x63ode\x18\x01 \x01(\tB\x15\xbaH\x0er\x0c\x32\n^[0-9]{6}$\xc8\xf3\x18\x01\x12\x19\n\x04name\x18\x02 \x01(\tB\x0b\xbaH\x08r\x06\x18\x32\xc8\xf3\x18\x01\"p\n\x1c\x43onfirmSmsEnrollmentResponse\x12\x32\n\x06\x66\x61\x63tor\x18\x01 \x01(\x0b\x32\x1a.portico.factors.v1.FactorB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x0erecovery_codes\x18\x02 \x03(\tB\x04\xc8\xf3\x18\x01\x32\xf7\x06\n\x11\x46\x61\x63torCodeService\x12\xcb\x01\n\x14\x42\x65ginEmailEnrollment\x12\x34.portico.factor_codes.v1.BeginEmailEnrollmentRequest\x1a\x35.portico.factor_codes.v1.BeginEmailEnrollmentResponse\"F\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02)\"$/api/v1/users/me/factors/email/begin:\x01*\x12\xe0\x01\n\x16\x43onfirmEmailEnrollment\x12\x36.portico.factor_codes.v1.ConfirmEmailEnrollmentRequest\x1a\x37.portico.factor_codes.v1.ConfirmEmailEnrollmentResponse\"U\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0c\x66\x61\x63tor.added\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02#\"\x1e/api/v1/users/me/factors/email:\x01*\x12\xc3\x01\n\x12\x42\x65ginSmsEnrollment\x12\x32.portico.factor_codes.v1.BeginSmsEnrollmentRequest\x1a\x33.portico.factor_codes.v1.BeginSmsEnrollmentResponse\"D\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\'\"\"/api/v1/users/me/factors/sms/begin:\x01*\x12\xea\x01\n\x14\x43onfirmSmsEnrollment\x12\x34.portico.factor_codes.v1.ConfirmSmsEnrollmentRequest\x1a\x35.portico.factor_codes.v1.ConfirmSmsEnrollmentResponse\"e\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0c\x66\x61\x63tor.added\xe2\xf3\x18\x0e\x66\x61\x63tor.removed\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02!\"\x1c/api/v1/users/me/factors/sms:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIRMEMAILENROLLMENTREQUEST'].fields_by_name['code']._serialized_options = b'\272H\016r\0142\n^[0-9]{6}$\310\363\030\001'
   _globals['_CONFIRMEMAILENROLLMENTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CONFIRMEMAILENROLLMENTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\010r\006\0302\310\363\030\001'
+  _globals['_CONFIRMEMAILENROLLMENTRESPONSE'].fields_by_name['factor']._loaded_options = None
+  _globals['_CONFIRMEMAILENROLLMENTRESPONSE'].fields_by_name['factor']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CONFIRMEMAILENROLLMENTRESPONSE'].fields_by_name['recovery_codes']._loaded_options = None
   _globals['_CONFIRMEMAILENROLLMENTRESPONSE'].fields_by_name['recovery_codes']._serialized_options = b'\310\363\030\001'
   _globals['_BEGINSMSENROLLMENTREQUEST'].fields_by_name['phone_number']._loaded_options = None
@@ -48,6 +50,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIRMSMSENROLLMENTREQUEST'].fields_by_name['code']._serialized_options = b'\272H\016r\0142\n^[0-9]{6}$\310\363\030\001'
   _globals['_CONFIRMSMSENROLLMENTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_CONFIRMSMSENROLLMENTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\010r\006\0302\310\363\030\001'
+  _globals['_CONFIRMSMSENROLLMENTRESPONSE'].fields_by_name['factor']._loaded_options = None
+  _globals['_CONFIRMSMSENROLLMENTRESPONSE'].fields_by_name['factor']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CONFIRMSMSENROLLMENTRESPONSE'].fields_by_name['recovery_codes']._loaded_options = None
   _globals['_CONFIRMSMSENROLLMENTRESPONSE'].fields_by_name['recovery_codes']._serialized_options = b'\310\363\030\001'
   _globals['_FACTORCODESERVICE'].methods_by_name['BeginEmailEnrollment']._loaded_options = None
@@ -65,15 +69,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONFIRMEMAILENROLLMENTREQUEST']._serialized_start=330
   _globals['_CONFIRMEMAILENROLLMENTREQUEST']._serialized_end=425
   _globals['_CONFIRMEMAILENROLLMENTRESPONSE']._serialized_start=427
-  _globals['_CONFIRMEMAILENROLLMENTRESPONSE']._serialized_end=533
-  _globals['_BEGINSMSENROLLMENTREQUEST']._serialized_start=535
-  _globals['_BEGINSMSENROLLMENTREQUEST']._serialized_end=599
-  _globals['_BEGINSMSENROLLMENTRESPONSE']._serialized_start=601
-  _globals['_BEGINSMSENROLLMENTRESPONSE']._serialized_end=666
-  _globals['_CONFIRMSMSENROLLMENTREQUEST']._serialized_start=668
-  _globals['_CONFIRMSMSENROLLMENTREQUEST']._serialized_end=761
-  _globals['_CONFIRMSMSENROLLMENTRESPONSE']._serialized_start=763
-  _globals['_CONFIRMSMSENROLLMENTRESPONSE']._serialized_end=867
-  _globals['_FACTORCODESERVICE']._serialized_start=870
-  _globals['_FACTORCODESERVICE']._serialized_end=1757
+  _globals['_CONFIRMEMAILENROLLMENTRESPONSE']._serialized_end=541
+  _globals['_BEGINSMSENROLLMENTREQUEST']._serialized_start=543
+  _globals['_BEGINSMSENROLLMENTREQUEST']._serialized_end=607
+  _globals['_BEGINSMSENROLLMENTRESPONSE']._serialized_start=609
+  _globals['_BEGINSMSENROLLMENTRESPONSE']._serialized_end=674
+  _globals['_CONFIRMSMSENROLLMENTREQUEST']._serialized_start=676
+  _globals['_CONFIRMSMSENROLLMENTREQUEST']._serialized_end=769
+  _globals['_CONFIRMSMSENROLLMENTRESPONSE']._serialized_start=771
+  _globals['_CONFIRMSMSENROLLMENTRESPONSE']._serialized_end=883
+  _globals['_FACTORCODESERVICE']._serialized_start=886
+  _globals['_FACTORCODESERVICE']._serialized_end=1773
 # @@protoc_insertion_point(module_scope)

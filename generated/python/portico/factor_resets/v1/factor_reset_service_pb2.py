@@ -28,17 +28,25 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3portico/factor_resets/v1/factor_reset_service.proto\x12\x18portico.factor_resets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xef\x01\n\x0b\x46\x61\x63torReset\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x19\n\x0b\x61pproved_by\x18\x04 \x01(\tB\x04\xe2\xf3\x18\x00\x12\x34\n\x06status\x18\x05 \x01(\tB$\xe2\xf3\x18\x07pending\xe2\xf3\x18\tcompleted\xe2\xf3\x18\x08\x63\x61nceled\x12\x30\n\x0crequested_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x06\x64ue_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"4\n\x17ResetUserFactorsRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"P\n\x18ResetUserFactorsResponse\x12\x34\n\x05reset\x18\x01 \x01(\x0b\x32%.portico.factor_resets.v1.FactorReset\"9\n\x18\x43\x61ncelFactorResetRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"\x1b\n\x19\x43\x61ncelFactorResetResponse2\xf4\x04\n\x12\x46\x61\x63torResetService\x12\xc1\x02\n\x10ResetUserFactors\x12\x31.portico.factor_resets.v1.ResetUserFactorsRequest\x1a\x32.portico.factor_resets.v1.ResetUserFactorsResponse\"\xc5\x01\xca\xf3\x18\x14\"\x0busers:write8\x03\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x16\x66\x61\x63tor_reset.requested\xe2\xf3\x18\x16\x66\x61\x63tor_reset.completed\xe2\xf3\x18\x15\x66\x61\x63tor_reset.canceled\xe2\xf3\x18\x0e\x66\x61\x63tor.removed\xe2\xf3\x18\rsession.ended\x82\xd3\xe4\x93\x02\x31\"%/api/v1/users/{user_id}/reset-factors:\x01*b\x05reset\x12\xd3\x01\n\x11\x43\x61ncelFactorReset\x12\x32.portico.factor_resets.v1.CancelFactorResetRequest\x1a\x33.portico.factor_resets.v1.CancelFactorResetResponse\"U\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x15\x66\x61\x63tor_reset.canceled\x82\xd3\xe4\x93\x02%\" /api/v1/auth/cancel-factor-reset:\x01*\x1a\x44\xca\xf3\x18@\n\x0c\x66\x61\x63tor_reset\x1a\nusers:read\"$portico.factor_resets.v1.FactorResetb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3portico/factor_resets/v1/factor_reset_service.proto\x12\x18portico.factor_resets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xb6\x02\n\x0b\x46\x61\x63torReset\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x14\n\x0crequested_by\x18\x03 \x01(\t\x12\x19\n\x0b\x61pproved_by\x18\x04 \x01(\tB\x04\xe2\xf3\x18\x00\x12W\n\x06status\x18\x05 \x01(\tBG\xbaH r\x1eR\x07pendingR\tcompletedR\x08\x63\x61nceled\xe2\xf3\x18\x07pending\xe2\xf3\x18\tcompleted\xe2\xf3\x18\x08\x63\x61nceled\x12\x38\n\x0crequested_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x06\x64ue_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"4\n\x17ResetUserFactorsRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"P\n\x18ResetUserFactorsResponse\x12\x34\n\x05reset\x18\x01 \x01(\x0b\x32%.portico.factor_resets.v1.FactorReset\"9\n\x18\x43\x61ncelFactorResetRequest\x12\x1d\n\x05token\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\xc8\x01\xc8\xf3\x18\x01\"\x1b\n\x19\x43\x61ncelFactorResetResponse2\xf4\x04\n\x12\x46\x61\x63torResetService\x12\xc1\x02\n\x10ResetUserFactors\x12\x31.portico.factor_resets.v1.ResetUserFactorsRequest\x1a\x32.portico.factor_resets.v1.ResetUserFactorsResponse\"\xc5\x01\xca\xf3\x18\x14\"\x0busers:write8\x03\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x16\x66\x61\x63tor_reset.requested\xe2\xf3\x18\x16\x66\x61\x63tor_reset.completed\xe2\xf3\x18\x15\x66\x61\x63tor_reset.canceled\xe2\xf3\x18\x0e\x66\x61\x63tor.removed\xe2\xf3\x18\rsession.ended\x82\xd3\xe4\x93\x02\x31\"%/api/v1/users/{user_id}/reset-factors:\x01*b\x05reset\x12\xd3\x01\n\x11\x43\x61ncelFactorReset\x12\x32.portico.factor_resets.v1.CancelFactorResetRequest\x1a\x33.portico.factor_resets.v1.CancelFactorResetResponse\"U\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\x15\x66\x61\x63tor_reset.canceled\x82\xd3\xe4\x93\x02%\" /api/v1/auth/cancel-factor-reset:\x01*\x1a\x44\xca\xf3\x18@\n\x0c\x66\x61\x63tor_reset\x1a\nusers:read\"$portico.factor_resets.v1.FactorResetb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.factor_resets.v1.factor_reset_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_FACTORRESET'].fields_by_name['id']._loaded_options = None
+  _globals['_FACTORRESET'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_FACTORRESET'].fields_by_name['user_id']._loaded_options = None
+  _globals['_FACTORRESET'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_FACTORRESET'].fields_by_name['approved_by']._loaded_options = None
   _globals['_FACTORRESET'].fields_by_name['approved_by']._serialized_options = b'\342\363\030\000'
   _globals['_FACTORRESET'].fields_by_name['status']._loaded_options = None
-  _globals['_FACTORRESET'].fields_by_name['status']._serialized_options = b'\342\363\030\007pending\342\363\030\tcompleted\342\363\030\010canceled'
+  _globals['_FACTORRESET'].fields_by_name['status']._serialized_options = b'\272H r\036R\007pendingR\tcompletedR\010canceled\342\363\030\007pending\342\363\030\tcompleted\342\363\030\010canceled'
+  _globals['_FACTORRESET'].fields_by_name['requested_at']._loaded_options = None
+  _globals['_FACTORRESET'].fields_by_name['requested_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_FACTORRESET'].fields_by_name['due_at']._loaded_options = None
+  _globals['_FACTORRESET'].fields_by_name['due_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_RESETUSERFACTORSREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_RESETUSERFACTORSREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CANCELFACTORRESETREQUEST'].fields_by_name['token']._loaded_options = None
@@ -50,15 +58,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FACTORRESETSERVICE'].methods_by_name['CancelFactorReset']._loaded_options = None
   _globals['_FACTORRESETSERVICE'].methods_by_name['CancelFactorReset']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\002\330\363\030\314\001\342\363\030\025factor_reset.canceled\202\323\344\223\002%\" /api/v1/auth/cancel-factor-reset:\001*'
   _globals['_FACTORRESET']._serialized_start=205
-  _globals['_FACTORRESET']._serialized_end=444
-  _globals['_RESETUSERFACTORSREQUEST']._serialized_start=446
-  _globals['_RESETUSERFACTORSREQUEST']._serialized_end=498
-  _globals['_RESETUSERFACTORSRESPONSE']._serialized_start=500
-  _globals['_RESETUSERFACTORSRESPONSE']._serialized_end=580
-  _globals['_CANCELFACTORRESETREQUEST']._serialized_start=582
-  _globals['_CANCELFACTORRESETREQUEST']._serialized_end=639
-  _globals['_CANCELFACTORRESETRESPONSE']._serialized_start=641
-  _globals['_CANCELFACTORRESETRESPONSE']._serialized_end=668
-  _globals['_FACTORRESETSERVICE']._serialized_start=671
-  _globals['_FACTORRESETSERVICE']._serialized_end=1299
+  _globals['_FACTORRESET']._serialized_end=515
+  _globals['_RESETUSERFACTORSREQUEST']._serialized_start=517
+  _globals['_RESETUSERFACTORSREQUEST']._serialized_end=569
+  _globals['_RESETUSERFACTORSRESPONSE']._serialized_start=571
+  _globals['_RESETUSERFACTORSRESPONSE']._serialized_end=651
+  _globals['_CANCELFACTORRESETREQUEST']._serialized_start=653
+  _globals['_CANCELFACTORRESETREQUEST']._serialized_end=710
+  _globals['_CANCELFACTORRESETRESPONSE']._serialized_start=712
+  _globals['_CANCELFACTORRESETRESPONSE']._serialized_end=739
+  _globals['_FACTORRESETSERVICE']._serialized_start=742
+  _globals['_FACTORRESETSERVICE']._serialized_end=1370
 # @@protoc_insertion_point(module_scope)

@@ -22,21 +22,26 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fportico/factors/v1/factor.proto\x12\x12portico.factors.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xb8\x01\n\x06\x46\x61\x63tor\x12\n\n\x02id\x18\x01 \x01(\t\x12\x16\n\x04type\x18\x02 \x01(\tB\x08\xe2\xf3\x18\x04totp\x12\x17\n\x04name\x18\x03 \x01(\tB\t\xe2\xf3\x18\x05Phone\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07user_id\x18\x06 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fportico/factors/v1/factor.proto\x12\x12portico.factors.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xea\x01\n\x06\x46\x61\x63tor\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\x04type\x18\x02 \x01(\tB(\xbaH\x1dr\x1bR\x04totpR\x07passkeyR\x05\x65mailR\x03sms\xe2\xf3\x18\x04totp\x12\x17\n\x04name\x18\x03 \x01(\tB\t\xe2\xf3\x18\x05Phone\x12\x36\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x0clast_used_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07user_id\x18\x06 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.factors.v1.factor_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_FACTOR'].fields_by_name['id']._loaded_options = None
+  _globals['_FACTOR'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_FACTOR'].fields_by_name['type']._loaded_options = None
-  _globals['_FACTOR'].fields_by_name['type']._serialized_options = b'\342\363\030\004totp'
+  _globals['_FACTOR'].fields_by_name['type']._serialized_options = b'\272H\035r\033R\004totpR\007passkeyR\005emailR\003sms\342\363\030\004totp'
   _globals['_FACTOR'].fields_by_name['name']._loaded_options = None
   _globals['_FACTOR'].fields_by_name['name']._serialized_options = b'\342\363\030\005Phone'
-  _globals['_FACTOR']._serialized_start=120
-  _globals['_FACTOR']._serialized_end=304
+  _globals['_FACTOR'].fields_by_name['created_at']._loaded_options = None
+  _globals['_FACTOR'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_FACTOR']._serialized_start=149
+  _globals['_FACTOR']._serialized_end=383
 # @@protoc_insertion_point(module_scope)

@@ -22,31 +22,38 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&portico/health/v1/health_service.proto\x12\x11portico.health.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1dportico/type/v1/options.proto\"\x12\n\x10GetHealthRequest\"4\n\x11GetHealthResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x15\n\x13GetReadinessRequest\"[\n\x14GetReadinessResponse\x12\x0e\n\x06status\x18\x01 \x01(\t\x12\x33\n\x0c\x64\x65pendencies\x18\x02 \x03(\x0b\x32\x1d.portico.health.v1.Dependency\">\n\nDependency\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x12\n\nlatency_ms\x18\x03 \x01(\x01\x32\x97\x02\n\rHealthService\x12z\n\tGetHealth\x12#.portico.health.v1.GetHealthRequest\x1a$.portico.health.v1.GetHealthResponse\"\"\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/health\x12\x89\x01\n\x0cGetReadiness\x12&.portico.health.v1.GetReadinessRequest\x1a\'.portico.health.v1.GetReadinessResponse\"(\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/health/readyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&portico/health/v1/health_service.proto\x12\x11portico.health.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dportico/type/v1/options.proto\"\x12\n\x10GetHealthRequest\"?\n\x11GetHealthResponse\x12\x19\n\x06status\x18\x01 \x01(\tB\t\xbaH\x06r\x04R\x02ok\x12\x0f\n\x07version\x18\x02 \x01(\t\"\x15\n\x13GetReadinessRequest\"f\n\x14GetReadinessResponse\x12\x19\n\x06status\x18\x01 \x01(\tB\t\xbaH\x06r\x04R\x02ok\x12\x33\n\x0c\x64\x65pendencies\x18\x02 \x03(\x0b\x32\x1d.portico.health.v1.Dependency\"V\n\nDependency\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x06status\x18\x02 \x01(\tB\x16\xbaH\x13r\x11R\x02okR\x0bunavailable\x12\x12\n\nlatency_ms\x18\x03 \x01(\x01\x32\x97\x02\n\rHealthService\x12z\n\tGetHealth\x12#.portico.health.v1.GetHealthRequest\x1a$.portico.health.v1.GetHealthResponse\"\"\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/health\x12\x89\x01\n\x0cGetReadiness\x12&.portico.health.v1.GetReadinessRequest\x1a\'.portico.health.v1.GetReadinessResponse\"(\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\x82\xd3\xe4\x93\x02\x16\x12\x14/api/v1/health/readyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.health.v1.health_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETHEALTHRESPONSE'].fields_by_name['status']._loaded_options = None
+  _globals['_GETHEALTHRESPONSE'].fields_by_name['status']._serialized_options = b'\272H\006r\004R\002ok'
+  _globals['_GETREADINESSRESPONSE'].fields_by_name['status']._loaded_options = None
+  _globals['_GETREADINESSRESPONSE'].fields_by_name['status']._serialized_options = b'\272H\006r\004R\002ok'
+  _globals['_DEPENDENCY'].fields_by_name['status']._loaded_options = None
+  _globals['_DEPENDENCY'].fields_by_name['status']._serialized_options = b'\272H\023r\021R\002okR\013unavailable'
   _globals['_HEALTHSERVICE'].methods_by_name['GetHealth']._loaded_options = None
   _globals['_HEALTHSERVICE'].methods_by_name['GetHealth']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\007\202\323\344\223\002\020\022\016/api/v1/health'
   _globals['_HEALTHSERVICE'].methods_by_name['GetReadiness']._loaded_options = None
   _globals['_HEALTHSERVICE'].methods_by_name['GetReadiness']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\007\202\323\344\223\002\026\022\024/api/v1/health/ready'
-  _globals['_GETHEALTHREQUEST']._serialized_start=122
-  _globals['_GETHEALTHREQUEST']._serialized_end=140
-  _globals['_GETHEALTHRESPONSE']._serialized_start=142
-  _globals['_GETHEALTHRESPONSE']._serialized_end=194
-  _globals['_GETREADINESSREQUEST']._serialized_start=196
-  _globals['_GETREADINESSREQUEST']._serialized_end=217
-  _globals['_GETREADINESSRESPONSE']._serialized_start=219
-  _globals['_GETREADINESSRESPONSE']._serialized_end=310
-  _globals['_DEPENDENCY']._serialized_start=312
-  _globals['_DEPENDENCY']._serialized_end=374
-  _globals['_HEALTHSERVICE']._serialized_start=377
-  _globals['_HEALTHSERVICE']._serialized_end=656
+  _globals['_GETHEALTHREQUEST']._serialized_start=151
+  _globals['_GETHEALTHREQUEST']._serialized_end=169
+  _globals['_GETHEALTHRESPONSE']._serialized_start=171
+  _globals['_GETHEALTHRESPONSE']._serialized_end=234
+  _globals['_GETREADINESSREQUEST']._serialized_start=236
+  _globals['_GETREADINESSREQUEST']._serialized_end=257
+  _globals['_GETREADINESSRESPONSE']._serialized_start=259
+  _globals['_GETREADINESSRESPONSE']._serialized_end=361
+  _globals['_DEPENDENCY']._serialized_start=363
+  _globals['_DEPENDENCY']._serialized_end=449
+  _globals['_HEALTHSERVICE']._serialized_start=452
+  _globals['_HEALTHSERVICE']._serialized_end=731
 # @@protoc_insertion_point(module_scope)

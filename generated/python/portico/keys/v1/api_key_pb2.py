@@ -27,13 +27,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dportico/keys/v1/api_key.proto\x12\x0fportico.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xb8\x05\n\x06\x41piKey\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x1c\n\x04name\x18\x03 \x01(\tB\x0e\xe2\xf3\x18\nDeployment\x12\"\n\x06prefix\x18\x04 \x01(\tB\x12\xe2\xf3\x18\x0epk_live_3fX9Ab\x12\x32\n\x06scopes\x18\x05 \x03(\tB\"\xe2\xf3\x18\rprojects:read\xe2\xf3\x18\rwebhooks:read\x12%\n\x06status\x18\x06 \x01(\tB\x15\xe2\xf3\x18\x06\x61\x63tive\xe2\xf3\x18\x07revoked\x12-\n\x06limits\x18\x07 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimits\x12\x12\n\ncreated_by\x18\x08 \x01(\t\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrotated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x1aprevious_secret_expires_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rallowed_cidrs\x18\x0f \x03(\t\x12\x30\n\x0clast_used_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\tuse_count\x18\x11 \x01(\x03\x42\x08\xe2\xf3\x18\x04\x31\x32\x30\x34\x12\x13\n\x0bproject_ids\x18\x12 \x03(\t\"\xe1\x01\n\x0c\x41piKeyLimits\x12+\n\nper_minute\x18\x01 \x01(\rB\x12\xbaH\x08*\x06\x18\xc0\x84=(\x01\xe2\xf3\x18\x03\x36\x30\x30H\x00\x88\x01\x01\x12#\n\x08per_hour\x18\x02 \x01(\rB\x0c\xbaH\t*\x07\x18\x80\xad\xe2\x04(\x01H\x01\x88\x01\x01\x12\"\n\x07per_day\x18\x03 \x01(\rB\x0c\xbaH\t*\x07\x18\x80\xc2\xd7/(\x01H\x02\x88\x01\x01\x12%\n\tper_month\x18\x04 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x03\x88\x01\x01\x42\r\n\x0b_per_minuteB\x0b\n\t_per_hourB\n\n\x08_per_dayB\x0c\n\n_per_monthb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dportico/keys/v1/api_key.proto\x12\x0fportico.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\x92\x06\n\x06\x41piKey\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\x04name\x18\x03 \x01(\tB\x0e\xe2\xf3\x18\nDeployment\x12\"\n\x06prefix\x18\x04 \x01(\tB\x12\xe2\xf3\x18\x0epk_live_3fX9Ab\x12\x32\n\x06scopes\x18\x05 \x03(\tB\"\xe2\xf3\x18\rprojects:read\xe2\xf3\x18\rwebhooks:read\x12\x44\n\x06status\x18\x06 \x01(\tB4\xbaH\x1cr\x1aR\x06\x61\x63tiveR\x07\x65xpiredR\x07revoked\xe2\xf3\x18\x06\x61\x63tive\xe2\xf3\x18\x07revoked\x12\x35\n\x06limits\x18\x07 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimitsB\x06\xbaH\x03\xc8\x01\x01\x12\x12\n\ncreated_by\x18\x08 \x01(\t\x12\x36\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nupdated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12.\n\nexpires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrevoked_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nrotated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x1aprevious_secret_expires_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rallowed_cidrs\x18\x0f \x03(\t\x12\x30\n\x0clast_used_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\tuse_count\x18\x11 \x01(\x03\x42\x08\xe2\xf3\x18\x04\x31\x32\x30\x34\x12\"\n\x0bproject_ids\x18\x12 \x03(\tB\r\xbaH\n\x92\x01\x07\"\x05r\x03\xb0\x01\x01\"\xe1\x01\n\x0c\x41piKeyLimits\x12+\n\nper_minute\x18\x01 \x01(\rB\x12\xbaH\x08*\x06\x18\xc0\x84=(\x01\xe2\xf3\x18\x03\x36\x30\x30H\x00\x88\x01\x01\x12#\n\x08per_hour\x18\x02 \x01(\rB\x0c\xbaH\t*\x07\x18\x80\xad\xe2\x04(\x01H\x01\x88\x01\x01\x12\"\n\x07per_day\x18\x03 \x01(\rB\x0c\xbaH\t*\x07\x18\x80\xc2\xd7/(\x01H\x02\x88\x01\x01\x12%\n\tper_month\x18\x04 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x03\x88\x01\x01\x42\r\n\x0b_per_minuteB\x0b\n\t_per_hourB\n\n\x08_per_dayB\x0c\n\n_per_monthb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.keys.v1.api_key_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['id']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_APIKEY'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_APIKEY'].fields_by_name['name']._loaded_options = None
   _globals['_APIKEY'].fields_by_name['name']._serialized_options = b'\342\363\030\nDeployment'
   _globals['_APIKEY'].fields_by_name['prefix']._loaded_options = None
@@ -41,9 +45,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEY'].fields_by_name['scopes']._loaded_options = None
   _globals['_APIKEY'].fields_by_name['scopes']._serialized_options = b'\342\363\030\rprojects:read\342\363\030\rwebhooks:read'
   _globals['_APIKEY'].fields_by_name['status']._loaded_options = None
-  _globals['_APIKEY'].fields_by_name['status']._serialized_options = b'\342\363\030\006active\342\363\030\007revoked'
+  _globals['_APIKEY'].fields_by_name['status']._serialized_options = b'\272H\034r\032R\006activeR\007expiredR\007revoked\342\363\030\006active\342\363\030\007revoked'
+  _globals['_APIKEY'].fields_by_name['limits']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['limits']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_APIKEY'].fields_by_name['created_at']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_APIKEY'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_APIKEY'].fields_by_name['use_count']._loaded_options = None
   _globals['_APIKEY'].fields_by_name['use_count']._serialized_options = b'\342\363\030\0041204'
+  _globals['_APIKEY'].fields_by_name['project_ids']._loaded_options = None
+  _globals['_APIKEY'].fields_by_name['project_ids']._serialized_options = b'\272H\n\222\001\007\"\005r\003\260\001\001'
   _globals['_APIKEYLIMITS'].fields_by_name['per_minute']._loaded_options = None
   _globals['_APIKEYLIMITS'].fields_by_name['per_minute']._serialized_options = b'\272H\010*\006\030\300\204=(\001\342\363\030\003600'
   _globals['_APIKEYLIMITS'].fields_by_name['per_hour']._loaded_options = None
@@ -53,7 +65,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APIKEYLIMITS'].fields_by_name['per_month']._loaded_options = None
   _globals['_APIKEYLIMITS'].fields_by_name['per_month']._serialized_options = b'\272H\n*\010\030\200\224\353\334\003(\001'
   _globals['_APIKEY']._serialized_start=144
-  _globals['_APIKEY']._serialized_end=840
-  _globals['_APIKEYLIMITS']._serialized_start=843
-  _globals['_APIKEYLIMITS']._serialized_end=1068
+  _globals['_APIKEY']._serialized_end=930
+  _globals['_APIKEYLIMITS']._serialized_start=933
+  _globals['_APIKEYLIMITS']._serialized_end=1158
 # @@protoc_insertion_point(module_scope)

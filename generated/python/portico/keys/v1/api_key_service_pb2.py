@@ -32,7 +32,7 @@ from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__
 from portico.type.v1 import rules_pb2 as portico_dot_type_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%portico/keys/v1/api_key_service.proto\x12\x0fportico.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/keys/v1/api_key.proto\x1a$portico/keys/v1/api_key_import.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\"\xcb\x02\n\x13\x43reateApiKeyRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1b\n\x04name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x64\xc8\xf3\x18\x01\x12\x37\n\x06scopes\x18\x03 \x03(\tB\'\xbaH \x92\x01\x1d\x08\x01\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\xd0\xf3\x18\x01\x12\x38\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02@\x01\x12-\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimits\x12*\n\rallowed_cidrs\x18\x06 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\x32\x18\x01\"\x07r\x05\x18@\xe8\x01\x01\x12&\n\x0bproject_ids\x18\x07 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\x18\x01\"\x05r\x03\xb0\x01\x01\"V\n\x14\x43reateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xa6\x01\n\x14ImportApiKeysRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\x04keys\x18\x02 \x03(\x0b\x32\x1d.portico.keys.v1.ApiKeyImportB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12%\n\x08hmac_key\x18\x03 \x01(\x0c\x42\x0e\xbaH\x07z\x05\x10\x01\x18\xc0\x01\xc8\xf3\x18\x01H\x00\x88\x01\x01\x42\x0b\n\t_hmac_key\"B\n\x15ImportApiKeysResponse\x12)\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x17.portico.keys.v1.ApiKey\"\xac\x01\n\x12ListApiKeysRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12!\n\ncreated_by\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x01\x88\x01\x01\x42\x08\n\x06_limitB\r\n\x0b_created_by\"g\n\x13ListApiKeysResponse\x12)\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"0\n\x10GetApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x11GetApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"\x91\x03\n\x13UpdateApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12 \n\x04name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x64\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12\x35\n\x06scopes\x18\x03 \x03(\tB%\xbaH\x1e\x92\x01\x1b\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\xd0\xf3\x18\x01\x12<\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0c\xbaH\x05\xb2\x01\x02@\x01\xd8\xf3\x18\x01\x12\x33\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimitsB\x04\xd8\xf3\x18\x01\x12.\n\rallowed_cidrs\x18\x06 \x03(\tB\x17\xbaH\x10\x92\x01\r\x10\x32\x18\x01\"\x07r\x05\x18@\xe8\x01\x01\xd8\xf3\x18\x01\x12/\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12&\n\x0bproject_ids\x18\x08 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\x18\x01\"\x05r\x03\xb0\x01\x01\x42\x07\n\x05_name\"@\n\x14UpdateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"3\n\x13RevokeApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x14RevokeApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"W\n\x13RotateApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\"\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$\"V\n\x14RotateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"5\n\x13VerifyApiKeyRequest\x12\x1e\n\x06secret\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x04\xc8\xf3\x18\x01\"\x9a\x01\n\x14VerifyApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04tier\x18\x04 \x01(\t\"E\n\x19\x42\x61tchVerifyApiKeysRequest\x12(\n\x07secrets\x18\x01 \x03(\tB\x17\xbaH\x10\x92\x01\r\x08\x01\x10\x64\"\x07r\x05\x10\x01\x18\x80\x04\xc8\xf3\x18\x01\"X\n\x1a\x42\x61tchVerifyApiKeysResponse\x12:\n\rverifications\x18\x01 \x03(\x0b\x32#.portico.keys.v1.ApiKeyVerification\"m\n\x12\x41piKeyVerification\x12\x39\n\x08verified\x18\x01 \x01(\x0b\x32%.portico.keys.v1.VerifyApiKeyResponseH\x00\x12\x11\n\x07refused\x18\x02 \x01(\tH\x00\x42\t\n\x07outcome\"Q\n\x17RecordApiKeyUsesRequest\x12\x36\n\x04uses\x18\x01 \x03(\x0b\x32\x1b.portico.keys.v1.ApiKeyUsesB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"|\n\nApiKeyUses\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x16\n\x05\x63ount\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x38\n\x0clast_used_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x1a\n\x18RecordApiKeyUsesResponse2\xcd\r\n\rApiKeyService\x12\xcd\x01\n\x0c\x43reateApiKey\x12$.portico.keys.v1.CreateApiKeyRequest\x1a%.portico.keys.v1.CreateApiKeyResponse\"p\xca\xf3\x18\x13\x1a\nkeys:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0bkey.created\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x35\"0/api/v1/organizations/{organization_id}/api-keys:\x01*\x12\xb5\x01\n\rImportApiKeys\x12%.portico.keys.v1.ImportApiKeysRequest\x1a&.portico.keys.v1.ImportApiKeysResponse\"U\xca\xf3\x18\x14\"\x0bkeys:import8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0ckey.imported\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/api-keys/import:\x01*\x12\xa7\x01\n\x0bListApiKeys\x12#.portico.keys.v1.ListApiKeysRequest\x1a$.portico.keys.v1.ListApiKeysResponse\"M\xca\xf3\x18\x0b\x1a\tkeys:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/organizations/{organization_id}/api-keys\x12\x97\x01\n\tGetApiKey\x12!.portico.keys.v1.GetApiKeyRequest\x1a\".portico.keys.v1.GetApiKeyResponse\"C\xca\xf3\x18\x0b\x1a\tkeys:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/api-keys/{api_key_id}b\x07\x61pi_key\x12\xd0\x01\n\x0cUpdateApiKey\x12$.portico.keys.v1.UpdateApiKeyRequest\x1a%.portico.keys.v1.UpdateApiKeyResponse\"s\xca\xf3\x18\x13\x1a\nkeys:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.updated\xe2\xf3\x18\x12invitation.revoked\x82\xd3\xe4\x93\x02+2\x1d/api/v1/api-keys/{api_key_id}:\x01*b\x07\x61pi_key\x12\xd0\x01\n\x0cRevokeApiKey\x12$.portico.keys.v1.RevokeApiKeyRequest\x1a%.portico.keys.v1.RevokeApiKeyResponse\"s\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.revoked\xe2\xf3\x18\x12invitation.revoked\x82\xd3\xe4\x93\x02\x32\"$/api/v1/api-keys/{api_key_id}/revoke:\x01*b\x07\x61pi_key\x12\xbc\x01\n\x0cRotateApiKey\x12$.portico.keys.v1.RotateApiKeyRequest\x1a%.portico.keys.v1.RotateApiKeyResponse\"_\xca\xf3\x18\x13\x1a\nkeys:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.rotated\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02)\"$/api/v1/api-keys/{api_key_id}/rotate:\x01*\x12i\n\x0cVerifyApiKey\x12$.portico.keys.v1.VerifyApiKeyRequest\x1a%.portico.keys.v1.VerifyApiKeyResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12{\n\x12\x42\x61tchVerifyApiKeys\x12*.portico.keys.v1.BatchVerifyApiKeysRequest\x1a+.portico.keys.v1.BatchVerifyApiKeysResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12u\n\x10RecordApiKeyUses\x12(.portico.keys.v1.RecordApiKeyUsesRequest\x1a).portico.keys.v1.RecordApiKeyUsesResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\x1a,\xca\xf3\x18(\n\x03key\x12\tkeys:read\"\x16portico.keys.v1.ApiKeyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%portico/keys/v1/api_key_service.proto\x12\x0fportico.keys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/keys/v1/api_key.proto\x1a$portico/keys/v1/api_key_import.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\"\xcb\x02\n\x13\x43reateApiKeyRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1b\n\x04name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x64\xc8\xf3\x18\x01\x12\x37\n\x06scopes\x18\x03 \x03(\tB\'\xbaH \x92\x01\x1d\x08\x01\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\xd0\xf3\x18\x01\x12\x38\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02@\x01\x12-\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimits\x12*\n\rallowed_cidrs\x18\x06 \x03(\tB\x13\xbaH\x10\x92\x01\r\x10\x32\x18\x01\"\x07r\x05\x18@\xe8\x01\x01\x12&\n\x0bproject_ids\x18\x07 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\x18\x01\"\x05r\x03\xb0\x01\x01\"^\n\x14\x43reateApiKeyResponse\x12\x30\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKeyB\x06\xbaH\x03\xc8\x01\x01\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"\xa6\x01\n\x14ImportApiKeysRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x37\n\x04keys\x18\x02 \x03(\x0b\x32\x1d.portico.keys.v1.ApiKeyImportB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12%\n\x08hmac_key\x18\x03 \x01(\x0c\x42\x0e\xbaH\x07z\x05\x10\x01\x18\xc0\x01\xc8\xf3\x18\x01H\x00\x88\x01\x01\x42\x0b\n\t_hmac_key\"B\n\x15ImportApiKeysResponse\x12)\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x17.portico.keys.v1.ApiKey\"\xac\x01\n\x12ListApiKeysRequest\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x05limit\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12!\n\ncreated_by\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01H\x01\x88\x01\x01\x42\x08\n\x06_limitB\r\n\x0b_created_by\"g\n\x13ListApiKeysResponse\x12)\n\x08\x61pi_keys\x18\x01 \x03(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"0\n\x10GetApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x11GetApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"\x91\x03\n\x13UpdateApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12 \n\x04name\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x64\xc8\xf3\x18\x01H\x00\x88\x01\x01\x12\x35\n\x06scopes\x18\x03 \x03(\tB%\xbaH\x1e\x92\x01\x1b\x10\x32\x18\x01\"\x15r\x13\x18@2\x0f^[a-z]+:[a-z]+$\xd0\xf3\x18\x01\x12<\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0c\xbaH\x05\xb2\x01\x02@\x01\xd8\xf3\x18\x01\x12\x33\n\x06limits\x18\x05 \x01(\x0b\x32\x1d.portico.keys.v1.ApiKeyLimitsB\x04\xd8\xf3\x18\x01\x12.\n\rallowed_cidrs\x18\x06 \x03(\tB\x17\xbaH\x10\x92\x01\r\x10\x32\x18\x01\"\x07r\x05\x18@\xe8\x01\x01\xd8\xf3\x18\x01\x12/\n\x0bupdate_mask\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12&\n\x0bproject_ids\x18\x08 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x14\x18\x01\"\x05r\x03\xb0\x01\x01\x42\x07\n\x05_name\"@\n\x14UpdateApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"3\n\x13RevokeApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x14RevokeApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\"W\n\x13RotateApiKeyRequest\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\"\n\x0foverlap_seconds\x18\x02 \x01(\rB\t\xbaH\x06*\x04\x18\x80\xf5$\"^\n\x14RotateApiKeyResponse\x12\x30\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKeyB\x06\xbaH\x03\xc8\x01\x01\x12\x14\n\x06secret\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\"5\n\x13VerifyApiKeyRequest\x12\x1e\n\x06secret\x18\x01 \x01(\tB\x0e\xbaH\x07r\x05\x10\x01\x18\x80\x04\xc8\xf3\x18\x01\"\x9a\x01\n\x14VerifyApiKeyResponse\x12(\n\x07\x61pi_key\x18\x01 \x01(\x0b\x32\x17.portico.keys.v1.ApiKey\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04tier\x18\x04 \x01(\t\"E\n\x19\x42\x61tchVerifyApiKeysRequest\x12(\n\x07secrets\x18\x01 \x03(\tB\x17\xbaH\x10\x92\x01\r\x08\x01\x10\x64\"\x07r\x05\x10\x01\x18\x80\x04\xc8\xf3\x18\x01\"X\n\x1a\x42\x61tchVerifyApiKeysResponse\x12:\n\rverifications\x18\x01 \x03(\x0b\x32#.portico.keys.v1.ApiKeyVerification\"m\n\x12\x41piKeyVerification\x12\x39\n\x08verified\x18\x01 \x01(\x0b\x32%.portico.keys.v1.VerifyApiKeyResponseH\x00\x12\x11\n\x07refused\x18\x02 \x01(\tH\x00\x42\t\n\x07outcome\"Q\n\x17RecordApiKeyUsesRequest\x12\x36\n\x04uses\x18\x01 \x03(\x0b\x32\x1b.portico.keys.v1.ApiKeyUsesB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\xe8\x07\"|\n\nApiKeyUses\x12\x1c\n\napi_key_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x16\n\x05\x63ount\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x01\x12\x38\n\x0clast_used_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"\x1a\n\x18RecordApiKeyUsesResponse2\xcd\r\n\rApiKeyService\x12\xcd\x01\n\x0c\x43reateApiKey\x12$.portico.keys.v1.CreateApiKeyRequest\x1a%.portico.keys.v1.CreateApiKeyResponse\"p\xca\xf3\x18\x13\x1a\nkeys:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0bkey.created\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02\x35\"0/api/v1/organizations/{organization_id}/api-keys:\x01*\x12\xb5\x01\n\rImportApiKeys\x12%.portico.keys.v1.ImportApiKeysRequest\x1a&.portico.keys.v1.ImportApiKeysResponse\"U\xca\xf3\x18\x14\"\x0bkeys:import8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0ckey.imported\x82\xd3\xe4\x93\x02\x1c\"\x17/api/v1/api-keys/import:\x01*\x12\xa7\x01\n\x0bListApiKeys\x12#.portico.keys.v1.ListApiKeysRequest\x1a$.portico.keys.v1.ListApiKeysResponse\"M\xca\xf3\x18\x0b\x1a\tkeys:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x32\x12\x30/api/v1/organizations/{organization_id}/api-keys\x12\x97\x01\n\tGetApiKey\x12!.portico.keys.v1.GetApiKeyRequest\x1a\".portico.keys.v1.GetApiKeyResponse\"C\xca\xf3\x18\x0b\x1a\tkeys:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02(\x12\x1d/api/v1/api-keys/{api_key_id}b\x07\x61pi_key\x12\xd0\x01\n\x0cUpdateApiKey\x12$.portico.keys.v1.UpdateApiKeyRequest\x1a%.portico.keys.v1.UpdateApiKeyResponse\"s\xca\xf3\x18\x13\x1a\nkeys:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.updated\xe2\xf3\x18\x12invitation.revoked\x82\xd3\xe4\x93\x02+2\x1d/api/v1/api-keys/{api_key_id}:\x01*b\x07\x61pi_key\x12\xd0\x01\n\x0cRevokeApiKey\x12$.portico.keys.v1.RevokeApiKeyRequest\x1a%.portico.keys.v1.RevokeApiKeyResponse\"s\xca\xf3\x18\x0c\x1a\nkeys:write\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.revoked\xe2\xf3\x18\x12invitation.revoked\x82\xd3\xe4\x93\x02\x32\"$/api/v1/api-keys/{api_key_id}/revoke:\x01*b\x07\x61pi_key\x12\xbc\x01\n\x0cRotateApiKey\x12$.portico.keys.v1.RotateApiKeyRequest\x1a%.portico.keys.v1.RotateApiKeyResponse\"_\xca\xf3\x18\x13\x1a\nkeys:write8\x01\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\x0bkey.rotated\xf0\xf3\x18\x03\x82\xd3\xe4\x93\x02)\"$/api/v1/api-keys/{api_key_id}/rotate:\x01*\x12i\n\x0cVerifyApiKey\x12$.portico.keys.v1.VerifyApiKeyRequest\x1a%.portico.keys.v1.VerifyApiKeyResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12{\n\x12\x42\x61tchVerifyApiKeys\x12*.portico.keys.v1.BatchVerifyApiKeysRequest\x1a+.portico.keys.v1.BatchVerifyApiKeysResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\x12u\n\x10RecordApiKeyUses\x12(.portico.keys.v1.RecordApiKeyUsesRequest\x1a).portico.keys.v1.RecordApiKeyUsesResponse\"\x0c\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x02\x1a,\xca\xf3\x18(\n\x03key\x12\tkeys:read\"\x16portico.keys.v1.ApiKeyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +51,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['allowed_cidrs']._serialized_options = b'\272H\020\222\001\r\0202\030\001\"\007r\005\030@\350\001\001'
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['project_ids']._loaded_options = None
   _globals['_CREATEAPIKEYREQUEST'].fields_by_name['project_ids']._serialized_options = b'\272H\016\222\001\013\020\024\030\001\"\005r\003\260\001\001'
+  _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['api_key']._loaded_options = None
+  _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['api_key']._serialized_options = b'\272H\003\310\001\001'
   _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['secret']._loaded_options = None
   _globals['_CREATEAPIKEYRESPONSE'].fields_by_name['secret']._serialized_options = b'\310\363\030\001'
   _globals['_IMPORTAPIKEYSREQUEST'].fields_by_name['organization_id']._loaded_options = None
@@ -89,6 +91,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROTATEAPIKEYREQUEST'].fields_by_name['api_key_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_ROTATEAPIKEYREQUEST'].fields_by_name['overlap_seconds']._loaded_options = None
   _globals['_ROTATEAPIKEYREQUEST'].fields_by_name['overlap_seconds']._serialized_options = b'\272H\006*\004\030\200\365$'
+  _globals['_ROTATEAPIKEYRESPONSE'].fields_by_name['api_key']._loaded_options = None
+  _globals['_ROTATEAPIKEYRESPONSE'].fields_by_name['api_key']._serialized_options = b'\272H\003\310\001\001'
   _globals['_ROTATEAPIKEYRESPONSE'].fields_by_name['secret']._loaded_options = None
   _globals['_ROTATEAPIKEYRESPONSE'].fields_by_name['secret']._serialized_options = b'\310\363\030\001'
   _globals['_VERIFYAPIKEYREQUEST'].fields_by_name['secret']._loaded_options = None
@@ -130,47 +134,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEAPIKEYREQUEST']._serialized_start=314
   _globals['_CREATEAPIKEYREQUEST']._serialized_end=645
   _globals['_CREATEAPIKEYRESPONSE']._serialized_start=647
-  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=733
-  _globals['_IMPORTAPIKEYSREQUEST']._serialized_start=736
-  _globals['_IMPORTAPIKEYSREQUEST']._serialized_end=902
-  _globals['_IMPORTAPIKEYSRESPONSE']._serialized_start=904
-  _globals['_IMPORTAPIKEYSRESPONSE']._serialized_end=970
-  _globals['_LISTAPIKEYSREQUEST']._serialized_start=973
-  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1145
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1147
-  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1250
-  _globals['_GETAPIKEYREQUEST']._serialized_start=1252
-  _globals['_GETAPIKEYREQUEST']._serialized_end=1300
-  _globals['_GETAPIKEYRESPONSE']._serialized_start=1302
-  _globals['_GETAPIKEYRESPONSE']._serialized_end=1363
-  _globals['_UPDATEAPIKEYREQUEST']._serialized_start=1366
-  _globals['_UPDATEAPIKEYREQUEST']._serialized_end=1767
-  _globals['_UPDATEAPIKEYRESPONSE']._serialized_start=1769
-  _globals['_UPDATEAPIKEYRESPONSE']._serialized_end=1833
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1835
-  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1886
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1888
-  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1952
-  _globals['_ROTATEAPIKEYREQUEST']._serialized_start=1954
-  _globals['_ROTATEAPIKEYREQUEST']._serialized_end=2041
-  _globals['_ROTATEAPIKEYRESPONSE']._serialized_start=2043
-  _globals['_ROTATEAPIKEYRESPONSE']._serialized_end=2129
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=2131
-  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=2184
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_start=2187
-  _globals['_VERIFYAPIKEYRESPONSE']._serialized_end=2341
-  _globals['_BATCHVERIFYAPIKEYSREQUEST']._serialized_start=2343
-  _globals['_BATCHVERIFYAPIKEYSREQUEST']._serialized_end=2412
-  _globals['_BATCHVERIFYAPIKEYSRESPONSE']._serialized_start=2414
-  _globals['_BATCHVERIFYAPIKEYSRESPONSE']._serialized_end=2502
-  _globals['_APIKEYVERIFICATION']._serialized_start=2504
-  _globals['_APIKEYVERIFICATION']._serialized_end=2613
-  _globals['_RECORDAPIKEYUSESREQUEST']._serialized_start=2615
-  _globals['_RECORDAPIKEYUSESREQUEST']._serialized_end=2696
-  _globals['_APIKEYUSES']._serialized_start=2698
-  _globals['_APIKEYUSES']._serialized_end=2822
-  _globals['_RECORDAPIKEYUSESRESPONSE']._serialized_start=2824
-  _globals['_RECORDAPIKEYUSESRESPONSE']._serialized_end=2850
-  _globals['_APIKEYSERVICE']._serialized_start=2853
-  _globals['_APIKEYSERVICE']._serialized_end=4594
+  _globals['_CREATEAPIKEYRESPONSE']._serialized_end=741
+  _globals['_IMPORTAPIKEYSREQUEST']._serialized_start=744
+  _globals['_IMPORTAPIKEYSREQUEST']._serialized_end=910
+  _globals['_IMPORTAPIKEYSRESPONSE']._serialized_start=912
+  _globals['_IMPORTAPIKEYSRESPONSE']._serialized_end=978
+  _globals['_LISTAPIKEYSREQUEST']._serialized_start=981
+  _globals['_LISTAPIKEYSREQUEST']._serialized_end=1153
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_start=1155
+  _globals['_LISTAPIKEYSRESPONSE']._serialized_end=1258
+  _globals['_GETAPIKEYREQUEST']._serialized_start=1260
+  _globals['_GETAPIKEYREQUEST']._serialized_end=1308
+  _globals['_GETAPIKEYRESPONSE']._serialized_start=1310
+  _globals['_GETAPIKEYRESPONSE']._serialized_end=1371
+  _globals['_UPDATEAPIKEYREQUEST']._serialized_start=1374
+  _globals['_UPDATEAPIKEYREQUEST']._serialized_end=1775
+  _globals['_UPDATEAPIKEYRESPONSE']._serialized_start=1777
+  _globals['_UPDATEAPIKEYRESPONSE']._serialized_end=1841
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_start=1843
+  _globals['_REVOKEAPIKEYREQUEST']._serialized_end=1894
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_start=1896
+  _globals['_REVOKEAPIKEYRESPONSE']._serialized_end=1960
+  _globals['_ROTATEAPIKEYREQUEST']._serialized_start=1962
+  _globals['_ROTATEAPIKEYREQUEST']._serialized_end=2049
+  _globals['_ROTATEAPIKEYRESPONSE']._serialized_start=2051
+  _globals['_ROTATEAPIKEYRESPONSE']._serialized_end=2145
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_start=2147
+  _globals['_VERIFYAPIKEYREQUEST']._serialized_end=2200
+  _globals['_VERIFYAPIKEYRESPONSE']._serialized_start=2203
+  _globals['_VERIFYAPIKEYRESPONSE']._serialized_end=2357
+  _globals['_BATCHVERIFYAPIKEYSREQUEST']._serialized_start=2359
+  _globals['_BATCHVERIFYAPIKEYSREQUEST']._serialized_end=2428
+  _globals['_BATCHVERIFYAPIKEYSRESPONSE']._serialized_start=2430
+  _globals['_BATCHVERIFYAPIKEYSRESPONSE']._serialized_end=2518
+  _globals['_APIKEYVERIFICATION']._serialized_start=2520
+  _globals['_APIKEYVERIFICATION']._serialized_end=2629
+  _globals['_RECORDAPIKEYUSESREQUEST']._serialized_start=2631
+  _globals['_RECORDAPIKEYUSESREQUEST']._serialized_end=2712
+  _globals['_APIKEYUSES']._serialized_start=2714
+  _globals['_APIKEYUSES']._serialized_end=2838
+  _globals['_RECORDAPIKEYUSESRESPONSE']._serialized_start=2840
+  _globals['_RECORDAPIKEYUSESRESPONSE']._serialized_end=2866
+  _globals['_APIKEYSERVICE']._serialized_start=2869
+  _globals['_APIKEYSERVICE']._serialized_end=4610
 # @@protoc_insertion_point(module_scope)

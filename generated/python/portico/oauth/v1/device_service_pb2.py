@@ -30,7 +30,7 @@ from portico.oauth.v1 import token_service_pb2 as portico_dot_oauth_dot_v1_dot_t
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%portico/oauth/v1/device_service.proto\x12\x10portico.oauth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,portico/oauth/v1/authorization_service.proto\x1a$portico/oauth/v1/token_service.proto\x1a\x1dportico/type/v1/options.proto\"\x92\x01\n\x16\x41uthorizeDeviceRequest\x12;\n\x06\x63lient\x18\x01 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x05scope\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01\x12!\n\x08resource\x18\x03 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\n\"\x05r\x03\x18\x80\x10\"\xb6\x01\n\x17\x41uthorizeDeviceResponse\x12\x19\n\x0b\x64\x65vice_code\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x17\n\tuser_code\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x18\n\x10verification_uri\x18\x03 \x01(\t\x12\'\n\x19verification_uri_complete\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\nexpires_in\x18\x05 \x01(\r\x12\x10\n\x08interval\x18\x06 \x01(\r\"\xa4\x02\n\x13\x44\x65viceAuthorization\x12\x17\n\tuser_code\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x35\n\x06\x63lient\x18\x02 \x01(\x0b\x32%.portico.oauth.v1.AuthorizationClient\x12\'\n\x06scopes\x18\x03 \x03(\x0b\x32\x17.portico.oauth.v1.Scope\x12\x1a\n\x12needs_organization\x18\x04 \x01(\x08\x12\x30\n\x0crequested_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0erequested_from\x18\x06 \x01(\t\x12.\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x1dGetDeviceAuthorizationRequest\x12 \n\tuser_code\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18\x64\xc8\xf3\x18\x01\"\x89\x02\n\x1eGetDeviceAuthorizationResponse\x12\x0c\n\x04next\x18\x01 \x01(\t\x12<\n\rauthorization\x18\x02 \x01(\x0b\x32%.portico.oauth.v1.DeviceAuthorization\x12\x42\n\rorganizations\x18\x03 \x03(\x0b\x32+.portico.oauth.v1.AuthorizationOrganization\x12\x17\n\x0fpersonal_scopes\x18\x04 \x03(\t\x12\x16\n\x0egranted_scopes\x18\x05 \x03(\t\x12\x12\n\nnew_scopes\x18\x06 \x03(\t\x12\x12\n\nacr_values\x18\x07 \x03(\t\"\x8d\x01\n!ApproveDeviceAuthorizationRequest\x12 \n\tuser_code\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18\x64\xc8\xf3\x18\x01\x12$\n\x0forganization_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12 \n\x06scopes\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x64\x18\x01\"\x04r\x02\x18\x64\"$\n\"ApproveDeviceAuthorizationResponse\"B\n\x1e\x44\x65nyDeviceAuthorizationRequest\x12 \n\tuser_code\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18\x64\xc8\xf3\x18\x01\"!\n\x1f\x44\x65nyDeviceAuthorizationResponse2\x85\x06\n\rDeviceService\x12x\n\x0f\x41uthorizeDevice\x12(.portico.oauth.v1.AuthorizeDeviceRequest\x1a).portico.oauth.v1.AuthorizeDeviceResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12\xbf\x01\n\x16GetDeviceAuthorization\x12/.portico.oauth.v1.GetDeviceAuthorizationRequest\x1a\x30.portico.oauth.v1.GetDeviceAuthorizationResponse\"B\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02,\"\'/api/v1/oauth/device-authorizations/get:\x01*\x12\xf1\x01\n\x1a\x41pproveDeviceAuthorization\x12\x33.portico.oauth.v1.ApproveDeviceAuthorizationRequest\x1a\x34.portico.oauth.v1.ApproveDeviceAuthorizationResponse\"h\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\rgrant.created\xe2\xf3\x18\rgrant.updated\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x30\"+/api/v1/oauth/device-authorizations/approve:\x01*\x12\xc3\x01\n\x17\x44\x65nyDeviceAuthorization\x12\x30.portico.oauth.v1.DenyDeviceAuthorizationRequest\x1a\x31.portico.oauth.v1.DenyDeviceAuthorizationResponse\"C\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02-\"(/api/v1/oauth/device-authorizations/deny:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%portico/oauth/v1/device_service.proto\x12\x10portico.oauth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,portico/oauth/v1/authorization_service.proto\x1a$portico/oauth/v1/token_service.proto\x1a\x1dportico/type/v1/options.proto\"\x92\x01\n\x16\x41uthorizeDeviceRequest\x12;\n\x06\x63lient\x18\x01 \x01(\x0b\x32#.portico.oauth.v1.ClientCredentialsB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x05scope\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01\x12!\n\x08resource\x18\x03 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\n\"\x05r\x03\x18\x80\x10\"\xb6\x01\n\x17\x41uthorizeDeviceResponse\x12\x19\n\x0b\x64\x65vice_code\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x17\n\tuser_code\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x18\n\x10verification_uri\x18\x03 \x01(\t\x12\'\n\x19verification_uri_complete\x18\x04 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\nexpires_in\x18\x05 \x01(\r\x12\x10\n\x08interval\x18\x06 \x01(\r\"\xbc\x02\n\x13\x44\x65viceAuthorization\x12\x17\n\tuser_code\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12=\n\x06\x63lient\x18\x02 \x01(\x0b\x32%.portico.oauth.v1.AuthorizationClientB\x06\xbaH\x03\xc8\x01\x01\x12\'\n\x06scopes\x18\x03 \x03(\x0b\x32\x17.portico.oauth.v1.Scope\x12\x1a\n\x12needs_organization\x18\x04 \x01(\x08\x12\x38\n\x0crequested_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x0erequested_from\x18\x06 \x01(\t\x12\x36\n\nexpires_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\"A\n\x1dGetDeviceAuthorizationRequest\x12 \n\tuser_code\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18\x64\xc8\xf3\x18\x01\"\x91\x02\n\x1eGetDeviceAuthorizationResponse\x12\x0c\n\x04next\x18\x01 \x01(\t\x12\x44\n\rauthorization\x18\x02 \x01(\x0b\x32%.portico.oauth.v1.DeviceAuthorizationB\x06\xbaH\x03\xc8\x01\x01\x12\x42\n\rorganizations\x18\x03 \x03(\x0b\x32+.portico.oauth.v1.AuthorizationOrganization\x12\x17\n\x0fpersonal_scopes\x18\x04 \x03(\t\x12\x16\n\x0egranted_scopes\x18\x05 \x03(\t\x12\x12\n\nnew_scopes\x18\x06 \x03(\t\x12\x12\n\nacr_values\x18\x07 \x03(\t\"\x8d\x01\n!ApproveDeviceAuthorizationRequest\x12 \n\tuser_code\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18\x64\xc8\xf3\x18\x01\x12$\n\x0forganization_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12 \n\x06scopes\x18\x03 \x03(\tB\x10\xbaH\r\x92\x01\n\x10\x64\x18\x01\"\x04r\x02\x18\x64\"$\n\"ApproveDeviceAuthorizationResponse\"B\n\x1e\x44\x65nyDeviceAuthorizationRequest\x12 \n\tuser_code\x18\x01 \x01(\tB\r\xbaH\x06r\x04\x10\x01\x18\x64\xc8\xf3\x18\x01\"!\n\x1f\x44\x65nyDeviceAuthorizationResponse2\x85\x06\n\rDeviceService\x12x\n\x0f\x41uthorizeDevice\x12(.portico.oauth.v1.AuthorizeDeviceRequest\x1a).portico.oauth.v1.AuthorizeDeviceResponse\"\x10\xca\xf3\x18\x02(\x01\xd2\xf3\x18\x02\x08\x07\xf0\xf3\x18\x04\x12\xbf\x01\n\x16GetDeviceAuthorization\x12/.portico.oauth.v1.GetDeviceAuthorizationRequest\x1a\x30.portico.oauth.v1.GetDeviceAuthorizationResponse\"B\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02,\"\'/api/v1/oauth/device-authorizations/get:\x01*\x12\xf1\x01\n\x1a\x41pproveDeviceAuthorization\x12\x33.portico.oauth.v1.ApproveDeviceAuthorizationRequest\x1a\x34.portico.oauth.v1.ApproveDeviceAuthorizationResponse\"h\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xe2\xf3\x18\rgrant.created\xe2\xf3\x18\rgrant.updated\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x30\"+/api/v1/oauth/device-authorizations/approve:\x01*\x12\xc3\x01\n\x17\x44\x65nyDeviceAuthorization\x12\x30.portico.oauth.v1.DenyDeviceAuthorizationRequest\x1a\x31.portico.oauth.v1.DenyDeviceAuthorizationResponse\"C\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02-\"(/api/v1/oauth/device-authorizations/deny:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,8 +51,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHORIZEDEVICERESPONSE'].fields_by_name['verification_uri_complete']._serialized_options = b'\310\363\030\001'
   _globals['_DEVICEAUTHORIZATION'].fields_by_name['user_code']._loaded_options = None
   _globals['_DEVICEAUTHORIZATION'].fields_by_name['user_code']._serialized_options = b'\310\363\030\001'
+  _globals['_DEVICEAUTHORIZATION'].fields_by_name['client']._loaded_options = None
+  _globals['_DEVICEAUTHORIZATION'].fields_by_name['client']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_DEVICEAUTHORIZATION'].fields_by_name['requested_at']._loaded_options = None
+  _globals['_DEVICEAUTHORIZATION'].fields_by_name['requested_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_DEVICEAUTHORIZATION'].fields_by_name['expires_at']._loaded_options = None
+  _globals['_DEVICEAUTHORIZATION'].fields_by_name['expires_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_GETDEVICEAUTHORIZATIONREQUEST'].fields_by_name['user_code']._loaded_options = None
   _globals['_GETDEVICEAUTHORIZATIONREQUEST'].fields_by_name['user_code']._serialized_options = b'\272H\006r\004\020\001\030d\310\363\030\001'
+  _globals['_GETDEVICEAUTHORIZATIONRESPONSE'].fields_by_name['authorization']._loaded_options = None
+  _globals['_GETDEVICEAUTHORIZATIONRESPONSE'].fields_by_name['authorization']._serialized_options = b'\272H\003\310\001\001'
   _globals['_APPROVEDEVICEAUTHORIZATIONREQUEST'].fields_by_name['user_code']._loaded_options = None
   _globals['_APPROVEDEVICEAUTHORIZATIONREQUEST'].fields_by_name['user_code']._serialized_options = b'\272H\006r\004\020\001\030d\310\363\030\001'
   _globals['_APPROVEDEVICEAUTHORIZATIONREQUEST'].fields_by_name['organization_id']._loaded_options = None
@@ -74,19 +82,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHORIZEDEVICERESPONSE']._serialized_start=416
   _globals['_AUTHORIZEDEVICERESPONSE']._serialized_end=598
   _globals['_DEVICEAUTHORIZATION']._serialized_start=601
-  _globals['_DEVICEAUTHORIZATION']._serialized_end=893
-  _globals['_GETDEVICEAUTHORIZATIONREQUEST']._serialized_start=895
-  _globals['_GETDEVICEAUTHORIZATIONREQUEST']._serialized_end=960
-  _globals['_GETDEVICEAUTHORIZATIONRESPONSE']._serialized_start=963
-  _globals['_GETDEVICEAUTHORIZATIONRESPONSE']._serialized_end=1228
-  _globals['_APPROVEDEVICEAUTHORIZATIONREQUEST']._serialized_start=1231
-  _globals['_APPROVEDEVICEAUTHORIZATIONREQUEST']._serialized_end=1372
-  _globals['_APPROVEDEVICEAUTHORIZATIONRESPONSE']._serialized_start=1374
-  _globals['_APPROVEDEVICEAUTHORIZATIONRESPONSE']._serialized_end=1410
-  _globals['_DENYDEVICEAUTHORIZATIONREQUEST']._serialized_start=1412
-  _globals['_DENYDEVICEAUTHORIZATIONREQUEST']._serialized_end=1478
-  _globals['_DENYDEVICEAUTHORIZATIONRESPONSE']._serialized_start=1480
-  _globals['_DENYDEVICEAUTHORIZATIONRESPONSE']._serialized_end=1513
-  _globals['_DEVICESERVICE']._serialized_start=1516
-  _globals['_DEVICESERVICE']._serialized_end=2289
+  _globals['_DEVICEAUTHORIZATION']._serialized_end=917
+  _globals['_GETDEVICEAUTHORIZATIONREQUEST']._serialized_start=919
+  _globals['_GETDEVICEAUTHORIZATIONREQUEST']._serialized_end=984
+  _globals['_GETDEVICEAUTHORIZATIONRESPONSE']._serialized_start=987
+  _globals['_GETDEVICEAUTHORIZATIONRESPONSE']._serialized_end=1260
+  _globals['_APPROVEDEVICEAUTHORIZATIONREQUEST']._serialized_start=1263
+  _globals['_APPROVEDEVICEAUTHORIZATIONREQUEST']._serialized_end=1404
+  _globals['_APPROVEDEVICEAUTHORIZATIONRESPONSE']._serialized_start=1406
+  _globals['_APPROVEDEVICEAUTHORIZATIONRESPONSE']._serialized_end=1442
+  _globals['_DENYDEVICEAUTHORIZATIONREQUEST']._serialized_start=1444
+  _globals['_DENYDEVICEAUTHORIZATIONREQUEST']._serialized_end=1510
+  _globals['_DENYDEVICEAUTHORIZATIONRESPONSE']._serialized_start=1512
+  _globals['_DENYDEVICEAUTHORIZATIONRESPONSE']._serialized_end=1545
+  _globals['_DEVICESERVICE']._serialized_start=1548
+  _globals['_DEVICESERVICE']._serialized_end=2321
 # @@protoc_insertion_point(module_scope)

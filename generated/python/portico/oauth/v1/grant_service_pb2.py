@@ -28,13 +28,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$portico/oauth/v1/grant_service.proto\x12\x10portico.oauth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\x81\x03\n\x05Grant\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12*\n\x10\x61pplication_name\x18\x03 \x01(\tB\x10\xe2\xf3\x18\x0cTime tracker\x12\x10\n\x08logo_uri\x18\x04 \x01(\t\x12/\n\nclient_uri\x18\x05 \x01(\tB\x1b\xe2\xf3\x18\x17https://app.example.com\x12\x17\n\x0forganization_id\x18\x06 \x01(\t\x12\x31\n\x11organization_name\x18\x07 \x01(\tB\x16\xe2\xf3\x18\x12\x41nalytical Engines\x12+\n\x06scopes\x18\x08 \x03(\tB\x1b\xe2\xf3\x18\x06openid\xe2\xf3\x18\rprojects:read\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07user_id\x18\x0b \x01(\t\"V\n\x11ListGrantsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"d\n\x12ListGrantsResponse\x12\'\n\x06grants\x18\x01 \x03(\x0b\x32\x17.portico.oauth.v1.Grant\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"0\n\x12RevokeGrantRequest\x12\x1a\n\x08grant_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x15\n\x13RevokeGrantResponse\">\n\x1aGetApplicationUsageRequest\x12 \n\x0e\x61pplication_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"P\n\x1bGetApplicationUsageResponse\x12\x31\n\x05usage\x18\x01 \x01(\x0b\x32\".portico.oauth.v1.ApplicationUsage\"\xa4\x01\n\x10\x41pplicationUsage\x12\x0e\n\x06people\x18\x01 \x01(\r\x12\x15\n\rorganizations\x18\x02 \x01(\r\x12\x0e\n\x06grants\x18\x03 \x01(\r\x12\x12\n\nnew_grants\x18\x04 \x01(\r\x12\x13\n\x0bused_grants\x18\x05 \x01(\r\x12\x30\n\x0clast_used_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xc6\x04\n\x0cGrantService\x12\x84\x01\n\nListGrants\x12#.portico.oauth.v1.ListGrantsRequest\x1a$.portico.oauth.v1.ListGrantsResponse\"+\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/me/grants\x12\xa8\x01\n\x0bRevokeGrant\x12$.portico.oauth.v1.RevokeGrantRequest\x1a%.portico.oauth.v1.RevokeGrantResponse\"L\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\rgrant.revoked\x82\xd3\xe4\x93\x02$*\"/api/v1/users/me/grants/{grant_id}\x12\xcb\x01\n\x13GetApplicationUsage\x12,.portico.oauth.v1.GetApplicationUsageRequest\x1a-.portico.oauth.v1.GetApplicationUsageResponse\"W\xca\xf3\x18\x13\x1a\x11\x61pplications:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x34\x12+/api/v1/applications/{application_id}/usageb\x05usage\x1a\x36\xca\xf3\x18\x32\n\x05grant\x12\x11\x61pplications:read\"\x16portico.oauth.v1.Grantb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$portico/oauth/v1/grant_service.proto\x12\x10portico.oauth.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\x9d\x03\n\x05Grant\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12*\n\x10\x61pplication_name\x18\x03 \x01(\tB\x10\xe2\xf3\x18\x0cTime tracker\x12\x10\n\x08logo_uri\x18\x04 \x01(\t\x12/\n\nclient_uri\x18\x05 \x01(\tB\x1b\xe2\xf3\x18\x17https://app.example.com\x12\x17\n\x0forganization_id\x18\x06 \x01(\t\x12\x31\n\x11organization_name\x18\x07 \x01(\tB\x16\xe2\xf3\x18\x12\x41nalytical Engines\x12+\n\x06scopes\x18\x08 \x03(\tB\x1b\xe2\xf3\x18\x06openid\xe2\xf3\x18\rprojects:read\x12\x36\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x0clast_used_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x07user_id\x18\x0b \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"V\n\x11ListGrantsRequest\x12\x1d\n\x05limit\x18\x01 \x01(\rB\t\xbaH\x06*\x04\x18\x64(\x01H\x00\x88\x01\x01\x12\x18\n\x06\x63ursor\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x42\x08\n\x06_limit\"d\n\x12ListGrantsResponse\x12\'\n\x06grants\x18\x01 \x03(\x0b\x32\x17.portico.oauth.v1.Grant\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"0\n\x12RevokeGrantRequest\x12\x1a\n\x08grant_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x15\n\x13RevokeGrantResponse\">\n\x1aGetApplicationUsageRequest\x12 \n\x0e\x61pplication_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"P\n\x1bGetApplicationUsageResponse\x12\x31\n\x05usage\x18\x01 \x01(\x0b\x32\".portico.oauth.v1.ApplicationUsage\"\xa4\x01\n\x10\x41pplicationUsage\x12\x0e\n\x06people\x18\x01 \x01(\r\x12\x15\n\rorganizations\x18\x02 \x01(\r\x12\x0e\n\x06grants\x18\x03 \x01(\r\x12\x12\n\nnew_grants\x18\x04 \x01(\r\x12\x13\n\x0bused_grants\x18\x05 \x01(\r\x12\x30\n\x0clast_used_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xc6\x04\n\x0cGrantService\x12\x84\x01\n\nListGrants\x12#.portico.oauth.v1.ListGrantsRequest\x1a$.portico.oauth.v1.ListGrantsResponse\"+\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/me/grants\x12\xa8\x01\n\x0bRevokeGrant\x12$.portico.oauth.v1.RevokeGrantRequest\x1a%.portico.oauth.v1.RevokeGrantResponse\"L\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x03\xd8\xf3\x18\xcc\x01\xe2\xf3\x18\rgrant.revoked\x82\xd3\xe4\x93\x02$*\"/api/v1/users/me/grants/{grant_id}\x12\xcb\x01\n\x13GetApplicationUsage\x12,.portico.oauth.v1.GetApplicationUsageRequest\x1a-.portico.oauth.v1.GetApplicationUsageResponse\"W\xca\xf3\x18\x13\x1a\x11\x61pplications:read\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02\x34\x12+/api/v1/applications/{application_id}/usageb\x05usage\x1a\x36\xca\xf3\x18\x32\n\x05grant\x12\x11\x61pplications:read\"\x16portico.oauth.v1.Grantb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.oauth.v1.grant_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GRANT'].fields_by_name['id']._loaded_options = None
+  _globals['_GRANT'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_GRANT'].fields_by_name['application_name']._loaded_options = None
   _globals['_GRANT'].fields_by_name['application_name']._serialized_options = b'\342\363\030\014Time tracker'
   _globals['_GRANT'].fields_by_name['client_uri']._loaded_options = None
@@ -43,6 +45,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRANT'].fields_by_name['organization_name']._serialized_options = b'\342\363\030\022Analytical Engines'
   _globals['_GRANT'].fields_by_name['scopes']._loaded_options = None
   _globals['_GRANT'].fields_by_name['scopes']._serialized_options = b'\342\363\030\006openid\342\363\030\rprojects:read'
+  _globals['_GRANT'].fields_by_name['created_at']._loaded_options = None
+  _globals['_GRANT'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_GRANT'].fields_by_name['user_id']._loaded_options = None
+  _globals['_GRANT'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_LISTGRANTSREQUEST'].fields_by_name['limit']._loaded_options = None
   _globals['_LISTGRANTSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\006*\004\030d(\001'
   _globals['_LISTGRANTSREQUEST'].fields_by_name['cursor']._loaded_options = None
@@ -60,21 +66,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GRANTSERVICE'].methods_by_name['GetApplicationUsage']._loaded_options = None
   _globals['_GRANTSERVICE'].methods_by_name['GetApplicationUsage']._serialized_options = b'\312\363\030\023\032\021applications:read\322\363\030\002\010\001\202\323\344\223\0024\022+/api/v1/applications/{application_id}/usageb\005usage'
   _globals['_GRANT']._serialized_start=182
-  _globals['_GRANT']._serialized_end=567
-  _globals['_LISTGRANTSREQUEST']._serialized_start=569
-  _globals['_LISTGRANTSREQUEST']._serialized_end=655
-  _globals['_LISTGRANTSRESPONSE']._serialized_start=657
-  _globals['_LISTGRANTSRESPONSE']._serialized_end=757
-  _globals['_REVOKEGRANTREQUEST']._serialized_start=759
-  _globals['_REVOKEGRANTREQUEST']._serialized_end=807
-  _globals['_REVOKEGRANTRESPONSE']._serialized_start=809
-  _globals['_REVOKEGRANTRESPONSE']._serialized_end=830
-  _globals['_GETAPPLICATIONUSAGEREQUEST']._serialized_start=832
-  _globals['_GETAPPLICATIONUSAGEREQUEST']._serialized_end=894
-  _globals['_GETAPPLICATIONUSAGERESPONSE']._serialized_start=896
-  _globals['_GETAPPLICATIONUSAGERESPONSE']._serialized_end=976
-  _globals['_APPLICATIONUSAGE']._serialized_start=979
-  _globals['_APPLICATIONUSAGE']._serialized_end=1143
-  _globals['_GRANTSERVICE']._serialized_start=1146
-  _globals['_GRANTSERVICE']._serialized_end=1728
+  _globals['_GRANT']._serialized_end=595
+  _globals['_LISTGRANTSREQUEST']._serialized_start=597
+  _globals['_LISTGRANTSREQUEST']._serialized_end=683
+  _globals['_LISTGRANTSRESPONSE']._serialized_start=685
+  _globals['_LISTGRANTSRESPONSE']._serialized_end=785
+  _globals['_REVOKEGRANTREQUEST']._serialized_start=787
+  _globals['_REVOKEGRANTREQUEST']._serialized_end=835
+  _globals['_REVOKEGRANTRESPONSE']._serialized_start=837
+  _globals['_REVOKEGRANTRESPONSE']._serialized_end=858
+  _globals['_GETAPPLICATIONUSAGEREQUEST']._serialized_start=860
+  _globals['_GETAPPLICATIONUSAGEREQUEST']._serialized_end=922
+  _globals['_GETAPPLICATIONUSAGERESPONSE']._serialized_start=924
+  _globals['_GETAPPLICATIONUSAGERESPONSE']._serialized_end=1004
+  _globals['_APPLICATIONUSAGE']._serialized_start=1007
+  _globals['_APPLICATIONUSAGE']._serialized_end=1171
+  _globals['_GRANTSERVICE']._serialized_start=1174
+  _globals['_GRANTSERVICE']._serialized_end=1756
 # @@protoc_insertion_point(module_scope)

@@ -27,37 +27,71 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+portico/organizations/v1/organization.proto\x12\x18portico.organizations.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xdf\x02\n\x0cOrganization\x12\n\n\x02id\x18\x01 \x01(\t\x12$\n\x04name\x18\x02 \x01(\tB\x16\xe2\xf3\x18\x12\x41nalytical Engines\x12$\n\x04slug\x18\x03 \x01(\tB\x16\xe2\xf3\x18\x12\x61nalytical-engines\x12\x15\n\x04tier\x18\x04 \x01(\tB\x07\xe2\xf3\x18\x03pro\x12\x17\n\x04role\x18\x05 \x01(\tB\t\xe2\xf3\x18\x05owner\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x61llow_key_import\x18\x08 \x01(\x08\x12\x15\n\rsecond_factor\x18\t \x01(\t\x12\x36\n\x12second_factor_from\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcc\x01\n\x0eSecurityPolicy\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12#\n\rsecond_factor\x18\x02 \x01(\tB\x0c\xe2\xf3\x18\x08required\x12\x36\n\x12second_factor_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x05roles\x18\x04 \x03(\tB\x12\xe2\xf3\x18\x05owner\xe2\xf3\x18\x05\x61\x64min\x12!\n\x19\x66orbid_remembered_devices\x18\x05 \x01(\x08\"\x81\x02\n\x06Member\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12&\n\x05\x65mail\x18\x02 \x01(\tB\x17\xc8\xf3\x18\x01\xe2\xf3\x18\x0f\x61\x64\x61@example.com\x12&\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x10\xe2\xf3\x18\x0c\x41\x64\x61 Lovelace\x12\x18\n\x04role\x18\x04 \x01(\tB\n\xe2\xf3\x18\x06member\x12-\n\tjoined_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rsecond_factor\x18\x06 \x01(\t\x12\x36\n\x12second_factor_from\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb7\x02\n\nInvitation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12&\n\x05\x65mail\x18\x03 \x01(\tB\x17\xc8\xf3\x18\x01\xe2\xf3\x18\x0f\x61\x64\x61@example.com\x12\x18\n\x04role\x18\x04 \x01(\tB\n\xe2\xf3\x18\x06member\x12\x32\n\x06status\x18\x05 \x01(\tB\"\xe2\xf3\x18\x07pending\xe2\xf3\x18\x08\x64\x65\x63lined\xe2\xf3\x18\x07revoked\x12\x12\n\ninvited_by\x18\x06 \x01(\t\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12invited_by_api_key\x18\t \x01(\t\"\xdd\x02\n\x12OrganizationLimits\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x1a\n\x12multiplier_percent\x18\x02 \x01(\r\x12\x34\n\x04read\x18\x03 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x35\n\x05write\x18\x04 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x36\n\x06\x64\x65lete\x18\x05 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x34\n\x04pool\x18\x06 \x01(\x0b\x32&.portico.organizations.v1.WindowLimits\x12\x11\n\ttime_zone\x18\x07 \x01(\t\x12\x0e\n\x06shadow\x18\x08 \x01(\x08\x12\x14\n\x0cshadow_rules\x18\t \x03(\t\"\xde\x01\n\x0cWindowLimits\x12&\n\nper_minute\x18\x01 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x00\x88\x01\x01\x12$\n\x08per_hour\x18\x02 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x01\x88\x01\x01\x12#\n\x07per_day\x18\x03 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x02\x88\x01\x01\x12%\n\tper_month\x18\x04 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x03\x88\x01\x01\x42\r\n\x0b_per_minuteB\x0b\n\t_per_hourB\n\n\x08_per_dayB\x0c\n\n_per_monthb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+portico/organizations/v1/organization.proto\x12\x18portico.organizations.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xc3\x03\n\x0cOrganization\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12$\n\x04name\x18\x02 \x01(\tB\x16\xe2\xf3\x18\x12\x41nalytical Engines\x12$\n\x04slug\x18\x03 \x01(\tB\x16\xe2\xf3\x18\x12\x61nalytical-engines\x12\x38\n\x04tier\x18\x04 \x01(\tB*\xbaH r\x1eR\x04\x66reeR\x05\x62\x61sicR\x03proR\nenterprise\xe2\xf3\x18\x03pro\x12\x17\n\x04role\x18\x05 \x01(\tB\t\xe2\xf3\x18\x05owner\x12\x36\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x18\n\x10\x61llow_key_import\x18\x08 \x01(\x08\x12<\n\rsecond_factor\x18\t \x01(\tB%\xbaH\"r R\x00R\x08requiredR\x12phishing_resistant\x12\x36\n\x12second_factor_from\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xfe\x01\n\x0eSecurityPolicy\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12K\n\rsecond_factor\x18\x02 \x01(\tB4\xbaH%r#R\x03offR\x08requiredR\x12phishing_resistant\xe2\xf3\x18\x08required\x12\x36\n\x12second_factor_from\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12!\n\x05roles\x18\x04 \x03(\tB\x12\xe2\xf3\x18\x05owner\xe2\xf3\x18\x05\x61\x64min\x12!\n\x19\x66orbid_remembered_devices\x18\x05 \x01(\x08\"\xdd\x02\n\x06Member\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12&\n\x05\x65mail\x18\x02 \x01(\tB\x17\xc8\xf3\x18\x01\xe2\xf3\x18\x0f\x61\x64\x61@example.com\x12&\n\x0c\x64isplay_name\x18\x03 \x01(\tB\x10\xe2\xf3\x18\x0c\x41\x64\x61 Lovelace\x12;\n\x04role\x18\x04 \x01(\tB-\xbaH r\x1eR\x05ownerR\x05\x61\x64minR\x06memberR\x06viewer\xe2\xf3\x18\x06member\x12\x35\n\tjoined_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12<\n\rsecond_factor\x18\x06 \x01(\tB%\xbaH\"r R\x00R\x08requiredR\x12phishing_resistant\x12\x36\n\x12second_factor_from\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8f\x03\n\nInvitation\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12&\n\x05\x65mail\x18\x03 \x01(\tB\x17\xc8\xf3\x18\x01\xe2\xf3\x18\x0f\x61\x64\x61@example.com\x12\x18\n\x04role\x18\x04 \x01(\tB\n\xe2\xf3\x18\x06member\x12\x66\n\x06status\x18\x05 \x01(\tBV\xbaH1r/R\x07pendingR\x08\x61\x63\x63\x65ptedR\x08\x64\x65\x63linedR\x07revokedR\x07\x65xpired\xe2\xf3\x18\x07pending\xe2\xf3\x18\x08\x64\x65\x63lined\xe2\xf3\x18\x07revoked\x12\x12\n\ninvited_by\x18\x06 \x01(\t\x12\x36\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1a\n\x12invited_by_api_key\x18\t \x01(\t\"\x87\x03\n\x12OrganizationLimits\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x12multiplier_percent\x18\x02 \x01(\r\x12<\n\x04read\x18\x03 \x01(\x0b\x32&.portico.organizations.v1.WindowLimitsB\x06\xbaH\x03\xc8\x01\x01\x12=\n\x05write\x18\x04 \x01(\x0b\x32&.portico.organizations.v1.WindowLimitsB\x06\xbaH\x03\xc8\x01\x01\x12>\n\x06\x64\x65lete\x18\x05 \x01(\x0b\x32&.portico.organizations.v1.WindowLimitsB\x06\xbaH\x03\xc8\x01\x01\x12<\n\x04pool\x18\x06 \x01(\x0b\x32&.portico.organizations.v1.WindowLimitsB\x06\xbaH\x03\xc8\x01\x01\x12\x11\n\ttime_zone\x18\x07 \x01(\t\x12\x0e\n\x06shadow\x18\x08 \x01(\x08\x12\x14\n\x0cshadow_rules\x18\t \x03(\t\"\xde\x01\n\x0cWindowLimits\x12&\n\nper_minute\x18\x01 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x00\x88\x01\x01\x12$\n\x08per_hour\x18\x02 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x01\x88\x01\x01\x12#\n\x07per_day\x18\x03 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x02\x88\x01\x01\x12%\n\tper_month\x18\x04 \x01(\rB\r\xbaH\n*\x08\x18\x80\x94\xeb\xdc\x03(\x01H\x03\x88\x01\x01\x42\r\n\x0b_per_minuteB\x0b\n\t_per_hourB\n\n\x08_per_dayB\x0c\n\n_per_monthb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.organizations.v1.organization_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ORGANIZATION'].fields_by_name['id']._loaded_options = None
+  _globals['_ORGANIZATION'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_ORGANIZATION'].fields_by_name['name']._loaded_options = None
   _globals['_ORGANIZATION'].fields_by_name['name']._serialized_options = b'\342\363\030\022Analytical Engines'
   _globals['_ORGANIZATION'].fields_by_name['slug']._loaded_options = None
   _globals['_ORGANIZATION'].fields_by_name['slug']._serialized_options = b'\342\363\030\022analytical-engines'
   _globals['_ORGANIZATION'].fields_by_name['tier']._loaded_options = None
-  _globals['_ORGANIZATION'].fields_by_name['tier']._serialized_options = b'\342\363\030\003pro'
+  _globals['_ORGANIZATION'].fields_by_name['tier']._serialized_options = b'\272H r\036R\004freeR\005basicR\003proR\nenterprise\342\363\030\003pro'
   _globals['_ORGANIZATION'].fields_by_name['role']._loaded_options = None
   _globals['_ORGANIZATION'].fields_by_name['role']._serialized_options = b'\342\363\030\005owner'
+  _globals['_ORGANIZATION'].fields_by_name['created_at']._loaded_options = None
+  _globals['_ORGANIZATION'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ORGANIZATION'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_ORGANIZATION'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ORGANIZATION'].fields_by_name['second_factor']._loaded_options = None
+  _globals['_ORGANIZATION'].fields_by_name['second_factor']._serialized_options = b'\272H\"r R\000R\010requiredR\022phishing_resistant'
+  _globals['_SECURITYPOLICY'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_SECURITYPOLICY'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_SECURITYPOLICY'].fields_by_name['second_factor']._loaded_options = None
-  _globals['_SECURITYPOLICY'].fields_by_name['second_factor']._serialized_options = b'\342\363\030\010required'
+  _globals['_SECURITYPOLICY'].fields_by_name['second_factor']._serialized_options = b'\272H%r#R\003offR\010requiredR\022phishing_resistant\342\363\030\010required'
   _globals['_SECURITYPOLICY'].fields_by_name['roles']._loaded_options = None
   _globals['_SECURITYPOLICY'].fields_by_name['roles']._serialized_options = b'\342\363\030\005owner\342\363\030\005admin'
+  _globals['_MEMBER'].fields_by_name['user_id']._loaded_options = None
+  _globals['_MEMBER'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_MEMBER'].fields_by_name['email']._loaded_options = None
   _globals['_MEMBER'].fields_by_name['email']._serialized_options = b'\310\363\030\001\342\363\030\017ada@example.com'
   _globals['_MEMBER'].fields_by_name['display_name']._loaded_options = None
   _globals['_MEMBER'].fields_by_name['display_name']._serialized_options = b'\342\363\030\014Ada Lovelace'
   _globals['_MEMBER'].fields_by_name['role']._loaded_options = None
-  _globals['_MEMBER'].fields_by_name['role']._serialized_options = b'\342\363\030\006member'
+  _globals['_MEMBER'].fields_by_name['role']._serialized_options = b'\272H r\036R\005ownerR\005adminR\006memberR\006viewer\342\363\030\006member'
+  _globals['_MEMBER'].fields_by_name['joined_at']._loaded_options = None
+  _globals['_MEMBER'].fields_by_name['joined_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_MEMBER'].fields_by_name['second_factor']._loaded_options = None
+  _globals['_MEMBER'].fields_by_name['second_factor']._serialized_options = b'\272H\"r R\000R\010requiredR\022phishing_resistant'
+  _globals['_INVITATION'].fields_by_name['id']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_INVITATION'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_INVITATION'].fields_by_name['email']._loaded_options = None
   _globals['_INVITATION'].fields_by_name['email']._serialized_options = b'\310\363\030\001\342\363\030\017ada@example.com'
   _globals['_INVITATION'].fields_by_name['role']._loaded_options = None
   _globals['_INVITATION'].fields_by_name['role']._serialized_options = b'\342\363\030\006member'
   _globals['_INVITATION'].fields_by_name['status']._loaded_options = None
-  _globals['_INVITATION'].fields_by_name['status']._serialized_options = b'\342\363\030\007pending\342\363\030\010declined\342\363\030\007revoked'
+  _globals['_INVITATION'].fields_by_name['status']._serialized_options = b'\272H1r/R\007pendingR\010acceptedR\010declinedR\007revokedR\007expired\342\363\030\007pending\342\363\030\010declined\342\363\030\007revoked'
+  _globals['_INVITATION'].fields_by_name['created_at']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_INVITATION'].fields_by_name['expires_at']._loaded_options = None
+  _globals['_INVITATION'].fields_by_name['expires_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['read']._loaded_options = None
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['read']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['write']._loaded_options = None
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['write']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['delete']._loaded_options = None
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['delete']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['pool']._loaded_options = None
+  _globals['_ORGANIZATIONLIMITS'].fields_by_name['pool']._serialized_options = b'\272H\003\310\001\001'
   _globals['_WINDOWLIMITS'].fields_by_name['per_minute']._loaded_options = None
   _globals['_WINDOWLIMITS'].fields_by_name['per_minute']._serialized_options = b'\272H\n*\010\030\200\224\353\334\003(\001'
   _globals['_WINDOWLIMITS'].fields_by_name['per_hour']._loaded_options = None
@@ -67,15 +101,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WINDOWLIMITS'].fields_by_name['per_month']._loaded_options = None
   _globals['_WINDOWLIMITS'].fields_by_name['per_month']._serialized_options = b'\272H\n*\010\030\200\224\353\334\003(\001'
   _globals['_ORGANIZATION']._serialized_start=167
-  _globals['_ORGANIZATION']._serialized_end=518
-  _globals['_SECURITYPOLICY']._serialized_start=521
-  _globals['_SECURITYPOLICY']._serialized_end=725
-  _globals['_MEMBER']._serialized_start=728
-  _globals['_MEMBER']._serialized_end=985
-  _globals['_INVITATION']._serialized_start=988
-  _globals['_INVITATION']._serialized_end=1299
-  _globals['_ORGANIZATIONLIMITS']._serialized_start=1302
-  _globals['_ORGANIZATIONLIMITS']._serialized_end=1651
-  _globals['_WINDOWLIMITS']._serialized_start=1654
-  _globals['_WINDOWLIMITS']._serialized_end=1876
+  _globals['_ORGANIZATION']._serialized_end=618
+  _globals['_SECURITYPOLICY']._serialized_start=621
+  _globals['_SECURITYPOLICY']._serialized_end=875
+  _globals['_MEMBER']._serialized_start=878
+  _globals['_MEMBER']._serialized_end=1227
+  _globals['_INVITATION']._serialized_start=1230
+  _globals['_INVITATION']._serialized_end=1629
+  _globals['_ORGANIZATIONLIMITS']._serialized_start=1632
+  _globals['_ORGANIZATIONLIMITS']._serialized_end=2023
+  _globals['_WINDOWLIMITS']._serialized_start=2026
+  _globals['_WINDOWLIMITS']._serialized_end=2248
 # @@protoc_insertion_point(module_scope)

@@ -22,39 +22,66 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/passkeys/v1/passkey.proto\x12\x13portico.passkeys.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xfc\x01\n\x07Passkey\x12\x11\n\tfactor_id\x18\x01 \x01(\t\x12\x15\n\rcredential_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x61guid\x18\x05 \x01(\t\x12\x12\n\ntransports\x18\x06 \x03(\t\x12\x0e\n\x06synced\x18\x07 \x01(\x08\x12\x11\n\tbacked_up\x18\x08 \x01(\x08\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0clast_used_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"~\n\rPasskeySignal\x12\r\n\x05rp_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\x04name\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12#\n\x1b\x61ll_accepted_credential_ids\x18\x05 \x03(\t\"\xd1\x03\n\x16PasskeyCreationOptions\x12\x34\n\x02rp\x18\x01 \x01(\x0b\x32(.portico.passkeys.v1.PasskeyRelyingParty\x12.\n\x04user\x18\x02 \x01(\x0b\x32 .portico.passkeys.v1.PasskeyUser\x12\x11\n\tchallenge\x18\x03 \x01(\t\x12\x42\n\x13pub_key_cred_params\x18\x04 \x03(\x0b\x32%.portico.passkeys.v1.PasskeyAlgorithm\x12\x0f\n\x07timeout\x18\x05 \x01(\r\x12\x43\n\x13\x65xclude_credentials\x18\x06 \x03(\x0b\x32&.portico.passkeys.v1.PasskeyDescriptor\x12S\n\x17\x61uthenticator_selection\x18\x07 \x01(\x0b\x32\x32.portico.passkeys.v1.PasskeyAuthenticatorSelection\x12\x13\n\x0b\x61ttestation\x18\x08 \x01(\t\x12:\n\nextensions\x18\t \x01(\x0b\x32&.portico.passkeys.v1.PasskeyExtensions\"\xa8\x01\n\x15PasskeyRequestOptions\x12\x11\n\tchallenge\x18\x01 \x01(\t\x12\x0f\n\x07timeout\x18\x02 \x01(\r\x12\r\n\x05rp_id\x18\x03 \x01(\t\x12\x41\n\x11\x61llow_credentials\x18\x04 \x03(\x0b\x32&.portico.passkeys.v1.PasskeyDescriptor\x12\x19\n\x11user_verification\x18\x05 \x01(\t\"/\n\x13PasskeyRelyingParty\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"C\n\x0bPasskeyUser\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\"-\n\x10PasskeyAlgorithm\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0b\n\x03\x61lg\x18\x02 \x01(\x05\"A\n\x11PasskeyDescriptor\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x12\n\ntransports\x18\x03 \x03(\t\"n\n\x1dPasskeyAuthenticatorSelection\x12\x14\n\x0cresident_key\x18\x01 \x01(\t\x12\x1c\n\x14require_resident_key\x18\x02 \x01(\x08\x12\x19\n\x11user_verification\x18\x03 \x01(\t\"\'\n\x11PasskeyExtensions\x12\x12\n\ncred_props\x18\x01 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/passkeys/v1/passkey.proto\x12\x13portico.passkeys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\x98\x02\n\x07Passkey\x12\x1b\n\tfactor_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\rcredential_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x10\n\x08provider\x18\x04 \x01(\t\x12\x18\n\x06\x61\x61guid\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x12\n\ntransports\x18\x06 \x03(\t\x12\x0e\n\x06synced\x18\x07 \x01(\x08\x12\x11\n\tbacked_up\x18\x08 \x01(\x08\x12\x36\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x0clast_used_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"~\n\rPasskeySignal\x12\r\n\x05rp_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\x04name\x18\x03 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12#\n\x1b\x61ll_accepted_credential_ids\x18\x05 \x03(\t\"\xfe\x03\n\x16PasskeyCreationOptions\x12<\n\x02rp\x18\x01 \x01(\x0b\x32(.portico.passkeys.v1.PasskeyRelyingPartyB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\x04user\x18\x02 \x01(\x0b\x32 .portico.passkeys.v1.PasskeyUserB\x06\xbaH\x03\xc8\x01\x01\x12\x11\n\tchallenge\x18\x03 \x01(\t\x12\x42\n\x13pub_key_cred_params\x18\x04 \x03(\x0b\x32%.portico.passkeys.v1.PasskeyAlgorithm\x12\x0f\n\x07timeout\x18\x05 \x01(\r\x12\x43\n\x13\x65xclude_credentials\x18\x06 \x03(\x0b\x32&.portico.passkeys.v1.PasskeyDescriptor\x12[\n\x17\x61uthenticator_selection\x18\x07 \x01(\x0b\x32\x32.portico.passkeys.v1.PasskeyAuthenticatorSelectionB\x06\xbaH\x03\xc8\x01\x01\x12 \n\x0b\x61ttestation\x18\x08 \x01(\tB\x0b\xbaH\x08r\x06R\x04none\x12\x42\n\nextensions\x18\t \x01(\x0b\x32&.portico.passkeys.v1.PasskeyExtensionsB\x06\xbaH\x03\xc8\x01\x01\"\xb9\x01\n\x15PasskeyRequestOptions\x12\x11\n\tchallenge\x18\x01 \x01(\t\x12\x0f\n\x07timeout\x18\x02 \x01(\r\x12\r\n\x05rp_id\x18\x03 \x01(\t\x12\x41\n\x11\x61llow_credentials\x18\x04 \x03(\x0b\x32&.portico.passkeys.v1.PasskeyDescriptor\x12*\n\x11user_verification\x18\x05 \x01(\tB\x0f\xbaH\x0cr\nR\x08required\"/\n\x13PasskeyRelyingParty\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"C\n\x0bPasskeyUser\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\x04name\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0c\x64isplay_name\x18\x03 \x01(\t\"@\n\x10PasskeyAlgorithm\x12\x1f\n\x04type\x18\x01 \x01(\tB\x11\xbaH\x0er\x0cR\npublic-key\x12\x0b\n\x03\x61lg\x18\x02 \x01(\x05\"T\n\x11PasskeyDescriptor\x12\x1f\n\x04type\x18\x01 \x01(\tB\x11\xbaH\x0er\x0cR\npublic-key\x12\n\n\x02id\x18\x02 \x01(\t\x12\x12\n\ntransports\x18\x03 \x03(\t\"\x90\x01\n\x1dPasskeyAuthenticatorSelection\x12%\n\x0cresident_key\x18\x01 \x01(\tB\x0f\xbaH\x0cr\nR\x08required\x12\x1c\n\x14require_resident_key\x18\x02 \x01(\x08\x12*\n\x11user_verification\x18\x03 \x01(\tB\x0f\xbaH\x0cr\nR\x08required\"\'\n\x11PasskeyExtensions\x12\x12\n\ncred_props\x18\x01 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.passkeys.v1.passkey_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PASSKEY'].fields_by_name['factor_id']._loaded_options = None
+  _globals['_PASSKEY'].fields_by_name['factor_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PASSKEY'].fields_by_name['aaguid']._loaded_options = None
+  _globals['_PASSKEY'].fields_by_name['aaguid']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PASSKEY'].fields_by_name['created_at']._loaded_options = None
+  _globals['_PASSKEY'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PASSKEYSIGNAL'].fields_by_name['name']._loaded_options = None
   _globals['_PASSKEYSIGNAL'].fields_by_name['name']._serialized_options = b'\310\363\030\001'
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['rp']._loaded_options = None
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['rp']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['user']._loaded_options = None
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['user']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['authenticator_selection']._loaded_options = None
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['authenticator_selection']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['attestation']._loaded_options = None
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['attestation']._serialized_options = b'\272H\010r\006R\004none'
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['extensions']._loaded_options = None
+  _globals['_PASSKEYCREATIONOPTIONS'].fields_by_name['extensions']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_PASSKEYREQUESTOPTIONS'].fields_by_name['user_verification']._loaded_options = None
+  _globals['_PASSKEYREQUESTOPTIONS'].fields_by_name['user_verification']._serialized_options = b'\272H\014r\nR\010required'
   _globals['_PASSKEYUSER'].fields_by_name['name']._loaded_options = None
   _globals['_PASSKEYUSER'].fields_by_name['name']._serialized_options = b'\310\363\030\001'
-  _globals['_PASSKEY']._serialized_start=123
-  _globals['_PASSKEY']._serialized_end=375
-  _globals['_PASSKEYSIGNAL']._serialized_start=377
-  _globals['_PASSKEYSIGNAL']._serialized_end=503
-  _globals['_PASSKEYCREATIONOPTIONS']._serialized_start=506
-  _globals['_PASSKEYCREATIONOPTIONS']._serialized_end=971
-  _globals['_PASSKEYREQUESTOPTIONS']._serialized_start=974
-  _globals['_PASSKEYREQUESTOPTIONS']._serialized_end=1142
-  _globals['_PASSKEYRELYINGPARTY']._serialized_start=1144
-  _globals['_PASSKEYRELYINGPARTY']._serialized_end=1191
-  _globals['_PASSKEYUSER']._serialized_start=1193
-  _globals['_PASSKEYUSER']._serialized_end=1260
-  _globals['_PASSKEYALGORITHM']._serialized_start=1262
-  _globals['_PASSKEYALGORITHM']._serialized_end=1307
-  _globals['_PASSKEYDESCRIPTOR']._serialized_start=1309
-  _globals['_PASSKEYDESCRIPTOR']._serialized_end=1374
-  _globals['_PASSKEYAUTHENTICATORSELECTION']._serialized_start=1376
-  _globals['_PASSKEYAUTHENTICATORSELECTION']._serialized_end=1486
-  _globals['_PASSKEYEXTENSIONS']._serialized_start=1488
-  _globals['_PASSKEYEXTENSIONS']._serialized_end=1527
+  _globals['_PASSKEYALGORITHM'].fields_by_name['type']._loaded_options = None
+  _globals['_PASSKEYALGORITHM'].fields_by_name['type']._serialized_options = b'\272H\016r\014R\npublic-key'
+  _globals['_PASSKEYDESCRIPTOR'].fields_by_name['type']._loaded_options = None
+  _globals['_PASSKEYDESCRIPTOR'].fields_by_name['type']._serialized_options = b'\272H\016r\014R\npublic-key'
+  _globals['_PASSKEYAUTHENTICATORSELECTION'].fields_by_name['resident_key']._loaded_options = None
+  _globals['_PASSKEYAUTHENTICATORSELECTION'].fields_by_name['resident_key']._serialized_options = b'\272H\014r\nR\010required'
+  _globals['_PASSKEYAUTHENTICATORSELECTION'].fields_by_name['user_verification']._loaded_options = None
+  _globals['_PASSKEYAUTHENTICATORSELECTION'].fields_by_name['user_verification']._serialized_options = b'\272H\014r\nR\010required'
+  _globals['_PASSKEY']._serialized_start=152
+  _globals['_PASSKEY']._serialized_end=432
+  _globals['_PASSKEYSIGNAL']._serialized_start=434
+  _globals['_PASSKEYSIGNAL']._serialized_end=560
+  _globals['_PASSKEYCREATIONOPTIONS']._serialized_start=563
+  _globals['_PASSKEYCREATIONOPTIONS']._serialized_end=1073
+  _globals['_PASSKEYREQUESTOPTIONS']._serialized_start=1076
+  _globals['_PASSKEYREQUESTOPTIONS']._serialized_end=1261
+  _globals['_PASSKEYRELYINGPARTY']._serialized_start=1263
+  _globals['_PASSKEYRELYINGPARTY']._serialized_end=1310
+  _globals['_PASSKEYUSER']._serialized_start=1312
+  _globals['_PASSKEYUSER']._serialized_end=1379
+  _globals['_PASSKEYALGORITHM']._serialized_start=1381
+  _globals['_PASSKEYALGORITHM']._serialized_end=1445
+  _globals['_PASSKEYDESCRIPTOR']._serialized_start=1447
+  _globals['_PASSKEYDESCRIPTOR']._serialized_end=1531
+  _globals['_PASSKEYAUTHENTICATORSELECTION']._serialized_start=1534
+  _globals['_PASSKEYAUTHENTICATORSELECTION']._serialized_end=1678
+  _globals['_PASSKEYEXTENSIONS']._serialized_start=1680
+  _globals['_PASSKEYEXTENSIONS']._serialized_end=1719
 # @@protoc_insertion_point(module_scope)

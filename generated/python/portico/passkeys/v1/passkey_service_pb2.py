@@ -30,19 +30,27 @@ from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__
 from portico.type.v1 import rules_pb2 as portico_dot_type_dot_v1_dot_rules__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)portico/passkeys/v1/passkey_service.proto\x12\x13portico.passkeys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a!portico/passkeys/v1/passkey.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\"\x15\n\x13ListPasskeysRequest\"z\n\x14ListPasskeysResponse\x12.\n\x08passkeys\x18\x01 \x03(\x0b\x32\x1c.portico.passkeys.v1.Passkey\x12\x32\n\x06signal\x18\x02 \x01(\x0b\x32\".portico.passkeys.v1.PasskeySignal\"!\n\x1f\x42\x65ginPasskeyRegistrationRequest\"`\n BeginPasskeyRegistrationResponse\x12<\n\x07options\x18\x01 \x01(\x0b\x32+.portico.passkeys.v1.PasskeyCreationOptions\"y\n FinishPasskeyRegistrationRequest\x12\x37\n\ncredential\x18\x01 \x01(\x0b\x32\x17.google.protobuf.StructB\n\xbaH\x03\xc8\x01\x01\xc8\xf3\x18\x01\x12\x1c\n\x04name\x18\x02 \x01(\tB\x0e\xbaH\x0br\x06\x18\x32\xc8\xf3\x18\x01\xd8\x01\x01\"\xa4\x01\n!FinishPasskeyRegistrationResponse\x12-\n\x07passkey\x18\x01 \x01(\x0b\x32\x1c.portico.passkeys.v1.Passkey\x12\x1c\n\x0erecovery_codes\x18\x02 \x03(\tB\x04\xc8\xf3\x18\x01\x12\x32\n\x06signal\x18\x03 \x01(\x0b\x32\".portico.passkeys.v1.PasskeySignal\"\x1a\n\x18GetRelatedOriginsRequest\",\n\x19GetRelatedOriginsResponse\x12\x0f\n\x07origins\x18\x01 \x03(\t\"\x1c\n\x1aGetPasskeyEndpointsRequest\"=\n\x1bGetPasskeyEndpointsResponse\x12\x0e\n\x06\x65nroll\x18\x01 \x01(\t\x12\x0e\n\x06manage\x18\x02 \x01(\t2\xc0\x07\n\x0ePasskeyService\x12\x9a\x01\n\x0cListPasskeys\x12(.portico.passkeys.v1.ListPasskeysRequest\x1a).portico.passkeys.v1.ListPasskeysResponse\"5\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02#\x12!/api/v1/users/me/factors/passkeys\x12\xd2\x01\n\x18\x42\x65ginPasskeyRegistration\x12\x34.portico.passkeys.v1.BeginPasskeyRegistrationRequest\x1a\x35.portico.passkeys.v1.BeginPasskeyRegistrationResponse\"I\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02,\"\'/api/v1/users/me/factors/passkeys/begin:\x01*\x12\xe4\x01\n\x19\x46inishPasskeyRegistration\x12\x35.portico.passkeys.v1.FinishPasskeyRegistrationRequest\x1a\x36.portico.passkeys.v1.FinishPasskeyRegistrationResponse\"X\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xd8\x04\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0c\x66\x61\x63tor.added\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02&\"!/api/v1/users/me/factors/passkeys:\x01*\x12\xa1\x01\n\x11GetRelatedOrigins\x12-.portico.passkeys.v1.GetRelatedOriginsRequest\x1a..portico.passkeys.v1.GetRelatedOriginsResponse\"-\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/.well-known/webauthn\x12\xb0\x01\n\x13GetPasskeyEndpoints\x12/.portico.passkeys.v1.GetPasskeyEndpointsRequest\x1a\x30.portico.passkeys.v1.GetPasskeyEndpointsResponse\"6\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02 \x12\x1e/.well-known/passkey-endpointsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)portico/passkeys/v1/passkey_service.proto\x12\x13portico.passkeys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a!portico/passkeys/v1/passkey.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/type/v1/rules.proto\"\x15\n\x13ListPasskeysRequest\"\x82\x01\n\x14ListPasskeysResponse\x12.\n\x08passkeys\x18\x01 \x03(\x0b\x32\x1c.portico.passkeys.v1.Passkey\x12:\n\x06signal\x18\x02 \x01(\x0b\x32\".portico.passkeys.v1.PasskeySignalB\x06\xbaH\x03\xc8\x01\x01\"!\n\x1f\x42\x65ginPasskeyRegistrationRequest\"h\n BeginPasskeyRegistrationResponse\x12\x44\n\x07options\x18\x01 \x01(\x0b\x32+.portico.passkeys.v1.PasskeyCreationOptionsB\x06\xbaH\x03\xc8\x01\x01\"y\n FinishPasskeyRegistrationRequest\x12\x37\n\ncredential\x18\x01 \x01(\x0b\x32\x17.google.protobuf.StructB\n\xbaH\x03\xc8\x01\x01\xc8\xf3\x18\x01\x12\x1c\n\x04name\x18\x02 \x01(\tB\x0e\xbaH\x0br\x06\x18\x32\xc8\xf3\x18\x01\xd8\x01\x01\"\xb4\x01\n!FinishPasskeyRegistrationResponse\x12\x35\n\x07passkey\x18\x01 \x01(\x0b\x32\x1c.portico.passkeys.v1.PasskeyB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x0erecovery_codes\x18\x02 \x03(\tB\x04\xc8\xf3\x18\x01\x12:\n\x06signal\x18\x03 \x01(\x0b\x32\".portico.passkeys.v1.PasskeySignalB\x06\xbaH\x03\xc8\x01\x01\"\x1a\n\x18GetRelatedOriginsRequest\",\n\x19GetRelatedOriginsResponse\x12\x0f\n\x07origins\x18\x01 \x03(\t\"\x1c\n\x1aGetPasskeyEndpointsRequest\"=\n\x1bGetPasskeyEndpointsResponse\x12\x0e\n\x06\x65nroll\x18\x01 \x01(\t\x12\x0e\n\x06manage\x18\x02 \x01(\t2\xc0\x07\n\x0ePasskeyService\x12\x9a\x01\n\x0cListPasskeys\x12(.portico.passkeys.v1.ListPasskeysRequest\x1a).portico.passkeys.v1.ListPasskeysResponse\"5\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x02\x08\x01\x82\xd3\xe4\x93\x02#\x12!/api/v1/users/me/factors/passkeys\x12\xd2\x01\n\x18\x42\x65ginPasskeyRegistration\x12\x34.portico.passkeys.v1.BeginPasskeyRegistrationRequest\x1a\x35.portico.passkeys.v1.BeginPasskeyRegistrationResponse\"I\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xac\x02\xd2\xf3\x18\x02\x08\x02\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02,\"\'/api/v1/users/me/factors/passkeys/begin:\x01*\x12\xe4\x01\n\x19\x46inishPasskeyRegistration\x12\x35.portico.passkeys.v1.FinishPasskeyRegistrationRequest\x1a\x36.portico.passkeys.v1.FinishPasskeyRegistrationResponse\"X\xca\xf3\x18\t\x10\x01\x38\x02\x42\x03\x08\xd8\x04\xd2\xf3\x18\x02\x08\x02\xd8\xf3\x18\xc9\x01\xe2\xf3\x18\x0c\x66\x61\x63tor.added\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02&\"!/api/v1/users/me/factors/passkeys:\x01*\x12\xa1\x01\n\x11GetRelatedOrigins\x12-.portico.passkeys.v1.GetRelatedOriginsRequest\x1a..portico.passkeys.v1.GetRelatedOriginsResponse\"-\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/.well-known/webauthn\x12\xb0\x01\n\x13GetPasskeyEndpoints\x12/.portico.passkeys.v1.GetPasskeyEndpointsRequest\x1a\x30.portico.passkeys.v1.GetPasskeyEndpointsResponse\"6\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x07\xe8\xf3\x18\x01\x82\xd3\xe4\x93\x02 \x12\x1e/.well-known/passkey-endpointsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.passkeys.v1.passkey_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTPASSKEYSRESPONSE'].fields_by_name['signal']._loaded_options = None
+  _globals['_LISTPASSKEYSRESPONSE'].fields_by_name['signal']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_BEGINPASSKEYREGISTRATIONRESPONSE'].fields_by_name['options']._loaded_options = None
+  _globals['_BEGINPASSKEYREGISTRATIONRESPONSE'].fields_by_name['options']._serialized_options = b'\272H\003\310\001\001'
   _globals['_FINISHPASSKEYREGISTRATIONREQUEST'].fields_by_name['credential']._loaded_options = None
   _globals['_FINISHPASSKEYREGISTRATIONREQUEST'].fields_by_name['credential']._serialized_options = b'\272H\003\310\001\001\310\363\030\001'
   _globals['_FINISHPASSKEYREGISTRATIONREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_FINISHPASSKEYREGISTRATIONREQUEST'].fields_by_name['name']._serialized_options = b'\272H\013r\006\0302\310\363\030\001\330\001\001'
+  _globals['_FINISHPASSKEYREGISTRATIONRESPONSE'].fields_by_name['passkey']._loaded_options = None
+  _globals['_FINISHPASSKEYREGISTRATIONRESPONSE'].fields_by_name['passkey']._serialized_options = b'\272H\003\310\001\001'
   _globals['_FINISHPASSKEYREGISTRATIONRESPONSE'].fields_by_name['recovery_codes']._loaded_options = None
   _globals['_FINISHPASSKEYREGISTRATIONRESPONSE'].fields_by_name['recovery_codes']._serialized_options = b'\310\363\030\001'
+  _globals['_FINISHPASSKEYREGISTRATIONRESPONSE'].fields_by_name['signal']._loaded_options = None
+  _globals['_FINISHPASSKEYREGISTRATIONRESPONSE'].fields_by_name['signal']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PASSKEYSERVICE'].methods_by_name['ListPasskeys']._loaded_options = None
   _globals['_PASSKEYSERVICE'].methods_by_name['ListPasskeys']._serialized_options = b'\312\363\030\002\020\001\322\363\030\002\010\001\202\323\344\223\002#\022!/api/v1/users/me/factors/passkeys'
   _globals['_PASSKEYSERVICE'].methods_by_name['BeginPasskeyRegistration']._loaded_options = None
@@ -55,24 +63,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PASSKEYSERVICE'].methods_by_name['GetPasskeyEndpoints']._serialized_options = b'\312\363\030\002\010\001\322\363\030\002\010\007\350\363\030\001\202\323\344\223\002 \022\036/.well-known/passkey-endpoints'
   _globals['_LISTPASSKEYSREQUEST']._serialized_start=250
   _globals['_LISTPASSKEYSREQUEST']._serialized_end=271
-  _globals['_LISTPASSKEYSRESPONSE']._serialized_start=273
-  _globals['_LISTPASSKEYSRESPONSE']._serialized_end=395
-  _globals['_BEGINPASSKEYREGISTRATIONREQUEST']._serialized_start=397
-  _globals['_BEGINPASSKEYREGISTRATIONREQUEST']._serialized_end=430
-  _globals['_BEGINPASSKEYREGISTRATIONRESPONSE']._serialized_start=432
-  _globals['_BEGINPASSKEYREGISTRATIONRESPONSE']._serialized_end=528
-  _globals['_FINISHPASSKEYREGISTRATIONREQUEST']._serialized_start=530
-  _globals['_FINISHPASSKEYREGISTRATIONREQUEST']._serialized_end=651
-  _globals['_FINISHPASSKEYREGISTRATIONRESPONSE']._serialized_start=654
-  _globals['_FINISHPASSKEYREGISTRATIONRESPONSE']._serialized_end=818
-  _globals['_GETRELATEDORIGINSREQUEST']._serialized_start=820
-  _globals['_GETRELATEDORIGINSREQUEST']._serialized_end=846
-  _globals['_GETRELATEDORIGINSRESPONSE']._serialized_start=848
-  _globals['_GETRELATEDORIGINSRESPONSE']._serialized_end=892
-  _globals['_GETPASSKEYENDPOINTSREQUEST']._serialized_start=894
-  _globals['_GETPASSKEYENDPOINTSREQUEST']._serialized_end=922
-  _globals['_GETPASSKEYENDPOINTSRESPONSE']._serialized_start=924
-  _globals['_GETPASSKEYENDPOINTSRESPONSE']._serialized_end=985
-  _globals['_PASSKEYSERVICE']._serialized_start=988
-  _globals['_PASSKEYSERVICE']._serialized_end=1948
+  _globals['_LISTPASSKEYSRESPONSE']._serialized_start=274
+  _globals['_LISTPASSKEYSRESPONSE']._serialized_end=404
+  _globals['_BEGINPASSKEYREGISTRATIONREQUEST']._serialized_start=406
+  _globals['_BEGINPASSKEYREGISTRATIONREQUEST']._serialized_end=439
+  _globals['_BEGINPASSKEYREGISTRATIONRESPONSE']._serialized_start=441
+  _globals['_BEGINPASSKEYREGISTRATIONRESPONSE']._serialized_end=545
+  _globals['_FINISHPASSKEYREGISTRATIONREQUEST']._serialized_start=547
+  _globals['_FINISHPASSKEYREGISTRATIONREQUEST']._serialized_end=668
+  _globals['_FINISHPASSKEYREGISTRATIONRESPONSE']._serialized_start=671
+  _globals['_FINISHPASSKEYREGISTRATIONRESPONSE']._serialized_end=851
+  _globals['_GETRELATEDORIGINSREQUEST']._serialized_start=853
+  _globals['_GETRELATEDORIGINSREQUEST']._serialized_end=879
+  _globals['_GETRELATEDORIGINSRESPONSE']._serialized_start=881
+  _globals['_GETRELATEDORIGINSRESPONSE']._serialized_end=925
+  _globals['_GETPASSKEYENDPOINTSREQUEST']._serialized_start=927
+  _globals['_GETPASSKEYENDPOINTSREQUEST']._serialized_end=955
+  _globals['_GETPASSKEYENDPOINTSRESPONSE']._serialized_start=957
+  _globals['_GETPASSKEYENDPOINTSRESPONSE']._serialized_end=1018
+  _globals['_PASSKEYSERVICE']._serialized_start=1021
+  _globals['_PASSKEYSERVICE']._serialized_end=1981
 # @@protoc_insertion_point(module_scope)

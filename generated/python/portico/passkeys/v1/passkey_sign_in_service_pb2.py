@@ -30,13 +30,15 @@ from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__
 from portico.users.v1 import user_pb2 as portico_dot_users_dot_v1_dot_user__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1portico/passkeys/v1/passkey_sign_in_service.proto\x12\x13portico.passkeys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a!portico/passkeys/v1/passkey.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/users/v1/user.proto\"\x1b\n\x19\x42\x65ginPasskeySignInRequest\"\x80\x01\n\x1a\x42\x65ginPasskeySignInResponse\x12\x11\n\tchallenge\x18\x01 \x01(\t\x12;\n\x07options\x18\x02 \x01(\x0b\x32*.portico.passkeys.v1.PasskeyRequestOptions\x12\x12\n\nexpires_in\x18\x03 \x01(\r\"\x96\x01\n\x18SignInWithPasskeyRequest\x12\x1d\n\tchallenge\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x37\n\ncredential\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructB\n\xbaH\x03\xc8\x01\x01\xc8\xf3\x18\x01\x12\"\n\x0c\x64\x65vice_token\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\"\xfe\x01\n\x19SignInWithPasskeyResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\x12\x1a\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0cmfa_required\x18\x07 \x01(\x08\x12\x17\n\tchallenge\x18\x08 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x0f\n\x07methods\x18\t \x03(\t2\xfe\x02\n\x14PasskeySignInService\x12\xac\x01\n\x12\x42\x65ginPasskeySignIn\x12..portico.passkeys.v1.BeginPasskeySignInRequest\x1a/.portico.passkeys.v1.BeginPasskeySignInResponse\"5\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/auth/passkey/begin:\x01*\x12\xb6\x01\n\x11SignInWithPasskey\x12-.portico.passkeys.v1.SignInWithPasskeyRequest\x1a..portico.passkeys.v1.SignInWithPasskeyResponse\"B\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xe2\xf3\x18\x0fsession.created\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/passkey:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n1portico/passkeys/v1/passkey_sign_in_service.proto\x12\x13portico.passkeys.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a!portico/passkeys/v1/passkey.proto\x1a\x1dportico/type/v1/options.proto\x1a\x1bportico/users/v1/user.proto\"\x1b\n\x19\x42\x65ginPasskeySignInRequest\"\x88\x01\n\x1a\x42\x65ginPasskeySignInResponse\x12\x11\n\tchallenge\x18\x01 \x01(\t\x12\x43\n\x07options\x18\x02 \x01(\x0b\x32*.portico.passkeys.v1.PasskeyRequestOptionsB\x06\xbaH\x03\xc8\x01\x01\x12\x12\n\nexpires_in\x18\x03 \x01(\r\"\x96\x01\n\x18SignInWithPasskeyRequest\x12\x1d\n\tchallenge\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x37\n\ncredential\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructB\n\xbaH\x03\xc8\x01\x01\xc8\xf3\x18\x01\x12\"\n\x0c\x64\x65vice_token\x18\x03 \x01(\tB\x0c\xbaH\x05r\x03\x18\xc8\x01\xc8\xf3\x18\x01\"\xfe\x01\n\x19SignInWithPasskeyResponse\x12\x1a\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x1b\n\rrefresh_token\x18\x02 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x12\n\ntoken_type\x18\x03 \x01(\t\x12\x12\n\nexpires_in\x18\x04 \x01(\r\x12$\n\x04user\x18\x05 \x01(\x0b\x32\x16.portico.users.v1.User\x12\x1a\n\x0c\x64\x65vice_token\x18\x06 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x14\n\x0cmfa_required\x18\x07 \x01(\x08\x12\x17\n\tchallenge\x18\x08 \x01(\tB\x04\xc8\xf3\x18\x01\x12\x0f\n\x07methods\x18\t \x03(\t2\xfe\x02\n\x14PasskeySignInService\x12\xac\x01\n\x12\x42\x65ginPasskeySignIn\x12..portico.passkeys.v1.BeginPasskeySignInRequest\x1a/.portico.passkeys.v1.BeginPasskeySignInResponse\"5\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x01\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x1f\"\x1a/api/v1/auth/passkey/begin:\x01*\x12\xb6\x01\n\x11SignInWithPasskey\x12-.portico.passkeys.v1.SignInWithPasskeyRequest\x1a..portico.passkeys.v1.SignInWithPasskeyResponse\"B\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\x02\x08\x04\xe2\xf3\x18\x0fsession.created\xf0\xf3\x18\x04\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/auth/passkey:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.passkeys.v1.passkey_sign_in_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_BEGINPASSKEYSIGNINRESPONSE'].fields_by_name['options']._loaded_options = None
+  _globals['_BEGINPASSKEYSIGNINRESPONSE'].fields_by_name['options']._serialized_options = b'\272H\003\310\001\001'
   _globals['_SIGNINWITHPASSKEYREQUEST'].fields_by_name['challenge']._loaded_options = None
   _globals['_SIGNINWITHPASSKEYREQUEST'].fields_by_name['challenge']._serialized_options = b'\272H\007r\005\020\001\030\310\001'
   _globals['_SIGNINWITHPASSKEYREQUEST'].fields_by_name['credential']._loaded_options = None
@@ -58,11 +60,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BEGINPASSKEYSIGNINREQUEST']._serialized_start=258
   _globals['_BEGINPASSKEYSIGNINREQUEST']._serialized_end=285
   _globals['_BEGINPASSKEYSIGNINRESPONSE']._serialized_start=288
-  _globals['_BEGINPASSKEYSIGNINRESPONSE']._serialized_end=416
-  _globals['_SIGNINWITHPASSKEYREQUEST']._serialized_start=419
-  _globals['_SIGNINWITHPASSKEYREQUEST']._serialized_end=569
-  _globals['_SIGNINWITHPASSKEYRESPONSE']._serialized_start=572
-  _globals['_SIGNINWITHPASSKEYRESPONSE']._serialized_end=826
-  _globals['_PASSKEYSIGNINSERVICE']._serialized_start=829
-  _globals['_PASSKEYSIGNINSERVICE']._serialized_end=1211
+  _globals['_BEGINPASSKEYSIGNINRESPONSE']._serialized_end=424
+  _globals['_SIGNINWITHPASSKEYREQUEST']._serialized_start=427
+  _globals['_SIGNINWITHPASSKEYREQUEST']._serialized_end=577
+  _globals['_SIGNINWITHPASSKEYRESPONSE']._serialized_start=580
+  _globals['_SIGNINWITHPASSKEYRESPONSE']._serialized_end=834
+  _globals['_PASSKEYSIGNINSERVICE']._serialized_start=837
+  _globals['_PASSKEYSIGNINSERVICE']._serialized_end=1219
 # @@protoc_insertion_point(module_scope)

@@ -22,23 +22,30 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/projects/v1/project.proto\x12\x13portico.projects.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xf8\x02\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12#\n\x04name\x18\x03 \x01(\tB\x15\xe2\xf3\x18\x11\x44ifference engine\x12/\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x1a\xe2\xf3\x18\x16Tabulates polynomials.\x12\x31\n\x06status\x18\x05 \x01(\tB!\xe2\xf3\x18\x06\x61\x63tive\xe2\xf3\x18\x08\x61rchived\xe2\xf3\x18\x07\x64\x65leted\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61rchived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeleted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/projects/v1/project.proto\x12\x13portico.projects.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xb2\x03\n\x07Project\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12#\n\x04name\x18\x03 \x01(\tB\x15\xe2\xf3\x18\x11\x44ifference engine\x12/\n\x0b\x64\x65scription\x18\x04 \x01(\tB\x1a\xe2\xf3\x18\x16Tabulates polynomials.\x12Q\n\x06status\x18\x05 \x01(\tBA\xbaH\x1dr\x1bR\x06\x61\x63tiveR\x08\x61rchivedR\x07\x64\x65leted\xe2\xf3\x18\x06\x61\x63tive\xe2\xf3\x18\x08\x61rchived\xe2\xf3\x18\x07\x64\x65leted\x12\x36\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12/\n\x0b\x61rchived_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ndeleted_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.projects.v1.project_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['id']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_PROJECT'].fields_by_name['name']._loaded_options = None
   _globals['_PROJECT'].fields_by_name['name']._serialized_options = b'\342\363\030\021Difference engine'
   _globals['_PROJECT'].fields_by_name['description']._loaded_options = None
   _globals['_PROJECT'].fields_by_name['description']._serialized_options = b'\342\363\030\026Tabulates polynomials.'
   _globals['_PROJECT'].fields_by_name['status']._loaded_options = None
-  _globals['_PROJECT'].fields_by_name['status']._serialized_options = b'\342\363\030\006active\342\363\030\010archived\342\363\030\007deleted'
-  _globals['_PROJECT']._serialized_start=123
-  _globals['_PROJECT']._serialized_end=499
+  _globals['_PROJECT'].fields_by_name['status']._serialized_options = b'\272H\035r\033R\006activeR\010archivedR\007deleted\342\363\030\006active\342\363\030\010archived\342\363\030\007deleted'
+  _globals['_PROJECT'].fields_by_name['created_at']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_PROJECT'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_PROJECT'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_PROJECT']._serialized_start=152
+  _globals['_PROJECT']._serialized_end=586
 # @@protoc_insertion_point(module_scope)

@@ -27,23 +27,31 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bportico/users/v1/user.proto\x12\x10portico.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xa0\x03\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12&\n\x05\x65mail\x18\x02 \x01(\tB\x17\xc8\xf3\x18\x01\xe2\xf3\x18\x0f\x61\x64\x61@example.com\x12 \n\x0e\x65mail_verified\x18\x03 \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12&\n\x0c\x64isplay_name\x18\x04 \x01(\tB\x10\xe2\xf3\x18\x0c\x41\x64\x61 Lovelace\x12\x12\n\navatar_url\x18\x05 \x01(\t\x12\x0b\n\x03\x62io\x18\x06 \x01(\t\x12\x32\n\x0bpreferences\x18\x07 \x01(\x0b\x32\x1d.portico.users.v1.Preferences\x12\x1a\n\x06status\x18\x08 \x01(\tB\n\xe2\xf3\x18\x06\x61\x63tive\x12\x16\n\x04role\x18\t \x01(\tB\x08\xe2\xf3\x18\x04user\x12.\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x31\n\rlast_login_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdc\x01\n\x0bPreferences\x12:\n\x05theme\x18\x01 \x01(\tB&\xbaH\x17r\x15R\x05lightR\x04\x64\x61rkR\x06system\xd8\xf3\x18\x01\xe2\xf3\x18\x04\x64\x61rkH\x00\x88\x01\x01\x12\x32\n\x08language\x18\x02 \x01(\tB\x1b\xbaH\x0er\x0c\x32\n^[a-z]{2}$\xd8\xf3\x18\x01\xe2\xf3\x18\x02\x65nH\x01\x88\x01\x01\x12\x46\n\rnotifications\x18\x03 \x01(\x0b\x32).portico.users.v1.NotificationPreferencesB\x04\xd8\xf3\x18\x01\x42\x08\n\x06_themeB\x0b\n\t_language\"_\n\x17NotificationPreferences\x12\x18\n\x05\x65mail\x18\x01 \x01(\x08\x42\x04\xd8\xf3\x18\x01H\x00\x88\x01\x01\x12\x17\n\x04push\x18\x02 \x01(\x08\x42\x04\xd8\xf3\x18\x01H\x01\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_pushb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bportico/users/v1/user.proto\x12\x10portico.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xf4\x03\n\x04User\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12&\n\x05\x65mail\x18\x02 \x01(\tB\x17\xc8\xf3\x18\x01\xe2\xf3\x18\x0f\x61\x64\x61@example.com\x12 \n\x0e\x65mail_verified\x18\x03 \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12&\n\x0c\x64isplay_name\x18\x04 \x01(\tB\x10\xe2\xf3\x18\x0c\x41\x64\x61 Lovelace\x12\x12\n\navatar_url\x18\x05 \x01(\t\x12\x0b\n\x03\x62io\x18\x06 \x01(\t\x12:\n\x0bpreferences\x18\x07 \x01(\x0b\x32\x1d.portico.users.v1.PreferencesB\x06\xbaH\x03\xc8\x01\x01\x12\x32\n\x06status\x18\x08 \x01(\tB\"\xbaH\x15r\x13R\x06\x61\x63tiveR\tsuspended\xe2\xf3\x18\x06\x61\x63tive\x12\x30\n\x04role\x18\t \x01(\tB\"\xbaH\x17r\x15R\x04userR\radministrator\xe2\xf3\x18\x04user\x12\x36\n\ncreated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nupdated_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\rlast_login_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdc\x01\n\x0bPreferences\x12:\n\x05theme\x18\x01 \x01(\tB&\xbaH\x17r\x15R\x05lightR\x04\x64\x61rkR\x06system\xd8\xf3\x18\x01\xe2\xf3\x18\x04\x64\x61rkH\x00\x88\x01\x01\x12\x32\n\x08language\x18\x02 \x01(\tB\x1b\xbaH\x0er\x0c\x32\n^[a-z]{2}$\xd8\xf3\x18\x01\xe2\xf3\x18\x02\x65nH\x01\x88\x01\x01\x12\x46\n\rnotifications\x18\x03 \x01(\x0b\x32).portico.users.v1.NotificationPreferencesB\x04\xd8\xf3\x18\x01\x42\x08\n\x06_themeB\x0b\n\t_language\"_\n\x17NotificationPreferences\x12\x18\n\x05\x65mail\x18\x01 \x01(\x08\x42\x04\xd8\xf3\x18\x01H\x00\x88\x01\x01\x12\x17\n\x04push\x18\x02 \x01(\x08\x42\x04\xd8\xf3\x18\x01H\x01\x88\x01\x01\x42\x08\n\x06_emailB\x07\n\x05_pushb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.users.v1.user_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_USER'].fields_by_name['id']._loaded_options = None
+  _globals['_USER'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_USER'].fields_by_name['email']._loaded_options = None
   _globals['_USER'].fields_by_name['email']._serialized_options = b'\310\363\030\001\342\363\030\017ada@example.com'
   _globals['_USER'].fields_by_name['email_verified']._loaded_options = None
   _globals['_USER'].fields_by_name['email_verified']._serialized_options = b'\342\363\030\004true'
   _globals['_USER'].fields_by_name['display_name']._loaded_options = None
   _globals['_USER'].fields_by_name['display_name']._serialized_options = b'\342\363\030\014Ada Lovelace'
+  _globals['_USER'].fields_by_name['preferences']._loaded_options = None
+  _globals['_USER'].fields_by_name['preferences']._serialized_options = b'\272H\003\310\001\001'
   _globals['_USER'].fields_by_name['status']._loaded_options = None
-  _globals['_USER'].fields_by_name['status']._serialized_options = b'\342\363\030\006active'
+  _globals['_USER'].fields_by_name['status']._serialized_options = b'\272H\025r\023R\006activeR\tsuspended\342\363\030\006active'
   _globals['_USER'].fields_by_name['role']._loaded_options = None
-  _globals['_USER'].fields_by_name['role']._serialized_options = b'\342\363\030\004user'
+  _globals['_USER'].fields_by_name['role']._serialized_options = b'\272H\027r\025R\004userR\radministrator\342\363\030\004user'
+  _globals['_USER'].fields_by_name['created_at']._loaded_options = None
+  _globals['_USER'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_USER'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_USER'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_PREFERENCES'].fields_by_name['theme']._loaded_options = None
   _globals['_PREFERENCES'].fields_by_name['theme']._serialized_options = b'\272H\027r\025R\005lightR\004darkR\006system\330\363\030\001\342\363\030\004dark'
   _globals['_PREFERENCES'].fields_by_name['language']._loaded_options = None
@@ -55,9 +63,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATIONPREFERENCES'].fields_by_name['push']._loaded_options = None
   _globals['_NOTIFICATIONPREFERENCES'].fields_by_name['push']._serialized_options = b'\330\363\030\001'
   _globals['_USER']._serialized_start=143
-  _globals['_USER']._serialized_end=559
-  _globals['_PREFERENCES']._serialized_start=562
-  _globals['_PREFERENCES']._serialized_end=782
-  _globals['_NOTIFICATIONPREFERENCES']._serialized_start=784
-  _globals['_NOTIFICATIONPREFERENCES']._serialized_end=879
+  _globals['_USER']._serialized_end=643
+  _globals['_PREFERENCES']._serialized_start=646
+  _globals['_PREFERENCES']._serialized_end=866
+  _globals['_NOTIFICATIONPREFERENCES']._serialized_start=868
+  _globals['_NOTIFICATIONPREFERENCES']._serialized_end=963
 # @@protoc_insertion_point(module_scope)

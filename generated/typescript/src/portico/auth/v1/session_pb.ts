@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
@@ -13,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/auth/v1/session.proto.
  */
 export const file_portico_auth_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0aWNvL2F1dGgvdjEvc2Vzc2lvbi5wcm90bxIPcG9ydGljby5hdXRoLnYxIvACCgdTZXNzaW9uEgoKAmlkGAEgASgJEiMKCnVzZXJfYWdlbnQYAiABKAlCD+LzGAtNb3ppbGxhLzUuMBIlCgppcF9hZGRyZXNzGAMgASgJQhHI8xgB4vMYCTE5Mi4wLjIuMRIPCgdjdXJyZW50GAQgASgIEhcKD29yZ2FuaXphdGlvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYCSABKAkSLAoIZW5kZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmVuZF9yZWFzb24YCyABKAliBnByb3RvMw", [file_google_protobuf_timestamp, file_portico_type_v1_options]);
+  fileDesc("Ch1wb3J0aWNvL2F1dGgvdjEvc2Vzc2lvbi5wcm90bxIPcG9ydGljby5hdXRoLnYxIpIDCgdTZXNzaW9uEhQKAmlkGAEgASgJQgi6SAVyA7ABARIjCgp1c2VyX2FnZW50GAIgASgJQg/i8xgLTW96aWxsYS81LjASJQoKaXBfYWRkcmVzcxgDIAEoCUIRyPMYAeLzGAkxOTIuMC4yLjESDwoHY3VycmVudBgEIAEoCBIXCg9vcmdhbml6YXRpb25faWQYBSABKAkSNgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI4CgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNgoKZXhwaXJlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIPCgd1c2VyX2lkGAkgASgJEiwKCGVuZGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgplbmRfcmVhc29uGAsgASgJYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
  * An active session of a person.

@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
@@ -13,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/factors/v1/factor.proto.
  */
 export const file_portico_factors_v1_factor: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wb3J0aWNvL2ZhY3RvcnMvdjEvZmFjdG9yLnByb3RvEhJwb3J0aWNvLmZhY3RvcnMudjEiuAEKBkZhY3RvchIKCgJpZBgBIAEoCRIWCgR0eXBlGAIgASgJQgji8xgEdG90cBIXCgRuYW1lGAMgASgJQgni8xgFUGhvbmUSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMbGFzdF91c2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VyX2lkGAYgASgJYgZwcm90bzM", [file_google_protobuf_timestamp, file_portico_type_v1_options]);
+  fileDesc("Ch9wb3J0aWNvL2ZhY3RvcnMvdjEvZmFjdG9yLnByb3RvEhJwb3J0aWNvLmZhY3RvcnMudjEi6gEKBkZhY3RvchIUCgJpZBgBIAEoCUIIukgFcgOwAQESNgoEdHlwZRgCIAEoCUIoukgdchtSBHRvdHBSB3Bhc3NrZXlSBWVtYWlsUgNzbXPi8xgEdG90cBIXCgRuYW1lGAMgASgJQgni8xgFUGhvbmUSNgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIwCgxsYXN0X3VzZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZXJfaWQYBiABKAliBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
  * A way in which a person shows who they are, beside the password.

@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_portico_type_v1_options } from "../../type/v1/options_pb.js";
@@ -13,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/projects/v1/project.proto.
  */
 export const file_portico_projects_v1_project: GenFile = /*@__PURE__*/
-  fileDesc("CiFwb3J0aWNvL3Byb2plY3RzL3YxL3Byb2plY3QucHJvdG8SE3BvcnRpY28ucHJvamVjdHMudjEi+AIKB1Byb2plY3QSCgoCaWQYASABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAIgASgJEiMKBG5hbWUYAyABKAlCFeLzGBFEaWZmZXJlbmNlIGVuZ2luZRIvCgtkZXNjcmlwdGlvbhgEIAEoCUIa4vMYFlRhYnVsYXRlcyBwb2x5bm9taWFscy4SMQoGc3RhdHVzGAUgASgJQiHi8xgGYWN0aXZl4vMYCGFyY2hpdmVk4vMYB2RlbGV0ZWQSLgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLYXJjaGl2ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmRlbGV0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wYgZwcm90bzM", [file_google_protobuf_timestamp, file_portico_type_v1_options]);
+  fileDesc("CiFwb3J0aWNvL3Byb2plY3RzL3YxL3Byb2plY3QucHJvdG8SE3BvcnRpY28ucHJvamVjdHMudjEisgMKB1Byb2plY3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEhcKD29yZ2FuaXphdGlvbl9pZBgCIAEoCRIjCgRuYW1lGAMgASgJQhXi8xgRRGlmZmVyZW5jZSBlbmdpbmUSLwoLZGVzY3JpcHRpb24YBCABKAlCGuLzGBZUYWJ1bGF0ZXMgcG9seW5vbWlhbHMuElEKBnN0YXR1cxgFIAEoCUJBukgdchtSBmFjdGl2ZVIIYXJjaGl2ZWRSB2RlbGV0ZWTi8xgGYWN0aXZl4vMYCGFyY2hpdmVk4vMYB2RlbGV0ZWQSNgoKY3JlYXRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI2Cgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEi8KC2FyY2hpdmVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpkZWxldGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_portico_type_v1_options]);
 
 /**
  * A part of an organization's work, which API keys can be bound to.
