@@ -22,16 +22,29 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n portico/webhooks/v1/replay.proto\x12\x13portico.webhooks.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\x03\n\x06Replay\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nwebhook_id\x18\x02 \x01(\t\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x05 \x03(\t\x12)\n\x05since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0emax_per_second\x18\x08 \x01(\r\x12\r\n\x05state\x18\t \x01(\t\x12\x16\n\x0e\x66\x61ilure_reason\x18\n \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x0b \x01(\x04\x12\x10\n\x08\x65xamined\x18\x0c \x01(\x04\x12\r\n\x05\x66ound\x18\r \x01(\x04\x12\x0c\n\x04\x64one\x18\x0e \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x0f \x01(\x04\x12.\n\ncreated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n portico/webhooks/v1/replay.proto\x12\x13portico.webhooks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x03\n\x06Replay\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nwebhook_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x0e\n\x06status\x18\x04 \x01(\t\x12\x13\n\x0b\x65vent_types\x18\x05 \x03(\t\x12\x31\n\x05since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x31\n\x05until\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x16\n\x0emax_per_second\x18\x08 \x01(\r\x12\r\n\x05state\x18\t \x01(\t\x12\x16\n\x0e\x66\x61ilure_reason\x18\n \x01(\t\x12\x13\n\x0b\x65vent_count\x18\x0b \x01(\x04\x12\x10\n\x08\x65xamined\x18\x0c \x01(\x04\x12\r\n\x05\x66ound\x18\r \x01(\x04\x12\x0c\n\x04\x64one\x18\x0e \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x0f \x01(\x04\x12\x36\n\ncreated_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12,\n\x08\x65nded_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.webhooks.v1.replay_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REPLAY']._serialized_start=91
-  _globals['_REPLAY']._serialized_end=520
+  _globals['_REPLAY'].fields_by_name['id']._loaded_options = None
+  _globals['_REPLAY'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REPLAY'].fields_by_name['webhook_id']._loaded_options = None
+  _globals['_REPLAY'].fields_by_name['webhook_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REPLAY'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_REPLAY'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_REPLAY'].fields_by_name['since']._loaded_options = None
+  _globals['_REPLAY'].fields_by_name['since']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REPLAY'].fields_by_name['until']._loaded_options = None
+  _globals['_REPLAY'].fields_by_name['until']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REPLAY'].fields_by_name['created_at']._loaded_options = None
+  _globals['_REPLAY'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_REPLAY']._serialized_start=120
+  _globals['_REPLAY']._serialized_end=603
 # @@protoc_insertion_point(module_scope)

@@ -28,13 +28,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from portico.type.v1 import options_pb2 as portico_dot_type_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/webhooks/v1/webhook.proto\x12\x13portico.webhooks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xb4\x08\n\x07Webhook\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12.\n\x03url\x18\x03 \x01(\tB!\xe2\xf3\x18\x1dhttps://hooks.example.com/\xe2\x80\xa6\x12\x33\n\x0b\x65vent_types\x18\x04 \x03(\tB\x1e\xe2\xf3\x18\x0bkey.created\xe2\xf3\x18\x0bkey.revoked\x12/\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x1a\xe2\xf3\x18\x16Updates the inventory.\x12\x19\n\x07\x65nabled\x18\x06 \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12.\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x64isabled_reason\x18\t \x01(\t\x12/\n\x0b\x64isabled_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x1aprevious_secret_expires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0emax_per_second\x18\x14 \x01(\r\x12\x15\n\rmax_in_flight\x18\x15 \x01(\r\x12\x10\n\x08ordering\x18\x16 \x01(\t\x12\x10\n\x08order_by\x18\x17 \x01(\t\x12\x31\n\rfailing_since\x18\x1b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x17\x66\x61iling_warning_percent\x18\x1c \x01(\r\x12/\n\x0b\x64isables_at\x18\x1d \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eretry_schedule\x18\x0c \x01(\t\x12\x1c\n\x14retry_pauses_seconds\x18\r \x03(\r\x12\x17\n\x0ftimeout_seconds\x18\x0e \x01(\r\x12\x14\n\x0cheader_names\x18\x0f \x03(\t\x12\x0f\n\x07signing\x18\x10 \x01(\t\x12\x12\n\npublic_key\x18\x11 \x01(\t\x12\x1b\n\x13previous_public_key\x18\x12 \x01(\t\x12\x42\n\x1eprevious_public_key_expires_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06\x66ilter\x18\x1a \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0cmissed_since\x18$ \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cmissed_until\x18% \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x61ll_organizations\x18) \x01(\x08\"\x91\x03\n\x08\x44\x65livery\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nwebhook_id\x18\x02 \x01(\t\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x0e\n\x06status\x18\x05 \x01(\t\x12\x15\n\rattempt_count\x18\x06 \x01(\r\x12\x33\n\x0fnext_attempt_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0c\x64\x65livered_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08\x61ttempts\x18\n \x03(\x0b\x32\x1c.portico.webhooks.v1.Attempt\x12\x0f\n\x07payload\x18\x0b \x01(\t\x12\x12\n\nblocked_by\x18\x0c \x01(\t\x12\x13\n\x0bwaiting_for\x18\r \x01(\t\x12\x17\n\x0fresponse_status\x18\x0e \x01(\r\"\x9d\x01\n\x07\x41ttempt\x12\x0e\n\x06number\x18\x01 \x01(\r\x12.\n\nstarted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\r\x12\x17\n\x0fresponse_status\x18\x04 \x01(\r\x12\x15\n\rresponse_body\x18\x05 \x01(\t\x12\r\n\x05\x65rror\x18\x06 \x01(\t\"\xc3\x01\n\tEventType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x12\n\npermission\x18\x03 \x01(\t\x12\x1b\n\x13platform_permission\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\r\x12\'\n\x06schema\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07\x65xample\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xd9\x01\n\x0eWebhookPayload\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x35\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x14\n\x02id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\x12\x11\n\x04test\x18\x06 \x01(\x08H\x00\x88\x01\x01\x42\x07\n\x05_test\"\x85\x01\n\rFilteredEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04sent\x18\x04 \x01(\x08\x12\x10\n\x08mismatch\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!portico/webhooks/v1/webhook.proto\x12\x13portico.webhooks.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dportico/type/v1/options.proto\"\xad\t\n\x07Webhook\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12.\n\x03url\x18\x03 \x01(\tB!\xe2\xf3\x18\x1dhttps://hooks.example.com/\xe2\x80\xa6\x12\x33\n\x0b\x65vent_types\x18\x04 \x03(\tB\x1e\xe2\xf3\x18\x0bkey.created\xe2\xf3\x18\x0bkey.revoked\x12/\n\x0b\x64\x65scription\x18\x05 \x01(\tB\x1a\xe2\xf3\x18\x16Updates the inventory.\x12\x19\n\x07\x65nabled\x18\x06 \x01(\x08\x42\x08\xe2\xf3\x18\x04true\x12\x36\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x36\n\nupdated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x17\n\x0f\x64isabled_reason\x18\t \x01(\t\x12/\n\x0b\x64isabled_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12>\n\x1aprevious_secret_expires_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0emax_per_second\x18\x14 \x01(\r\x12\x15\n\rmax_in_flight\x18\x15 \x01(\r\x12-\n\x08ordering\x18\x16 \x01(\tB\x1b\xbaH\x18r\x16R\x04noneR\x07webhookR\x05\x66ield\x12\x10\n\x08order_by\x18\x17 \x01(\t\x12\x31\n\rfailing_since\x18\x1b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1f\n\x17\x66\x61iling_warning_percent\x18\x1c \x01(\r\x12/\n\x0b\x64isables_at\x18\x1d \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x38\n\x0eretry_schedule\x18\x0c \x01(\tB \xbaH\x1dr\x1bR\x08standardR\x07patientR\x06\x63ustom\x12\x1c\n\x14retry_pauses_seconds\x18\r \x03(\r\x12\x17\n\x0ftimeout_seconds\x18\x0e \x01(\r\x12\x14\n\x0cheader_names\x18\x0f \x03(\t\x12%\n\x07signing\x18\x10 \x01(\tB\x14\xbaH\x11r\x0fR\x02v1R\x03v1aR\x04\x62oth\x12\x12\n\npublic_key\x18\x11 \x01(\t\x12\x1b\n\x13previous_public_key\x18\x12 \x01(\t\x12\x42\n\x1eprevious_public_key_expires_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x06\x66ilter\x18\x1a \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x30\n\x0cmissed_since\x18$ \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cmissed_until\x18% \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x61ll_organizations\x18) \x01(\x08\"\xf1\x03\n\x08\x44\x65livery\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nwebhook_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08\x65vent_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x12\n\nevent_type\x18\x04 \x01(\t\x12\x31\n\x06status\x18\x05 \x01(\tB!\xbaH\x1er\x1cR\x07pendingR\tdeliveredR\x06\x66\x61iled\x12\x15\n\rattempt_count\x18\x06 \x01(\r\x12\x33\n\x0fnext_attempt_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x36\n\ncreated_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x30\n\x0c\x64\x65livered_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08\x61ttempts\x18\n \x03(\x0b\x32\x1c.portico.webhooks.v1.Attempt\x12\x0f\n\x07payload\x18\x0b \x01(\t\x12\x12\n\nblocked_by\x18\x0c \x01(\t\x12*\n\x0bwaiting_for\x18\r \x01(\tB\x15\xbaH\x12r\x10R\x00R\x05orderR\x05limit\x12\x17\n\x0fresponse_status\x18\x0e \x01(\r\"\xa5\x01\n\x07\x41ttempt\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x36\n\nstarted_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x13\n\x0b\x64uration_ms\x18\x03 \x01(\r\x12\x17\n\x0fresponse_status\x18\x04 \x01(\r\x12\x15\n\rresponse_body\x18\x05 \x01(\t\x12\r\n\x05\x65rror\x18\x06 \x01(\t\"\xc3\x01\n\tEventType\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x12\n\npermission\x18\x03 \x01(\t\x12\x1b\n\x13platform_permission\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\r\x12\'\n\x06schema\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07\x65xample\x18\x07 \x01(\x0b\x32\x17.google.protobuf.Struct\"\xd9\x01\n\x0eWebhookPayload\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x35\n\ttimestamp\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x14\n\x02id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.StructB\x06\xbaH\x03\xc8\x01\x01\x12\x11\n\x04test\x18\x06 \x01(\x08H\x00\x88\x01\x01\x42\x07\n\x05_test\"\x8f\x01\n\rFilteredEvent\x12\x1a\n\x08\x65vent_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x12\n\nevent_type\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04sent\x18\x04 \x01(\x08\x12\x10\n\x08mismatch\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'portico.webhooks.v1.webhook_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['id']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_WEBHOOK'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_WEBHOOK'].fields_by_name['url']._loaded_options = None
   _globals['_WEBHOOK'].fields_by_name['url']._serialized_options = b'\342\363\030\035https://hooks.example.com/\342\200\246'
   _globals['_WEBHOOK'].fields_by_name['event_types']._loaded_options = None
@@ -43,6 +47,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WEBHOOK'].fields_by_name['description']._serialized_options = b'\342\363\030\026Updates the inventory.'
   _globals['_WEBHOOK'].fields_by_name['enabled']._loaded_options = None
   _globals['_WEBHOOK'].fields_by_name['enabled']._serialized_options = b'\342\363\030\004true'
+  _globals['_WEBHOOK'].fields_by_name['created_at']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_WEBHOOK'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['updated_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_WEBHOOK'].fields_by_name['ordering']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['ordering']._serialized_options = b'\272H\030r\026R\004noneR\007webhookR\005field'
+  _globals['_WEBHOOK'].fields_by_name['retry_schedule']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['retry_schedule']._serialized_options = b'\272H\035r\033R\010standardR\007patientR\006custom'
+  _globals['_WEBHOOK'].fields_by_name['signing']._loaded_options = None
+  _globals['_WEBHOOK'].fields_by_name['signing']._serialized_options = b'\272H\021r\017R\002v1R\003v1aR\004both'
+  _globals['_DELIVERY'].fields_by_name['id']._loaded_options = None
+  _globals['_DELIVERY'].fields_by_name['id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DELIVERY'].fields_by_name['webhook_id']._loaded_options = None
+  _globals['_DELIVERY'].fields_by_name['webhook_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DELIVERY'].fields_by_name['event_id']._loaded_options = None
+  _globals['_DELIVERY'].fields_by_name['event_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DELIVERY'].fields_by_name['status']._loaded_options = None
+  _globals['_DELIVERY'].fields_by_name['status']._serialized_options = b'\272H\036r\034R\007pendingR\tdeliveredR\006failed'
+  _globals['_DELIVERY'].fields_by_name['created_at']._loaded_options = None
+  _globals['_DELIVERY'].fields_by_name['created_at']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_DELIVERY'].fields_by_name['waiting_for']._loaded_options = None
+  _globals['_DELIVERY'].fields_by_name['waiting_for']._serialized_options = b'\272H\022r\020R\000R\005orderR\005limit'
+  _globals['_ATTEMPT'].fields_by_name['started_at']._loaded_options = None
+  _globals['_ATTEMPT'].fields_by_name['started_at']._serialized_options = b'\272H\003\310\001\001'
   _globals['_WEBHOOKPAYLOAD'].fields_by_name['timestamp']._loaded_options = None
   _globals['_WEBHOOKPAYLOAD'].fields_by_name['timestamp']._serialized_options = b'\272H\003\310\001\001'
   _globals['_WEBHOOKPAYLOAD'].fields_by_name['id']._loaded_options = None
@@ -51,16 +79,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WEBHOOKPAYLOAD'].fields_by_name['organization_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_WEBHOOKPAYLOAD'].fields_by_name['data']._loaded_options = None
   _globals['_WEBHOOKPAYLOAD'].fields_by_name['data']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_FILTEREDEVENT'].fields_by_name['event_id']._loaded_options = None
+  _globals['_FILTEREDEVENT'].fields_by_name['event_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_WEBHOOK']._serialized_start=182
-  _globals['_WEBHOOK']._serialized_end=1258
-  _globals['_DELIVERY']._serialized_start=1261
-  _globals['_DELIVERY']._serialized_end=1662
-  _globals['_ATTEMPT']._serialized_start=1665
-  _globals['_ATTEMPT']._serialized_end=1822
-  _globals['_EVENTTYPE']._serialized_start=1825
-  _globals['_EVENTTYPE']._serialized_end=2020
-  _globals['_WEBHOOKPAYLOAD']._serialized_start=2023
-  _globals['_WEBHOOKPAYLOAD']._serialized_end=2240
-  _globals['_FILTEREDEVENT']._serialized_start=2243
-  _globals['_FILTEREDEVENT']._serialized_end=2376
+  _globals['_WEBHOOK']._serialized_end=1379
+  _globals['_DELIVERY']._serialized_start=1382
+  _globals['_DELIVERY']._serialized_end=1879
+  _globals['_ATTEMPT']._serialized_start=1882
+  _globals['_ATTEMPT']._serialized_end=2047
+  _globals['_EVENTTYPE']._serialized_start=2050
+  _globals['_EVENTTYPE']._serialized_end=2245
+  _globals['_WEBHOOKPAYLOAD']._serialized_start=2248
+  _globals['_WEBHOOKPAYLOAD']._serialized_end=2465
+  _globals['_FILTEREDEVENT']._serialized_start=2468
+  _globals['_FILTEREDEVENT']._serialized_end=2611
 # @@protoc_insertion_point(module_scope)

@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_buf_validate_validate } from "../../../buf/validate/validate_pb.js";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portico/webhooks/v1/replay.proto.
  */
 export const file_portico_webhooks_v1_replay: GenFile = /*@__PURE__*/
-  fileDesc("CiBwb3J0aWNvL3dlYmhvb2tzL3YxL3JlcGxheS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSKtAwoGUmVwbGF5EgoKAmlkGAEgASgJEhIKCndlYmhvb2tfaWQYAiABKAkSFwoPb3JnYW5pemF0aW9uX2lkGAMgASgJEg4KBnN0YXR1cxgEIAEoCRITCgtldmVudF90eXBlcxgFIAMoCRIpCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDm1heF9wZXJfc2Vjb25kGAggASgNEg0KBXN0YXRlGAkgASgJEhYKDmZhaWx1cmVfcmVhc29uGAogASgJEhMKC2V2ZW50X2NvdW50GAsgASgEEhAKCGV4YW1pbmVkGAwgASgEEg0KBWZvdW5kGA0gASgEEgwKBGRvbmUYDiABKAQSDgoGZmFpbGVkGA8gASgEEi4KCmNyZWF0ZWRfYXQYECABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZGVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiBwb3J0aWNvL3dlYmhvb2tzL3YxL3JlcGxheS5wcm90bxITcG9ydGljby53ZWJob29rcy52MSLjAwoGUmVwbGF5EhQKAmlkGAEgASgJQgi6SAVyA7ABARIcCgp3ZWJob29rX2lkGAIgASgJQgi6SAVyA7ABARIhCg9vcmdhbml6YXRpb25faWQYAyABKAlCCLpIBXIDsAEBEg4KBnN0YXR1cxgEIAEoCRITCgtldmVudF90eXBlcxgFIAMoCRIxCgVzaW5jZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIxCgV1bnRpbBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIWCg5tYXhfcGVyX3NlY29uZBgIIAEoDRINCgVzdGF0ZRgJIAEoCRIWCg5mYWlsdXJlX3JlYXNvbhgKIAEoCRITCgtldmVudF9jb3VudBgLIAEoBBIQCghleGFtaW5lZBgMIAEoBBINCgVmb3VuZBgNIAEoBBIMCgRkb25lGA4gASgEEg4KBmZhaWxlZBgPIAEoBBI2CgpjcmVhdGVkX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEiwKCGVuZGVkX2F0GBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
 
 /**
  * An operation that sends past events to a webhook again.
