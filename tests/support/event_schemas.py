@@ -26,6 +26,12 @@ def strict(schema: dict[str, Any]) -> dict[str, Any]:
     return closed
 
 
+def example_data(event_type: str) -> dict[str, Any]:
+    """The data of the catalogue's example, for events that a test makes up."""
+    data: dict[str, Any] = event_document(event_type).example["data"]
+    return data
+
+
 @cache
 def _validator(event_type: str) -> jsonschema_rs.Draft202012Validator:
     schema = strict(event_document(event_type).schema)

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from portico.webhooks.v1.webhook_pb2 import EventType
 
-from portico_contract import event_document
 from portico_kit.call import Call
 from portico_kit.errors import FieldViolation, InvalidRequestError
+from server.features.webhooks.event_documents import document_of
 from server.features.webhooks.models import ALL_EVENTS, Webhook
 
 # Who may appoint an owner of any organization may read what happens in it.
@@ -117,7 +117,7 @@ class EventTypes:
             description=self.descriptions[name],
             permission=self.permissions.get(name, ""),
             platform_permission=self.platform_permissions.get(name, ""),
-            version=event_document(name).version,
+            version=document_of(name).version,
         )
 
     def _permissions(self, wanted: set[str]) -> Iterable[str]:

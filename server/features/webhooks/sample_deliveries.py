@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 
-from portico_contract import as_json, event_document
+from portico_contract import as_json
 from portico_kit.call import Call
 from portico_kit.ids import new_id
 from server.features.webhooks import messages
+from server.features.webhooks.event_documents import document_of
 from server.features.webhooks.event_types import TEST_EVENT
 from server.features.webhooks.models import Delivery, Webhook
 from server.features.webhooks.payload import event_payload
@@ -23,7 +24,7 @@ def sample_delivery(event_type: str, webhook: Webhook, call: Call) -> Delivery:
     if event_type == TEST_EVENT:
         data = as_json(messages.redacted_webhook(webhook, call.now))
     else:
-        data = event_document(event_type).example["data"]
+        data = document_of(event_type).example["data"]
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return Delivery(
         id=new_id(),

@@ -13,7 +13,6 @@ from portico.webhooks.v1.webhook_pb2 import Delivery as DeliveryMessage
 from portico.webhooks.v1.webhook_pb2 import Webhook as WebhookMessage
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from portico_contract import event_document
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
 from portico_kit.errors import NotFoundError
@@ -30,6 +29,7 @@ from server.features.webhooks.errors import (
     WebhookLimitReachedError,
     WebhookNotFoundError,
 )
+from server.features.webhooks.event_documents import document_of
 from server.features.webhooks.event_types import TEST_EVENT, EventTypes
 from server.features.webhooks.intervals import requested_moment
 from server.features.webhooks.models import ALL_EVENTS, REQUESTED, UNORDERED, Delivery, Webhook
@@ -298,7 +298,7 @@ class WebhookService:
     ) -> pb.GetEventTypeResponse:
         if request.name not in self.event_types.descriptions:
             raise EventTypeNotFoundError
-        shown, document = self.event_types.shown(request.name), event_document(request.name)
+        shown, document = self.event_types.shown(request.name), document_of(request.name)
         shown.schema.update(document.schema)
         shown.example.update(document.example)
         return pb.GetEventTypeResponse(event_type=shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 import pytest
 from portico.webhooks.v1 import webhook_service_pb2 as pb
@@ -23,6 +23,7 @@ from server.features.webhooks.delivery_queue import (
 from server.features.webhooks.fanout import fan_out
 from server.features.webhooks.ordering import unblock
 from tests.core.world import Person, World
+from tests.support.event_schemas import example_data
 
 URL = "https://example.com/hook"
 
@@ -104,7 +105,8 @@ class WebhookClient:
                 at = self.world.clock() + timedelta(microseconds=place)
                 organization = UUID(self.organization_id)
                 event = Event(organization_id=organization, type="key.updated", created_at=at)
-                event.id, event.data = new_id(), {"id": thing}
+                about = str(uuid5(NAMESPACE_OID, thing))
+                event.id, event.data = new_id(), {**example_data("key.updated"), "id": about}
                 db.add(event)
         more = True
         while more:

@@ -26,6 +26,16 @@ async def test_anyone_may_see_the_schema_and_an_example_of_an_event_type(world: 
     assert not jsonschema_rs.is_valid(schema, {**example, "type": "key.created"})
 
 
+async def test_another_name_of_a_type_has_the_schema_of_its_type(world: World) -> None:
+    answer = await world.webhooks.GetEventType(pb.GetEventTypeRequest(name="user.login"))
+    schema = MessageToDict(answer.event_type.schema)
+    example = MessageToDict(answer.event_type.example)
+    assert example["type"] == "user.login"
+    assert example["data"] == event_document("session.created").example["data"]
+    assert jsonschema_rs.is_valid(schema, example)
+    assert not jsonschema_rs.is_valid(schema, {**example, "type": "session.created"})
+
+
 async def test_the_list_has_versions_and_no_schemas(world: World) -> None:
     answer = await world.webhooks.ListEventTypes(pb.ListEventTypesRequest())
     assert all(one.version >= 1 for one in answer.event_types)

@@ -32,6 +32,7 @@ from tests.core.conftest import Refused
 from tests.core.records import audit_entry, event
 from tests.core.webhooks.conftest import WebhookClient
 from tests.core.world import Person, World
+from tests.support.event_schemas import example_data
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
@@ -68,7 +69,7 @@ class ReplayClient:
                     Event(
                         organization_id=UUID(self.webhooks.organization_id),
                         type="key.created",
-                        data={},
+                        data=example_data("key.created"),
                         created_at=created_at or self.world.clock(),
                     )
                 )
