@@ -231,6 +231,20 @@ async def test_no_other_organization_has_a_webhook_for_all(
     assert list(listed.webhooks) == []
 
 
+async def test_the_events_of_all_organizations_stand_in_no_single_line(
+    administrating: WebhookClient, refused: Refused
+) -> None:
+    ordered = {"all_organizations": True, "ordering": "field", "order_by": "data.id"}
+    webhook = (await administrating.create("*", **ordered)).webhook
+    for attempt in (
+        administrating.create("*", all_organizations=True, ordering="webhook"),
+        administrating.update(webhook.id, ordering="webhook"),
+    ):
+        found = await refused(attempt, INVALID, "VALIDATION_ERROR")
+        assert found.fields == ("ordering",)
+        assert found.reasons == ("ORDERING_BY_ORGANIZATION",)
+
+
 async def test_a_type_may_be_called_by_its_other_name(
     world: World, operator: Operator, administrating: WebhookClient, refused: Refused
 ) -> None:
