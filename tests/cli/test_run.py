@@ -13,7 +13,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cli.run.parts import CREDENTIALS, PARTS, TWILIO_AUTH_TOKEN
+from cli.run.parts import (
+    CREDENTIALS,
+    PARTS,
+    RELAY_KAFKA_PASSWORD,
+    RELAY_REDIS_URL,
+    TWILIO_AUTH_TOKEN,
+)
 from cli.run.plan import make_plan, visible
 from cli.run.settings import read_settings
 from cli.run.state import load_secrets, owned_state
@@ -160,8 +166,14 @@ def test_a_part_sees_only_the_credentials_it_is_trusted_with() -> None:
     seen = {part.name: set(visible(part, everything)) for part in PARTS}
     assert seen["gateway"] == seen["mailbox"] == {"PORTICO_ISSUER"}
     assert "PORTICO_DATABASE_URL" not in seen["authorize"] | seen["ratelimit"]
-    assert seen["core"] == set(everything) - {TWILIO_AUTH_TOKEN}
-    assert [name for name, they in seen.items() if TWILIO_AUTH_TOKEN in they] == ["worker"]
+    owners = {
+        TWILIO_AUTH_TOKEN: "worker",
+        RELAY_REDIS_URL: "relay",
+        RELAY_KAFKA_PASSWORD: "relay",
+    }
+    assert seen["core"] == set(everything) - owners.keys()
+    for credential, owner in owners.items():
+        assert [name for name, they in seen.items() if credential in they] == [owner]
 
 
 def test_servers_of_ones_own_replace_the_embedded_ones() -> None:

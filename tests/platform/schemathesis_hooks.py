@@ -53,6 +53,7 @@ EXCUSED = {
     "FILTER_INVALID",  # a language of its own
     "INVALID_POSITION",  # of an event that there has been
     "EVENT_CURSOR_LIMIT_REACHED",
+    "ALL_ORGANIZATIONS_OF_OPERATOR",
     "ORDERING_BY_ORGANIZATION",
     "EVENT_TYPE_OF_OPERATOR",  # a setting says which organization that is
     "HEADER_NOT_ALLOWED",  # a list of names, and two beginnings

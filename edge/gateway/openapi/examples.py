@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from portico.type.v1 import options_pb2
 
+from edge.gateway.openapi.rules import rules_of
 from edge.gateway.openapi.schemas import STRUCT, TIMESTAMP
 from edge.gateway.typed import Json
 from portico_contract import Contract
@@ -76,12 +77,14 @@ def _value(field: FieldDescriptor, verb: str) -> Any:
         return _scalar(field, verb if verb in given else given[0])
     if field.has_presence:
         return None
-    return example_id(_kind(field)) if _is_id(field) else _scalar(field, "")
+    known = [*getattr(rules_of(field).string, "in"), ""]
+    return example_id(_kind(field)) if _is_id(field) else _scalar(field, known[0])
 
 
 def _inner(field: FieldDescriptor, message: Descriptor, verb: str) -> Any:
     if message.full_name == TIMESTAMP:
-        return _timestamp(field.name, verb)
+        always = EARLIER if rules_of(field).required else None
+        return _timestamp(field.name, verb) or always
     if message.full_name == STRUCT:
         return None
     return _message(message, verb) or None
