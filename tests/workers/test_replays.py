@@ -484,7 +484,7 @@ async def test_what_is_given_up_again_counts_as_failed(
     for _ in range(4):
         await deliverer.deliver_due()
         await deliverer.settle()
-        clock.advance(timedelta(minutes=15))
+        clock.advance(timedelta(minutes=20))
     replay = await replays.run(replay_id, deliverer)
     assert (replay.state, replay.found, replay.done, replay.failed) == ("succeeded", 2, 1, 1)
 
