@@ -29,6 +29,7 @@ from portico_contract import (
     platform_event_permissions,
 )
 from server.app import ROLES
+from server.common.event_names import ALIASES
 from tests.core.conftest import Refused
 from tests.core.organizations.organization_fixture import GUARDED
 from tests.core.world import Person, World, new_email, refusal
@@ -346,4 +347,5 @@ async def test_the_catalog_says_what_each_event_type_takes(world: World) -> None
     shown = {one.name: (one.permission, one.platform_permission) for one in answer.event_types}
     ours = {name: (needed, "") for name, needed in event_permissions().items()}
     theirs = {name: ("", needed) for name, needed in platform_event_permissions().items()}
-    assert shown == {**ours, **theirs}
+    other_names = {other: theirs[name] for other, name in ALIASES.items()}
+    assert shown == {**ours, **theirs, **other_names}
