@@ -70,7 +70,7 @@ async def test_a_list_without_pages_is_data(gateway: Gateway, backends: Backends
     backends.script("/portico.webhooks.v1.WebhookService/ListEventTypes", answer)
     body = (await gateway.get("/api/v1/event-types")).json
     unset = dict.fromkeys(("description", "permission", "platformPermission"), "")
-    assert body["data"] == [{"name": "key.revoked", **unset}]
+    assert body["data"] == [{"name": "key.revoked", **unset, "version": 0}]
     assert "pagination" not in body["meta"]
 
 

@@ -52,7 +52,8 @@ async def test_rest_demands_a_credential(gateway: Gateway, backends: Backends) -
 async def test_head_demands_a_credential(gateway: Gateway, backends: Backends) -> None:
     cells = Cells()
     for method in GUARDED:
-        if method.rest is not None and method.rest.verb == "GET":
+        # A stream has no headers without being opened: 405, see test_streams.py.
+        if method.rest is not None and method.rest.verb == "GET" and not method.streaming:
             with cells.cell(method.name):
                 answer = await gateway.call("HEAD", rest_path(method))
                 assert answer.status == 401
@@ -84,7 +85,8 @@ async def test_grpc_web_demands_a_credential(gateway: Gateway, backends: Backend
 
 async def test_rest_opens_with_a_token(gateway: Gateway, backends: Backends, token: str) -> None:
     cells = Cells()
-    for method in GUARDED:
+    # Over REST streams are served by a process of their own, see tests/stream.
+    for method in (each for each in GUARDED if not each.streaming):
         with cells.cell(method.name):
             assert method.rest is not None
             backends.calls.clear()
