@@ -102,7 +102,7 @@ async def test_a_webhook_that_catches_up_keeps_the_order(
     await fan_out_events()
     assert len(await tenants.deliveries(webhook)) == 3
     receiver.handler = accept
-    clock.advance(timedelta(seconds=61))
+    clock.advance(timedelta(seconds=75))
     await deliverer.deliver_due()
     await deliverer.settle()
     await backlog()
