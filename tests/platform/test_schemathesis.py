@@ -51,6 +51,7 @@ BEYOND_THE_WALK = {
     "denyDeviceAuthorization",
     "finishPasskeyRegistration",
     "getAuthorization",
+    "getChallengePasskeyOptions",
     "getDeviceAuthorization",
     "getRequestObject",
     "previewInvitation",
