@@ -71,7 +71,7 @@ BEYOND_THE_WALK = {
 }
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 async def test_the_document_tells_the_truth(stack: Stack, new_tenant: Any, tmp_path: Path) -> None:
     tenants: list[Tenant] = [await new_tenant() for _ in range(CALLERS)]
     callers = await seed(stack, tenants, tenants[:ADMINISTRATORS])
