@@ -6,18 +6,19 @@ import re
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import NoDecode
 
 from portico_kit.public_url import PublicUrl
 from portico_kit.secrets import Secrets
 from portico_kit.settings import (
     DatabaseUrl,
+    Ids,
     LogLevel,
+    Names,
     PlatformSettings,
     ProcessSettings,
     ServerSettings,
@@ -93,9 +94,9 @@ class Settings(SharedSettings, ServerSettings):
     # The domain that passkeys are for; the host of the public URL if unset.
     passkey_rp_id: str | None = None
     # Pages and apps that may use the passkeys beside those of the public URL.
-    passkey_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    passkey_origins: Names = ()
     # The countries that codes are sent to by SMS, "DE,AT".
-    sms_countries: Annotated[tuple[str, ...], NoDecode] = ()
+    sms_countries: Names = ()
     # Its webhooks may receive the events that belong to no organization, about people; unset,
     # these are only in the audit log.
     operator_organization: UUID | None = None
@@ -117,11 +118,6 @@ class Settings(SharedSettings, ServerSettings):
         if value is not None and not _DOMAIN.fullmatch(value):
             raise ValueError("it is no domain in lower case, as in example.com")
         return value
-
-    @field_validator("passkey_origins", "sms_countries", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return split(value)
 
     @field_validator("passkey_origins")
     @classmethod
@@ -234,17 +230,12 @@ class RelaySettings(PlatformSettings):
     # About how many entries the stream keeps; 0 for all.
     relay_redis_maxlen: int = Field(default=1_000_000, ge=0)
     # Whose events; of all organizations if empty.
-    relay_organizations: Annotated[tuple[UUID, ...], NoDecode] = ()
+    relay_organizations: Ids = ()
     # Which types: "*" stands for all that belong to organizations.
-    relay_types: Annotated[tuple[str, ...], NoDecode] = Field(default=("*",), min_length=1)
+    relay_types: Names = Field(default=("*",), min_length=1)
     # Where a bus begins that is new.
     relay_start: Literal["earliest", "latest"] = "earliest"
     relay_metrics_port: int | None = Field(default=None, ge=0, le=65535)
-
-    @field_validator("relay_organizations", "relay_types", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return split(value)
 
     @field_validator("relay_kafka_servers")
     @classmethod
@@ -268,13 +259,6 @@ class RelaySettings(PlatformSettings):
         if value == "PLAIN" and given.get("relay_kafka_user") and not given.get("relay_kafka_tls"):
             raise ValueError("PLAIN shows the password: set PORTICO_RELAY_KAFKA_TLS=true")
         return value
-
-
-def split(value: object) -> object:
-    """Takes a comma-separated list, as an environment variable gives it."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
 
 
 def _is_country(code: str) -> bool:

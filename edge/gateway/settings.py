@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
 
 from portico_kit.oauth_metadata import issuer_of
 from portico_kit.public_url import PublicUrl
-from portico_kit.settings import PlatformSettings
+from portico_kit.settings import Names, PlatformSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -70,7 +69,7 @@ class GatewaySettings(BaseModel):
     concurrency: int = Field(default=1, ge=1, le=256)
     issuer: str = Field(default="portico", min_length=1)
     public_url: PublicUrl = "http://127.0.0.1:8080"
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: Names = ()
     trusted_hops: int = Field(default=0, ge=0, le=10)
     proxy_secret: SecretStr | None = Field(default=None, min_length=32)
     address_rate: int = Field(default=500, ge=1)
@@ -102,14 +101,6 @@ class GatewaySettings(BaseModel):
             raise ValueError(f"the path is too long for unix sockets: {folder}")
         return folder
 
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        """Takes a comma-separated list, as an environment variable gives it."""
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
-
     @field_validator("cors_origins")
     @classmethod
     def _no_wildcard(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
@@ -127,7 +118,6 @@ class EnvironmentSettings(GatewaySettings, PlatformSettings):
     transcoder_file: Path = ROOT / "envoy" / "transcoder.binpb"
     lua_dir: Path = ROOT / "envoy"
     openapi_file: Path = ROOT / "generated" / "openapi.json"
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
 
 def container_settings() -> GatewaySettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,16 @@ log = structlog.get_logger("stream")
 Answer = TypeVar("Answer")
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks for a stream, as the gateway says it."""
+
+    access_token: str
+    possession: str
+    address: str
+    request_id: str
+
+
 class CoreClient:
     """The internal methods of the core."""
 
@@ -43,13 +54,7 @@ class CoreClient:
         await self._channel.close()
 
     async def admit(
-        self,
-        stream: StreamEventsRequest,
-        *,
-        access_token: str,
-        possession: str,
-        address: str,
-        request_id: str,
+        self, stream: StreamEventsRequest, caller: Caller
     ) -> pb.AdmitSubscriberResponse:
         """Whether a caller may have a stream, and where it starts.
 
@@ -57,9 +62,9 @@ class CoreClient:
             RefusedError: if they may not, or the core does not answer.
         """
         request = pb.AdmitSubscriberRequest(
-            stream=stream, access_token=access_token, possession=possession
+            stream=stream, access_token=caller.access_token, possession=caller.possession
         )
-        about = (("x-edge-address", address), ("x-request-id", request_id))
+        about = (("x-edge-address", caller.address), ("x-request-id", caller.request_id))
         return await self._call(
             self._stub.AdmitSubscriber, request, *(pair for pair in about if pair[1])
         )

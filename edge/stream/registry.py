@@ -13,6 +13,7 @@ import structlog
 from portico.events.v1 import event_feed_service_pb2 as pb
 from portico.events.v1.event_service_pb2 import StreamEventsRequest
 
+from edge.stream.core_client import Caller
 from edge.stream.follower import Follower
 from edge.stream.hub import Hub
 from edge.stream.refusals import (
@@ -41,13 +42,7 @@ class Core(Protocol):
     """Who decides."""
 
     async def admit(
-        self,
-        stream: StreamEventsRequest,
-        *,
-        access_token: str,
-        possession: str,
-        address: str,
-        request_id: str,
+        self, stream: StreamEventsRequest, caller: Caller
     ) -> pb.AdmitSubscriberResponse:
         """Whether a caller may have a stream, and where it starts."""
         ...
@@ -55,16 +50,6 @@ class Core(Protocol):
     async def check(self, tickets: Sequence[bytes]) -> Sequence[pb.SubscriberDecision]:
         """Whether subscribers may still have their streams, in the order of the tickets."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks for a stream, as the gateway says it."""
-
-    access_token: str
-    possession: str
-    address: str
-    request_id: str
 
 
 @dataclass(slots=True, eq=False)
@@ -108,13 +93,7 @@ class Registry:
         """
         if self._stopping:
             raise RefusedError(STREAM_ENDED)
-        admitted = await self._core.admit(
-            stream,
-            access_token=caller.access_token,
-            possession=caller.possession,
-            address=caller.address,
-            request_id=caller.request_id,
-        )
+        admitted = await self._core.admit(stream, caller)
         # Between here and `add` nothing waits.
         if self._open[stream.organization_id] >= admitted.max_streams:
             raise RefusedError(limit_reached(admitted.max_streams))

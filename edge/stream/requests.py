@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 from google.protobuf.timestamp_pb2 import Timestamp
 from portico.events.v1.event_service_pb2 import StreamEventsRequest
 
+from edge.stream.core_client import Caller
 from edge.stream.refusals import Refusal, RefusedError, Violation
-from edge.stream.registry import Caller
 from portico_kit.edge_state.possession import POSSESSION_HEADER
 
 STREAM_PATH = re.compile(r"/api/v1/organizations/([^/]+)/events/stream/?")

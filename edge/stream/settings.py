@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
+from pydantic import Field, SecretStr
 
 from portico_kit.oauth_metadata import issuer_of
 from portico_kit.public_url import PublicUrl
-from portico_kit.settings import ProcessSettings
+from portico_kit.settings import Names, ProcessSettings
 
 
 class StreamSettings(ProcessSettings):
@@ -20,7 +18,7 @@ class StreamSettings(ProcessSettings):
     internal_token: SecretStr = Field(min_length=32)
     # Its pages may open a WebSocket, and those of the origins that may call the API.
     public_url: PublicUrl = "http://127.0.0.1:8080"
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    cors_origins: Names = ()
 
     @property
     def core_socket(self) -> Path:
@@ -36,10 +34,3 @@ class StreamSettings(ProcessSettings):
     def origins(self) -> frozenset[str]:
         """The origins whose pages may open a WebSocket."""
         return frozenset((issuer_of(self.public_url), *self.cors_origins))
-
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value

@@ -24,6 +24,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from edge.stream.channel import StreamedEvent
+from edge.stream.core_client import Caller
 from edge.stream.follower import Follower
 from edge.stream.refusals import (
     INTERNAL,
@@ -33,7 +34,6 @@ from edge.stream.refusals import (
     RefusedError,
     Violation,
 )
-from edge.stream.registry import Caller
 from edge.stream.site import Site
 
 LARGEST_MESSAGE = 64 * 1024

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import NoDecode
 
 from edge.web.brand import checked_color, checked_logo
 from edge.web.redirects import ReturnPlace
-from portico_kit.settings import LogLevel, PlatformSettings
+from portico_kit.settings import LogLevel, Names, PlatformSettings
 
 
 class WebSettings(PlatformSettings):
@@ -35,7 +34,7 @@ class WebSettings(PlatformSettings):
     # client may describe itself in a document.
     registration_organization: UUID | None = None
     # Where a person may be sent after signing in, beside the pages themselves.
-    return_urls: Annotated[tuple[str, ...], NoDecode] = ()
+    return_urls: Names = ()
 
     @property
     def core_socket(self) -> Path:
@@ -56,13 +55,6 @@ class WebSettings(PlatformSettings):
     @classmethod
     def _is_a_logo(cls, value: Path | None) -> Path | None:
         return None if value is None else checked_logo(value)
-
-    @field_validator("return_urls", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
 
     @field_validator("return_urls")
     @classmethod

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
+from uuid import UUID
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from portico_kit.mail_server import smtp_url
 
@@ -68,10 +69,19 @@ def counts_url(value: str) -> str:
     return _url(value, schemes, COUNTS_FORM)
 
 
+def split(value: object) -> object:
+    """Takes a comma-separated list, as an environment variable gives it."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
 DatabaseUrl = Annotated[str, AfterValidator(database_url)]
 ValkeyUrl = Annotated[str, AfterValidator(valkey_url)]
 CountsUrl = Annotated[str, AfterValidator(counts_url)]
 SmtpUrl = Annotated[str, AfterValidator(smtp_url)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
+Ids = Annotated[tuple[UUID, ...], NoDecode, BeforeValidator(split)]
 
 
 Engine = Literal["pygrpc-native", "grpcio"]
