@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 Clock = Callable[[], datetime]
@@ -30,3 +31,8 @@ def timestamp(moment: datetime | None) -> Timestamp | None:
 def moment(message: Timestamp) -> datetime:
     """The moment that a wire timestamp names, in UTC."""
     return message.ToDatetime(tzinfo=UTC)
+
+
+def requested_moment(request: Message, field: str) -> datetime | None:
+    """The moment in a field of a request that was validated; None if it is not set."""
+    return moment(getattr(request, field)) if request.HasField(field) else None

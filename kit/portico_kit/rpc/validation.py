@@ -11,6 +11,7 @@ from protovalidate import Validator, Violation
 from portico_kit.call import Call
 from portico_kit.changes import mask_violations
 from portico_kit.errors import FieldViolation, InvalidRequestError
+from portico_kit.rpc.moments import moment_violations
 from portico_kit.rpc.pipeline import Proceed
 
 MAX_VIOLATIONS = 20
@@ -30,6 +31,7 @@ class Validation:
         """
         broken = self._validator.collect_violations(request)
         violations = [named for each in broken for named in field_violations(each, request)]
+        violations += moment_violations(request)
         if call.method.masked:
             violations += mask_violations(request)
         if violations:

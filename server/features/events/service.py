@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from portico.events.v1 import event_service_pb2 as pb
 
 from portico_kit.call import Call
+from portico_kit.clock import requested_moment
 from portico_kit.edge_state.event_feed import EventWatcher
 from portico_kit.errors import NotFoundError
 from portico_kit.ids import parse_id
@@ -20,7 +21,7 @@ from server.features.events.places import StreamPlaces
 from server.features.events.repository import EventRepository
 from server.features.events.saving import save_cursor
 from server.features.events.selection import CurrentSelection, select_readable
-from server.features.events.starts import Starts, parse_since
+from server.features.events.starts import Starts
 from server.features.organizations.facade import Tenants
 from server.features.webhooks.event_types import EventTypes
 
@@ -45,8 +46,8 @@ class EventService:
         paging = self.cursors.paging(request)
         shown = select_readable(request.types, organization_id, self.event_types, call)
         since = call.now - KEPT
-        if request.HasField("since"):
-            since = max(since, parse_since(request.since))
+        if (wanted := requested_moment(request, "since")) is not None:
+            since = max(since, wanted)
         page = await EventRepository(call.db).list(
             organization_id,
             types=sorted(shown.types),

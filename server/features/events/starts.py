@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from portico.events.v1 import event_service_pb2 as pb
 
 from portico_kit.call import Call
-from portico_kit.clock import moment
+from portico_kit.clock import requested_moment
 from portico_kit.errors import invalid
 from server.common.times import KEPT
 from server.features.events.feed import Bounds, EventFeed
@@ -83,18 +82,6 @@ def start_after(position: int, bounds: Bounds) -> Start:
     return Start(position, bounds.last)
 
 
-def parse_since(message: Timestamp) -> datetime:
-    """The moment; over gRPC it may be none that there is.
-
-    Raises:
-        InvalidRequestError: then.
-    """
-    try:
-        return moment(message)
-    except (ValueError, OverflowError):
-        raise invalid("since", "INVALID_TIME", "is no time") from None
-
-
 def parse_after(request: pb.StreamEventsRequest) -> int | datetime | None:
     """What `after` and `since` say: a position, a moment, or None for now.
 
@@ -105,7 +92,7 @@ def parse_after(request: pb.StreamEventsRequest) -> int | datetime | None:
     if text == NOW:
         return None
     if not text:
-        return parse_since(request.since) if request.HasField("since") else None
+        return requested_moment(request, "since")
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_POSITION:
         return int(text)
     try:

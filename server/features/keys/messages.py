@@ -9,7 +9,7 @@ from portico.keys.v1 import api_key_pb2 as pb
 from portico.keys.v1 import api_key_service_pb2 as service_pb
 from portico.keys.v1.api_key_import_pb2 import ApiKeyImport
 
-from portico_kit.clock import moment, timestamp
+from portico_kit.clock import requested_moment, timestamp
 from portico_kit.ids import new_id
 from portico_kit.networks import normal_cidrs
 from server.features.keys.errors import ApiKeyInvalidError
@@ -50,7 +50,6 @@ def new_key(
     secret_hash: bytes | None,
 ) -> ApiKey:
     """The row for a key that a request describes."""
-    expires = described.HasField("expires_at")
     key = ApiKey(
         id=new_id(),
         organization_id=organization_id,
@@ -60,7 +59,7 @@ def new_key(
         secret_hash=secret_hash,
         scopes=sorted(described.scopes),
         allowed_cidrs=normal_cidrs(described.allowed_cidrs),
-        expires_at=moment(described.expires_at) if expires else None,
+        expires_at=requested_moment(described, "expires_at"),
     )
     apply_limits(key, described.limits)
     return key

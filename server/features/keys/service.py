@@ -13,7 +13,7 @@ from portico.keys.v1.api_key_pb2 import ApiKey as ApiKeyMessage
 from portico_contract import organization_permissions
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
-from portico_kit.clock import moment
+from portico_kit.clock import moment, requested_moment
 from portico_kit.edge_state.cache_invalidation import CacheInvalidator
 from portico_kit.ids import parse_id
 from portico_kit.networks import normal_cidrs
@@ -230,7 +230,7 @@ def _apply(request: pb.UpdateApiKeyRequest, key: ApiKey) -> None:
     if "scopes" in changed:
         key.scopes = sorted(request.scopes)
     if "expires_at" in changed:
-        key.expires_at = moment(request.expires_at) if request.HasField("expires_at") else None
+        key.expires_at = requested_moment(request, "expires_at")
     if "allowed_cidrs" in changed:
         key.allowed_cidrs = normal_cidrs(request.allowed_cidrs)
     if "limits" in changed:

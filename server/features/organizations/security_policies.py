@@ -10,8 +10,8 @@ from portico.organizations.v1 import organization_service_pb2 as pb
 
 from portico_kit.assurance import Assurance
 from portico_kit.call import Call
-from portico_kit.clock import moment
-from portico_kit.errors import NotFoundError, PermissionDeniedError, invalid
+from portico_kit.clock import requested_moment
+from portico_kit.errors import NotFoundError, PermissionDeniedError
 from portico_kit.ids import parse_id
 from server.common.limiter import Payer
 from server.common.roles import Roles
@@ -187,25 +187,10 @@ def _apply(
         organization.second_factor_from = None
         organization.second_factor_roles = None
         return
-    wanted_from = _wanted_from(request)
+    wanted_from = requested_moment(request, "second_factor_from")
     present = organization.second_factor_from
     # A stricter requirement does not begin before somebody has said so.
     same = organization.second_factor == wanted
     organization.second_factor_from = begins_at(wanted_from, present if same else None, now)
     organization.second_factor = wanted
     organization.second_factor_roles = sorted(request.roles) or None
-
-
-def _wanted_from(request: pb.UpdateSecurityPolicyRequest) -> datetime | None:
-    """The moment that the request names.
-
-    Raises:
-        InvalidRequestError: if there is no such moment: over gRPC there are numbers for more
-            than a calendar has.
-    """
-    if not request.HasField("second_factor_from"):
-        return None
-    try:
-        return moment(request.second_factor_from)
-    except (ValueError, OverflowError):
-        raise invalid("second_factor_from", "TIMESTAMP", "must be a moment") from None

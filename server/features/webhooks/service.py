@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.call import Call
 from portico_kit.changes import changed_fields
+from portico_kit.clock import requested_moment
 from portico_kit.errors import NotFoundError
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
@@ -31,7 +32,6 @@ from server.features.webhooks.errors import (
 )
 from server.features.webhooks.event_documents import document_of
 from server.features.webhooks.event_types import TEST_EVENT, EventTypes
-from server.features.webhooks.intervals import requested_moment
 from server.features.webhooks.models import ALL_EVENTS, REQUESTED, UNORDERED, Delivery, Webhook
 from server.features.webhooks.names import DELIVERY_TASK
 from server.features.webhooks.pace import (

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from portico_kit.call import Call
+from portico_kit.clock import requested_moment
 from portico_kit.errors import FieldViolation, InvalidRequestError, invalid
 from portico_kit.ids import new_id, parse_id
 from portico_kit.paging import Cursors
@@ -24,7 +25,6 @@ from server.features.webhooks.errors import (
     WebhookNotFoundError,
 )
 from server.features.webhooks.event_types import TEST_EVENT, EventTypes
-from server.features.webhooks.intervals import requested_moment
 from server.features.webhooks.models import ALL_EVENTS, Webhook
 from server.features.webhooks.names import REPLAY_TASK
 from server.features.webhooks.replays import messages
