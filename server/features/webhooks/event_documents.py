@@ -18,6 +18,11 @@ def document_of(event_type: str) -> EventDocument:
     named = {**properties, "type": {**properties["type"], "const": event_type}}
     return replace(
         document,
-        schema={**document.schema, "properties": named},
+        schema={
+            **document.schema,
+            "$id": document.schema["$id"].replace(name, event_type),
+            "title": event_type,
+            "properties": named,
+        },
         example={**document.example, "type": event_type},
     )

@@ -31,6 +31,8 @@ async def test_another_name_of_a_type_has_the_schema_of_its_type(world: World) -
     schema = MessageToDict(answer.event_type.schema)
     example = MessageToDict(answer.event_type.example)
     assert example["type"] == "user.login"
+    assert schema["title"] == "user.login"
+    assert schema["$id"] == "urn:portico:event:user.login:1"
     assert example["data"] == event_document("session.created").example["data"]
     assert jsonschema_rs.is_valid(schema, example)
     assert not jsonschema_rs.is_valid(schema, {**example, "type": "session.created"})
